@@ -1,0 +1,44 @@
+# Everything a person types here; each target makes .venv first when it is not what the lock says.
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test up down check bench lock clean
+N ?= 200000
+python := .venv/bin/python
+
+help: # what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv:
+	@deploy/local/venv
+
+demo: venv ## a hundred thousand clients and one mailing, live (your own clients: CLIENTS=file.csv)
+	@./mailings demo $(if $(CLIENTS),--clients "$(CLIENTS)")
+
+test: venv ## every test, on a real PostgreSQL and a real Kafka of its own
+	@$(python) -m pytest
+
+up: venv ## start everything, until Ctrl-C
+	@./mailings up
+
+down: venv ## stop what `up` has started
+	@./mailings down
+
+check: venv ## format, lint, types, import contracts
+	@$(python) -m ruff format --check
+	@$(python) -m ruff check
+	@$(python) -m mypy
+	@.venv/bin/lint-imports
+
+bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
+	@$(python) -m bench --messages $(N)
+
+lock: venv ## resolve all dependencies anew: the packages, and Kafka's jars
+	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  shared/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml \
+	  --group dev -o requirements.lock
+	@$(python) -m deploy.local.maven
+
+clean: ## stop everything, and remove what was made here: data, .venv, caches
+	@if [ -x .venv/bin/python ]; then ./mailings down; fi
+	@if [ -f .mailings/refuge ]; then case "$$(cat .mailings/refuge)" in \
+	  /var/tmp/mailings-*) rm -rf "$$(cat .mailings/refuge)";; esac; fi
+	@rm -rf .mailings .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/out

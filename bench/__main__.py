@@ -1,0 +1,66 @@
+"""`python -m bench`: measure the real stack on this machine, each figure beside its floor."""
+
+import argparse
+import sys
+
+import uvloop
+
+from bench import budget
+from bench.expansion import expand
+from bench.importing import import_clients
+from bench.pipeline import send_mailing
+from bench.rebuild import rebuild
+from bench.report import Report
+from bench.rig import OUT, Rig, with_rig
+from cli import Exit, Failure
+from cli.render import console, say
+from deploy.local.errors import StackError
+
+WHAT = ("import", "pipeline", "expand", "rebuild")
+
+
+async def _measure(rig: Rig, only: str | None, report: Report) -> None:
+    """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
+    say(f"importing {rig.messages:,} clients", "dim")
+    report.imported = await import_clients(rig)
+    if only in (None, "pipeline", "rebuild"):
+        say(f"sending {rig.messages:,} messages", "dim")
+        report.pipeline = await send_mailing(rig)
+    if only in (None, "rebuild"):
+        say("rebuilding the statistics", "dim")
+        report.rebuilt = await rebuild(rig)
+    if only in (None, "pipeline", "expand"):
+        say(f"planning {rig.messages:,} messages", "dim")
+        report.expansion = await expand(rig)
+
+
+def main() -> int:
+    """Measure, print, and write `bench/out`; return the exit code."""
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--only", choices=WHAT, help="this, and what it needs")
+    parser.add_argument(
+        "--profile", action="store_true", help="sample the busy services: a budget by step"
+    )
+    asked = parser.parse_args()
+    if asked.messages < 1:
+        parser.error("--messages takes a number above 0")
+    report = Report()
+
+    async def measurements(rig: Rig) -> int:
+        await _measure(rig, asked.only, report)
+        report.write(OUT)
+        console().print(report.table())
+        if asked.profile:
+            console().print(budget.tables(OUT, report.profiled_us()))
+        return Exit.OK if report.is_sound else Exit.ERROR
+
+    try:
+        return uvloop.run(with_rig(asked.messages, measurements, is_profiled=asked.profile))
+    except (Failure, StackError) as error:
+        say(str(error), "bold red")
+        return Exit.ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

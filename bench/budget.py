@@ -1,0 +1,122 @@
+"""The budget: what each step of a message's way costs, from the samples of a profiled run."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.render import grid
+
+Stack = Sequence[str]  # `folder/file.py:function`, innermost first
+
+OTHER = "event loop, and the rest"
+TOP = 25
+
+# A step is known by any of its functions; whichever is innermost on the stack has it.
+STEPS: Mapping[str, Mapping[str, str]] = {
+    "catalog": {
+        "routes/rows.py:": "read rows",
+        "domain/client.py:": "check",
+        "catalog/handlers.py:_plan": "plan",
+        "catalog/handlers.py:_registered": "plan",
+        "shared/event_store.py:": "make and encode events",
+        "shared/event.py:": "make and encode events",
+        "shared/outbox.py:recorded_batches": "outbox row",
+        "shared/outbox.py:_headers": "outbox row",
+        "shared/outbox.py:put": "outbox row",
+        "catalog/projections.py:": "write clients",
+        "shared/postgres_event_store.py:": "write events",
+        "catalog/queue.py:": "lock and note",
+        "shared/relay.py:": "relay",
+        "aiokafka/producer": "relay: Kafka client",
+        "uvicorn/": "receive",
+        "starlette/": "receive",
+    },
+    "dispatcher": {
+        "handlers/sending.py:Sender.claim": "claim",
+        "handlers/sending.py:Sender._start": "render, start",
+        "gateways/http.py:HttpGateway._request": "encode request",
+        "gateways/http_client.py:": "send, read answer",
+        "gateways/http_connection.py:": "send, read answer",
+        "gateways/http.py:judge": "judge",
+        "handlers/sending.py:Sender._add": "note result",
+        "dispatcher/domain.py:after_attempt": "rule",
+        "handlers/recording.py:": "encode events, rows",
+        "shared/outbox.py:bulk_record": "encode events, rows",
+        "handlers/sending.py:Sender.record": "record: the rest",
+        "shared/database.py:copy": "COPY attempts",
+        "shared/outbox.py:put": "outbox row",
+        "shared/relay.py:": "relay",
+        "aiokafka/producer": "relay: Kafka client",
+        "aiokafka/consumer": "listen",
+        "shared/kafka.py:": "listen",
+        "handlers/running.py:": "expand, end, finish",
+        "handlers/sending.py:Sender.renew": "renew",
+        "uvicorn/": "HTTP API",
+    },
+    "stats": {
+        "stats/projections.py:batch_of": "sum up the batch",
+        "stats/projections.py:_change_messages": "write rows of messages",
+        "stats/projections.py:_add_chunks": "write chunks",
+        "stats/projections.py:_change_runs": "write counts of runs",
+        "stats/projections.py:": "other projections",
+        "aiokafka/consumer": "Kafka client",
+        "shared/kafka.py:": "decode records",
+        "uvicorn/": "HTTP API",
+    },
+}
+
+
+def step_of(stack: Stack, steps: Mapping[str, str]) -> str:
+    """Return which step a stack belongs to."""
+    for frame in stack:
+        for part, step in steps.items():
+            if part in frame:
+                return step
+    return OTHER
+
+
+def by_step(
+    samples: Iterable[tuple[int, Stack]], steps: Mapping[str, str]
+) -> list[tuple[str, float]]:
+    """Return each step's share of all samples, the largest first."""
+    counts: Counter[str] = Counter()
+    for count, stack in samples:
+        counts[step_of(stack, steps)] += count
+    return _shares(counts)
+
+
+def by_function(samples: Iterable[tuple[int, Stack]]) -> list[tuple[str, float]]:
+    """Return the share of what each function does itself, the largest first.
+
+    What it calls in C counts as its own.
+    """
+    counts: Counter[str] = Counter()
+    for count, stack in samples:
+        counts[stack[0] if stack else OTHER] += count
+    return _shares(counts)
+
+
+def _shares(counts: Counter[str]) -> list[tuple[str, float]]:
+    total = counts.total()
+    return [(name, count / total) for name, count in counts.most_common()]
+
+
+def tables(folder: Path, whole_us: Mapping[str, float]) -> RenderableType:
+    """Return the budget of each profiled service, whose whole is given in CPU microseconds."""
+    parts: list[RenderableType] = []
+    for service, whole in whole_us.items():
+        path = folder / f"{service}.samples"
+        if not path.exists():
+            continue
+        samples = [(count, stack) for count, stack in json.loads(path.read_text())]
+        for title, shares in (
+            (f"{service}, by step", by_step(samples, STEPS[service])),
+            (f"{service}, by function", by_function(samples)[:TOP]),
+        ):
+            rows = [(name, f"{share * whole:.1f}", f"{share:.1%}") for name, share in shares]
+            parts += [Text(), grid((title, "us", "share"), rows)]
+    return Group(*parts)

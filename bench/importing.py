@@ -1,0 +1,77 @@
+"""The import: clients from a file, streamed over HTTP as any user would."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import asyncpg
+
+from bench.processes import Meter
+from bench.rig import Rig
+from bench.waiting import wait_for
+from cli import Failure
+from cli.clients import Kind, import_file
+from cli.generate import csv_pieces
+
+KNOWN_WITHIN_S = 600.0
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How fast clients came in; the services that copy them were at work beside it."""
+
+    rows: int
+    seconds: float  # from the first byte to the answer
+    rate_per_s: float
+    known_after_s: float  # from the first byte until the dispatcher had its copy of all
+    rss_mb: dict[str, float]  # the most of each service, until then
+    cpu_us_per_row: dict[str, float]  # of everything that runs, until then
+    machine: dict[str, float]  # shares of all cores: idle, and busy elsewhere
+
+
+async def import_clients(rig: Rig) -> Imported:
+    """Import as many clients as there will be messages; return when the dispatcher has them all.
+
+    Raises:
+        Failure: A row was rejected, or some never came.
+    """
+    path = rig.home.data / "clients.csv"
+    await asyncio.to_thread(_write, path, rig.messages)
+    meter = rig.meter()
+    rig.toggle_profile("catalog")
+    with path.open("rb") as file:
+        begun = perf_counter()
+        view = await import_file(rig.api, file, Kind.CSV, lambda _: meter.look())
+        seconds = perf_counter() - begun
+    rig.toggle_profile("catalog")
+    if view["created"] != rig.messages:
+        raise Failure(f"Not every row became a client: {view}")
+    await _until_known(rig, meter)
+    return Imported(
+        rows=rig.messages,
+        seconds=round(seconds, 3),
+        rate_per_s=round(rig.messages / seconds, 1),
+        known_after_s=round(perf_counter() - begun, 3),
+        rss_mb=rig.of_services(meter.rss_mb()),
+        cpu_us_per_row=meter.cpu_us_per(rig.messages),
+        machine=meter.machine(),
+    )
+
+
+async def _until_known(rig: Rig, meter: Meter) -> None:
+    db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
+    try:
+
+        async def is_known() -> bool:
+            meter.look()
+            return bool(await db.fetchval("SELECT count(*) FROM clients") == rig.messages)
+
+        await wait_for(is_known, "the dispatcher's copy of all clients", KNOWN_WITHIN_S, 0.25)
+    finally:
+        await db.close()
+
+
+def _write(path: Path, count: int) -> None:
+    with path.open("wb") as file:
+        file.writelines(csv_pieces(count))

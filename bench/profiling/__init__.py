@@ -1,0 +1,1 @@
+"""What a profiled service finds first on its path: see `sitecustomize`."""

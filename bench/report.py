@@ -1,0 +1,137 @@
+"""The report: every figure beside its floor, as a table for people and as JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from bench.expansion import Expansion
+from bench.importing import Imported
+from bench.pipeline import PROFILED, Pipeline
+from bench.processes import cores
+from bench.rebuild import Rebuilt
+from cli.render import grid
+
+# On two cores, everything on them, where the ceiling is about 58,000/s.
+PIPELINE_PER_S, PIPELINE_RATIO = 10_000, 0.17
+EXPANSION_PER_S = 50_000
+IMPORT_PER_S = 20_000
+LAG_S = 1.0
+REBUILD_PER_S = 40_000
+RSS_MB = 300
+
+
+@dataclass
+class Report:
+    """What was measured; what was not is None."""
+
+    imported: Imported | None = None
+    pipeline: Pipeline | None = None
+    expansion: Expansion | None = None
+    rebuilt: Rebuilt | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no message was lost, and none was sent twice."""
+        return self.pipeline is None or not (self.pipeline.lost or self.pipeline.duplicated)
+
+    def write(self, folder: Path) -> None:
+        """Write a file for each thing that was measured."""
+        for name, content in self._files().items():
+            (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+    def _files(self) -> dict[str, dict[str, Any]]:
+        files = {}
+        if self.imported is not None:
+            files["import"] = asdict(self.imported)
+        if self.pipeline is not None:
+            rate = self.expansion.rate_per_s if self.expansion else None
+            more = {"cores": cores(), "expand_rate_per_s": rate}
+            files["pipeline"] = asdict(self.pipeline) | more
+        if self.expansion is not None:
+            files["expand"] = asdict(self.expansion)
+        if self.rebuilt is not None:
+            files["rebuild"] = asdict(self.rebuilt)
+        return files
+
+    def table(self) -> RenderableType:
+        """Return all of it as people read it."""
+        rows = [*self._rows()]
+        parts: list[RenderableType] = [grid(("", "measured", "floor", "met"), rows)]
+        if self.imported is not None:
+            parts += [Text(), spent("a row of the import", self.imported.cpu_us_per_row)]
+            parts += [share(self.imported.machine)]
+        if self.pipeline is not None:
+            parts += [Text(), spent("a message", self.pipeline.cpu_us_per_message)]
+            parts += [share(self.pipeline.machine)]
+        return Group(*parts)
+
+    def profiled_us(self) -> dict[str, float]:
+        """Return what each service that can be profiled has spent: on a row, or on a message."""
+        whole = {}
+        if self.imported is not None:
+            whole["catalog"] = self.imported.cpu_us_per_row["catalog"]
+        if self.pipeline is not None:
+            whole |= {name: self.pipeline.cpu_us_per_message[name] for name in PROFILED}
+        return whole
+
+    def _rows(self) -> list[Sequence[object]]:
+        rows: list[Sequence[object]] = []
+        if self.imported is not None:
+            rows.append(_rate("import, rows/s", self.imported.rate_per_s, IMPORT_PER_S))
+        if self.pipeline is not None:
+            rows += _pipeline_rows(self.pipeline)
+        if self.expansion is not None:
+            rate = self.expansion.rate_per_s
+            rows.append(_rate("expansion, messages/s", rate, EXPANSION_PER_S))
+        if self.rebuilt is not None:
+            rows.append(_rate("rebuild, events/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
+        return rows
+
+
+def _rate(name: str, measured: float, floor: int) -> Sequence[object]:
+    return name, f"{measured:,.0f}", f"{floor:,}", measured >= floor
+
+
+def _pipeline_rows(of: Pipeline) -> list[Sequence[object]]:
+    is_fast = of.rate_per_s >= PIPELINE_PER_S or of.ratio >= PIPELINE_RATIO
+    lag, most = of.stats_lag_p95_s, max(of.rss_mb, key=lambda name: of.rss_mb[name])
+    return [
+        ("pipeline, messages/s", f"{of.rate_per_s:,.0f}", f"{PIPELINE_PER_S:,}, or", is_fast),
+        ("  of the ceiling", f"{of.ratio:.3f}", f"{PIPELINE_RATIO}", is_fast),
+        ("  ceiling, requests/s", f"{of.ceiling_rate_per_s:,.0f}", None, None),
+        ("  lost, duplicated", f"{of.lost}, {of.duplicated}", "0, 0", not of.lost + of.duplicated),
+        (
+            "  statistics behind, p95",
+            None if lag is None else f"{lag:.2f} s",
+            f"{LAG_S:g} s",
+            None if lag is None else lag < LAG_S,
+        ),
+        (
+            f"  memory, most: {most}",
+            f"{of.rss_mb[most]:.0f} MB",
+            f"{RSS_MB} MB",
+            of.rss_mb[most] <= RSS_MB,
+        ),
+    ]
+
+
+def spent(on: str, cpu_us: dict[str, float]) -> RenderableType:
+    """Return the CPU microseconds spent on each of something, by process."""
+    rows = [(name, f"{each:.1f}") for name, each in cpu_us.items()]
+    rows.append(("all", f"{sum(cpu_us.values()):.1f}"))
+    return grid(("process", f"CPU us on {on}"), rows)
+
+
+def share(machine: dict[str, float]) -> RenderableType:
+    """Return what the rest of the machine did meanwhile; a busy one measures nothing."""
+    idle, elsewhere = machine["idle"], machine["elsewhere"]
+    told = f"the cores were {idle:.0%} idle, and {elsewhere:.0%} busy with something else"
+    return Text(told, style="yellow" if elsewhere > BUSY else "dim")
+
+
+BUSY = 0.1  # of all cores; beyond it the machine is not ours

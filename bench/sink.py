@@ -1,0 +1,111 @@
+"""The fastest reasonable gateway: it accepts everything, counts, and looks at almost nothing.
+
+`python -m bench.sink --port P`; `GET /summary` tells `{"requests", "distinct"}`.
+"""
+
+import argparse
+import asyncio
+import signal
+from typing import cast
+
+import uvloop
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"Content-Length: "
+_KEY = b'Idempotency-Key: "'
+_BODY = b'{"id":"sink-%012d","status":"accepted"}'
+_ACCEPTED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(_BODY % 0), _BODY)
+)
+_SUMMARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+
+
+class Counts:
+    """What has come in so far."""
+
+    __slots__ = ("keys", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.keys: set[bytes] = set()
+
+    def summary(self) -> bytes:
+        """Return the counts as JSON."""
+        return b'{"requests":%d,"distinct":%d}' % (self.requests, len(self.keys))
+
+
+class Sink(asyncio.Protocol):
+    """One connection: requests as our own client writes them, in one piece or in several."""
+
+    __slots__ = ("_counts", "_rest", "_transport")
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._rest = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every whole request."""
+        if self._rest:
+            data = self._rest + data
+        while data:
+            end = _end(data)
+            if end > len(data) or end < 0:
+                break
+            self._answer(data)
+            data = data[end:]
+        self._rest = data
+
+    def _answer(self, request: bytes) -> None:
+        counts = self._counts
+        transport = self._transport
+        if transport is None:
+            return
+        if request.startswith(b"GET "):
+            summary = counts.summary()
+            transport.write(_SUMMARY % (len(summary), summary))
+            return
+        start = request.find(_KEY) + len(_KEY)
+        counts.keys.add(request[start : request.find(b'"', start)])
+        counts.requests += 1
+        transport.write(_ACCEPTED % counts.requests)
+
+
+def _end(data: bytes) -> int:
+    """Return where the first request ends; -1 when even its head is incomplete."""
+    head = data.find(_HEAD_END)
+    if head < 0:
+        return -1
+    start = data.find(_LENGTH, 0, head)
+    if start < 0:
+        return head + len(_HEAD_END)
+    start += len(_LENGTH)
+    return head + len(_HEAD_END) + int(data[start : data.find(b"\r", start)])
+
+
+async def serve(port: int) -> None:
+    """Serve on the loopback address until told to stop."""
+    loop = asyncio.get_running_loop()
+    counts = Counts()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = await loop.create_server(lambda: Sink(counts), "127.0.0.1", port, backlog=4096)
+    await stop.wait()
+    server.close()
+
+
+def main() -> None:
+    """Read the port and serve."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sink", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    uvloop.run(serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a person types: `./mailings COMMAND`.
+
+It speaks to the services over HTTP as any user would; only the local stack, migrations and the
+rebuild touch anything else. Where a variable such as CATALOG_URL is set, that address is used,
+otherwise that of the stack on this machine.
+"""
+
+import os
+from enum import IntEnum, StrEnum
+
+from deploy.local.home import Home, usual_home
+from deploy.local.record import supervisor_of
+
+
+class Exit(IntEnum):
+    """What scripts can rely on."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    CONFLICT = 4
+    UNAVAILABLE = 5
+
+
+class Output(StrEnum):
+    """How everything that reads answers."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Failure(Exception):
+    """A command that could not do its work; the message says why, and what to do about it."""
+
+    def __init__(self, message: str, code: Exit = Exit.ERROR) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def home() -> Home:
+    """Return where the local stack lives."""
+    return Home(usual_home())
+
+
+def addresses() -> dict[str, str]:
+    """Return all addresses: those of the stack on this machine, and what is set in their place."""
+    here = home().addresses() if supervisor_of(home()) else {}
+    set_ = {name: os.environ[name] for name in (*here, *NAMES) if os.environ.get(name)}
+    return {**here, **set_}
+
+
+def address(name: str) -> str:
+    """Return one address, such as CATALOG_URL.
+
+    Raises:
+        Failure: Nothing runs here, and it is not set.
+    """
+    try:
+        return addresses()[name]
+    except KeyError:
+        message = (
+            f"{name} is not known: nothing runs on this machine. "
+            f"Start it with `./mailings up --detach`, or set {name}."
+        )
+        raise Failure(message, Exit.UNAVAILABLE) from None
+
+
+NAMES = (
+    "CATALOG_URL",
+    "SCHEDULER_URL",
+    "DISPATCHER_URL",
+    "STATS_URL",
+    "GATEWAY_URL",
+    "KAFKA_SERVERS",
+    "CATALOG_DATABASE_URL",
+    "SCHEDULER_DATABASE_URL",
+    "DISPATCHER_DATABASE_URL",
+    "STATS_DATABASE_URL",
+)

@@ -1,0 +1,222 @@
+"""The demo: the whole platform at work, from nothing, against a gateway that misbehaves.
+
+It has a home of its own, which each demo begins anew: every figure at its end is about this
+demo's clients, and nothing that `./mailings up` has is touched.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shlex import quote
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import Exit, Failure, home
+from cli.api import Api
+from cli.clients import Kind, import_file, import_table, kind_of, upload_bar
+from cli.demo.books import Books, open_books
+from cli.generate import MOST, csv_pieces
+from cli.render import Json, console, facts, grid, say
+from cli.statistics.progress import watch
+from deploy.local.errors import AlreadyRunning
+from deploy.local.foreground import run_until_told
+from deploy.local.home import Home
+from deploy.local.record import Record
+from deploy.local.services import SERVICES
+from deploy.local.stack import ALL, Stack
+
+app = typer.Typer()
+
+INTERRUPTED = 128 + 2  # as shells say it. Source: POSIX, a command that SIGINT has ended
+
+# Against a gateway that answers late or not at all, a short deadline and short pauses: each hang
+# costs a connection for two seconds, so there are more connections than usual.
+SETTINGS: Mapping[str, str] = MappingProxyType({
+    "DISPATCHER_HTTP_GATEWAY_TIMEOUT": "PT2S",
+    "DISPATCHER_HTTP_GATEWAY_CONNECTIONS": "128",
+    "DISPATCHER_BACKOFF_BASE": "PT0.2S",
+    "DISPATCHER_BACKOFF_CAP": "PT2S",
+})  # fmt: skip
+
+# One in a hundred fails, every 500th answer is garbage, every 4,000th never comes.
+GATEWAY_OPTIONS = (
+    "--idempotent",
+    "--latency-ms", "2-8",
+    "--fail-share", "0.01",
+    "--garbage-share", "0.002",
+    "--hang-share", "0.00025",
+)  # fmt: skip
+
+BODY = "{{ full_name }}, у нас для вас новость! Ответьте на это сообщение с номера {{ phone }}."  # noqa: RUF001
+WINDOW = timedelta(hours=6)
+REJECTIONS = 10  # rows that are shown
+
+
+@app.command()
+def demo(
+    clients: Annotated[
+        str, typer.Option(metavar="N|FILE", help="How many to make up; or yours, CSV or NDJSON.")
+    ] = "100000",
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End at the end; as it does without a terminal.")
+    ] = False,
+) -> None:
+    """Start everything, import clients, send them a mailing, and count whether all adds up.
+
+    Begins from nothing each time, in `.mailings/demo`. The exit code is 0 only if every message
+    is in a final state and statistics, ledger and the gateway's own ledger agree.
+    """
+    source = _source(clients)
+    place = Home(home().path / "demo")
+    _clear(place)
+    play = _Play(source, place, stays=console().is_terminal and not leave)
+    stack = Stack(place.path, SETTINGS, ALL, GATEWAY_OPTIONS, _report)
+    asyncio.run(run_until_told(stack, play.run))
+    if play.agrees is None:
+        say("The demo was interrupted; everything has stopped.", "yellow")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(Exit.OK if play.agrees else Exit.ERROR)
+
+
+def _source(clients: str) -> int | Path:
+    """Return how many clients to make up, or where they are."""
+    if clients.isdecimal():
+        if not 0 < int(clients) <= MOST:
+            raise typer.BadParameter(f"--clients takes 1 to {MOST:,}, or a file")
+        return int(clients)
+    path = Path(clients)
+    if not path.is_file():
+        raise typer.BadParameter(f"--clients takes a number or a file; there is no file {path}")
+    kind_of(path.name)
+    return path
+
+
+def _clear(place: Home) -> None:
+    """Remove what an earlier demo has left, and end what still runs of it.
+
+    Raises:
+        Failure: A demo is running.
+    """
+    try:
+        lock = place.lock()
+    except AlreadyRunning:
+        message = "A demo is running already. End it by Ctrl-C where it was started."
+        raise Failure(message, Exit.CONFLICT) from None
+    with lock:
+        Record(place.record).end_orphans()
+        shutil.rmtree(place.data, ignore_errors=True)
+        if place.refuge.exists():
+            shutil.rmtree(Path(place.refuge.read_text()) / "postgres", ignore_errors=True)
+
+
+class _Play:
+    """One demo, from the first client to the last figure."""
+
+    def __init__(self, source: int | Path, place: Home, *, stays: bool) -> None:
+        self._source = source
+        self._place = place
+        self._stays = stays
+        self.agrees: bool | None = None  # None: it did not get that far
+
+    async def run(self, stack: Stack) -> int:
+        async with Api(stack.env.__getitem__) as api:
+            imported = await self._import(api)
+            mailing = await _mailing(api)
+            say(f"The mailing {mailing['mailing_id']} is created.")
+            end = await watch(api, mailing["mailing_id"])
+            if not end.runs or end.mailing["missed_reason"]:
+                raise Failure(f"The mailing had no run: {end.mailing['missed_reason']}")
+            run = await api.get("dispatcher", f"/v1/runs/{end.runs[0]['run_id']}")
+            books = await open_books(api, run["run_id"], imported["created"])
+        self.agrees = books.agree
+        _show(books, mailing, run)
+        _say_addresses(stack.env, self._place)
+        if self._stays:
+            say("Everything stays up; Ctrl-C stops it.", "bold")
+            await asyncio.Event().wait()
+        return 0
+
+    async def _import(self, api: Api) -> Json:
+        """Import the clients; return what came of it."""
+        path, kind = self._place.data / "clients.csv", Kind.CSV
+        if isinstance(self._source, int):
+            await asyncio.to_thread(_make_up, path, self._source)
+        else:
+            path, kind = self._source, kind_of(self._source.name)
+        title = f"importing {path.name}"
+        with path.open("rb") as file, upload_bar(title, path.stat().st_size) as told:
+            view = await import_file(api, file, kind, told)
+        rejections = f"/v1/imports/{view['import_id']}/rejections"
+        shown, _ = await api.items("catalog", rejections, {}, REJECTIONS)
+        console().print(import_table(view, shown))
+        if not view["created"]:
+            raise Failure(f"There is no client in {path}; the demo has nobody to write to.")
+        seconds = _seconds(view["started_at"], view["ended_at"])
+        say(f"{view['rows']:,} rows in {seconds:.1f} s, {view['rows'] / seconds:,.0f} rows/s")
+        return view
+
+
+def _make_up(path: Path, count: int) -> None:
+    with path.open("wb") as file:
+        file.writelines(csv_pieces(count))
+
+
+async def _mailing(api: Api) -> Json:
+    """Create the mailing, to all clients and from now on."""
+    plan = {
+        "name": "Demo",
+        "body": BODY,
+        "ends_at": (datetime.now(UTC) + WINDOW).isoformat(),
+        "gateway": "http",
+    }
+    return await api.post("catalog", "/v1/mailings", plan)
+
+
+def _show(books: Books, mailing: Json, run: Json) -> None:
+    screen = console()
+    screen.print(Text("\nWhat became of it", style="bold"))
+    columns = ("", "statistics", "ledger", "gateway", "agree")
+    screen.print(grid(columns, books.comparisons))
+    seconds = _seconds(mailing["created_at"], run["finished_at"])
+    rate = books.ledger.messages / seconds if seconds else 0
+    gateway = books.gateway
+    decisions = ", ".join(f"{name} {n:,}" for name, n in gateway["by_decision"].items())
+    screen.print(
+        facts(
+            [
+                ("duration", f"{seconds:.1f} s, from its creation to its last message"),
+                ("rate", f"{rate:,.0f} messages/s"),
+                ("gateway", f"{gateway['requests']:,} requests: {decisions}"),
+                ("statistics reconcile", books.reconciles),
+                ("everything agrees", books.agree),
+            ]
+        )
+    )
+
+
+def _seconds(since: str, until: str | None) -> float:
+    if until is None:
+        return 0.0
+    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
+
+
+def _say_addresses(env: Mapping[str, str], place: Home) -> None:
+    screen = console()
+    screen.print()
+    names = [name.upper() for name in (*SERVICES, "gateway")]
+    documented = {name.upper() for name in SERVICES}
+    urls = {name: env[f"{name}_URL"] for name in names}
+    screen.print(
+        facts((n.lower(), f"{url}/docs" if n in documented else url) for n, url in urls.items())
+    )
+    say(f"All commands speak to it with MAILINGS_HOME={quote(str(place.path))}")
+
+
+def _report(line: str) -> None:
+    say(line, "dim")

@@ -1,0 +1,114 @@
+"""The figures: how many messages are in which status, as of when, and whether it adds up."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli import Exit, Failure, Output
+from cli.api import Api, run
+from cli.render import Format, Json, facts, grid, instant, show
+
+app = typer.Typer()
+
+OPEN = ("planned", "retry")  # statuses of messages that still have a way to go
+
+FINAL = ("delivered", "failed", "expired", "cancelled", "undetermined", "suppressed")
+STATUSES = (*OPEN, *FINAL)
+
+
+@app.command()
+def stats(
+    of: Annotated[
+        UUID | None, typer.Argument(metavar="[ID]", help="A mailing or a run; all without it.")
+    ] = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Show how many messages are in which status, as of when, and whether it all adds up."""
+    found = run(lambda api: _figures(api, of))
+    show(output, found, lambda: _figures_table(found))
+
+
+async def _figures(api: Api, of: UUID | None) -> Json:
+    """Return the figures, and whether they reconcile."""
+    if of is None:
+        found, which = await api.get("stats", "/v1/totals"), {}
+    elif (mailing := await mailing_figures(api, of)) is not None:
+        found, which = mailing, {"mailing_id": of}
+    else:
+        found, which = await api.get("stats", f"/v1/runs/{of}"), {"run_id": of}
+    return {**found, "reconcile": await api.get("stats", "/v1/reconcile", which)}
+
+
+async def mailing_figures(api: Api, mailing_id: UUID | str) -> Json | None:
+    """Return the figures of a mailing; None when none of its runs is known there (yet)."""
+    try:
+        return await api.get("stats", f"/v1/mailings/{mailing_id}")
+    except Failure as failure:
+        if failure.code is Exit.NOT_FOUND:
+            return None
+        raise
+
+
+def _figures_table(found: Json) -> RenderableType:
+    statuses = grid(("status", "messages", "share"), _shares(found))
+    reconciles = found["reconcile"]["reconciles"]
+    names = ("mailings", "mailing_id", "run_id")
+    about = facts([
+        *((name, found[name]) for name in names if name in found),
+        ("planned", found["planned"]),
+        ("attempts", found["attempts"]),
+        ("as of", as_of(found, instant)),
+        ("reconciles", reconciles),
+    ])  # fmt: skip
+    parts: list[RenderableType] = [about, Text(), statuses]
+    if isinstance(found.get("runs"), list) and found["runs"]:
+        parts += [Text(), _runs_table(found["runs"])]
+    if not reconciles:
+        parts += [Text(), _differences(found["reconcile"]["runs"])]
+    return Group(*parts)
+
+
+def _shares(found: Json) -> Iterator[list[object]]:
+    planned = found["planned"]
+    for status, count in found["by_status"].items():
+        yield [status, count, f"{100 * count / planned:.2f} %" if planned else None]
+
+
+def _runs_table(runs: list[Json]) -> Table:
+    columns = ("run", "planned", "delivered", "open", "attempts", "scheduled", "finished")
+    rows = (
+        [
+            each["run_id"],
+            each["planned"],
+            each["by_status"]["delivered"],
+            open_of(each),
+            each["attempts"],
+            instant(each["scheduled_at"]),
+            instant(each["finished_at"]),
+        ]
+        for each in runs
+    )
+    return grid(columns, rows)
+
+
+def _differences(runs: list[Json]) -> Table:
+    columns = ("run_id", "planned", "sum_of_statuses", "attempts", "counted_attempts")
+    wrong = (each for each in runs if not each["reconciles"])
+    return grid(columns, ([each[name] for name in columns] for each in wrong))
+
+
+def as_of(found: Json, say: Callable[[str], str]) -> str:
+    """Say how old figures are."""
+    if found["as_of"] is None:
+        return ""
+    return f"{say(found['as_of'])}, {found['lag_s']:.1f} s ago"
+
+
+def open_of(figures: Json) -> int:
+    """Return how many messages are in no final state."""
+    return sum(figures["by_status"].get(status, 0) for status in OPEN)

@@ -1,0 +1,242 @@
+"""The sandbox gateway's server: HTTP/1.1 on a raw protocol, since it stands in the demo's path."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, cast
+from urllib.parse import parse_qsl
+
+import httptools
+import msgspec
+
+from deploy.local.gateway import answers
+from deploy.local.gateway.answers import Reply
+from deploy.local.gateway.faults import Decision, Misbehavior
+from deploy.local.gateway.ledger import Ledger
+
+_BODY_LIMIT = 65_536  # bytes
+_HEAD_LIMIT = 16_384  # bytes
+_WAITING_LIMIT = 100  # requests that a connection sends ahead
+_KEY_NAME = b"idempotency-key"
+
+
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+    phone: Annotated[str, msgspec.Meta(pattern=r"\A7[0-9]{10}\Z")]
+    text: str
+    subject: str | None = None
+
+
+class _Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+
+
+class Request(msgspec.Struct, gc=False):
+    """A whole request, as far as anyone cares."""
+
+    method: bytes
+    target: bytes
+    key: bytes
+    body: bytes
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+_REPLIES = {
+    Decision.REFUSED: answers.REFUSED,
+    Decision.FAILED: answers.FAILED,
+    Decision.THROTTLED: answers.THROTTLED,
+}
+
+
+class Sandbox:
+    """Decides on requests, and lets answers go out when the ledger holds their lines."""
+
+    def __init__(
+        self, ledger: Ledger, misbehavior: Misbehavior, failed: Callable[[OSError], None]
+    ) -> None:
+        self._ledger = ledger
+        self._misbehavior = misbehavior
+        self._failed = failed  # told when the ledger can't be written: nothing may be said then
+        self._loop = asyncio.get_running_loop()
+        self._due: list[tuple[Connection, Reply, float]] = []
+        self.connections: set[Connection] = set()
+
+    def handle(self, connection: "Connection", request: Request) -> None:
+        """See to it that a request is answered, unless it is to hang."""
+        path, _, query = request.target.partition(b"?")
+        if path != b"/messages":
+            connection.answer(self._control(request, path, query))
+        elif request.method != b"POST":
+            connection.answer(answers.NOT_FOUND)
+        else:
+            self._take(connection, request)
+
+    def flush(self) -> None:
+        """Write the ledger, then answer all requests of this turn of the loop."""
+        due, self._due = self._due, []
+        try:
+            self._ledger.flush()
+        except OSError as error:
+            self._failed(error)
+            return
+        for connection, reply, latency_s in due:
+            if latency_s:
+                self._loop.call_later(latency_s, connection.answer, reply)
+            else:
+                connection.answer(reply)
+
+    def _take(self, connection: "Connection", request: Request) -> None:
+        key = _key(request)
+        decision = self._misbehavior.decide() if key else Decision.REFUSED
+        taken = self._ledger.taken.get(key)
+        is_new = taken is None or not self._misbehavior.faults.is_idempotent
+        if decision is Decision.ACCEPTED and not is_new:
+            decision = Decision.REPEATED
+        elif decision in {Decision.GARBAGE, Decision.HUNG}:
+            is_new = is_new and self._misbehavior.is_taken_anyway()
+        else:
+            is_new = is_new and decision is Decision.ACCEPTED
+        number = self._ledger.record(key, decision, is_accepted=is_new)
+        if not self._due:
+            self._loop.call_soon(self.flush)
+        if decision is Decision.REPEATED and taken is not None:
+            number = taken
+        if decision is Decision.OUTAGE:
+            self._due.append((connection, answers.CUT_OFF, 0.0))
+        elif decision is not Decision.HUNG:
+            reply = self._reply(decision, number)
+            self._due.append((connection, reply, self._misbehavior.latency_s()))
+
+    def _reply(self, decision: Decision, number: int) -> Reply:
+        if decision is Decision.GARBAGE:
+            return answers.garbage(self._misbehavior.garbage(), number)
+        return _REPLIES.get(decision) or answers.accepted(number)
+
+    def _control(self, request: Request, path: bytes, query: bytes) -> Reply:
+        try:
+            match request.method, path:
+                case b"GET", b"/livez":
+                    reply = answers.LIVE
+                case b"GET", b"/ledger/summary":
+                    reply = _document(self._ledger.summary())
+                case b"GET", b"/ledger":
+                    pairs = dict(parse_qsl(query.decode("ascii", "replace")))
+                    wanted = msgspec.convert(pairs, _Range, strict=False)
+                    reply = _document(self._ledger.page(wanted.after, wanted.limit))
+                case b"PATCH", b"/faults":
+                    self._misbehavior.change(request.body)
+                    reply = _document(self._misbehavior.faults)
+                case b"GET", b"/faults":
+                    reply = _document(self._misbehavior.faults)
+                case _:
+                    reply = answers.NOT_FOUND
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            detail = {"title": "Not understood", "status": 400, "detail": str(error)}
+            reply = answers.problem(b"400 Bad Request", msgspec.json.encode(detail))
+        return reply
+
+
+class Connection(asyncio.Protocol):
+    """Parses requests and writes answers, one after the other."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: list[Request] = []
+        self._is_busy = False
+        self._is_closing = False
+        self._head_size = 0
+        self._target = self._key = self._body = b""
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._sandbox.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Forget it: what was taken was taken."""
+        self._transport = None
+        self._sandbox.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; what is no HTTP/1.1 ends the connection."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.abort()
+        if len(self._body) > _BODY_LIMIT or self._head_size > _HEAD_LIMIT:
+            self.abort()
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """Start anew."""
+        self._head_size = 0
+        self._target = self._key = self._body = b""
+
+    def on_url(self, target: bytes) -> None:
+        """Gather the target: it may come in pieces."""
+        self._target += target
+        self._head_size += len(target)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the key."""
+        self._head_size += len(name) + len(value)
+        if len(name) == len(_KEY_NAME) and name.lower() == _KEY_NAME:
+            self._key = value
+
+    def on_body(self, body: bytes) -> None:
+        """Gather the body, up to a little more than is allowed."""
+        if len(self._body) <= _BODY_LIMIT:
+            self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        """Handle the request, or let it wait for those before it."""
+        method = self._parser.get_method()
+        self._is_closing = not self._parser.should_keep_alive()
+        request = Request(method, self._target, self._key, self._body)
+        if self._transport is None or self._transport.is_closing():
+            return
+        if len(self._body) > _BODY_LIMIT or len(self._waiting) >= _WAITING_LIMIT:
+            self.abort()
+        elif self._is_busy:
+            self._waiting.append(request)
+        else:
+            self._is_busy = True
+            self._sandbox.handle(self, request)
+
+    def answer(self, reply: Reply) -> None:
+        """Write an answer, unless nobody is there any more, and go on with what waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._is_busy = bool(self._waiting)
+        if reply.raw:
+            transport.write(reply.raw)
+        if reply.closes or (self._is_closing and not self._waiting):
+            transport.close()
+        elif self._waiting:
+            self._sandbox.handle(self, self._waiting.pop(0))
+
+    def abort(self) -> None:
+        """Let go of the connection at once."""
+        self._waiting.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _key(request: Request) -> bytes:
+    """Return the message's id; nothing when the request is not what the contract says."""
+    try:
+        message = _MESSAGE.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    key = message.id.encode()
+    return key if request.key == b'"%b"' % key else b""
+
+
+def _document(value: msgspec.Struct) -> Reply:
+    return answers.document(msgspec.json.encode(value))

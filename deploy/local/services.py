@@ -1,0 +1,112 @@
+"""The services, and what else of ours runs beside them: who is started, with which settings."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.local.home import PROJECT, Home
+from deploy.local.part import Part
+from deploy.local.ports import HOST
+from deploy.local.postgres import url
+from deploy.local.probe import answers_http
+from deploy.local.process import Command
+
+SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
+GATEWAY = "gateway"
+
+# A service may take 20 s to bring to an end what it has begun (HTTP_DRAIN), and then some.
+STOP_WITHIN_S = 25.0
+
+
+def service_of(name: str) -> str:
+    """Return which service a part is: `dispatcher.2` is a second dispatcher."""
+    return name.partition(".")[0]
+
+
+def variable(name: str) -> str:
+    """Return how the names of a part's variables begin: `DISPATCHER_2` for `dispatcher.2`."""
+    return name.upper().replace(".", "_")
+
+
+STORES = ("KAFKA_SERVERS", *(f"{name.upper()}_DATABASE_URL" for name in SERVICES))
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where everything is, from the ports by name of a part."""
+
+    ports: Mapping[str, int]
+    settings: Mapping[str, str]  # of people; they win
+
+    def for_people(self) -> dict[str, str]:
+        """Return what `./mailings env` shows: of what runs here, and of what was set."""
+        ours = [name for name in self.ports if service_of(name) in (*SERVICES, GATEWAY)]
+        web = {f"{variable(name)}_URL": f"http://{HOST}:{self.ports[name]}" for name in ours}
+        return web | self._stores()
+
+    def for_services(self, home: Home, gateway_options: Sequence[str]) -> dict[str, str]:
+        """Return the settings of all services; each replica has a port besides."""
+        given = {
+            "DISPATCHER_LOG_GATEWAY_PATH": str(home.data / "messages.log"),
+            "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": str("--idempotent" in gateway_options).lower(),
+        }
+        if "postgres" in self.ports:
+            given["POSTGRES_URL"] = url(self.ports["postgres"], "postgres")
+        if GATEWAY in self.ports:
+            messages = f"http://{HOST}:{self.ports[GATEWAY]}/messages"
+            given["DISPATCHER_HTTP_GATEWAY_URL"] = messages
+        for name in SERVICES:
+            if name in self.ports:
+                given[f"{name.upper()}_HTTP_PORT"] = str(self.ports[name])
+        return {**given, **self._stores(), **self.settings}
+
+    def _stores(self) -> dict[str, str]:
+        stores = {}
+        if "kafka" in self.ports:
+            stores["KAFKA_SERVERS"] = f"{HOST}:{self.ports['kafka']}"
+        if "postgres" in self.ports:
+            port = self.ports["postgres"]
+            stores |= {f"{name.upper()}_DATABASE_URL": url(port, name) for name in SERVICES}
+        return stores | {name: self.settings[name] for name in STORES if name in self.settings}
+
+
+def python(home: Home, name: str, module: str, *arguments: str, env: Mapping[str, str]) -> Command:
+    """Return the command that runs one of our modules."""
+    return Command(
+        arguments=[sys.executable, "-m", module, *arguments],
+        log=home.log(name),
+        environment={**os.environ, **env},
+        folder=PROJECT,
+    )
+
+
+def service(home: Home, name: str, port: int, env: Mapping[str, str]) -> Part:
+    """Describe one replica of a service."""
+    of = service_of(name)
+    own = {f"{of.upper()}_HTTP_PORT": str(port)}
+
+    async def is_ready() -> bool:
+        return await answers_http(port, "/livez") and await answers_http(port, "/readyz")
+
+    return Part(
+        name=name,
+        command=python(home, name, f"services.{of}", env={**env, **own}),
+        is_ready=is_ready,
+        stop_within_s=STOP_WITHIN_S,
+    )
+
+
+def gateway(home: Home, port: int, options: Sequence[str]) -> Part:
+    """Describe the sandbox gateway."""
+    ledger = str(home.data / "gateway.ledger")
+    arguments = ("--port", str(port), "--ledger", ledger, *options)
+
+    async def is_ready() -> bool:
+        return await answers_http(port, "/livez")
+
+    return Part(
+        name=GATEWAY,
+        command=python(home, GATEWAY, "deploy.local.gateway", *arguments, env={}),
+        is_ready=is_ready,
+    )

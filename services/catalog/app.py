@@ -1,0 +1,42 @@
+"""The composition root: the only place where the catalog is put together."""
+
+from asyncio import TaskGroup
+from functools import partial
+
+from services.catalog.domain.client import client
+from services.catalog.projections import project
+from services.catalog.routes import routers
+from services.catalog.settings import Settings
+from services.catalog.subscriptions import subscriptions
+from shared import database, http, kafka, loop, relay, telemetry
+from shared.contracts.catalog import CLIENTS
+from shared.postgres_event_store import PostgresEventStore, retell
+
+
+async def run(settings: Settings) -> None:
+    """Serve HTTP, relay the outbox and listen to Kafka until told to stop.
+
+    Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
+    """
+    telemetry.configure("catalog", settings.log_format)
+    loop.collect_rarely()
+    async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
+        clock = database.business_clock(pool)
+        store = PostgresEventStore("catalog", pool, project)
+        app = http.create_app("catalog", routers, pool, clock, store)
+        loops = [
+            relay.relay(
+                pool,
+                settings.kafka_servers,
+                every=settings.outbox_poll_interval,
+                lease=settings.relay_lease,
+                repair=partial(retell, "catalog", CLIENTS, client.events),
+            ),
+            kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
+        ]
+        running = [tasks.create_task(each) for each in loops]
+        await http.serve(
+            app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
+        )
+        for task in running:
+            task.cancel()

@@ -1,0 +1,227 @@
+"""A client: what may be asked of it, and what follows."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeGuard, get_args
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
+from shared.decider import Decider
+from shared.errors import Conflict, Invalid, NotFound, Place
+from shared.event import Instant
+
+PHONE = re.compile(r"7\d{10}", re.ASCII)
+OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
+# Enough to catch what is no address; whether it exists, only a mail can tell.
+EMAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
+
+# Characters. Generous: they bound what a row may cost, nothing else.
+TEXTS = (("email", 254), ("full_name", 200), ("comment", 2000))
+TAG_LIMIT = 100
+TAGS = 50  # of a client
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that is known of a client."""
+
+    phone: str | None = None
+    operator_code: str | None = None
+    tags: tuple[str, ...] = ()
+    time_zone: str | None = None
+    email: str | None = None
+    full_name: str | None = None
+    comment: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name; unlike `asdict`, without copying what never changes."""
+        return dict(zip(FIELDS, _values(self), strict=True))
+
+
+FIELDS = tuple(field.name for field in fields(Profile))
+_values = attrgetter(*FIELDS)
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterClient:
+    """Let there be a client. Asked twice with the same identifier and profile, it is one."""
+
+    client_id: UUID
+    profile: Profile
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeClient:
+    """Know the client otherwise; what `changes` does not name stays."""
+
+    client_id: UUID
+    changes: Mapping[str, Any]
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveClient:
+    """Address the client no more."""
+
+    client_id: UUID
+    now: Instant
+
+
+ClientCommand: TypeAlias = RegisterClient | ChangeClient | RemoveClient
+ClientEvent: TypeAlias = ClientRegistered | ClientChanged | ClientRemoved
+
+
+# State
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """All that `decide` needs to know; no profile: there is no such client (any more)."""
+
+    profile: Profile | None = None
+    registered_as: Profile | None = None
+
+
+def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
+    """Answer with what happens next, with nothing if it is so already, or raise a refusal."""
+    match command:
+        case RegisterClient() as c if client.registered_as is None:
+            return [
+                ClientRegistered(client_id=c.client_id, registered_at=c.now, **c.profile.as_dict())
+            ]
+        case RegisterClient() as c if client.registered_as == c.profile:
+            return []
+        case RegisterClient():
+            raise ClientDiffers
+        case RemoveClient() if client.registered_as is not None and client.profile is None:
+            return []
+        case _ if client.profile is None:
+            raise ClientUnknown
+        case ChangeClient() as c:
+            return _change(c, client.profile)
+        case RemoveClient() as c:
+            return [ClientRemoved(client_id=c.client_id)]
+
+
+def _change(command: ChangeClient, profile: Profile) -> list[ClientEvent]:
+    changed = checked(command.changes, profile)
+    if changed == profile:
+        return []
+    return [
+        ClientChanged(client_id=command.client_id, changed_at=command.now, **changed.as_dict())
+    ]
+
+
+def evolve(client: Client, event: ClientEvent) -> Client:
+    """Apply what happened. Never fails: history is not negotiable."""
+    match event:
+        case ClientRegistered():
+            profile = _profile(event)
+            return Client(profile, profile)
+        case ClientChanged():
+            return replace(client, profile=_profile(event))
+        case ClientRemoved():
+            return replace(client, profile=None)
+
+
+def _profile(event: ClientRegistered | ClientChanged) -> Profile:
+    return Profile(**{name: getattr(event, name) for name in FIELDS})
+
+
+# What a profile may say
+
+
+def checked(changes: Mapping[str, Any], profile: Profile = Profile()) -> Profile:
+    """Return `profile` with `changes`, text as it was given; the operator code follows the phone.
+
+    Raises:
+        ClientInvalid: With the place of each mistake.
+    """
+    values = profile.as_dict()
+    values.update(changes)
+    if values["tags"] != profile.tags:
+        values["tags"] = tuple(dict.fromkeys(values["tags"] or ()))
+    phone = values["phone"]
+    if "operator_code" not in changes or changes["operator_code"] is None:
+        same = phone == profile.phone and "operator_code" not in changes
+        values["operator_code"] = profile.operator_code if same else phone and phone[1:4]
+    mistakes = _mistakes(values)
+    if mistakes:
+        raise ClientInvalid(*mistakes)
+    return Profile(**values)
+
+
+def _mistakes(values: Mapping[str, Any]) -> list[Place]:
+    phone, code, zone, email = (
+        values[name] for name in ("phone", "operator_code", "time_zone", "email")
+    )
+    mistakes = _too_long(values)
+    if phone is None and email is None:
+        mistakes.append(Place("/phone", "missing", "a phone or an e-mail is needed"))
+    if phone is not None and not is_phone(phone):
+        mistakes.append(Place("/phone", "phone", "7 and ten digits, as in 79161234567"))
+    elif code is not None and not OPERATOR_CODE.fullmatch(code):
+        mistakes.append(Place("/operator_code", "operator_code", "three digits, as in 916"))
+    if zone is not None and zone not in zones():
+        mistakes.append(Place("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
+    if email is not None and not EMAIL.fullmatch(email):
+        mistakes.append(Place("/email", "email", "as in anna@example.com"))
+    return mistakes
+
+
+def _too_long(values: Mapping[str, Any]) -> list[Place]:
+    mistakes = []
+    for name, limit in TEXTS:
+        text = values[name]
+        if not text:
+            continue
+        if len(text) > limit:
+            mistakes.append(Place(f"/{name}", "too_long", f"at most {limit} characters"))
+        elif "\0" in text:
+            mistakes.append(Place(f"/{name}", "control_character", "no NUL characters"))
+    tags = values["tags"]
+    if len(tags) > TAGS or any(not t or len(t) > TAG_LIMIT or "\0" in t for t in tags):
+        told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters"
+        mistakes.append(Place("/tags", "tags", told))
+    return mistakes
+
+
+def is_phone(text: object) -> TypeGuard[str]:
+    """Say whether it may be a client's phone."""
+    return isinstance(text, str) and PHONE.fullmatch(text) is not None
+
+
+@cache
+def zones() -> frozenset[str]:
+    """Return the names of all time zones; the list is part of the release."""
+    return frozenset(available_timezones())
+
+
+# Refusals
+
+
+class ClientUnknown(NotFound):
+    """No client has this identifier."""
+
+
+class ClientDiffers(Invalid):
+    """This Idempotency-Key came before, with another client."""
+
+
+class ClientInvalid(Invalid):
+    """A client cannot be like this."""
+
+
+class PhoneTaken(Conflict):
+    """Another client has this phone."""
+
+
+client = Decider(initial=Client(), evolve=evolve, decide=decide, events=get_args(ClientEvent))

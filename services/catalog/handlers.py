@@ -1,0 +1,219 @@
+"""What the catalog does about a command: the only place where rules meet I/O."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.catalog import queue
+from services.catalog.domain.client import (
+    ClientCommand,
+    ClientInvalid,
+    PhoneTaken,
+    Profile,
+    checked,
+    client,
+    is_phone,
+)
+from services.catalog.domain.mailing import MailingCommand, mailing
+from services.catalog.queue import Counts, Known, Own, Rejection
+from shared import database, ids, telemetry
+from shared.contracts.catalog import ClientChanged, ClientRegistered
+from shared.database import transaction
+from shared.errors import Conflict, Error, Invalid, Place, StaleVersion, Unavailable
+from shared.event import Cause, Event, Instant
+from shared.event_store import NO_CAUSE, Append, EventStore, execute
+from shared.loop import Patience
+from shared.postgres_event_store import PostgresEventStore
+
+NOBODY = Profile()
+TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
+
+
+def stream(command: MailingCommand | ClientCommand) -> str:
+    """Return the name of the stream that a command is about."""
+    if isinstance(command, ClientCommand):
+        return f"client-{command.client_id}"
+    return f"mailing-{command.mailing_id}"
+
+
+async def handle(
+    store: EventStore,
+    command: MailingCommand | ClientCommand,
+    *,
+    expected: int | None = None,
+    cause: Cause = NO_CAUSE,
+) -> int:
+    """Carry out `command`; return the version of its mailing or client afterwards.
+
+    Raises:
+        StaleVersion: It is not at version `expected`.
+    """
+    decider: Any = client if isinstance(command, ClientCommand) else mailing
+    return await execute(store, decider, stream(command), command, expected=expected, cause=cause)
+
+
+# Imports
+
+
+class ImportOvertaken(Conflict):
+    """The same import was begun again meanwhile; that one goes on."""
+
+
+class ImportBrokenOff(Invalid):
+    """The connection was lost before the end of the file; what came before it is imported."""
+
+
+class ImportRefused(Invalid):
+    """This is no list of clients; nothing of it was imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of an import, as they were read: fields by name, numbered from 1."""
+
+    rows: Sequence[tuple[int, dict[str, Any]]]
+    rejections: Sequence[Rejection]
+    rows_read: int  # since the import began
+    bytes_read: int
+
+
+async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterator[Chunk]) -> None:
+    """Register or change a client for each row, by phone; a bad row never harms a good one.
+
+    Each chunk is one transaction: what dies in the middle leaves whole chunks, and the same
+    rows again change nothing. Who sends an import again takes it over.
+
+    Raises:
+        ImportOvertaken: Another request has taken it over.
+        ImportRefused: The file as a whole cannot be read.
+        ImportBrokenOff: It did not come to its end.
+    """
+    assert isinstance(store, PostgresEventStore)  # noqa: S101 - its rows and ours commit together
+    async with transaction(store.pool) as db:
+        epoch = await queue.begin_import(db, import_id, await database.now(db))
+    if epoch is None:
+        return
+    own, failure = Own(import_id, epoch), "it was interrupted here; send it again"
+    try:
+        counts = Counts()
+        async for chunk in _ahead(chunks):
+            counts = await _import_chunk(store, own, chunk, counts)
+        failure = ""
+    except Error as error:
+        failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
+        raise
+    finally:
+        async with transaction(store.pool) as db:
+            now = await database.now(db)
+            await queue.end_import(db, own, failure=failure or None, now=now)
+
+
+async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """Give `chunks`; the next one is read while the database works on this one."""
+    reading = asyncio.ensure_future(anext(chunks, None))
+    try:
+        while (chunk := await reading) is not None:
+            reading = asyncio.ensure_future(anext(chunks, None))
+            yield chunk
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _import_chunk(
+    store: PostgresEventStore, own: Own, chunk: Chunk, before: Counts
+) -> Counts:
+    """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
+    patience = Patience("catalog.import")
+    for _ in range(TURNS):
+        try:
+            return await _try_chunk(store, own, chunk, before)
+        except (StaleVersion, PhoneTaken):
+            continue
+        except Unavailable as error:
+            await patience.wait(error)
+    return await _try_chunk(store, own, chunk, before)
+
+
+async def _try_chunk(store: PostgresEventStore, own: Own, chunk: Chunk, before: Counts) -> Counts:
+    async with transaction(store.pool) as db:
+        now = await database.now(db)
+        phones = [phone for _, row in chunk.rows if is_phone(phone := row.get("phone"))]
+        known = await queue.lock_clients(db, phones)
+        plan = _plan(chunk, known, now)
+        await store.append_in(db, plan.appends, now=now)
+        counts = _added(before, chunk, plan)
+        if not await queue.note_import(db, own, counts, plan.rejections):
+            raise ImportOvertaken
+    telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
+    return counts
+
+
+@dataclass(slots=True)
+class _Plan:
+    appends: list[Append]
+    rejections: list[Rejection]
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+def _plan(chunk: Chunk, known: dict[str, Known], now: Instant) -> _Plan:
+    """Return what the rows lead to; of several with one phone each builds on the one before."""
+    plan = _Plan([], list(chunk.rejections))
+    streams: dict[UUID, tuple[int, list[Event]]] = {}
+    for number, row in chunk.rows:
+        at = known.get(row.get("phone") or "")
+        try:
+            profile = _profile(row, at)
+        except ClientInvalid as error:
+            plan.rejections.append(Rejection(number, error.places))
+            continue
+        if at and at.profile == profile:
+            plan.unchanged += 1
+            continue
+        after = (
+            Known(at.client_id, at.version + 1, profile) if at else Known(ids.new_id(), 1, profile)
+        )
+        known[row["phone"]] = after
+        events = streams.setdefault(after.client_id, (after.version - 1, []))[1]
+        if at:
+            plan.changed += 1
+            events.append(_changed(after, now))
+        else:
+            plan.created += 1
+            events.append(_registered(after, now))
+    plan.appends = [
+        Append(f"client-{client_id}", events, version)
+        for client_id, (version, events) in streams.items()
+    ]
+    return plan
+
+
+def _profile(row: Mapping[str, Any], known: Known | None) -> Profile:
+    if not row.get("phone"):
+        raise ClientInvalid(Place("/phone", "missing", "a row needs a phone"))
+    return checked(row, known.profile if known else NOBODY)
+
+
+def _registered(known: Known, now: Instant) -> Event:
+    return ClientRegistered(
+        client_id=known.client_id, registered_at=now, **known.profile.as_dict()
+    )
+
+
+def _changed(known: Known, now: Instant) -> Event:
+    return ClientChanged(client_id=known.client_id, changed_at=now, **known.profile.as_dict())
+
+
+def _added(before: Counts, chunk: Chunk, plan: _Plan) -> Counts:
+    return Counts(
+        rows=chunk.rows_read,
+        created=before.created + plan.created,
+        changed=before.changed + plan.changed,
+        unchanged=before.unchanged + plan.unchanged,
+        rejected=before.rejected + len(plan.rejections),
+        size_bytes=chunk.bytes_read,
+    )

@@ -1,0 +1,234 @@
+"""Projections: events in, rows of the catalog's own tables out.
+
+Idempotent, and deaf to what is older than the row: applying twice, or late, changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
+
+import msgspec
+from asyncpg import UniqueViolationError
+from sqlalchemy import bindparam, case, delete, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from services.catalog.domain.client import PhoneTaken
+from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, Status
+from services.catalog.tables import clients, mailings
+from shared.contracts.catalog import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingRunRequested,
+    MailingStopped,
+)
+from shared.database import Connection, copy
+from shared.errors import Place
+from shared.event import Event, Recorded
+
+Projection: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
+
+ADDED = """
+    FROM unnest(
+        CAST(:client_ids AS uuid[]), CAST(:phones AS text[]), CAST(:operator_codes AS text[]),
+        CAST(:tags AS text[]), CAST(:time_zones AS text[]), CAST(:emails AS text[]),
+        CAST(:full_names AS text[]), CAST(:comments AS text[]), CAST(:versions AS int[]),
+        CAST(:instants AS timestamptz[])
+    ) AS added (
+        client_id, phone, operator_code, tags, time_zone, email, full_name, comment, version, at
+    )
+"""
+TAGS = "CAST(added.tags AS text[])"  # arrays in an array don't nest: each is written as text
+
+COLUMNS = tuple(column.name for column in clients.columns)
+KNOWN = text("""
+    SELECT client_id FROM clients WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+""")
+CHANGE = text(f"""
+    UPDATE clients SET
+        phone = added.phone, operator_code = added.operator_code,
+        tags = {TAGS},
+        time_zone = added.time_zone, email = added.email, full_name = added.full_name,
+        comment = added.comment, version = added.version, changed_at = added.at
+    {ADDED} WHERE clients.client_id = added.client_id AND clients.version < added.version
+""")  # noqa: S608 - constants
+
+
+async def project(db: Connection, recorded: Sequence[Recorded[Any]]) -> None:
+    """Apply `recorded` in its order; neighbors of one kind, such as an import, in one go.
+
+    Raises:
+        PhoneTaken: Another client has the phone.
+    """
+    for kind, neighbors in groupby(recorded, key=lambda each: type(each.event)):
+        await PROJECTIONS[kind](db, list(neighbors))
+
+
+async def client_registered(
+    db: Connection, recorded: Sequence[Recorded[ClientRegistered]]
+) -> None:
+    """Show the clients; those that are new by COPY, which costs a fifth of an INSERT.
+
+    In the order of the phones: two imports that add the same ones wait for each other only one
+    way.
+    """
+    wanted = {"client_ids": [each.event.client_id for each in recorded]}
+    known = set((await db.scalars(KNOWN, wanted)).all())
+    new = [each for each in recorded if each.event.client_id not in known]
+    rows = [_row(each.event, each.version) for each in new]
+    try:
+        await copy(db, "clients", COLUMNS, sorted(rows, key=lambda row: row[1] or ""))
+    except UniqueViolationError as error:
+        raise PhoneTaken(Place("/phone", "taken")) from error
+
+
+def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
+    at = state.registered_at
+    contact = (state.phone, state.operator_code, list(state.tags), state.time_zone, state.email)
+    return (state.client_id, *contact, state.full_name, state.comment, version, at, at)
+
+
+async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChanged]]) -> None:
+    """Show the clients as they are now."""
+    values = _columns(recorded) | {"instants": [each.event.changed_at for each in recorded]}
+    try:
+        await db.execute(CHANGE, values)
+    except IntegrityError as error:
+        raise PhoneTaken(Place("/phone", "taken")) from error
+
+
+async def client_removed(db: Connection, recorded: Sequence[Recorded[ClientRemoved]]) -> None:
+    """Show the clients no more."""
+    gone = [each.event.client_id for each in recorded]
+    await db.execute(delete(clients).where(clients.c.client_id.in_(gone)))
+
+
+def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
+    states = [each.event for each in recorded]
+    return {
+        "client_ids": [each.client_id for each in states],
+        "phones": [each.phone for each in states],
+        "operator_codes": [each.operator_code for each in states],
+        "tags": [_array(each.tags) for each in states],
+        "time_zones": [each.time_zone for each in states],
+        "emails": [each.email for each in states],
+        "full_names": [each.full_name for each in states],
+        "comments": [each.comment for each in states],
+        "versions": [each.version for each in recorded],
+    }
+
+
+def _array(tags: Sequence[str]) -> str:
+    """Write `tags` as PostgreSQL reads an array."""
+    if not tags:
+        return "{}"
+    escaped = (tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags)
+    return '{"' + '","'.join(escaped) + '"}'
+
+
+async def mailing_created(db: Connection, recorded: Sequence[Recorded[MailingCreated]]) -> None:
+    """Show the mailing."""
+    rows = [
+        msgspec.structs.asdict(each.event)
+        | {
+            "filter": msgspec.to_builtins(each.event.filter),
+            "status": Status.CREATED,
+            "has_begun": False,
+            "version": each.version,
+            "changed_at": each.event.created_at,
+        }
+        for each in recorded
+    ]
+    await db.execute(insert(mailings).on_conflict_do_nothing(), rows)
+
+
+async def mailing_changed(db: Connection, recorded: Sequence[Recorded[MailingChanged]]) -> None:
+    """Show the mailing as it is planned now."""
+    for each in recorded:
+        plan = msgspec.structs.asdict(each.event)
+        plan["filter"] = msgspec.to_builtins(each.event.filter)
+        await _show(db, each, **plan)
+
+
+async def mailing_paused(db: Connection, recorded: Sequence[Recorded[MailingPaused]]) -> None:
+    """Show that it is paused."""
+    for each in recorded:
+        await _show(db, each, status=Status.PAUSED)
+
+
+async def mailing_resumed(db: Connection, recorded: Sequence[Recorded[MailingResumed]]) -> None:
+    """Show that it is running again, or waits for its start again."""
+    status = case((mailings.c.has_begun, Status.RUNNING), else_=Status.CREATED)
+    for each in recorded:
+        await _show(db, each, status=status)
+
+
+async def mailing_stopped(db: Connection, recorded: Sequence[Recorded[MailingStopped]]) -> None:
+    """Show that it is stopped."""
+    for each in recorded:
+        await _show(db, each, status=Status.STOPPED)
+
+
+async def mailing_deleted(db: Connection, recorded: Sequence[Recorded[MailingDeleted]]) -> None:
+    """Show it no more."""
+    gone = [each.event.mailing_id for each in recorded]
+    await db.execute(delete(mailings).where(mailings.c.mailing_id.in_(gone)))
+
+
+async def mailing_run_requested(
+    db: Connection, recorded: Sequence[Recorded[MailingRunRequested]]
+) -> None:
+    """Show the version; the scheduler will tell when it has begun."""
+    for each in recorded:
+        await _show(db, each)
+
+
+async def mailing_began(db: Connection, recorded: Sequence[Recorded[MailingBegan]]) -> None:
+    """Show that it is running, unless it was paused before."""
+    is_paused = mailings.c.status == Status.PAUSED
+    status = case((is_paused, Status.PAUSED), else_=Status.RUNNING)
+    for each in recorded:
+        await _show(db, each, status=status, has_begun=True)
+
+
+async def mailing_missed(db: Connection, recorded: Sequence[Recorded[MailingMissed]]) -> None:
+    """Show that it is over, and why nothing was sent."""
+    for each in recorded:
+        await _show(db, each, status=Status.FINISHED, missed_reason=each.event.reason)
+
+
+async def mailing_finished(db: Connection, recorded: Sequence[Recorded[MailingFinished]]) -> None:
+    """Show that it has finished."""
+    for each in recorded:
+        await _show(db, each, status=Status.FINISHED)
+
+
+async def _show(db: Connection, each: Recorded[Any], **values: object) -> None:
+    newer = update(mailings).where(
+        mailings.c.mailing_id == bindparam("id"), mailings.c.version < bindparam("at")
+    )
+    values |= {"version": each.version, "changed_at": each.recorded_at}
+    await db.execute(newer.values(**values), {"id": each.event.mailing_id, "at": each.version})
+
+
+PROJECTIONS: Mapping[type[Event], Projection] = {
+    ClientRegistered: client_registered,
+    ClientChanged: client_changed,
+    ClientRemoved: client_removed,
+    MailingCreated: mailing_created,
+    MailingChanged: mailing_changed,
+    MailingRunRequested: mailing_run_requested,
+    MailingPaused: mailing_paused,
+    MailingResumed: mailing_resumed,
+    MailingStopped: mailing_stopped,
+    MailingDeleted: mailing_deleted,
+    MailingBegan: mailing_began,
+    MailingMissed: mailing_missed,
+    MailingFinished: mailing_finished,
+}

@@ -1,0 +1,192 @@
+"""Queries: rows of the catalog in, views out. Nothing is changed here."""
+
+from uuid import UUID
+
+from sqlalchemy import Select, select, tuple_
+
+from services.catalog import tables
+from services.catalog.domain.client import ClientUnknown
+from services.catalog.domain.mailing import MailingUnknown, Status
+from shared.contracts.catalog import GatewayName
+from shared.database import Connection
+from shared.errors import NotFound
+from shared.event import Instant
+from shared.http import View
+
+
+class ClientView(View):
+    """A client, as it is shown."""
+
+    client_id: UUID
+    phone: str | None
+    operator_code: str | None
+    tags: list[str]
+    time_zone: str | None
+    email: str | None
+    full_name: str | None
+    comment: str | None
+    version: int
+    created_at: Instant
+    changed_at: Instant
+
+
+class FilterView(View):
+    """Whom a mailing is for; an empty list doesn't restrict."""
+
+    operator_codes: list[str]
+    tags: list[str]
+
+
+class MailingView(View):
+    """A mailing, as it is shown."""
+
+    mailing_id: UUID
+    name: str
+    body: str
+    subject: str | None
+    filter: FilterView
+    starts_at: Instant
+    ends_at: Instant
+    gateway: GatewayName
+    status: Status
+    missed_reason: str | None
+    version: int
+    created_at: Instant
+    changed_at: Instant
+
+
+class ImportView(View):
+    """An import: how far it is, or what came of it."""
+
+    import_id: UUID
+    status: str
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    rejected: int
+    bytes: int
+    failure_reason: str | None
+    started_at: Instant
+    ended_at: Instant | None
+
+
+class RejectionView(View):
+    """A row that was not imported, and why."""
+
+    row: int
+    place: int
+    column: str | None
+    reason: str
+
+
+class ImportUnknown(NotFound):
+    """No import has this identifier."""
+
+
+async def client(db: Connection, client_id: UUID) -> ClientView:
+    """Return one client.
+
+    Raises:
+        ClientUnknown: No client has this identifier.
+    """
+    table = tables.clients
+    row = (await db.execute(select(table).where(table.c.client_id == client_id))).one_or_none()
+    if row is None:
+        raise ClientUnknown
+    return ClientView.model_validate(row)
+
+
+async def clients(
+    db: Connection, *, after: UUID, limit: int, having: dict[str, str | None]
+) -> list[ClientView]:
+    """Return up to `limit` clients behind `after` that have what `having` names.
+
+    `having` holds values for `phone`, `operator_code` and `tag`; none doesn't restrict.
+    """
+    table = tables.clients
+    page = select(table).where(table.c.client_id > after).order_by(table.c.client_id)
+    if having.get("phone"):
+        page = page.where(table.c.phone == having["phone"])
+    if having.get("operator_code"):
+        page = page.where(table.c.operator_code == having["operator_code"])
+    if having.get("tag"):
+        page = page.where(table.c.tags.any_() == having["tag"])
+    rows = await db.execute(page.limit(limit))
+    return [ClientView.model_validate(row) for row in rows]
+
+
+async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
+    """Return one mailing.
+
+    Raises:
+        MailingUnknown: No mailing has this identifier.
+    """
+    table = tables.mailings
+    row = (await db.execute(select(table).where(table.c.mailing_id == mailing_id))).one_or_none()
+    if row is None:
+        raise MailingUnknown
+    return MailingView.model_validate(row)
+
+
+async def mailings(
+    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int, status: Status | None
+) -> list[MailingView]:
+    """Return up to `limit` mailings, the newest first, from behind an instant and identifier."""
+    table = tables.mailings
+    newest = (table.c.created_at, table.c.mailing_id)
+    page = select(table).order_by(*(column.desc() for column in newest))
+    if before is not None:
+        page = page.where(tuple_(*newest) < tuple_(*before))
+    if status is not None:
+        page = page.where(table.c.status == status)
+    rows = await db.execute(page.limit(limit))
+    return [MailingView.model_validate(row) for row in rows]
+
+
+async def import_(db: Connection, import_id: UUID) -> ImportView:
+    """Return one import.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+    """
+    row = (await db.execute(_imports().where(tables.imports.c.import_id == import_id))).first()
+    if row is None:
+        raise ImportUnknown
+    return ImportView.model_validate(row)
+
+
+async def imports(db: Connection, *, before: UUID, limit: int) -> list[ImportView]:
+    """Return up to `limit` imports, the newest first, from behind `before`."""
+    key = tables.imports.c.import_id
+    rows = await db.execute(_imports().where(key < before).order_by(key.desc()).limit(limit))
+    return [ImportView.model_validate(row) for row in rows]
+
+
+def _imports() -> Select[tuple[object, ...]]:
+    table = tables.imports.c
+    return select(
+        table.import_id,
+        table.status,
+        table.row_count.label("rows"),
+        table.created_count.label("created"),
+        table.changed_count.label("changed"),
+        table.unchanged_count.label("unchanged"),
+        table.rejected_count.label("rejected"),
+        table.size_bytes.label("bytes"),
+        table.failure_reason,
+        table.started_at,
+        table.ended_at,
+    )
+
+
+async def rejections(
+    db: Connection, import_id: UUID, *, after: tuple[int, int], limit: int
+) -> list[RejectionView]:
+    """Return up to `limit` rejections of an import, from behind a row and a place in it."""
+    table = tables.import_rejections
+    page = select(table).where(
+        table.c.import_id == import_id, tuple_(table.c.row, table.c.place) > tuple_(*after)
+    )
+    rows = await db.execute(page.order_by(table.c.row, table.c.place).limit(limit))
+    return [RejectionView.model_validate(row) for row in rows]

@@ -1,0 +1,134 @@
+"""Rows that writers take turns at: clients that an import touches, and the import itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Update, delete, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from services.catalog.domain.client import FIELDS, Profile
+from services.catalog.tables import import_rejections, imports
+from shared.database import Connection
+from shared.errors import Place
+from shared.event import Instant
+
+# One statement for a chunk's phones, whatever their number.
+LOCK = text(f"""
+    SELECT client_id, version, {", ".join(FIELDS)} FROM clients
+    WHERE phone = ANY(CAST(:phones AS text[])) ORDER BY client_id FOR UPDATE
+""")  # noqa: S608 - names of fields
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A client as the log left it."""
+
+    client_id: UUID
+    version: int
+    profile: Profile
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came of an import's rows so far."""
+
+    rows: int = 0
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    size_bytes: int = 0
+
+
+COUNTS = {
+    "rows": "row_count",
+    "created": "created_count",
+    "changed": "changed_count",
+    "unchanged": "unchanged_count",
+    "rejected": "rejected_count",
+    "size_bytes": "size_bytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An import, as long as the request that began this epoch is the last one."""
+
+    import_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that is not imported, numbered from 1, and where it is wrong."""
+
+    row: int
+    places: Sequence[Place]
+
+
+async def lock_clients(db: Connection, phones: Sequence[str]) -> dict[str, Known]:
+    """Return the clients that have `phones`, by phone; nobody changes them until the commit."""
+    rows = await db.execute(LOCK, {"phones": phones})
+    return {
+        phone: Known(client_id, version, Profile(phone, code, tuple(tags), *rest))
+        for client_id, version, phone, code, tags, *rest in rows
+    }
+
+
+async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | None:
+    """Note that an import begins; return its epoch, or none if it was completed before.
+
+    An earlier request for it is overtaken: it may have died, and then nobody else would tell.
+    """
+    fresh: dict[str, object] = dict.fromkeys(COUNTS.values(), 0) | {
+        "status": "running",
+        "failure_reason": None,
+        "started_at": now,
+        "ended_at": None,
+    }
+    added = upsert(imports).values(import_id=import_id, epoch=1, **fresh)
+    taken = added.on_conflict_do_update(
+        index_elements=[imports.c.import_id],
+        set_=fresh | {"epoch": imports.c.epoch + 1},
+        where=imports.c.status != "completed",
+    )
+    epoch: int | None = await db.scalar(taken.returning(imports.c.epoch))
+    if epoch is not None and epoch > 1:
+        earlier = import_rejections.c.import_id == import_id
+        await db.execute(delete(import_rejections).where(earlier))
+    return epoch
+
+
+async def note_import(
+    db: Connection, own: Own, counts: Counts, rejections: Sequence[Rejection]
+) -> bool:
+    """Note how far an import is, in the transaction that took it there; False if overtaken."""
+    values = {column: getattr(counts, name) for name, column in COUNTS.items()}
+    noted = await db.execute(_own(own).values(**values))
+    rows = [
+        {
+            "import_id": own.import_id,
+            "row": each.row,
+            "place": number,
+            "column": place.pointer[1:] or None,
+            "reason": place.detail or place.code,
+        }
+        for each in rejections
+        for number, place in enumerate(each.places)
+    ]
+    if rows:
+        await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
+    return bool(noted.rowcount)
+
+
+async def end_import(db: Connection, own: Own, *, failure: str | None, now: Instant) -> None:
+    """Note that an import has ended, and why if too early; nothing if it was overtaken."""
+    status = "failed" if failure else "completed"
+    values = {"status": status, "failure_reason": failure, "ended_at": now}
+    await db.execute(_own(own).values(**values))
+
+
+def _own(own: Own) -> Update:
+    mine = (imports.c.import_id == own.import_id, imports.c.epoch == own.epoch)
+    return update(imports).where(*mine)

@@ -1,0 +1,110 @@
+"""Clients over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Response, status
+
+from services.catalog import handlers, queries
+from services.catalog.domain.client import (
+    ChangeClient,
+    ClientCommand,
+    RegisterClient,
+    RemoveClient,
+    checked,
+)
+from services.catalog.queries import ClientView
+from shared import ids
+from shared.database import transaction
+from shared.http import (
+    Asked,
+    Body,
+    Cursor,
+    Database,
+    IdempotencyKey,
+    Limit,
+    Page,
+    etag,
+    page,
+    position,
+    strict_router,
+)
+
+router = strict_router("/v1/clients", "clients")
+
+FIRST = UUID(int=0)
+
+
+class NewClient(Body):
+    """The body of POST /v1/clients; a phone or an e-mail is needed."""
+
+    phone: str | None = None
+    operator_code: str | None = None
+    tags: tuple[str, ...] | None = None
+    time_zone: str | None = None
+    email: str | None = None
+    full_name: str | None = None
+    comment: str | None = None
+
+
+class ClientChanges(NewClient):
+    """The body of PATCH /v1/clients/{client_id}: what it does not name stays, null empties."""
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def register_client(
+    body: NewClient, response: Response, asked: Asked, key: IdempotencyKey
+) -> ClientView:
+    """Register a client. With an Idempotency-Key, a repeated request registers no second one."""
+    client_id = ids.keyed_id("clients", key) if key else ids.new_id()
+    profile = checked(body.model_dump(exclude_unset=True))
+    response.headers["Location"] = f"{router.prefix}/{client_id}"
+    command = RegisterClient(client_id=client_id, profile=profile, now=asked.now)
+    return await _do(command, asked, response)
+
+
+@router.get("")
+async def clients(
+    db: Database,
+    cursor: Cursor,
+    limit: Limit = 50,
+    phone: str | None = None,
+    operator_code: str | None = None,
+    tag: Annotated[str | None, Query(description="one of the client's tags")] = None,
+) -> Page[ClientView]:
+    """Show a page of the clients that have all of what is asked for."""
+    having = {"phone": phone, "operator_code": operator_code, "tag": tag}
+    after = position(cursor, UUID, FIRST)
+    found = await queries.clients(db, after=after, limit=limit + 1, having=having)
+    return page(found, limit, lambda each: str(each.client_id))
+
+
+@router.get("/{client_id}")
+async def client(client_id: UUID, response: Response, db: Database) -> ClientView:
+    """Show one client; its entity tag is what the next command may expect."""
+    view = await queries.client(db, client_id)
+    response.headers["ETag"] = etag(view.version)
+    return view
+
+
+@router.patch("/{client_id}")
+async def change_client(
+    client_id: UUID, body: ClientChanges, response: Response, asked: Asked
+) -> ClientView:
+    """Change what the body names, as a merge patch (RFC 7396)."""
+    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
+    command = ChangeClient(client_id=client_id, changes=changes, now=asked.now)
+    return await _do(command, asked, response)
+
+
+@router.delete("/{client_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def remove_client(client_id: UUID, asked: Asked) -> None:
+    """Address the client no more; messages that are planned for it are cancelled."""
+    command = RemoveClient(client_id=client_id, now=asked.now)
+    await handlers.handle(asked.store, command, expected=asked.expected)
+
+
+async def _do(command: ClientCommand, asked: Asked, response: Response) -> ClientView:
+    await handlers.handle(asked.store, command, expected=asked.expected)
+    async with transaction(asked.pool) as db:
+        return await client(command.client_id, response, db)

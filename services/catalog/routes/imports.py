@@ -1,0 +1,103 @@
+"""Imports over HTTP: clients by the file, streamed."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from fastapi import Request, Response, status
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from services.catalog import handlers, queries
+from services.catalog.queries import ImportView, RejectionView
+from services.catalog.routes.rows import read_rows
+from shared import ids
+from shared.database import transaction
+from shared.http import (
+    Cursor,
+    Database,
+    DatabasePool,
+    IdempotencyKey,
+    Limit,
+    Page,
+    Store,
+    page,
+    position,
+    strict_router,
+)
+
+router = strict_router("/v1/imports", "imports")
+
+LAST = UUID(int=(1 << 128) - 1)
+TYPES = {
+    "text/csv": "text/csv",
+    "application/x-ndjson": "application/x-ndjson",
+    "application/jsonl": "application/x-ndjson",
+}
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    openapi_extra={"requestBody": {"required": True, "content": {name: {} for name in TYPES}}},
+)
+async def import_clients(
+    request: Request,
+    response: Response,
+    store: Store,
+    pool: DatabasePool,
+    key: IdempotencyKey,
+    import_id: UUID | None = None,
+) -> ImportView:
+    """Import clients from CSV or NDJSON: a row registers the client with its phone, or changes it.
+
+    Answers when all rows are in. Who names the import by `import_id` can watch it meanwhile.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in TYPES:
+        raise HTTPException(415, f"Content-Type must be one of {', '.join(TYPES)}")
+    import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
+    chunks = read_rows(_pieces(request), TYPES[given])
+    await handlers.import_clients(store, import_id, chunks)
+    response.headers["Location"] = f"{router.prefix}/{import_id}"
+    async with transaction(pool) as db:
+        return await queries.import_(db, import_id)
+
+
+@router.get("")
+async def imports(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[ImportView]:
+    """Show a page of imports, the newest first."""
+    before = position(cursor, UUID, LAST)
+    found = await queries.imports(db, before=before, limit=limit + 1)
+    return page(found, limit, lambda each: str(each.import_id))
+
+
+@router.get("/{import_id}")
+async def import_(import_id: UUID, db: Database) -> ImportView:
+    """Show an import: how far it is, or what came of it."""
+    return await queries.import_(db, import_id)
+
+
+@router.get("/{import_id}/rejections")
+async def rejections(
+    import_id: UUID, db: Database, cursor: Cursor, limit: Limit = 50
+) -> Page[RejectionView]:
+    """Show a page of the rows that were not imported, each with its place and reason."""
+    await queries.import_(db, import_id)
+    after = position(cursor, _row_and_place, (0, 0))
+    found = await queries.rejections(db, import_id, after=after, limit=limit + 1)
+    return page(found, limit, lambda each: f"{each.row},{each.place}")
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for piece in request.stream():
+            yield piece
+    except ClientDisconnect:
+        raise handlers.ImportBrokenOff from None
+
+
+def _row_and_place(cursor: str) -> tuple[int, int]:
+    row, place = (int(number) for number in cursor.split(","))
+    if not (0 <= row < 1 << 63 and 0 <= place < 1 << 31):
+        raise ValueError  # no cursor of ours
+    return row, place

@@ -1,0 +1,171 @@
+"""Mailings over HTTP."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response, status
+from pydantic import Field
+
+from services.catalog import handlers, queries
+from services.catalog.domain.mailing import (
+    ChangeMailing,
+    CreateMailing,
+    DeleteMailing,
+    MailingCommand,
+    PauseMailing,
+    Plan,
+    ResumeMailing,
+    StartMailing,
+    Status,
+    StopMailing,
+)
+from services.catalog.queries import MailingView
+from shared import ids
+from shared.contracts.catalog import Filter, GatewayName
+from shared.database import transaction
+from shared.event import Instant
+from shared.http import (
+    Asked,
+    Body,
+    Cursor,
+    Database,
+    IdempotencyKey,
+    Limit,
+    Page,
+    etag,
+    page,
+    position,
+    strict_router,
+)
+
+router = strict_router("/v1/mailings", "mailings")
+
+
+class FilterBody(Body):
+    """Whom a mailing is for: any of the codes and any of the tags; empty doesn't restrict."""
+
+    operator_codes: tuple[str, ...] = Field((), max_length=1000)
+    tags: tuple[str, ...] = Field((), max_length=1000)
+
+
+class NewMailing(Body):
+    """The body of POST /v1/mailings; its window `[starts_at, ends_at)` begins now by default."""
+
+    name: str
+    body: str
+    subject: str | None = None
+    filter: FilterBody = FilterBody()
+    starts_at: Instant | None = None
+    ends_at: Instant
+    gateway: GatewayName = GatewayName.HTTP
+
+
+class MailingChanges(Body):
+    """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays."""
+
+    name: str | None = None
+    body: str | None = None
+    subject: str | None = None
+    filter: FilterBody | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    gateway: GatewayName | None = None
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_mailing(
+    body: NewMailing, response: Response, asked: Asked, key: IdempotencyKey
+) -> MailingView:
+    """Create a mailing: inside its window it starts at once, before it by itself when it begins.
+
+    With an Idempotency-Key, a repeated request creates no second one.
+    """
+    mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
+    plan = Plan(**_values(body, set(NewMailing.model_fields)))
+    response.headers["Location"] = f"{router.prefix}/{mailing_id}"
+    command = CreateMailing(mailing_id=mailing_id, plan=plan, now=asked.now)
+    return await _do(command, asked, response)
+
+
+@router.get("")
+async def mailings(
+    db: Database, cursor: Cursor, limit: Limit = 50, status: Status | None = None
+) -> Page[MailingView]:
+    """Show a page of mailings, the newest first."""
+    before = position(cursor, _created_and_id, None)
+    found = await queries.mailings(db, before=before, limit=limit + 1, status=status)
+    return page(found, limit, lambda each: f"{each.created_at.isoformat()},{each.mailing_id}")
+
+
+@router.get("/{mailing_id}")
+async def mailing(mailing_id: UUID, response: Response, db: Database) -> MailingView:
+    """Show one mailing; its entity tag is what the next command may expect."""
+    view = await queries.mailing(db, mailing_id)
+    response.headers["ETag"] = etag(view.version)
+    return view
+
+
+@router.patch("/{mailing_id}")
+async def change_mailing(
+    mailing_id: UUID, body: MailingChanges, response: Response, asked: Asked
+) -> MailingView:
+    """Change what the body names, as a merge patch (RFC 7396)."""
+    changes = _values(body, body.model_fields_set)
+    # Only the subject can be emptied; a null elsewhere means the same as not to name it.
+    changes = {name: v for name, v in changes.items() if v is not None or name == "subject"}
+    command = ChangeMailing(mailing_id=mailing_id, changes=changes, now=asked.now)
+    return await _do(command, asked, response)
+
+
+@router.delete("/{mailing_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_mailing(mailing_id: UUID, asked: Asked) -> None:
+    """Stop the mailing and show it no more; what was sent stays on record."""
+    command = DeleteMailing(mailing_id=mailing_id, now=asked.now)
+    await handlers.handle(asked.store, command, expected=asked.expected)
+
+
+@router.post("/{mailing_id}/start")
+async def start_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+    """Start the mailing now, whatever its start says; starting it twice is starting it once."""
+    return await _do(StartMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+
+
+@router.post("/{mailing_id}/pause")
+async def pause_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+    """Send nothing of the mailing until it is resumed."""
+    return await _do(PauseMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+
+
+@router.post("/{mailing_id}/resume")
+async def resume_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+    """Send the mailing again."""
+    return await _do(ResumeMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+
+
+@router.post("/{mailing_id}/stop")
+async def stop_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+    """Send nothing of the mailing any more, ever."""
+    return await _do(StopMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+
+
+async def _do(command: MailingCommand, asked: Asked, response: Response) -> MailingView:
+    await handlers.handle(asked.store, command, expected=asked.expected)
+    async with transaction(asked.pool) as db:
+        return await mailing(command.mailing_id, response, db)
+
+
+def _values(body: NewMailing | MailingChanges, names: set[str]) -> dict[str, Any]:
+    """Return the fields `names` of the body as the domain has them."""
+    values = {name: getattr(body, name) for name in names}
+    if (chosen := values.get("filter")) is not None:
+        values["filter"] = Filter(operator_codes=chosen.operator_codes, tags=chosen.tags)
+    return values
+
+
+def _created_and_id(cursor: str) -> tuple[Instant, UUID]:
+    created_at, mailing_id = cursor.split(",")
+    instant = datetime.fromisoformat(created_at)
+    if instant.tzinfo is None:
+        raise ValueError  # no cursor of ours
+    return instant, UUID(mailing_id)

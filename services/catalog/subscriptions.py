@@ -1,0 +1,51 @@
+"""The Kafka door: events in, commands out. No rules here.
+
+At least once: the same event may come again, and then `decide` answers with nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.catalog import handlers
+from services.catalog.domain.mailing import (
+    BeginRun,
+    FinishRun,
+    MailingCommand,
+    MailingUnknown,
+    MissRun,
+)
+from shared.clock import Clock
+from shared.contracts.dispatcher import RunFinished
+from shared.contracts.scheduler import MailingScheduled, RunMissed
+from shared.database import Connection
+from shared.event import Instant, Received
+from shared.event_store import EventStore
+from shared.kafka import Handlers
+
+
+def subscriptions(store: EventStore, clock: Clock) -> Handlers:
+    """Return what the catalog does about each event it listens to."""
+
+    async def when_runs_advance_mailings(_: Connection, received: Sequence[Received[Any]]) -> None:
+        now = await clock()
+        for each in received:
+            try:
+                await handlers.handle(store, _command(each.event, now), cause=each.cause)
+            except MailingUnknown:
+                continue  # a log that is older than our database; the mailing will not come
+
+    return {
+        MailingScheduled: when_runs_advance_mailings,
+        RunMissed: when_runs_advance_mailings,
+        RunFinished: when_runs_advance_mailings,
+    }
+
+
+def _command(event: MailingScheduled | RunMissed | RunFinished, now: Instant) -> MailingCommand:
+    match event:
+        case MailingScheduled():
+            return BeginRun(mailing_id=event.mailing_id, now=now)
+        case RunMissed():
+            return MissRun(mailing_id=event.mailing_id, reason=event.reason, now=now)
+        case RunFinished():
+            return FinishRun(mailing_id=event.mailing_id, is_last=event.is_last, now=now)

@@ -1,0 +1,83 @@
+"""The tables of the catalog: what it shows; its log stands in `shared.tables`."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("phone", Text, comment="7XXXXXXXXXX"),
+    Column("operator_code", Text, comment="three digits"),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("time_zone", Text, comment="of IANA"),
+    Column("email", Text),
+    Column("full_name", Text),
+    Column("comment", Text),
+    Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Index("clients_phone_key", "phone", unique=True),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("mailing_id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("subject", Text),
+    Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("gateway", Text, nullable=False, comment="shared.contracts.catalog.GatewayName"),
+    Column("status", Text, nullable=False, comment="services.catalog.domain.mailing.Status"),
+    Column("has_begun", Boolean, nullable=False, comment="a run has"),
+    Column("missed_reason", Text),
+    Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("status", Text, nullable=False, comment="running, completed or failed"),
+    Column("epoch", Integer, nullable=False, comment="grows with each request for it"),
+    Column("row_count", BigInteger, nullable=False, comment="rows seen, the header not counted"),
+    Column("created_count", BigInteger, nullable=False),
+    Column("changed_count", BigInteger, nullable=False),
+    Column("unchanged_count", BigInteger, nullable=False),
+    Column("rejected_count", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False, comment="of the body, so far"),
+    Column("failure_reason", Text),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+)
+
+import_rejections = Table(
+    "import_rejections",
+    metadata,
+    Column("import_id", Uuid, nullable=False),
+    Column("row", BigInteger, nullable=False, comment="from 1, the header not counted"),
+    Column("place", Integer, nullable=False, comment="of several mistakes in a row, from 0"),
+    Column("column", Text, comment="none: the row as a whole"),
+    Column("reason", Text, nullable=False, comment="never the value"),
+    PrimaryKeyConstraint("import_id", "row", "place", name="import_rejections_pkey"),
+)

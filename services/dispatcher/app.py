@@ -1,0 +1,65 @@
+"""The composition root: the only place where the dispatcher is put together."""
+
+from asyncio import TaskGroup
+
+from services.dispatcher import workers
+from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways.http import HttpGateway
+from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.handlers.reaping import Reaper
+from services.dispatcher.handlers.sending import Limits, Sender
+from services.dispatcher.routes import routers
+from services.dispatcher.settings import Settings
+from services.dispatcher.subscriptions import CONSUMER, CONTROLS, controls, subscriptions
+from shared import database, http, kafka, loop, relay, telemetry
+
+
+async def run(settings: Settings) -> None:
+    """Serve HTTP, send what is due, relay the outbox and listen to Kafka until told to stop.
+
+    Relay and listeners connect by themselves, so HTTP answers while Kafka cannot be reached.
+    """
+    telemetry.configure("dispatcher", settings.log_format)
+    loop.collect_rarely()
+    async with database.connect(settings.database_url, size=20) as pool, TaskGroup() as tasks:
+        limits = Limits(
+            timeout_s=settings.http_gateway_timeout.total_seconds(),
+            lease_s=settings.lease.total_seconds(),
+            backoff_base_s=settings.backoff_base.total_seconds(),
+            backoff_cap_s=settings.backoff_cap.total_seconds(),
+        )
+        senders = [Sender(pool, gateway, limits) for gateway in _gateways(settings)]
+        app = http.create_app(
+            "dispatcher", routers, pool, database.business_clock(pool), store=None
+        )
+        app.state.senders = senders
+        servers = settings.kafka_servers
+        loops = [
+            *(workers.send_messages(each, drain=settings.http_drain / 2) for each in senders),
+            workers.run_runs(pool, servers, CONSUMER),
+            workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
+            relay.relay(
+                pool, servers, every=settings.outbox_poll_interval, lease=settings.relay_lease
+            ),
+            kafka.listen(pool, servers, CONSUMER, subscriptions()),
+            kafka.listen(pool, servers, CONTROLS, controls(), alone=True),
+        ]
+        running = [tasks.create_task(each) for each in loops]
+        await http.serve(
+            app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
+        )
+        for task in running:
+            task.cancel()
+
+
+def _gateways(settings: Settings) -> list[Gateway]:
+    token = settings.http_gateway_token
+    return [
+        HttpGateway(
+            str(settings.http_gateway_url),
+            token=token.get_secret_value() if token else None,
+            is_idempotent=settings.http_gateway_idempotent,
+            connections=settings.http_gateway_connections,
+        ),
+        LogGateway(settings.log_gateway_path),
+    ]

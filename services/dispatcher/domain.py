@@ -1,0 +1,207 @@
+"""A message on its way: what an answer of the gateway means, and what follows from it.
+
+Pure: no I/O, no clock, no random numbers. Time and chance arrive as arguments.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum, auto
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from shared.contracts.catalog import GatewayName
+from shared.contracts.dispatcher import (
+    MessageCancelled,
+    MessageDelivered,
+    MessageEvent,
+    MessageExpired,
+    MessageFailed,
+    MessageUndetermined,
+    State,
+)
+from shared.errors import NotFound
+from shared.event import Instant
+
+# Nothing starts in the last moments of a window: a request takes some time to get there.
+LAST_START_S = 0.5
+
+# The versions of delivered messages: above all others, since a late success always wins.
+DELIVERED_VERSION = 1_000_000_000
+
+STOPPED = "mailing_stopped"  # why a message was cancelled
+
+OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
+
+
+class Outcome(StrEnum):
+    """What is known after an attempt. Source: the four cases of any handover to a stranger."""
+
+    ACCEPTED = auto()  # the gateway took it
+    REFUSED = auto()  # the gateway will never take it
+    NOT_PROCESSED = auto()  # certainly not taken; the same may work later
+    UNKNOWN = auto()  # nobody knows: it may have been taken
+
+
+class Verdict(NamedTuple):
+    """What an attempt led to, in the gateway's words and in ours."""
+
+    outcome: Outcome
+    reason: str  # a slug that names the class of what happened, without personal data
+    status_code: int | None = None
+    gateway_message_id: str | None = None
+    answer: str = ""  # the first characters of the raw answer; may hold personal data
+
+
+class Letter(NamedTuple):
+    """A message, ready to be handed over."""
+
+    message_id: bytes  # 43 characters of base64url
+    phone: str | None
+    email: str | None
+    subject: str | None
+    text: str
+    traceparent: bytes
+
+
+class Progress(NamedTuple):
+    """Where a message is on its way."""
+
+    state: State = State.PLANNED
+    attempts: int = 0  # on record
+    attempt: int = 0  # the number of the last one, on record or not; numbers only grow
+    version: int = 0  # grows with every event of the message
+    unknowns: int = 0  # attempts whose outcome nobody knows
+    is_unknown: bool = False  # the last outcome is one of them
+    reason: str | None = None
+
+
+class Terms(NamedTuple):
+    """Under which a failed attempt is followed by another one."""
+
+    is_idempotent: bool  # the gateway recognizes what it has taken before
+    now: float  # business time, seconds since the epoch
+    last_start: float  # of the window, on the same clock
+    backoff_base_s: float
+    backoff_cap_s: float
+
+
+class Ruling(NamedTuple):
+    """What follows from an attempt."""
+
+    progress: Progress
+    due: float | None = None  # when to try again, on the clock of the terms
+
+
+def after_attempt(
+    progress: Progress, number: int, verdict: Verdict, terms: Terms, chance: float
+) -> Ruling:
+    """Return what follows from attempt `number` of a message; `chance` is in `[0, 1)`."""
+    outcome = verdict.outcome
+    is_unknown = outcome is Outcome.UNKNOWN
+    attempts = progress.attempts + 1
+    if outcome is Outcome.ACCEPTED:  # nearly all of them: nothing else is worked out first
+        number, version = max(number, progress.attempt), DELIVERED_VERSION + attempts
+        return Ruling(
+            Progress(
+                State.DELIVERED,
+                attempts,
+                number,
+                version,
+                progress.unknowns,
+                reason=verdict.reason,
+            )
+        )
+    after = Progress(
+        progress.state,
+        attempts,
+        max(number, progress.attempt),
+        progress.version + 1,
+        progress.unknowns + is_unknown,
+        is_unknown,
+        verdict.reason,
+    )
+    if progress.state not in OPEN:
+        return Ruling(after._replace(reason=progress.reason))
+    if outcome is Outcome.REFUSED:
+        return Ruling(after._replace(state=State.FAILED))
+    if is_unknown and not terms.is_idempotent and after.unknowns > 1:
+        return Ruling(after._replace(state=State.UNDETERMINED))
+    due = terms.now + backoff_s(attempts, terms, chance)
+    if due >= terms.last_start:
+        return Ruling(after._replace(state=state_at_end(after, is_stopped=False)))
+    return Ruling(after._replace(state=State.RETRY), due)
+
+
+def backoff_s(attempts: int, terms: Terms, chance: float) -> float:
+    """Return how long to wait after so many attempts, in seconds.
+
+    Source: "full jitter", Marc Brooker, AWS Architecture Blog, 2015.
+    """
+    doublings = min(attempts - 1, 32)  # beyond, any cap is reached
+    return float(chance * min(terms.backoff_cap_s, terms.backoff_base_s * 2.0**doublings))
+
+
+def state_at_end(progress: Progress, *, is_stopped: bool) -> State:
+    """Return what an open message becomes when its window ends, or its mailing is stopped."""
+    if progress.is_unknown:
+        return State.UNDETERMINED
+    return State.CANCELLED if is_stopped else State.EXPIRED
+
+
+def final_event(
+    run_id: UUID, client_id: UUID, progress: Progress, at: Instant
+) -> MessageEvent | None:
+    """Return the event that tells a final state; None if the message is still open."""
+    fields: dict[str, Any] = {
+        "run_id": run_id,
+        "client_id": client_id,
+        "state": progress.state,
+        "attempts": progress.attempts,
+        "version": progress.version,
+        "at": at,
+    }
+    match progress.state:
+        case State.DELIVERED:
+            return MessageDelivered(**fields)
+        case State.EXPIRED:
+            return MessageExpired(**fields)
+        case State.UNDETERMINED:
+            return MessageUndetermined(**fields)
+        case State.FAILED:
+            return MessageFailed(**fields, reason=progress.reason or "")
+        case State.CANCELLED:
+            return MessageCancelled(**fields, reason=progress.reason or "")
+        case _:
+            return None
+
+
+class Contact(NamedTuple):
+    """A client as a message needs it, fresh from the last change."""
+
+    phone: str | None
+    operator_code: str | None
+    time_zone: str | None
+    email: str | None
+    full_name: str | None
+    comment: str | None
+
+
+def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, str] | None:
+    """Return the state and the reason of a message that can't even be tried; None if it can."""
+    if contact is None:
+        return State.CANCELLED, "client_removed"
+    if gateway == GatewayName.HTTP and contact.phone is None:
+        return State.FAILED, "no_phone"
+    return None
+
+
+def variables(contact: Contact, names: Iterable[str]) -> Mapping[str, str | None]:
+    """Return the values of a template's variables."""
+    return {name: getattr(contact, name) for name in names}
+
+
+class RunUnknown(NotFound):
+    """No run has this identifier."""
+
+
+class MessageUnknown(NotFound):
+    """No message has this identifier."""

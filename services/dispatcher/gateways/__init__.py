@@ -1,0 +1,34 @@
+"""The world outside, behind one protocol: what accepts messages."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from services.dispatcher.domain import Letter, Verdict
+
+Done: TypeAlias = Callable[[Verdict], None]
+
+
+class Gateway(Protocol):
+    """A stranger who takes messages: slow, talkative or gone, but never a danger to us."""
+
+    @property
+    def name(self) -> str:
+        """What mailings call it."""
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether it recognizes a message that it has taken before."""
+
+    @property
+    def free(self) -> int:
+        """How many messages can be started now."""
+
+    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+        """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
+
+        Needs `free` > 0. Never raises for what the other side does; `done` is never called
+        before this returns.
+        """
+
+    async def close(self) -> None:
+        """Give up what is under way, each with its call of `done`, and hang up."""

@@ -1,0 +1,266 @@
+"""One HTTP/1.1 connection: out goes a request, in comes one whole well-formed answer or a failure.
+
+Nothing that the other side sends raises, is kept beyond a limit, or reaches the next request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple, Protocol, TypeAlias, cast
+
+import httptools
+
+HEAD_LIMIT = 16_384  # bytes of status line and headers, interim answers and trailers included
+_MAX_STATUS = 599
+
+
+class Answer(NamedTuple):
+    """What came back, or why nothing whole did."""
+
+    status: int | None
+    content_type: str
+    body: bytes  # when it failed: what had come until then
+    failure: str | None  # a slug; None: one whole well-formed answer
+    was_sent: bool  # False: certainly not one byte of the request went out
+    content_encoding: str = ""
+
+
+OnAnswer: TypeAlias = Callable[[Answer], None]
+
+
+class Owner(Protocol):
+    """Who is told about a connection."""
+
+    def settle(self, done: OnAnswer, answer: Answer) -> None:
+        """Hand an answer to whoever waits for it."""
+
+    def rest(self, connection: "Connection", at_most_s: float) -> None:
+        """Keep an open connection for another request."""
+
+    def forget(self, connection: "Connection") -> None:
+        """Let go of a connection that is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """At most one request at a time; `begin` is told the answer's receiver, the owner the rest."""
+
+    __slots__ = (
+        "_body",
+        "_content_encoding",
+        "_content_type",
+        "_deadline",
+        "_done",
+        "_fault",
+        "_has_head",
+        "_has_length",
+        "_head_size",
+        "_is_coded",
+        "_is_complete",
+        "_is_interim",
+        "_is_kept",
+        "_is_sent",
+        "_limit",
+        "_owner",
+        "_parser",
+        "_received",
+        "_request",
+        "_rest_s",
+        "_status",
+        "_transport",
+        "cut_at",
+    )
+
+    def __init__(self, owner: Owner, answer_limit: int) -> None:
+        self._owner = owner
+        self._limit = HEAD_LIMIT + answer_limit  # the framing of the body counts as body
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._done: OnAnswer | None = None
+        self._request = b""
+        self._deadline = self.cut_at = inf
+        self._is_sent = False
+        self._received = 0
+        self._fault: str | None = None
+        self._is_complete = self._is_kept = False
+        self._rest_s = inf
+        self._status: int | None = None
+        self._content_type = self._content_encoding = ""
+        self._body = b""
+        self._head_size = 0
+        self._has_head = self._has_length = self._is_coded = self._is_interim = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request could be written now."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def begin(self, request: bytes, deadline: float, cut_at: float, done: OnAnswer) -> None:
+        """Send a request, as soon as the connection is there; give up at `cut_at` until then."""
+        self._done = done
+        self._deadline = deadline
+        self._is_complete = False
+        self._received = 0
+        if self._transport is None:
+            self._request = request
+            self.cut_at = cut_at
+        else:
+            self._send(self._transport, request)
+
+    def fail(self, failure: str) -> None:
+        """End the request under way, if any, and the connection."""
+        self._hang_up()
+        if self._done is not None:
+            self._settle(failure)
+
+    def cut(self) -> None:
+        """End what has lasted too long: a request, or a rest."""
+        self.fail("connect_timeout" if self._transport is None else "timeout")
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what waits."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self._done is None:  # given up meanwhile
+            self._hang_up()
+        else:
+            self._send(self._transport, self._request)
+            self._request = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; whatever is not asked for ends the connection."""
+        if self._done is None:
+            self._hang_up()
+            return
+        self._received += len(data)
+        if self._received > self._limit:
+            self.fail("too_large")
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.fail(self._fault or "malformed")
+            return
+        if self._fault is not None:
+            self.fail(self._fault)
+        elif self._is_complete:
+            self._finish()
+        elif not self._has_head and self._received > HEAD_LIMIT:
+            self.fail("too_large")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell what that means for the request under way."""
+        self._owner.forget(self)
+        if self._done is None:
+            return
+        is_until_close = self._has_head and not (self._has_length or self._is_coded)
+        if exc is None and is_until_close and not self._is_interim:
+            self._settle(None)  # Source: RFC 9112 §6.3, case 8
+        else:
+            self._settle("reset" if exc else "truncated" if self._received else "closed")
+
+    # What the parser tells. It is never interrupted by an exception: faults are noted.
+
+    def on_message_begin(self) -> None:
+        """Start anew after an interim answer; after the answer itself nothing may follow."""
+        if self._is_complete:
+            self._fault = "malformed"
+        elif self._is_interim:
+            self._forget_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note the few headers that matter."""
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > HEAD_LIMIT:
+            self._fault = "too_large"
+        elif not self._has_head:  # else it is a trailer
+            self._note(name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        """Refuse what is no HTTP/1 answer, and see whether a body follows."""
+        self._has_head = True
+        status = self._status = self._parser.get_status_code()
+        version = self._parser.get_http_version()
+        if not 100 <= status <= _MAX_STATUS or version not in {"1.1", "1.0"}:  # noqa: PLR2004
+            self._fault = "malformed"
+        self._is_interim = status < 200  # noqa: PLR2004
+
+    def on_body(self, body: bytes) -> None:
+        """Gather the body: `data_received` keeps it below the limit."""
+        self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        """Mark the answer as whole."""
+        if not self._is_interim and not self._is_complete:
+            self._is_complete = True
+            self._is_kept = self._parser.should_keep_alive()
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length":
+            self._has_length = True  # the parser refuses a second one, and one beside a coding
+        elif name == b"content-type":
+            text = value.decode("latin-1")
+            self._content_type = f"{self._content_type}, {text}" if self._content_type else text
+        elif name == b"transfer-encoding":
+            if self._is_coded or value.strip().lower() != b"chunked":
+                self._fault = "malformed"
+            self._is_coded = True
+        elif name == b"content-encoding":
+            self._content_encoding += value.decode("latin-1")
+        elif name == b"keep-alive":
+            self._rest_s = _keep_alive_s(value)
+
+    def _forget_head(self) -> None:
+        self._status = None
+        self._content_type = self._content_encoding = ""
+        self._body = b""
+        self._head_size = 0
+        self._has_head = self._has_length = self._is_coded = self._is_interim = False
+
+    def _send(self, transport: asyncio.Transport, request: bytes) -> None:
+        self.cut_at = self._deadline
+        self._is_sent = True
+        transport.write(request)
+
+    def _finish(self) -> None:
+        transport = self._transport
+        if (
+            self._is_kept
+            and transport is not None
+            and not transport.is_closing()
+            and not transport.get_write_buffer_size()  # answered before it had read everything
+        ):
+            self._settle(None, is_kept=True)
+        else:
+            self._hang_up()
+            self._settle(None)
+
+    def _settle(self, failure: str | None, *, is_kept: bool = False) -> None:
+        done, self._done = self._done, None
+        answer = Answer(
+            self._status,
+            self._content_type,
+            self._body,
+            failure,
+            self._is_sent,
+            self._content_encoding,
+        )
+        self._forget_head()
+        if is_kept:
+            self._owner.rest(self, self._rest_s)
+        if done is not None:
+            self._owner.settle(done, answer)
+
+    def _hang_up(self) -> None:
+        self.cut_at = inf
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _keep_alive_s(value: bytes) -> float:
+    """Return for how many seconds the server keeps an idle connection, as its header says."""
+    for parameter in value.split(b","):
+        name, _, number = parameter.strip().partition(b"=")
+        if name.lower() == b"timeout" and number.isdigit():
+            return float(number[:9])
+    return inf

@@ -1,0 +1,1 @@
+"""What the dispatcher does: the only place where rules meet I/O."""

@@ -1,0 +1,168 @@
+"""Projections: events of others in, rows of the dispatcher's own copies out.
+
+Idempotent, and deaf to what is older than the row: applying twice, or late, changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+
+from services.dispatcher import tables
+from services.dispatcher.tables import mailings, runs
+from shared.contracts.catalog import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingStopped,
+)
+from shared.contracts.scheduler import MailingScheduled
+from shared.database import Connection, copy
+from shared.event import Received
+
+ClientEvent: TypeAlias = ClientRegistered | ClientChanged | ClientRemoved
+MailingEvent: TypeAlias = (
+    MailingCreated
+    | MailingChanged
+    | MailingPaused
+    | MailingResumed
+    | MailingStopped
+    | MailingDeleted
+)
+
+FIRST = UUID(int=0)
+SEPARATOR = "\x1f"  # of tags; no tag has a control character in it
+
+COLUMNS = tuple(column.name for column in tables.clients.columns)
+KNOWN = text("""
+    SELECT client_id FROM clients WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+""")
+# Tags travel as one text, for arrays don't nest.
+CHANGE_CLIENTS = text("""
+    UPDATE clients SET
+        version = newest.version, is_removed = newest.is_removed, phone = newest.phone,
+        operator_code = newest.operator_code, tags = string_to_array(newest.tags, E'\\x1f'),
+        time_zone = newest.time_zone, email = newest.email, full_name = newest.full_name,
+        comment = newest.comment
+    FROM unnest(
+        CAST(:client_ids AS uuid[]), CAST(:versions AS int[]), CAST(:are_removed AS boolean[]),
+        CAST(:phones AS text[]), CAST(:operator_codes AS text[]), CAST(:tags AS text[]),
+        CAST(:time_zones AS text[]), CAST(:emails AS text[]), CAST(:full_names AS text[]),
+        CAST(:comments AS text[])
+    ) AS newest (
+        client_id, version, is_removed, phone, operator_code, tags, time_zone, email, full_name,
+        comment
+    )
+    WHERE clients.client_id = newest.client_id AND clients.version < newest.version
+""")
+
+
+async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> None:
+    """Know the clients as they are now; of a removed one only that it is.
+
+    The caller holds the partitions that the events came from: nobody else writes these clients.
+    """
+    newest: dict[UUID, tuple[int, ClientEvent]] = {}
+    for each in received:
+        event, version = each.event, each.version
+        before = newest.get(event.client_id)
+        if before is None or before[0] < version:
+            newest[event.client_id] = (version, event)
+    wanted = {"client_ids": list(newest)}
+    known = set((await db.scalars(KNOWN, wanted)).all())
+    new = [_row(*each) for client_id, each in newest.items() if client_id not in known]
+    if new:  # by COPY, which costs a fifth of an INSERT
+        await copy(db, "clients", COLUMNS, new)
+    if known:
+        await _change(db, {client_id: newest[client_id] for client_id in known})
+
+
+def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
+    """Return a row of COLUMNS; of a removal most of it is empty."""
+    if isinstance(event, ClientRemoved):
+        return (event.client_id, version, True, None, None, [], None, None, None, None)
+    contact = (event.phone, event.operator_code, list(event.tags), event.time_zone, event.email)
+    return (event.client_id, version, False, *contact, event.full_name, event.comment)
+
+
+async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -> None:
+    states = [event for _, event in newest.values()]
+    await db.execute(
+        CHANGE_CLIENTS,
+        {
+            "client_ids": list(newest),
+            "versions": [version for version, _ in newest.values()],
+            "are_removed": [isinstance(each, ClientRemoved) for each in states],
+            "phones": _each(states, "phone"),
+            "operator_codes": _each(states, "operator_code"),
+            "tags": [SEPARATOR.join(getattr(each, "tags", ())) for each in states],
+            "time_zones": _each(states, "time_zone"),
+            "emails": _each(states, "email"),
+            "full_names": _each(states, "full_name"),
+            "comments": _each(states, "comment"),
+        },
+    )
+
+
+def _each(states: Iterable[ClientEvent], name: str) -> list[Any]:
+    return [getattr(each, name, None) for each in states]
+
+
+async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -> None:
+    """Know what is allowed of each mailing now, whether its run is here or still to come."""
+    for each in received:
+        values: dict[str, Any] = {"version": each.version}
+        match each.event:
+            case MailingCreated() | MailingChanged() as event:
+                values["ends_at"] = event.ends_at
+            case MailingPaused():
+                values["is_paused"] = True
+            case MailingResumed():
+                values["is_paused"] = False
+            case MailingStopped() | MailingDeleted():
+                values["is_stopped"] = True
+        fresh = {"mailing_id": each.event.mailing_id, "is_paused": False, "is_stopped": False}
+        await db.execute(
+            insert(mailings)
+            .values(fresh | values)
+            .on_conflict_do_update(
+                index_elements=["mailing_id"],
+                set_=values,
+                where=mailings.c.version < each.version,
+            )
+        )
+
+
+async def mailing_scheduled(
+    db: Connection, received: Sequence[Received[MailingScheduled]]
+) -> None:
+    """Let there be runs, which wait until the clients of their time are here."""
+    rows = [
+        {
+            "run_id": each.event.run_id,
+            "mailing_id": each.event.mailing_id,
+            "body": each.event.body,
+            "subject": each.event.subject,
+            "filter": msgspec.to_builtins(each.event.filter),
+            "gateway": each.event.gateway,
+            "starts_at": each.event.starts_at,
+            "ends_at": each.event.ends_at,
+            "is_last": each.event.is_last,
+            "traceparent": each.traceparent,
+            "state": "waiting",
+            "expanded_to": FIRST,
+            "chunk_count": 0,
+            "planned_count": 0,
+            "created_at": each.event.scheduled_at,
+        }
+        for each in received
+    ]
+    await db.execute(insert(runs).on_conflict_do_nothing(), rows)

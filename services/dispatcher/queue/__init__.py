@@ -1,0 +1,1 @@
+"""Rows that replicas take turns at: the only SQL with locks."""

@@ -1,0 +1,283 @@
+"""Runs that replicas take turns at: expanding them, ending them, finishing them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.dispatcher.domain import Progress
+from services.dispatcher.queue.senders import progress_of
+from shared.contracts.catalog import GatewayName
+from shared.contracts.dispatcher import State
+from shared.database import Connection
+from shared.event import Instant
+
+CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
+AT_ONCE = 10  # chunks in a statement
+
+WAITING = text("""
+    SELECT run_id, awaited FROM runs WHERE state = 'waiting'
+    ORDER BY awaited IS NOT NULL, created_at LIMIT 1
+""")
+AWAIT = text("""
+    UPDATE runs SET awaited = CAST(:awaited AS jsonb) WHERE run_id = :run_id AND awaited IS NULL
+""")
+# Partitions that the consumer has not passed yet. No row: it has not even begun with it.
+AHEAD = text("""
+    SELECT r.run_id, count(*) FILTER (WHERE coalesce(o.position, 0) < CAST(e.value AS bigint))
+    FROM runs r CROSS JOIN LATERAL jsonb_each_text(r.awaited) AS e (partition, value)
+    LEFT JOIN offsets o ON o.consumer = :consumer AND o.topic = :topic
+        AND o.partition = CAST(e.partition AS int)
+    WHERE r.state = 'waiting' AND r.awaited IS NOT NULL GROUP BY r.run_id
+""")
+BEGIN = text("UPDATE runs SET state = 'expanding' WHERE run_id = :run_id AND state = 'waiting'")
+
+# The smallest first: no run waits for the end of another.
+NEXT = text("""
+    SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
+        traceparent
+    FROM runs WHERE state = 'expanding' ORDER BY planned_count, run_id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+""")
+CHOSEN = """
+    NOT is_removed
+        AND (cardinality(CAST(:codes AS text[])) = 0
+            OR operator_code = ANY(CAST(:codes AS text[])))
+        AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
+"""
+EXPAND = text(f"""
+    WITH picked AS MATERIALIZED (
+        SELECT client_id FROM clients WHERE client_id > :after AND {CHOSEN}
+        ORDER BY client_id LIMIT :limit
+    ), numbered AS (
+        SELECT client_id, (row_number() OVER (ORDER BY client_id) - 1) / :size AS n FROM picked
+    )
+    INSERT INTO chunks (
+        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count
+    )
+    SELECT :run_id, :next + n, :due_at, array_agg(client_id ORDER BY client_id),
+        'planned', 0, 0, false, count(*)
+    FROM numbered GROUP BY n ORDER BY n
+    RETURNING chunk, client_ids
+""")  # noqa: S608 - constants
+WITHOUT_PHONE = text(f"""
+    SELECT client_id FROM clients
+    WHERE client_id > :after AND client_id <= :upto AND phone IS NULL AND {CHOSEN}
+    ORDER BY client_id
+""")  # noqa: S608 - constants
+TOUCH = text("""
+    UPDATE chunks SET is_touched = true, open_count = open_count - t.n
+    FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
+    WHERE chunks.run_id = :run_id AND chunks.chunk = t.chunk
+""")
+ADVANCE = text("""
+    UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
+        planned_count = planned_count + :planned,
+        state = CASE WHEN :is_done THEN 'sending' ELSE state END
+    WHERE run_id = :run_id
+""")
+
+ENDED = text("""
+    SELECT r.run_id, coalesce(m.is_stopped, false) AS is_stopped, r.traceparent
+    FROM runs r LEFT JOIN mailings m USING (mailing_id)
+    WHERE r.state IN ('expanding', 'sending')
+        AND (coalesce(m.is_stopped, false) OR least(r.ends_at, m.ends_at) <= :now)
+        AND (
+            EXISTS (SELECT FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'planned')
+            OR EXISTS (
+                SELECT FROM exceptions e WHERE e.run_id = r.run_id AND e.state = 'retry'
+                    AND e.sender_id IS NULL
+            )
+        )
+    ORDER BY r.run_id
+""")
+END_CHUNKS = text("""
+    WITH turn AS (
+        SELECT run_id, chunk FROM chunks WHERE run_id = :run_id AND state = 'planned'
+        ORDER BY chunk LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE chunks SET state = :state FROM turn
+    WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
+    RETURNING chunks.chunk, chunks.is_touched
+""")
+LEFT = text("""
+    SELECT c.chunk, ids.client_id FROM chunks c
+    CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+    WHERE c.run_id = :run_id AND c.chunk = ANY(CAST(:chunks AS int[])) AND (
+        NOT c.is_touched OR NOT EXISTS (
+            SELECT FROM exceptions e WHERE e.run_id = c.run_id AND e.client_id = ids.client_id
+        ) AND NOT EXISTS (
+            SELECT FROM attempts a WHERE a.run_id = c.run_id AND a.client_id = ids.client_id
+                AND a.kind <> 'start'
+        )
+    )
+    ORDER BY c.chunk, ids.n
+""")
+END_RETRIES = text("""
+    SELECT * FROM exceptions WHERE run_id = :run_id AND state = 'retry' AND sender_id IS NULL
+    ORDER BY client_id LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+
+FINISHED = text("""
+    UPDATE runs SET state = 'finished', finished_at = :now
+    WHERE state = 'sending' AND NOT EXISTS (
+        SELECT FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0
+    )
+    RETURNING run_id, mailing_id, is_last, chunk_count, traceparent
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that must not begin before the clients of its time are here."""
+
+    run_id: UUID
+    awaited: Mapping[str, int] | None  # offsets by partition; None: not asked for yet
+
+
+async def waiting(db: Connection) -> Waiting | None:
+    """Return a run that waits, one that does not know for what first; None if there is none."""
+    row = (await db.execute(WAITING)).first()
+    return Waiting(row.run_id, row.awaited) if row else None
+
+
+async def await_offsets(db: Connection, run_id: UUID, ends: Mapping[int, int]) -> None:
+    """Note, once, what the run waits for: positions in catalog.clients, by partition."""
+    await db.execute(AWAIT, {"run_id": run_id, "awaited": json.dumps(ends)})
+
+
+async def begin_those_ready(db: Connection, consumer: str, topic: str) -> int:
+    """Let all runs begin for which `consumer` has read enough; return how many still wait."""
+    rows = (await db.execute(AHEAD, {"consumer": consumer, "topic": topic})).all()
+    for run_id, behind in rows:
+        if not behind:
+            await db.execute(BEGIN, {"run_id": run_id})
+    return sum(1 for _, behind in rows if behind)
+
+
+class Expanded(NamedTuple):
+    """A step of an expansion."""
+
+    run_id: UUID
+    mailing_id: UUID
+    traceparent: str | None
+    due_at: Instant
+    chunks: Sequence[tuple[int, list[UUID]]]
+    unfit: Sequence[tuple[int, UUID]]  # chunk and client: without the contact that is needed
+    planned: int  # in all steps so far
+    chunk_count: int  # the same
+    is_done: bool
+
+
+async def expand_next(db: Connection) -> Expanded | None:
+    """Write the next chunks of a run down; None if there is nothing to expand."""
+    run = (await db.execute(NEXT)).first()
+    if run is None:
+        return None
+    chosen = {"codes": run.filter["operator_codes"], "tags": run.filter["tags"]}
+    values = {
+        "run_id": run.run_id,
+        "after": run.expanded_to,
+        "limit": CHUNK * AT_ONCE,
+        "size": CHUNK,
+        "next": run.chunk_count,
+        "due_at": run.starts_at,
+    }
+    rows = await db.execute(EXPAND, values | chosen)
+    chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
+    count = sum(len(client_ids) for _, client_ids in chunks)
+    upto = chunks[-1][1][-1] if chunks else run.expanded_to
+    unfit: list[tuple[int, UUID]] = []
+    if run.gateway == GatewayName.HTTP and chunks:
+        unfit = await _without_phone(db, run, upto, chunks, chosen)
+    is_done = count < CHUNK * AT_ONCE
+    progress = {"run_id": run.run_id, "upto": upto, "chunks": len(chunks), "planned": count}
+    await db.execute(ADVANCE, progress | {"is_done": is_done})
+    return Expanded(
+        run.run_id,
+        run.mailing_id,
+        run.traceparent,
+        run.starts_at,
+        chunks,
+        unfit,
+        run.planned_count + count,
+        run.chunk_count + len(chunks),
+        is_done,
+    )
+
+
+async def _without_phone(
+    db: Connection,
+    run: Any,  # noqa: ANN401 - a row of NEXT
+    upto: UUID,
+    chunks: Sequence[tuple[int, list[UUID]]],
+    chosen: Mapping[str, Any],
+) -> list[tuple[int, UUID]]:
+    values = {"after": run.expanded_to, "upto": upto, **chosen}
+    missing = set((await db.scalars(WITHOUT_PHONE, values)).all())
+    if not missing:
+        return []
+    unfit = [(chunk, each) for chunk, members in chunks for each in members if each in missing]
+    counts: dict[int, int] = {}
+    for chunk, _ in unfit:
+        counts[chunk] = counts.get(chunk, 0) + 1
+    touched = {"run_id": run.run_id, "chunks": list(counts), "counts": list(counts.values())}
+    await db.execute(TOUCH, touched)
+    return unfit
+
+
+class Ended(NamedTuple):
+    """A run whose window is over, or whose mailing was stopped, with messages still open."""
+
+    run_id: UUID
+    is_stopped: bool
+    traceparent: str | None
+
+
+async def ended(db: Connection, now: Instant) -> list[Ended]:
+    """Return the runs in which something has to end."""
+    return [Ended(*row) for row in await db.execute(ENDED, {"now": now})]
+
+
+async def end_chunks(
+    db: Connection, run_id: UUID, state: State, *, limit: int
+) -> list[tuple[int, UUID]]:
+    """End up to `limit` chunks that nobody has leased; return their messages (chunk, client).
+
+    What has an answer or is an exception has its own state and is not among them.
+    """
+    values = {"run_id": run_id, "state": state, "limit": limit}
+    numbers = [row.chunk for row in await db.execute(END_CHUNKS, values)]
+    if not numbers:
+        return []
+    rows = await db.execute(LEFT, {"run_id": run_id, "chunks": numbers})
+    return [(chunk, client_id) for chunk, client_id in rows]
+
+
+async def end_retries(
+    db: Connection, run_id: UUID, *, limit: int
+) -> list[tuple[UUID, int, Progress]]:
+    """Return up to `limit` retries that nobody has leased (client, chunk, progress), to be ended.
+
+    Guarantee: nobody else gets them until the commit.
+    """
+    rows = await db.execute(END_RETRIES, {"run_id": run_id, "limit": limit})
+    return [(row.client_id, row.chunk, progress_of(row)) for row in rows]
+
+
+class Finished(NamedTuple):
+    """A run of which every message is final."""
+
+    run_id: UUID
+    mailing_id: UUID
+    is_last: bool
+    chunk_count: int
+    traceparent: str | None
+
+
+async def finish(db: Connection, now: Instant) -> list[Finished]:
+    """Note the runs that are fully expanded and have no open message, each once."""
+    return [Finished(*row) for row in await db.execute(FINISHED, {"now": now})]

@@ -1,0 +1,44 @@
+"""The Kafka door: events of others in, copies and runs out. No rules here."""
+
+from services.dispatcher import projections
+from shared.contracts.catalog import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingStopped,
+)
+from shared.contracts.scheduler import MailingScheduled
+from shared.kafka import Handlers
+
+CONSUMER = "dispatcher"  # of what the replicas share among them
+CONTROLS = "dispatcher.controls"  # of what each replica reads for itself, so as not to wait
+
+
+def subscriptions() -> Handlers:
+    """Return what the dispatcher does about clients and runs."""
+    return {
+        ClientRegistered: projections.clients,
+        ClientChanged: projections.clients,
+        ClientRemoved: projections.clients,
+        MailingScheduled: projections.mailing_scheduled,
+    }
+
+
+def controls() -> Handlers:
+    """Return what the dispatcher does about mailings: what must act within a second."""
+    return dict.fromkeys(
+        (
+            MailingCreated,
+            MailingChanged,
+            MailingPaused,
+            MailingResumed,
+            MailingStopped,
+            MailingDeleted,
+        ),
+        projections.controls,
+    )

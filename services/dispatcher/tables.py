@@ -1,0 +1,148 @@
+"""The tables of the dispatcher: copies of what others own, and the ledger of messages.
+
+A message has no row of its own until it needs one. Its state is derived: its exception, else its
+last answer, else its chunk.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False, comment="lower ones are ignored"),
+    Column(
+        "is_removed", Boolean, nullable=False, comment="kept: a late change must not revive it"
+    ),
+    Column("phone", Text),
+    Column("operator_code", Text),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("time_zone", Text),
+    Column("email", Text),
+    Column("full_name", Text),
+    Column("comment", Text),
+    Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("mailing_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False, comment="lower ones are ignored"),
+    Column("is_paused", Boolean, nullable=False),
+    Column("is_stopped", Boolean, nullable=False, comment="or deleted"),
+    Column("ends_at", DateTime(timezone=True), comment="none: as the run has it"),
+    comment="what is allowed of a mailing now; may be here before its run",
+)
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("sender_id", Uuid, primary_key=True),
+    Column("beat", BigInteger, nullable=False, comment="grows while it lives"),
+    comment="who holds leases; when it is gone, so are they",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("mailing_id", Uuid, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("subject", Text),
+    Column("filter", JSONB, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("is_last", Boolean, nullable=False, comment="the mailing has no later occurrence"),
+    Column("traceparent", Text),
+    Column("state", Text, nullable=False, comment="waiting, expanding, sending, finished"),
+    Column("awaited", JSONB, comment="offset by partition of catalog.clients to wait for"),
+    Column("expanded_to", Uuid, nullable=False, comment="the last client that is in a chunk"),
+    Column("chunk_count", Integer, nullable=False),
+    Column("planned_count", BigInteger, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
+    Index("runs_mailing_id", "mailing_id"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False, comment="from 0, without gaps"),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("client_ids", ARRAY(Uuid), nullable=False, comment="in order"),
+    Column("state", Text, nullable=False, comment="planned, leased, sent, expired, cancelled"),
+    Column("sender_id", Uuid, comment="who has it leased"),
+    Column("epoch", Integer, nullable=False, comment="grows with every lease"),
+    Column("reaped", Integer, nullable=False, comment="how often its sender was found dead"),
+    Column("is_touched", Boolean, nullable=False, comment="some are answered or exceptions"),
+    Column("open_count", Integer, nullable=False, comment="messages that are not final"),
+    PrimaryKeyConstraint("run_id", "chunk", name="chunks_pkey"),
+    Index("chunks_planned", "run_id", "chunk", postgresql_where=text("state = 'planned'")),
+    Index("chunks_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
+    Index("chunks_by_client", "run_id", text("(client_ids[1])")),
+)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="shared.contracts.dispatcher.State"),
+    Column("attempts", Integer, nullable=False, comment="on record"),
+    Column("attempt", Integer, nullable=False, comment="the last number, on record or not"),
+    Column("version", Integer, nullable=False, comment="of the message"),
+    Column("unknowns", Integer, nullable=False, comment="attempts with unknown outcome"),
+    Column("is_unknown", Boolean, nullable=False, comment="the last outcome is"),
+    Column("reason", Text),
+    Column("due_at", DateTime(timezone=True), comment="of a retry"),
+    Column("sender_id", Uuid, comment="who has the retry leased"),
+    PrimaryKeyConstraint("run_id", "client_id", name="exceptions_pkey"),
+    Index(
+        "exceptions_due",
+        "due_at",
+        postgresql_where=text("state = 'retry' AND sender_id IS NULL"),
+    ),
+    Index("exceptions_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
+    Index("exceptions_state", "run_id", "state", "client_id"),
+    comment="messages that aren't simply planned or answered",
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("kind", Text, nullable=False, comment="start, answer or lost"),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", Text, comment="services.dispatcher.domain.Outcome"),
+    Column("reason", Text),
+    Column("status_code", Integer),
+    Column("gateway_message_id", Text),
+    Column("answer", Text, comment="the first characters; may hold personal data"),
+    PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
+    comment="append-only: what was tried, and what came of it",
+)

@@ -1,0 +1,9 @@
+"""The process: `python -m services.scheduler`."""
+
+import uvloop
+
+from services.scheduler.app import run
+from services.scheduler.settings import Settings
+
+if __name__ == "__main__":
+    uvloop.run(run(Settings()))

@@ -1,0 +1,40 @@
+"""The composition root: the only place where the scheduler is put together."""
+
+from asyncio import TaskGroup
+
+from services.scheduler.projections import project
+from services.scheduler.routes import routers
+from services.scheduler.settings import Settings
+from services.scheduler.subscriptions import subscriptions
+from services.scheduler.workers import fire_due_mailings
+from shared import database, http, kafka, loop, relay, telemetry
+from shared.postgres_event_store import PostgresEventStore
+
+
+async def run(settings: Settings) -> None:
+    """Serve HTTP, fire what is due, relay the outbox and listen to Kafka until told to stop.
+
+    Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
+    """
+    telemetry.configure("scheduler", settings.log_format)
+    loop.collect_rarely()
+    async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
+        clock = database.business_clock(pool)
+        store = PostgresEventStore("scheduler", pool, project)
+        app = http.create_app("scheduler", routers, pool, clock, store)
+        loops = [
+            fire_due_mailings(store, every=settings.poll_interval),
+            relay.relay(
+                pool,
+                settings.kafka_servers,
+                every=settings.outbox_poll_interval,
+                lease=settings.relay_lease,
+            ),
+            kafka.listen(pool, settings.kafka_servers, "scheduler", subscriptions()),
+        ]
+        running = [tasks.create_task(each) for each in loops]
+        await http.serve(
+            app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
+        )
+        for task in running:
+            task.cancel()

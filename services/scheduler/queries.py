@@ -1,0 +1,94 @@
+"""Queries: rows of the scheduler in, views out. Nothing is changed here."""
+
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from services.scheduler import tables
+from services.scheduler.domain import RunUnknown, ScheduleUnknown
+from shared.contracts.scheduler import MissedReason
+from shared.database import Connection
+from shared.event import Instant
+from shared.http import View
+
+
+class ScheduleView(View):
+    """When a mailing is due, or what became of it."""
+
+    mailing_id: UUID
+    revision: int
+    starts_at: Instant
+    ends_at: Instant
+    next_fire_at: Instant | None
+    fired_at: Instant | None
+    missed_reason: MissedReason | None
+
+
+class RunView(View):
+    """A run: an occurrence that was fired, or missed."""
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str
+    starts_at: Instant | None
+    ends_at: Instant | None
+    fired_at: Instant | None
+    missed_at: Instant | None
+    missed_reason: MissedReason | None
+
+
+async def schedule(db: Connection, mailing_id: UUID) -> ScheduleView:
+    """Return the schedule of a mailing.
+
+    Raises:
+        ScheduleUnknown: No mailing of this identifier is scheduled.
+    """
+    found = _schedules().where(tables.schedules.c.mailing_id == mailing_id)
+    row = (await db.execute(found)).first()
+    if row is None:
+        raise ScheduleUnknown
+    return ScheduleView.model_validate(row)
+
+
+async def schedules(db: Connection, *, after: UUID, limit: int) -> list[ScheduleView]:
+    """Return up to `limit` schedules, in the order of mailing identifiers, behind `after`."""
+    key = tables.schedules.c.mailing_id
+    rows = await db.execute(_schedules().where(key > after).order_by(key).limit(limit))
+    return [ScheduleView.model_validate(row) for row in rows]
+
+
+def _schedules() -> Select[tuple[object, ...]]:
+    schedules, runs = tables.schedules, tables.runs
+    return select(
+        schedules.c.mailing_id,
+        schedules.c.revision,
+        schedules.c.starts_at,
+        schedules.c.ends_at,
+        schedules.c.next_fire_at,
+        runs.c.fired_at,
+        runs.c.missed_reason,
+    ).select_from(schedules.outerjoin(runs, runs.c.mailing_id == schedules.c.mailing_id))
+
+
+async def run(db: Connection, run_id: UUID) -> RunView:
+    """Return one run.
+
+    Raises:
+        RunUnknown: No run has this identifier.
+    """
+    table = tables.runs
+    row = (await db.execute(select(table).where(table.c.run_id == run_id))).one_or_none()
+    if row is None:
+        raise RunUnknown
+    return RunView.model_validate(row)
+
+
+async def runs(
+    db: Connection, *, mailing_id: UUID | None, after: UUID, limit: int
+) -> list[RunView]:
+    """Return up to `limit` runs, of one mailing or of all, behind `after`."""
+    table = tables.runs
+    page = select(table).where(table.c.run_id > after).order_by(table.c.run_id).limit(limit)
+    if mailing_id is not None:
+        page = page.where(table.c.mailing_id == mailing_id)
+    return [RunView.model_validate(row) for row in await db.execute(page)]

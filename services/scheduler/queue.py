@@ -1,0 +1,56 @@
+"""Schedules that replicas take turns at firing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, update
+
+from services.scheduler.domain import Plan
+from services.scheduler.tables import schedules
+from shared.contracts.catalog import Filter, GatewayName
+from shared.database import Connection
+from shared.event import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A mailing whose time has come."""
+
+    mailing_id: UUID
+    plan: Plan
+    traceparent: str | None
+
+
+async def claim_due(db: Connection, now: Instant, *, limit: int) -> list[Due]:
+    """Return up to `limit` mailings that are due, the latest last.
+
+    Guarantee: nobody else gets or changes them until the commit; rivals take the next ones.
+    """
+    due = select(schedules).where(schedules.c.next_fire_at <= now)
+    rows = await db.execute(
+        due.order_by(schedules.c.next_fire_at).limit(limit).with_for_update(skip_locked=True)
+    )
+    return [
+        Due(
+            row.mailing_id,
+            Plan(
+                revision=row.revision,
+                body=row.body,
+                subject=row.subject,
+                filter=msgspec.convert(row.filter, Filter),
+                starts_at=row.requested_at or row.starts_at,
+                ends_at=row.ends_at,
+                gateway=GatewayName(row.gateway),
+            ),
+            row.traceparent,
+        )
+        for row in rows
+    ]
+
+
+async def settle(db: Connection, mailing_ids: Sequence[UUID]) -> None:
+    """Let nothing of these mailings be due any more."""
+    settled = update(schedules).where(schedules.c.mailing_id.in_(mailing_ids))
+    await db.execute(settled.values(next_fire_at=None))

@@ -1,0 +1,39 @@
+"""The tables of the scheduler: what is due, and what it shows; its log is in `shared.tables`."""
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("mailing_id", Uuid, primary_key=True),
+    Column("revision", Integer, nullable=False, comment="the mailing's version"),
+    Column("body", Text, nullable=False),
+    Column("subject", Text),
+    Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("requested_at", DateTime(timezone=True), comment="started by hand: its start then"),
+    Column("next_fire_at", DateTime(timezone=True), comment="none: nothing is due any more"),
+    Column("traceparent", Text, comment="of the request that planned it"),
+    Index(
+        "schedules_next_fire_at", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")
+    ),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("mailing_id", Uuid, nullable=False),
+    Column("nominal", Text, nullable=False, comment="the time that names the occurrence"),
+    Column("starts_at", DateTime(timezone=True)),
+    Column("ends_at", DateTime(timezone=True)),
+    Column("fired_at", DateTime(timezone=True)),
+    Column("missed_at", DateTime(timezone=True)),
+    Column("missed_reason", Text, comment="shared.contracts.scheduler.MissedReason"),
+    Index("runs_mailing_id", "mailing_id"),
+)

@@ -1,0 +1,49 @@
+"""The composition root: the only place where stats is put together."""
+
+from asyncio import TaskGroup
+
+from services.stats import workers
+from services.stats.routes import routers
+from services.stats.settings import Settings
+from services.stats.subscriptions import subscriptions
+from shared import database, http, kafka, loop, telemetry
+
+CONSUMER = "stats"
+
+
+async def run(settings: Settings) -> None:
+    """Serve HTTP and listen to Kafka until told to stop.
+
+    The listener connects by itself, so HTTP answers while Kafka cannot be reached.
+    """
+    _configure(settings)
+    async with (
+        database.connect(settings.database_url, is_rebuildable=True) as pool,
+        TaskGroup() as tasks,
+    ):
+        clock = database.business_clock(pool)
+        app = http.create_app("stats", routers, pool, clock, None)
+        loops = [kafka.listen(pool, settings.kafka_servers, CONSUMER, subscriptions())]
+        running = [tasks.create_task(each) for each in loops]
+        await http.serve(
+            app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
+        )
+        for task in running:
+            task.cancel()
+
+
+async def rebuild(settings: Settings, *, as_json: bool) -> None:
+    """Fill all tables anew from the log, say how that goes, and end.
+
+    Raises:
+        SystemExit: It could not be done; everything is as it was.
+    """
+    _configure(settings)
+    async with database.connect(settings.database_url, is_rebuildable=True) as pool:
+        worker = workers.Rebuild(pool, settings.kafka_servers, CONSUMER, subscriptions)
+        await workers.report(worker, as_json=as_json)
+
+
+def _configure(settings: Settings) -> None:
+    telemetry.configure("stats", settings.log_format)
+    loop.collect_rarely()

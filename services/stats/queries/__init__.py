@@ -1,0 +1,1 @@
+"""Queries: rows of the current generation in, views out. Nothing is changed here."""

@@ -1,0 +1,218 @@
+"""The figures: what the runs' counts add up to, and how old that is."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select, text
+
+from services.stats.tables import generations, runs
+from shared import database
+from shared.contracts.dispatcher import State
+from shared.database import Connection
+from shared.errors import NotFound
+from shared.event import Instant
+from shared.http import View
+
+OWN = (
+    "run_id",
+    "mailing_id",
+    "is_expanded",
+    "is_finished",
+    "scheduled_at",
+    "missed_at",
+    "finished_at",
+)
+COUNTED = tuple(state for state in State if state is not State.PLANNED)
+
+AS_OF = text("""
+    SELECT CASE WHEN count(*) = count(as_of) THEN min(as_of) END
+    FROM offsets WHERE consumer = 'stats'
+""")
+
+
+class Freshness(View):
+    """How old an answer is: what happened until `as_of` is in it, and perhaps more."""
+
+    as_of: Instant | None  # None: nothing has been heard from every partition yet
+    lag_s: float | None
+
+
+class ByStatus(View):
+    """Messages by status; they add up to those that are planned."""
+
+    planned: int = 0
+    retry: int = 0
+    delivered: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    undetermined: int = 0
+    suppressed: int = 0
+
+
+class Figures(View):
+    """Of some runs: messages, attempts, messages by status."""
+
+    planned: int
+    attempts: int
+    by_status: ByStatus
+
+
+class TotalsView(Freshness, Figures):
+    """The figures of everything."""
+
+    mailings: int
+    runs: int
+
+
+class MailingStats(Figures):
+    """The figures of a mailing."""
+
+    mailing_id: UUID
+    runs: int
+
+
+class RunStats(Figures):
+    """The figures of a run."""
+
+    run_id: UUID
+    mailing_id: UUID | None  # None: it has not been heard of yet
+    is_expanded: bool
+    is_finished: bool
+    scheduled_at: Instant | None
+    missed_at: Instant | None
+    finished_at: Instant | None
+
+
+class RunView(Freshness, RunStats):
+    """The figures of a run, and how old they are."""
+
+
+class MailingView(Freshness, Figures):
+    """The figures of a mailing and of each of its runs."""
+
+    mailing_id: UUID
+    runs: list[RunStats]
+
+
+class RunUnknown(NotFound):
+    """No run with this identifier has been heard of."""
+
+
+class MailingUnknown(NotFound):
+    """No run of a mailing with this identifier has been heard of."""
+
+
+current = select(generations.c.current).scalar_subquery()
+
+with_event: ColumnElement[int] = sum(
+    (runs.c[f"{state}_count"] for state in COUNTED[1:]), runs.c[f"{COUNTED[0]}_count"]
+)
+# Topics overtake each other for moments: a message that had an event was planned, whether or not
+# its chunk has been heard of. So no figure is ever negative, and they always add up.
+planned: ColumnElement[int] = func.greatest(runs.c.planned_count, with_event)
+
+
+async def freshness(db: Connection) -> dict[str, Any]:
+    """Return `as_of` and `lag_s`; ask before the figures that they speak of."""
+    as_of = await db.scalar(AS_OF)
+    if as_of is None:
+        return {"as_of": None, "lag_s": None}
+    lag = await database.now(db) - as_of
+    return {"as_of": as_of, "lag_s": max(lag.total_seconds(), 0.0)}
+
+
+async def totals(db: Connection) -> TotalsView:
+    """Return the figures of everything."""
+    fresh = await freshness(db)
+    count = func.count
+    row = (await db.execute(_sums(count(distinct(runs.c.mailing_id)), count()))).one()
+    mailings, number, *sums = row
+    return TotalsView(mailings=mailings, runs=number, **_figures(sums), **fresh)
+
+
+async def mailings(db: Connection, *, before: UUID | None, limit: int) -> list[MailingStats]:
+    """Return up to `limit` mailings, the latest identifier first, from behind `before`."""
+    mailing_id = runs.c.mailing_id
+    page = _sums(mailing_id, func.count()).where(mailing_id.is_not(None))
+    if before is not None:
+        page = page.where(mailing_id < before)
+    page = page.group_by(mailing_id).order_by(mailing_id.desc()).limit(limit)
+    return [
+        MailingStats(mailing_id=identifier, runs=number, **_figures(sums))
+        for identifier, number, *sums in await db.execute(page)
+    ]
+
+
+async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
+    """Return a mailing with its runs.
+
+    Raises:
+        MailingUnknown: No run of it has been heard of.
+    """
+    fresh = await freshness(db)
+    found = await db.execute(_run().where(runs.c.mailing_id == mailing_id).order_by(runs.c.run_id))
+    views = [RunStats(**_run_fields(row)) for row in found]
+    if not views:
+        raise MailingUnknown
+    by_status = {
+        state.value: sum(getattr(each.by_status, state) for each in views) for state in State
+    }
+    return MailingView(
+        mailing_id=mailing_id,
+        planned=sum(each.planned for each in views),
+        attempts=sum(each.attempts for each in views),
+        by_status=ByStatus(**by_status),
+        runs=views,
+        **fresh,
+    )
+
+
+async def run(db: Connection, run_id: UUID) -> RunView:
+    """Return a run.
+
+    Raises:
+        RunUnknown: It has not been heard of.
+    """
+    fresh = await freshness(db)
+    row = (await db.execute(_run().where(runs.c.run_id == run_id))).one_or_none()
+    if row is None:
+        raise RunUnknown
+    return RunView(**_run_fields(row), **fresh)
+
+
+def _sums(*more: ColumnElement[Any]) -> Select[Any]:
+    """Select `more`, then of all runs: planned, attempts, and the counts by state."""
+    summed = (planned, runs.c.attempt_count, *(runs.c[f"{state}_count"] for state in COUNTED))
+    sums = (func.coalesce(func.sum(each), literal(0)) for each in summed)
+    return select(*more, *sums).select_from(runs).where(runs.c.generation == current)
+
+
+def _figures(sums: Sequence[int]) -> dict[str, Any]:
+    total, attempts, *counts = map(int, sums)
+    by_status = dict(zip((state.value for state in COUNTED), counts, strict=True))
+    by_status["planned"] = total - sum(counts)
+    return {"planned": total, "attempts": attempts, "by_status": ByStatus(**by_status)}
+
+
+def _run() -> Select[Any]:
+    """Select a run's own fields, then its figures as `_sums` has them."""
+    table = runs.c
+    return select(
+        table.run_id,
+        table.mailing_id,
+        table.expected_count.is_not(None).label("is_expanded"),
+        table.finished_at.is_not(None).label("is_finished"),
+        table.scheduled_at,
+        table.missed_at,
+        table.finished_at,
+        planned,
+        table.attempt_count,
+        *(table[f"{state}_count"] for state in COUNTED),
+    ).where(table.generation == current)
+
+
+def _run_fields(row: Row[Any]) -> dict[str, Any]:
+    own = dict(zip(OWN, row, strict=False))
+    return own | _figures(row[len(OWN) :])

@@ -1,0 +1,251 @@
+"""The messages behind a figure: pages of them, each read in bounded time.
+
+A page may be shorter than its limit, even empty: only `next_cursor` says that it was the last.
+So a page costs the same whether one in two messages fits or one in a million.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, literal_column, select, text
+
+from services.stats.queries.figures import current, planned, with_event
+from services.stats.tables import chunks, messages, runs
+from shared import ids
+from shared.contracts.dispatcher import State
+from shared.database import Connection
+from shared.event import Instant
+from shared.http import View
+
+FIRST = UUID(int=0)
+LAST_CHUNK = 2**31 - 1
+
+# Chunk by chunk, so that it ends with the first that fill the page.
+PLANNED = text("""
+    SELECT chunk, client_id FROM (
+        SELECT chunk, client_ids FROM chunks
+        WHERE generation = (SELECT current FROM generations)
+            AND run_id = :run_id AND chunk <= :chunk
+        ORDER BY chunk DESC LIMIT :looked_at
+    ) AS near, unnest(client_ids) AS near_client (client_id)
+    WHERE (chunk < :chunk OR client_id > :after) AND NOT EXISTS (
+        SELECT FROM messages WHERE generation = (SELECT current FROM generations)
+            AND run_id = :run_id AND messages.client_id = near_client.client_id
+    )
+    ORDER BY chunk DESC, client_id LIMIT :limit
+""")
+
+
+class MessageView(View):
+    """A message as the log has it; one that is planned has not changed yet."""
+
+    message_id: str
+    run_id: UUID
+    client_id: UUID
+    status: State
+    attempts: int
+    changed_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages are asked for; None doesn't restrict."""
+
+    run_id: UUID | None = None
+    mailing_id: UUID | None = None
+    status: State | None = None
+
+
+class Place(NamedTuple):
+    """Where a page begins: behind a client, of a run, of its rows or of one of its chunks.
+
+    Planned messages come first: one that changes between two pages is shown twice, never missed.
+    Chunks go from the last to the first: sending begins with the first.
+    """
+
+    run_id: UUID = FIRST
+    after: UUID = FIRST
+    chunk: int | None = LAST_CHUNK  # None: planned messages are done, rows follow
+
+    def __str__(self) -> str:
+        """Write it as `read` reads it."""
+        return f"{self.run_id}/{self.after}/{'' if self.chunk is None else self.chunk}"
+
+    @classmethod
+    def read(cls, written: str) -> "Place":
+        """Read it.
+
+        Raises:
+            ValueError: It was never written.
+        """
+        run_id, after, chunk = written.split("/")
+        number = int(chunk) if chunk else None
+        if number is not None and not 0 <= number <= LAST_CHUNK:
+            raise ValueError(chunk)
+        return cls(UUID(run_id), UUID(after), number)
+
+
+START = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one page may look at: some ten milliseconds."""
+
+    runs: int = 20
+    chunks: int = 8
+    rows: int = 20_000
+
+
+BOUNDS = Bounds()
+
+
+async def page(
+    db: Connection, wanted: Wanted, place: Place, limit: int, *, bounds: Bounds = BOUNDS
+) -> tuple[list[MessageView], Place | None]:
+    """Return up to `limit` messages from `place`, and where the next page begins; None: nowhere.
+
+    They come by run; of each run those that are planned, then the others by client.
+    """
+    reader = _Reader(db, wanted, limit, bounds.chunks, bounds.rows)
+    found = await db.execute(_runs(wanted, place).limit(bounds.runs + 1))
+    candidates = [(run_id, has_planned) for run_id, has_planned in found]
+    for run_id, has_planned in candidates[: bounds.runs]:
+        at = place if run_id == place.run_id else Place(run_id)
+        rest = await reader.read(at, has_planned=has_planned)
+        if rest is not None:
+            return reader.items, rest
+    more = Place(candidates[bounds.runs][0]) if len(candidates) > bounds.runs else None
+    return reader.items, more
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads runs one after the other, as much as a page may look at."""
+
+    db: Connection
+    wanted: Wanted
+    limit: int
+    chunks_left: int
+    rows_left: int
+    items: list[MessageView] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        return self.limit - len(self.items)
+
+    async def read(self, place: Place, *, has_planned: bool) -> Place | None:
+        """Read on in a run; return where it stopped, None if the run is done."""
+        at = place
+        if has_planned and self.wanted.status in (None, State.PLANNED):
+            rest = await self._planned(at)
+            if rest is not None:
+                return rest
+        return await self._rows(at if at.chunk is None else Place(at.run_id, FIRST, None))
+
+    async def _planned(self, place: Place) -> Place | None:
+        """Read clients of chunks, from `place` on, that have no row."""
+        if place.chunk is None:
+            return None
+        if not self.missing or not self.chunks_left:
+            return place
+        near = {**place._asdict(), "looked_at": self.chunks_left, "limit": self.missing + 1}
+        found = [(chunk, each) for chunk, each in await self.db.execute(PLANNED, near)]
+        shown = found[: self.missing]
+        self.items += [_view(place.run_id, each, State.PLANNED, 0, None) for _, each in shown]
+        if len(found) > len(shown):
+            chunk, client_id = shown[-1]
+            return Place(place.run_id, client_id, chunk)
+        last = await self.db.scalar(_last_chunk_of(place, self.chunks_left))
+        self.chunks_left = self.chunks_left // 2 if last is None else 0  # for other runs
+        return Place(place.run_id, FIRST, last - 1) if last else None
+
+    async def _rows(self, place: Place) -> Place | None:
+        """Read rows behind `place`, in the order of clients."""
+        if not self.missing or not self.rows_left:
+            return place
+        status = self.wanted.status
+        found = await self.db.execute(_rows(place, status, self.missing + 1, self.rows_left))
+        views = [_view(*row) for row in found]
+        shown = views[: self.missing]
+        self.items += shown
+        if len(views) > len(shown):
+            return place._replace(after=shown[-1].client_id)
+        if status is not State.DELIVERED:
+            return None
+        last = await self.db.scalar(_last_of(place, self.rows_left))
+        self.rows_left = self.rows_left // 2 if last is None else 0
+        return None if last is None else place._replace(after=last)
+
+
+def _runs(wanted: Wanted, place: Place) -> Select[UUID, bool]:
+    """Select the runs from `place` on that have any such message, and whether one is planned."""
+    table = runs.c
+    query = select(table.run_id, planned > with_event).where(
+        table.generation == current, table.run_id >= place.run_id
+    )
+    if wanted.run_id is not None:
+        query = query.where(table.run_id == wanted.run_id)
+    if wanted.mailing_id is not None:
+        query = query.where(table.mailing_id == wanted.mailing_id)
+    if wanted.status is State.PLANNED:
+        query = query.where(planned > with_event)
+    elif wanted.status is not None:
+        query = query.where(table[f"{wanted.status}_count"] > 0)
+    return query.order_by(table.run_id)
+
+
+def _behind(place: Place) -> tuple[ColumnElement[bool], ...]:
+    table = messages.c
+    return (
+        table.generation == current,
+        table.run_id == place.run_id,
+        table.client_id > place.after,
+    )
+
+
+def _rows(
+    place: Place, status: State | None, limit: int, looked_at: int
+) -> Select[UUID, UUID, State, int, Instant]:
+    """Select rows behind `place`; delivered ones from the next `looked_at` rows of any state."""
+    table = messages
+    rows = select(
+        table.c.run_id, table.c.client_id, table.c.state, table.c.attempts, table.c.changed_at
+    ).where(*_behind(place))
+    if status is State.DELIVERED:
+        scanned = rows.order_by(table.c.client_id).limit(looked_at).subquery()
+        rows = select(scanned).where(scanned.c.state == status)
+        return rows.order_by(scanned.c.client_id).limit(limit)
+    if status is not None:  # what the partial index says, word for word
+        rows = rows.where(table.c.state == status, literal_column("state <> 'delivered'"))
+    return rows.order_by(table.c.client_id).limit(limit)
+
+
+def _last_chunk_of(place: Place, looked_at: int) -> Select[int]:
+    """Select the last chunk of those that were looked at, if there may be more behind."""
+    rows = select(chunks.c.chunk).where(
+        chunks.c.generation == current,
+        chunks.c.run_id == place.run_id,
+        chunks.c.chunk <= place.chunk,
+    )
+    return rows.order_by(chunks.c.chunk.desc()).offset(looked_at - 1).limit(1)
+
+
+def _last_of(place: Place, looked_at: int) -> Select[UUID]:
+    """Select the last client of those that were looked at, if there may be more behind."""
+    rows = select(messages.c.client_id).where(*_behind(place)).order_by(messages.c.client_id)
+    return rows.offset(looked_at - 1).limit(1)
+
+
+def _view(
+    run_id: UUID, client_id: UUID, status: State, attempts: int, changed_at: Instant | None
+) -> MessageView:
+    return MessageView(
+        message_id=ids.message_id(run_id, client_id),
+        run_id=run_id,
+        client_id=client_id,
+        status=status,
+        attempts=attempts,
+        changed_at=changed_at,
+    )

@@ -1,0 +1,100 @@
+"""The generations: which one is read, which one is being filled, and whose turn it is to do so."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.database import Connection, Pool, ping, transaction
+from shared.errors import Conflict
+
+LOCK = 7_206_946  # an arbitrary number that means "rebuilding"; advisory, one at a time
+SLICE = 20_000  # rows that are deleted at once: a tenth of a second
+TABLES = ("messages", "chunks", "runs")
+
+CURRENT = text("SELECT current FROM generations")
+BEGIN = text("UPDATE generations SET newest = newest + 1 RETURNING newest")
+SWITCH = text("UPDATE generations SET current = :generation")
+PROGRESS = text("SELECT sum(position) FROM offsets WHERE consumer = :consumer")
+FORGET = text("DELETE FROM offsets WHERE consumer LIKE :consumers")
+FORGET_LETTERS = text("DELETE FROM dead_letters WHERE consumer LIKE :consumers")
+
+
+class RebuildAlreadyRunning(Conflict):
+    """Another rebuild is under way; wait for its end."""
+
+
+async def current(db: Connection) -> int:
+    """Return the generation that is read, and that live events are applied to.
+
+    Who holds the live consumer's offsets gets the one that will still be it at their commit.
+    """
+    return int(await db.scalar(CURRENT))
+
+
+@asynccontextmanager
+async def turn(pool: Pool) -> AsyncIterator[None]:
+    """Be the only rebuild for as long as the block lasts, or the process, or the connection.
+
+    Raises:
+        RebuildAlreadyRunning: There is another one.
+        Unavailable: The database cannot be reached.
+    """
+    await ping(pool)
+    async with pool.connect() as plain:
+        db = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        if not await db.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+            raise RebuildAlreadyRunning
+        try:
+            yield
+        finally:
+            with suppress(DBAPIError, OSError):  # with the connection the lock is gone too
+                await db.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+
+
+async def begin(db: Connection) -> int:
+    """Return the number of a generation that nobody has had before."""
+    return int(await db.scalar(BEGIN))
+
+
+async def progress(db: Connection, consumer: str) -> int:
+    """Return how many records a consumer that began at offset 0 has read."""
+    return int(await db.scalar(PROGRESS, {"consumer": consumer}) or 0)
+
+
+async def analyze(db: Connection) -> None:
+    """Let the planner know what has been filled."""
+    for table in TABLES:
+        await db.execute(text(f"ANALYZE {table}"))
+
+
+async def switch(db: Connection, generation: int) -> None:
+    """Read another generation from the commit on. The live consumer's offsets must be held."""
+    await db.execute(SWITCH, {"generation": generation})
+
+
+async def clear(pool: Pool, consumers: str) -> int:
+    """Delete all generations but the current one, in slices; return how many rows that were.
+
+    What the `consumers` (a LIKE pattern) that filled them have noted goes first.
+    """
+    async with transaction(pool) as db:
+        kept = await current(db)
+        for statement in (FORGET, FORGET_LETTERS):
+            await db.execute(statement, {"consumers": consumers})
+    deleted = 0
+    for table in TABLES:
+        for side in ("<", ">"):
+            slice_ = text(f"""
+                DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM {table} WHERE generation {side} :kept LIMIT :slice
+                ))
+            """)  # noqa: S608 - names of ours
+            found = SLICE
+            while found == SLICE:
+                async with transaction(pool) as db:
+                    result = await db.execute(slice_, {"kept": kept, "slice": SLICE})
+                found = result.rowcount
+                deleted += found
+    return deleted

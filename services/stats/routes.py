@@ -1,0 +1,90 @@
+"""The HTTP door: requests in, figures out. No rules here."""
+
+from base64 import urlsafe_b64encode
+from uuid import UUID
+
+from services.stats.queries import figures, messages, proof
+from services.stats.queries.figures import (
+    Freshness,
+    MailingStats,
+    MailingView,
+    RunView,
+    TotalsView,
+)
+from services.stats.queries.messages import MessageView, Place, Wanted
+from services.stats.queries.proof import ReconcileView
+from shared.contracts.dispatcher import State
+from shared.http import Cursor, Database, Limit, Page, page, position, strict_router
+
+router = strict_router("/v1", "stats")
+
+routers = (router,)
+
+
+class MailingPage(Page[MailingStats], Freshness):
+    """Some of the mailings, and how old their figures are."""
+
+
+class MessagePage(Page[MessageView], Freshness):
+    """Some of the messages. Only the last page has no `next_cursor`; any may be short."""
+
+
+@router.get("/totals")
+async def totals(db: Database) -> TotalsView:
+    """Show the figures of everything."""
+    return await figures.totals(db)
+
+
+@router.get("/mailings")
+async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
+    """Show a page of mailings that have begun, with their figures, the newest first."""
+    before = position(cursor, UUID, None)
+    fresh = await figures.freshness(db)
+    found = await figures.mailings(db, before=before, limit=limit + 1)
+    shown = page(found, limit, lambda each: str(each.mailing_id))
+    return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
+
+
+@router.get("/mailings/{mailing_id}")
+async def mailing(mailing_id: UUID, db: Database) -> MailingView:
+    """Show the figures of a mailing that has begun, and of its runs."""
+    return await figures.mailing(db, mailing_id)
+
+
+@router.get("/runs/{run_id}")
+async def run(run_id: UUID, db: Database) -> RunView:
+    """Show the figures of a run."""
+    return await figures.run(db, run_id)
+
+
+@router.get("/messages")
+async def list_messages(
+    db: Database,
+    cursor: Cursor,
+    run_id: UUID | None = None,
+    mailing_id: UUID | None = None,
+    status: State | None = None,
+    limit: Limit = 50,
+) -> MessagePage:
+    """Show a page of the messages behind a figure, by run.
+
+    A page takes bounded time, so it may be shorter than `limit`, even empty, and others follow.
+    """
+    place = position(cursor, Place.read, messages.START)
+    fresh = await figures.freshness(db)
+    wanted = Wanted(run_id, mailing_id, status)
+    found, rest = await messages.page(db, wanted, place, limit)
+    next_cursor = None if rest is None else _cursor(rest)
+    return MessagePage(items=found, next_cursor=next_cursor, **fresh)
+
+
+@router.get("/reconcile")
+async def reconcile(
+    db: Database, run_id: UUID | None = None, mailing_id: UUID | None = None
+) -> ReconcileView:
+    """Prove the figures: count every message, and compare."""
+    return await proof.reconcile(db, run_id=run_id, mailing_id=mailing_id)
+
+
+def _cursor(place: Place) -> str:
+    return urlsafe_b64encode(str(place).encode()).decode()

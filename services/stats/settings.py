@@ -1,0 +1,13 @@
+"""What stats reads from its environment, `STATS_…`."""
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Stats needs nothing beyond what every service needs."""
+
+    model_config = SettingsConfigDict(env_prefix="STATS_")
+
+    http_port: int = 8004

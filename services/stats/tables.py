@@ -1,0 +1,87 @@
+"""The tables of stats: projections, each in as many generations as are being filled or read."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+metadata = MetaData()
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("current", Integer, nullable=False, comment="the one that is read, and kept up"),
+    Column("newest", Integer, nullable=False, comment="the one that a rebuild began last"),
+    CheckConstraint("one = 1", name="generations_one_check"),
+    comment="one row; rows of other generations than these two are leftovers",
+)
+
+# By state: every message that has had an event. The others of a run's are planned.
+runs = Table(
+    "runs",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("mailing_id", Uuid, comment="none until it is heard of"),
+    Column("planned_count", Integer, nullable=False, comment="clients in the chunks"),
+    Column("retry_count", Integer, nullable=False),
+    Column("delivered_count", Integer, nullable=False),
+    Column("failed_count", Integer, nullable=False),
+    Column("expired_count", Integer, nullable=False),
+    Column("cancelled_count", Integer, nullable=False),
+    Column("undetermined_count", Integer, nullable=False),
+    Column("suppressed_count", Integer, nullable=False),
+    Column("attempt_count", Integer, nullable=False, comment="of all messages"),
+    Column("expected_count", Integer, comment="planned, as RunExpanded says"),
+    Column("scheduled_at", DateTime(timezone=True)),
+    Column("missed_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
+    Index("runs_mailing_id_idx", "generation", "mailing_id"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False, comment="from 0"),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("client_count", Integer, nullable=False),
+    Column("client_ids", ARRAY(Uuid), nullable=False),
+    PrimaryKeyConstraint("generation", "run_id", "chunk", name="chunks_pkey"),
+    comment="which messages are planned; those without a row in `messages` still are",
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False, comment="shared.contracts.dispatcher.State"),
+    Column("attempts", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="of the event that was applied last"),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("generation", "run_id", "client_id", name="messages_pkey"),
+    # Few are in another state for long: to find those costs the many nothing.
+    Index(
+        "messages_state_idx",
+        *("generation", "run_id", "state", "client_id"),
+        postgresql_where=text("state <> 'delivered'"),
+    ),
+    comment="messages that have had an event",
+)

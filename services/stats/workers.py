@@ -1,0 +1,154 @@
+"""The rebuild: all tables anew from the log, while the old ones answer and are kept up.
+
+A generation of its own is filled by a consumer of its own, and takes the current one's place in
+one transaction. Whatever dies before that leaves everything as it was; the next rebuild deletes
+what was left.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from services.stats import queue
+from shared.contracts.dispatcher import MESSAGES
+from shared.database import Pool, transaction
+from shared.errors import Unavailable
+from shared.kafka import Handlers, Listener, Positions, ends, hand_over
+
+LANES = 2  # while one waits for the database, the other decodes
+BATCH = 10_000  # records
+NEARLY = 10_000  # records behind: to read those on keeps the live consumer waiting for a moment
+PROGRESS_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of a rebuild."""
+
+    generation: int
+    events: int  # records of `dispatcher.messages`
+    records: int  # of all topics
+    seconds: float  # until the new generation was read
+    rate_per_s: float  # events
+    deleted_rows: int  # of older generations
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What it takes: `handlers` gives those that fill a generation."""
+
+    pool: Pool
+    servers: str
+    consumer: str
+    handlers: Callable[[int], Handlers]
+
+    async def run(self, say: Callable[[str], None]) -> Rebuilt:
+        """Fill a new generation and switch to it.
+
+        Raises:
+            RebuildAlreadyRunning: There can be one at a time.
+            Unavailable: Kafka or the database went away; nothing has changed.
+        """
+        async with queue.turn(self.pool):
+            await queue.clear(self.pool, self._name("%"))
+            begun = time.monotonic()
+            async with transaction(self.pool) as db:
+                generation = await queue.begin(db)
+            filler = self._filler(generation)
+            at = await self._fill(filler, say)
+            at = await self._switch(filler, generation, at)
+            seconds = time.monotonic() - begun
+            deleted = await queue.clear(self.pool, self._name("%"))
+        events = sum(at[each] for each in at if each.topic == MESSAGES.name)
+        return Rebuilt(
+            generation=generation,
+            events=events,
+            records=sum(at.values()),
+            seconds=round(seconds, 3),
+            rate_per_s=round(events / seconds, 1),
+            deleted_rows=deleted,
+        )
+
+    def _name(self, generation: int | str) -> str:
+        return f"{self.consumer}.rebuild.{generation}"
+
+    def _filler(self, generation: int) -> Listener:
+        name, handlers = self._name(generation), self.handlers(generation)
+        return Listener(self.pool, self.servers, name, handlers, alone=True, batch=BATCH)
+
+    async def _fill(self, filler: Listener, say: Callable[[str], None]) -> Positions:
+        """Read until nearly nothing is left; return how far that is at least."""
+        at: Positions = {}
+        while True:
+            until = await ends(self.servers, filler.handlers)
+            behind = sum(until.values()) - sum(at.values())
+            if at and behind < NEARLY:
+                return at
+            telling = asyncio.create_task(self._tell(filler.consumer, sum(until.values()), say))
+            try:
+                await _catch_up(filler, until)
+            finally:
+                telling.cancel()
+            at = until
+
+    async def _switch(self, filler: Listener, generation: int, at: Positions) -> Positions:
+        """Read on to where the live consumer is, which waits meanwhile; take its place."""
+        async with transaction(self.pool) as db:
+            await queue.analyze(db)
+        live = Listener(self.pool, self.servers, self.consumer, filler.handlers)
+        async with transaction(self.pool) as db:
+            held = await live.hold(db, at)
+            until = {each: max(held[each], at[each]) for each in at}
+            await _catch_up(filler, until)
+            await queue.switch(db, generation)
+            await hand_over(db, self.consumer, filler.consumer)
+        return until
+
+    async def _tell(self, consumer: str, records: int, say: Callable[[str], None]) -> None:
+        begun = time.monotonic()
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY_S)
+            async with transaction(self.pool) as db:
+                done = await queue.progress(db, consumer)
+            rate = done / (time.monotonic() - begun)
+            say(f"{done:,} of {records:,} records, {rate:,.0f} per second")
+
+
+async def _catch_up(filler: Listener, until: Positions) -> None:
+    lanes = [dict(islice(until.items(), lane, None, LANES)) for lane in range(LANES)]
+    async with asyncio.TaskGroup() as tasks:
+        for each in lanes:
+            tasks.create_task(filler.catch_up(each))
+
+
+async def report(rebuild: Rebuild, *, as_json: bool) -> None:
+    """Run a rebuild; tell people how it goes, or machines what came of it.
+
+    Raises:
+        SystemExit: It could not be done.
+    """
+    out = sys.stderr if as_json else sys.stdout
+
+    def say(line: str) -> None:
+        out.write(f"{line}\n")
+        out.flush()
+
+    try:
+        rebuilt = await rebuild.run(say)
+    except* queue.RebuildAlreadyRunning:
+        raise SystemExit(queue.RebuildAlreadyRunning.__doc__) from None
+    except* Unavailable as errors:
+        cause = errors.exceptions[0].__cause__
+        told = "Kafka or PostgreSQL is away; nothing has changed, try again"
+        raise SystemExit(f"{told}: {cause}") from None
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(rebuilt)) + "\n")
+    else:
+        say(
+            f"rebuilt: {rebuilt.events:,} events in {rebuilt.seconds:.1f} s, "
+            f"{rebuilt.rate_per_s:,.0f} per second (generation {rebuilt.generation})"
+        )

@@ -1,0 +1,43 @@
+"""The published language: all that one service knows about another. One module per producer."""
+
+from shared.contracts import catalog, dispatcher, scheduler
+from shared.event import Event
+from shared.topic import Topic
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        catalog.CLIENTS,
+        catalog.MAILINGS,
+        scheduler.RUNS,
+        dispatcher.RUNS,
+        dispatcher.MESSAGES,
+    )
+}
+
+EVENTS: tuple[type[Event], ...] = (
+    catalog.ClientRegistered,
+    catalog.ClientChanged,
+    catalog.ClientRemoved,
+    catalog.MailingCreated,
+    catalog.MailingChanged,
+    catalog.MailingRunRequested,
+    catalog.MailingPaused,
+    catalog.MailingResumed,
+    catalog.MailingStopped,
+    catalog.MailingDeleted,
+    scheduler.MailingScheduled,
+    scheduler.RunMissed,
+    dispatcher.MessagesPlanned,
+    dispatcher.RunExpanded,
+    dispatcher.RunFinished,
+    dispatcher.MessageAttempted,
+    dispatcher.MessageDelivered,
+    dispatcher.MessageFailed,
+    dispatcher.MessageExpired,
+    dispatcher.MessageCancelled,
+    dispatcher.MessageSuppressed,
+    dispatcher.MessageUndetermined,
+)
+
+NAMES = frozenset(kind.type_name().encode() for kind in EVENTS)

@@ -1,0 +1,123 @@
+"""What the dispatcher tells the others."""
+
+from enum import StrEnum, auto
+from typing import ClassVar
+from uuid import UUID
+
+from shared.event import Event, Instant
+from shared.topic import Topic
+
+RUNS = Topic("dispatcher.runs")
+MESSAGES = Topic("dispatcher.messages", is_bulk=True)
+
+
+class State(StrEnum):
+    """Where a message is. All but the first two are final; only a late success changes them."""
+
+    PLANNED = auto()
+    RETRY = auto()
+    DELIVERED = auto()
+    FAILED = auto()
+    EXPIRED = auto()
+    CANCELLED = auto()
+    UNDETERMINED = auto()
+    SUPPRESSED = auto()
+
+
+class AttemptKind(StrEnum):
+    """Who says how an attempt went."""
+
+    ANSWER = auto()  # the sender, which waited for it
+    LOST = auto()  # the reaper, which found an attempt begun by a sender that is gone
+
+
+class MessagesPlanned(Event, frozen=True, kw_only=True):
+    """A chunk of a run's messages exists: one for each client."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    chunk: int  # from 0, without gaps
+    client_ids: list[UUID]
+    due_at: Instant
+
+
+class RunExpanded(Event, frozen=True, kw_only=True):
+    """Every message of the run is planned."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    planned: int
+    expanded_at: Instant
+
+
+class RunFinished(Event, frozen=True, kw_only=True):
+    """Every message of the run is in a final state."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    is_last: bool  # the mailing has no later occurrence
+    finished_at: Instant
+
+
+class MessageEvent(Event, frozen=True, kw_only=True):
+    """What each event of a message says: what it leaves behind.
+
+    `version` only grows along a message's life; who knows a higher one ignores this event.
+    """
+
+    topic: ClassVar = MESSAGES
+
+    run_id: UUID
+    client_id: UUID
+    state: State
+    attempts: int  # on record so far
+    version: int
+    at: Instant
+
+
+class MessageAttempted(MessageEvent, frozen=True, kw_only=True):
+    """It was tried to hand the message over; `at` is when that ended."""
+
+    attempt: int  # its number; numbers only grow, but some may be missing
+    kind: AttemptKind
+    outcome: str  # accepted, refused, not_processed or unknown
+    reason: str  # the class of what happened
+    status_code: int | None
+    gateway_message_id: str | None
+    started_at: Instant
+
+
+class MessageDelivered(MessageEvent, frozen=True, kw_only=True):
+    """The gateway accepted the message. Final, and above all others."""
+
+
+class MessageFailed(MessageEvent, frozen=True, kw_only=True):
+    """The message cannot be handed over: refused for good, or never fit to be sent."""
+
+    reason: str
+
+
+class MessageExpired(MessageEvent, frozen=True, kw_only=True):
+    """The window ended first."""
+
+
+class MessageCancelled(MessageEvent, frozen=True, kw_only=True):
+    """The mailing was stopped or the client removed before it was sent."""
+
+    reason: str
+
+
+class MessageSuppressed(MessageEvent, frozen=True, kw_only=True):
+    """The client does not want to be addressed."""
+
+    reason: str
+
+
+class MessageUndetermined(MessageEvent, frozen=True, kw_only=True):
+    """It may or may not have been accepted, and nobody will find out by trying again."""

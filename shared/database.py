@@ -1,0 +1,137 @@
+"""The database: one pool per process, the only place where transactions begin, and its time."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+import asyncpg
+from pydantic import PostgresDsn
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.event import Instant
+
+Pool: TypeAlias = AsyncEngine
+Connection: TypeAlias = AsyncConnection
+
+# A statement that takes longer is a bug; the caller is told to come back (seconds).
+LIMITS: dict[str, Any] = {
+    "timeout": 5,
+    "command_timeout": 30,
+    "server_settings": {"timezone": "UTC", "idle_in_transaction_session_timeout": "60000"},
+}
+
+# What PostgreSQL says when it is starting, stopping or full: not our fault, and it passes.
+PASSING = (
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.InterfaceError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+
+NOW = text("SELECT clock_timestamp() + shift FROM clock")
+
+
+@asynccontextmanager
+async def connect(
+    url: PostgresDsn, *, size: int = 10, is_rebuildable: bool = False
+) -> AsyncIterator[Pool]:
+    """Open a pool for as long as the block lasts. It connects when it is first used.
+
+    What can be rebuilt from the log need not wait for the disk: a commit that a power cut takes
+    away takes the consumer's offsets with it, and its records are read again.
+    """
+    server = LIMITS["server_settings"] | {"synchronous_commit": "off" if is_rebuildable else "on"}
+    driver = make_url(str(url)).set(drivername="postgresql+asyncpg")
+    pool = create_async_engine(
+        driver,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_use_lifo=True,  # what is idle stays idle
+        hide_parameters=True,  # they hold phones and names; errors are logged
+        connect_args=LIMITS | {"server_settings": server},
+    )
+    try:
+        yield pool
+    finally:
+        await pool.dispose()
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Commit what the block did, or roll it back if it raises.
+
+    Raises:
+        Unavailable: The database cannot be reached, went away, or chose us as a victim. What
+            the block did may be committed all the same if the connection broke then.
+    """
+    try:
+        async with pool.begin() as db:
+            yield db
+    except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
+        raise Unavailable from error
+    except PASSING as error:
+        if not _passes(error):
+            raise
+        raise Unavailable from error
+    except DBAPIError as error:  # the driver's own error is below SQLAlchemy's two layers
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if not (error.connection_invalidated or _passes(cause)):
+            raise
+        raise Unavailable from error
+
+
+def _passes(error: BaseException | None) -> bool:
+    """Say whether it may go well next time; what a value was refused for will not."""
+    return isinstance(error, PASSING) and not isinstance(error, ValueError)
+
+
+async def ping(pool: Pool) -> None:
+    """Ask the database for a sign of life.
+
+    Raises:
+        Unavailable: There was none.
+    """
+    async with transaction(pool) as db:
+        await db.execute(text("SELECT 1"))
+
+
+async def now(db: Connection) -> Instant:
+    """Return the business instant: the only query of ours that reads a clock."""
+    return cast("Instant", await db.scalar(NOW))
+
+
+def business_clock(pool: Pool) -> Clock:
+    """Return a clock that shows the database's time, moved by the table `clock`."""
+
+    async def read() -> Instant:
+        async with transaction(pool) as db:
+            return await now(db)
+
+    return read
+
+
+async def copy(
+    db: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Add `rows` the fastest way there is; a duplicate key fails all of them.
+
+    Raises:
+        asyncpg.UniqueViolationError: A row was there already.
+    """
+    driver = (await db.get_raw_connection()).driver_connection
+    if driver is None or not driver.is_in_transaction():
+        await db.execute(text("SELECT 1"))  # SQLAlchemy begins with the first statement
+        driver = (await db.get_raw_connection()).driver_connection
+    await cast("asyncpg.Connection", driver).copy_records_to_table(
+        table, columns=columns, records=rows
+    )

@@ -1,0 +1,123 @@
+"""An event, and the envelopes in which it is recorded and received."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+from pydantic import AwareDatetime
+
+from shared.topic import Topic
+
+# Aware, for both that read it: msgspec from the log, pydantic from a request.
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True), AwareDatetime]
+
+_encoder = msgspec.json.Encoder()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cycles
+    """A fact, named in the past tense. Never changed once appended.
+
+    Writing is strict: a field that we do not know is our mistake. Reading is lenient: it comes
+    from a newer producer, which must not stop us during a rolling upgrade.
+    """
+
+    topic: ClassVar[Topic | None] = None  # None: private, it never leaves its service
+    type_version: ClassVar[int] = 1
+    is_last_of_key: ClassVar[bool] = False  # a tombstone follows it on a compacted topic
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Return the name that is stored and sent, as in `MailingPaused.v1`."""
+        return f"{cls.__name__}.v{cls.type_version}"
+
+    @classmethod
+    def read(cls, data: str | bytes) -> Self:
+        """Return the event that was written as the JSON `data`, by whatever release.
+
+        Raises:
+            msgspec.MsgspecError: It is no such event.
+        """
+        return cast("Self", _decoder(cls).decode(data))
+
+    @classmethod
+    def buried(cls, key: str) -> Self:
+        """Return the event that a tombstone of `key` stands for.
+
+        Raises:
+            msgspec.MsgspecError: Nothing of this kind is followed by a tombstone.
+        """
+        raise msgspec.ValidationError(f"no {cls.__name__} has a tombstone: {key}")
+
+    def json(self) -> bytes:
+        """Return the event as it is stored and sent."""
+        return _encoder.encode(self)
+
+
+E = TypeVar("E", bound=Event)
+
+
+@cache
+def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something is recorded: the event that we answer, or a person's request."""
+
+    event_id: UUID | None = None
+    correlation_id: UUID | None = None  # the event that began the story
+    traceparent: str | None = None  # Source: W3C Trace Context, the creation context
+
+
+class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
+    """An event together with where, when and why it was recorded."""
+
+    id: UUID
+    stream: str
+    version: int  # of the stream, with this event in it; the first is 1
+    recorded_at: Instant
+    correlation_id: UUID
+    causation_id: UUID | None  # None if a person asked
+    traceparent: str | None
+    event: E
+
+    @property
+    def key(self) -> str:
+        """Return the aggregate's identifier: records of one key stay in order."""
+        return self.stream.partition("-")[2]
+
+
+class Received(msgspec.Struct, Generic[E], frozen=True):
+    """An event as it came from Kafka. Its headers are read when somebody asks for them."""
+
+    event: E
+    key: str
+    headers: dict[str, bytes]
+
+    @property
+    def version(self) -> int:
+        """Return the version of the aggregate; on bulk topics it stands in the event instead."""
+        return int(self.headers["ce_sequence"])
+
+    @property
+    def traceparent(self) -> str | None:
+        """Return the trace in which the event was recorded."""
+        raw = self.headers.get("traceparent")
+        return raw.decode() if raw else None
+
+    @property
+    def cause(self) -> Cause:
+        """Return what an answer to this event names as its cause."""
+        event_id, correlation_id = self._id("ce_id"), self._id("ce_correlationid")
+        return Cause(event_id, correlation_id, self.traceparent)
+
+    def _id(self, name: str) -> UUID | None:
+        """Return the identifier in a header; None if there is none that we can read."""
+        try:
+            return UUID(self.headers[name].decode())
+        except (KeyError, ValueError):
+            return None

@@ -1,0 +1,86 @@
+"""Migrations: `python -m shared.migrate catalog …` brings the services' databases up to date.
+
+Forward only. Each database has two histories: what every service has (`shared/migrations`) and
+what its own service has (`services/NAME/migrations`).
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import PostgresDsn
+from sqlalchemy import Connection, make_url, text
+
+from shared import database
+from shared.errors import Unavailable
+
+ROOT = Path(__file__).parents[1]
+LOCK = 7_206_945  # an arbitrary number that means "migrating"; advisory, one at a time
+
+
+async def migrate(service: str, url: PostgresDsn) -> None:
+    """Create the database of `service` if it is missing, and apply what it lacks.
+
+    Raises:
+        Unavailable: PostgreSQL cannot be reached.
+    """
+    await _create_database(url)
+    async with database.connect(url) as pool, database.transaction(pool) as db:
+        await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        for folder, table in (
+            (ROOT / "shared", "alembic_version_shared"),
+            (ROOT / "services" / service, "alembic_version"),
+        ):
+            await db.run_sync(_upgrade, folder / "migrations", table)
+
+
+async def _create_database(url: PostgresDsn) -> None:
+    wanted = make_url(str(url))
+    server = PostgresDsn(wanted.set(database="postgres").render_as_string(hide_password=False))
+    async with database.connect(server) as pool, database.transaction(pool) as db:
+        exists = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if await db.scalar(exists, {"name": wanted.database}):
+            return
+    async with database.connect(server) as pool, pool.connect() as db:
+        await db.execution_options(isolation_level="AUTOCOMMIT")
+        await db.execute(text(f'CREATE DATABASE "{wanted.database}"'))
+
+
+def _upgrade(connection: Connection, folder: Path, version_table: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("version_locations", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    script = ScriptDirectory.from_config(config)
+
+    def to_head(revision: object, _: MigrationContext) -> object:
+        return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001 - what `alembic upgrade` itself calls
+
+    with EnvironmentContext(config, script, fn=to_head) as environment:
+        environment.configure(connection=connection, version_table=version_table)
+        environment.run_migrations()
+
+
+def main() -> None:
+    """Migrate the services that are named; each needs NAME_DATABASE_URL."""
+    services = sys.argv[1:]
+    if not services:
+        sys.exit("usage: python -m shared.migrate SERVICE...")
+    for service in services:
+        variable = f"{service.upper()}_DATABASE_URL"
+        if variable not in os.environ:
+            sys.exit(f"{variable} is missing: postgresql://user@host:port/{service}")
+        try:
+            asyncio.run(migrate(service, PostgresDsn(os.environ[variable])))
+        except Unavailable as error:
+            sys.exit(f"PostgreSQL of {service} cannot be reached: {error.__cause__}")
+        sys.stdout.write(f"{service}: up to date\n")
+
+
+if __name__ == "__main__":
+    main()

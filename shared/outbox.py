@@ -1,0 +1,123 @@
+"""The outbox: what others have yet to hear, one row for each transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import insert
+
+from shared.database import Connection
+from shared.errors import Invalid, Place
+from shared.event import Event, Instant, Recorded
+from shared.tables import outbox
+from shared.topic import Topic
+
+Header: TypeAlias = tuple[str, bytes]
+
+# A record beyond this would stop all that are behind it: brokers refuse more than 1 MiB.
+# Source: Kafka's message.max.bytes, with room for headers.
+RECORD_LIMIT_BYTES = 900_000
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """One record of a topic; no value is a tombstone."""
+
+    key: bytes
+    value: bytes | None
+    headers: list[Header]
+
+
+class Batch(msgspec.Struct, array_like=True, frozen=True):
+    """Records of one topic, and the headers that all of them share."""
+
+    topic: str
+    headers: list[Header]
+    records: list[Record]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Batch])
+
+
+def read(batches: bytes) -> list[Batch]:
+    """Return what one transaction left."""
+    return _decoder.decode(batches)
+
+
+async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None:
+    """Leave `batches` to the relay; they go out if and when `db` commits.
+
+    Raises:
+        Invalid: A record is larger than Kafka takes.
+    """
+    batches = [batch for batch in batches if batch.records]
+    if not batches:
+        return
+    if any(len(r.value or b"") > RECORD_LIMIT_BYTES for batch in batches for r in batch.records):
+        raise TooLarge(Place("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
+    await db.execute(insert(outbox).values(recorded_at=now, batches=_encoder.encode(batches)))
+
+
+class TooLarge(Invalid):
+    """It is larger than the log takes."""
+
+
+def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: str) -> list[Batch]:
+    """Return the public ones of `recorded`, each with its encoded event, as batches in order."""
+    batches: list[Batch] = []
+    for each, data in recorded:
+        topic = each.event.topic
+        if topic is None:
+            continue
+        if not batches or batches[-1].topic != topic.name:
+            batches.append(Batch(topic.name, _shared_headers(each, service), []))
+        record = Record(each.key.encode(), data, _headers(each))
+        batches[-1].records.append(record)
+        if each.event.is_last_of_key:
+            batches[-1].records.append(Record(record.key, None, record.headers))
+    return batches
+
+
+def bulk_record(key: str, version: int, event: Event) -> Record:
+    """Return the record of a message's event; `version` is the message's, with this event."""
+    return Record(
+        key.encode(),
+        event.json(),
+        [
+            ("ce_id", f"{key}.{version}.{type(event).__name__}".encode()),
+            ("ce_type", type(event).type_name().encode()),
+        ],
+    )
+
+
+def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> Batch:
+    """Return records of a bulk topic that belong to one trace."""
+    trace = [("traceparent", traceparent.encode())] if traceparent else []
+    return Batch(topic.name, trace, records)
+
+
+# Source: CloudEvents 1.0.2, Kafka binding, binary mode; `sequence` is its extension.
+def _shared_headers(each: Recorded[Any], service: str) -> list[Header]:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_source", f"/services/{service}".encode()),
+        ("ce_time", each.recorded_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def _headers(each: Recorded[Any]) -> list[Header]:
+    own = str(each.id).encode()
+    begins = each.correlation_id == each.id
+    headers = [
+        ("ce_id", own),
+        ("ce_type", each.event.type_name().encode()),
+        ("ce_subject", each.stream.encode()),
+        ("ce_sequence", b"%d" % each.version),
+        ("ce_correlationid", own if begins else str(each.correlation_id).encode()),
+    ]
+    if each.causation_id:
+        headers.append(("ce_causationid", str(each.causation_id).encode()))
+    if each.traceparent:
+        headers.append(("traceparent", each.traceparent.encode()))
+    return headers

@@ -1,0 +1,91 @@
+"""The tables that every service has: its log, what others have yet to hear, what it has heard."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("stream", Text, nullable=False, comment="<noun>-<uuid>"),
+    Column("version", Integer, nullable=False, comment="of the stream, from 1 without gaps"),
+    Column("id", Uuid, nullable=False, comment="derived from stream and version, so as unique"),
+    Column("type", Text, nullable=False, comment="as in MailingPaused.v1"),
+    Column("data", JSONB, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("correlation_id", Uuid, nullable=False),
+    Column("causation_id", Uuid),
+    Column("traceparent", Text),
+    UniqueConstraint("stream", "version", name="events_stream_version_key"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("batches", LargeBinary, nullable=False, comment="shared.outbox.Batch, msgpack"),
+    comment="a row per transaction; the relay deletes it once Kafka has all of it",
+)
+
+relays = Table(
+    "relays",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Uuid, comment="the relay at work; none if it let go"),
+    Column("epoch", BigInteger, nullable=False, comment="grows with every change of the owner"),
+    Column("beat", BigInteger, nullable=False, comment="grows while the owner lives"),
+    comment="who publishes the outbox",
+)
+
+offsets = Table(
+    "offsets",
+    metadata,
+    Column("consumer", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="the next offset to be applied"),
+    Column("as_of", DateTime(timezone=True), comment="applied is all until then"),
+    PrimaryKeyConstraint("consumer", "topic", "partition", name="offsets_pkey"),
+    comment="how far a consumer is; commits together with what it applied",
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("consumer", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("consumer", "topic", "partition", "offset", name="dead_letters_pkey"),
+    comment="records that could not be decoded; the value stays in Kafka",
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("shift", Interval, nullable=False, comment="business time minus the database's"),
+    CheckConstraint("one = 1", name="clock_one_check"),
+    comment="one row: tests move business time with it",
+)

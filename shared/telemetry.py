@@ -1,0 +1,146 @@
+"""What operators see: logs, the trace that a request began, and all metrics by name."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import REGISTRY, generate_latest
+
+from shared.event import Cause
+
+# All metrics of all services. Counters count batches' contents, never one message at a time.
+Counter: TypeAlias = Literal[
+    "kafka.consumed",
+    "kafka.dead_letters",
+    "outbox.published",
+    "dispatcher.attempts",
+    "dispatcher.messages.claimed",
+    "dispatcher.messages.planned",
+    "scheduler.runs.fired",
+    "catalog.import.rows",
+]
+Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.duration"]
+
+# Libraries that would show keys, values or whole requests at lower levels.
+QUIET = ("aiokafka", "asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")
+
+
+def configure(service: str, log_format: Literal["auto", "json", "console"]) -> None:
+    """Set up logs, traces and metrics for this process, which is `service`."""
+    on_terminal = sys.stderr.isatty() if log_format == "auto" else log_format == "console"
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+    ]
+    last: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.dict_tracebacks, last]
+        if not on_terminal
+        else [*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    foreign = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            last,
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(foreign)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL if name == "aiokafka" else logging.WARNING
+        )
+    resource = Resource.create({"service.name": service})
+    trace.set_tracer_provider(TracerProvider(resource=resource))
+    metrics.set_meter_provider(
+        MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+    )
+
+
+def _add_trace(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        line["trace_id"] = f"{context.trace_id:032x}"
+    return line
+
+
+def exposition() -> bytes:
+    """Return all metrics of this process in Prometheus' text format."""
+    return generate_latest(REGISTRY)
+
+
+def trace_id() -> str | None:
+    """Return the current trace, 32 hexadecimal digits; None outside of one."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
+
+
+def traceparent() -> str | None:
+    """Return the current span as others name it; None outside of one.
+
+    Source: W3C Trace Context §3.2.
+    """
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
+
+def caused_here(cause: Cause) -> Cause:
+    """Return `cause` with the current trace, unless it brings one: that stays as it began."""
+    if cause.traceparent is not None:
+        return cause
+    return Cause(cause.event_id, cause.correlation_id, traceparent())
+
+
+def count(name: Counter, by: int, **labels: str) -> None:
+    """Add to a counter."""
+    _counter(name).add(by, labels)
+
+
+def observe(name: Histogram, seconds: float, **labels: str) -> None:
+    """Add to a histogram."""
+    _histogram(name).record(seconds, labels)
+
+
+@cache
+def _counter(name: Counter) -> metrics.Counter:
+    return metrics.get_meter("mailings").create_counter(name)
+
+
+@cache
+def _histogram(name: Histogram) -> metrics.Histogram:
+    return metrics.get_meter("mailings").create_histogram(name, unit="s")
+
+
+def consumed(consumer: str, records: int, seconds: float) -> None:
+    """Count a batch that was applied."""
+    count("kafka.consumed", records, consumer=consumer)
+    observe("kafka.apply.duration", seconds, consumer=consumer)
+
+
+def buried(consumer: str) -> None:
+    """Count a dead letter."""
+    count("kafka.dead_letters", 1, consumer=consumer)
+
+
+def published(records: int) -> None:
+    """Count what Kafka has acknowledged."""
+    count("outbox.published", records)

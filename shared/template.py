@@ -1,0 +1,66 @@
+"""A template: text with variables of the client, as in `Hello {{ full_name }}`.
+
+Plain substitution on purpose: a body is written by many hands and rendered for millions.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.errors import Invalid, Place
+
+VARIABLES = ("full_name", "phone", "email", "operator_code", "time_zone", "comment")
+
+MARK = re.compile(r"\{\{(.*?)\}\}|\{\{|\{%", re.DOTALL)
+
+
+class TemplateInvalid(Invalid):
+    """The text names what a client does not have, or is not closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text, cut once so that it is rendered by one join."""
+
+    texts: tuple[str, ...]  # one more than variables: what stands around them
+    variables: tuple[str, ...]
+
+    def render(self, values: Mapping[str, str | None]) -> str:
+        """Return the text for one client; what the client does not have is left empty."""
+        if not self.variables:
+            return self.texts[0]
+        parts = [self.texts[0]]
+        for variable, text in zip(self.variables, self.texts[1:], strict=True):
+            parts += (values[variable] or "", text)
+        return "".join(parts)
+
+
+def compile_template(source: str, pointer: str) -> Template:
+    """Cut `source`, which stands at `pointer` of the request.
+
+    Raises:
+        TemplateInvalid: With the place of each mistake, as line and column from 1.
+    """
+    texts, variables, mistakes, end = [], [], [], 0
+    for mark in MARK.finditer(source):
+        name = (mark[1] or "").strip()
+        if name not in VARIABLES:
+            mistakes.append(_mistake(source, mark, name, pointer))
+        texts.append(source[end : mark.start()])
+        variables.append(name)
+        end = mark.end()
+    if mistakes:
+        raise TemplateInvalid(*mistakes)
+    return Template((*texts, source[end:]), tuple(variables))
+
+
+def _mistake(source: str, mark: re.Match[str], name: str, pointer: str) -> Place:
+    before = source[: mark.start()]
+    line, column = before.count("\n") + 1, mark.start() - (before.rfind("\n") + 1) + 1
+    where = f"line {line}, column {column}"
+    if mark[0] == "{%":
+        return Place(pointer, "no_tags", f"{where}: tags are not supported, only variables")
+    if mark[1] is None:
+        return Place(pointer, "not_closed", f"{where}: '{{{{' has no '}}}}'")
+    known = ", ".join(VARIABLES)
+    return Place(pointer, "unknown_variable", f"{where}: {name[:50]!r} is none of {known}")

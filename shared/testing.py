@@ -1,0 +1,95 @@
+"""Given, when, then: the way tests speak; and the stand-ins that pass the real suites."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from shared.decider import C, Decider, S
+from shared.errors import StaleVersion
+from shared.event import Cause, E, Event, Instant, Received, Recorded
+from shared.event_store import NO_CAUSE, Append
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario(Generic[C, S, E]):
+    """A decider with a history."""
+
+    decider: Decider[C, S, E]
+    history: tuple[E, ...] = ()
+
+    def given(self, *events: E) -> "Scenario[C, S, E]":
+        """Return the same decider after `events` happened."""
+        return Scenario(self.decider, (*self.history, *events))
+
+    def when(self, command: C) -> Sequence[E]:
+        """Return the events that `command` leads to."""
+        return self.decider.decide(command, self.decider.replay(self.history))
+
+
+@dataclass(slots=True)
+class FrozenClock:
+    """A clock that stands still until it is set."""
+
+    now: Instant
+
+    async def __call__(self) -> Instant:
+        """Return the one instant there is."""
+        return self.now
+
+
+@dataclass(slots=True)
+class InMemoryEventStore:
+    """Streams that end with the test."""
+
+    recorded: list[Recorded[Any]] = field(default_factory=list)
+
+    async def load(self, stream: str, kinds: Sequence[type[E]]) -> Sequence[E]:
+        """Return all events of `stream`, oldest first; each is one of `kinds`."""
+        named = {kind.type_name(): kind for kind in kinds}
+        history = [each.event for each in self.recorded if each.stream == stream]
+        return [named[event.type_name()].read(event.json()) for event in history]
+
+    async def append_many(
+        self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE
+    ) -> None:
+        """Add to many streams, each named once: all or nothing, or raise `StaleVersion`."""
+        named = [append.stream for append in appends]
+        versions = dict.fromkeys(named, 0) | {r.stream: r.version for r in self.recorded}
+        if len(named) != len(set(named)) or any(a.expected != versions[a.stream] for a in appends):
+            raise StaleVersion
+        self.recorded += [each for append in appends for each in append.recorded(now, cause)]
+
+
+def received(event: E, key: str, *, version: int = 1) -> Received[E]:
+    """Return `event` as it comes from Kafka."""
+    headers = {
+        "ce_id": str(Append(f"test-{key}", [event], version - 1).recorded(NEVER)[0].id).encode(),
+        "ce_type": type(event).type_name().encode(),
+        "ce_sequence": str(version).encode(),
+    }
+    return Received(event, key, headers)
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[T | None]], *, within: float, every: float = 0.02
+) -> T:
+    """Return what `condition` returns once that is true; give up after `within` seconds."""
+    answer: Any = None
+    try:
+        async with asyncio.timeout(within):
+            while not (answer := await condition()):  # noqa: ASYNC110 - of other processes
+                await asyncio.sleep(every)
+    except TimeoutError:
+        raise AssertionError(f"not within {within} s; the last answer was {answer!r}") from None
+    return answer
+
+
+NEVER: Any = None  # an instant that nobody looks at
+
+
+def events_of(recorded: Sequence[Recorded[Any]]) -> list[Event]:
+    """Return the events without their envelopes."""
+    return [each.event for each in recorded]

@@ -1,0 +1,19 @@
+"""A topic of the log: its name and what is promised about it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Where events of one kind of aggregate go, keyed by the aggregate's identifier.
+
+    `is_compacted`: only the last record of a key is kept, so each carries the whole state.
+    `is_bulk`: one record per message, and so no headers beyond those that routing needs.
+    `waits_for`: what was committed before to these topics is acknowledged before a record goes
+    out to this one.
+    """
+
+    name: str
+    is_compacted: bool = False
+    is_bulk: bool = False
+    waits_for: tuple["Topic", ...] = ()

@@ -1,0 +1,83 @@
+"""The topics as Kafka has them: `python -m shared.topics` creates what is missing."""
+
+import asyncio
+import os
+import sys
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared import contracts
+from shared.topic import Topic
+
+PARTITIONS = 12  # divides evenly among 1, 2, 3, 4 and 6 replicas
+REMEMBERED_MS = 30 * 24 * 3600 * 1000  # tombstones: how long a consumer may have been away
+
+
+class PartitionsDiffer(Exception):
+    """The topic has another number of partitions; to change it would move keys."""
+
+
+async def create(servers: str, *, partitions: int = PARTITIONS, replicas: int = 1) -> list[str]:
+    """Create the topics that are missing; return their names.
+
+    Raises:
+        PartitionsDiffer: A topic exists with another number of partitions.
+        KafkaError: Kafka cannot be reached, or refuses.
+    """
+    client = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await client.start()
+    try:
+        existing = {name: len(ps) for name, ps in (await _described(client)).items()}
+        for name in contracts.TOPICS:
+            if existing.get(name, partitions) != partitions:
+                raise PartitionsDiffer(f"{name} has {existing[name]} partitions, not {partitions}")
+        missing = [topic for name, topic in contracts.TOPICS.items() if name not in existing]
+        wanted = [
+            NewTopic(each.name, partitions, replicas, topic_configs=_settings(each))
+            for each in missing
+        ]
+        answer = await client.create_topics(wanted) if wanted else None
+        for _, code, *_ in answer.topic_errors if answer else ():
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise for_code(code)
+        return [each.name for each in missing]
+    finally:
+        await client.close()
+
+
+async def _described(client: AIOKafkaAdminClient) -> dict[str, list[object]]:
+    there = set(await client.list_topics()) & contracts.TOPICS.keys()
+    if not there:
+        return {}
+    return {
+        each["topic"]: each["partitions"] for each in await client.describe_topics(list(there))
+    }
+
+
+def _settings(topic: Topic) -> dict[str, str]:
+    if topic.is_compacted:
+        return {"cleanup.policy": "compact", "delete.retention.ms": str(REMEMBERED_MS)}
+    return {"cleanup.policy": "delete", "retention.ms": "-1"}
+
+
+def main() -> None:
+    """Create the topics on KAFKA_SERVERS; TOPIC_PARTITIONS and TOPIC_REPLICAS may differ."""
+    environment = os.environ
+    try:
+        created = asyncio.run(
+            create(
+                environment["KAFKA_SERVERS"],
+                partitions=int(environment.get("TOPIC_PARTITIONS", PARTITIONS)),
+                replicas=int(environment.get("TOPIC_REPLICAS", "1")),
+            )
+        )
+    except KeyError:
+        sys.exit("KAFKA_SERVERS is missing: set it to host:port of the brokers")
+    except (KafkaError, PartitionsDiffer) as error:
+        sys.exit(f"topics could not be created: {error}")
+    sys.stdout.write(f"created: {', '.join(created) or 'nothing, all topics are there'}\n")
+
+
+if __name__ == "__main__":
+    main()

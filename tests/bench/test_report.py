@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.expansion import Expansion
+from bench.importing import Imported
+from bench.pipeline import Pipeline, percentile_95
+from bench.rebuild import Rebuilt
+from bench.report import Report
+
+RSS = {"catalog": 110.0, "dispatcher": 250.5}
+SPENT = {"catalog": 50.0}
+QUIET = {"idle": 0.2, "elsewhere": 0.01}
+PIPELINE = Pipeline(
+    messages=1_000,
+    seconds=0.5,
+    rate_per_s=2_000.0,
+    ceiling_rate_per_s=10_000.0,
+    ratio=0.2,
+    lost=0,
+    duplicated=0,
+    stats_lag_p95_s=0.25,
+    rss_mb=RSS,
+    cpu_us_per_message={"dispatcher": 40.0, "postgres": 30.5},
+    machine=QUIET,
+)
+
+
+def _report(pipeline: Pipeline = PIPELINE) -> Report:
+    return Report(
+        Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET),
+        pipeline,
+        Expansion(1_000, 0.1, 10_000.0),
+        Rebuilt(2_000, 0.04, 50_000.0),
+    )
+
+
+def _lines(report: Report) -> dict[str, list[str]]:
+    screen = Console(width=200, force_terminal=False)
+    with screen.capture() as capture:
+        screen.print(report.table())
+    lines = (line.split("  ") for line in capture.get().splitlines())
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    return {line[0]: line[1:] for line in cells if line}
+
+
+def test_the_files_have_the_keys_that_others_read(tmp_path: Path) -> None:
+    _report().write(tmp_path)
+
+    written = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert written["pipeline"].keys() >= {
+        *("messages", "seconds", "rate_per_s", "ceiling_rate_per_s", "ratio", "cores", "lost"),
+        *("duplicated", "stats_lag_p95_s", "expand_rate_per_s", "rss_mb", "cpu_us_per_message"),
+    }
+    assert written["pipeline"]["expand_rate_per_s"] == 10_000.0
+    assert written["import"].keys() >= {"rows", "seconds", "rate_per_s"}
+    assert written["rebuild"] == {"events": 2_000, "seconds": 0.04, "rate_per_s": 50_000.0}
+
+
+def test_what_was_not_measured_is_not_written(tmp_path: Path) -> None:
+    Report(Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET)).write(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["import.json"]
+
+
+def test_each_figure_stands_beside_its_floor() -> None:
+    lines = _lines(_report())
+
+    assert lines["import, rows/s"] == ["20,000", "20,000", "yes"]
+    assert lines["expansion, messages/s"] == ["10,000", "50,000", "no"]
+    assert lines["rebuild, events/s"] == ["50,000", "40,000", "yes"]
+    assert lines["memory, most: dispatcher"] == ["250 MB", "300 MB", "yes"]
+    assert lines["all"] == ["70.5"]
+
+
+def test_on_a_slow_machine_the_ratio_counts() -> None:
+    assert _lines(_report())["pipeline, messages/s"] == ["2,000", "10,000, or", "yes"]
+    slow = replace(PIPELINE, ratio=0.16)
+    assert _lines(_report(slow))["pipeline, messages/s"] == ["2,000", "10,000, or", "no"]
+
+
+@pytest.mark.parametrize(("lost", "duplicated"), [(1, 0), (0, 1)])
+def test_a_lost_or_a_duplicated_message_is_a_failure(lost: int, duplicated: int) -> None:
+    assert _report().is_sound
+    assert not _report(replace(PIPELINE, lost=lost, duplicated=duplicated)).is_sound
+
+
+def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:
+    assert percentile_95([float(each) for each in range(101)]) == 95.0
+    assert percentile_95([0.5]) == 0.5
+    assert percentile_95([]) is None

@@ -1,0 +1,186 @@
+"""The read tables of the catalog follow its events, however often and in whatever order."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+import pytest
+
+from services.catalog import queries
+from services.catalog.domain.client import PhoneTaken, Profile
+from services.catalog.domain.mailing import (
+    MailingBegan,
+    MailingEvent,
+    MailingFinished,
+    MailingMissed,
+    Status,
+)
+from services.catalog.projections import PROJECTIONS, project
+from services.catalog.queries import ClientView, MailingView
+from shared.contracts.catalog import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+    Filter,
+    GatewayName,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingRunRequested,
+    MailingStopped,
+)
+from shared.database import Connection, Pool, transaction
+from shared.errors import NotFound
+from shared.event import Event, Instant
+from shared.event_store import Append
+
+ID = UUID(int=1)
+
+
+def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
+    plan = {
+        "mailing_id": ID,
+        "name": "spring",
+        "body": "Hello",
+        "subject": None,
+        "filter": Filter(tags=("vip",)),
+        "starts_at": now,
+        "ends_at": now,
+        "gateway": GatewayName.LOG,
+    }
+    created = MailingCreated(**plan, created_at=now)  # type: ignore[arg-type]
+    changed = MailingChanged(**(plan | {"name": "summer"}), changed_at=now)  # type: ignore[arg-type]
+    return [
+        (created, Status.CREATED),
+        (changed, Status.CREATED),
+        (MailingPaused(mailing_id=ID, paused_at=now), Status.PAUSED),
+        (MailingResumed(mailing_id=ID, resumed_at=now), Status.CREATED),
+        (MailingRunRequested(mailing_id=ID, requested_at=now), Status.CREATED),
+        (MailingPaused(mailing_id=ID, paused_at=now), Status.PAUSED),
+        (MailingBegan(mailing_id=ID, began_at=now), Status.PAUSED),
+        (MailingResumed(mailing_id=ID, resumed_at=now), Status.RUNNING),
+        (MailingFinished(mailing_id=ID, finished_at=now), Status.FINISHED),
+        (MailingStopped(mailing_id=ID, stopped_at=now), Status.STOPPED),
+        (MailingMissed(mailing_id=ID, reason="window_over", missed_at=now), Status.FINISHED),
+    ]
+
+
+async def shown(db: Connection) -> MailingView:
+    return await queries.mailing(db, ID)
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+async def test_each_event_is_shown(catalog_pool: Pool, now: Instant, length: int) -> None:
+    told = story(now)[:length]
+    recorded = Append(f"mailing-{ID}", [event for event, _ in told], 0).recorded(now)
+
+    async with transaction(catalog_pool) as db:
+        await project(db, recorded)
+        view = await shown(db)
+
+    assert (view.status, view.version) == (told[-1][1], length)
+    assert view.name == ("spring" if length == 1 else "summer")
+
+
+async def test_a_reason_is_shown_with_what_was_missed(catalog_pool: Pool, now: Instant) -> None:
+    recorded = Append(f"mailing-{ID}", [event for event, _ in story(now)], 0).recorded(now)
+
+    async with transaction(catalog_pool) as db:
+        await project(db, recorded)
+
+        assert (await shown(db)).missed_reason == "window_over"
+
+
+async def test_what_comes_again_or_late_changes_nothing(catalog_pool: Pool, now: Instant) -> None:
+    recorded = Append(f"mailing-{ID}", [event for event, _ in story(now)], 0).recorded(now)
+
+    async with transaction(catalog_pool) as db:
+        await project(db, recorded)
+        once = await shown(db)
+        await project(db, recorded[::-1])
+        twice = await shown(db)
+
+    assert once == twice
+
+
+async def test_what_was_deleted_is_gone(catalog_pool: Pool, now: Instant) -> None:
+    told: list[Event] = [event for event, _ in story(now)[:1]]
+    told.append(MailingDeleted(mailing_id=ID, deleted_at=now))
+
+    async with transaction(catalog_pool) as db:
+        await project(db, Append(f"mailing-{ID}", told, 0).recorded(now))
+
+        with pytest.raises(NotFound):
+            await shown(db)
+
+
+def test_every_event_of_the_catalog_is_shown() -> None:
+    clients = {ClientRegistered, ClientChanged, ClientRemoved}
+
+    assert {type(event) for event, _ in story(NOBODY)} | {MailingDeleted} | clients == set(
+        PROJECTIONS
+    )
+
+
+NOBODY: Instant = None  # type: ignore[assignment] # an instant that nobody looks at
+
+
+# Clients
+
+
+def client(number: int, now: Instant, phone: str | None = None) -> ClientRegistered:
+    profile = Profile(phone=phone or f"7916000000{number}", tags=("a", 'b"{},'))
+    return ClientRegistered(client_id=UUID(int=number), registered_at=now, **asdict(profile))
+
+
+async def tell(db: Connection, event: Event, version: int, now: Instant) -> None:
+    stream = f"client-{event.client_id}"  # type: ignore[attr-defined]
+    await project(db, Append(stream, [event], version - 1).recorded(now))
+
+
+async def test_clients_are_shown_changed_and_removed(catalog_pool: Pool, now: Instant) -> None:
+    first = client(1, now)
+    profile = Profile(phone="79160000009", operator_code="916", full_name="Anna")
+    changed = ClientChanged(client_id=first.client_id, changed_at=now, **asdict(profile))
+
+    async with transaction(catalog_pool) as db:
+        await tell(db, first, 1, now)
+        before = await queries.client(db, first.client_id)
+        await tell(db, changed, 2, now)
+        after = await queries.client(db, first.client_id)
+        await tell(db, ClientRemoved(client_id=first.client_id), 3, now)
+        with pytest.raises(NotFound):
+            await queries.client(db, first.client_id)
+
+    common = {"client_id": first.client_id, "created_at": now, "changed_at": now}
+    assert before == ClientView(
+        **asdict(Profile(phone="79160000001")) | common | {"tags": ["a", 'b"{},'], "version": 1}
+    )
+    assert after == ClientView(**asdict(profile) | common | {"tags": [], "version": 2})
+
+
+async def test_a_client_that_is_shown_already_is_left_alone(
+    catalog_pool: Pool, now: Instant
+) -> None:
+    first = client(1, now)
+    older = ClientChanged(
+        client_id=first.client_id, changed_at=now, **asdict(Profile(phone="79160000008"))
+    )
+
+    async with transaction(catalog_pool) as db:
+        await tell(db, first, 1, now)
+        await tell(db, first, 1, now)
+        await tell(db, older, 1, now)
+
+        assert (await queries.client(db, first.client_id)).phone == first.phone
+
+
+async def test_a_phone_that_another_client_has_is_refused(
+    catalog_pool: Pool, now: Instant
+) -> None:
+    async with transaction(catalog_pool) as db:
+        await tell(db, client(1, now), 1, now)
+
+        with pytest.raises(PhoneTaken):
+            await tell(db, client(2, now, "79160000001"), 1, now)

@@ -1,0 +1,227 @@
+"""Mailings over HTTP."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import AsyncClient
+
+from services.catalog.domain.mailing import BeginRun, FinishRun
+from services.catalog.handlers import handle
+from shared.event import Instant
+from shared.postgres_event_store import PostgresEventStore
+from shared.testing import FrozenClock
+
+SPRING = {
+    "name": "spring",
+    "body": "Hello {{ full_name }}",
+    "filter": {"operator_codes": ["916"], "tags": ["vip"]},
+    "starts_at": "2026-01-01T13:00:00Z",
+    "ends_at": "2026-01-01T14:00:00+00:00",
+    "gateway": "log",
+}
+
+
+async def created(http: AsyncClient, **fields: Any) -> dict[str, Any]:
+    response = await http.post("/mailings", json=SPRING | fields)
+    assert response.status_code == 201, response.text
+    mailing: dict[str, Any] = response.json()
+    return mailing
+
+
+async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) -> None:
+    response = await http.post("/mailings", json=SPRING)
+
+    mailing = response.json()
+    assert (response.status_code, response.headers["etag"]) == (201, '"1"')
+    assert response.headers["location"] == f"/v1/mailings/{mailing['mailing_id']}"
+    assert mailing == SPRING | {
+        "mailing_id": mailing["mailing_id"],
+        "subject": None,
+        "ends_at": "2026-01-01T14:00:00Z",
+        "status": "created",
+        "missed_reason": None,
+        "version": 1,
+        "created_at": "2026-01-01T12:00:00Z",
+        "changed_at": "2026-01-01T12:00:00Z",
+    }
+    shown = await http.get(f"/mailings/{mailing['mailing_id']}")
+    assert (shown.json(), shown.headers["etag"]) == (mailing, '"1"')
+
+
+async def test_what_is_left_out_is_for_everybody_now_over_http(http: AsyncClient) -> None:
+    body = {name: SPRING[name] for name in ("name", "body", "ends_at")}
+
+    mailing = (await http.post("/mailings", json=body)).json()
+
+    assert mailing["filter"] == {"operator_codes": [], "tags": []}
+    assert (mailing["starts_at"], mailing["gateway"]) == ("2026-01-01T12:00:00Z", "http")
+
+
+async def test_each_command_answers_with_the_next_version(http: AsyncClient) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    answers = [await http.post(f"{path}/{verb}") for verb in ("start", "pause", "resume", "stop")]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [answer.headers["etag"] for answer in answers] == ['"2"', '"3"', '"4"', '"5"']
+    statuses = [answer.json()["status"] for answer in answers]
+    assert statuses == ["created", "paused", "created", "stopped"]
+
+
+async def test_a_command_that_came_already_changes_nothing(http: AsyncClient) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    first, second = [await http.post(f"{path}/stop") for _ in range(2)]
+
+    assert (second.status_code, second.json()) == (200, first.json())
+
+
+async def test_a_stopped_mailing_cannot_be_started_again(http: AsyncClient) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+    await http.post(f"{path}/stop")
+
+    response = await http.post(f"{path}/start")
+
+    assert (response.status_code, response.json()["type"]) == (409, "MailingAlreadyEnded")
+    assert "Create another one" in response.json()["title"]
+
+
+@pytest.mark.parametrize("verb", ["start", "pause", "resume", "stop"])
+async def test_a_command_for_a_version_that_is_gone_is_refused(
+    http: AsyncClient, verb: str
+) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+    await http.patch(path, json={"name": "summer"})
+
+    response = await http.post(f"{path}/{verb}", headers={"If-Match": '"1"'})
+
+    assert (response.status_code, response.json()["type"]) == (412, "StaleVersion")
+
+
+async def test_a_mailing_that_someone_else_changed_meanwhile_is_not_changed(
+    http: AsyncClient,
+) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    first = await http.patch(path, json={"name": "summer"}, headers={"If-Match": '"1"'})
+    second = await http.patch(path, json={"name": "winter"}, headers={"If-Match": '"1"'})
+
+    assert (first.status_code, second.status_code) == (200, 412)
+    assert (await http.get(path)).json() == mailing | {"name": "summer", "version": 2}
+
+
+async def test_a_change_replaces_what_it_names(http: AsyncClient) -> None:
+    mailing = await created(http, subject="Dear")
+    changes = {"filter": {"tags": ["new"]}, "subject": None, "gateway": "http"}
+
+    response = await http.patch(f"/mailings/{mailing['mailing_id']}", json=changes)
+
+    assert response.json() == mailing | {
+        "filter": {"operator_codes": [], "tags": ["new"]},
+        "subject": None,
+        "gateway": "http",
+        "version": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "code"),
+    [
+        ({"ends_at": "2026-01-01T13:00:00.5Z"}, "/ends_at", "window_too_short"),
+        ({"ends_at": "2026-01-01T12:00:00"}, "/ends_at", "timezone_aware"),
+        ({"ends_at": "soon"}, "/ends_at", "datetime_from_date_parsing"),
+        ({"gateway": "pigeon"}, "/gateway", "enum"),
+        ({"body": "Hello {{ nmae }}"}, "/body", "unknown_variable"),
+        ({"body": ""}, "/body", "length"),
+        ({"filter": {"tgas": []}}, "/filter/tgas", "extra_forbidden"),
+        ({"filter": {"tags": ["\0"]}}, "/filter/tags/0", "tags"),
+        ({"filter": {"operator_codes": ["9"]}}, "/filter/operator_codes/0", "operator_code"),
+        ({"mailing_id": str(UUID(int=1))}, "/mailing_id", "extra_forbidden"),
+    ],
+)
+async def test_a_mailing_that_cannot_be_is_refused_with_the_place(
+    http: AsyncClient, fields: dict[str, Any], pointer: str, code: str
+) -> None:
+    response = await http.post("/mailings", json=SPRING | fields)
+
+    assert response.status_code == 422
+    assert [(each["pointer"], each["code"]) for each in response.json()["errors"]] == [
+        (pointer, code)
+    ]
+
+
+async def test_a_mailing_that_was_deleted_is_gone(http: AsyncClient) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    response = await http.delete(path)
+
+    assert response.status_code == 204
+    assert (await http.get(path)).json()["type"] == "MailingUnknown"
+    assert (await http.post(f"{path}/start")).status_code == 404
+    assert (await http.get("/mailings")).json()["items"] == []
+
+
+async def test_a_request_that_is_repeated_with_its_key_creates_one_mailing(
+    http: AsyncClient, clock: FrozenClock
+) -> None:
+    body = {name: SPRING[name] for name in ("name", "body", "ends_at")}
+    key = {"Idempotency-Key": "k1"}
+    first = await http.post("/mailings", json=body, headers=key)
+    clock.now += timedelta(seconds=5)
+
+    second = await http.post("/mailings", json=body, headers=key)
+    other = await http.post("/mailings", json=body | {"name": "x"}, headers=key)
+
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert (other.status_code, other.json()["type"]) == (422, "MailingDiffers")
+    assert len((await http.get("/mailings")).json()["items"]) == 1
+
+
+async def test_the_newest_mailing_stands_first_and_pages_follow(
+    http: AsyncClient, clock: FrozenClock
+) -> None:
+    ids = []
+    for _ in range(4):
+        ids.append((await created(http))["mailing_id"])
+        clock.now += timedelta(seconds=1)
+    first = (await http.get("/mailings", params={"limit": 2})).json()
+    await http.delete(f"/mailings/{ids[2]}")  # the last one shown: its place stays
+
+    second = (
+        await http.get("/mailings", params={"limit": 2, "cursor": first["next_cursor"]})
+    ).json()
+
+    assert [each["mailing_id"] for each in first["items"]] == [ids[3], ids[2]]
+    assert [each["mailing_id"] for each in second["items"]] == [ids[1], ids[0]]
+    assert second["next_cursor"] is None
+
+
+async def test_mailings_are_found_by_their_status(
+    http: AsyncClient, store: PostgresEventStore, now: Instant
+) -> None:
+    ids = [UUID((await created(http))["mailing_id"]) for _ in range(3)]
+    for mailing_id in ids[1:]:
+        await handle(store, BeginRun(mailing_id=mailing_id, now=now))
+    await handle(store, FinishRun(mailing_id=ids[2], is_last=True, now=now))
+
+    async def found(status: str) -> list[str]:
+        page = (await http.get("/mailings", params={"status": status})).json()
+        return [each["mailing_id"] for each in page["items"]]
+
+    found_ids = [await found(status) for status in ("created", "running", "finished")]
+    assert found_ids == [[str(each)] for each in ids]
+
+
+async def test_a_status_that_does_not_exist_is_refused(http: AsyncClient) -> None:
+    response = await http.get("/mailings", params={"status": "sleeping"})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/status"

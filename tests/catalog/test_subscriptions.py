@@ -1,0 +1,119 @@
+"""The Kafka door of the catalog."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.catalog.domain.mailing import (
+    CreateMailing,
+    MailingBegan,
+    MailingFinished,
+    MailingMissed,
+    Plan,
+    mailing,
+)
+from services.catalog.handlers import handle
+from services.catalog.subscriptions import subscriptions
+from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.dispatcher import RunFinished
+from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
+from shared.event import Event, Instant
+from shared.testing import FrozenClock, InMemoryEventStore, received
+
+ID, RUN = UUID(int=1), UUID(int=2)
+NOBODY: Any = None  # a connection that nobody uses
+
+
+def scheduled(now: Instant) -> MailingScheduled:
+    return MailingScheduled(
+        run_id=RUN,
+        mailing_id=ID,
+        nominal="once",
+        revision=1,
+        is_last=True,
+        body="Hello",
+        subject=None,
+        filter=Filter(),
+        starts_at=now,
+        ends_at=now,
+        gateway=GatewayName.LOG,
+        scheduled_at=now,
+    )
+
+
+def missed(now: Instant) -> RunMissed:
+    return RunMissed(
+        run_id=RUN,
+        mailing_id=ID,
+        nominal="once",
+        is_last=True,
+        reason=MissedReason.WINDOW_OVER,
+        missed_at=now,
+    )
+
+
+def finished(now: Instant) -> RunFinished:
+    return RunFinished(run_id=RUN, mailing_id=ID, is_last=True, finished_at=now)
+
+
+@pytest.fixture
+async def store(now: Instant) -> InMemoryEventStore:
+    store = InMemoryEventStore()
+    plan = Plan("spring", "Hello", None, Filter(), now, now.replace(year=2030), GatewayName.LOG)
+    await handle(store, CreateMailing(mailing_id=ID, plan=plan, now=now))
+    return store
+
+
+async def answers(
+    store: InMemoryEventStore, now: Instant, events: Sequence[Event]
+) -> Sequence[Event]:
+    handlers = subscriptions(store, FrozenClock(now))
+    for event in events:
+        await handlers[type(event)](NOBODY, [received(event, str(ID))])
+    history = await store.load(f"mailing-{ID}", mailing.events)
+    return history[1:]
+
+
+async def test_a_run_that_begins_and_ends_takes_its_mailing_along(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    assert await answers(store, now, [scheduled(now), finished(now)]) == [
+        MailingBegan(mailing_id=ID, began_at=now),
+        MailingFinished(mailing_id=ID, finished_at=now),
+    ]
+
+
+async def test_a_run_that_was_missed_ends_its_mailing_with_the_reason(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    assert await answers(store, now, [missed(now)]) == [
+        MailingMissed(mailing_id=ID, reason="window_over", missed_at=now)
+    ]
+
+
+async def test_what_comes_again_changes_nothing(store: InMemoryEventStore, now: Instant) -> None:
+    twice = [scheduled(now), scheduled(now), finished(now), finished(now)]
+
+    assert len(await answers(store, now, twice)) == 2
+
+
+async def test_an_end_that_overtakes_the_beginning_is_an_end(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    assert await answers(store, now, [finished(now), scheduled(now)]) == [
+        MailingFinished(mailing_id=ID, finished_at=now)
+    ]
+
+
+async def test_an_answer_names_its_cause(store: InMemoryEventStore, now: Instant) -> None:
+    message = received(scheduled(now), str(ID))
+
+    await subscriptions(store, FrozenClock(now))[MailingScheduled](NOBODY, [message])
+
+    assert store.recorded[-1].causation_id == message.cause.event_id
+
+
+async def test_a_run_of_a_mailing_that_nobody_knows_is_passed_over(now: Instant) -> None:
+    assert await answers(InMemoryEventStore(), now, [scheduled(now), finished(now)]) == []

@@ -1,0 +1,166 @@
+"""The commands about clients."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from httpx import ASGITransport
+
+from cli import Exit, Failure
+from cli.api import Api
+from cli.clients import PIECE_BYTES, Kind, import_file
+from cli.generate import csv_pieces
+from services.catalog.projections import project
+from services.catalog.routes import routers
+from shared.database import Pool
+from shared.event import Instant
+from shared.http import create_app
+from shared.postgres_event_store import PostgresEventStore
+from shared.testing import FrozenClock
+from tests.cli.conftest import Json, Mailings, Services, page
+
+REJECTIONS = "/v1/imports/5/rejections"
+
+
+@pytest.fixture
+async def catalog(catalog_pool: Pool, now: Instant) -> AsyncIterator[Api]:
+    """Give the API of a real catalog."""
+    store = PostgresEventStore("catalog", catalog_pool, project)
+    app = create_app("catalog", routers, catalog_pool, FrozenClock(now), store)
+    async with Api(lambda _: "http://catalog", ASGITransport(app)) as api:
+        yield api
+
+
+def imported(rejected: int = 0) -> Json:
+    counters = {"rows": 3, "created": 3 - rejected, "changed": 0, "unchanged": 0, "bytes": 99}
+    return {"import_id": "5", "status": "completed", "rejected": rejected, **counters}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "clients.csv"
+    path.write_bytes(b"".join(csv_pieces(3)))
+    return path
+
+
+async def test_generated_clients_are_all_imported_and_again_change_nothing(catalog: Api) -> None:
+    content = b"".join(csv_pieces(500))
+
+    first = await import_file(catalog, io.BytesIO(content), Kind.CSV, lambda _: None)
+    second = await import_file(catalog, io.BytesIO(content), Kind.CSV, lambda _: None)
+
+    assert (first["created"], first["rejected"], first["bytes"]) == (500, 0, len(content))
+    assert (second["created"], second["unchanged"]) == (0, 500)
+
+
+async def test_a_list_goes_on_over_pages_up_to_its_limit(catalog: Api) -> None:
+    content = b"".join(csv_pieces(1_300))
+    await import_file(catalog, io.BytesIO(content), Kind.CSV, lambda _: None)
+
+    some, has_more = await catalog.items("catalog", "/v1/clients", {}, 1_200)
+    everything, nothing_more = await catalog.items("catalog", "/v1/clients", {}, 5_000)
+
+    assert (len(some), has_more) == (1_200, True)
+    assert (len({each["client_id"] for each in everything}), nothing_more) == (1_300, False)
+
+
+async def test_a_file_that_is_no_list_of_clients_is_refused(catalog: Api) -> None:
+    with pytest.raises(Failure, match="no column 'phone'") as refused:
+        await import_file(catalog, io.BytesIO(b"name\nAnna\n"), Kind.CSV, lambda _: None)
+
+    assert refused.value.code is Exit.ERROR
+
+
+def test_a_file_goes_out_as_it_is_read(
+    services: Services, mailings: Mailings, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.ndjson"
+    path.write_bytes(b'{"phone": "79161234567"}\n' * (PIECE_BYTES // 10))
+    services.answer("/v1/imports", imported(), status=201)
+
+    result = mailings("clients", "import", str(path))
+
+    assert result.code == Exit.OK
+    [sent] = [each for each in services.asked if each.method == "POST"]
+    assert sent.body == path.read_bytes()
+    assert "import_id" in sent.parameters
+
+
+def test_rejected_rows_are_shown_with_row_column_and_reason(
+    services: Services, mailings: Mailings, file: Path
+) -> None:
+    services.answer("/v1/imports", imported(rejected=1), status=201)
+    services.answer(REJECTIONS, page([{"row": 2, "column": "phone", "reason": "no phone"}]))
+
+    result = mailings("clients", "import", str(file))
+
+    assert ["2", "phone", "no", "phone"] in [line.split() for line in result.out.splitlines()]
+    assert "1 of 3 rows were rejected" in result.err
+
+
+@pytest.mark.parametrize(("options", "code"), [((), Exit.OK), (("--strict",), Exit.ERROR)])
+def test_rejected_rows_are_an_error_only_for_the_strict(
+    services: Services, mailings: Mailings, file: Path, options: tuple[str, ...], code: Exit
+) -> None:
+    services.answer("/v1/imports", imported(rejected=1), status=201)
+    services.answer(REJECTIONS, page([]))
+
+    assert mailings("clients", "import", str(file), *options).code == code
+
+
+def test_an_import_that_breaks_off_says_that_it_can_be_repeated(
+    monkeypatch: pytest.MonkeyPatch, mailings: Mailings, file: Path
+) -> None:
+    monkeypatch.setenv("CATALOG_URL", "http://127.0.0.1:1")
+
+    result = mailings("clients", "import", str(file))
+
+    assert result.code == Exit.UNAVAILABLE
+    assert "import the same file again" in result.err
+
+
+def test_an_import_as_json_has_its_rejections(
+    services: Services, mailings: Mailings, file: Path
+) -> None:
+    rejection = {"row": 2, "column": None, "reason": "1 cells"}
+    services.answer("/v1/imports", imported(rejected=1), status=201)
+    services.answer(REJECTIONS, page([rejection]))
+
+    result = mailings("clients", "import", str(file), "-o", "json")
+
+    assert result.json == {**imported(rejected=1), "rejections": [rejection]}
+
+
+@pytest.mark.parametrize("name", ["clients.xlsx", "clients"])
+def test_a_file_whose_name_does_not_say_what_it_is_needs_a_format(
+    services: Services, mailings: Mailings, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("phone\n79161234567\n")
+    services.answer("/v1/imports", imported(), status=201)
+
+    assert mailings("clients", "import", str(path)).code == Exit.USAGE
+    assert mailings("clients", "import", str(path), "--format", "csv").code == Exit.OK
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_usage(mailings: Mailings) -> None:
+    assert mailings("clients", "import", "nowhere.csv").code == Exit.USAGE
+
+
+def test_clients_are_listed_by_what_they_have(services: Services, mailings: Mailings) -> None:
+    services.answer("/v1/clients", page([], next_cursor="more"), page([]))
+
+    result = mailings("clients", "list", "--tag", "vip", "--phone", "79161234567", "-o", "json")
+
+    assert result.json == []
+    first, second = (each.parameters for each in services.asked)
+    assert first == {"tag": "vip", "phone": "79161234567", "limit": "50"}
+    assert second == {**first, "cursor": "more"}
+
+
+def test_a_list_that_goes_on_says_so(services: Services, mailings: Mailings) -> None:
+    names = ("phone", "operator_code", "full_name", "tags", "time_zone", "email", "client_id")
+    services.answer("/v1/clients", page([dict.fromkeys(names)], next_cursor="more"))
+
+    assert "more than these 1" in mailings("clients", "list", "--limit", "1").err

@@ -1,0 +1,114 @@
+"""The commands about mailings."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from cli import Exit
+from cli.mailings import read_duration
+from tests.cli.conftest import Json, Mailings, Services, page
+
+CREATE = ("mailings", "create", "--name", "Spring", "--body", "Hello")
+
+
+def sent(services: Services) -> Json:
+    body: Json = json.loads(services.asked[-1].body)
+    return body
+
+
+def test_a_mailing_is_created_with_all_that_was_said(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer("/v1/mailings", mailing, status=201)
+    window = ("--starts-at", "2027-01-01T10:00+03:00", "--for", "90m")
+    whom = ("--tag", "vip", "--tag", "new", "--operator-code", "916")
+
+    result = mailings(*CREATE, *window, *whom, "--subject", "Sale", "--gateway", "log")
+
+    assert result.code == Exit.OK
+    assert mailing["mailing_id"] in result.out
+    assert sent(services) == {
+        "name": "Spring",
+        "body": "Hello",
+        "subject": "Sale",
+        "filter": {"tags": ["vip", "new"], "operator_codes": ["916"]},
+        "starts_at": "2027-01-01T10:00:00+03:00",
+        "ends_at": "2027-01-01T11:30:00+03:00",
+        "gateway": "log",
+    }
+
+
+def test_without_a_start_the_length_counts_from_now(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer("/v1/mailings", mailing, status=201)
+
+    mailings(*CREATE, "--for", "2h")
+
+    ends_at = datetime.fromisoformat(sent(services)["ends_at"])
+    assert sent(services)["starts_at"] is None
+    assert abs(ends_at - datetime.now(ends_at.tzinfo) - timedelta(hours=2)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        (),
+        ("--for", "2h", "--ends-at", "2027-01-01T10:00Z"),
+        ("--ends-at", "2027-01-01T10:00"),
+        ("--ends-at", "tomorrow"),
+        ("--for", "2"),
+        ("--for", "0s"),
+        ("--for", "9999999999999d"),
+        ("--for", "999999999d"),
+    ],
+)
+def test_a_window_that_cannot_be_is_a_mistake_of_usage(
+    services: Services, mailings: Mailings, window: tuple[str, ...]
+) -> None:
+    assert mailings(*CREATE, *window).code == Exit.USAGE
+    assert services.asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("2h", 7_200),
+        ("1d", 86_400),
+        ("1h30m", 5_400),
+        ("PT1H30M", 5_400),
+        ("P1DT1S", 86_401),
+    ],
+)
+def test_a_duration_is_read_as_people_and_as_iso_8601_write_it(text: str, seconds: int) -> None:
+    assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("command", ["start", "pause", "resume", "stop"])
+def test_a_command_goes_to_its_path_and_shows_the_mailing(
+    services: Services, mailings: Mailings, mailing: Json, command: str
+) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}/{command}", mailing)
+
+    result = mailings("mailings", command, mailing["mailing_id"], "-o", "json")
+
+    assert result.json == mailing
+    assert services.asked[0].method == "POST"
+
+
+def test_an_identifier_that_is_none_is_a_mistake_of_usage(mailings: Mailings) -> None:
+    assert mailings("mailings", "show", "spring").code == Exit.USAGE
+
+
+def test_mailings_are_listed_by_status(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer("/v1/mailings", page([mailing]))
+
+    result = mailings("mailings", "list", "--status", "running")
+
+    assert mailing["mailing_id"] in result.out
+    assert services.asked[0].parameters["status"] == "running"

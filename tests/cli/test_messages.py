@@ -1,0 +1,93 @@
+"""The commands about messages."""
+
+import pytest
+
+from cli import Exit
+from tests.cli.conftest import Json, Mailings, Services, page
+
+RUN = "0d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
+OTHER = "1d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
+ID = "-o" + "x" * 41  # begins as an option does
+
+
+@pytest.fixture
+def message() -> Json:
+    return {
+        "message_id": ID,
+        "run_id": RUN,
+        "mailing_id": OTHER,
+        "client_id": OTHER,
+        "status": "delivered",
+        "attempts": 2,
+        "last_attempt_at": "2026-01-01T12:00:00Z",
+        "next_attempt_at": None,
+        "reason": None,
+    }
+
+
+@pytest.fixture
+def attempt() -> Json:
+    return {
+        "attempt": 1,
+        "kind": "answer",
+        "started_at": "2026-01-01T12:00:00Z",
+        "ended_at": "2026-01-01T12:00:01Z",
+        "outcome": "unknown",
+        "status_code": 200,
+        "reason": "contract_violation",
+        "gateway_message_id": None,
+        "answer": "<html>\n  busy \x1b[2J</html>",
+        "latency_ms": 1_000.25,
+    }
+
+
+@pytest.mark.parametrize("arguments", [(ID,), (ID, "-o", "json"), ("-o", "json", ID), ("--", ID)])
+def test_a_message_is_shown_even_when_its_identifier_begins_with_a_dash(
+    services: Services, mailings: Mailings, message: Json, arguments: tuple[str, ...]
+) -> None:
+    services.answer(f"/v1/messages/{ID}", {**message, "attempts_log": []})
+
+    result = mailings("messages", "show", *arguments)
+
+    assert result.code == Exit.OK
+    assert ID in result.out
+
+
+def test_each_attempt_is_shown_with_the_answer_of_the_gateway_in_one_line(
+    services: Services, mailings: Mailings, message: Json, attempt: Json
+) -> None:
+    services.answer(f"/v1/messages/{ID}", {**message, "attempts_log": [attempt]})
+
+    out = mailings("messages", "show", ID).out
+
+    assert "contract_violation" in out
+    assert "<html> busy \N{REPLACEMENT CHARACTER}[2J</html>" in out
+    assert "1,000.2 ms" in out
+
+
+def test_an_identifier_of_another_length_is_a_mistake_of_usage(mailings: Mailings) -> None:
+    assert mailings("messages", "show", "short").code == Exit.USAGE
+
+
+def test_messages_of_a_run_are_listed(
+    services: Services, mailings: Mailings, message: Json
+) -> None:
+    services.answer("/v1/messages", page([message]))
+
+    result = mailings("messages", "list", "--run", RUN, "--status", "delivered")
+
+    assert ID in result.out
+    assert services.asked[0].parameters == {"run_id": RUN, "status": "delivered", "limit": "50"}
+
+
+def test_messages_of_all_runs_are_listed_run_by_run_up_to_the_limit(
+    services: Services, mailings: Mailings, message: Json
+) -> None:
+    services.answer("/v1/runs", page([{"run_id": RUN}, {"run_id": OTHER}, {"run_id": RUN}]))
+    services.answer("/v1/messages", page([message]), page([message]), page([]))
+
+    result = mailings("messages", "list", "--limit", "2", "-o", "json")
+
+    assert result.json == [message, message]
+    asked = [each.parameters for each in services.asked[1:]]
+    assert asked == [{"run_id": RUN, "limit": "2"}, {"run_id": OTHER, "limit": "1"}]

@@ -1,0 +1,208 @@
+"""The fixtures: real stores, one of each per run and only if asked for; a clock that stands still.
+
+`TEST_DATABASE_URL` (postgresql://user@host:port/postgres) and `TEST_KAFKA_SERVERS` name stores
+that run already; those that are not named are started here, and ended with the run.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from pydantic import PostgresDsn
+from sqlalchemy import make_url, text
+
+from deploy.local.stack import Stack
+from shared import contracts, database, migrate, topics
+from shared.database import Pool
+from shared.event import Instant
+from shared.kafka import end_offsets
+
+PARTITIONS = 3  # enough to have several, few enough to be fast
+
+# What the migrations leave in the tables is kept aside, and put back after each test.
+KEEP = text("""
+    DO $$ DECLARE each text; has_rows bool; BEGIN
+        CREATE SCHEMA made;
+        FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO has_rows;
+            IF has_rows THEN EXECUTE
+                format('CREATE TABLE made.%s AS SELECT * FROM public.%s', each, each);
+            END IF;
+        END LOOP;
+    END $$
+""")
+RESTORE = text("""
+    DO $$ DECLARE each text; has_rows bool; BEGIN
+        SET LOCAL lock_timeout = '5s';
+        SET LOCAL client_min_messages = 'warning';
+        FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO has_rows;
+            IF has_rows THEN EXECUTE
+                format('TRUNCATE public.%s RESTART IDENTITY CASCADE', each);
+            END IF;
+        END LOOP;
+        FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'made' LOOP
+            EXECUTE format(
+                'INSERT INTO public.%s OVERRIDING SYSTEM VALUE SELECT * FROM made.%s', each, each
+            );
+        END LOOP;
+    END $$
+""")
+
+FromHere: TypeAlias = Callable[[Pool, str], Awaitable[None]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for store in {"postgres", "kafka"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(store)
+
+
+@pytest.fixture
+def now() -> Instant:
+    return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@contextmanager
+def _running(part: str, home: Path) -> Iterator[Stack]:
+    said: list[str] = []
+    stack = Stack(home, parts=[part], report=said.append, ephemeral=True)
+    asyncio.run(stack.start())
+    try:
+        yield stack
+    finally:
+        asyncio.run(stack.stop())
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDsn]:
+    """Give a server, by its database `postgres`."""
+    if "TEST_DATABASE_URL" in os.environ:
+        yield PostgresDsn(os.environ["TEST_DATABASE_URL"])
+        return
+    with _running("postgres", tmp_path_factory.mktemp("postgres")) as stack:
+        yield _database_of(PostgresDsn(stack.env["CATALOG_DATABASE_URL"]), "postgres")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the servers of a Kafka that has all topics."""
+    if "TEST_KAFKA_SERVERS" in os.environ:
+        servers = os.environ["TEST_KAFKA_SERVERS"]
+        asyncio.run(topics.create(servers, partitions=PARTITIONS))
+        yield servers
+        return
+    with _running("kafka", tmp_path_factory.mktemp("kafka")) as stack:
+        servers = stack.env["KAFKA_SERVERS"]
+        asyncio.run(topics.create(servers, partitions=PARTITIONS))
+        yield servers
+
+
+@pytest.fixture
+def from_here(kafka: str) -> FromHere:
+    """Give what makes a consumer begin behind all that earlier tests have sent."""
+
+    async def begin(pool: Pool, consumer: str) -> None:
+        for topic in contracts.TOPICS.values():
+            ends = await end_offsets(kafka, topic)
+            rows = [(consumer, topic.name, number, end) for number, end in ends.items()]
+            columns = ("consumer", "topic", "partition", "position")
+            async with database.transaction(pool) as db:
+                await database.copy(db, "offsets", columns, rows)
+
+    return begin
+
+
+def _database_of(server: PostgresDsn, name: str) -> PostgresDsn:
+    url = make_url(str(server)).set(database=name)
+    return PostgresDsn(url.render_as_string(hide_password=False))
+
+
+async def _execute(server: PostgresDsn, statement: str) -> None:
+    async with database.connect(server) as pool, pool.connect() as db:
+        await db.execution_options(isolation_level="AUTOCOMMIT")
+        await db.execute(text(statement))
+
+
+@contextmanager
+def _migrated(server: PostgresDsn, service: str) -> Iterator[PostgresDsn]:
+    name = f"test_{os.getpid()}_{service}"
+    own = _database_of(server, name)
+
+    async def make() -> None:
+        await migrate.migrate(service, own)
+        async with database.connect(own) as pool, database.transaction(pool) as db:
+            await db.execute(KEEP)
+
+    try:
+        asyncio.run(make())
+        yield own
+    finally:
+        asyncio.run(_execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+async def _emptied(url: PostgresDsn) -> AsyncIterator[Pool]:
+    async with database.connect(url) as pool:
+        yield pool
+        async with database.transaction(pool) as db:
+            await db.execute(RESTORE)
+
+
+@pytest.fixture(scope="session")
+def catalog_database(postgres: PostgresDsn) -> Iterator[PostgresDsn]:
+    with _migrated(postgres, "catalog") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def scheduler_database(postgres: PostgresDsn) -> Iterator[PostgresDsn]:
+    with _migrated(postgres, "scheduler") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dispatcher_database(postgres: PostgresDsn) -> Iterator[PostgresDsn]:
+    with _migrated(postgres, "dispatcher") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stats_database(postgres: PostgresDsn) -> Iterator[PostgresDsn]:
+    with _migrated(postgres, "stats") as url:
+        yield url
+
+
+@pytest.fixture
+async def catalog_pool(catalog_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async for pool in _emptied(catalog_database):
+        yield pool
+
+
+@pytest.fixture
+async def scheduler_pool(scheduler_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async for pool in _emptied(scheduler_database):
+        yield pool
+
+
+@pytest.fixture
+async def dispatcher_pool(dispatcher_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async for pool in _emptied(dispatcher_database):
+        yield pool
+
+
+@pytest.fixture
+async def stats_pool(stats_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async for pool in _emptied(stats_database):
+        yield pool
+
+
+@pytest.fixture
+async def no_pool() -> AsyncIterator[Pool]:
+    """Give a pool whose database is away."""
+    async with database.connect(PostgresDsn("postgresql://nobody@127.0.0.1:1/none")) as pool:
+        yield pool

@@ -1,0 +1,40 @@
+"""The published language is frozen: each event reads what was ever sent, and writes it again."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.contracts import EVENTS, NAMES, TOPICS
+from shared.event import Event
+
+GOLDEN = Path(__file__).parent / "golden"
+KINDS = {kind.type_name(): kind for kind in EVENTS}
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.type_name())
+def test_an_event_reads_its_file_and_writes_it_byte_for_byte(kind: type[Event]) -> None:
+    data = (GOLDEN / f"{kind.type_name()}.json").read_bytes()
+
+    assert kind.read(data).json() == data
+
+
+def test_every_file_is_of_an_event() -> None:
+    assert {path.name.removesuffix(".json") for path in GOLDEN.iterdir()} == set(KINDS)
+
+
+def test_every_event_goes_to_a_topic_that_is_declared() -> None:
+    assert {kind.topic.name for kind in EVENTS if kind.topic} == set(TOPICS)
+    assert all(kind.topic for kind in EVENTS)
+
+
+def test_every_name_is_known_to_listeners() -> None:
+    assert {name.decode() for name in NAMES} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.type_name())
+def test_personal_data_stands_only_in_what_the_catalog_says_of_clients(kind: type[Event]) -> None:
+    personal = {"phone", "email", "full_name", "comment"}
+
+    has_some = bool(personal & set(kind.__struct_fields__))
+
+    assert not has_some or (kind.topic is TOPICS["catalog.clients"])

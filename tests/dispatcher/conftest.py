@@ -1,0 +1,17 @@
+"""A dispatcher's world, which must add up at the end of every test that asks for it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.dispatcher.handlers import recording
+from shared.database import Pool
+from tests.dispatcher.proof import prove
+from tests.dispatcher.world import World
+
+
+@pytest.fixture
+async def world(dispatcher_pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(recording, "random", lambda: 0.5)  # retries are due when we expect it
+    yield World(dispatcher_pool)
+    await prove(dispatcher_pool)

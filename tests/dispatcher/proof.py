@@ -1,0 +1,184 @@
+"""The proof: what the tables and the events of a dispatcher say must be one and the same story."""
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.dispatcher.domain import OPEN
+from shared import contracts, outbox
+from shared.contracts.dispatcher import (
+    MessageAttempted,
+    MessageEvent,
+    MessagesPlanned,
+    RunExpanded,
+    RunFinished,
+    State,
+)
+from shared.database import Pool, transaction
+from shared.event import Event
+
+KINDS = {kind.type_name().encode(): kind for kind in contracts.EVENTS}
+
+
+class Where(NamedTuple):
+    """Where a message is."""
+
+    state: State
+    attempts: int
+
+
+PLANNED = Where(State.PLANNED, 0)
+
+
+async def told(pool: Pool) -> list[Any]:
+    """Return all events in the outbox, in order."""
+    async with transaction(pool) as db:
+        rows = await db.scalars(text("SELECT batches FROM outbox ORDER BY position"))
+        return events_of(list(rows))
+
+
+def read(name: bytes, value: bytes) -> Event:
+    return KINDS[name].read(value)
+
+
+class Proof:
+    """All tables and events as they are at one moment."""
+
+    def __init__(self, tables: dict[str, list[Any]], events: list[Any]) -> None:
+        self.runs = {row.run_id: row for row in tables["runs"]}
+        self.chunks = {(row.run_id, row.chunk): row for row in tables["chunks"]}
+        self.exceptions = {(row.run_id, row.client_id): row for row in tables["exceptions"]}
+        self.senders = {row.sender_id for row in tables["senders"]}
+        self.attempts: dict[tuple[UUID, UUID], list[Any]] = defaultdict(list)
+        for row in tables["attempts"]:
+            self.attempts[row.run_id, row.client_id].append(row)
+        self.events = events
+        self.of_message: dict[tuple[UUID, UUID], list[Any]] = defaultdict(list)
+        for event in events:
+            if isinstance(event, MessageEvent):
+                self.of_message[event.run_id, event.client_id].append(event)
+        self.messages = {
+            (run_id, client_id): chunk
+            for (run_id, chunk), row in self.chunks.items()
+            for client_id in row.client_ids
+        }
+
+    def ledger(self) -> dict[tuple[UUID, UUID], Where]:
+        """Return where each message is, by the tables."""
+        return {key: self._where(key, chunk) for key, chunk in self.messages.items()}
+
+    def _where(self, key: tuple[UUID, UUID], chunk: int) -> Where:
+        ended = [row for row in self.attempts.get(key, ()) if row.kind != "start"]
+        attempts = len({row.attempt for row in ended})
+        row = self.exceptions.get(key)
+        if row is not None:
+            assert (row.chunk, row.attempts) == (chunk, attempts), (row, ended)
+            assert row.attempt >= max((each.attempt for each in ended), default=0), row
+            return Where(State(row.state), attempts)
+        if any(each.outcome == "accepted" for each in ended):
+            return Where(State.DELIVERED, attempts)
+        assert not ended, "what was tried in vain is an exception"
+        state = self.chunks[key[0], chunk].state
+        return Where(State(state) if state in ("expired", "cancelled") else State.PLANNED, 0)
+
+    def statistics(self) -> dict[tuple[UUID, UUID], Where]:
+        """Return where each message is, by the events alone."""
+        found = {}
+        for event in self.events:
+            if isinstance(event, MessagesPlanned):
+                for client_id in event.client_ids:
+                    found[event.run_id, client_id] = PLANNED
+        for key, events in self.of_message.items():
+            latest = max(events, key=lambda each: each.version)
+            found[key] = Where(latest.state, latest.attempts)
+        return found
+
+    def check(self) -> None:
+        where = self.ledger()
+        assert where == self.statistics()
+        self._check_chunks(where)
+        self._check_leases()
+        self._check_stories()
+        self._check_runs(where)
+
+    def _check_chunks(self, where: dict[tuple[UUID, UUID], Where]) -> None:
+        members = [
+            (run_id, each) for (run_id, _), c in self.chunks.items() for each in c.client_ids
+        ]
+        assert len(members) == len(set(members)), "nobody is in two chunks of a run"
+        for (run_id, _), row in self.chunks.items():
+            still_open = sum(where[run_id, each].state in OPEN for each in row.client_ids)
+            assert row.open_count == still_open, (row, still_open)
+        assert self.exceptions.keys() | self.attempts.keys() <= self.messages.keys()
+
+    def _check_leases(self) -> None:
+        for row in self.chunks.values():
+            assert (row.state == "leased") == (row.sender_id is not None), row
+        leased = [row.sender_id for row in (*self.chunks.values(), *self.exceptions.values())]
+        assert {each for each in leased if each is not None} <= self.senders, "a lost lease"
+        for row in self.exceptions.values():
+            assert row.sender_id is None or row.state == "retry", row
+            assert (row.due_at is not None) == (row.state == "retry"), row
+
+    def _check_stories(self) -> None:
+        for key, events in self.of_message.items():
+            versions = [each.version for each in events]
+            assert versions == sorted(versions), "versions only grow"
+            for before, after in pairwise(events):
+                assert after.attempts >= before.attempts, "attempts never shrink"
+                if before.version == after.version:
+                    assert (before.state, before.attempts) == (after.state, after.attempts)
+                if before.state not in OPEN:
+                    assert after.state in (before.state, State.DELIVERED), (before, after)
+            finals = Counter(type(e) for e in events if not isinstance(e, MessageAttempted))
+            assert max(finals.values(), default=1) == 1, "no final state is told twice"
+            if events[-1].state not in OPEN:
+                assert events[-1].state in {
+                    e.state for e in events if not isinstance(e, MessageAttempted)
+                }, "a final state has its event"
+            tried = [(e.attempt, e.kind) for e in events if isinstance(e, MessageAttempted)]
+            rows = [(r.attempt, r.kind) for r in self.attempts.get(key, ()) if r.kind != "start"]
+            assert sorted(tried) == sorted(rows), "each attempt on record is told, once"
+
+    def _check_runs(self, where: dict[tuple[UUID, UUID], Where]) -> None:
+        for run_id, run in self.runs.items():
+            own = {chunk: row for (each, chunk), row in self.chunks.items() if each == run_id}
+            assert sorted(own) == list(range(run.chunk_count)), "chunks have no gaps"
+            assert run.planned_count == sum(len(row.client_ids) for row in own.values())
+            planned = self._told(MessagesPlanned, run_id)
+            assert [each.chunk for each in planned] == list(range(run.chunk_count))
+            assert all(each.client_ids == own[each.chunk].client_ids for each in planned)
+            expanded = self._told(RunExpanded, run_id)
+            is_expanded = run.state in ("sending", "finished")
+            assert [e.planned for e in expanded] == [run.planned_count] * is_expanded
+            is_finished = run.state == "finished"
+            assert len(self._told(RunFinished, run_id)) == is_finished
+            still_open = [key for key, w in where.items() if key[0] == run_id and w.state in OPEN]
+            assert not (is_finished and still_open)
+
+    def _told(self, kind: type[Any], run_id: UUID) -> list[Any]:
+        return [e for e in self.events if isinstance(e, kind) and e.run_id == run_id]
+
+
+async def prove(pool: Pool) -> Counter[State]:
+    """Check that everything adds up; return how many messages are in which state."""
+    tables = {}
+    async with transaction(pool) as db:
+        await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        for name in ("runs", "chunks", "exceptions", "senders", "attempts"):
+            tables[name] = list(await db.execute(text(f"SELECT * FROM {name}")))
+        rows = list(await db.scalars(text("SELECT batches FROM outbox ORDER BY position")))
+    proof = Proof(tables, events_of(rows))
+    proof.check()
+    return Counter(where.state for where in proof.ledger().values())
+
+
+def events_of(rows: list[bytes]) -> list[Any]:
+    """Return the events in rows of the outbox; no two have the same identifier."""
+    records = [r for row in rows for batch in outbox.read(row) for r in batch.records]
+    identifiers = Counter(dict(record.headers)["ce_id"] for record in records)
+    assert max(identifiers.values(), default=1) == 1, identifiers.most_common(3)
+    return [read(dict(record.headers)["ce_type"], record.value or b"") for record in records]

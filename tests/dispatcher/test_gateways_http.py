@@ -1,0 +1,278 @@
+"""What the HTTP gateway sends, and what it makes of answers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways.http import HttpGateway, judge
+from services.dispatcher.gateways.http_client import Answer
+
+MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+LETTER = Letter(MESSAGE_ID, "79161234567", None, None, "Привет", TRACEPARENT)
+ACCEPTED = b'{"id":"g-1","status":"accepted"}'
+
+
+def answered(
+    status: int,
+    body: bytes = ACCEPTED,
+    content_type: str = "application/json",
+    encoding: str = "",
+) -> Answer:
+    return Answer(status, content_type, body, None, was_sent=True, content_encoding=encoding)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;x"]
+)
+def test_the_contracts_answer_is_accepted(status: int, content_type: str) -> None:
+    verdict = judge(answered(status, content_type=content_type))
+
+    text = ACCEPTED.decode()
+    assert verdict == Verdict(Outcome.ACCEPTED, "accepted", status, "g-1", text)
+
+
+def test_more_fields_than_the_contracts_do_no_harm() -> None:
+    body = b'{"status": "accepted", "price": {"amount": 1}, "id": "g-1"}'
+
+    assert judge(answered(200, body)).outcome is Outcome.ACCEPTED
+
+
+GARBAGE = {
+    "nothing": b"",
+    "HTML": b"<html>200 OK</html>",
+    "a truncated object": ACCEPTED[:-1],
+    "something after the object": ACCEPTED + b"x",
+    "another status": b'{"id":"g-1","status":"rejected"}',
+    "a status in capitals": b'{"id":"g-1","status":"ACCEPTED"}',
+    "no status": b'{"id":"g-1"}',
+    "no id": b'{"status":"accepted"}',
+    "an empty id": b'{"id":"","status":"accepted"}',
+    "an id of 201 characters": b'{"id":"%b","status":"accepted"}' % (b"x" * 201),
+    "a number as id": b'{"id":1,"status":"accepted"}',
+    "null as id": b'{"id":null,"status":"accepted"}',
+    "a null character in the id": b'{"id":"g\\u0000","status":"accepted"}',
+    "a line break in the id": b'{"id":"g\\n","status":"accepted"}',
+    "half a surrogate pair in the id": b'{"id":"\\ud800","status":"accepted"}',
+    "no UTF-8 in the id": b'{"id":"\xff","status":"accepted"}',
+    "a list": b"[" + ACCEPTED + b"]",
+    "a string": b'"accepted"',
+    "nulls": b"\0" * 50,
+    "a deep nesting": b'{"x":' * 10_000,
+    "deep brackets": b'{"x":' + b"[" * 60_000,
+}
+
+
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+def test_a_success_without_the_contracts_body_is_unknown(body: bytes) -> None:
+    verdict = judge(answered(200, body))
+
+    assert (verdict.outcome, verdict.reason) == (Outcome.UNKNOWN, "contract_violation")
+    assert (verdict.status_code, verdict.gateway_message_id) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered(200, content_type=""),
+        answered(200, content_type="text/html"),
+        answered(200, content_type="application/jsonx"),
+        answered(200, content_type="application/json, application/json"),
+        answered(200, encoding="gzip"),
+        answered(200, encoding="identity, gzip"),
+    ],
+)
+def test_a_success_of_another_type_or_coding_is_unknown(answer: Answer) -> None:
+    assert judge(answer)[:2] == (Outcome.UNKNOWN, "contract_violation")
+
+
+def test_identity_is_no_coding() -> None:
+    assert judge(answered(200, encoding="Identity")).outcome is Outcome.ACCEPTED
+
+
+STATUSES = [
+    *((status, Outcome.UNKNOWN, "contract_violation") for status in (203, 204, 205, 206, 299)),
+    *((status, Outcome.NOT_PROCESSED, "redirect") for status in (300, 301, 302, 304, 307, 308)),
+    *((status, Outcome.NOT_PROCESSED, "unauthorized") for status in (401, 403)),
+    *((status, Outcome.NOT_PROCESSED, f"status_{status}") for status in (408, 425, 429, 500, 503)),
+    *(
+        (status, Outcome.REFUSED, f"status_{status}")
+        for status in (400, 402, 404, 405, 410, 413, 422, 451, 499)
+    ),
+    *(
+        (status, Outcome.UNKNOWN, f"status_{status}")
+        for status in (409, 501, 502, 504, 505, 520, 599)
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "outcome", "reason"), STATUSES)
+def test_each_status_has_its_meaning_whatever_the_body(
+    status: int, outcome: Outcome, reason: str
+) -> None:
+    for body, content_type in ((ACCEPTED, "application/json"), (b"", ""), (b"\0", "text/html")):
+        verdict = judge(answered(status, body, content_type))
+
+        assert verdict[:4] == (outcome, reason, status, None)
+
+
+SENT_FAILURES = ["timeout", "reset", "closed", "truncated", "malformed", "too_large", "cut_off"]
+UNSENT_FAILURES = ["connect_failed", "connect_timeout", "tls_failed", "timeout", "cut_off"]
+
+
+@pytest.mark.parametrize("failure", SENT_FAILURES)
+def test_after_a_failure_of_a_sent_request_nobody_knows(failure: str) -> None:
+    verdict = judge(Answer(200, "", b"part", failure, was_sent=True))
+
+    assert verdict == Verdict(Outcome.UNKNOWN, failure, 200, None, "part")
+
+
+@pytest.mark.parametrize("failure", UNSENT_FAILURES)
+def test_a_request_that_was_not_sent_was_not_processed(failure: str) -> None:
+    verdict = judge(Answer(None, "", b"", failure, was_sent=False))
+
+    assert verdict == Verdict(Outcome.NOT_PROCESSED, failure)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b"a\0b\x1b[31mc\x7f", "a\ufffdb\ufffd[31mc\ufffd"),
+        (b'{\r\n\t"a": 1}', '{   "a": 1}'),
+        ("\x85".encode(), "\ufffd"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ("я".encode() * 501, "я" * 500),
+        ("😀".encode() * 501, "😀" * 500),
+        (b"x" + "😀".encode() * 501, "x" + "😀" * 499),
+        (b"\xed\xa0\x80", "\ufffd" * 3),
+    ],
+)
+def test_an_answer_is_kept_as_500_characters_that_a_database_takes(body: bytes, kept: str) -> None:
+    assert judge(answered(503, body)).answer == kept
+
+
+@asynccontextmanager
+async def gateway_that_answers(
+    raw: bytes, requests: list[bytes], token: str | None = None
+) -> AsyncIterator[HttpGateway]:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.partition(b"Content-Length: ")[2].split()[0])
+        requests.append(head + await reader.readexactly(length))
+        writer.write(raw)
+        writer.close()
+
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    gateway = HttpGateway(f"http://127.0.0.1:{port}/m?a=b", token=token, connections=2)
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+        server.close()
+
+
+async def send(gateway: Gateway, letter: Letter = LETTER) -> Verdict:
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Verdict] = loop.create_future()
+    gateway.send(letter, loop.time() + 5, done.set_result)
+    assert not done.done()
+    return await done
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(ACCEPTED),
+    ACCEPTED,
+)
+
+
+async def test_a_message_goes_out_as_the_contract_says() -> None:
+    requests: list[bytes] = []
+
+    async with gateway_that_answers(OK, requests, token="t0ken") as gateway:  # noqa: S106
+        verdict = await send(gateway, LETTER._replace(subject="Тема"))
+
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    line, *headers = head.decode("ascii").split("\r\n")
+    assert line == "POST /m?a=b HTTP/1.1"
+    assert headers[0].startswith("Host: 127.0.0.1:")
+    assert set(headers[1:]) == {
+        "Authorization: Bearer t0ken",
+        "Accept: application/json",
+        "Content-Type: application/json",
+        f'Idempotency-Key: "{MESSAGE_ID.decode()}"',
+        f"traceparent: {TRACEPARENT.decode()}",
+        f"Content-Length: {len(body)}",
+    }
+    assert json.loads(body) == {
+        "id": MESSAGE_ID.decode(),
+        "phone": "79161234567",
+        "subject": "Тема",
+        "text": "Привет",
+    }
+    assert verdict == Verdict(Outcome.ACCEPTED, "accepted", 200, "g-1", ACCEPTED.decode())
+
+
+async def test_what_a_message_does_not_have_is_not_sent() -> None:
+    requests: list[bytes] = []
+
+    async with gateway_that_answers(OK, requests) as gateway:
+        await send(gateway, LETTER._replace(traceparent=b""))
+
+    assert b"traceparent" not in requests[0]
+    assert b"Authorization" not in requests[0]
+    assert b"subject" not in requests[0]
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    requests: list[bytes] = []
+    raw = b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+
+    async with gateway_that_answers(raw, requests) as gateway:
+        verdict = await send(gateway)
+
+    assert verdict == Verdict(Outcome.NOT_PROCESSED, "redirect", 307)
+    assert len(requests) == 1
+
+
+async def test_a_message_without_a_phone_is_refused_unsent() -> None:
+    requests: list[bytes] = []
+
+    async with gateway_that_answers(OK, requests) as gateway:
+        verdict = await send(gateway, LETTER._replace(phone=None))
+
+    assert verdict == Verdict(Outcome.REFUSED, "no_phone")
+    assert requests == []
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        LETTER._replace(message_id=b'x"\r\nX: y'),
+        LETTER._replace(message_id=b""),
+        LETTER._replace(message_id=b"x\n"),
+        LETTER._replace(traceparent=b"x\r\nX: y"),
+        LETTER._replace(traceparent=TRACEPARENT + b"\n"),
+    ],
+)
+async def test_nothing_but_an_id_and_a_traceparent_gets_into_headers(letter: Letter) -> None:
+    requests: list[bytes] = []
+
+    async with gateway_that_answers(OK, requests) as gateway:
+        with pytest.raises(ValueError, match=r"id has|traceparent"):
+            gateway.send(letter, asyncio.get_running_loop().time() + 5, lambda _: None)
+        assert gateway.free == 2
+
+    assert requests == []
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "ключ", "a\n"])
+async def test_a_token_that_could_not_stand_in_a_header_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        HttpGateway("http://127.0.0.1/", token=token)

@@ -1,0 +1,218 @@
+"""The log gateway, on good and on bad disks."""
+
+import asyncio
+import json
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.gateways.log import LogGateway
+
+LETTER = Letter(b"m" * 43, "79161234567", None, None, "Привет \n Привет", b"")
+WRITTEN = Verdict(Outcome.ACCEPTED, "written")
+
+
+def send(
+    gateway: LogGateway, letter: Letter = LETTER, within: float = 5
+) -> asyncio.Future[Verdict]:
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Verdict] = loop.create_future()
+    gateway.send(letter, loop.time() + within, done.set_result)
+    assert not done.done()
+    return done
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+async def test_a_message_is_one_line_of_json(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+
+    verdict = await send(gateway, LETTER._replace(email="a@b.example", subject="Тема"))
+
+    await gateway.close()
+    assert verdict == WRITTEN
+    assert lines(tmp_path / "messages.log") == [
+        {
+            "id": "m" * 43,
+            "phone": "79161234567",
+            "email": "a@b.example",
+            "subject": "Тема",
+            "text": "Привет \n Привет",
+        }
+    ]
+    assert (tmp_path / "messages.log").stat().st_mode & 0o077 == 0
+
+
+async def test_all_that_is_free_is_written_in_order_and_frees_again(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+    ids = [b"%043d" % number for number in range(2_500)]
+    verdicts: list[Verdict] = []
+
+    for start in (0, 1_000, 2_000):
+        batch = [send(gateway, LETTER._replace(message_id=i)) for i in ids[start : start + 1_000]]
+        if start < 2_000:
+            assert gateway.free == 0
+            with pytest.raises(RuntimeError):
+                send(gateway)
+        verdicts += await asyncio.gather(*batch)
+
+    await gateway.close()
+    assert verdicts == [WRITTEN] * 2_500
+    written = lines(tmp_path / "messages.log")
+    assert [line["id"].encode() for line in written] == ids
+    assert gateway.free == 0
+
+
+async def test_what_is_sent_while_a_batch_is_written_follows_it(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+    loop = asyncio.get_running_loop()
+    verdicts: list[Verdict] = []
+    ended = asyncio.Event()
+
+    def again(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        if len(verdicts) == 50:
+            ended.set()
+        else:
+            gateway.send(LETTER, loop.time() + 5, again)
+
+    gateway.send(LETTER, loop.time() + 5, again)
+    async with asyncio.timeout(10):
+        await ended.wait()
+
+    await gateway.close()
+    assert verdicts == [WRITTEN] * 50
+    assert len(lines(tmp_path / "messages.log")) == 50
+
+
+async def test_a_file_that_was_moved_away_is_made_anew(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+
+    await send(gateway)
+    (tmp_path / "messages.log").rename(tmp_path / "old.log")
+    await send(gateway)
+
+    await gateway.close()
+    assert len(lines(tmp_path / "messages.log")) == len(lines(tmp_path / "old.log")) == 1
+
+
+async def test_a_file_that_cannot_be_written_burns_no_message(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "no such folder" / "messages.log")
+
+    verdicts = await asyncio.gather(*(send(gateway) for _ in range(3)))
+
+    await gateway.close()
+    assert verdicts == [Verdict(Outcome.NOT_PROCESSED, "write_failed")] * 3
+    assert gateway.free == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+async def test_a_full_disk_burns_no_message() -> None:
+    gateway = LogGateway(Path("/dev/full"))
+
+    verdict = await send(gateway)
+
+    await gateway.close()
+    assert verdict == Verdict(Outcome.NOT_PROCESSED, "write_failed")
+
+
+async def test_half_a_line_is_no_message_and_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    gateway = LogGateway(path)
+    await send(gateway)
+    size = path.stat().st_size
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size * 5 // 2, limit[1]))  # room for one and a half
+    try:
+        verdicts = [await verdict for verdict in [send(gateway) for _ in range(3)]]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    following = await send(gateway)
+
+    await gateway.close()
+    failed = Verdict(Outcome.NOT_PROCESSED, "write_failed")
+    assert verdicts == [WRITTEN, failed, failed]
+    assert following == WRITTEN
+    sizes = [len(line) + 1 for line in path.read_bytes().splitlines()]
+    assert [found == size for found in sizes] == [True, True, False, True]
+
+
+async def test_close_waits_for_what_is_being_written(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+    await send(gateway)
+    writing = send(gateway)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await gateway.close()
+
+    assert writing.done()
+    assert writing.result() == WRITTEN
+
+
+async def test_a_disk_that_hangs_ends_each_attempt_at_its_deadline(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"  # opening it for writing blocks until somebody reads
+    os.mkfifo(path)
+    gateway = LogGateway(path)
+    writing = send(gateway, within=0.1)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting = send(gateway, within=0.1)
+
+    async with asyncio.timeout(5):
+        verdicts = [await writing, await waiting]
+        await gateway.close()
+
+    assert verdicts == [
+        Verdict(Outcome.UNKNOWN, "timeout"),
+        Verdict(Outcome.NOT_PROCESSED, "timeout"),
+    ]
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # lets the thread end
+    await asyncio.get_running_loop().shutdown_default_executor()
+    os.close(reading)
+
+
+async def test_close_drops_what_waits_and_writes_nothing_of_it(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+    waiting = send(gateway)
+
+    async with asyncio.timeout(5):
+        await gateway.close()
+
+    assert waiting.result() == Verdict(Outcome.NOT_PROCESSED, "cut_off")
+    await asyncio.sleep(0)
+    assert not (tmp_path / "messages.log").exists()
+
+
+async def test_a_deadline_that_has_passed_writes_nothing(tmp_path: Path) -> None:
+    gateway = LogGateway(tmp_path / "messages.log")
+
+    verdict = await send(gateway, within=0)
+
+    await gateway.close()
+    assert verdict == Verdict(Outcome.NOT_PROCESSED, "timeout")
+    assert not (tmp_path / "messages.log").exists()
+
+
+async def test_a_receiver_that_raises_harms_nobody_else(tmp_path: Path) -> None:
+    reported: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(str(context["exception"])))
+    gateway = LogGateway(tmp_path / "messages.log")
+
+    def careless(_: Verdict) -> None:
+        message = "careless"
+        raise ValueError(message)
+
+    gateway.send(LETTER, loop.time() + 5, careless)
+    verdict = await send(gateway)
+
+    await gateway.close()
+    assert (verdict, reported) == (WRITTEN, ["careless"])

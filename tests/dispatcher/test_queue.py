@@ -1,0 +1,199 @@
+"""Claims: who gets what, and in which order."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.dispatcher.domain import Progress
+from services.dispatcher.queue import ledger, runs, senders
+from services.dispatcher.queue.ledger import Excepted
+from shared.contracts.catalog import GatewayName
+from shared.contracts.dispatcher import State
+from shared.database import Connection, transaction
+from shared.event import Instant
+from tests.dispatcher.world import HOUR, World, client
+
+MINUTE = timedelta(minutes=1)
+NOBODY = UUID(int=0)
+ME, YOU = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 2)
+
+
+async def register(world: World) -> None:
+    async with transaction(world.pool) as db:
+        for each in (ME, YOU):
+            await senders.register(db, each)
+
+
+async def claim(
+    db: Connection, now: Instant, *, me: UUID = ME, last: UUID = NOBODY, name: str = "http"
+) -> Any:
+    return await senders.claim_chunk(db, me, name, now=now, latest=now, last=last)
+
+
+async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
+    found = await senders.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
+    return [each.client_id.int & 0xFFFF for each in found]
+
+
+async def test_runs_take_turns_chunk_by_chunk(world: World) -> None:
+    await register(world)
+    await world.plan(6)
+    await world.plan(6)
+    await world.plan(6)
+    now, last, order = await world.now(), NOBODY, []
+
+    async with transaction(world.pool) as db:
+        for _ in range(9):
+            found = await claim(db, now, last=last)
+            last = found.run_id
+            order.append((found.run_id, found.chunk))
+        assert await claim(db, now, last=last) is None
+
+    assert [chunk for _, chunk in order] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert len({run_id for run_id, _ in order[:3]}) == 3
+
+
+async def test_two_who_claim_at_once_get_different_chunks(world: World) -> None:
+    await register(world)
+    await world.plan(6)
+    now = await world.now()
+
+    async with transaction(world.pool) as one, transaction(world.pool) as two:
+        mine, yours = await claim(one, now), await claim(two, now, me=YOU)
+
+    assert (mine.chunk, yours.chunk) == (0, 1)
+    assert [c for c, _ in mine.clients] == [client(1), client(2)]
+
+
+@pytest.mark.parametrize("how", ["pause", "stop", "delete"])
+async def test_what_is_not_allowed_is_not_claimed(world: World, how: str) -> None:
+    await register(world)
+    run = await world.plan(2)
+    await getattr(run, how)()
+
+    async with transaction(world.pool) as db:
+        assert await claim(db, await world.now()) is None
+
+
+async def test_what_waits_has_ended_or_has_not_begun_is_not_claimed(world: World) -> None:
+    await register(world)
+    now = await world.now()
+    await world.plan(2, starts_at=now + MINUTE, ends_at=now + HOUR)
+    await world.plan(2, starts_at=now - HOUR, ends_at=now)
+    ended = await world.plan(2)
+    await ended.change_end(now)
+    await world.plan(2, gateway=GatewayName.LOG)
+
+    async with transaction(world.pool) as db:
+        assert await claim(db, now) is None
+        assert (await claim(db, now + MINUTE)).chunk == 0
+        assert (await claim(db, await world.now(), name="log")).chunk == 0
+
+
+async def test_sending_begins_while_a_run_is_still_expanded(world: World) -> None:
+    await register(world)
+    await world.know_clients(range(1, 100))
+    run = await world.schedule()
+    await run.begin()
+    async with transaction(world.pool) as db:
+        await runs.expand_next(db)
+        assert (await claim(db, await world.now())).chunk == 0
+        await db.rollback()
+
+
+async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: World) -> None:
+    await register(world)
+    run = await world.plan(2)
+    now = await world.now()
+    async with transaction(world.pool) as db:
+        first = await claim(db, now)
+        row = Excepted(run.run_id, client(1), 0, Progress(State.RETRY, 0, 0, 1), now)
+        await ledger.overrule(db, [row])
+        await senders.release_chunk(db, ME, run.run_id, 0, first.epoch)
+        again = await claim(db, now)
+        assert (again.epoch, again.reaped) == (2, 0)
+        assert [each for each, _ in again.clients] == [client(2)]
+        await db.rollback()
+
+
+async def test_only_the_lease_that_is_meant_is_given_back(world: World) -> None:
+    await register(world)
+    run = await world.plan(2)
+    async with transaction(world.pool) as db:
+        found = await claim(db, await world.now())
+        await senders.release_chunk(db, YOU, run.run_id, 0, found.epoch)
+        await senders.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
+
+    assert await world.value("SELECT state FROM chunks") == "leased"
+
+
+async def test_a_removed_client_and_one_that_was_never_heard_of_have_no_contact(
+    world: World,
+) -> None:
+    await register(world)
+    await world.plan(2)
+    await world.forget_client(1)
+    await world.rows("DELETE FROM clients WHERE NOT is_removed RETURNING 1")
+
+    async with transaction(world.pool) as db:
+        found = await claim(db, await world.now())
+
+    assert found.clients == [(client(1), None), (client(2), None)]
+
+
+async def excepted(world: World, run_id: UUID, number: int, due_at: Instant) -> None:
+    """Let a message be due again without a story."""
+    async with transaction(world.pool) as db:
+        row = Excepted(run_id, client(number), 0, Progress(State.RETRY), due_at)
+        await ledger.overrule(db, [row])
+
+
+async def forget_exceptions(world: World) -> None:
+    """Messages without a story would not add up."""
+    await world.rows("DELETE FROM exceptions RETURNING 1")
+
+
+async def test_retries_are_claimed_when_due_the_longest_due_first_and_once(world: World) -> None:
+    await register(world)
+    run = await world.plan(2)
+    await world.plan(1)
+    now = await world.now()
+    await excepted(world, run.run_id, 1, now - MINUTE)
+    await excepted(world, run.run_id, 2, now - 2 * MINUTE)
+
+    async with transaction(world.pool) as one, transaction(world.pool) as two:
+        assert await retries(one, now - 3 * MINUTE) == []
+        assert await retries(one, now, limit=1) == [2]
+        assert await retries(two, now, me=YOU) == [1]
+        assert await retries(one, now) == []
+    await forget_exceptions(world)
+
+
+@pytest.mark.parametrize("how", ["pause", "stop", "delete"])
+async def test_retries_that_are_not_allowed_are_not_claimed(world: World, how: str) -> None:
+    await register(world)
+    run = await world.plan(1)
+    now = await world.now()
+    await excepted(world, run.run_id, 1, now)
+    await getattr(run, how)()
+
+    async with transaction(world.pool) as db:
+        assert await retries(db, now) == []
+    await forget_exceptions(world)
+
+
+async def test_retries_of_an_ended_run_are_not_claimed(world: World) -> None:
+    await register(world)
+    run = await world.plan(1)
+    await excepted(world, run.run_id, 1, await world.now())
+
+    async with transaction(world.pool) as db:
+        assert await retries(db, await world.now() + HOUR) == []
+    await forget_exceptions(world)

@@ -1,0 +1,354 @@
+"""The dispatcher's HTTP door, before a real database."""
+
+import asyncio
+from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import text
+
+from services.dispatcher import queries
+from services.dispatcher.queue import runs
+from services.dispatcher.routes import routers
+from shared import database, ids
+from shared.contracts.dispatcher import State
+from shared.http import create_app
+from tests.dispatcher.world import (
+    ACCEPTED,
+    HOUR,
+    NOT_PROCESSED,
+    REFUSED,
+    UNKNOWN,
+    FakeGateway,
+    Run,
+    World,
+    alive,
+    client,
+    fetch,
+    give_back,
+    work,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def http(world: World) -> AsyncIterator[AsyncClient]:
+    clock = database.business_clock(world.pool)
+    app = create_app("dispatcher", routers, world.pool, clock, store=None)
+    app.state.senders = [await alive(world, FakeGateway(connections=8))]
+    transport = ASGITransport(app)
+    async with AsyncClient(transport=transport, base_url="http://dispatcher/v1") as found:
+        yield found
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 4)
+
+
+async def get(http: AsyncClient, path: str, **params: object) -> Any:
+    response = await http.get(path, params={name: str(value) for name, value in params.items()})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def pages(http: AsyncClient, path: str, **params: object) -> list[dict[str, Any]]:
+    """Return all items, page by page."""
+    items: list[dict[str, Any]] = []
+    more: dict[str, object] = {}
+    while True:
+        page = await get(http, path, **params, **more)
+        assert len(page["items"]) <= int(str(params.get("limit", 50)))
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        more = {"cursor": page["next_cursor"]}
+
+
+def numbers(items: list[dict[str, Any]]) -> list[int]:
+    return [UUID(each["client_id"]).int & 0xFFFF for each in items]
+
+
+async def mixed(world: World) -> Run:
+    """Return a run with messages in every state that there is.
+
+    Delivered 1, 7, 11-13, failed 2, 10, undetermined 3, cancelled 9, retry 4, planned 5, 6, 8.
+    """
+    await world.know_clients([10], phone=None)
+    await world.know_clients(range(1, 14))
+    run = await world.plan()
+    script: dict[int, Any] = {2: [REFUSED], 3: [UNKNOWN, UNKNOWN], 4: [NOT_PROCESSED] * 9}
+    script |= {5: [None], 6: [None], 8: [None]}
+    gateway = FakeGateway(script, is_idempotent=False)
+    await world.forget_client(9)
+    sender = await alive(world, gateway)
+    await work(sender)
+    await world.pass_time(MINUTE)
+    await give_back(sender)
+    await work(sender)
+    return run
+
+
+STATES = {
+    State.DELIVERED: [1, 7, 11, 12, 13],
+    State.FAILED: [2, 10],
+    State.UNDETERMINED: [3],
+    State.RETRY: [4],
+    State.PLANNED: [5, 6, 8],
+    State.CANCELLED: [9],
+    State.EXPIRED: [],
+    State.SUPPRESSED: [],
+}
+
+
+async def test_a_run_shows_how_far_it_is(world: World, http: AsyncClient) -> None:
+    run = await world.schedule()
+    assert (await get(http, f"/runs/{run.run_id}"))["state"] == "waiting"
+    await world.know_clients(range(1, 4))
+    other = await world.plan()
+    gateway = FakeGateway({2: [None]})
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await work(sender)
+
+    shown = await get(http, f"/runs/{other.run_id}")
+    assert (shown["state"], shown["planned"], shown["open"]) == ("sending", 3, 1)
+    assert (shown["gateway"], shown["finished_at"]) == ("http", None)
+    assert shown["mailing_id"] == str(other.mailing_id)
+    gateway.answer(2, ACCEPTED)
+    await work(sender)
+    await world.end()
+    shown = await get(http, f"/runs/{other.run_id}")
+    assert (shown["state"], shown["open"]) == ("finished", 0)
+    assert shown["finished_at"] is not None
+
+
+async def test_runs_come_in_pages_and_by_mailing(world: World, http: AsyncClient) -> None:
+    made = {str((await world.schedule()).run_id) for _ in range(5)}
+    one = await world.schedule()
+
+    found = [each["run_id"] for each in await pages(http, "/runs", limit=2)]
+    of_one = await pages(http, "/runs", mailing_id=one.mailing_id)
+
+    assert (len(found), set(found)) == (6, made | {str(one.run_id)})
+    assert [each["run_id"] for each in of_one] == [str(one.run_id)]
+
+
+@pytest.mark.parametrize("limit", [1, 4, 12, 13, 1_000])
+@pytest.mark.usefixtures("small_chunks")
+async def test_all_messages_of_a_run_are_shown_once_in_order(
+    world: World, http: AsyncClient, limit: int
+) -> None:
+    run = await world.plan(13)
+
+    found = await pages(http, "/messages", run_id=run.run_id, limit=limit)
+
+    assert numbers(found) == list(range(1, 14))
+
+
+@pytest.mark.parametrize("limit", [1, 1_000])
+@pytest.mark.usefixtures("small_chunks")
+async def test_messages_of_each_status_are_all_that_have_it(
+    world: World, http: AsyncClient, limit: int
+) -> None:
+    run = await mixed(world)
+
+    for state, clients in STATES.items():
+        found = await pages(http, "/messages", run_id=run.run_id, status=state, limit=limit)
+        assert (state, numbers(found)) == (state, clients)
+        assert {each["status"] for each in found} <= {state}
+    every = await pages(http, "/messages", run_id=run.run_id, limit=limit)
+    counted = Counter(each["status"] for each in every)
+    assert counted == {state: len(clients) for state, clients in STATES.items() if clients}
+
+
+@pytest.mark.parametrize("walk", [3, 13])
+@pytest.mark.usefixtures("small_chunks")
+async def test_a_walk_that_ends_early_goes_on_with_the_next_page(
+    world: World,
+    http: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    walk: int,
+) -> None:
+    run = await mixed(world)
+    shorter = queries.PAGE_OF_STATE.text.replace(f"LIMIT {queries.WALK}", f"LIMIT {walk}")
+    monkeypatch.setattr(queries, "PAGE_OF_STATE", text(shorter))
+    monkeypatch.setattr(queries, "WALK", walk)
+
+    for state in (State.DELIVERED, State.PLANNED, State.EXPIRED):
+        found = await pages(http, "/messages", run_id=run.run_id, status=state, limit=2)
+        assert numbers(found) == STATES[state]
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_messages_that_ended_with_their_chunk_are_shown_as_ended(
+    world: World, http: AsyncClient, *, is_stopped: bool
+) -> None:
+    run = await world.plan(3)
+    if is_stopped:
+        await run.stop()
+    await world.pass_time(HOUR)
+    await world.end()
+
+    state = State.CANCELLED if is_stopped else State.EXPIRED
+    found = await pages(http, "/messages", run_id=run.run_id, status=state)
+
+    assert numbers(found) == [1, 2, 3]
+    assert {each["reason"] for each in found} == {"mailing_stopped" if is_stopped else None}
+
+
+@pytest.mark.parametrize("limit", [1, 50])
+@pytest.mark.usefixtures("small_chunks")
+async def test_messages_of_a_client_are_shown_over_all_runs(
+    world: World, http: AsyncClient, limit: int
+) -> None:
+    runs_of_client = [await world.plan(9) for _ in range(3)]
+    await world.know_clients([10])
+    await world.plan()
+
+    found = await pages(http, "/messages", client_id=client(9), limit=limit)
+    of_one = await pages(
+        http, "/messages", client_id=client(9), run_id=runs_of_client[1].run_id, limit=limit
+    )
+    of_late = await pages(http, "/messages", client_id=client(10), limit=limit)
+
+    assert len({each["run_id"] for each in found}) == len(found) == 4
+    assert [each["run_id"] for each in of_one] == [str(runs_of_client[1].run_id)]
+    assert len(of_late) == 1
+    assert await pages(http, "/messages", client_id=client(77)) == []
+
+
+async def test_messages_of_a_client_are_shown_by_status(world: World, http: AsyncClient) -> None:
+    first, _ = await world.plan(1), await world.plan(1)
+    await first.stop()
+    await world.end()
+
+    cancelled = await pages(http, "/messages", client_id=client(1), status="cancelled", limit=1)
+    planned = await pages(http, "/messages", client_id=client(1), status="planned", limit=1)
+
+    assert [each["run_id"] for each in cancelled] == [str(first.run_id)]
+    assert len(planned) == 1
+
+
+async def test_a_message_shows_all_that_was_tried(world: World, http: AsyncClient) -> None:
+    run = await world.plan(1)
+    refusal = NOT_PROCESSED._replace(answer="busy")
+    sender = await alive(world, FakeGateway({1: [refusal]}, is_idempotent=False))
+    await work(sender)
+    message_id = ids.message_id(run.run_id, client(1))
+    waiting = await get(http, f"/messages/{message_id}")
+    await world.pass_time(MINUTE)
+    await give_back(sender)
+    await work(sender)
+
+    shown = await get(http, f"/messages/{message_id}")
+
+    assert (waiting["status"], waiting["attempts"]) == ("retry", 1)
+    assert waiting["reason"] == "status_500"
+    assert waiting["next_attempt_at"] > waiting["last_attempt_at"]
+    assert (shown["status"], shown["attempts"], shown["next_attempt_at"]) == ("delivered", 2, None)
+    log = shown["attempts_log"]
+    assert [(each["attempt"], each["kind"]) for each in log] == [
+        (1, "start"),
+        (1, "answer"),
+        (2, "start"),
+        (2, "answer"),
+    ]
+    assert [(each["outcome"], each["answer"]) for each in log] == [
+        (None, None),
+        ("not_processed", "busy"),
+        (None, None),
+        ("accepted", "{}"),
+    ]
+    assert log[3]["gateway_message_id"] == "gw-1"
+    assert log[3]["latency_ms"] >= 0
+    assert shown["last_attempt_at"] == log[3]["started_at"]
+    (listed,) = await pages(http, "/messages", run_id=run.run_id)
+    assert listed == {name: value for name, value in shown.items() if name != "attempts_log"}
+
+
+async def test_a_message_that_was_never_tried_shows_that(world: World, http: AsyncClient) -> None:
+    run = await world.plan(2)
+
+    shown = await get(http, f"/messages/{ids.message_id(run.run_id, client(2))}")
+
+    assert (shown["status"], shown["attempts"], shown["attempts_log"]) == ("planned", 0, [])
+    assert (shown["client_id"], shown["mailing_id"]) == (str(client(2)), str(run.mailing_id))
+    assert (shown["last_attempt_at"], shown["reason"]) == (None, None)
+
+
+def cursor(key: str) -> str:
+    return urlsafe_b64encode(key.encode()).decode()
+
+
+NONSENSE = [
+    (f"/runs/{UUID(int=9)}", 404, "RunUnknown"),
+    (f"/messages/{ids.message_id(UUID(int=9), client(1))}", 404, "MessageUnknown"),
+    ("/messages/nonsense", 404, "MessageUnknown"),
+    ("/messages/%C3%A9" + "A" * 42, 404, "MessageUnknown"),
+    (f"/messages/{'A' * 42}B", 404, "MessageUnknown"),
+    ("/messages", 422, "TooWide"),
+    ("/messages?status=retry", 422, "TooWide"),
+    (f"/messages?run_id={UUID(int=9)}&status=lost", 422, ""),
+    (f"/messages?run_id={UUID(int=9)}&limit=0", 422, ""),
+    (f"/messages?run_id={UUID(int=9)}&cursor=nonsense", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&cursor={cursor('1')}", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&cursor={cursor('1,2,3')}", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&cursor={cursor('-1,2')}", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&cursor={cursor('1,99999999999')}", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&cursor={cursor('99999999999,1')}", 422, "BadCursor"),
+    (f"/messages?run_id={UUID(int=9)}&status=failed&cursor={cursor('x')}", 422, "BadCursor"),
+    (f"/messages?client_id={UUID(int=9)}&cursor={cursor('1,2')}", 422, "BadCursor"),
+    ("/runs?cursor=nonsense", 422, "BadCursor"),
+    ("/runs?unknown=1", 422, ""),
+]
+
+
+async def test_what_makes_no_sense_gets_a_clear_answer(http: AsyncClient) -> None:
+    for path, status, kind in NONSENSE:
+        response = await http.get(path)
+
+        assert response.status_code == status, (path, response.text)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert kind in response.json()["type"], path
+
+
+async def test_a_run_nobody_knows_has_no_messages(http: AsyncClient) -> None:
+    assert await pages(http, "/messages", run_id=UUID(int=9)) == []
+
+
+@pytest.mark.usefixtures("small_chunks")
+async def test_a_message_of_a_client_who_is_not_in_the_run_is_unknown(
+    world: World, http: AsyncClient
+) -> None:
+    run = await world.plan(9)
+
+    for number in (0, 10):
+        message_id = ids.message_id(run.run_id, client(number))
+        assert (await http.get(f"/messages/{message_id}")).status_code == 404
+
+
+async def test_gateways_are_shown_as_this_process_uses_them(http: AsyncClient) -> None:
+    page = await get(http, "/gateways")
+
+    assert page["items"] == [{"name": "http", "idempotent": True, "free": 8, "in_flight": 0}]
+
+
+@pytest.mark.usefixtures("small_chunks")
+async def test_a_page_asked_for_while_messages_move_has_neither_gaps_nor_repeats(
+    world: World, http: AsyncClient
+) -> None:
+    run = await world.plan(40)
+    sender = await alive(world, FakeGateway())
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(pages(http, "/messages", run_id=run.run_id, limit=3))
+        tasks.create_task(work(sender))
+
+    assert numbers(reading.result()) == list(range(1, 41))

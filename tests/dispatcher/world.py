@@ -1,0 +1,351 @@
+"""A dispatcher's world in a few words: clients, runs, time that passes, senders at work."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.dispatcher import projections
+from services.dispatcher.domain import LAST_START_S, Letter, Outcome, Verdict
+from services.dispatcher.gateways import Done
+from services.dispatcher.handlers import running
+from services.dispatcher.handlers.sending import Limits, Sender
+from services.dispatcher.queue import runs
+from shared import database, ids
+from shared.contracts.catalog import (
+    CLIENTS,
+    ClientRegistered,
+    ClientRemoved,
+    Filter,
+    GatewayName,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingStopped,
+)
+from shared.contracts.scheduler import ONCE, MailingScheduled
+from shared.database import Pool, transaction
+from shared.event import Event, Instant, Received
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+ACCEPTED = Verdict(Outcome.ACCEPTED, "accepted", 200, "gw-1", "{}")
+REFUSED = Verdict(Outcome.REFUSED, "status_400", 400)
+NOT_PROCESSED = Verdict(Outcome.NOT_PROCESSED, "status_500", 500)
+UNKNOWN = Verdict(Outcome.UNKNOWN, "timeout")
+
+LIMITS = Limits(timeout_s=2, lease_s=60, backoff_base_s=20, backoff_cap_s=50)
+HOUR = timedelta(hours=1)
+
+
+def client(number: int) -> UUID:
+    """Return the identifier of a client; they sort by number."""
+    return UUID(int=(0xC << 124) | number)
+
+
+def received(event: Event, key: object, version: int = 1, trace: str | None = None) -> Any:
+    headers = {"ce_sequence": str(version).encode()}
+    if trace is not None:
+        headers["traceparent"] = trace.encode()
+    return Received(event, str(key), headers)
+
+
+def registered(number: int, **fields: Any) -> ClientRegistered:
+    values: dict[str, Any] = {
+        "client_id": client(number),
+        "phone": f"7916{number:07}",
+        "operator_code": "916",
+        "tags": (),
+        "time_zone": "Europe/Moscow",
+        "email": None,
+        "full_name": f"Client {number}",
+        "comment": None,
+        "registered_at": "2026-01-01T00:00:00Z",
+    }
+    return ClientRegistered(**values | fields)
+
+
+@dataclass(slots=True)
+class World:
+    """The dispatcher's database, and what happens around it."""
+
+    pool: Pool
+    last_mailing: int = 0
+    versions: dict[UUID, int] = field(default_factory=dict)
+
+    async def now(self) -> Instant:
+        async with transaction(self.pool) as db:
+            return await database.now(db)
+
+    async def pass_time(self, by: timedelta) -> None:
+        async with transaction(self.pool) as db:
+            await db.execute(text("UPDATE clock SET shift = shift + :by"), {"by": by})
+
+    async def rows(self, query: str, **values: object) -> list[Any]:
+        async with transaction(self.pool) as db:
+            return list(await db.execute(text(query), values))
+
+    async def value(self, query: str, **values: object) -> Any:
+        (row,) = await self.rows(query, **values)
+        return row[0]
+
+    async def know(self, *events: Any, version: int = 1) -> None:
+        """Hear of clients."""
+        batch = [received(each, each.client_id, version) for each in events]
+        async with transaction(self.pool) as db:
+            await projections.clients(db, batch)
+
+    async def know_clients(self, numbers: Iterable[int], **fields: Any) -> None:
+        await self.know(*(registered(number, **fields) for number in numbers))
+
+    async def forget_client(self, number: int) -> None:
+        await self.know(ClientRemoved(client_id=client(number)), version=1_000)
+
+    async def schedule(self, **fields: Any) -> "Run":
+        """Hear of a new run, which waits."""
+        self.last_mailing += 1
+        mailing_id = UUID(int=(0xA << 124) | self.last_mailing)
+        now = await self.now()
+        values: dict[str, Any] = {
+            "run_id": ids.run_id(mailing_id, ONCE),
+            "mailing_id": mailing_id,
+            "nominal": ONCE,
+            "revision": 1,
+            "is_last": True,
+            "body": "Hello {{ full_name }}",
+            "subject": None,
+            "filter": Filter(),
+            "starts_at": now,
+            "ends_at": now + HOUR,
+            "gateway": GatewayName.HTTP,
+            "scheduled_at": now,
+        }
+        event = MailingScheduled(**values | fields)
+        async with transaction(self.pool) as db:
+            await projections.mailing_scheduled(db, [received(event, mailing_id, trace=TRACE)])
+        return Run(self, event.run_id, mailing_id)
+
+    async def plan(self, clients: int = 0, **fields: Any) -> "Run":
+        """Let there be so many clients, and a run for all there are, expanded."""
+        await self.know_clients(range(1, clients + 1))
+        run = await self.schedule(**fields)
+        await run.begin()
+        while await running.expand(self.pool):
+            pass
+        return run
+
+    async def end(self) -> None:
+        """Let end and finish what can."""
+        while await running.end(self.pool):
+            pass
+        await running.finish(self.pool)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, and what people do to its mailing."""
+
+    world: World
+    run_id: UUID
+    mailing_id: UUID
+
+    async def begin(self) -> None:
+        async with transaction(self.world.pool) as db:
+            await runs.await_offsets(db, self.run_id, {0: 0})
+            await runs.begin_those_ready(db, "dispatcher", CLIENTS.name)
+
+    async def pause(self) -> None:
+        await self._tell(
+            MailingPaused(mailing_id=self.mailing_id, paused_at=await self.world.now())
+        )
+
+    async def resume(self) -> None:
+        await self._tell(
+            MailingResumed(mailing_id=self.mailing_id, resumed_at=await self.world.now())
+        )
+
+    async def stop(self) -> None:
+        await self._tell(
+            MailingStopped(mailing_id=self.mailing_id, stopped_at=await self.world.now())
+        )
+
+    async def delete(self) -> None:
+        await self._tell(
+            MailingDeleted(mailing_id=self.mailing_id, deleted_at=await self.world.now())
+        )
+
+    async def change_end(self, ends_at: Instant) -> None:
+        now = await self.world.now()
+        event = MailingChanged(**mailing(self.mailing_id, now, ends_at), changed_at=now)
+        await self._tell(event)
+
+    async def _tell(self, event: Any) -> None:
+        version = self.world.versions.get(self.mailing_id, 1) + 1
+        self.world.versions[self.mailing_id] = version
+        await control(self.world.pool, event, version=version)
+
+    async def status(self) -> str:
+        found: str = await self.world.value(
+            "SELECT state FROM runs WHERE run_id = :run_id", run_id=self.run_id
+        )
+        return found
+
+
+async def control(pool: Pool, *events: Any, version: int) -> None:
+    batch = [received(each, each.mailing_id, version + n) for n, each in enumerate(events)]
+    async with transaction(pool) as db:
+        await projections.controls(db, batch)
+
+
+def mailing(mailing_id: UUID, starts_at: Instant, ends_at: Instant) -> dict[str, Any]:
+    return {
+        "mailing_id": mailing_id,
+        "name": "spring",
+        "body": "Hello",
+        "subject": None,
+        "filter": Filter(),
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "gateway": GatewayName.HTTP,
+    }
+
+
+def created(mailing_id: UUID, starts_at: Instant, ends_at: Instant) -> MailingCreated:
+    return MailingCreated(**mailing(mailing_id, starts_at, ends_at), created_at=starts_at)
+
+
+@dataclass(slots=True)
+class Sent:
+    """A request under way."""
+
+    letter: Letter
+    deadline: float
+    done: Done
+
+
+class FakeGateway:
+    """A gateway in this process. It answers as `script` says, by client; else it accepts.
+
+    None in a script is a request that hangs until it is answered by hand, or cut off.
+    """
+
+    name = "http"
+
+    def __init__(
+        self,
+        script: Mapping[int, list[Verdict | None]] | None = None,
+        *,
+        is_idempotent: bool = True,
+        connections: int = 1_000,
+    ) -> None:
+        self.is_idempotent = is_idempotent
+        self.letters: list[Letter] = []
+        self.deadlines: list[float] = []
+        self.under_way: dict[bytes, Sent] = {}
+        self.is_hanging = False
+        self._script = {
+            client(number): list(verdicts) for number, verdicts in (script or {}).items()
+        }
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def free(self) -> int:
+        return self._connections - len(self.under_way)
+
+    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+        assert self.free > 0
+        assert letter.message_id not in self.under_way, "one message twice at the same time"
+        self.letters.append(letter)
+        self.deadlines.append(deadline)
+        self.under_way[letter.message_id] = Sent(letter, deadline, done)
+        verdict = self.verdict(letter)
+        if verdict is not None:
+            self._loop.call_soon(self._answer, letter.message_id, verdict)
+
+    def verdict(self, letter: Letter) -> Verdict | None:
+        verdicts = self._script.get(client_of(letter))
+        if verdicts:
+            return verdicts.pop(0)
+        return None if self.is_hanging else ACCEPTED
+
+    def answer(self, number: int, verdict: Verdict) -> None:
+        """Answer the request of one client."""
+        (key,) = (
+            key for key, sent in self.under_way.items() if client_of(sent.letter) == client(number)
+        )
+        self._answer(key, verdict)
+
+    def answer_all(self, verdict: Verdict) -> None:
+        for key in list(self.under_way):
+            self._answer(key, verdict)
+
+    def _answer(self, key: bytes, verdict: Verdict) -> None:
+        sent = self.under_way.pop(key, None)
+        if sent is not None:
+            sent.done(verdict)
+
+    async def close(self) -> None:
+        self.answer_all(replaced(UNKNOWN, reason="cut_off"))
+
+
+def replaced(verdict: Verdict, **fields: Any) -> Verdict:
+    return verdict._replace(**fields)
+
+
+def client_of(letter: Letter) -> UUID:
+    both = ids.run_and_client(letter.message_id.decode())
+    assert both is not None
+    return both[1]
+
+
+def numbers(gateway: FakeGateway) -> list[int]:
+    """Return the numbers of the clients to whom messages were sent, in order."""
+    return [client_of(each).int & 0xFFFF for each in gateway.letters]
+
+
+async def alive(world: World, gateway: FakeGateway, limits: Limits = LIMITS) -> Sender:
+    """Return a sender that has shown itself."""
+    sender = Sender(world.pool, gateway, limits)
+    await sender.renew()
+    return sender
+
+
+async def work(sender: Sender) -> None:
+    """Let a sender claim, start and record until there is nothing more to do right now."""
+    while True:
+        found = await sender.claim()
+        started = not sender.gateway.is_idempotent and await sender.mark_and_start()
+        await asyncio.sleep(0)  # answers come in
+        recorded = bool(sender.unrecorded)
+        while await sender.record():
+            pass
+        if not (found or started or recorded):
+            return
+
+
+async def fetch(sender: Sender) -> None:
+    """Let a sender claim and start what it can, and record nothing."""
+    while await sender.claim():
+        pass
+    if not sender.gateway.is_idempotent:
+        while await sender.mark_and_start():
+            pass
+
+
+async def give_back(sender: Sender) -> None:
+    """Let a sender see what is allowed now, and give back the rest."""
+    await sender.renew()
+
+
+def lasting(limits: Limits = LIMITS, **fields: float) -> Limits:
+    return replace(limits, **fields)
+
+
+LAST_START = timedelta(seconds=LAST_START_S)

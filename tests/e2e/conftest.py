@@ -1,0 +1,45 @@
+"""The fixtures: the whole stack, one of each kind per run."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+
+from deploy.local.stack import ALL, Stack
+from tests.e2e.outside import Platform, platform_at
+
+# Short, so that what a test waits for comes soon. A lease must outlast the timeout by 2 s.
+SOON: Mapping[str, str] = {
+    "LOG_FORMAT": "json",
+    "TOPIC_PARTITIONS": "3",
+    "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "true",
+    "DISPATCHER_HTTP_GATEWAY_TIMEOUT": "PT2S",
+    "DISPATCHER_BACKOFF_BASE": "PT0.2S",
+    "DISPATCHER_BACKOFF_CAP": "PT1S",
+    "DISPATCHER_LEASE": "PT4S",
+    "CATALOG_RELAY_LEASE": "PT2S",
+    "SCHEDULER_RELAY_LEASE": "PT2S",
+    "DISPATCHER_RELAY_LEASE": "PT2S",
+}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack whose gateway is idempotent, for tests that break nothing but the gateway."""
+    said: list[str] = []
+    home = tmp_path_factory.mktemp("stack")
+    whole = Stack(home, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
+    asyncio.run(whole.start())
+    try:
+        yield whole
+    finally:
+        asyncio.run(whole.stop())
+
+
+@pytest.fixture
+async def platform(stack: Stack) -> AsyncIterator[Platform]:
+    async with platform_at(stack.env) as platform:
+        await platform.misbehave(
+            latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
+        )
+        yield platform

@@ -1,0 +1,149 @@
+"""The scheduler's HTTP door, before a real database."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from services.scheduler.routes import routers
+from shared import database, ids
+from shared.http import create_app
+from tests.scheduler.world import HOUR, Mailing, Scheduler
+
+
+@pytest.fixture
+async def http(scheduler: Scheduler) -> AsyncIterator[AsyncClient]:
+    clock = database.business_clock(scheduler.pool)
+    app = create_app("scheduler", routers, scheduler.pool, clock, scheduler.store)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://scheduler/v1") as client:
+        yield client
+
+
+def stamp(instant: Any) -> str:
+    return str(instant.isoformat().replace("+00:00", "Z"))
+
+
+async def pages(http: AsyncClient, path: str, limit: int) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = (await http.get(path, params={"limit": limit, **cursor})).json()
+        assert 1 <= len(page["items"]) <= limit
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = {"cursor": page["next_cursor"]}
+
+
+async def test_a_schedule_shows_when_its_mailing_is_due_and_then_that_it_was_fired(
+    scheduler: Scheduler, later: Mailing, http: AsyncClient
+) -> None:
+    await scheduler.hear(later.created())
+    before = (await http.get(f"/schedules/{later.id}")).json()
+    await scheduler.pass_time(HOUR)
+    await scheduler.fire()
+
+    after = (await http.get(f"/schedules/{later.id}")).json()
+
+    (event,) = await scheduler.events()
+    assert before == {
+        "mailing_id": str(later.id),
+        "revision": 1,
+        "starts_at": stamp(later.starts_at),
+        "ends_at": stamp(later.ends_at),
+        "next_fire_at": stamp(later.starts_at),
+        "fired_at": None,
+        "missed_reason": None,
+    }
+    assert after == before | {"next_fire_at": None, "fired_at": stamp(event.scheduled_at)}
+
+
+async def test_a_run_shows_when_it_was_fired(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient
+) -> None:
+    await scheduler.hear(due.created())
+    await scheduler.fire()
+
+    run = (await http.get(f"/runs/{ids.run_id(due.id, 'once')}")).json()
+
+    (event,) = await scheduler.events()
+    assert run == {
+        "run_id": str(event.run_id),
+        "mailing_id": str(due.id),
+        "nominal": "once",
+        "starts_at": stamp(due.starts_at),
+        "ends_at": stamp(due.ends_at),
+        "fired_at": stamp(event.scheduled_at),
+        "missed_at": None,
+        "missed_reason": None,
+    }
+
+
+async def test_a_missed_run_shows_why(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient
+) -> None:
+    await scheduler.hear(due.created())
+    await scheduler.pass_time(HOUR)
+    await scheduler.fire()
+
+    run = (await http.get(f"/runs/{ids.run_id(due.id, 'once')}")).json()
+    schedule = (await http.get(f"/schedules/{due.id}")).json()
+
+    (event,) = await scheduler.events()
+    assert (run["missed_reason"], run["fired_at"]) == ("window_over", None)
+    assert run["missed_at"] == stamp(event.missed_at)
+    assert (schedule["missed_reason"], schedule["next_fire_at"]) == ("window_over", None)
+
+
+@pytest.mark.parametrize("limit", [2, 7, 100])
+async def test_pages_show_everything_once(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient, limit: int
+) -> None:
+    for number in range(7):
+        await scheduler.hear(Mailing(due.starts_at, due.ends_at, number).created())
+    await scheduler.fire()
+
+    schedules = await pages(http, "/schedules", limit)
+    runs = await pages(http, "/runs", limit)
+
+    mailings = {str(Mailing(due.starts_at, due.ends_at, number).id) for number in range(7)}
+    for found in (schedules, runs):
+        assert len(found) == 7
+        assert {each["mailing_id"] for each in found} == mailings
+
+
+async def test_runs_are_found_by_mailing(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient
+) -> None:
+    for number in (1, 2):
+        await scheduler.hear(Mailing(due.starts_at, due.ends_at, number).created())
+    await scheduler.fire()
+
+    page = (await http.get("/runs", params={"mailing_id": str(due.id)})).json()
+    none = (await http.get("/runs", params={"mailing_id": str(UUID(int=5))})).json()
+
+    assert [each["mailing_id"] for each in page["items"]] == [str(due.id)]
+    assert none == {"items": [], "next_cursor": None}
+
+
+NONSENSE = [
+    (f"/schedules/{UUID(int=9)}", 404, "ScheduleUnknown"),
+    (f"/runs/{UUID(int=9)}", 404, "RunUnknown"),
+    ("/runs/nonsense", 422, ""),
+    ("/schedules?cursor=nonsense", 422, "BadCursor"),
+    ("/runs?cursor=bm9uc2Vuc2U=", 422, "BadCursor"),
+    ("/runs?limit=0", 422, ""),
+    ("/runs?limit=1001", 422, ""),
+    ("/runs?mailing=1", 422, ""),
+]
+
+
+async def test_what_makes_no_sense_gets_a_clear_answer(http: AsyncClient) -> None:
+    for path, status, kind in NONSENSE:
+        response = await http.get(path)
+
+        assert response.status_code == status, (path, response.text)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert kind in response.json()["type"], path

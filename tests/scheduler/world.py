@@ -1,0 +1,134 @@
+"""A scheduler's world in a few words: mailings, time that passes, and what is told of runs."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.scheduler import handlers, projections
+from shared import database, outbox
+from shared.contracts.catalog import (
+    Filter,
+    GatewayName,
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingRunRequested,
+    MailingStopped,
+)
+from shared.contracts.scheduler import MailingScheduled, RunMissed
+from shared.database import Pool, transaction
+from shared.event import Instant, Received
+from shared.postgres_event_store import PostgresEventStore
+
+HOUR = timedelta(hours=1)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+KINDS = {kind.type_name(): kind for kind in (MailingScheduled, RunMissed)}
+
+
+@dataclass(slots=True)
+class Told:
+    """An event in the outbox."""
+
+    event: Any
+    topic: str
+    key: str
+    headers: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A scheduler's database, and what happens around it."""
+
+    pool: Pool
+    store: PostgresEventStore
+
+    async def now(self) -> Instant:
+        async with transaction(self.pool) as db:
+            return await database.now(db)
+
+    async def pass_time(self, by: timedelta) -> None:
+        async with transaction(self.pool) as db:
+            await db.execute(text("UPDATE clock SET shift = shift + :by"), {"by": by})
+
+    async def hear(self, *events: Any, version: int = 1) -> None:
+        """Hear of a mailing; the first event has this version, the next ones follow."""
+        received = [
+            Received(
+                event,
+                str(event.mailing_id),
+                {"ce_sequence": str(each).encode(), "traceparent": TRACE.encode()},
+            )
+            for each, event in enumerate(events, start=version)
+        ]
+        async with transaction(self.pool) as db:
+            await projections.mailings(db, received)
+
+    async def fire(self) -> bool:
+        return await handlers.fire_due(self.store)
+
+    async def told(self) -> list[Told]:
+        async with transaction(self.pool) as db:
+            rows = await db.scalars(text("SELECT batches FROM outbox ORDER BY position"))
+            return [
+                Told(
+                    KINDS[headers["ce_type"].decode()].read(record.value or b""),
+                    batch.topic,
+                    record.key.decode(),
+                    headers,
+                )
+                for row in rows
+                for batch in outbox.read(row)
+                for record in batch.records
+                if (headers := dict(batch.headers) | dict(record.headers))
+            ]
+
+    async def events(self) -> list[Any]:
+        return [each.event for each in await self.told()]
+
+    async def schedules(self) -> dict[UUID, Any]:
+        async with transaction(self.pool) as db:
+            rows = await db.execute(text("SELECT * FROM schedules"))
+            return {row.mailing_id: row for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """A mailing of the catalog, and what people do to it."""
+
+    starts_at: Instant
+    ends_at: Instant
+    number: int = 1
+
+    @property
+    def id(self) -> UUID:
+        return UUID(int=(0xA << 124) | self.number)
+
+    def _state(self, **fields: Any) -> dict[str, Any]:
+        return {
+            "mailing_id": self.id,
+            "name": "spring",
+            "body": "Hello {{ full_name }}",
+            "subject": None,
+            "filter": Filter(operator_codes=("916",), tags=("vip",)),
+            "starts_at": self.starts_at,
+            "ends_at": self.ends_at,
+            "gateway": GatewayName.HTTP,
+        } | fields
+
+    def created(self, **fields: Any) -> MailingCreated:
+        return MailingCreated(**self._state(**fields), created_at=self.starts_at)
+
+    def changed(self, **fields: Any) -> MailingChanged:
+        return MailingChanged(**self._state(**fields), changed_at=self.starts_at)
+
+    def requested(self, at: Instant) -> MailingRunRequested:
+        return MailingRunRequested(mailing_id=self.id, requested_at=at)
+
+    def stopped(self) -> MailingStopped:
+        return MailingStopped(mailing_id=self.id, stopped_at=self.starts_at)
+
+    def deleted(self) -> MailingDeleted:
+        return MailingDeleted(mailing_id=self.id, deleted_at=self.starts_at)

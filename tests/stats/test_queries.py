@@ -1,0 +1,191 @@
+"""The messages behind each figure, found page by page; and a proof that finds what is wrong."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from services.stats.queries import figures, messages, proof
+from services.stats.queries.messages import (
+    BOUNDS,
+    START,
+    Bounds,
+    MessageView,
+    Place,
+    Wanted,
+)
+from shared.contracts.dispatcher import State
+from shared.database import Pool, transaction
+from shared.event import Event
+from tests.stats.story import Run, apply, client
+
+run = Run()
+other = Run(UUID(int=0xB << 124))
+READ_LIMIT = 1_000  # pages
+
+
+async def pages(
+    pool: Pool, wanted: Wanted, limit: int = 3, bounds: Bounds = BOUNDS
+) -> list[list[MessageView]]:
+    """Return all pages of what is wanted."""
+    place: Place | None = START
+    found: list[list[MessageView]] = []
+    while place is not None:
+        assert len(found) < READ_LIMIT
+        async with transaction(pool) as db:
+            items, place = await messages.page(db, wanted, place, limit, bounds=bounds)
+        assert len(items) <= limit
+        place = None if place is None else Place.read(str(place))
+        found.append(items)
+    return found
+
+
+async def numbers(pool: Pool, wanted: Wanted, limit: int = 3) -> list[tuple[UUID, UUID]]:
+    return [(m.run_id, m.client_id) for page in await pages(pool, wanted, limit) for m in page]
+
+
+@pytest.fixture
+def story() -> list[Event]:
+    return [
+        *(run.scheduled(), run.planned(0, range(6)), run.planned(1, range(6, 12))),
+        *(other.scheduled(), other.planned(0, range(4))),
+        *(run.ended(each, State.DELIVERED) for each in (0, 1, 2, 3, 7)),
+        *(run.ended(each, State.FAILED) for each in (4, 8)),
+        *(run.attempted(each, State.RETRY) for each in (9, 10)),
+        *(other.ended(each, State.DELIVERED) for each in (1, 2)),
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+@pytest.mark.parametrize("status", [*State, None])
+async def test_the_messages_behind_a_figure_are_as_many_as_it_says(
+    stats_pool: Pool, story: list[Event], status: State | None, limit: int
+) -> None:
+    await apply(stats_pool, story)
+
+    for run_id in (run.id, other.id):
+        found = await numbers(stats_pool, Wanted(run_id=run_id, status=status), limit)
+
+        async with transaction(stats_pool) as db:
+            view = await figures.run(db, run_id)
+        expected = view.planned if status is None else getattr(view.by_status, status)
+        assert len(found) == len(set(found)) == expected
+        assert all(of == run_id for of, _ in found)
+
+
+async def test_a_page_of_a_mailing_shows_its_own_messages_only(
+    stats_pool: Pool, story: list[Event]
+) -> None:
+    await apply(stats_pool, story)
+
+    found = await numbers(stats_pool, Wanted(mailing_id=other.mailing_id))
+
+    assert sorted(found) == [(other.id, client(each)) for each in range(4)]
+
+
+async def test_without_a_filter_all_messages_of_all_runs_are_shown(
+    stats_pool: Pool, story: list[Event]
+) -> None:
+    await apply(stats_pool, story)
+
+    assert len(set(await numbers(stats_pool, Wanted()))) == 16
+
+
+async def test_a_rare_state_is_found_page_by_page_in_bounded_steps(
+    stats_pool: Pool,
+) -> None:
+    bounds = Bounds(runs=1, chunks=2, rows=10)
+    lost = [run.ended(each, State.FAILED) for each in range(60) if each not in (30, 59)]
+    chunks = [run.planned(each, range(10 * each, 10 * each + 10)) for each in range(8)]
+    early = [run.ended(each, State.FAILED) for each in range(60, 80) if each != 61]
+    found = [run.ended(each, State.DELIVERED) for each in (30, 59)]
+    await apply(stats_pool, [*chunks, *lost, *early, *found])
+
+    delivered = await pages(stats_pool, Wanted(status=State.DELIVERED), 50, bounds)
+    planned = await pages(stats_pool, Wanted(status=State.PLANNED), 50, bounds)
+
+    assert [m.client_id for page in delivered for m in page] == [client(30), client(59)]
+    assert [m.client_id for page in planned for m in page] == [client(61)]
+    assert len(delivered) > 2
+    assert len(planned) > 2
+
+
+async def test_the_last_chunk_is_shown_first_for_sending_begins_with_the_first(
+    stats_pool: Pool, story: list[Event]
+) -> None:
+    await apply(stats_pool, story)
+
+    found = await numbers(stats_pool, Wanted(run_id=run.id, status=State.PLANNED))
+
+    assert [at for _, at in found] == [client(6), client(11), client(5)]
+
+
+async def test_the_proof_holds(stats_pool: Pool, story: list[Event]) -> None:
+    await apply(stats_pool, story)
+
+    async with transaction(stats_pool) as db:
+        view = await proof.reconcile(db, run_id=None, mailing_id=None)
+        one = await proof.reconcile(db, run_id=run.id, mailing_id=None)
+
+    assert view.reconciles
+    assert {each.run_id for each in view.runs} == {run.id, other.id}
+    assert all(each.planned == each.sum_of_statuses for each in view.runs)
+    assert [each.run_id for each in one.runs] == [run.id]
+    assert one.runs[0].planned == 12
+    assert one.runs[0].rows_by_status.planned == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM messages WHERE state = 'delivered'",
+        "UPDATE messages SET state = 'expired' WHERE state = 'failed'",
+        "UPDATE messages SET attempts = attempts + 1",
+        "UPDATE runs SET delivered_count = delivered_count + 1",
+        "UPDATE runs SET planned_count = planned_count + 1",
+        "UPDATE runs SET attempt_count = attempt_count - 1",
+        "UPDATE runs SET expected_count = 13",
+        "DELETE FROM chunks WHERE chunk = 1",
+        "UPDATE messages SET client_id = gen_random_uuid() WHERE state = 'retry'",
+    ],
+)
+async def test_the_proof_finds_what_is_wrong(
+    stats_pool: Pool, story: list[Event], damage: str
+) -> None:
+    await apply(stats_pool, [*story, run.expanded(12)])
+
+    async with transaction(stats_pool) as db:
+        await db.execute(text(damage))
+        view = await proof.reconcile(db, run_id=run.id, mailing_id=None)
+
+    assert not view.reconciles
+
+
+async def test_totals_are_the_sums_of_all_runs(stats_pool: Pool, story: list[Event]) -> None:
+    await apply(stats_pool, story)
+
+    async with transaction(stats_pool) as db:
+        totals = await figures.totals(db)
+
+    assert (totals.mailings, totals.runs, totals.planned, totals.attempts) == (2, 2, 16, 11)
+    assert sum(totals.by_status.model_dump().values()) == totals.planned
+    assert totals.by_status.delivered == 7
+    assert totals.by_status.planned == 5
+
+
+async def test_as_of_is_that_of_the_partition_that_is_furthest_behind(stats_pool: Pool) -> None:
+    offsets = text("""
+        INSERT INTO offsets VALUES ('stats', 'a', 0, 9, '2026-01-01 12:00Z'),
+            ('stats', 'a', 1, 9, '2026-01-01 11:00Z'), ('stats.rebuild.2', 'a', 1, 9, NULL)
+    """)
+
+    async with transaction(stats_pool) as db:
+        nothing = await figures.freshness(db)
+        await db.execute(offsets)
+        fresh = await figures.freshness(db)
+        await db.execute(text("UPDATE offsets SET as_of = NULL WHERE partition = 0"))
+        unknown = await figures.freshness(db)
+
+    assert fresh["as_of"].isoformat() == "2026-01-01T11:00:00+00:00"
+    assert fresh["lag_s"] >= 0
+    assert nothing == unknown == {"as_of": None, "lag_s": None}

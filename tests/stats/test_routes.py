@@ -1,0 +1,147 @@
+"""The figures over HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.stats.routes import routers
+from shared import database, http
+from shared.contracts.dispatcher import State
+from shared.database import Pool
+from tests.stats.story import Run, apply, client
+
+run = Run()
+unknown = UUID(int=1)
+
+NOTHING = dict.fromkeys(State, 0)
+
+
+@pytest.fixture
+async def api(stats_pool: Pool) -> AsyncIterator[httpx.AsyncClient]:
+    app = http.create_app("stats", routers, stats_pool, database.business_clock(stats_pool), None)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://stats") as api:
+        yield api
+
+
+@pytest.fixture
+async def told(stats_pool: Pool) -> None:
+    events = [run.scheduled(), run.planned(0, range(5)), run.expanded(5)]
+    await apply(stats_pool, [*events, run.ended(0, State.DELIVERED), run.ended(1, State.FAILED)])
+
+
+async def get(api: httpx.AsyncClient, path: str, **parameters: str | int | UUID) -> Any:
+    answer = await api.get(path, params={name: str(it) for name, it in parameters.items()})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+BY_STATUS = NOTHING | {"planned": 3, "delivered": 1, "failed": 1}
+
+
+async def test_before_anything_is_heard_all_figures_are_zero(api: httpx.AsyncClient) -> None:
+    totals = await get(api, "/v1/totals")
+
+    assert totals == {
+        "as_of": None,
+        "lag_s": None,
+        "mailings": 0,
+        "runs": 0,
+        "planned": 0,
+        "attempts": 0,
+        "by_status": NOTHING,
+    }
+
+
+@pytest.mark.usefixtures("told")
+async def test_totals_mailings_and_runs_say_the_same(api: httpx.AsyncClient) -> None:
+    totals = await get(api, "/v1/totals")
+    listed = await get(api, "/v1/mailings")
+    mailing = await get(api, f"/v1/mailings/{run.mailing_id}")
+    shown = await get(api, f"/v1/runs/{run.id}")
+
+    views = (totals, *listed["items"], mailing, *mailing["runs"], shown)
+    assert all(view["planned"] == 5 for view in views)
+    assert all(view["attempts"] == 2 for view in views)
+    assert all(view["by_status"] == BY_STATUS for view in views)
+    assert listed["items"][0]["runs"] == totals["runs"] == 1
+    assert shown["is_expanded"]
+    assert not shown["is_finished"]
+    assert all("as_of" in each and "lag_s" in each for each in (totals, listed, mailing, shown))
+
+
+@pytest.mark.usefixtures("told")
+async def test_messages_are_shown_page_by_page(api: httpx.AsyncClient) -> None:
+    first = await get(api, "/v1/messages", status="planned", limit=2)
+    second = await get(api, "/v1/messages", status="planned", limit=2, cursor=first["next_cursor"])
+    failed = await get(api, "/v1/messages", run_id=run.id, status="failed")
+
+    shown = [each["client_id"] for each in (*first["items"], *second["items"])]
+    assert shown == [str(client(each)) for each in (2, 3, 4)]
+    assert second["next_cursor"] is None
+    assert len(first["items"][0]["message_id"]) == 43
+    assert [each["status"] for each in failed["items"]] == ["failed"]
+    assert "as_of" in failed
+
+
+async def test_mailings_are_shown_page_by_page(api: httpx.AsyncClient, stats_pool: Pool) -> None:
+    several = [Run(UUID(int=each)) for each in range(1, 6)]
+    await apply(stats_pool, [each.scheduled() for each in several])
+
+    first = await get(api, "/v1/mailings", limit=3)
+    rest = await get(api, "/v1/mailings", limit=3, cursor=first["next_cursor"])
+
+    shown = [each["mailing_id"] for each in (*first["items"], *rest["items"])]
+    assert shown == [str(each.mailing_id) for each in reversed(several)]
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.usefixtures("told")
+async def test_the_figures_reconcile(api: httpx.AsyncClient) -> None:
+    everything = await get(api, "/v1/reconcile")
+    of_mailing = await get(api, "/v1/reconcile", mailing_id=run.mailing_id)
+    of_nothing = await get(api, "/v1/reconcile", run_id=unknown)
+
+    assert everything["reconciles"]
+    assert everything["runs"] == of_mailing["runs"]
+    assert everything["runs"][0]["counted_by_status"] == BY_STATUS
+    assert everything["runs"][0]["rows_by_status"] == BY_STATUS
+    assert everything["runs"][0]["sum_of_statuses"] == 5
+    assert of_nothing["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind"),
+    [
+        (f"/v1/runs/{unknown}", 404, "RunUnknown"),
+        (f"/v1/mailings/{unknown}", 404, "MailingUnknown"),
+        ("/v1/runs/x", 422, "Invalid"),
+        ("/v1/messages?status=sent", 422, "Invalid"),
+        ("/v1/messages?color=red", 422, "Invalid"),
+        ("/v1/messages?limit=1001", 422, "Invalid"),
+        ("/v1/messages?cursor=x", 422, "BadCursor"),
+        ("/v1/messages?cursor=YS9iL2M=", 422, "BadCursor"),
+        ("/v1/mailings?cursor=YS9iL2M=", 422, "BadCursor"),
+    ],
+)
+async def test_what_is_wrong_is_a_problem(
+    api: httpx.AsyncClient, path: str, status: int, kind: str
+) -> None:
+    answer = await api.get(path)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == kind
+
+
+async def test_without_a_database_the_answer_is_to_come_back(no_pool: Pool) -> None:
+    app = http.create_app("stats", routers, no_pool, database.business_clock(no_pool), None)
+    transport = httpx.ASGITransport(app)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://stats") as api:
+        answer = await api.get("/v1/totals")
+
+    assert answer.status_code == 503
