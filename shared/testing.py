@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
-from shared.event import Cause, E, Event, Instant, Received, Recorded
+from shared.event import Cause, E, Instant, Received, Recorded
 from shared.event_store import NO_CAUSE, Append
 
 T = TypeVar("T")
@@ -88,8 +88,3 @@ async def eventually(
 
 
 NEVER: Any = None  # an instant that nobody looks at
-
-
-def events_of(recorded: Sequence[Recorded[Any]]) -> list[Event]:
-    """Return the events without their envelopes."""
-    return [each.event for each in recorded]

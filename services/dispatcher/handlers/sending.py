@@ -217,8 +217,8 @@ class Sender:
 
     def _answered(self, job: Job, started_at: float, verdict: Verdict) -> None:
         self._in_flight -= 1
-        self._add(job, started_at, verdict)
         try:
+            self._add(job, started_at, verdict)
             self.pump()
         except Exception as bug:  # noqa: BLE001 - it must end the process, not this connection
             self._bug = bug
