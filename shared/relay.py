@@ -16,15 +16,14 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
-from sqlalchemy import delete, select, text
+from sqlalchemy import text
 
 from shared import contracts, ids, outbox, telemetry
 from shared.clock import Monotonic, monotonic
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, single, transaction
 from shared.errors import Unavailable
 from shared.loop import Patience
 from shared.outbox import Batch, Record
-from shared.tables import outbox as table
 
 log = structlog.get_logger()
 
@@ -56,7 +55,15 @@ RENEW = text("""
     WHERE name = 'outbox' AND owner = :me AND epoch = :epoch RETURNING epoch
 """)
 LEAVE = text("UPDATE relays SET owner = NULL WHERE owner = :me AND epoch = :epoch")
-STILL = text("SELECT 1 FROM relays WHERE owner = :me AND epoch = :epoch FOR SHARE")
+OLDEST = text("SELECT position, recorded_at FROM outbox ORDER BY position LIMIT :limit")
+READ = text(
+    "SELECT position, batches FROM outbox WHERE position = ANY(CAST(:positions AS bigint[]))"
+)
+# Only as long as it is our turn: nobody takes it over before the rows are gone.
+DELETE = text("""
+    WITH turn AS (SELECT FROM relays WHERE owner = :me AND epoch = :epoch FOR SHARE)
+    DELETE FROM outbox USING turn WHERE position = ANY(CAST(:positions AS bigint[]))
+""")
 
 
 async def relay(
@@ -73,12 +80,13 @@ async def relay(
         while True:
             try:
                 await turn.wait()
-                async with _producing(servers) as producer:
-                    while await turn.renew():
-                        sent = await _publish_some(producer, turn, repair)
-                        patience.succeeded()
-                        if not sent:
-                            await asyncio.sleep(every.total_seconds())
+                with outbox.remembering(pool) as fresh:
+                    async with _producing(servers) as producer:
+                        while await turn.renew():
+                            sent = await _publish_some(producer, turn, fresh, repair)
+                            patience.succeeded()
+                            if not sent:
+                                await asyncio.sleep(every.total_seconds())
             except (KafkaError, OSError, Unavailable) as error:
                 await patience.wait(error)
     finally:
@@ -176,28 +184,42 @@ async def _close(producer: AIOKafkaProducer) -> None:
             await producer.stop()
 
 
-async def _publish_some(producer: AIOKafkaProducer, turn: Turn, repair: Repair | None) -> bool:
+async def _publish_some(
+    producer: AIOKafkaProducer, turn: Turn, fresh: outbox.Fresh, repair: Repair | None
+) -> bool:
     """Send the oldest rows, wait until Kafka has them, delete them; False if there are none."""
-    async with transaction(turn.pool) as db:
-        oldest = select(table.c.position, table.c.batches).order_by(table.c.position)
-        rows = (await db.execute(oldest.limit(ROWS))).all()
+    rows = await _oldest(turn.pool, fresh)
     if not rows:
         return False
-    batches = [batch for row in rows for batch in outbox.read(row.batches)]
+    batches = [batch for _, batches in rows for batch in batches]
     async with asyncio.timeout(STUCK):
         for together in _in_order(batches):
             await _send(producer, together)
-    async with transaction(turn.pool) as db:
-        mine = (await db.execute(STILL, {"me": turn.me, "epoch": turn.epoch})).first()
-        if mine is None and repair is not None:
-            await repair(db, batches)
-        if mine is None:
-            turn.lose()
-        else:
-            positions = [row.position for row in rows]
-            await db.execute(delete(table).where(table.c.position.in_(positions)))
+    positions = [position for position, _ in rows]
+    async with single(turn.pool) as db:
+        mine = {"me": turn.me, "epoch": turn.epoch, "positions": positions}
+        is_mine = bool((await db.execute(DELETE, mine)).rowcount)
+    if not is_mine:
+        if repair is not None:
+            async with transaction(turn.pool) as db:
+                await repair(db, batches)
+        turn.lose()
+    fresh.forget(positions[-1])
     telemetry.published(sum(len(batch.records) for batch in batches))
     return True
+
+
+async def _oldest(pool: Pool, fresh: outbox.Fresh) -> list[tuple[int, list[Batch]]]:
+    """Return the oldest rows, each with its position; what is at hand is not read back."""
+    async with single(pool) as db:
+        found = (await db.execute(OLDEST, {"limit": ROWS})).all()
+    rows = {position: fresh.get((position, at)) for position, at in found}
+    missing = [position for position, batches in rows.items() if batches is None]
+    if missing:
+        async with single(pool) as db:
+            for position, batches in await db.execute(READ, {"positions": missing}):
+                rows[position] = outbox.read(batches)
+    return [(position, batches) for position, batches in rows.items() if batches is not None]
 
 
 def _in_order(batches: Sequence[Batch]) -> list[list[Batch]]:

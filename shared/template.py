@@ -4,7 +4,6 @@ Plain substitution on purpose: a body is written by many hands and rendered for 
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Invalid, Place
@@ -20,19 +19,14 @@ class TemplateInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text, cut once so that it is rendered by one join."""
+    """Text, prepared once so that it is rendered by one formatting."""
 
-    texts: tuple[str, ...]  # one more than variables: what stands around them
+    format: str  # as `%` takes it: `%s` for each variable
     variables: tuple[str, ...]
 
-    def render(self, values: Mapping[str, str | None]) -> str:
+    def render(self, client: object) -> str:
         """Return the text for one client; what the client does not have is left empty."""
-        if not self.variables:
-            return self.texts[0]
-        parts = [self.texts[0]]
-        for variable, text in zip(self.variables, self.texts[1:], strict=True):
-            parts += (values[variable] or "", text)
-        return "".join(parts)
+        return self.format % tuple([getattr(client, name) or "" for name in self.variables])
 
 
 def compile_template(source: str, pointer: str) -> Template:
@@ -41,17 +35,18 @@ def compile_template(source: str, pointer: str) -> Template:
     Raises:
         TemplateInvalid: With the place of each mistake, as line and column from 1.
     """
-    texts, variables, mistakes, end = [], [], [], 0
+    parts, variables, mistakes, end = [], [], [], 0
     for mark in MARK.finditer(source):
         name = (mark[1] or "").strip()
         if name not in VARIABLES:
             mistakes.append(_mistake(source, mark, name, pointer))
-        texts.append(source[end : mark.start()])
+        parts.append(source[end : mark.start()].replace("%", "%%"))
         variables.append(name)
         end = mark.end()
     if mistakes:
         raise TemplateInvalid(*mistakes)
-    return Template((*texts, source[end:]), tuple(variables))
+    parts.append(source[end:].replace("%", "%%"))
+    return Template("%s".join(parts), tuple(variables))
 
 
 def _mistake(source: str, mark: re.Match[str], name: str, pointer: str) -> Place:

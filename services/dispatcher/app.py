@@ -3,11 +3,12 @@
 from asyncio import TaskGroup
 
 from services.dispatcher import workers
+from services.dispatcher.domain import Limits
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers.reaping import Reaper
-from services.dispatcher.handlers.sending import Limits, Sender
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, controls, subscriptions

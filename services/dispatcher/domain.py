@@ -3,10 +3,12 @@
 Pure: no I/O, no clock, no random numbers. Time and chance arrive as arguments.
 """
 
-from collections.abc import Iterable, Mapping
 from enum import StrEnum, auto
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import (
@@ -41,7 +43,7 @@ class Outcome(StrEnum):
     UNKNOWN = auto()  # nobody knows: it may have been taken
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What an attempt led to, in the gateway's words and in ours."""
 
     outcome: Outcome
@@ -51,7 +53,7 @@ class Verdict(NamedTuple):
     answer: str = ""  # the first characters of the raw answer; may hold personal data
 
 
-class Letter(NamedTuple):
+class Letter(msgspec.Struct, frozen=True, gc=False):
     """A message, ready to be handed over."""
 
     message_id: bytes  # 43 characters of base64url
@@ -62,7 +64,7 @@ class Letter(NamedTuple):
     traceparent: bytes
 
 
-class Progress(NamedTuple):
+class Progress(msgspec.Struct, frozen=True, gc=False):
     """Where a message is on its way."""
 
     state: State = State.PLANNED
@@ -74,7 +76,16 @@ class Progress(NamedTuple):
     reason: str | None = None
 
 
-class Terms(NamedTuple):
+class Limits(msgspec.Struct, frozen=True):
+    """How long things may take and what follows failures, in seconds."""
+
+    timeout_s: float  # of a request, connecting included
+    lease_s: float
+    backoff_base_s: float
+    backoff_cap_s: float
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """Under which a failed attempt is followed by another one."""
 
     is_idempotent: bool  # the gateway recognizes what it has taken before
@@ -84,11 +95,9 @@ class Terms(NamedTuple):
     backoff_cap_s: float
 
 
-class Ruling(NamedTuple):
-    """What follows from an attempt."""
-
-    progress: Progress
-    due: float | None = None  # when to try again, on the clock of the terms
+# What follows from an attempt: where the message is then, and when to try again, on the clock of
+# the terms.
+Ruling: TypeAlias = tuple[Progress, float | None]
 
 
 def after_attempt(
@@ -99,17 +108,15 @@ def after_attempt(
     is_unknown = outcome is Outcome.UNKNOWN
     attempts = progress.attempts + 1
     if outcome is Outcome.ACCEPTED:  # nearly all of them: nothing else is worked out first
-        number, version = max(number, progress.attempt), DELIVERED_VERSION + attempts
-        return Ruling(
-            Progress(
-                State.DELIVERED,
-                attempts,
-                number,
-                version,
-                progress.unknowns,
-                reason=verdict.reason,
-            )
+        after = Progress(
+            State.DELIVERED,
+            attempts,
+            max(number, progress.attempt),
+            DELIVERED_VERSION + attempts,
+            progress.unknowns,
+            reason=verdict.reason,
         )
+        return after, None
     after = Progress(
         progress.state,
         attempts,
@@ -120,15 +127,15 @@ def after_attempt(
         verdict.reason,
     )
     if progress.state not in OPEN:
-        return Ruling(after._replace(reason=progress.reason))
+        return replace(after, reason=progress.reason), None
     if outcome is Outcome.REFUSED:
-        return Ruling(after._replace(state=State.FAILED))
+        return replace(after, state=State.FAILED), None
     if is_unknown and not terms.is_idempotent and after.unknowns > 1:
-        return Ruling(after._replace(state=State.UNDETERMINED))
+        return replace(after, state=State.UNDETERMINED), None
     due = terms.now + backoff_s(attempts, terms, chance)
     if due >= terms.last_start:
-        return Ruling(after._replace(state=state_at_end(after, is_stopped=False)))
-    return Ruling(after._replace(state=State.RETRY), due)
+        return replace(after, state=state_at_end(after, is_stopped=False)), None
+    return replace(after, state=State.RETRY), due
 
 
 def backoff_s(attempts: int, terms: Terms, chance: float) -> float:
@@ -151,17 +158,25 @@ def final_event(
     run_id: UUID, client_id: UUID, progress: Progress, at: Instant
 ) -> MessageEvent | None:
     """Return the event that tells a final state; None if the message is still open."""
+    state, attempts, version = progress.state, progress.attempts, progress.version
+    if state is State.DELIVERED:  # nearly all of them: without the dictionary below
+        return MessageDelivered(
+            run_id=run_id,
+            client_id=client_id,
+            state=state,
+            attempts=attempts,
+            version=version,
+            at=at,
+        )
     fields: dict[str, Any] = {
         "run_id": run_id,
         "client_id": client_id,
-        "state": progress.state,
-        "attempts": progress.attempts,
-        "version": progress.version,
+        "state": state,
+        "attempts": attempts,
+        "version": version,
         "at": at,
     }
-    match progress.state:
-        case State.DELIVERED:
-            return MessageDelivered(**fields)
+    match state:
         case State.EXPIRED:
             return MessageExpired(**fields)
         case State.UNDETERMINED:
@@ -174,7 +189,7 @@ def final_event(
             return None
 
 
-class Contact(NamedTuple):
+class Contact(msgspec.Struct, frozen=True, gc=False):
     """A client as a message needs it, fresh from the last change."""
 
     phone: str | None
@@ -189,14 +204,9 @@ def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, s
     """Return the state and the reason of a message that can't even be tried; None if it can."""
     if contact is None:
         return State.CANCELLED, "client_removed"
-    if gateway == GatewayName.HTTP and contact.phone is None:
+    if contact.phone is None and gateway == GatewayName.HTTP:
         return State.FAILED, "no_phone"
     return None
-
-
-def variables(contact: Contact, names: Iterable[str]) -> Mapping[str, str | None]:
-    """Return the values of a template's variables."""
-    return {name: getattr(contact, name) for name in names}
 
 
 class RunUnknown(NotFound):

@@ -35,8 +35,8 @@ async def send_messages(sender: Sender, *, drain: timedelta) -> None:
         return False
 
     async def claim() -> bool:
-        if sender.is_full:
-            await sender.hungry.wait()
+        if sender.leases.has_enough:
+            await sender.leases.hungry.wait()
         return await sender.claim()
 
     async def start() -> bool:
@@ -45,8 +45,7 @@ async def send_messages(sender: Sender, *, drain: timedelta) -> None:
         return await sender.mark_and_start()
 
     async def record() -> bool:
-        await sender.has_results.wait()
-        await sender.gather()
+        await sender.results.gather()
         return await sender.record()
 
     try:

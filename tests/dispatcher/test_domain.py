@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.dispatcher.domain import (
     DELIVERED_VERSION,
@@ -21,7 +22,6 @@ from services.dispatcher.domain import (
     final_event,
     state_at_end,
     unfit,
-    variables,
 )
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import (
@@ -178,7 +178,7 @@ def progress() -> st.SearchStrategy[Progress]:
 )
 def test_no_life_of_a_message_breaks_the_laws(before: Progress, story: list[Any]) -> None:
     if before.state is State.DELIVERED:
-        before = before._replace(version=DELIVERED_VERSION + before.attempts)
+        before = replace(before, version=DELIVERED_VERSION + before.attempts)
     for outcome, number, is_idempotent, left, chance in story:
         after, due = ruling(
             outcome,
@@ -244,8 +244,8 @@ def test_each_final_state_has_its_event(state: State, kind: type | None, now: In
     [
         (GatewayName.HTTP, ANNA, None),
         (GatewayName.LOG, ANNA, None),
-        (GatewayName.HTTP, ANNA._replace(phone=None), (State.FAILED, "no_phone")),
-        (GatewayName.LOG, ANNA._replace(phone=None), None),
+        (GatewayName.HTTP, replace(ANNA, phone=None), (State.FAILED, "no_phone")),
+        (GatewayName.LOG, replace(ANNA, phone=None), None),
         (GatewayName.HTTP, None, (State.CANCELLED, "client_removed")),
         (GatewayName.LOG, None, (State.CANCELLED, "client_removed")),
     ],
@@ -262,7 +262,4 @@ def test_a_template_is_rendered_with_the_clients_data_and_gaps_stay_empty() -> N
         "/body",
     )
 
-    assert (
-        template.render(variables(ANNA, template.variables))
-        == "Anna 79161234567 916 Europe/Moscow!"
-    )
+    assert template.render(ANNA) == "Anna 79161234567 916 Europe/Moscow!"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher.domain import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Gateway
@@ -89,7 +90,9 @@ def test_a_success_without_the_contracts_body_is_unknown(body: bytes) -> None:
     ],
 )
 def test_a_success_of_another_type_or_coding_is_unknown(answer: Answer) -> None:
-    assert judge(answer)[:2] == (Outcome.UNKNOWN, "contract_violation")
+    verdict = judge(answer)
+
+    assert (verdict.outcome, verdict.reason) == (Outcome.UNKNOWN, "contract_violation")
 
 
 def test_identity_is_no_coding() -> None:
@@ -119,7 +122,8 @@ def test_each_status_has_its_meaning_whatever_the_body(
     for body, content_type in ((ACCEPTED, "application/json"), (b"", ""), (b"\0", "text/html")):
         verdict = judge(answered(status, body, content_type))
 
-        assert verdict[:4] == (outcome, reason, status, None)
+        assert (verdict.outcome, verdict.reason) == (outcome, reason)
+        assert (verdict.status_code, verdict.gateway_message_id) == (status, None)
 
 
 SENT_FAILURES = ["timeout", "reset", "closed", "truncated", "malformed", "too_large", "cut_off"]
@@ -196,7 +200,7 @@ async def test_a_message_goes_out_as_the_contract_says() -> None:
     requests: list[bytes] = []
 
     async with gateway_that_answers(OK, requests, token="t0ken") as gateway:  # noqa: S106
-        verdict = await send(gateway, LETTER._replace(subject="Тема"))
+        verdict = await send(gateway, replace(LETTER, subject="Тема"))
 
     head, _, body = requests[0].partition(b"\r\n\r\n")
     line, *headers = head.decode("ascii").split("\r\n")
@@ -223,7 +227,7 @@ async def test_what_a_message_does_not_have_is_not_sent() -> None:
     requests: list[bytes] = []
 
     async with gateway_that_answers(OK, requests) as gateway:
-        await send(gateway, LETTER._replace(traceparent=b""))
+        await send(gateway, replace(LETTER, traceparent=b""))
 
     assert b"traceparent" not in requests[0]
     assert b"Authorization" not in requests[0]
@@ -245,7 +249,7 @@ async def test_a_message_without_a_phone_is_refused_unsent() -> None:
     requests: list[bytes] = []
 
     async with gateway_that_answers(OK, requests) as gateway:
-        verdict = await send(gateway, LETTER._replace(phone=None))
+        verdict = await send(gateway, replace(LETTER, phone=None))
 
     assert verdict == Verdict(Outcome.REFUSED, "no_phone")
     assert requests == []
@@ -254,11 +258,11 @@ async def test_a_message_without_a_phone_is_refused_unsent() -> None:
 @pytest.mark.parametrize(
     "letter",
     [
-        LETTER._replace(message_id=b'x"\r\nX: y'),
-        LETTER._replace(message_id=b""),
-        LETTER._replace(message_id=b"x\n"),
-        LETTER._replace(traceparent=b"x\r\nX: y"),
-        LETTER._replace(traceparent=TRACEPARENT + b"\n"),
+        replace(LETTER, message_id=b'x"\r\nX: y'),
+        replace(LETTER, message_id=b""),
+        replace(LETTER, message_id=b"x\n"),
+        replace(LETTER, traceparent=b"x\r\nX: y"),
+        replace(LETTER, traceparent=TRACEPARENT + b"\n"),
     ],
 )
 async def test_nothing_but_an_id_and_a_traceparent_gets_into_headers(letter: Letter) -> None:

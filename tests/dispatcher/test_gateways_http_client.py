@@ -549,6 +549,50 @@ async def test_nothing_free_is_refused_and_frees_again() -> None:
         assert client.free == 2
 
 
+def saying_in_turn(*answers: bytes) -> Handler:
+    """Answer one request after the other on each connection."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            await read_request(reader)
+            writer.write(answer)
+            await writer.drain()
+        await reader.read()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        OK,
+        OK.replace(b"{}", b"[]"),
+        OK.replace(b"200 OK", b"500 No"),
+        OK.replace(b": 2", b": 3").replace(b"{}", b"{ }"),
+        OK + b"\r\n",
+        OK + b"{}",
+        OK[:-1],
+        OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
+        *MALFORMED.values(),
+    ],
+)
+@pytest.mark.parametrize("first", [OK, OK + b"\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"])
+async def test_an_answer_is_read_the_same_whatever_came_before(
+    first: bytes, second: bytes
+) -> None:
+    async with serving(saying_in_turn(second)) as port, client_to(port, 1) as client:
+        alone = await ask(client, SHORT)
+
+    async with serving(saying_in_turn(first, second)) as port, client_to(port, 1) as client:
+        before = await ask(client)
+        after = await ask(client, SHORT)
+
+    assert (before.failure, before.body) == (None, b"{}")
+    assert after == alone
+
+
 class Storm:
     """Numbered requests with random deadlines, as many at once as are free."""
 

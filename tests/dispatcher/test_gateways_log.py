@@ -7,6 +7,7 @@ import resource
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher.domain import Letter, Outcome, Verdict
 from services.dispatcher.gateways.log import LogGateway
@@ -32,7 +33,7 @@ def lines(path: Path) -> list[dict[str, str]]:
 async def test_a_message_is_one_line_of_json(tmp_path: Path) -> None:
     gateway = LogGateway(tmp_path / "messages.log")
 
-    verdict = await send(gateway, LETTER._replace(email="a@b.example", subject="Тема"))
+    verdict = await send(gateway, replace(LETTER, email="a@b.example", subject="Тема"))
 
     await gateway.close()
     assert verdict == WRITTEN
@@ -54,7 +55,7 @@ async def test_all_that_is_free_is_written_in_order_and_frees_again(tmp_path: Pa
     verdicts: list[Verdict] = []
 
     for start in (0, 1_000, 2_000):
-        batch = [send(gateway, LETTER._replace(message_id=i)) for i in ids[start : start + 1_000]]
+        batch = [send(gateway, replace(LETTER, message_id=i)) for i in ids[start : start + 1_000]]
         if start < 2_000:
             assert gateway.free == 0
             with pytest.raises(RuntimeError):

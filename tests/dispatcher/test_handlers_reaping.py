@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher.domain import Verdict
 from services.dispatcher.handlers import recording
@@ -58,7 +59,7 @@ async def reap(watch: Watch) -> None:
 
 
 async def record_all(sender: Sender) -> None:
-    while sender.unrecorded:
+    while len(sender.results):
         await sender.record()
 
 
@@ -344,7 +345,7 @@ async def test_an_attempt_that_was_answered_is_not_lost_any_more(
     look_at = recording.record_carefully
 
     async def answered_meanwhile(db: Any, lost: Any, traces: Any) -> None:
-        answer = lost[0]._replace(kind=AttemptKind.ANSWER, verdict=NOT_PROCESSED)
+        answer = replace(lost[0], kind=AttemptKind.ANSWER, verdict=NOT_PROCESSED)
         await look_at(db, [answer], traces)
         await look_at(db, lost, traces)
 
@@ -503,12 +504,12 @@ async def test_the_same_results_recorded_by_two_hands_change_nothing_the_second_
     await reap(watch)
     for number, verdict in enumerate([ACCEPTED, NOT_PROCESSED, REFUSED], start=1):
         gateway.answer(number, verdict)
-    results = list(sender._results)  # noqa: SLF001 - to say them again
+    results = list(sender.results._waiting)  # noqa: SLF001 - to say them again
     await record_all(sender)
     before = await told(world.pool)
 
-    sender._results = results  # noqa: SLF001
-    sender._unrecorded += 3  # noqa: SLF001
+    sender.results._waiting = results  # noqa: SLF001
+    sender.results.unrecorded += 3
     await sender.record()
 
     assert await told(world.pool) == before

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
-from services.dispatcher.handlers import sending
+from services.dispatcher.handlers import gathering, leasing, sending
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import runs, senders
@@ -343,14 +344,14 @@ async def test_a_run_forgotten_while_its_chunk_is_claimed_is_known_again(
     await fetch(sender)
     await work(sender)  # both runs are known, neither has a lease
     third = await world.plan(3)
-    load = sender._load_runs  # noqa: SLF001 - a moment that cannot be met otherwise
+    load = sender.leases._load_runs  # noqa: SLF001 - a moment that cannot be met otherwise
 
     async def slowly(db: Connection, wanted: Any) -> Any:
         found = await load(db, wanted)
         await sender.renew()
         return found
 
-    monkeypatch.setattr(sender, "_load_runs", slowly)
+    monkeypatch.setattr(sender.leases, "_load_runs", slowly)
     await work(sender)
 
     await world.end()
@@ -436,7 +437,7 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
 
     async def slowly(*args: Any) -> None:
         await mark(*args)
-        sender._lease_until = 0.0  # noqa: SLF001 - as if it had taken a lease's time
+        sender.leases._until = 0.0  # noqa: SLF001 - as if it had taken a lease's time
 
     with monkeypatch.context() as patched:
         patched.setattr(senders, "mark", slowly)
@@ -543,7 +544,7 @@ async def test_a_refusal_is_final(world: World, *, is_idempotent: bool) -> None:
 
 async def test_the_answer_is_kept_but_not_told(world: World) -> None:
     await world.plan(1)
-    verdict = ACCEPTED._replace(answer="thanks, 79160000001")
+    verdict = replace(ACCEPTED, answer="thanks, 79160000001")
 
     await work(await alive(world, FakeGateway({1: [verdict]})))
 
@@ -570,7 +571,7 @@ async def test_what_is_under_way_when_it_is_overtaken_is_recorded_all_the_same(
 
     gateway.answer(1, ACCEPTED)
     gateway.answer(2, NOT_PROCESSED)
-    while sender.unrecorded:
+    while len(sender.results):
         await sender.record()
 
     rows = [row for row in await attempts(world) if row[2] == "answer"]
@@ -599,7 +600,8 @@ def break_commits(patched: pytest.MonkeyPatch, *, is_committed: bool = False) ->
                 raise Unavailable
         raise Unavailable
 
-    patched.setattr(sending, "transaction", broken)
+    for module in (sending, leasing, gathering):
+        patched.setattr(module, "transaction", broken)
 
 
 @KINDS

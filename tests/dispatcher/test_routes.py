@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from httpx import ASGITransport, AsyncClient
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher import queries
@@ -238,7 +239,7 @@ async def test_messages_of_a_client_are_shown_by_status(world: World, http: Asyn
 
 async def test_a_message_shows_all_that_was_tried(world: World, http: AsyncClient) -> None:
     run = await world.plan(1)
-    refusal = NOT_PROCESSED._replace(answer="busy")
+    refusal = replace(NOT_PROCESSED, answer="busy")
     sender = await alive(world, FakeGateway({1: [refusal]}, is_idempotent=False))
     await work(sender)
     message_id = ids.message_id(run.run_id, client(1))

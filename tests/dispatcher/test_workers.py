@@ -4,20 +4,20 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher import workers
-from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.domain import Letter, Limits, Outcome, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import recording, running
 from services.dispatcher.handlers.reaping import Reaper
-from services.dispatcher.handlers.sending import Limits, Sender
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import runs
 from shared.contracts.dispatcher import State
 from shared.loop import forever

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher import projections
-from services.dispatcher.domain import LAST_START_S, Letter, Outcome, Verdict
+from services.dispatcher.domain import LAST_START_S, Letter, Limits, Outcome, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import running
-from services.dispatcher.handlers.sending import Limits, Sender
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import runs
 from shared import database, ids
 from shared.contracts.catalog import (
@@ -296,7 +297,7 @@ class FakeGateway:
 
 
 def replaced(verdict: Verdict, **fields: Any) -> Verdict:
-    return verdict._replace(**fields)
+    return replace(verdict, **fields)
 
 
 def client_of(letter: Letter) -> UUID:
@@ -323,7 +324,7 @@ async def work(sender: Sender) -> None:
         found = await sender.claim()
         started = not sender.gateway.is_idempotent and await sender.mark_and_start()
         await asyncio.sleep(0)  # answers come in
-        recorded = bool(sender.unrecorded)
+        recorded = bool(len(sender.results))
         while await sender.record():
             pass
         if not (found or started or recorded):

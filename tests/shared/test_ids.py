@@ -47,6 +47,11 @@ def test_what_is_named_otherwise_has_another_identifier() -> None:
     assert ids.keyed_id("clients", "key") != ids.keyed_id("imports", "key")
 
 
+@given(st.uuids(), st.lists(st.uuids()))
+def test_identifiers_of_many_messages_are_those_of_each(run: UUID, clients: list[UUID]) -> None:
+    assert ids.message_ids(run, clients) == [ids.message_id(run, each) for each in clients]
+
+
 @given(st.uuids(), st.uuids())
 def test_a_messages_identifier_holds_run_and_client(run: UUID, client: UUID) -> None:
     message_id = ids.message_id(run, client)

@@ -8,7 +8,12 @@ import ssl
 from datetime import timedelta
 from math import inf
 
-from services.dispatcher.gateways.http_connection import Answer, Connection, OnAnswer
+from services.dispatcher.gateways.http_connection import (
+    UNKNOWN_HEAD,
+    Answer,
+    Connection,
+    OnAnswer,
+)
 from services.dispatcher.gateways.http_endpoint import parse_endpoint
 
 __all__ = ["Answer", "HttpClient", "OnAnswer"]
@@ -51,6 +56,7 @@ class HttpClient:
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._gone = asyncio.Event()
+        self.head = UNKNOWN_HEAD
 
     @property
     def free(self) -> int:

@@ -6,15 +6,16 @@ Nothing that the other side sends raises, is kept beyond a limit, or reaches the
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import NamedTuple, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import httptools
+import msgspec
 
 HEAD_LIMIT = 16_384  # bytes of status line and headers, interim answers and trailers included
 _MAX_STATUS = 599
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What came back, or why nothing whole did."""
 
     status: int | None
@@ -28,8 +29,28 @@ class Answer(NamedTuple):
 OnAnswer: TypeAlias = Callable[[Answer], None]
 
 
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The head of a whole answer, byte for byte, and what it says.
+
+    Answers of one gateway have the same head for a second or longer, but for the few that went
+    wrong: so nearly all of them are known by one comparison, which costs a tenth of the parser.
+    """
+
+    raw: bytes
+    size: int  # of head and body, bytes
+    status: int
+    content_type: str
+    content_encoding: str
+    rest_s: float
+
+
+UNKNOWN_HEAD = Head(b"\0", 0, 0, "", "", 0.0)  # no answer begins like that
+
+
 class Owner(Protocol):
     """Who is told about a connection."""
+
+    head: Head  # of the last answer that was whole; it belongs to all connections
 
     def settle(self, done: OnAnswer, answer: Answer) -> None:
         """Hand an answer to whoever waits for it."""
@@ -132,6 +153,8 @@ class Connection(asyncio.Protocol):
         if self._done is None:
             self._hang_up()
             return
+        if not self._received and self._is_known(data):
+            return
         self._received += len(data)
         if self._received > self._limit:
             self.fail("too_large")
@@ -144,9 +167,42 @@ class Connection(asyncio.Protocol):
         if self._fault is not None:
             self.fail(self._fault)
         elif self._is_complete:
+            self._remember(data)
             self._finish()
         elif not self._has_head and self._received > HEAD_LIMIT:
             self.fail("too_large")
+
+    def _is_known(self, data: bytes) -> bool:
+        """Finish if `data` is one whole answer whose head is the one that was parsed last."""
+        head = self._owner.head
+        if len(data) != head.size or not data.startswith(head.raw):
+            return False
+        self._status, self._rest_s = head.status, head.rest_s
+        self._content_type, self._content_encoding = head.content_type, head.content_encoding
+        self._body = data[len(head.raw) :]
+        self._is_kept = True
+        self._finish()
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """Know the head of an answer again that came in one piece and said how long it is."""
+        raw = data[: len(data) - len(self._body)]
+        is_plain = (
+            len(data) == self._received
+            and self._has_length
+            and self._is_kept
+            and raw.endswith(b"\r\n\r\n")
+            and data.endswith(self._body)  # else something follows it
+        )
+        if is_plain and self._status is not None:
+            self._owner.head = Head(
+                raw,
+                len(data),
+                self._status,
+                self._content_type,
+                self._content_encoding,
+                self._rest_s,
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell what that means for the request under way."""

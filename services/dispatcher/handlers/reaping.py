@@ -4,10 +4,9 @@ from uuid import UUID
 
 import structlog
 
-from services.dispatcher.domain import LAST_START_S, Outcome, Progress, Terms, Verdict
+from services.dispatcher.domain import LAST_START_S, Limits, Outcome, Progress, Terms, Verdict
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.recording import Attempt
-from services.dispatcher.handlers.sending import Limits
 from services.dispatcher.queue import senders
 from services.dispatcher.queue.senders import LostAttempt
 from shared import database, ids

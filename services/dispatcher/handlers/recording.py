@@ -11,6 +11,9 @@ from random import random
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+import msgspec
+from msgspec.structs import replace
+
 from services.dispatcher.domain import (
     OPEN,
     Progress,
@@ -35,7 +38,7 @@ HOLDER_S = 30.0
 Times: TypeAlias = tuple[Instant, Instant]  # of an attempt: its start and its end
 
 
-class Attempt(NamedTuple):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """An attempt that has ended, and all that it takes to record it."""
 
     message_id: str
@@ -51,7 +54,7 @@ class Attempt(NamedTuple):
     sender_id: UUID | None  # who made it; None if it is gone
 
 
-class Settled(NamedTuple):
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """A message that became final without an attempt."""
 
     run_id: UUID
@@ -85,7 +88,7 @@ def instant(seconds: float) -> Instant:
 
 def enter(entries: Entries, told: Told, attempt: Attempt, trace: str | None) -> bool:
     """Enter an attempt whose message was as it says before; return whether it is final now."""
-    ruling = after_attempt(
+    after, due = after_attempt(
         attempt.progress,
         attempt.number,
         attempt.verdict,
@@ -94,10 +97,10 @@ def enter(entries: Entries, told: Told, attempt: Attempt, trace: str | None) -> 
     )
     times = _times(attempt)
     entries.attempts.append(_row(attempt, times))
-    progress = _tell(told, attempt, ruling.progress, trace, times)
+    progress = _tell(told, attempt, after, trace, times)
     is_retry = attempt.progress.attempt > 0
     if is_retry or progress.state is not State.DELIVERED:
-        due_at = None if ruling.due is None else instant(ruling.due)
+        due_at = None if due is None else instant(due)
         row = Excepted(attempt.run_id, attempt.client_id, attempt.chunk, progress, due_at)
         (entries.resumed if is_retry else entries.exceptions).append(row)
     return progress.state not in OPEN
@@ -127,7 +130,7 @@ def _tell(
     if after.state is attempt.progress.state:
         return after
     if after.state is not State.DELIVERED and after.state not in OPEN:
-        after = after._replace(version=after.version + 1)
+        after = replace(after, version=after.version + 1)
     final = final_event(attempt.run_id, attempt.client_id, after, at)
     if final is not None:
         told.add(trace, message_id, after.version, final)
@@ -190,11 +193,11 @@ async def record_carefully(
         if (*key, attempt.number, attempt.kind) not in fresh:
             continue
         found = current[key]
-        before, ruling = found.progress, _rule(attempt, found)
-        moved = attempt._replace(progress=before)
+        before, (ruled, due) = found.progress, _rule(attempt, found)
+        moved = replace(attempt, progress=before)
         trace, times = traces.get(attempt.run_id), _times(attempt)
-        after = _tell(told, moved, ruling.progress, trace, times)
-        due_at = None if ruling.due is None else instant(ruling.due)
+        after = _tell(told, moved, ruled, trace, times)
+        due_at = None if due is None else instant(due)
         changed[key] = Excepted(*key, attempt.chunk, after, due_at)
         numbers = found.numbers | {attempt.number}
         current[key] = found._replace(progress=after, numbers=numbers)
@@ -216,15 +219,15 @@ def _rule(attempt: Attempt, found: Found) -> Ruling:
     before = found.progress
     is_known = attempt.number in found.numbers  # lost first, answered late: one attempt
     if is_known:
-        before = before._replace(unknowns=max(before.unknowns - 1, 0))
-    ruling = after_attempt(before, attempt.number, attempt.verdict, attempt.terms, random())  # noqa: S311 - jitter
-    after, due = ruling
+        before = replace(before, unknowns=max(before.unknowns - 1, 0))
+    terms, chance = attempt.terms, random()  # noqa: S311 - jitter, not a secret
+    after, due = after_attempt(before, attempt.number, attempt.verdict, terms, chance)
     if is_known:
-        after = after._replace(attempts=before.attempts)
+        after = replace(after, attempts=before.attempts)
     if due is not None and found.holder not in (None, attempt.sender_id):
-        after = after._replace(attempt=max(after.attempt, found.next_number))
+        after = replace(after, attempt=max(after.attempt, found.next_number))
         due = max(due, attempt.terms.now + HOLDER_S)
-    return Ruling(after, due)
+    return after, due
 
 
 async def settle_carefully(
@@ -242,11 +245,14 @@ async def settle_carefully(
         before = current[each.run_id, each.client_id].progress
         if before.state not in OPEN:
             continue
-        after = before._replace(
-            state=each.progress.state, reason=each.progress.reason, version=before.version + 1
+        after = replace(
+            before,
+            state=each.progress.state,
+            reason=each.progress.reason,
+            version=before.version + 1,
         )
         changed.append(Excepted(each.run_id, each.client_id, each.chunk, after, None))
-        tell_settled(told, each._replace(progress=after), traces.get(each.run_id), now)
+        tell_settled(told, replace(each, progress=after), traces.get(each.run_id), now)
         closed[each.run_id, each.chunk] += 1
     await ledger.overrule(db, sorted(changed))
     await ledger.close(db, None, {place: (count, 0) for place, count in closed.items()})

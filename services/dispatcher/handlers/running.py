@@ -6,6 +6,8 @@ Every step is one transaction with its events: what dies in the middle is done a
 from collections.abc import Sequence
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from services.dispatcher.domain import STOPPED, Progress, state_at_end
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.recording import Settled, Told
@@ -148,7 +150,8 @@ async def _end_retries(db: Connection, run: Ended, now: Instant) -> None:
     told, closed = Told({}), dict[tuple[UUID, int], tuple[int, int]]()
     entries = Entries()
     for client_id, chunk, before in await runs.end_retries(db, run.run_id, limit=RETRIES):
-        after = before._replace(
+        after = replace(
+            before,
             state=state_at_end(before, is_stopped=run.is_stopped),
             version=before.version + 1,
             reason=STOPPED if run.is_stopped else before.reason,

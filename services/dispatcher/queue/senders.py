@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, text
 
 from services.dispatcher.domain import Contact, Progress
 from services.dispatcher.tables import runs, senders
+from shared import database
 from shared.contracts.dispatcher import State
 from shared.database import Connection
 from shared.errors import Error
@@ -51,24 +52,22 @@ CLAIM_CHUNK = text("""
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.is_touched
 """)
 # The newest contacts. Of a chunk that others touched, those that have nothing on record yet.
-CONTACTS = text("""
+CONTACTS = """
     SELECT ids.client_id, coalesce(c.is_removed, true) AS is_removed,
         c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment
     FROM chunks CROSS JOIN LATERAL unnest(chunks.client_ids) WITH ORDINALITY AS ids (client_id, n)
     LEFT JOIN clients c ON c.client_id = ids.client_id
-    WHERE chunks.run_id = :run_id AND chunks.chunk = :chunk
+    WHERE chunks.run_id = $1 AND chunks.chunk = $2
     ORDER BY ids.n
-""")
-UNTOUCHED = text(
-    CONTACTS.text.replace(
-        "ORDER BY",
-        """AND NOT EXISTS (
-            SELECT FROM exceptions e WHERE e.run_id = :run_id AND e.client_id = ids.client_id
-        ) AND NOT EXISTS (
-            SELECT FROM attempts a WHERE a.run_id = :run_id AND a.client_id = ids.client_id
-                AND a.kind <> 'start'
-        ) ORDER BY""",
-    )
+"""
+UNTOUCHED = CONTACTS.replace(
+    "ORDER BY",
+    """AND NOT EXISTS (
+        SELECT FROM exceptions e WHERE e.run_id = $1 AND e.client_id = ids.client_id
+    ) AND NOT EXISTS (
+        SELECT FROM attempts a WHERE a.run_id = $1 AND a.client_id = ids.client_id
+            AND a.kind <> 'start'
+    ) ORDER BY""",
 )
 CLAIM_RETRIES = text("""
     WITH due AS (
@@ -176,7 +175,8 @@ class ClaimedChunk:
     chunk: int
     epoch: int
     reaped: int
-    clients: Sequence[tuple[UUID, Contact | None]]
+    client_ids: Sequence[UUID]
+    contacts: Sequence[Contact | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +259,15 @@ async def claim_chunk(
     if row is None:
         return None
     wanted = UNTOUCHED if row.is_touched else CONTACTS
-    rows = await db.execute(wanted, {"run_id": row.run_id, "chunk": row.chunk})
-    clients = [
-        (client_id, None if is_removed else Contact(*contact))
-        for client_id, is_removed, *contact in rows
-    ]
-    return ClaimedChunk(row.run_id, row.chunk, row.epoch, row.reaped, clients)
+    rows = await database.fetch(db, wanted, row.run_id, row.chunk)
+    return ClaimedChunk(
+        row.run_id,
+        row.chunk,
+        row.epoch,
+        row.reaped,
+        [client_id for client_id, *_ in rows],
+        [None if is_removed else Contact(*contact) for _, is_removed, *contact in rows],
+    )
 
 
 async def claim_retries(

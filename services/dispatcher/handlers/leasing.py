@@ -1,0 +1,359 @@
+"""Leasing: which messages are ours to send, for how long, and what is allowed of them.
+
+Nothing is sent here. What is claimed waits in `ready`, in order; what must not be started any
+more goes back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from services.dispatcher.domain import LAST_START_S, Contact, Limits, Progress, unfit
+from services.dispatcher.handlers import recording
+from services.dispatcher.handlers.recording import Settled
+from services.dispatcher.queue import ledger, senders
+from services.dispatcher.queue.senders import ClaimedChunk, ClaimedRetry, Overtaken
+from shared import database, ids
+from shared.contracts.dispatcher import State
+from shared.database import Connection, Pool, transaction
+from shared.errors import Unavailable
+from shared.template import Template
+
+log = structlog.get_logger()
+
+ENOUGH = 2_000  # messages ready to be started; below it more are claimed
+RETRIES = 200  # that are claimed at once
+FRESH = Progress()
+GONE = (State.CANCELLED, "client_removed")
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A run as its messages need it; what is allowed of it changes while we send."""
+
+    run_id: UUID
+    body: Template
+    subject: Template | None
+    traceparent: str | None
+    is_open: bool
+    ends_at: float  # business time, seconds since the epoch
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """What was claimed at once: a chunk, or retries of one run (no chunk, no epoch)."""
+
+    sender_id: UUID
+    run: Run
+    chunk: int | None
+    epoch: int
+    is_clean: bool  # nobody else ever had it
+    waiting: int = 0  # messages not started
+    unrecorded: int = 0  # started, or settled, and not on record
+    returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to start or to record."""
+        return not self.waiting and not self.unrecorded
+
+
+class Job(msgspec.Struct, gc=False):
+    """A message that is to be started."""
+
+    lease: Lease
+    message_id: str
+    client_id: UUID
+    chunk: int
+    progress: Progress  # before the attempt that is to be made
+    contact: Contact
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt that is to be made."""
+        return self.progress.attempt + 1
+
+
+# Of a message: its lease, chunk, progress, identifier and client; no contact: a removed client.
+Claimed: TypeAlias = tuple[Lease, int, Progress, str, UUID, Contact | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim brought."""
+
+    found: bool  # something was leased: there may be more
+    settled: Sequence[tuple[Lease, Settled]] = ()  # messages that can't even be tried
+
+
+NOTHING = Claim(found=False)
+
+
+class Leases:
+    """What one sender has leased, as long as it shows that it lives.
+
+    Guarantee: what `may_start` allows is ours until the deadline of a request that starts now, in
+    its window, and of a run that was neither paused nor stopped at the last renewal.
+    """
+
+    def __init__(self, pool: Pool, gateway: str, limits: Limits) -> None:
+        self._pool = pool
+        self._gateway = gateway
+        self._limits = limits
+        self._time = asyncio.get_running_loop().time
+        self.me: UUID | None = None
+        self.skew = 0.0  # business time minus the loop's; never too small
+        self._until = 0.0  # the loop's time
+        self.is_stopping = False
+        self._is_unsure = False  # leases may bear our name that we know nothing of
+        self._runs: dict[UUID, Run] = {}
+        self._leases: set[Lease] = set()
+        self.ready: deque[Job] = deque()
+        self._last_run = UUID(int=0)
+        self.hungry = asyncio.Event()  # more can be claimed
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether there is enough to start for the moment."""
+        return len(self.ready) >= ENOUGH
+
+    def outlast_a_request(self, at: float) -> bool:
+        """Whether a request that starts now, `at` the loop's time, ends before our leases do."""
+        return at + self._limits.timeout_s < self._until
+
+    def may_start(self, run: Run, at: float) -> bool:
+        """Whether a message of `run` may be started now, which is `at` the loop's time."""
+        return run.is_open and at + self.skew < run.ends_at - LAST_START_S
+
+    def take(self, limit: int, at: float) -> list[Job]:
+        """Take up to `limit` messages that may be started now, which is `at` the loop's time."""
+        jobs: list[Job] = []
+        if self.is_stopping or not self.outlast_a_request(at):
+            return jobs
+        ready = self.ready
+        while ready and len(jobs) < limit:
+            job = ready.popleft()
+            lease = job.lease
+            if self.may_start(lease.run, at):
+                lease.waiting -= 1
+                lease.unrecorded += 1
+                jobs.append(job)
+            else:
+                _return(job)
+        if len(ready) < ENOUGH:
+            self.hungry.set()
+        return jobs
+
+    def put_back(self, jobs: list[Job]) -> None:
+        """Let messages wait again, but for those whose lease was taken from us meanwhile."""
+        for job in reversed(jobs):
+            job.lease.waiting += 1
+            job.lease.unrecorded -= 1
+            if job.lease in self._leases:
+                self.ready.appendleft(job)
+
+    def end(self, leases: Iterable[Lease]) -> None:
+        """Forget those leases of which nothing is left, not even to be given back."""
+        self._leases.difference_update(
+            lease for lease in leases if lease.is_over and not lease.returned
+        )
+
+    # Showing that we live
+
+    async def renew(self) -> None:
+        """Show that we live, learn the time and what is allowed, give back what is not."""
+        me = self.me or await self._register()
+        began = self._time()
+        try:
+            async with transaction(self._pool) as db:
+                await senders.renew(db, me)
+                now = await database.now(db)
+                controls = await senders.controls(db, list(self._runs))
+        except Overtaken:
+            self.forget(me)
+            return
+        if me != self.me:
+            return
+        self.skew = now.timestamp() - began
+        self._until = began + self._limits.lease_s
+        for control in controls:
+            run = self._runs[control.run_id]
+            run.is_open, run.ends_at = control.is_open, control.ends_at.timestamp()
+        await self.give_back()
+
+    async def _register(self) -> UUID:
+        sender_id = ids.new_id()
+        async with transaction(self._pool) as db:
+            await senders.register(db, sender_id)
+        self.me = sender_id
+        return sender_id
+
+    def forget(self, me: UUID) -> None:
+        """Begin anew after others took our leases; what is under way is recorded all the same."""
+        if me != self.me:
+            return
+        log.warning("dispatcher.sender_overtaken", gateway=self._gateway)
+        self.me, self._until, self._is_unsure = None, 0.0, False
+        self.ready.clear()
+        self._leases.clear()
+
+    async def give_back(self) -> None:
+        """Give back what must not be started, once nothing of its lease is under way."""
+        now = self._time()
+        closed = {
+            run
+            for run in self._runs.values()
+            if self.is_stopping or self._is_unsure or not self.may_start(run, now)
+        }
+        if closed:
+            kept: deque[Job] = deque()
+            for job in self.ready:
+                _return(job) if job.lease.run in closed else kept.append(job)
+            self.ready = kept
+        over = [lease for lease in self._leases if lease.returned and lease.is_over]
+        if over:
+            await self._release(over)
+        held = {lease.run.run_id for lease in self._leases}
+        self._runs = {run_id: run for run_id, run in self._runs.items() if run_id in held}
+
+    async def _release(self, leases: Iterable[Lease]) -> None:
+        try:
+            async with transaction(self._pool) as db:
+                for lease in leases:
+                    run_id, me = lease.run.run_id, lease.sender_id
+                    if lease.chunk is None:
+                        await senders.release_retries(db, me, run_id, lease.returned)
+                    else:
+                        await senders.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
+        except Unavailable:
+            self._is_unsure = True
+            raise
+        self._leases.difference_update(leases)
+
+    async def leave(self) -> None:
+        """End the sender, whose messages are all on record or given back."""
+        if self.me is not None:
+            async with transaction(self._pool) as db:
+                await senders.leave(db, self.me)
+
+    # Claiming
+
+    async def claim(self) -> Claim:
+        """Lease what is due, if there is room for it."""
+        self.hungry.clear()
+        me = self.me
+        if me is None or not self._wants_more():
+            return NOTHING
+        try:
+            async with transaction(self._pool) as db:
+                await senders.hold(db, me)
+                if self._is_unsure:
+                    await senders.give_back(db, me)
+                retries, chunk, runs = await self._claim(db, me)
+        except Overtaken:
+            self.forget(me)
+            return NOTHING
+        except Unavailable:  # but the claim may have been committed
+            self._is_unsure = True
+            raise
+        if me != self.me:
+            return NOTHING
+        self._is_unsure = False
+        self._runs |= runs  # a renewal may have dropped them meanwhile
+        settled = self._take(self._of_retries(me, retries))
+        if chunk is not None:
+            self._last_run = chunk.run_id
+        if chunk is not None and chunk.client_ids:
+            settled += self._take(self._of_chunk(me, chunk))
+        return Claim(bool(retries) or chunk is not None, settled)
+
+    def _wants_more(self) -> bool:
+        return not (
+            self.is_stopping
+            or self.has_enough
+            or self._time() >= self._until
+            or (self._is_unsure and self._leases)  # first all that we know of must be over
+        )
+
+    async def _claim(
+        self, db: Connection, me: UUID
+    ) -> tuple[list[ClaimedRetry], ClaimedChunk | None, dict[UUID, Run]]:
+        now, name = await database.now(db), self._gateway
+        latest = recording.instant(now.timestamp() + LAST_START_S)
+        retries = await senders.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
+        chunk = await senders.claim_chunk(
+            db, me, name, now=now, latest=latest, last=self._last_run
+        )
+        if chunk is not None and not chunk.client_ids:  # all of it is on record already
+            await ledger.close(db, me, {(chunk.run_id, chunk.chunk): (0, chunk.epoch)})
+        wanted = {each.run_id for each in retries} | ({chunk.run_id} if chunk else set())
+        return retries, chunk, await self._load_runs(db, wanted)
+
+    async def _load_runs(self, db: Connection, wanted: set[UUID]) -> dict[UUID, Run]:
+        """Return the runs that are wanted: as we have them, else from the database."""
+        known = {run_id: self._runs[run_id] for run_id in wanted & self._runs.keys()}
+        missing = list(wanted - known.keys())
+        if not missing:
+            return known
+        texts = await senders.texts(db, missing)
+        for control in await senders.controls(db, missing):
+            said = texts[control.run_id]
+            known[control.run_id] = Run(
+                control.run_id,
+                said.body,
+                said.subject,
+                said.traceparent,
+                control.is_open,
+                control.ends_at.timestamp(),
+            )
+        return known
+
+    def _of_chunk(self, me: UUID, chunk: ClaimedChunk) -> Iterable[Claimed]:
+        run = self._runs[chunk.run_id]
+        lease = Lease(me, run, chunk.chunk, chunk.epoch, chunk.reaped == 0)
+        self._leases.add(lease)
+        message_ids = ids.message_ids(run.run_id, chunk.client_ids)
+        before = replace(FRESH, attempt=chunk.reaped) if chunk.reaped else FRESH
+        same = repeat(lease), repeat(chunk.chunk), repeat(before)
+        return zip(*same, message_ids, chunk.client_ids, chunk.contacts, strict=False)
+
+    def _of_retries(self, me: UUID, retries: list[ClaimedRetry]) -> Iterable[Claimed]:
+        leases = {
+            run_id: Lease(me, self._runs[run_id], None, 0, is_clean=True)
+            for run_id in {each.run_id for each in retries}
+        }
+        self._leases.update(leases.values())
+        for each in retries:
+            message_id = ids.message_id(each.run_id, each.client_id)
+            lease = leases[each.run_id]
+            yield lease, each.chunk, each.progress, message_id, each.client_id, each.contact
+
+    def _take(self, claimed: Iterable[Claimed]) -> list[tuple[Lease, Settled]]:
+        """Let messages wait for their start; return those that can't even be tried."""
+        gateway, settled = self._gateway, []
+        for lease, chunk, before, message_id, client_id, contact in claimed:
+            reason = unfit(gateway, contact)
+            if contact is not None and reason is None:
+                lease.waiting += 1
+                self.ready.append(Job(lease, message_id, client_id, chunk, before, contact))
+                continue
+            state, why = reason or GONE
+            if before.is_unknown:
+                state = State.UNDETERMINED
+            after = replace(before, state=state, version=before.version + 1, reason=why)
+            run_id, is_retry = lease.run.run_id, lease.chunk is None
+            settled.append((lease, Settled(run_id, client_id, chunk, after, is_retry)))
+        return settled
+
+
+def _return(job: Job) -> None:
+    job.lease.waiting -= 1
+    job.lease.returned.append(job.client_id)
