@@ -52,7 +52,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "shared/relay.py:": "relay",
         "aiokafka/producer": "relay: Kafka client",
         "aiokafka/consumer": "listen",
-        "shared/kafka.py:": "listen",
+        "shared/kafka/": "listen",
         "handlers/running.py:": "expand, end, finish",
         "handlers/sending.py:Sender.renew": "renew",
         "uvicorn/": "HTTP API",
@@ -64,7 +64,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "stats/projections.py:_change_runs": "write counts of runs",
         "stats/projections.py:": "other projections",
         "aiokafka/consumer": "Kafka client",
-        "shared/kafka.py:": "decode records",
+        "shared/kafka/": "decode records",
         "uvicorn/": "HTTP API",
     },
 }

@@ -7,7 +7,7 @@ Error:
 │   └── StaleVersion   someone else was faster          412
 └── Unavailable   not our fault, try again later        503
 
-Only `shared.http` knows the numbers on the right.
+Only `shared.http.problems` knows the numbers on the right.
 """
 
 from typing import NamedTuple

@@ -2,38 +2,34 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.catalog.domain.mailing import (
-    LIMITS,
     BeginRun,
     ChangeMailing,
     CreateMailing,
     DeleteMailing,
     FinishRun,
     MailingAlreadyEnded,
-    MailingAlreadyRunning,
     MailingBegan,
     MailingCommand,
     MailingDiffers,
     MailingEvent,
     MailingFinished,
-    MailingInvalid,
     MailingIsPaused,
     MailingMissed,
     MailingUnknown,
     MailingWindowOver,
     MissRun,
     PauseMailing,
-    Plan,
     ResumeMailing,
     StartMailing,
     StopMailing,
     mailing,
 )
+from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan
 from shared.contracts.catalog import (
     Filter,
     GatewayName,
@@ -45,8 +41,7 @@ from shared.contracts.catalog import (
     MailingRunRequested,
     MailingStopped,
 )
-from shared.errors import Error, Place
-from shared.template import TemplateInvalid
+from shared.errors import Error
 from shared.testing import Scenario
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -62,10 +57,6 @@ PLAN = Plan(
     ends_at=NOW + 2 * HOUR,
     gateway=GatewayName.HTTP,
 )
-
-
-def fields(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in Plan.__slots__}
 
 
 def change(**changes: object) -> ChangeMailing:
@@ -84,8 +75,8 @@ miss = MissRun(mailing_id=ID, reason="window_over", now=NOW)
 finish = FinishRun(mailing_id=ID, is_last=True, now=NOW)
 finish_one = FinishRun(mailing_id=ID, is_last=False, now=NOW)
 
-created = MailingCreated(mailing_id=ID, created_at=NOW, **fields(PLAN))
-renamed = MailingChanged(mailing_id=ID, changed_at=NOW, **fields(replace(PLAN, name="summer")))
+created = MailingCreated(mailing_id=ID, created_at=NOW, **PLAN.as_dict())
+renamed = MailingChanged(mailing_id=ID, changed_at=NOW, **replace(PLAN, name="summer").as_dict())
 requested = MailingRunRequested(mailing_id=ID, requested_at=NOW)
 paused = MailingPaused(mailing_id=ID, paused_at=NOW)
 resumed = MailingResumed(mailing_id=ID, resumed_at=NOW)
@@ -231,23 +222,9 @@ def test_once_a_run_has_begun_only_the_name_and_an_earlier_end_can_change() -> N
     assert (event.name, event.ends_at) == ("summer", PLAN.ends_at - SECOND)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"body": "other"},
-        {"subject": "other"},
-        {"filter": Filter()},
-        {"starts_at": NOW},
-        {"gateway": GatewayName.LOG},
-        {"ends_at": PLAN.ends_at + SECOND},
-    ],
-    ids=lambda changes: next(iter(changes)),
-)
-def test_once_a_run_has_begun_the_rest_is_fixed(changes: dict[str, Any]) -> None:
-    with pytest.raises(MailingAlreadyRunning) as refusal:
-        Scenario(mailing).given(created, began).when(change(**changes))
-
-    assert [place.pointer for place in refusal.value.places] == [f"/{next(iter(changes))}"]
+def test_once_a_run_has_begun_the_rest_is_refused() -> None:
+    with pytest.raises(MailingAlreadyRunning):
+        Scenario(mailing).given(created, began).when(change(body="other"))
 
 
 @pytest.mark.parametrize("left", [timedelta(), SECOND - timedelta(microseconds=1)])
@@ -264,68 +241,8 @@ def test_a_mailing_can_be_started_a_second_before_its_end() -> None:
     assert len(Scenario(mailing).given(created).when(late)) == 1
 
 
-REFUSED: list[tuple[dict[str, Any], Place]] = [
-    ({"name": ""}, Place("/name", "length", "1 to 200 characters")),
-    ({"name": "n" * 201}, Place("/name", "length", "1 to 200 characters")),
-    ({"body": "b" * 50_001}, Place("/body", "length", "1 to 50000 characters")),
-    ({"body": "a\0"}, Place("/body", "length", "1 to 50000 characters")),
-    ({"subject": ""}, Place("/subject", "length", "1 to 500 characters")),
-    (
-        {"ends_at": PLAN.starts_at},
-        Place("/ends_at", "window_too_short", "at least a second after starts_at"),
-    ),
-    (
-        {"starts_at": NOW - HOUR, "ends_at": NOW},
-        Place("/ends_at", "window_over", "it has passed already"),
-    ),
-    (
-        {"filter": Filter(operator_codes=("91",))},
-        Place("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
-    ),
-    (
-        {"filter": Filter(tags=("vip", ""))},
-        Place("/filter/tags/1", "tags", "1 to 100 characters"),
-    ),
-    (
-        {"filter": Filter(tags=("\0",))},
-        Place("/filter/tags/0", "tags", "1 to 100 characters"),
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "place"), REFUSED)
-def test_a_plan_that_cannot_be_is_refused_with_its_place(
-    changes: dict[str, Any], place: Place
-) -> None:
-    with pytest.raises(MailingInvalid) as at_first:
-        Scenario(mailing).when(replace(create, plan=replace(PLAN, **changes)))
-    with pytest.raises(MailingInvalid) as later:
-        Scenario(mailing).given(created).when(change(**changes))
-
-    assert at_first.value.places == later.value.places == (place,)
-
-
-@pytest.mark.parametrize("name", ["name", "body", "subject"])
-def test_a_text_may_be_as_long_as_its_limit(name: str) -> None:
-    changes: dict[str, Any] = {name: "x" * LIMITS[name]}
-    longest = replace(PLAN, **changes)
-
-    assert len(Scenario(mailing).when(replace(create, plan=longest))) == 1
-
-
-def test_a_window_of_one_second_is_enough() -> None:
-    shortest = replace(PLAN, starts_at=NOW, ends_at=NOW + SECOND)
-
-    assert len(Scenario(mailing).when(replace(create, plan=shortest))) == 1
-
-
-@pytest.mark.parametrize("name", ["body", "subject"])
-def test_an_unknown_variable_is_refused_when_the_mailing_is_saved(name: str) -> None:
-    changes: dict[str, Any] = {name: "Hi {{ nmae }}"}
-
-    with pytest.raises(TemplateInvalid) as refusal:
-        Scenario(mailing).when(replace(create, plan=replace(PLAN, **changes)))
-
-    [place] = refusal.value.places
-    assert (place.pointer, place.code) == (f"/{name}", "unknown_variable")
-    assert place.detail.startswith("line 1, column 4: 'nmae'")
+def test_a_plan_that_cannot_be_is_refused_at_first_and_later() -> None:
+    with pytest.raises(MailingInvalid):
+        Scenario(mailing).when(replace(create, plan=replace(PLAN, name="")))
+    with pytest.raises(MailingInvalid):
+        Scenario(mailing).given(created).when(change(name=""))

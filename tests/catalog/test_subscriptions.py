@@ -11,9 +11,9 @@ from services.catalog.domain.mailing import (
     MailingBegan,
     MailingFinished,
     MailingMissed,
-    Plan,
     mailing,
 )
+from services.catalog.domain.plan import Plan
 from services.catalog.handlers import handle
 from services.catalog.subscriptions import subscriptions
 from shared.contracts.catalog import Filter, GatewayName

@@ -1,16 +1,13 @@
 """A mailing: what may be asked of it, and what follows."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from typing import Any, TypeAlias, get_args
 from uuid import UUID
 
+from services.catalog.domain.plan import Plan, check, check_running, plan_of
 from shared.contracts.catalog import (
-    Filter,
-    GatewayName,
     MailingChanged,
     MailingCreated,
     MailingDeleted,
@@ -22,30 +19,6 @@ from shared.contracts.catalog import (
 from shared.decider import Decider
 from shared.errors import Conflict, Invalid, NotFound, Place
 from shared.event import Event, Instant
-from shared.template import compile_template
-
-SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
-# Characters. The body's bound keeps a run's event far below what Kafka takes.
-LIMITS = {"name": 200, "subject": 500, "body": 50_000}
-TAG_LIMIT = 100  # characters, as of a client's tags
-OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a mailing says, to whom, when and through what; the window is `[starts, ends)`."""
-
-    name: str
-    body: str
-    subject: str | None
-    filter: Filter
-    starts_at: Instant | None  # None: now
-    ends_at: Instant
-    gateway: GatewayName
-
-
-FIELDS = tuple(field.name for field in fields(Plan))
-
 
 # Commands
 
@@ -261,8 +234,8 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
 
 def _created(command: CreateMailing) -> MailingCreated:
     plan = replace(command.plan, starts_at=command.plan.starts_at or command.now)
-    _check(plan, command.now)
-    return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **_fields(plan))
+    check(plan, command.now)
+    return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
 
 
 def _created_again(command: CreateMailing, first: Plan | None) -> list[MailingEvent]:
@@ -280,15 +253,17 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
     if plan == mailing.plan:
         return []
     if mailing.has_begun:
-        _check_running(mailing.plan, plan)
-    _check(plan, command.now)
-    return [MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **_fields(plan))]
+        check_running(mailing.plan, plan)
+    check(plan, command.now)
+    return [
+        MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **plan.as_dict())
+    ]
 
 
 def _requested(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun or mailing.is_requested:
         return []
-    if mailing.plan is not None and command.now > mailing.plan.ends_at - SHORTEST:
+    if mailing.plan is not None and mailing.plan.is_over(command.now):
         raise MailingWindowOver(Place("/ends_at", "window_over"))
     return [MailingRunRequested(mailing_id=command.mailing_id, requested_at=command.now)]
 
@@ -297,10 +272,10 @@ def evolve(mailing: Mailing, event: MailingEvent) -> Mailing:
     """Apply what happened. Never fails: history is not negotiable."""
     match event:
         case MailingCreated():
-            plan = _plan(event)
+            plan = plan_of(event)
             return Mailing(status=Status.CREATED, plan=plan, created_as=plan)
         case MailingChanged():
-            return replace(mailing, plan=_plan(event))
+            return replace(mailing, plan=plan_of(event))
         case MailingRunRequested():
             return replace(mailing, is_requested=True)
         case MailingPaused():
@@ -321,65 +296,6 @@ def evolve(mailing: Mailing, event: MailingEvent) -> Mailing:
             return replace(mailing, status=Status.FINISHED)
 
 
-def _plan(event: MailingCreated | MailingChanged) -> Plan:
-    return Plan(**{name: getattr(event, name) for name in FIELDS})
-
-
-def _fields(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in FIELDS}
-
-
-# What a plan may say
-
-
-def _check(plan: Plan, now: Instant) -> None:
-    """Refuse what could never be sent, or not as it was meant."""
-    mistakes = [
-        Place(f"/{name}", "length", f"1 to {limit} characters")
-        for name, limit in LIMITS.items()
-        if (text := getattr(plan, name)) is not None
-        and (not 1 <= len(text) <= limit or "\0" in text)
-    ]
-    mistakes += _in_filter(plan.filter)
-    if plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
-        told = "at least a second after starts_at"
-        mistakes.append(Place("/ends_at", "window_too_short", told))
-    elif plan.ends_at - now < SHORTEST:
-        mistakes.append(Place("/ends_at", "window_over", "it has passed already"))
-    if mistakes:
-        raise MailingInvalid(*mistakes)
-    compile_template(plan.body, "/body")
-    compile_template(plan.subject or "", "/subject")
-
-
-def _in_filter(chosen: Filter) -> list[Place]:
-    """Return what no client could have."""
-    codes = [
-        Place(f"/filter/operator_codes/{number}", "operator_code", "three digits, as in 916")
-        for number, code in enumerate(chosen.operator_codes)
-        if not OPERATOR_CODE.fullmatch(code)
-    ]
-    return codes + [
-        Place(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
-        for number, tag in enumerate(chosen.tags)
-        if not 1 <= len(tag) <= TAG_LIMIT or "\0" in tag
-    ]
-
-
-def _check_running(before: Plan, after: Plan) -> None:
-    """Let a mailing that has begun be named otherwise and end earlier, nothing else."""
-    fixed = [
-        Place(f"/{name}", "already_running", "it cannot change once a run has begun")
-        for name in FIELDS
-        if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
-    ]
-    if after.ends_at > before.ends_at:
-        told = "a run that has begun can end earlier, not later"
-        fixed.append(Place("/ends_at", "already_running", told))
-    if fixed:
-        raise MailingAlreadyRunning(*fixed)
-
-
 # Refusals
 
 
@@ -389,14 +305,6 @@ class MailingUnknown(NotFound):
 
 class MailingDiffers(Invalid):
     """This Idempotency-Key came before, with another mailing."""
-
-
-class MailingInvalid(Invalid):
-    """A mailing cannot be like this."""
-
-
-class MailingAlreadyRunning(Conflict):
-    """A run of the mailing has begun; only its name and an earlier end can still be set."""
 
 
 class MailingAlreadyEnded(Conflict):

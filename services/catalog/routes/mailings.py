@@ -14,12 +14,12 @@ from services.catalog.domain.mailing import (
     DeleteMailing,
     MailingCommand,
     PauseMailing,
-    Plan,
     ResumeMailing,
     StartMailing,
     Status,
     StopMailing,
 )
+from services.catalog.domain.plan import Plan
 from services.catalog.queries import MailingView
 from shared import ids
 from shared.contracts.catalog import Filter, GatewayName

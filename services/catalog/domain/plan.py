@@ -1,0 +1,112 @@
+"""A plan: what a mailing may say, to whom, when and through what."""
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT
+from shared.contracts.catalog import Filter, GatewayName, MailingState
+from shared.errors import Conflict, Invalid, Place
+from shared.event import Instant
+from shared.template import compile_template
+
+SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
+# Characters. The body's bound keeps a run's event far below what Kafka takes.
+LIMITS = {"name": 200, "subject": 500, "body": 50_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a mailing says, to whom, when and through what; the window is `[starts, ends)`."""
+
+    name: str
+    body: str
+    subject: str | None
+    filter: Filter
+    starts_at: Instant | None  # None: now
+    ends_at: Instant
+    gateway: GatewayName
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def is_over(self, now: Instant) -> bool:
+        """Say whether its window ends too soon for anything to be sent."""
+        return self.ends_at - now < SHORTEST
+
+
+FIELDS = tuple(field.name for field in fields(Plan))
+
+
+def plan_of(state: MailingState) -> Plan:
+    """Return the plan that an event tells."""
+    return Plan(**{name: getattr(state, name) for name in FIELDS})
+
+
+def check(plan: Plan, now: Instant) -> None:
+    """Refuse what could never be sent, or not as it was meant.
+
+    Raises:
+        MailingInvalid: With the place of each mistake.
+        TemplateInvalid: A text has variables that no client has.
+    """
+    mistakes = [
+        Place(f"/{name}", "length", f"1 to {limit} characters")
+        for name, limit in LIMITS.items()
+        if (text := getattr(plan, name)) is not None
+        and (not 1 <= len(text) <= limit or "\0" in text)
+    ]
+    mistakes += _in_filter(plan.filter)
+    if plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
+        told = "at least a second after starts_at"
+        mistakes.append(Place("/ends_at", "window_too_short", told))
+    elif plan.is_over(now):
+        mistakes.append(Place("/ends_at", "window_over", "it has passed already"))
+    if mistakes:
+        raise MailingInvalid(*mistakes)
+    compile_template(plan.body, "/body")
+    compile_template(plan.subject or "", "/subject")
+
+
+def _in_filter(chosen: Filter) -> list[Place]:
+    """Return what no client could have."""
+    codes = [
+        Place(f"/filter/operator_codes/{number}", "operator_code", "three digits, as in 916")
+        for number, code in enumerate(chosen.operator_codes)
+        if not OPERATOR_CODE.fullmatch(code)
+    ]
+    return codes + [
+        Place(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
+        for number, tag in enumerate(chosen.tags)
+        if not 1 <= len(tag) <= TAG_LIMIT or "\0" in tag
+    ]
+
+
+def check_running(before: Plan, after: Plan) -> None:
+    """Let a mailing that has begun be named otherwise and end earlier, nothing else.
+
+    Raises:
+        MailingAlreadyRunning: With the place of each other change.
+    """
+    fixed = [
+        Place(f"/{name}", "already_running", "it cannot change once a run has begun")
+        for name in FIELDS
+        if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
+    ]
+    if after.ends_at > before.ends_at:
+        told = "a run that has begun can end earlier, not later"
+        fixed.append(Place("/ends_at", "already_running", told))
+    if fixed:
+        raise MailingAlreadyRunning(*fixed)
+
+
+# Refusals
+
+
+class MailingInvalid(Invalid):
+    """A mailing cannot be like this."""
+
+
+class MailingAlreadyRunning(Conflict):
+    """A run of the mailing has begun; only its name and an earlier end can still be set."""

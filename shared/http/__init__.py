@@ -1,0 +1,30 @@
+"""HTTP as every service speaks it: strict requests, problem details, pages, health."""
+
+from shared.http.bodies import Body, View
+from shared.http.dependencies import Asked, Database, DatabasePool, Store
+from shared.http.etags import etag
+from shared.http.idempotency import IdempotencyKey
+from shared.http.pages import Cursor, Limit, Page, cursor_of, page, position
+from shared.http.requests import BODY_LIMIT_BYTES, strict_router
+from shared.http.server import create_app, serve
+
+__all__ = (
+    "BODY_LIMIT_BYTES",
+    "Asked",
+    "Body",
+    "Cursor",
+    "Database",
+    "DatabasePool",
+    "IdempotencyKey",
+    "Limit",
+    "Page",
+    "Store",
+    "View",
+    "create_app",
+    "cursor_of",
+    "etag",
+    "page",
+    "position",
+    "serve",
+    "strict_router",
+)

@@ -1,0 +1,61 @@
+"""The dependencies: what a route may ask for, by the type of a parameter."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias, cast
+
+from fastapi import Depends, Request
+
+from shared.clock import Clock
+from shared.database import Connection, Pool, ping, transaction
+from shared.errors import Unavailable
+from shared.event import Instant
+from shared.event_store import EventStore
+from shared.http.etags import Expected
+
+
+async def _database(request: Request) -> AsyncIterator[Connection]:
+    with suppress(Unavailable):  # connections from before a restart go, nobody is told
+        await ping(request.app.state.pool)
+    async with transaction(request.app.state.pool) as db:
+        yield db
+
+
+def _pool(request: Request) -> Pool:
+    return cast("Pool", request.app.state.pool)
+
+
+def _store(request: Request) -> EventStore:
+    return cast("EventStore", request.app.state.store)
+
+
+def _clock(request: Request) -> Clock:
+    return cast("Clock", request.app.state.clock)
+
+
+async def _now(request: Request) -> Instant:
+    clock = _clock(request)
+    with suppress(Unavailable):  # the same for commands: they begin with the time
+        return await clock()
+    return await clock()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What comes with every command: where and when it is carried out, at which version."""
+
+    store: EventStore
+    pool: Pool
+    now: Instant
+    expected: int | None  # None: whatever it is
+
+
+async def _asked(request: Request, expected: Expected) -> Asking:
+    return Asking(_store(request), _pool(request), await _now(request), expected)
+
+
+Database: TypeAlias = Annotated[Connection, Depends(_database, scope="function")]
+DatabasePool: TypeAlias = Annotated[Pool, Depends(_pool)]
+Store: TypeAlias = Annotated[EventStore, Depends(_store)]
+Asked: TypeAlias = Annotated[Asking, Depends(_asked)]

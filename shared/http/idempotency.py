@@ -1,0 +1,24 @@
+"""Idempotency keys: by which a request that comes again is known.
+
+Source: draft-ietf-httpapi-idempotency-key-header; quotes may be left out.
+"""
+
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Header
+
+from shared.errors import Invalid, Place
+
+LIMIT = 255  # characters
+
+
+def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
+    if idempotency_key is None:
+        return None
+    key = idempotency_key.strip().strip('"')
+    if not key or len(key) > LIMIT or not key.isprintable():
+        raise Invalid(Place("", "idempotency_key", f"1 to {LIMIT} characters"))
+    return key
+
+
+IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_key)]

@@ -1,0 +1,21 @@
+"""Kafka: how events are heard, and how far its topics reach.
+
+At least once from Kafka, exactly once in effect: how far a consumer is stands in the service's
+own database and commits together with what the records did there.
+"""
+
+from shared.kafka.cluster import end_offsets, ends, partitions_of
+from shared.kafka.handlers import Handlers
+from shared.kafka.listener import Listener, listen
+from shared.kafka.positions import Positions, hand_over
+
+__all__ = (
+    "Handlers",
+    "Listener",
+    "Positions",
+    "end_offsets",
+    "ends",
+    "hand_over",
+    "listen",
+    "partitions_of",
+)

@@ -1,0 +1,117 @@
+"""What a plan may say."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.catalog.domain.plan import (
+    LIMITS,
+    MailingAlreadyRunning,
+    MailingInvalid,
+    Plan,
+    check,
+    check_running,
+)
+from shared.contracts.catalog import Filter, GatewayName
+from shared.errors import Place
+from shared.template import TemplateInvalid
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+
+PLAN = Plan(
+    name="spring",
+    body="Hello {{ full_name }}",
+    subject=None,
+    filter=Filter(operator_codes=("916",), tags=("vip",)),
+    starts_at=NOW + HOUR,
+    ends_at=NOW + 2 * HOUR,
+    gateway=GatewayName.HTTP,
+)
+
+
+REFUSED: list[tuple[dict[str, Any], Place]] = [
+    ({"name": ""}, Place("/name", "length", "1 to 200 characters")),
+    ({"name": "n" * 201}, Place("/name", "length", "1 to 200 characters")),
+    ({"body": "b" * 50_001}, Place("/body", "length", "1 to 50000 characters")),
+    ({"body": "a\0"}, Place("/body", "length", "1 to 50000 characters")),
+    ({"subject": ""}, Place("/subject", "length", "1 to 500 characters")),
+    (
+        {"ends_at": PLAN.starts_at},
+        Place("/ends_at", "window_too_short", "at least a second after starts_at"),
+    ),
+    (
+        {"starts_at": NOW - HOUR, "ends_at": NOW},
+        Place("/ends_at", "window_over", "it has passed already"),
+    ),
+    (
+        {"filter": Filter(operator_codes=("91",))},
+        Place("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
+    ),
+    (
+        {"filter": Filter(tags=("vip", ""))},
+        Place("/filter/tags/1", "tags", "1 to 100 characters"),
+    ),
+    (
+        {"filter": Filter(tags=("\0",))},
+        Place("/filter/tags/0", "tags", "1 to 100 characters"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "place"), REFUSED)
+def test_a_plan_that_cannot_be_is_refused_with_its_place(
+    changes: dict[str, Any], place: Place
+) -> None:
+    with pytest.raises(MailingInvalid) as refusal:
+        check(replace(PLAN, **changes), NOW)
+
+    assert refusal.value.places == (place,)
+
+
+@pytest.mark.parametrize("name", ["name", "body", "subject"])
+def test_a_text_may_be_as_long_as_its_limit(name: str) -> None:
+    changes: dict[str, Any] = {name: "x" * LIMITS[name]}
+
+    check(replace(PLAN, **changes), NOW)
+
+
+def test_a_window_of_one_second_is_enough() -> None:
+    check(replace(PLAN, starts_at=NOW, ends_at=NOW + SECOND), NOW)
+
+
+@pytest.mark.parametrize("name", ["body", "subject"])
+def test_a_variable_that_no_client_has_is_refused(name: str) -> None:
+    changes: dict[str, Any] = {name: "Hi {{ nmae }}"}
+
+    with pytest.raises(TemplateInvalid) as refusal:
+        check(replace(PLAN, **changes), NOW)
+
+    [place] = refusal.value.places
+    assert (place.pointer, place.code) == (f"/{name}", "unknown_variable")
+    assert place.detail.startswith("line 1, column 4: 'nmae'")
+
+
+def test_once_a_run_has_begun_the_name_and_an_earlier_end_can_change() -> None:
+    check_running(PLAN, replace(PLAN, name="summer", ends_at=PLAN.ends_at - SECOND))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": "other"},
+        {"subject": "other"},
+        {"filter": Filter()},
+        {"starts_at": NOW},
+        {"gateway": GatewayName.LOG},
+        {"ends_at": PLAN.ends_at + SECOND},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_once_a_run_has_begun_the_rest_is_fixed(changes: dict[str, Any]) -> None:
+    with pytest.raises(MailingAlreadyRunning) as refusal:
+        check_running(PLAN, replace(PLAN, **changes))
+
+    assert [place.pointer for place in refusal.value.places] == [f"/{next(iter(changes))}"]
