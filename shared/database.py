@@ -87,8 +87,8 @@ async def single(pool: Pool) -> AsyncIterator[Connection]:
         Unavailable: As `transaction`.
     """
     with _telling_what_passes():
-        async with pool.execution_options(isolation_level="AUTOCOMMIT").connect() as db:
-            yield db
+        async with pool.connect() as db:
+            yield await db.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

@@ -59,9 +59,13 @@ OLDEST = text("SELECT position, recorded_at FROM outbox ORDER BY position LIMIT 
 READ = text(
     "SELECT position, batches FROM outbox WHERE position = ANY(CAST(:positions AS bigint[]))"
 )
-# Only as long as it is our turn: nobody takes it over before the rows are gone.
+# Only as long as it is our turn: nobody takes it over before the rows are gone. Without waiting
+# for the disk: rows that a power cut brings back are sent again.
 DELETE = text("""
-    WITH turn AS (SELECT FROM relays WHERE owner = :me AND epoch = :epoch FOR SHARE)
+    WITH turn AS (
+        SELECT set_config('synchronous_commit', 'off', true) FROM relays
+        WHERE owner = :me AND epoch = :epoch FOR SHARE
+    )
     DELETE FROM outbox USING turn WHERE position = ANY(CAST(:positions AS bigint[]))
 """)
 

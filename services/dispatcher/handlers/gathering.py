@@ -114,7 +114,9 @@ class Results:
                 async with transaction(self._pool) as db:
                     await senders.hold(db, me)
                     await self._write_plainly(db, me, batch, done)
-            except (Overtaken, ledger.Unexpected):
+            except Overtaken:
+                self._leases.forget(me)
+            except ledger.Unexpected:
                 log.info("dispatcher.recorded_carefully", results=len(batch))
             else:
                 return

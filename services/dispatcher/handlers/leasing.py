@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import repeat
 from typing import TypeAlias
 from uuid import UUID
@@ -17,20 +18,21 @@ import structlog
 from msgspec.structs import replace
 
 from services.dispatcher.domain import LAST_START_S, Contact, Limits, Progress, unfit
-from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.recording import Settled
 from services.dispatcher.queue import ledger, senders
 from services.dispatcher.queue.senders import ClaimedChunk, ClaimedRetry, Overtaken
 from shared import database, ids
 from shared.contracts.dispatcher import State
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, single, transaction
 from shared.errors import Unavailable
+from shared.event import Instant
 from shared.template import Template
 
 log = structlog.get_logger()
 
 ENOUGH = 2_000  # messages ready to be started; below it more are claimed
 RETRIES = 200  # that are claimed at once
+BEATS = 8  # renewals of the lease in its time; what is allowed is looked at more often
 FRESH = Progress()
 GONE = (State.CANCELLED, "client_removed")
 
@@ -171,19 +173,23 @@ class Leases:
     async def renew(self) -> None:
         """Show that we live, learn the time and what is allowed, give back what is not."""
         me = self.me or await self._register()
-        began = self._time()
+        began, lease_s = self._time(), self._limits.lease_s
+        until = self._until
         try:
-            async with transaction(self._pool) as db:
-                await senders.renew(db, me)
+            async with single(self._pool) as db:
+                if began + lease_s > until + lease_s / BEATS:
+                    await senders.renew(db, me)
+                    until = began + lease_s
+                asked = self._time()
                 now = await database.now(db)
-                controls = await senders.controls(db, list(self._runs))
+                controls = await senders.look(db, me, list(self._runs))
         except Overtaken:
             self.forget(me)
             return
         if me != self.me:
             return
-        self.skew = now.timestamp() - began
-        self._until = began + self._limits.lease_s
+        self.skew = now.timestamp() - asked
+        self._until = until
         for control in controls:
             run = self._runs[control.run_id]
             run.is_open, run.ends_at = control.is_open, control.ends_at.timestamp()
@@ -250,7 +256,7 @@ class Leases:
         """Lease what is due, if there is room for it."""
         self.hungry.clear()
         me = self.me
-        if me is None or not self._wants_more():
+        if me is None or not self._wants_more() or not await self._is_worth_it():
             return NOTHING
         try:
             async with transaction(self._pool) as db:
@@ -283,11 +289,19 @@ class Leases:
             or (self._is_unsure and self._leases)  # first all that we know of must be over
         )
 
+    async def _is_worth_it(self) -> bool:
+        """Look before a claim that would most likely find nothing: at a quarter of its price."""
+        if self.ready or self._is_unsure:
+            return True
+        async with single(self._pool) as db:
+            now = await database.now(db)
+            return await senders.is_due(db, self._gateway, now=now, latest=_latest(now))
+
     async def _claim(
         self, db: Connection, me: UUID
     ) -> tuple[list[ClaimedRetry], ClaimedChunk | None, dict[UUID, Run]]:
         now, name = await database.now(db), self._gateway
-        latest = recording.instant(now.timestamp() + LAST_START_S)
+        latest = _latest(now)
         retries = await senders.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
         chunk = await senders.claim_chunk(
             db, me, name, now=now, latest=latest, last=self._last_run
@@ -352,6 +366,11 @@ class Leases:
             run_id, is_retry = lease.run.run_id, lease.chunk is None
             settled.append((lease, Settled(run_id, client_id, chunk, after, is_retry)))
         return settled
+
+
+def _latest(now: Instant) -> Instant:
+    """Return the instant that a window must outlast for messages of it to be started."""
+    return now + timedelta(seconds=LAST_START_S)
 
 
 def _return(job: Job) -> None:

@@ -17,7 +17,7 @@ from services.dispatcher.queue.runs import Ended, Expanded
 from shared import database, ids, kafka, outbox, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded, RunFinished, State
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, single, transaction
 from shared.event import Event, Instant, Recorded
 
 CHUNKS = 10  # that end in one transaction: five thousand events
@@ -32,7 +32,7 @@ async def begin_waiting(pool: Pool, servers: str, consumer: str) -> bool:
     First it is written down, once, how far that is; then it only needs to be looked at, by
     whichever replica. Say whether there may be more runs that have just come.
     """
-    async with transaction(pool) as db:
+    async with single(pool) as db:
         waiting = await runs.waiting(db)
     if waiting is None:
         return False
@@ -47,6 +47,9 @@ async def begin_waiting(pool: Pool, servers: str, consumer: str) -> bool:
 
 async def expand(pool: Pool) -> bool:
     """Write the next chunks of a run down, with the events; say whether there were any."""
+    async with single(pool) as db:
+        if not await runs.is_any_expanding(db):
+            return False
     async with transaction(pool) as db:
         step = await runs.expand_next(db)
         if step is None:
@@ -120,7 +123,7 @@ async def end(pool: Pool) -> bool:
 
     What is leased ends when its sender has given it back; what is under way is recorded first.
     """
-    async with transaction(pool) as db:
+    async with single(pool) as db:
         ended = await runs.ended(db, await database.now(db))
     for run in ended:
         async with transaction(pool) as db:
@@ -167,6 +170,9 @@ async def _end_retries(db: Connection, run: Ended, now: Instant) -> None:
 
 async def finish(pool: Pool) -> bool:
     """Note, and tell, which runs have no open message any more."""
+    async with single(pool) as db:
+        if not await runs.is_any_complete(db):
+            return False
     async with transaction(pool) as db:
         now = await database.now(db)
         finished = await runs.finish(db, now)

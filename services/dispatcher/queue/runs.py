@@ -35,6 +35,7 @@ AHEAD = text("""
 """)
 BEGIN = text("UPDATE runs SET state = 'expanding' WHERE run_id = :run_id AND state = 'waiting'")
 
+IS_ANY_EXPANDING = text("SELECT EXISTS (SELECT FROM runs WHERE state = 'expanding')")
 # The smallest first: no run waits for the end of another.
 NEXT = text("""
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
@@ -121,13 +122,16 @@ END_RETRIES = text("""
     ORDER BY client_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 
-FINISHED = text("""
-    UPDATE runs SET state = 'finished', finished_at = :now
-    WHERE state = 'sending' AND NOT EXISTS (
+IS_COMPLETE = """
+    state = 'sending' AND NOT EXISTS (
         SELECT FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0
     )
+"""
+IS_ANY_COMPLETE = text(f"SELECT EXISTS (SELECT FROM runs WHERE {IS_COMPLETE})")  # noqa: S608 - constants
+FINISHED = text(f"""
+    UPDATE runs SET state = 'finished', finished_at = :now WHERE {IS_COMPLETE}
     RETURNING run_id, mailing_id, is_last, chunk_count, traceparent
-""")
+""")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,11 @@ class Expanded(NamedTuple):
     planned: int  # in all steps so far
     chunk_count: int  # the same
     is_done: bool
+
+
+async def is_any_expanding(db: Connection) -> bool:
+    """Say whether there is something to expand: a look that costs nearly nothing."""
+    return bool(await db.scalar(IS_ANY_EXPANDING))
 
 
 async def expand_next(db: Connection) -> Expanded | None:
@@ -276,6 +285,11 @@ class Finished(NamedTuple):
     is_last: bool
     chunk_count: int
     traceparent: str | None
+
+
+async def is_any_complete(db: Connection) -> bool:
+    """Say whether a run can be finished."""
+    return bool(await db.scalar(IS_ANY_COMPLETE))
 
 
 async def finish(db: Connection, now: Instant) -> list[Finished]:

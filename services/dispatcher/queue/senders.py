@@ -26,31 +26,48 @@ RENEW = text("UPDATE senders SET beat = beat + 1 WHERE sender_id = :me RETURNING
 HOLD = text("SELECT 1 FROM senders WHERE sender_id = :me FOR KEY SHARE")
 
 # What may be sent at the moment, of which the catalog had the last word.
-CONTROLS = text("""
+CONTROLS = """
     SELECT r.run_id, NOT coalesce(m.is_paused OR m.is_stopped, false) AS is_open,
         least(r.ends_at, m.ends_at) AS ends_at
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
     WHERE r.run_id = ANY(CAST(:run_ids AS uuid[]))
-""")
+"""
+# The same, and no row at all if the sender is gone.
+LOOK = text(f"""
+    SELECT c.* FROM senders s LEFT JOIN ({CONTROLS}) c ON true WHERE s.sender_id = :me
+""")  # noqa: S608 - constants
 
+IS_OPEN = """
+    r.state IN ('expanding', 'sending') AND r.gateway = :gateway
+        AND r.starts_at <= :now AND least(r.ends_at, m.ends_at) > :latest
+        AND NOT coalesce(m.is_paused OR m.is_stopped, false)
+"""
+IS_DUE_CHUNK = "chunks.run_id = r.run_id AND chunks.state = 'planned' AND due_at <= :now"
+IS_DUE_RETRY = """
+    e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
+"""
+IS_DUE = text(f"""
+    SELECT EXISTS (
+        SELECT FROM runs r LEFT JOIN mailings m USING (mailing_id) WHERE {IS_OPEN}
+            AND (EXISTS (SELECT FROM chunks WHERE {IS_DUE_CHUNK})
+                OR EXISTS (SELECT FROM exceptions e WHERE {IS_DUE_RETRY}))
+    )
+""")  # noqa: S608 - constants
 # One chunk, of the run after the one that had the last: no run waits for the end of another.
-CLAIM_CHUNK = text("""
+CLAIM_CHUNK = text(f"""
     WITH turn AS (
         SELECT c.run_id, c.chunk FROM runs r LEFT JOIN mailings m USING (mailing_id)
         CROSS JOIN LATERAL (
-            SELECT run_id, chunk FROM chunks
-            WHERE chunks.run_id = r.run_id AND state = 'planned' AND due_at <= :now
+            SELECT run_id, chunk FROM chunks WHERE {IS_DUE_CHUNK}
             ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
         ) c
-        WHERE r.state IN ('expanding', 'sending') AND r.gateway = :gateway
-            AND r.starts_at <= :now AND least(r.ends_at, m.ends_at) > :latest
-            AND NOT coalesce(m.is_paused OR m.is_stopped, false)
+        WHERE {IS_OPEN}
         ORDER BY r.run_id <= :last, r.run_id LIMIT 1
     )
     UPDATE chunks SET state = 'leased', sender_id = :me, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.is_touched
-""")
+""")  # noqa: S608 - constants
 # The newest contacts. Of a chunk that others touched, those that have nothing on record yet.
 CONTACTS = """
     SELECT ids.client_id, coalesce(c.is_removed, true) AS is_removed,
@@ -69,13 +86,11 @@ UNTOUCHED = CONTACTS.replace(
             AND a.kind <> 'start'
     ) ORDER BY""",
 )
-CLAIM_RETRIES = text("""
+CLAIM_RETRIES = text(f"""
     WITH due AS (
         SELECT e.run_id, e.client_id FROM exceptions e
         JOIN runs r USING (run_id) LEFT JOIN mailings m USING (mailing_id)
-        WHERE e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
-            AND r.gateway = :gateway AND least(r.ends_at, m.ends_at) > :latest
-            AND NOT coalesce(m.is_paused OR m.is_stopped, false)
+        WHERE {IS_DUE_RETRY} AND {IS_OPEN}
         ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
     ), claimed AS (
         UPDATE exceptions e SET sender_id = :me FROM due
@@ -85,7 +100,7 @@ CLAIM_RETRIES = text("""
     SELECT claimed.*, coalesce(c.is_removed, true) AS is_removed,
         c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment
     FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
-""")
+""")  # noqa: S608 - constants
 # What was not sent goes back; what is left of a chunk is sorted out when it is claimed again.
 RELEASE_CHUNK = text("""
     UPDATE chunks SET state = 'planned', sender_id = NULL, is_touched = true
@@ -228,8 +243,25 @@ async def hold(db: Connection, me: UUID) -> None:
 
 async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
     """Return what is allowed of these runs."""
-    rows = await db.execute(CONTROLS, {"run_ids": run_ids})
+    rows = await db.execute(text(CONTROLS), {"run_ids": run_ids})
     return [Control(*row) for row in rows]
+
+
+async def look(db: Connection, me: UUID, run_ids: Sequence[UUID]) -> list[Control]:
+    """Return what is allowed of these runs, to a sender that is still there.
+
+    Raises:
+        Overtaken: It was found dead.
+    """
+    rows = (await db.execute(LOOK, {"me": me, "run_ids": run_ids})).all()
+    if not rows:
+        raise Overtaken
+    return [Control(*row) for row in rows if row.run_id is not None]
+
+
+async def is_due(db: Connection, gateway: str, *, now: Instant, latest: Instant) -> bool:
+    """Say whether there is something to claim for `gateway`."""
+    return bool(await db.scalar(IS_DUE, {"gateway": gateway, "now": now, "latest": latest}))
 
 
 async def texts(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Texts]:
