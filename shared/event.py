@@ -91,7 +91,7 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
         return self.stream.partition("-")[2]
 
 
-class Received(msgspec.Struct, Generic[E], frozen=True):
+class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """An event as it came from Kafka. Its headers are read when somebody asks for them."""
 
     event: E

@@ -29,6 +29,7 @@ async def run(settings: Settings) -> None:
             backoff_base_s=settings.backoff_base.total_seconds(),
             backoff_cap_s=settings.backoff_cap.total_seconds(),
         )
+        watch = workers.Watch(pool)
         senders = [Sender(pool, gateway, limits) for gateway in _gateways(settings)]
         app = http.create_app(
             "dispatcher", routers, pool, database.business_clock(pool), store=None
@@ -36,8 +37,11 @@ async def run(settings: Settings) -> None:
         app.state.senders = senders
         servers = settings.kafka_servers
         loops = [
-            *(workers.send_messages(each, drain=settings.http_drain / 2) for each in senders),
-            workers.run_runs(pool, servers, CONSUMER),
+            *(
+                workers.send_messages(each, watch, drain=settings.http_drain / 2)
+                for each in senders
+            ),
+            workers.run_runs(pool, servers, CONSUMER, watch),
             workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
             relay.relay(
                 pool, servers, every=settings.outbox_poll_interval, lease=settings.relay_lease

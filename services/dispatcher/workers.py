@@ -1,43 +1,85 @@
 """The door of time: what happens without anybody asking."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from typing import TypeAlias
 
 from services.dispatcher.handlers import running
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from shared.database import Pool
+from services.dispatcher.queue import outlook
+from services.dispatcher.queue.outlook import Outlook
+from shared import database
+from shared.database import Pool, single
 from shared.loop import forever
 
-SOON = timedelta(milliseconds=100)  # a new run or retry is found at most this late
+Step: TypeAlias = Callable[[], Awaitable[bool]]
+
+LOOKS = timedelta(milliseconds=100)  # a new run or retry is found at most this late
+SOON = timedelta(milliseconds=20)  # to see what the last look has found costs nothing
 RENEWALS = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
-NOW_AND_THEN = timedelta(milliseconds=250)  # for what ends and finishes
 
 
-async def run_runs(pool: Pool, servers: str, consumer: str) -> None:
+class Watch:
+    """Who looks at what there is to do, for all workers of this process."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.seen = Outlook()
+
+    async def look(self) -> bool:
+        """See what there is to do now."""
+        async with single(self._pool) as db:
+            self.seen = await outlook.look(db, await database.now(db))
+        return False
+
+    def when(self, is_seen: Callable[[Outlook], bool], step: Step) -> Step:
+        """Return a step that is taken only if there is something to do, and leads to a look."""
+
+        async def guarded() -> bool:
+            if not is_seen(self.seen):
+                return False
+            found = await step()
+            await self.look()
+            return found
+
+        return guarded
+
+
+async def run_runs(pool: Pool, servers: str, consumer: str, watch: Watch) -> None:
     """Expand runs, end them when their time is over, and finish them, until cancelled."""
+    wait = partial(running.begin_waiting, pool, servers, consumer)
+    steps = {
+        "begin_waiting": watch.when(lambda seen: seen.has_waiting, wait),
+        "expand": watch.when(lambda seen: seen.has_expanding, partial(running.expand, pool)),
+        "end": watch.when(lambda seen: seen.has_ending, partial(running.end, pool)),
+        "finish": watch.when(lambda seen: seen.has_complete, partial(running.finish, pool)),
+    }
     async with asyncio.TaskGroup() as tasks:
-        for name, step, every in (
-            ("begin_waiting", partial(running.begin_waiting, pool, servers, consumer), SOON),
-            ("expand", partial(running.expand, pool), SOON),
-            ("end", partial(running.end, pool), NOW_AND_THEN),
-            ("finish", partial(running.finish, pool), NOW_AND_THEN),
-        ):
-            tasks.create_task(forever(name, step, every=every))
+        tasks.create_task(forever("look", watch.look, every=LOOKS))
+        for name, step in steps.items():
+            tasks.create_task(forever(name, step, every=SOON))
 
 
-async def send_messages(sender: Sender, *, drain: timedelta) -> None:
+async def send_messages(sender: Sender, watch: Watch, *, drain: timedelta) -> None:
     """Claim, start and record messages of one gateway until cancelled; then hand over in order."""
+    leases, name = sender.leases, sender.gateway.name
 
     async def renew() -> bool:
         await sender.renew()
         return False
 
     async def claim() -> bool:
-        if sender.leases.has_enough:
-            await sender.leases.hungry.wait()
-        return await sender.claim()
+        if leases.has_enough:
+            await leases.hungry.wait()
+        if not (name in watch.seen.due or leases.is_unsure):
+            return False
+        found = await sender.claim()
+        if not found:
+            await watch.look()
+        return found
 
     async def start() -> bool:
         await sender.can_start.wait()
@@ -50,7 +92,6 @@ async def send_messages(sender: Sender, *, drain: timedelta) -> None:
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            name = sender.gateway.name
             tasks.create_task(forever(f"renew.{name}", renew, every=RENEWALS))
             tasks.create_task(forever(f"claim.{name}", claim, every=SOON))
             tasks.create_task(forever(f"start.{name}", start, every=timedelta()))

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared import database, telemetry
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, single, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Instant, Received
 from shared.kafka.cluster import STUCK, connected, partitions_of
@@ -60,6 +60,7 @@ class Listener:
     _noted_at: float = field(init=False, default=0.0)
     _sought: set[TopicPartition] = field(init=False, default_factory=set)
     _noted: dict[TopicPartition, int] = field(init=False, default_factory=dict)
+    _told: dict[TopicPartition, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._kinds = {kind.type_name().encode(): kind for kind in self.handlers}
@@ -142,6 +143,14 @@ class Listener:
             await asyncio.sleep(GATHER)
 
     async def _apply(self, fetched: Fetched, progress: Sequence[Progress]) -> None:
+        if fetched:
+            await self._apply_records(fetched, progress)
+        else:
+            async with single(self.pool) as db:
+                await note(db, self.consumer, progress, await database.now(db))
+        self._noted.update({each.partition: each.position for each in progress})
+
+    async def _apply_records(self, fetched: Fetched, progress: Sequence[Progress]) -> None:
         begun = time.monotonic()
         async with transaction(self.pool) as db:
             now = await database.now(db)
@@ -152,7 +161,6 @@ class Listener:
                 fresh += [each for each in fetched[partition] if each.offset >= position]
             await self._handle(db, fresh, now)
             await note(db, self.consumer, progress, now)
-        self._noted.update({each.partition: each.position for each in progress})
         if fresh:
             telemetry.consumed(self.consumer, len(fresh), time.monotonic() - begun)
 
@@ -176,11 +184,12 @@ class Listener:
         """Show tools and autoscalers how far the group is. Nothing of ours depends on it."""
         mine = client.assignment()
         known = {each: at for each, at in self._noted.items() if each in mine}
-        if self.alone or not known:
+        if self.alone or known == self._told:
             return
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(STUCK):
                 await client.commit(known)
+                self._told = known
 
 
 class _Forget(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

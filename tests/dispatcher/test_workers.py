@@ -263,6 +263,7 @@ async def test_without_a_fault_nothing_is_accepted_twice(
     (run,) = await begun(world, clients=120, runs=1)
     gateways = [WildGateway(chances, seed, is_idempotent=is_idempotent) for seed in range(4)]
     working: list[asyncio.Task[None]] = []
+    looking: list[asyncio.Task[None]] = []
 
     async with at_work(world):
         for number, gateway in enumerate(gateways):
@@ -272,10 +273,12 @@ async def test_without_a_fault_nothing_is_accepted_twice(
                 await leave(working.pop(0))
                 await run.resume()
             sender = Sender(world.pool, gateway, patient)
-            work = workers.send_messages(sender, drain=timedelta(seconds=PATIENT))
+            watch = workers.Watch(world.pool)
+            work = workers.send_messages(sender, watch, drain=timedelta(seconds=PATIENT))
             working.append(asyncio.create_task(work))
+            looking.append(asyncio.create_task(forever("look", watch.look, every=SOON)))
         await eventually(partial(finished, world), within=PATIENT)
-        for each in working:
+        for each in working + looking:
             await leave(each)
 
     accepted = sum((gateway.accepted for gateway in gateways), Counter[bytes]())

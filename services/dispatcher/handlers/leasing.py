@@ -115,7 +115,7 @@ class Leases:
         self.skew = 0.0  # business time minus the loop's; never too small
         self._until = 0.0  # the loop's time
         self.is_stopping = False
-        self._is_unsure = False  # leases may bear our name that we know nothing of
+        self.is_unsure = False  # leases may bear our name that we know nothing of
         self._runs: dict[UUID, Run] = {}
         self._leases: set[Lease] = set()
         self.ready: deque[Job] = deque()
@@ -175,9 +175,12 @@ class Leases:
         me = self.me or await self._register()
         began, lease_s = self._time(), self._limits.lease_s
         until = self._until
+        is_due = began + lease_s > until + lease_s / BEATS
+        if not (is_due or self._runs):
+            return
         try:
             async with single(self._pool) as db:
-                if began + lease_s > until + lease_s / BEATS:
+                if is_due:
                     await senders.renew(db, me)
                     until = began + lease_s
                 asked = self._time()
@@ -207,7 +210,7 @@ class Leases:
         if me != self.me:
             return
         log.warning("dispatcher.sender_overtaken", gateway=self._gateway)
-        self.me, self._until, self._is_unsure = None, 0.0, False
+        self.me, self._until, self.is_unsure = None, 0.0, False
         self.ready.clear()
         self._leases.clear()
 
@@ -217,7 +220,7 @@ class Leases:
         closed = {
             run
             for run in self._runs.values()
-            if self.is_stopping or self._is_unsure or not self.may_start(run, now)
+            if self.is_stopping or self.is_unsure or not self.may_start(run, now)
         }
         if closed:
             kept: deque[Job] = deque()
@@ -240,7 +243,7 @@ class Leases:
                     else:
                         await senders.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
         except Unavailable:
-            self._is_unsure = True
+            self.is_unsure = True
             raise
         self._leases.difference_update(leases)
 
@@ -256,23 +259,23 @@ class Leases:
         """Lease what is due, if there is room for it."""
         self.hungry.clear()
         me = self.me
-        if me is None or not self._wants_more() or not await self._is_worth_it():
+        if me is None or not self._wants_more():
             return NOTHING
         try:
             async with transaction(self._pool) as db:
                 await senders.hold(db, me)
-                if self._is_unsure:
+                if self.is_unsure:
                     await senders.give_back(db, me)
                 retries, chunk, runs = await self._claim(db, me)
         except Overtaken:
             self.forget(me)
             return NOTHING
         except Unavailable:  # but the claim may have been committed
-            self._is_unsure = True
+            self.is_unsure = True
             raise
         if me != self.me:
             return NOTHING
-        self._is_unsure = False
+        self.is_unsure = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
         settled = self._take(self._of_retries(me, retries))
         if chunk is not None:
@@ -286,21 +289,15 @@ class Leases:
             self.is_stopping
             or self.has_enough
             or self._time() >= self._until
-            or (self._is_unsure and self._leases)  # first all that we know of must be over
+            or (self.is_unsure and self._leases)  # first all that we know of must be over
         )
-
-    async def _is_worth_it(self) -> bool:
-        """Look before a claim that would most likely find nothing: at a quarter of its price."""
-        if self.ready or self._is_unsure:
-            return True
-        async with single(self._pool) as db:
-            now = await database.now(db)
-            return await senders.is_due(db, self._gateway, now=now, latest=_latest(now))
 
     async def _claim(
         self, db: Connection, me: UUID
     ) -> tuple[list[ClaimedRetry], ClaimedChunk | None, dict[UUID, Run]]:
-        now, name = await database.now(db), self._gateway
+        name, asked = self._gateway, self._time()
+        now = await database.now(db)
+        self.skew = now.timestamp() - asked
         latest = _latest(now)
         retries = await senders.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
         chunk = await senders.claim_chunk(

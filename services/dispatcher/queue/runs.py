@@ -35,7 +35,6 @@ AHEAD = text("""
 """)
 BEGIN = text("UPDATE runs SET state = 'expanding' WHERE run_id = :run_id AND state = 'waiting'")
 
-IS_ANY_EXPANDING = text("SELECT EXISTS (SELECT FROM runs WHERE state = 'expanding')")
 # The smallest first: no run waits for the end of another.
 NEXT = text("""
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
@@ -81,10 +80,8 @@ ADVANCE = text("""
     WHERE run_id = :run_id
 """)
 
-ENDED = text("""
-    SELECT r.run_id, coalesce(m.is_stopped, false) AS is_stopped, r.traceparent
-    FROM runs r LEFT JOIN mailings m USING (mailing_id)
-    WHERE r.state IN ('expanding', 'sending')
+HAS_TO_END = """
+    r.state IN ('expanding', 'sending')
         AND (coalesce(m.is_stopped, false) OR least(r.ends_at, m.ends_at) <= :now)
         AND (
             EXISTS (SELECT FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'planned')
@@ -93,8 +90,11 @@ ENDED = text("""
                     AND e.sender_id IS NULL
             )
         )
-    ORDER BY r.run_id
-""")
+"""
+ENDED = text(f"""
+    SELECT r.run_id, coalesce(m.is_stopped, false) AS is_stopped, r.traceparent
+    FROM runs r LEFT JOIN mailings m USING (mailing_id) WHERE {HAS_TO_END} ORDER BY r.run_id
+""")  # noqa: S608 - constants
 END_CHUNKS = text("""
     WITH turn AS (
         SELECT run_id, chunk FROM chunks WHERE run_id = :run_id AND state = 'planned'
@@ -127,7 +127,6 @@ IS_COMPLETE = """
         SELECT FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0
     )
 """
-IS_ANY_COMPLETE = text(f"SELECT EXISTS (SELECT FROM runs WHERE {IS_COMPLETE})")  # noqa: S608 - constants
 FINISHED = text(f"""
     UPDATE runs SET state = 'finished', finished_at = :now WHERE {IS_COMPLETE}
     RETURNING run_id, mailing_id, is_last, chunk_count, traceparent
@@ -174,11 +173,6 @@ class Expanded(NamedTuple):
     planned: int  # in all steps so far
     chunk_count: int  # the same
     is_done: bool
-
-
-async def is_any_expanding(db: Connection) -> bool:
-    """Say whether there is something to expand: a look that costs nearly nothing."""
-    return bool(await db.scalar(IS_ANY_EXPANDING))
 
 
 async def expand_next(db: Connection) -> Expanded | None:
@@ -285,11 +279,6 @@ class Finished(NamedTuple):
     is_last: bool
     chunk_count: int
     traceparent: str | None
-
-
-async def is_any_complete(db: Connection) -> bool:
-    """Say whether a run can be finished."""
-    return bool(await db.scalar(IS_ANY_COMPLETE))
 
 
 async def finish(db: Connection, now: Instant) -> list[Finished]:

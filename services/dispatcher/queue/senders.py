@@ -38,7 +38,7 @@ LOOK = text(f"""
 """)  # noqa: S608 - constants
 
 IS_OPEN = """
-    r.state IN ('expanding', 'sending') AND r.gateway = :gateway
+    r.state IN ('expanding', 'sending')
         AND r.starts_at <= :now AND least(r.ends_at, m.ends_at) > :latest
         AND NOT coalesce(m.is_paused OR m.is_stopped, false)
 """
@@ -46,13 +46,6 @@ IS_DUE_CHUNK = "chunks.run_id = r.run_id AND chunks.state = 'planned' AND due_at
 IS_DUE_RETRY = """
     e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
 """
-IS_DUE = text(f"""
-    SELECT EXISTS (
-        SELECT FROM runs r LEFT JOIN mailings m USING (mailing_id) WHERE {IS_OPEN}
-            AND (EXISTS (SELECT FROM chunks WHERE {IS_DUE_CHUNK})
-                OR EXISTS (SELECT FROM exceptions e WHERE {IS_DUE_RETRY}))
-    )
-""")  # noqa: S608 - constants
 # One chunk, of the run after the one that had the last: no run waits for the end of another.
 CLAIM_CHUNK = text(f"""
     WITH turn AS (
@@ -61,7 +54,7 @@ CLAIM_CHUNK = text(f"""
             SELECT run_id, chunk FROM chunks WHERE {IS_DUE_CHUNK}
             ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
         ) c
-        WHERE {IS_OPEN}
+        WHERE r.gateway = :gateway AND {IS_OPEN}
         ORDER BY r.run_id <= :last, r.run_id LIMIT 1
     )
     UPDATE chunks SET state = 'leased', sender_id = :me, epoch = epoch + 1
@@ -90,7 +83,7 @@ CLAIM_RETRIES = text(f"""
     WITH due AS (
         SELECT e.run_id, e.client_id FROM exceptions e
         JOIN runs r USING (run_id) LEFT JOIN mailings m USING (mailing_id)
-        WHERE {IS_DUE_RETRY} AND {IS_OPEN}
+        WHERE r.gateway = :gateway AND {IS_DUE_RETRY} AND {IS_OPEN}
         ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
     ), claimed AS (
         UPDATE exceptions e SET sender_id = :me FROM due
@@ -257,11 +250,6 @@ async def look(db: Connection, me: UUID, run_ids: Sequence[UUID]) -> list[Contro
     if not rows:
         raise Overtaken
     return [Control(*row) for row in rows if row.run_id is not None]
-
-
-async def is_due(db: Connection, gateway: str, *, now: Instant, latest: Instant) -> bool:
-    """Say whether there is something to claim for `gateway`."""
-    return bool(await db.scalar(IS_DUE, {"gateway": gateway, "now": now, "latest": latest}))
 
 
 async def texts(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Texts]:
