@@ -18,7 +18,7 @@ from shared.loop import forever
 Step: TypeAlias = Callable[[], Awaitable[bool]]
 
 LOOKS = timedelta(milliseconds=100)  # a new run or retry is found at most this late
-SOON = timedelta(milliseconds=20)  # to see what the last look has found costs nothing
+SOON = timedelta(milliseconds=50)  # to see what the last look has found costs nothing
 RENEWALS = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
 
 

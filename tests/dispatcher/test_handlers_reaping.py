@@ -10,7 +10,7 @@ from services.dispatcher.domain import Verdict
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import senders
+from services.dispatcher.queue import reaping
 from shared.contracts.dispatcher import AttemptKind, MessageAttempted, State
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -112,7 +112,7 @@ async def test_a_look_that_failed_begins_the_waiting_anew(
         raise Unavailable
 
     with monkeypatch.context() as patched:
-        patched.setattr(senders, "beats", away)
+        patched.setattr(reaping, "beats", away)
         with pytest.raises(Unavailable):
             await watch.look(after=LEASE / 2)
 
@@ -125,7 +125,7 @@ async def test_a_look_that_takes_long_counts_from_its_end(
     world: World, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await alive(world, FakeGateway())
-    beats = senders.beats
+    beats = reaping.beats
 
     async def slowly(db: Any) -> Any:
         found = await beats(db)
@@ -133,7 +133,7 @@ async def test_a_look_that_takes_long_counts_from_its_end(
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(senders, "beats", slowly)
+        patched.setattr(reaping, "beats", slowly)
         await watch.look()
 
     assert not await watch.look(after=LEASE)
@@ -145,14 +145,14 @@ async def test_a_sender_that_shows_itself_while_it_is_reaped_is_left_alone(
 ) -> None:
     sender = await alive(world, FakeGateway())
     await watch.look()
-    take = senders.reap
+    take = reaping.reap
 
     async def late(*args: Any) -> Any:
         await beat(sender)
         return await take(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(senders, "reap", late)
+        patched.setattr(reaping, "reap", late)
         await watch.look(after=LEASE + 1)
 
     assert await world.value("SELECT count(*) FROM senders") == 1
@@ -528,6 +528,6 @@ async def test_without_a_reaping_nothing_is_taken_from_the_living(world: World) 
     await fetch(sender)
     me = await world.value("SELECT sender_id FROM senders")
     async with transaction(world.pool) as db:
-        assert await senders.reap(db, me, beat=0) is None
+        assert await reaping.reap(db, me, beat=0) is None
 
     assert await world.value("SELECT state FROM chunks") == "leased"

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.dispatcher.handlers import gathering, leasing, sending
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import runs, senders
+from services.dispatcher.queue import claims, runs, senders
 from shared.contracts.dispatcher import MessageAttempted, MessageCancelled, State
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -433,14 +433,14 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    mark = senders.mark
+    mark = claims.mark
 
     async def slowly(*args: Any) -> None:
         await mark(*args)
         sender.leases._until = 0.0  # noqa: SLF001 - as if it had taken a lease's time
 
     with monkeypatch.context() as patched:
-        patched.setattr(senders, "mark", slowly)
+        patched.setattr(claims, "mark", slowly)
         await sender.mark_and_start()
 
     assert gateway.letters == []

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.dispatcher.domain import Progress
-from services.dispatcher.queue import ledger, runs, senders
+from services.dispatcher.queue import claims, ledger, runs, senders
 from services.dispatcher.queue.ledger import Excepted
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
@@ -34,11 +34,11 @@ async def register(world: World) -> None:
 async def claim(
     db: Connection, now: Instant, *, me: UUID = ME, last: UUID = NOBODY, name: str = "http"
 ) -> Any:
-    return await senders.claim_chunk(db, me, name, now=now, latest=now, last=last)
+    return await claims.claim_chunk(db, me, name, now=now, latest=now, last=last)
 
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
-    found = await senders.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
+    found = await claims.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
     return [each.client_id.int & 0xFFFF for each in found]
 
 
@@ -116,7 +116,7 @@ async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: Wo
         first = await claim(db, now)
         row = Excepted(run.run_id, client(1), 0, Progress(State.RETRY, 0, 0, 1), now)
         await ledger.overrule(db, [row])
-        await senders.release_chunk(db, ME, run.run_id, 0, first.epoch)
+        await claims.release_chunk(db, ME, run.run_id, 0, first.epoch)
         again = await claim(db, now)
         assert (again.epoch, again.reaped) == (2, 0)
         assert again.client_ids == [client(2)]
@@ -128,8 +128,8 @@ async def test_only_the_lease_that_is_meant_is_given_back(world: World) -> None:
     run = await world.plan(2)
     async with transaction(world.pool) as db:
         found = await claim(db, await world.now())
-        await senders.release_chunk(db, YOU, run.run_id, 0, found.epoch)
-        await senders.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
+        await claims.release_chunk(db, YOU, run.run_id, 0, found.epoch)
+        await claims.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
 
     assert await world.value("SELECT state FROM chunks") == "leased"
 

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.leasing import Lease, Leases
+from services.dispatcher.handlers.jobs import Lease
+from services.dispatcher.handlers.leasing import Leases
 from services.dispatcher.handlers.recording import Attempt, Settled, Told
 from services.dispatcher.queue import ledger, senders
 from services.dispatcher.queue.ledger import Entries
@@ -23,7 +24,7 @@ from shared.database import Connection, Pool, transaction
 
 log = structlog.get_logger()
 
-FULL = 1_000  # results that are recorded at once
+FULL = 2_000  # results that are recorded at once
 # How long results are gathered until then: a transaction costs the same for ten as for a hundred.
 # For a plain gateway what is not on record keeps others from starting, so it can't wait long.
 GATHER_S, GATHER_PLAIN_S = 0.1, 0.005

@@ -7,26 +7,26 @@ more goes back.
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import repeat
 from typing import TypeAlias
 from uuid import UUID
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
 from services.dispatcher.domain import LAST_START_S, Contact, Limits, Progress, unfit
+from services.dispatcher.handlers.jobs import Job, Lease, Run
 from services.dispatcher.handlers.recording import Settled
-from services.dispatcher.queue import ledger, senders
-from services.dispatcher.queue.senders import ClaimedChunk, ClaimedRetry, Overtaken
+from services.dispatcher.queue import claims, controls, ledger, senders
+from services.dispatcher.queue.claims import ClaimedChunk, ClaimedRetry
+from services.dispatcher.queue.senders import Overtaken
 from shared import database, ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, single, transaction
 from shared.errors import Unavailable
 from shared.event import Instant
-from shared.template import Template
 
 log = structlog.get_logger()
 
@@ -35,53 +35,6 @@ RETRIES = 200  # that are claimed at once
 BEATS = 8  # renewals of the lease in its time; what is allowed is looked at more often
 FRESH = Progress()
 GONE = (State.CANCELLED, "client_removed")
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """A run as its messages need it; what is allowed of it changes while we send."""
-
-    run_id: UUID
-    body: Template
-    subject: Template | None
-    traceparent: str | None
-    is_open: bool
-    ends_at: float  # business time, seconds since the epoch
-
-
-@dataclass(slots=True, eq=False)
-class Lease:
-    """What was claimed at once: a chunk, or retries of one run (no chunk, no epoch)."""
-
-    sender_id: UUID
-    run: Run
-    chunk: int | None
-    epoch: int
-    is_clean: bool  # nobody else ever had it
-    waiting: int = 0  # messages not started
-    unrecorded: int = 0  # started, or settled, and not on record
-    returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nothing left to start or to record."""
-        return not self.waiting and not self.unrecorded
-
-
-class Job(msgspec.Struct, gc=False):
-    """A message that is to be started."""
-
-    lease: Lease
-    message_id: str
-    client_id: UUID
-    chunk: int
-    progress: Progress  # before the attempt that is to be made
-    contact: Contact
-
-    @property
-    def number(self) -> int:
-        """The number of the attempt that is to be made."""
-        return self.progress.attempt + 1
 
 
 # Of a message: its lease, chunk, progress, identifier and client; no contact: a removed client.
@@ -185,7 +138,7 @@ class Leases:
                     until = began + lease_s
                 asked = self._time()
                 now = await database.now(db)
-                controls = await senders.look(db, me, list(self._runs))
+                allowed = await senders.look(db, me, list(self._runs))
         except Overtaken:
             self.forget(me)
             return
@@ -193,7 +146,7 @@ class Leases:
             return
         self.skew = now.timestamp() - asked
         self._until = until
-        for control in controls:
+        for control in allowed:
             run = self._runs[control.run_id]
             run.is_open, run.ends_at = control.is_open, control.ends_at.timestamp()
         await self.give_back()
@@ -239,9 +192,9 @@ class Leases:
                 for lease in leases:
                     run_id, me = lease.run.run_id, lease.sender_id
                     if lease.chunk is None:
-                        await senders.release_retries(db, me, run_id, lease.returned)
+                        await claims.release_retries(db, me, run_id, lease.returned)
                     else:
-                        await senders.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
+                        await claims.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
         except Unavailable:
             self.is_unsure = True
             raise
@@ -251,6 +204,7 @@ class Leases:
         """End the sender, whose messages are all on record or given back."""
         if self.me is not None:
             async with transaction(self._pool) as db:
+                await claims.give_back(db, self.me)
                 await senders.leave(db, self.me)
 
     # Claiming
@@ -265,7 +219,7 @@ class Leases:
             async with transaction(self._pool) as db:
                 await senders.hold(db, me)
                 if self.is_unsure:
-                    await senders.give_back(db, me)
+                    await claims.give_back(db, me)
                 retries, chunk, runs = await self._claim(db, me)
         except Overtaken:
             self.forget(me)
@@ -299,10 +253,8 @@ class Leases:
         now = await database.now(db)
         self.skew = now.timestamp() - asked
         latest = _latest(now)
-        retries = await senders.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
-        chunk = await senders.claim_chunk(
-            db, me, name, now=now, latest=latest, last=self._last_run
-        )
+        retries = await claims.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
+        chunk = await claims.claim_chunk(db, me, name, now=now, latest=latest, last=self._last_run)
         if chunk is not None and not chunk.client_ids:  # all of it is on record already
             await ledger.close(db, me, {(chunk.run_id, chunk.chunk): (0, chunk.epoch)})
         wanted = {each.run_id for each in retries} | ({chunk.run_id} if chunk else set())
@@ -314,8 +266,8 @@ class Leases:
         missing = list(wanted - known.keys())
         if not missing:
             return known
-        texts = await senders.texts(db, missing)
-        for control in await senders.controls(db, missing):
+        texts = await controls.texts(db, missing)
+        for control in await controls.controls(db, missing):
             said = texts[control.run_id]
             known[control.run_id] = Run(
                 control.run_id,

@@ -7,8 +7,8 @@ import structlog
 from services.dispatcher.domain import LAST_START_S, Limits, Outcome, Progress, Terms, Verdict
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.recording import Attempt
-from services.dispatcher.queue import senders
-from services.dispatcher.queue.senders import LostAttempt
+from services.dispatcher.queue import controls, reaping
+from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
@@ -43,7 +43,7 @@ class Reaper:
         now = self._clock()
         try:
             async with transaction(self._pool) as db:
-                beats = await senders.beats(db)
+                beats = await reaping.beats(db)
         except Unavailable:
             self._seen.clear()
             raise
@@ -66,7 +66,7 @@ class Reaper:
     async def _reap(self, sender_id: UUID, beat: int) -> None:
         """Take the leases and put its lost attempts on record, in one transaction."""
         async with transaction(self._pool) as db:
-            lost = await senders.reap(db, sender_id, beat)
+            lost = await reaping.reap(db, sender_id, beat)
             if lost:
                 await self._record(db, lost, await database.now(db))
         if lost is not None:
@@ -74,8 +74,8 @@ class Reaper:
 
     async def _record(self, db: Connection, lost: list[LostAttempt], now: Instant) -> None:
         run_ids = list({each.run_id for each in lost})
-        ends = {each.run_id: each.ends_at for each in await senders.controls(db, run_ids)}
-        texts = await senders.texts(db, run_ids)
+        ends = {each.run_id: each.ends_at for each in await controls.controls(db, run_ids)}
+        texts = await controls.texts(db, run_ids)
         attempts = [
             Attempt(
                 ids.message_id(each.run_id, each.client_id),

@@ -13,9 +13,10 @@ from services.dispatcher.domain import LAST_START_S, Letter, Limits, Outcome, Te
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.gathering import GATHER_S, Results
-from services.dispatcher.handlers.leasing import Job, Leases
+from services.dispatcher.handlers.jobs import Job
+from services.dispatcher.handlers.leasing import Leases
 from services.dispatcher.handlers.recording import Attempt
-from services.dispatcher.queue import senders
+from services.dispatcher.queue import claims, senders
 from services.dispatcher.queue.senders import Overtaken
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, transaction
@@ -129,7 +130,7 @@ class Sender:
         try:
             async with transaction(self._pool) as db:
                 await senders.hold(db, me)
-                await senders.mark(db, begun, recording.instant(now))
+                await claims.mark(db, begun, recording.instant(now))
         except Overtaken:
             self._put_back(jobs)
             leases.forget(me)

@@ -14,7 +14,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from services.dispatcher.domain import DELIVERED_VERSION, STOPPED, Progress
-from services.dispatcher.queue.senders import progress_of
 from shared import database
 from shared.contracts.dispatcher import State
 from shared.database import Connection
@@ -143,6 +142,19 @@ class Found(NamedTuple):
 
 class Unexpected(Exception):
     """The rows are not as the plain case has them."""
+
+
+def progress_of(row: Any) -> Progress:  # noqa: ANN401 - a row of exceptions
+    """Return where the message of an exception is."""
+    return Progress(
+        State(row.state),
+        row.attempts,
+        row.attempt,
+        row.version,
+        row.unknowns,
+        row.is_unknown,
+        row.reason,
+    )
 
 
 async def record(db: Connection, me: UUID, entries: Entries) -> None:

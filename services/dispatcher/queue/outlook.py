@@ -9,8 +9,8 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from services.dispatcher.domain import LAST_START_S
+from services.dispatcher.queue.claims import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
 from services.dispatcher.queue.runs import HAS_TO_END, IS_COMPLETE
-from services.dispatcher.queue.senders import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
 from shared.database import Connection
 from shared.event import Instant
 

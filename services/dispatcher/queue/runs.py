@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.dispatcher.domain import Progress
-from services.dispatcher.queue.senders import progress_of
+from services.dispatcher.queue.ledger import progress_of
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Connection
