@@ -188,7 +188,6 @@ class Stack:
             port=self._addresses.ports[KAFKA],
             controller=self._addresses.ports["kafka.controller"],
             log=self.home.log(KAFKA),
-            is_short_lived=self._ephemeral,
         ).part()
 
     async def _prepare_stores(self, names: Sequence[str]) -> None:
