@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from cli import Output
 from cli.api import Api, run
-from cli.render import Format, Json, facts, grid, instant, say_more, show
+from cli.render import Format, Json, facts, grid, instant, say, say_more, show
 from cli.statistics.progress import Progress
 from cli.statistics.progress import watch as watch_progress
 
@@ -172,7 +172,12 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
     async def work(api: Api) -> Progress:
         return await watch_progress(api, mailing_id, output)
 
-    run(work)
+    try:
+        run(work)
+    except KeyboardInterrupt:
+        stop = f"./mailings mailings stop {mailing_id}"
+        say(f"That ends the watching, not the mailing: `{stop}` would.", "dim")
+        raise
 
 
 def _command(mailing_id: UUID, what: str, output: Output) -> None:
