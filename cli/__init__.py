@@ -60,8 +60,8 @@ def address(name: str) -> str:
         return addresses()[name]
     except KeyError:
         message = (
-            f"{name} is not known: nothing runs on this machine. "
-            f"Start it with `./mailings up --detach`, or set {name}."
+            f"{name} is not known: nothing that has it runs on this machine.\n"
+            f"  What to do: start everything with `./mailings up --detach`, or set {name}."
         )
         raise Failure(message, Exit.UNAVAILABLE) from None
 

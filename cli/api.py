@@ -27,6 +27,8 @@ ANSWER_WITHIN_S = 30.0
 CONNECT_WITHIN_S = 5.0
 PAGE = 1_000  # items; what the services give at most
 SHOWN = 200  # characters of an answer that is not what it should be
+EXAMPLE = "http://127.0.0.1:8001"
+NO_SUCH_PATH = "Not Found"  # the title where a service has no such path: it is another service
 
 CODES: Mapping[int, Exit] = MappingProxyType({
     404: Exit.NOT_FOUND,
@@ -158,16 +160,11 @@ def _checked(name: str, base: str) -> str:
     return base.rstrip("/")
 
 
-EXAMPLE = "http://127.0.0.1:8001"
-
-
 def _given(parameters: Parameters) -> dict[str, str]:
     return {name: str(value) for name, value in parameters.items() if value is not None}
 
 
 # What went wrong, as sentences
-
-NO_SUCH_PATH = "Not Found"  # the title where a service has no such path: it is another service
 
 
 def unreachable(service: str, base: str, error: Exception) -> Failure:
@@ -213,11 +210,12 @@ def _place(place: Json) -> str:
 def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
     match answer.status_code:
         case 404:
-            what = _collection(answer.url)
+            what, _ = _named(answer.url)
             return f"`./mailings {what} list` shows what there is." if what else "look at the ID."
         case 409:
-            what = _collection(answer.url)
-            return f"see in which state it is (`./mailings {what} show ID`)." if what else "wait."
+            what, identifier = _named(answer.url)
+            shown = f"`./mailings {what} show {identifier}` shows in which state it is."
+            return shown if identifier else "wait."
         case 412:
             return "look at it again, then repeat the command."
         case 503 | 502 | 504:
@@ -230,10 +228,12 @@ def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
             return "correct what is named above and try again."
 
 
-def _collection(url: httpx.URL) -> str:
-    """Return the group of commands that is about what the URL names; empty if there is none."""
-    parts = urlsplit(str(url)).path.split("/v1/", 1)[-1].split("/")
-    return parts[0] if parts[0] in ("mailings", "messages", "clients") else ""
+def _named(url: httpx.URL) -> tuple[str, str]:
+    """Return the group of commands that is about what the URL names, and its identifier."""
+    what, _, rest = url.path.partition("/v1/")[2].partition("/")
+    if what not in ("mailings", "messages"):
+        return "", ""
+    return what, rest.partition("/")[0]
 
 
 def _no_answer_of(service: str, answer: httpx.Response) -> Failure:

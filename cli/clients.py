@@ -23,7 +23,7 @@ from rich.text import Text
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
-from cli.render import Format, Json, console, grid, say, show
+from cli.render import Format, Json, console, grid, say, say_more, show
 
 app = typer.Typer(help="Clients: import and list them.", no_args_is_help=True)
 
@@ -93,12 +93,6 @@ def list_clients(
     columns = ("phone", "operator_code", "full_name", "tags", "time_zone", "email", "client_id")
     show(output, found, lambda: grid(columns, ([each[c] for c in columns] for each in found)))
     say_more(limit, has_more=has_more)
-
-
-def say_more(limit: int, *, has_more: bool) -> None:
-    """Tell that a list goes on."""
-    if has_more:
-        say(f"There are more than these {limit:,}; --limit shows them.", "dim")
 
 
 def kind_of(name: str) -> Kind:

@@ -11,8 +11,7 @@ from rich.console import RenderableType
 
 from cli import Output
 from cli.api import Api, run
-from cli.clients import say_more
-from cli.render import Format, Json, facts, grid, instant, show
+from cli.render import Format, Json, facts, grid, instant, say, say_more, show
 from cli.statistics.progress import Progress
 from cli.statistics.progress import watch as watch_progress
 
@@ -20,6 +19,7 @@ app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_hel
 
 MailingId = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` shows it.")]
 
+EXAMPLE = "2026-03-01T10:00+03:00"
 # 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M
 DURATION = re.compile(
     r"(?:P(?=.))?(?:(?P<days>\d+)d)?(?:T(?=.))?"
@@ -58,9 +58,6 @@ def read_instant(text: str) -> datetime:
     if read.tzinfo is None:
         raise typer.BadParameter(f"{text!r} names no zone; write it as {EXAMPLE}")
     return read
-
-
-EXAMPLE = "2026-03-01T10:00+03:00"
 
 
 def read_duration(text: str) -> timedelta:
@@ -175,7 +172,12 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
     async def work(api: Api) -> Progress:
         return await watch_progress(api, mailing_id, output)
 
-    run(work)
+    try:
+        run(work)
+    except KeyboardInterrupt:
+        stop = f"./mailings mailings stop {mailing_id}"
+        say(f"That ends the watching, not the mailing: `{stop}` would.", "dim")
+        raise
 
 
 def _command(mailing_id: UUID, what: str, output: Output) -> None:

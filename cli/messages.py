@@ -12,8 +12,7 @@ from typer.core import TyperCommand
 
 from cli import Output
 from cli.api import PAGE, Api, run
-from cli.clients import say_more
-from cli.render import Format, Json, facts, grid, instant, one_line, show
+from cli.render import Format, Json, facts, grid, instant, one_line, say_more, show
 
 app = typer.Typer(help="Messages: what became of each.", no_args_is_help=True)
 

@@ -70,6 +70,12 @@ def say(message: str, style: str = "") -> None:
     console(to_stderr=True).print(message, style=style, soft_wrap=True)
 
 
+def say_more(limit: int, *, has_more: bool) -> None:
+    """Tell that a list goes on."""
+    if has_more:
+        say(f"There are more than these {limit:,}; --limit shows them.", "dim")
+
+
 def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Return a table; numbers stand to the right."""
     cells = [[cell(value) for value in row] for row in rows]

@@ -1,7 +1,6 @@
 """The stack's commands: start, stop and look at what runs on this machine."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -12,10 +11,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli import NAMES, Exit, Failure, Output, address, addresses, home
+from cli.render import Format, grid, say, show
 from deploy.local import logs
 from deploy.local.errors import AlreadyRunning
 from deploy.local.foreground import run_until_told
@@ -34,7 +32,6 @@ STOP_WITHIN_S = 90.0  # services, gateway and stores one after the other, each w
 GATEWAY_OPTIONS = ("--idempotent",)
 
 Only = Annotated[list[str] | None, typer.Option(help="Start only this part (may be repeated).")]
-Format = Annotated[Output, typer.Option("--output", "-o", help="How to answer.")]
 
 
 @app.command()
@@ -54,6 +51,11 @@ def up(
     parts = [name for name in only or ALL if not given.get(name)]
     if unknown := set(parts) - set(ALL):
         message = f"There is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}."
+        raise Failure(message, Exit.USAGE)
+    missing = [name for name, there in given.items() if not there and name not in parts]
+    if missing and set(parts) & set(SERVICES):
+        options = ", ".join(f"--only {name} or --{name} ADDRESS" for name in missing)
+        message = f"Services need {' and '.join(missing)}: add {options}."
         raise Failure(message, Exit.USAGE)
     stack = Stack(home().path, settings(postgres, kafka), parts, GATEWAY_OPTIONS, _report)
     raise typer.Exit(asyncio.run(run_until_told(stack, _stay if detached else _stay_and_say)))
@@ -82,16 +84,18 @@ def down() -> None:
 def status(output: Format = Output.TABLE) -> None:
     """Show what runs, and where."""
     found = asyncio.run(status_of(home()))
-    if output is Output.JSON:
-        typer.echo(json.dumps([asdict(part) for part in found], indent=2))
-        return
-    if not found:
+    if not found and output is Output.TABLE:
         _report("nothing runs here; `./mailings up` starts everything")
         return
-    table = Table("part", "state", "pid", "address", box=None, pad_edge=False)
-    for part in found:
-        table.add_row(part.name, part.state, str(part.pid), part.address)
-    Console().print(table)
+    columns = ("part", "state", "pid", "address")
+    rows = [(part.name, part.state, str(part.pid), part.address) for part in found]
+    show(output, [asdict(part) for part in found], lambda: grid(columns, rows))
+    if found and supervisor_of(home()) is None:
+        say(
+            "Who started this was killed: nothing of it is started again when it ends.\n"
+            "  What to do: `./mailings up --detach` starts all anew, `./mailings down` ends it.",
+            "yellow",
+        )
 
 
 @app.command("logs")

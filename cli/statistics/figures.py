@@ -40,7 +40,7 @@ async def _figures(api: Api, of: UUID | None) -> Json:
     elif (mailing := await mailing_figures(api, of)) is not None:
         found, which = mailing, {"mailing_id": of}
     else:
-        found, which = await api.get("stats", f"/v1/runs/{of}"), {"run_id": of}
+        found, which = await _run_figures(api, of), {"run_id": of}
     return {**found, "reconcile": await api.get("stats", "/v1/reconcile", which)}
 
 
@@ -52,6 +52,24 @@ async def mailing_figures(api: Api, mailing_id: UUID | str) -> Json | None:
         if failure.code is Exit.NOT_FOUND:
             return None
         raise
+
+
+async def _run_figures(api: Api, run_id: UUID) -> Json:
+    """Return the figures of a run.
+
+    Raises:
+        Failure: It is not known (yet).
+    """
+    try:
+        return await api.get("stats", f"/v1/runs/{run_id}")
+    except Failure as failure:
+        if failure.code is not Exit.NOT_FOUND:
+            raise
+        message = (
+            f"There are no figures of {run_id}: it is no run, and no mailing that has begun.\n"
+            "  What to do: `./mailings mailings list` shows what there is, and when it starts."
+        )
+        raise Failure(message, Exit.NOT_FOUND) from None
 
 
 def _figures_table(found: Json) -> RenderableType:

@@ -13,10 +13,15 @@ from deploy.local.ports import HOST
 from deploy.local.probe import has_broker
 from deploy.local.process import Command, run
 
-JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-
-# Compiles less: up in 5 s instead of 7 s with half of the work, and slower in the long run.
-SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
+JVM = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    # Compiles once, and quickly: up in 5 s instead of 7 s with half of the work, and half a
+    # million records later still at 9 us of CPU for each instead of 15 us.
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -68,18 +73,16 @@ class Broker:
     port: int
     controller: int
     log: Path
-    is_short_lived: bool
 
     def part(self) -> Part:
         """Describe the broker; before its first start its log directory is formatted."""
-        flags = SHORT_LIVED
 
         async def is_ready() -> bool:
             return await has_broker(self.port)
 
         return Part(
             name="kafka",
-            command=self._command(*flags, "kafka.Kafka", "kafka.properties"),
+            command=self._command("kafka.Kafka", "kafka.properties"),
             is_ready=is_ready,
             prepare=self._prepare,
             stop_within_s=20,
@@ -95,7 +98,7 @@ class Broker:
         self._write("kafka.new")
         # The first letter stays one: the tool takes an id that begins with "-" for an option.
         cluster = "M" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")
-        tool = (*SHORT_LIVED, "kafka.tools.StorageTool", "format", "--standalone")
+        tool = ("kafka.tools.StorageTool", "format", "--standalone")
         format_ = self._command(*tool, "-t", cluster, "-c", "kafka.new.properties")
         await run("Kafka's format", format_)
         (self.data / "kafka.new").rename(self.data / "kafka")

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections import deque
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -26,14 +28,14 @@ def show(home: Home, name: str | None, *, lines: int, follow: bool) -> None:
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         files = {path: stack.enter_context(path.open(errors="replace")) for path in paths}
         for path, file in files.items():
-            _print(path, width, file.readlines()[-lines:] if lines else [])
+            _print(path, width, deque(file, maxlen=lines))
         while follow:
             for path, file in files.items():
                 _print(path, width, file.readlines())
             time.sleep(EVERY_S)
 
 
-def _print(path: Path, width: int, lines: list[str]) -> None:
+def _print(path: Path, width: int, lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(f"{path.stem:<{width}} | {line.rstrip()}\n")
     sys.stdout.flush()

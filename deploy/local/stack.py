@@ -114,6 +114,7 @@ class Stack:
         """Stop everything, in reverse order; kill what does not end in time."""
         if self._lock is None:
             return
+        self._report("stopping …")
         self.home.env.unlink(missing_ok=True)
         for wave in reversed(self._waves()):
             await self._supervisor.stop_all(wave)
@@ -162,7 +163,7 @@ class Stack:
         self._addresses = Addresses(chosen, self._settings)
         for name, port in chosen.items():
             if usual.get(name, port) != port:
-                self._report(f"{name} gets port {port}; the usual {usual[name]} was taken")
+                self._report(f"{name} gets port {port}: {usual[name]} is or was taken")
 
     async def _stores(self, names: Sequence[str]) -> list[Part]:
         makers = {POSTGRES: self._postgres, KAFKA: self._kafka}
@@ -188,7 +189,6 @@ class Stack:
             port=self._addresses.ports[KAFKA],
             controller=self._addresses.ports["kafka.controller"],
             log=self.home.log(KAFKA),
-            is_short_lived=self._ephemeral,
         ).part()
 
     async def _prepare_stores(self, names: Sequence[str]) -> None:

@@ -1,4 +1,21 @@
+"""The budget: which step of a message's way a stack belongs to."""
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from bench import budget
 from bench.budget import OTHER, by_function, by_step, step_of
+
+ROOT = Path(__file__).parents[2]
+LIBRARIES = Path(sysconfig.get_path("purelib"))
+SOURCES = {
+    str(path): path.read_text()
+    for folder in ("shared", "services")
+    for path in ROOT.joinpath(folder).rglob("*.py")
+}
+PARTS = sorted({part for steps in budget.STEPS.values() for part in steps})
 
 STEPS = {"sending.py:Sender.claim": "claim", "relay.py:": "relay"}
 
@@ -7,6 +24,15 @@ def test_the_innermost_known_function_gives_a_stack_its_step() -> None:
     stack = ("asyncpg/pool.py:acquire", "shared/relay.py:_send", "x/sending.py:Sender.claim")
 
     assert step_of(stack, STEPS) == "relay"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_step_is_known_by_code_that_there_is(part: str) -> None:
+    path, _, function = part.partition(":")
+    name = function.rpartition(".")[2]
+    found = [source for at, source in SOURCES.items() if path in at and f"def {name}" in source]
+
+    assert found or LIBRARIES.joinpath(path).is_dir()
 
 
 def test_what_no_step_knows_is_the_rest() -> None:

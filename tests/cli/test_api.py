@@ -36,6 +36,16 @@ def test_each_status_has_its_exit_code_its_title_and_what_to_do(
     assert result.out == ""
 
 
+def test_a_conflict_names_the_command_that_shows_the_state(
+    services: Services, mailings: Mailings
+) -> None:
+    services.refuse(f"{PATH}/pause", 409, title="It has finished.")
+
+    said = mailings("mailings", "pause", ID).err
+
+    assert f"`./mailings mailings show {ID}`" in said
+
+
 def test_each_place_is_shown_with_its_pointer_and_its_detail(
     services: Services, mailings: Mailings
 ) -> None:

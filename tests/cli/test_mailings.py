@@ -1,13 +1,15 @@
 """The commands about mailings."""
 
 import json
+import os
+import signal
 from datetime import datetime, timedelta
 
 import pytest
 
 from cli import Exit
 from cli.mailings import read_duration
-from tests.cli.conftest import Json, Mailings, Services, page
+from tests.cli.conftest import Answer, Json, Mailings, Services, page
 
 CREATE = ("mailings", "create", "--name", "Spring", "--body", "Hello")
 
@@ -97,6 +99,21 @@ def test_a_command_goes_to_its_path_and_shows_the_mailing(
 
     assert result.json == mailing
     assert services.asked[0].method == "POST"
+
+
+def test_an_interrupt_ends_the_watching_and_not_the_mailing(
+    services: Services, mailings: Mailings, mailing: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> Answer:
+        os.kill(os.getpid(), signal.SIGINT)
+        return Answer(200, json.dumps(mailing).encode())
+
+    monkeypatch.setattr(services, "take", interrupt)
+
+    result = mailings("mailings", "watch", mailing["mailing_id"])
+
+    assert result.code == 128 + signal.SIGINT
+    assert f"`./mailings mailings stop {mailing['mailing_id']}`" in result.err
 
 
 def test_an_identifier_that_is_none_is_a_mistake_of_usage(mailings: Mailings) -> None:

@@ -81,6 +81,19 @@ def test_an_identifier_may_be_that_of_a_run(services: Services, mailings: Mailin
     assert services.asked[-1].parameters == {"run_id": RUN}
 
 
+def test_where_there_are_no_figures_that_may_be_because_nothing_has_begun(
+    services: Services, mailings: Mailings
+) -> None:
+    for path in (f"/v1/mailings/{RUN}", f"/v1/runs/{RUN}"):
+        services.refuse(path, 404, title="Nothing has this identifier.")
+
+    result = mailings("stats", RUN)
+
+    assert result.code == Exit.NOT_FOUND
+    assert f"There are no figures of {RUN}" in result.err
+    assert "`./mailings mailings list`" in result.err
+
+
 def test_watching_ends_when_the_mailing_has_finished_and_all_of_it_is_counted(
     services: Services, mailings: Mailings, mailing: Json, path: str
 ) -> None:

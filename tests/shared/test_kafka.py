@@ -13,7 +13,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import select, text
 
-from shared import kafka as under_test
 from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
@@ -25,7 +24,7 @@ from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
-from shared.kafka import Handlers, end_offsets, listen
+from shared.kafka import Handlers, Listener, end_offsets, listen
 from shared.outbox import recorded_batches
 from shared.tables import dead_letters, offsets
 from shared.testing import eventually
@@ -154,7 +153,7 @@ async def test_what_comes_again_with_the_same_offsets_is_applied_once(
         for each in partitions:
             client.seek(each, begin[each.partition] if each.topic == MAILINGS.name else 0)
 
-    monkeypatch.setattr(under_test.Listener, "seek", seek_back)
+    monkeypatch.setattr(Listener, "seek", seek_back)
     await pause(producer, second)
     async with listening(ledger, kafka, alone=True):
         await ledger.hears(2)
