@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Update, delete, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -20,8 +21,7 @@ LOCK = text(f"""
 """)  # noqa: S608 - names of fields
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """A client as the log left it."""
 
     client_id: UUID
