@@ -29,6 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
     is_last_of_key: ClassVar[bool] = False  # a tombstone follows it on a compacted topic
 
     @classmethod
+    @cache
     def type_name(cls) -> str:
         """Return the name that is stored and sent, as in `MailingPaused.v1`."""
         return f"{cls.__name__}.v{cls.type_version}"

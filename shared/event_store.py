@@ -1,8 +1,9 @@
 """Streams of events, and the one way to add to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from shared import ids
 from shared.decider import C, Decider, S
@@ -12,8 +13,7 @@ from shared.event import Cause, E, Event, Instant, Recorded
 NO_CAUSE = Cause()
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True, gc=False):  # as Recorded: an import makes many
     """Events for one stream, which must be at version `expected`; 0 if it is to be new."""
 
     stream: str
@@ -22,25 +22,23 @@ class Append:
 
     def recorded(self, now: Instant, cause: Cause = NO_CAUSE) -> list[Recorded[Event]]:
         """Return the events in their envelopes."""
-        if not self.events:
-            return []
-        first = self.expected + 1
-        numbers = range(first, first + len(self.events))
-        own = [ids.event_id(self.stream, version) for version in numbers]
-        story = cause.correlation_id or own[0]
-        return [
-            Recorded(
-                id=event_id,
-                stream=self.stream,
-                version=version,
-                recorded_at=now,
-                correlation_id=story,
-                causation_id=cause.event_id,
-                traceparent=cause.traceparent,
-                event=event,
+        story, recorded = cause.correlation_id, []
+        for version, event in enumerate(self.events, self.expected + 1):
+            own = ids.event_id(self.stream, version)
+            story = story or own
+            recorded.append(
+                Recorded(
+                    id=own,
+                    stream=self.stream,
+                    version=version,
+                    recorded_at=now,
+                    correlation_id=story,
+                    causation_id=cause.event_id,
+                    traceparent=cause.traceparent,
+                    event=event,
+                )
             )
-            for event_id, version, event in zip(own, numbers, self.events, strict=True)
-        ]
+        return recorded
 
 
 class EventStore(Protocol):

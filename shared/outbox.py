@@ -117,12 +117,15 @@ class TooLarge(Invalid):
 def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: str) -> list[Batch]:
     """Return the public ones of `recorded`, each with its encoded event, as batches in order."""
     batches: list[Batch] = []
+    last: object = None
     for each, data in recorded:
         topic = each.event.topic
         if topic is None:
             continue
-        if not batches or batches[-1].topic != topic.name:
+        shared = (topic, each.recorded_at, each.causation_id, each.traceparent)
+        if shared != last:
             batches.append(Batch(topic.name, _shared_headers(each, service), []))
+            last = shared
         record = Record(each.key.encode(), data, _headers(each))
         batches[-1].records.append(record)
         if each.event.is_last_of_key:
@@ -151,26 +154,26 @@ def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> 
 
 # Source: CloudEvents 1.0.2, Kafka binding, binary mode; `sequence` is its extension.
 def _shared_headers(each: Recorded[Any], service: str) -> list[Header]:
-    return [
+    headers = [
         ("ce_specversion", b"1.0"),
         ("ce_source", f"/services/{service}".encode()),
         ("ce_time", each.recorded_at.isoformat().encode()),
         ("content-type", b"application/json"),
-    ]
-
-
-def _headers(each: Recorded[Any]) -> list[Header]:
-    own = str(each.id).encode()
-    begins = each.correlation_id == each.id
-    headers = [
-        ("ce_id", own),
-        ("ce_type", each.event.type_name().encode()),
-        ("ce_subject", each.stream.encode()),
-        ("ce_sequence", b"%d" % each.version),
-        ("ce_correlationid", own if begins else str(each.correlation_id).encode()),
     ]
     if each.causation_id:
         headers.append(("ce_causationid", str(each.causation_id).encode()))
     if each.traceparent:
         headers.append(("traceparent", each.traceparent.encode()))
     return headers
+
+
+def _headers(each: Recorded[Any]) -> list[Header]:
+    own = str(each.id).encode()
+    begins = each.correlation_id == each.id
+    return [
+        ("ce_id", own),
+        ("ce_type", each.event.type_name().encode()),
+        ("ce_subject", each.stream.encode()),
+        ("ce_sequence", b"%d" % each.version),
+        ("ce_correlationid", own if begins else str(each.correlation_id).encode()),
+    ]

@@ -1,17 +1,17 @@
 """What the catalog does about a command: the only place where rules meet I/O."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from services.catalog import queue
 from services.catalog.domain.client import (
+    NOBODY,
     ClientCommand,
     ClientInvalid,
     PhoneTaken,
-    Profile,
     checked,
     client,
     is_phone,
@@ -27,7 +27,7 @@ from shared.event_store import NO_CAUSE, Append, EventStore, execute
 from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
 
-NOBODY = Profile()
+NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
 
 
@@ -163,39 +163,30 @@ class _Plan:
 def _plan(chunk: Chunk, known: dict[str, Known], now: Instant) -> _Plan:
     """Return what the rows lead to; of several with one phone each builds on the one before."""
     plan = _Plan([], list(chunk.rejections))
-    streams: dict[UUID, tuple[int, list[Event]]] = {}
+    events: dict[str, list[Event]] = {}
     for number, row in chunk.rows:
-        at = known.get(row.get("phone") or "")
+        phone = row.get("phone")
+        if not phone:
+            plan.rejections.append(Rejection(number, NO_PHONE))
+            continue
+        before = known.get(phone)
         try:
-            profile = _profile(row, at)
+            profile = checked(row, before.profile if before else NOBODY)
         except ClientInvalid as error:
             plan.rejections.append(Rejection(number, error.places))
             continue
-        if at and at.profile == profile:
-            plan.unchanged += 1
-            continue
-        after = (
-            Known(at.client_id, at.version + 1, profile) if at else Known(ids.new_id(), 1, profile)
-        )
-        known[row["phone"]] = after
-        events = streams.setdefault(after.client_id, (after.version - 1, []))[1]
-        if at:
-            plan.changed += 1
-            events.append(_changed(after, now))
-        else:
+        if before is None:
             plan.created += 1
-            events.append(_registered(after, now))
-    plan.appends = [
-        Append(f"client-{client_id}", events, version)
-        for client_id, (version, events) in streams.items()
-    ]
+            known[phone] = after = Known(ids.new_id(), 1, profile)
+            events[phone] = [_registered(after, now)]
+        elif before.profile == profile:
+            plan.unchanged += 1
+        else:
+            plan.changed += 1
+            known[phone] = after = Known(before.client_id, before.version + 1, profile)
+            events.setdefault(phone, []).append(_changed(after, now))
+    plan.appends = [_append(known[phone], new) for phone, new in events.items()]
     return plan
-
-
-def _profile(row: Mapping[str, Any], known: Known | None) -> Profile:
-    if not row.get("phone"):
-        raise ClientInvalid(Place("/phone", "missing", "a row needs a phone"))
-    return checked(row, known.profile if known else NOBODY)
 
 
 def _registered(known: Known, now: Instant) -> Event:
@@ -206,6 +197,11 @@ def _registered(known: Known, now: Instant) -> Event:
 
 def _changed(known: Known, now: Instant) -> Event:
     return ClientChanged(client_id=known.client_id, changed_at=now, **known.profile.as_dict())
+
+
+def _append(known: Known, events: Sequence[Event]) -> Append:
+    """Return `events`, which led to `known`, as what is to be appended to its stream."""
+    return Append(f"client-{known.client_id}", events, known.version - len(events))
 
 
 def _added(before: Counts, chunk: Chunk, plan: _Plan) -> Counts:

@@ -48,7 +48,8 @@ TAGS = "CAST(added.tags AS text[])"  # arrays in an array don't nest: each is wr
 
 COLUMNS = tuple(column.name for column in clients.columns)
 KNOWN = text("""
-    SELECT client_id FROM clients WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+    SELECT client_id FROM clients
+    WHERE client_id = ANY(CAST(string_to_array(:client_ids, ',') AS uuid[]))
 """)
 CHANGE = text(f"""
     UPDATE clients SET
@@ -78,10 +79,11 @@ async def client_registered(
     In the order of the phones: two imports that add the same ones wait for each other only one
     way.
     """
-    wanted = {"client_ids": [each.event.client_id for each in recorded]}
+    wanted = {"client_ids": ",".join([each.key for each in recorded])}
     known = set((await db.scalars(KNOWN, wanted)).all())
-    new = [each for each in recorded if each.event.client_id not in known]
-    rows = [_row(each.event, each.version) for each in new]
+    rows = [
+        _row(each.event, each.version) for each in recorded if each.event.client_id not in known
+    ]
     try:
         await copy(db, "clients", COLUMNS, sorted(rows, key=lambda row: row[1] or ""))
     except UniqueViolationError as error:
@@ -89,9 +91,20 @@ async def client_registered(
 
 
 def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
-    at = state.registered_at
-    contact = (state.phone, state.operator_code, list(state.tags), state.time_zone, state.email)
-    return (state.client_id, *contact, state.full_name, state.comment, version, at, at)
+    """Return a row of COLUMNS."""
+    return (
+        state.client_id,
+        state.phone,
+        state.operator_code,
+        state.tags,
+        state.time_zone,
+        state.email,
+        state.full_name,
+        state.comment,
+        version,
+        state.registered_at,
+        state.registered_at,
+    )
 
 
 async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChanged]]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Update, delete, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -13,15 +14,15 @@ from shared.database import Connection
 from shared.errors import Place
 from shared.event import Instant
 
-# One statement for a chunk's phones, whatever their number.
+# One statement for a chunk's phones, whatever their number. They come as one text: of an array
+# the driver would look at each element's type, which costs more than to find the row.
 LOCK = text(f"""
     SELECT client_id, version, {", ".join(FIELDS)} FROM clients
-    WHERE phone = ANY(CAST(:phones AS text[])) ORDER BY client_id FOR UPDATE
+    WHERE phone = ANY(string_to_array(:phones, ',')) ORDER BY client_id FOR UPDATE
 """)  # noqa: S608 - names of fields
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """A client as the log left it."""
 
     client_id: UUID
@@ -69,7 +70,7 @@ class Rejection:
 
 async def lock_clients(db: Connection, phones: Sequence[str]) -> dict[str, Known]:
     """Return the clients that have `phones`, by phone; nobody changes them until the commit."""
-    rows = await db.execute(LOCK, {"phones": phones})
+    rows = await db.execute(LOCK, {"phones": ",".join(phones)})
     return {
         phone: Known(client_id, version, Profile(phone, code, tuple(tags), *rest))
         for client_id, version, phone, code, tags, *rest in rows

@@ -88,9 +88,19 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
 def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
     """Return a row of COLUMNS; of a removal most of it is empty."""
     if isinstance(event, ClientRemoved):
-        return (event.client_id, version, True, None, None, [], None, None, None, None)
-    contact = (event.phone, event.operator_code, list(event.tags), event.time_zone, event.email)
-    return (event.client_id, version, False, *contact, event.full_name, event.comment)
+        return (event.client_id, version, True, None, None, (), None, None, None, None)
+    return (
+        event.client_id,
+        version,
+        False,
+        event.phone,
+        event.operator_code,
+        event.tags,
+        event.time_zone,
+        event.email,
+        event.full_name,
+        event.comment,
+    )
 
 
 async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -> None:

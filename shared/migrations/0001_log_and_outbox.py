@@ -14,7 +14,7 @@ def upgrade() -> None:
             version integer NOT NULL,
             id uuid NOT NULL,
             type text NOT NULL,
-            data jsonb NOT NULL,
+            data json NOT NULL,
             recorded_at timestamptz NOT NULL,
             correlation_id uuid NOT NULL,
             causation_id uuid,

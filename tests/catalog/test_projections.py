@@ -1,6 +1,5 @@
 """The read tables of the catalog follow its events, however often and in whatever order."""
 
-from dataclasses import asdict
 from uuid import UUID
 
 import pytest
@@ -131,7 +130,7 @@ NOBODY: Instant = None  # type: ignore[assignment] # an instant that nobody look
 
 def client(number: int, now: Instant, phone: str | None = None) -> ClientRegistered:
     profile = Profile(phone=phone or f"7916000000{number}", tags=("a", 'b"{},'))
-    return ClientRegistered(client_id=UUID(int=number), registered_at=now, **asdict(profile))
+    return ClientRegistered(client_id=UUID(int=number), registered_at=now, **profile.as_dict())
 
 
 async def tell(db: Connection, event: Event, version: int, now: Instant) -> None:
@@ -142,7 +141,7 @@ async def tell(db: Connection, event: Event, version: int, now: Instant) -> None
 async def test_clients_are_shown_changed_and_removed(catalog_pool: Pool, now: Instant) -> None:
     first = client(1, now)
     profile = Profile(phone="79160000009", operator_code="916", full_name="Anna")
-    changed = ClientChanged(client_id=first.client_id, changed_at=now, **asdict(profile))
+    changed = ClientChanged(client_id=first.client_id, changed_at=now, **profile.as_dict())
 
     async with transaction(catalog_pool) as db:
         await tell(db, first, 1, now)
@@ -155,9 +154,9 @@ async def test_clients_are_shown_changed_and_removed(catalog_pool: Pool, now: In
 
     common = {"client_id": first.client_id, "created_at": now, "changed_at": now}
     assert before == ClientView(
-        **asdict(Profile(phone="79160000001")) | common | {"tags": ["a", 'b"{},'], "version": 1}
+        **Profile(phone="79160000001").as_dict() | common | {"tags": ["a", 'b"{},'], "version": 1}
     )
-    assert after == ClientView(**asdict(profile) | common | {"tags": [], "version": 2})
+    assert after == ClientView(**profile.as_dict() | common | {"tags": [], "version": 2})
 
 
 async def test_a_client_that_is_shown_already_is_left_alone(
@@ -165,7 +164,7 @@ async def test_a_client_that_is_shown_already_is_left_alone(
 ) -> None:
     first = client(1, now)
     older = ClientChanged(
-        client_id=first.client_id, changed_at=now, **asdict(Profile(phone="79160000008"))
+        client_id=first.client_id, changed_at=now, **Profile(phone="79160000008").as_dict()
     )
 
     async with transaction(catalog_pool) as db:
