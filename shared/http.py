@@ -36,6 +36,14 @@ STATUS: dict[type[errors.Error], int] = {
     errors.Unavailable: 503,
 }
 
+# What kind of problem it is where a title says more, and what pydantic says less well.
+KINDS = {413: "ContentTooLarge", 415: "UnsupportedMediaType"}
+CLEARER = {
+    "extra_forbidden": "no such field",
+    "missing": "it is missing",
+    "model_attributes_type": "a JSON object is needed",
+}
+
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 KEY_LIMIT = 255  # characters of an Idempotency-Key
 JSON = re.compile(r"application/(.+\+)?json")
@@ -228,7 +236,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
         {
             "pointer": "/" + "/".join(map(str, each["loc"][1:])) if each["loc"][1:] else "",
             "code": each["type"],
-            "detail": each["msg"],
+            "detail": CLEARER.get(each["type"], each["msg"]),
         }
         for each in cast("RequestValidationError", error).errors()
     ]
@@ -240,7 +248,8 @@ async def _unroutable(request: Request, error: Exception) -> Response:
     """Answer what no route answers: an unknown path, another method, too large a body."""
     known = cast("HTTPException", error)
     title = str(known.detail)
-    answer = _problem(request, title.replace(" ", ""), title, known.status_code)
+    kind = KINDS.get(known.status_code) or title.replace(" ", "")
+    answer = _problem(request, kind, title, known.status_code)
     answer.headers.update(known.headers or {})
     return answer
 
