@@ -8,9 +8,16 @@ from rich.console import Console
 from cli import Exit, Failure, clients, demo, mailings, messages, stack, statistics
 from deploy.local.errors import AlreadyRunning, StackError
 
+EXIT_CODES = (
+    f"Exit codes: {Exit.OK} done; {Exit.ERROR} refused, or it failed; "
+    f"{Exit.USAGE} not understood; {Exit.NOT_FOUND} there is no such thing; "
+    f"{Exit.CONFLICT} it cannot be done in this state; {Exit.UNAVAILABLE} nobody answers."
+)
+
 app = typer.Typer(
     name="mailings",
     help="Mailings that reach every client: the platform, from the command line.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

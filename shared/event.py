@@ -1,5 +1,6 @@
 """An event, and the envelopes in which it is recorded and received."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,6 +14,9 @@ from shared.topic import Topic
 
 # Aware, for both that read it: msgspec from the log, pydantic from a request.
 Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True), AwareDatetime]
+
+# Source: W3C Trace Context §3.2. What is none would end up in tables, and in requests to gateways.
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _encoder = msgspec.json.Encoder()
 
@@ -106,9 +110,9 @@ class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
 
     @property
     def traceparent(self) -> str | None:
-        """Return the trace in which the event was recorded."""
-        raw = self.headers.get("traceparent")
-        return raw.decode() if raw else None
+        """Return the trace in which the event was recorded; None if none is named that is one."""
+        raw = self.headers.get("traceparent", b"")
+        return raw.decode() if TRACEPARENT.fullmatch(raw) else None
 
     @property
     def cause(self) -> Cause:

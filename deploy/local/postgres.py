@@ -24,6 +24,7 @@ SETTINGS = {
     "random_page_cost": "1.1",  # what people develop on has no spinning disks
     "jit": "off",  # our statements are short; compiling them takes longer than running them
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # without details: a duplicate phone would be in them
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

@@ -18,6 +18,14 @@ STATUS: dict[type[errors.Error], int] = {
     errors.Unavailable: 503,
 }
 
+# What kind of problem it is where a title says more, and what pydantic says less well.
+KINDS = {413: "ContentTooLarge", 415: "UnsupportedMediaType"}
+CLEARER = {
+    "extra_forbidden": "no such field",
+    "missing": "it is missing",
+    "model_attributes_type": "a JSON object is needed",
+}
+
 
 def answer(app: FastAPI) -> None:
     """Let `app` answer every error with problem details."""
@@ -45,7 +53,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
         {
             "pointer": "/" + "/".join(map(str, each["loc"][1:])) if each["loc"][1:] else "",
             "code": each["type"],
-            "detail": each["msg"],
+            "detail": CLEARER.get(each["type"], each["msg"]),
         }
         for each in cast("RequestValidationError", error).errors()
     ]
@@ -57,7 +65,8 @@ async def _unroutable(request: Request, error: Exception) -> Response:
     """Answer what no route answers: an unknown path, another method, too large a body."""
     known = cast("HTTPException", error)
     title = str(known.detail)
-    response = _problem(request, title.replace(" ", ""), title, known.status_code)
+    kind = KINDS.get(known.status_code) or title.replace(" ", "")
+    response = _problem(request, kind, title, known.status_code)
     response.headers.update(known.headers or {})
     return response
 

@@ -151,3 +151,45 @@ def test_what_an_error_says_cannot_command_the_terminal(
     services.refuse(PATH, 409, title="\x1b[2Jno")
 
     assert "\x1b" not in mailings("mailings", "show", ID).err
+
+
+def test_exit_codes_are_what_scripts_rely_on_and_the_help_names_them(mailings: Mailings) -> None:
+    assert {each.name: each.value for each in Exit} == {
+        "OK": 0,
+        "ERROR": 1,
+        "USAGE": 2,
+        "NOT_FOUND": 3,
+        "CONFLICT": 4,
+        "UNAVAILABLE": 5,
+    }
+
+    told = " ".join(mailings("--help").out.split())
+
+    assert told.endswith(
+        "Exit codes: 0 done; 1 refused, or it failed; 2 not understood; 3 there is no such thing;"
+        " 4 it cannot be done in this state; 5 nobody answers."
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("stats",),
+        ("clients", "import"),
+        ("clients", "list"),
+        ("mailings", "list"),
+        ("mailings", "show"),
+        ("mailings", "watch"),
+        ("messages", "list"),
+        ("messages", "show"),
+    ],
+    ids=" ".join,
+)
+def test_everything_that_reads_answers_as_a_table_or_as_json(
+    mailings: Mailings, command: tuple[str, ...]
+) -> None:
+    told = mailings(*command, "--help").out
+
+    assert "--output" in told
+    assert "<table|json>" in told

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
+from deploy.local.services import GATEWAY
 from deploy.local.stack import ALL, Stack
+from tests.e2e.echo import echo_gateway
 from tests.e2e.outside import Platform, platform_at
 
 # Short, so that what a test waits for comes soon. A lease must outlast the timeout by 2 s.
@@ -42,4 +44,26 @@ async def platform(stack: Stack) -> AsyncIterator[Platform]:
         await platform.misbehave(
             latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
         )
+        yield platform
+
+
+@pytest.fixture(scope="session")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack for tests that break things; its gateway repeats all that it hears."""
+    said: list[str] = []
+    home = tmp_path_factory.mktemp("fragile")
+    parts = [name for name in ALL if name != GATEWAY]
+    with echo_gateway() as url:
+        settings = {**SOON, "DISPATCHER_HTTP_GATEWAY_URL": url}
+        whole = Stack(home, settings, parts, report=said.append, ephemeral=True)
+        asyncio.run(whole.start())
+        try:
+            yield whole
+        finally:
+            asyncio.run(whole.stop())
+
+
+@pytest.fixture
+async def fragile_platform(fragile: Stack) -> AsyncIterator[Platform]:
+    async with platform_at(fragile.env) as platform:
         yield platform

@@ -9,15 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
 import asyncpg
 import httpx
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import ConsumerRecord
 
 from shared.testing import eventually
 
 Json = dict[str, Any]
+FromKafka: TypeAlias = ConsumerRecord[bytes, bytes]
 
 HEADER = "phone,tags,time_zone,email,full_name\n"
 
@@ -102,6 +106,15 @@ class Platform:
         except httpx.TransportError:
             return None  # the process is being killed just now
         return runs["items"][0] if runs["items"] else None
+
+    async def attempted(self, mailing: Json) -> None:
+        """Wait until an attempt of a mailing is on record, whatever came of it."""
+
+        async def is_attempted() -> bool:
+            run = await self.run(mailing)
+            return run is not None and bool(await self.attempts(run, "true"))
+
+        await eventually(is_attempted, within=60)
 
     async def sent(self, mailing: Json, count: int, *, within: float = 60) -> Json:
         """Wait until at least `count` messages of a mailing are final."""
@@ -195,6 +208,28 @@ class Platform:
         )
         async with asyncio.timeout(120):
             assert await process.wait() == 0
+
+    async def records(self) -> list[FromKafka]:
+        """Return every record of every topic, as it was when this was called."""
+        servers = self.env["KAFKA_SERVERS"]
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+        await admin.start()
+        topics = await admin.list_topics()
+        await admin.close()
+        consumer = AIOKafkaConsumer(
+            *topics, bootstrap_servers=servers, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            partitions = list(consumer.assignment())
+            ends = await consumer.end_offsets(partitions)
+            found: list[FromKafka] = []
+            while any([await consumer.position(each) < end for each, end in ends.items()]):
+                for batch in (await consumer.getmany(timeout_ms=100)).values():
+                    found += batch
+            return found
+        finally:
+            await consumer.stop()
 
     async def misbehave(self, **faults: Any) -> None:
         await self._json("PATCH", "GATEWAY_URL", "/faults", json=faults)

@@ -144,6 +144,28 @@ async def test_a_client_without_a_phone_gets_a_final_state_and_a_reason(
     assert (ledger.by_status, ledger.attempts) == ({"failed": 1}, 0)
 
 
+async def test_while_one_gateway_hangs_mailings_through_another_are_sent(
+    platform: Platform,
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(500, tag=tag, first=9_180_000_000)
+    await platform.misbehave(hang_share=1)
+    stuck = await platform.create_mailing(tag=tag)
+    await platform.attempted(stuck)
+
+    other = await platform.finished(await platform.create_mailing(tag=tag, gateway="log"))
+    meanwhile = await platform.run(stuck)
+    await platform.misbehave(hang_share=0)
+    run = await platform.finished(stuck)
+
+    assert (await platform.ledger(other)).by_status == {"delivered": 500}
+    assert meanwhile
+    assert meanwhile["open"] == 500
+    ledger = await platform.statistics_equal_the_ledger(run)
+    assert ledger.by_status == {"delivered": 500}
+    assert ledger.attempts > 500
+
+
 async def test_the_trace_of_the_request_is_on_every_record_of_its_run(
     platform: Platform,
 ) -> None:

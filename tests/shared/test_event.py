@@ -12,6 +12,7 @@ from shared.event_store import Append
 from shared.testing import received
 
 ID = UUID(int=1)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -89,9 +90,25 @@ def test_the_key_of_a_record_is_the_aggregates_identifier(now: Instant) -> None:
 def test_what_was_received_is_the_cause_of_the_answer(now: Instant) -> None:
     message = received(MailingPaused(mailing_id=ID, paused_at=now), str(ID), version=7)
     message.headers["ce_correlationid"] = str(UUID(int=5)).encode()
-    message.headers["traceparent"] = b"00-1-2-03"
+    message.headers["traceparent"] = TRACE.encode()
 
     assert message.version == 7
-    assert message.cause == Cause(
-        UUID(message.headers["ce_id"].decode()), UUID(int=5), "00-1-2-03"
-    )
+    assert message.cause == Cause(UUID(message.headers["ce_id"].decode()), UUID(int=5), TRACE)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xff",
+        b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        b"00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01",
+        b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nEvil: 1",
+        b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\0",
+    ],
+)
+def test_a_trace_that_is_none_is_not_taken_over(now: Instant, header: bytes) -> None:
+    message = received(MailingPaused(mailing_id=ID, paused_at=now), str(ID))
+    message.headers["traceparent"] = header
+
+    assert message.traceparent is None
+    assert message.cause.traceparent is None

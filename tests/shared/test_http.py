@@ -193,6 +193,25 @@ async def test_a_body_that_is_wrong_is_refused_with_the_places(
 
 
 @pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ('{"name": "a", "nmae": "b"}', "no such field"),
+        ('{"parts": []}', "it is missing"),
+        ("", "it is missing"),
+        ("[]", "a JSON object is needed"),
+    ],
+)
+async def test_a_body_that_is_wrong_is_refused_in_words_of_json(
+    client: AsyncClient, body: str, detail: str
+) -> None:
+    response = await client.post(
+        "/things", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert [each["detail"] for each in response.json()["errors"]] == [detail]
+
+
+@pytest.mark.parametrize(
     "body",
     [b"{", b"\xff", b'{"name": "\xff"}', b"[" * 100_000, b"1" * 5_000, b"nonsense"],
     ids=["cut", "not UTF-8", "not UTF-8 inside", "too deep", "too many digits", "no JSON"],
@@ -214,7 +233,7 @@ async def test_a_body_of_another_type_is_refused(client: AsyncClient, content_ty
         "/things", content='{"name": "a"}', headers={"content-type": content_type}
     )
 
-    assert response.status_code == 415
+    assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
     assert response.headers["content-type"] == "application/problem+json"
 
 
@@ -245,7 +264,7 @@ async def test_a_body_that_is_too_large_is_refused(
         headers={"content-type": "application/json"},
     )
 
-    assert response.status_code == 413
+    assert (response.status_code, response.json()["type"]) == (413, "ContentTooLarge")
     assert response.headers["content-type"] == "application/problem+json"
 
 
