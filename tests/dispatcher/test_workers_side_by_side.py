@@ -10,15 +10,18 @@ import pytest
 from pydantic import PostgresDsn
 
 from services.dispatcher import workers
+from services.dispatcher.domain import Limits
 from services.dispatcher.gateways.http import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers import running
-from services.dispatcher.handlers.sending import ENOUGH, Limits, Sender
+from services.dispatcher.handlers.leasing import ENOUGH
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue.runs import CHUNK
 from shared import database
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Pool
+from shared.loop import forever
 from shared.testing import eventually
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import World
@@ -27,6 +30,7 @@ CLIENTS = 5_000
 CONNECTIONS = 8
 # Nothing that hangs ends by itself while a test looks.
 LASTING = Limits(timeout_s=300, lease_s=600, backoff_base_s=300, backoff_cap_s=600)
+SOON = timedelta(milliseconds=20)
 DRAIN = timedelta(milliseconds=100)
 PATIENT = 60.0  # seconds: other processes use the same cores
 
@@ -54,16 +58,22 @@ async def hanging() -> AsyncIterator[tuple[HangingServer, str]]:
 
 
 @asynccontextmanager
-async def at_work(sender: Sender) -> AsyncIterator[None]:
+async def at_work(sender: Sender, pool: Pool) -> AsyncIterator[None]:
     """Let a sender do all that it does in a dispatcher."""
-    task = asyncio.create_task(workers.send_messages(sender, drain=DRAIN))
+    watch = workers.Watch(pool)
+    work = (
+        workers.send_messages(sender, watch, drain=DRAIN),
+        forever("look", watch.look, every=SOON),
+    )
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
-        assert not task.done(), task
+        assert not any(task.done() for task in tasks), tasks
     finally:
-        task.cancel()
-        [ended] = await asyncio.gather(task, return_exceptions=True)
-        assert isinstance(ended, asyncio.CancelledError), ended
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(ended, asyncio.CancelledError), ended
 
 
 @pytest.fixture
@@ -93,9 +103,9 @@ async def test_a_gateway_that_hangs_stops_no_other_and_holds_nothing_but_its_con
             await running.finish(world.pool)
             return await other.status() == "finished"
 
-        async with at_work(hangs):
+        async with at_work(hangs, one_connection):
             await eventually(is_stuck, within=PATIENT)
-            async with at_work(goes_on):
+            async with at_work(goes_on, one_connection):
                 await eventually(is_finished, within=PATIENT)
 
             assert len(messages.read_bytes().splitlines()) == CLIENTS
