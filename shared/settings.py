@@ -13,7 +13,8 @@ class ServiceSettings(BaseSettings):
     Each service puts its prefix before the names, but for those that all services share.
     """
 
-    model_config = SettingsConfigDict(frozen=True)
+    # What is refused is not repeated: an address may have a password in it.
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     database_url: PostgresDsn
     kafka_servers: str = Field(validation_alias="KAFKA_SERVERS")  # host:port,host:port

@@ -2,6 +2,7 @@
 
 from uuid import RFC_4122, UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,15 @@ def test_identifiers_of_the_same_millisecond_differ(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("time.time_ns", lambda: 10**18)
 
     assert len({ids.new_id() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("made", [ids.new_id(), ids.event_id("client-1", 1)])
+def test_what_is_made_here_is_a_uuid_like_any(made: UUID) -> None:
+    same = UUID(str(made))
+
+    assert isinstance(made, UUID)
+    assert (made, hash(made), made.bytes) == (same, hash(same), same.bytes)
+    assert msgspec.json.encode(made) == msgspec.json.encode(same)
 
 
 # Frozen: were one of these to change, what was recorded before would come a second time.

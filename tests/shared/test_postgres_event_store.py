@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from opentelemetry import trace
-from sqlalchemy import func, select, text
+from sqlalchemy import Text, cast, func, select, text
 
 from services.catalog.domain.client import FIELDS, client
 from services.catalog.domain.mailing import MailingBegan
@@ -115,6 +115,30 @@ async def test_a_record_says_what_it_is_and_where_it_comes_from(
         "ce_causationid": str(UUID(int=7)).encode(),
         "traceparent": TRACE.encode(),
     }
+
+
+async def test_what_all_records_of_an_append_have_in_common_is_said_once(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    cause = Cause(UUID(int=7), UUID(int=8), TRACE)
+
+    await store.append_many([registered(n, now) for n in range(3)], now=now, cause=cause)
+
+    [[batch]] = await outbox_rows(catalog_pool)
+    assert {"ce_time", "ce_causationid", "traceparent"} <= dict(batch.headers).keys()
+    for record in batch.records:
+        assert dict(record.headers).keys().isdisjoint(dict(batch.headers))
+
+
+async def test_the_log_keeps_an_event_as_it_was_written(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    append = registered(1, now, full_name="Анна", comment='says "\\"')
+
+    await store.append_many([append], now=now)
+
+    [kept] = await rows(catalog_pool, select(cast(events.c.data, Text)))
+    assert kept.encode() == append.events[0].json()
 
 
 async def test_a_private_event_is_kept_but_not_told(
