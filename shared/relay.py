@@ -37,6 +37,7 @@ STUCK = 15.0  # seconds without an acknowledgement, after which the producer is 
 # for compression than a broker next door gains.
 PRODUCER: dict[str, Any] = {
     "enable_idempotence": True,  # and so acks=all
+    "compression_type": "snappy",
     "linger_ms": 0,
     "max_batch_size": 512 * 1024,
     "max_request_size": 1_048_576,
