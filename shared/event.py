@@ -2,18 +2,34 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 
 from shared.topic import Topic
 
+
+def _in_utc(instant: datetime) -> datetime:
+    """See that an instant of a request has a place in time: in UTC, which PostgreSQL keeps.
+
+    Raises:
+        ValueError: Its year there is none from 1 to 9999.
+    """
+    try:
+        instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it is beyond the years 1 to 9999 in UTC") from None
+    return instant
+
+
 # Aware, for both that read it: msgspec from the log, pydantic from a request.
-Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True), AwareDatetime]
+Instant: TypeAlias = Annotated[
+    datetime, msgspec.Meta(tz=True), AwareDatetime, AfterValidator(_in_utc)
+]
 
 # Source: W3C Trace Context §3.2. What is none would end up in tables, and in requests to gateways.
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

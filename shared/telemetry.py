@@ -32,6 +32,10 @@ Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.durati
 # Libraries that would show keys, values or whole requests at lower levels.
 QUIET = ("aiokafka", "asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")
 
+# Local variables hold phones and names: what went wrong is told by lines of code alone.
+WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+JSON = structlog.processors.JSONRenderer()
+
 
 def configure(service: str, log_format: Literal["auto", "json", "console"]) -> None:
     """Set up logs, traces and metrics for this process, which is `service`."""
@@ -42,13 +46,13 @@ def configure(service: str, log_format: Literal["auto", "json", "console"]) -> N
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace,
     ]
-    last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    rendered: list[structlog.types.Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if on_terminal
+        else [structlog.processors.ExceptionRenderer(WITHOUT_LOCALS), JSON]
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.dict_tracebacks, last]
-        if not on_terminal
-        else [*shared, last],
+        processors=[*shared, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -57,7 +61,7 @@ def configure(service: str, log_format: Literal["auto", "json", "console"]) -> N
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            last,
+            *rendered,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)

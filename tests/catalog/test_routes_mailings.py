@@ -137,6 +137,8 @@ async def test_a_change_replaces_what_it_names(http: AsyncClient) -> None:
         ({"ends_at": "2026-01-01T13:00:00.5Z"}, "/ends_at", "window_too_short"),
         ({"ends_at": "2026-01-01T12:00:00"}, "/ends_at", "timezone_aware"),
         ({"ends_at": "soon"}, "/ends_at", "datetime_from_date_parsing"),
+        ({"ends_at": "9999-12-31T23:59:59-14:00"}, "/ends_at", "value_error"),
+        ({"starts_at": "0001-01-01T00:00:00+14:00"}, "/starts_at", "value_error"),
         ({"gateway": "pigeon"}, "/gateway", "enum"),
         ({"body": "Hello {{ nmae }}"}, "/body", "unknown_variable"),
         ({"body": ""}, "/body", "length"),
