@@ -141,6 +141,7 @@ PHONE = {"phone": "79161234567"}
         (PHONE | {"tags": ("",)}, ("/tags", "tags")),
         (PHONE | {"tags": ("t" * 101,)}, ("/tags", "tags")),
         (PHONE | {"tags": ("t\0",)}, ("/tags", "tags")),
+        (PHONE | {"tags": ("t\x1f",)}, ("/tags", "tags")),
         (PHONE | {"tags": tuple(map(str, range(51)))}, ("/tags", "tags")),
     ],
 )

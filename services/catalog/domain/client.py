@@ -24,6 +24,7 @@ EMAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
 TEXTS = (("email", 254), ("full_name", 200), ("comment", 2000))
 TAG_LIMIT = 100
 TAGS = 50  # of a client
+TAG = re.compile(rf"[^\x00-\x1f\x7f]{{1,{TAG_LIMIT}}}")
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):  # an import makes one a row
@@ -186,8 +187,8 @@ def _too_long(profile: Profile) -> list[Place]:
         elif "\0" in text:
             mistakes.append(Place(f"/{name}", "control_character", "no NUL characters"))
     tags = profile.tags
-    if tags and (len(tags) > TAGS or any(not t or len(t) > TAG_LIMIT or "\0" in t for t in tags)):
-        told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters"
+    if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
+        told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
         mistakes.append(Place("/tags", "tags", told))
     return mistakes
 
@@ -195,6 +196,11 @@ def _too_long(profile: Profile) -> list[Place]:
 def is_phone(text: object) -> TypeGuard[str]:
     """Say whether it may be a client's phone."""
     return isinstance(text, str) and PHONE.fullmatch(text) is not None
+
+
+def is_tag(text: str) -> bool:
+    """Say whether it may be a client's tag."""
+    return TAG.fullmatch(text) is not None
 
 
 @cache

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
-from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT
+from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from shared.contracts.catalog import Filter, GatewayName, MailingState
 from shared.errors import Conflict, Invalid, Place
 from shared.event import Instant
@@ -79,7 +79,7 @@ def _in_filter(chosen: Filter) -> list[Place]:
     return codes + [
         Place(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
         for number, tag in enumerate(chosen.tags)
-        if not 1 <= len(tag) <= TAG_LIMIT or "\0" in tag
+        if not is_tag(tag)
     ]
 
 
