@@ -14,7 +14,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSON
@@ -24,7 +23,7 @@ metadata = MetaData()
 events = Table(
     "events",
     metadata,
-    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
     Column("stream", Text, nullable=False, comment="<noun>-<uuid>"),
     Column("version", Integer, nullable=False, comment="of the stream, from 1 without gaps"),
     Column("id", Uuid, nullable=False, comment="derived from stream and version, so as unique"),
@@ -34,7 +33,7 @@ events = Table(
     Column("correlation_id", Uuid, nullable=False),
     Column("causation_id", Uuid),
     Column("traceparent", Text),
-    UniqueConstraint("stream", "version", name="events_stream_version_key"),
+    PrimaryKeyConstraint("stream", "version", name="events_stream_version_key"),
 )
 
 outbox = Table(

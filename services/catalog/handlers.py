@@ -1,7 +1,8 @@
 """What the catalog does about a command: the only place where rules meet I/O."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
+AT_ONCE = 3  # chunks of an import under way: enough for the database never to wait
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
 
 
@@ -75,8 +77,7 @@ class Chunk:
 
     rows: Sequence[tuple[int, dict[str, Any]]]
     rejections: Sequence[Rejection]
-    rows_read: int  # since the import began
-    bytes_read: int
+    bytes_read: int  # since the import began
 
 
 async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterator[Chunk]) -> None:
@@ -97,9 +98,7 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
         return
     own, failure = Own(import_id, epoch), "it was interrupted here; send it again"
     try:
-        counts = Counts()
-        async for chunk in _ahead(chunks):
-            counts = await _import_chunk(store, own, chunk, counts)
+        await _import_all(store, own, chunks)
         failure = ""
     except Error as error:
         failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
@@ -122,33 +121,56 @@ async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         await asyncio.gather(reading, return_exceptions=True)
 
 
+async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator[Chunk]) -> None:
+    """Import `chunks`, some at a time: one is planned while the database works on the others.
+
+    Those that share a phone take turns, for rows with one phone build on each other.
+    """
+    under_way: deque[tuple[asyncio.Task[None], set[str]]] = deque()
+    try:
+        async for chunk in _ahead(chunks):
+            phones = {phone for _, row in chunk.rows if is_phone(phone := row.get("phone"))}
+            while len(under_way) == AT_ONCE or not all(
+                phones.isdisjoint(others) for _, others in under_way
+            ):
+                await under_way.popleft()[0]
+            task = asyncio.create_task(_import_chunk(store, own, chunk, phones))
+            under_way.append((task, phones))
+        while under_way:
+            await under_way.popleft()[0]
+    except asyncio.CancelledError:
+        for task, _ in under_way:
+            task.cancel()
+        raise
+    finally:  # what came before a failure is imported
+        await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
+
+
 async def _import_chunk(
-    store: PostgresEventStore, own: Own, chunk: Chunk, before: Counts
-) -> Counts:
+    store: PostgresEventStore, own: Own, chunk: Chunk, phones: Collection[str]
+) -> None:
     """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
     patience = Patience("catalog.import")
     for _ in range(TURNS):
         try:
-            return await _try_chunk(store, own, chunk, before)
+            return await _try_chunk(store, own, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
             await patience.wait(error)
-    return await _try_chunk(store, own, chunk, before)
+    return await _try_chunk(store, own, chunk, phones)
 
 
-async def _try_chunk(store: PostgresEventStore, own: Own, chunk: Chunk, before: Counts) -> Counts:
+async def _try_chunk(
+    store: PostgresEventStore, own: Own, chunk: Chunk, phones: Collection[str]
+) -> None:
     async with transaction(store.pool) as db:
         now = await database.now(db)
-        phones = [phone for _, row in chunk.rows if is_phone(phone := row.get("phone"))]
-        known = await queue.lock_clients(db, phones)
-        plan = _plan(chunk, known, now)
+        plan = _plan(chunk, await queue.lock_clients(db, phones), now)
         await store.append_in(db, plan.appends, now=now)
-        counts = _added(before, chunk, plan)
-        if not await queue.note_import(db, own, counts, plan.rejections):
+        if not await queue.note_import(db, own, _counts(chunk, plan), plan.rejections):
             raise ImportOvertaken
     telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
-    return counts
 
 
 @dataclass(slots=True)
@@ -204,12 +226,12 @@ def _append(known: Known, events: Sequence[Event]) -> Append:
     return Append(f"client-{known.client_id}", events, known.version - len(events))
 
 
-def _added(before: Counts, chunk: Chunk, plan: _Plan) -> Counts:
+def _counts(chunk: Chunk, plan: _Plan) -> Counts:
     return Counts(
-        rows=chunk.rows_read,
-        created=before.created + plan.created,
-        changed=before.changed + plan.changed,
-        unchanged=before.unchanged + plan.unchanged,
-        rejected=before.rejected + len(plan.rejections),
-        size_bytes=chunk.bytes_read,
+        rows=len(chunk.rows) + len(chunk.rejections),
+        created=plan.created,
+        changed=plan.changed,
+        unchanged=plan.unchanged,
+        rejected=len(plan.rejections),
+        bytes_read=chunk.bytes_read,
     )

@@ -1,11 +1,12 @@
 """Rows that writers take turns at: clients that an import touches, and the import itself."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Update, delete, text, update
+from sqlalchemy import Update, delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.client import FIELDS, Profile
@@ -30,25 +31,24 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     profile: Profile
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """What came of an import's rows so far."""
+    """What came of a chunk's rows."""
 
-    rows: int = 0
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    size_bytes: int = 0
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    rejected: int
+    bytes_read: int  # since the import began
 
 
-COUNTS = {
-    "rows": "row_count",
-    "created": "created_count",
-    "changed": "changed_count",
-    "unchanged": "unchanged_count",
-    "rejected": "rejected_count",
-    "size_bytes": "size_bytes",
+COLUMNS = {
+    "rows": imports.c.row_count,
+    "created": imports.c.created_count,
+    "changed": imports.c.changed_count,
+    "unchanged": imports.c.unchanged_count,
+    "rejected": imports.c.rejected_count,
 }
 
 
@@ -68,7 +68,7 @@ class Rejection:
     places: Sequence[Place]
 
 
-async def lock_clients(db: Connection, phones: Sequence[str]) -> dict[str, Known]:
+async def lock_clients(db: Connection, phones: Collection[str]) -> dict[str, Known]:
     """Return the clients that have `phones`, by phone; nobody changes them until the commit."""
     rows = await db.execute(LOCK, {"phones": ",".join(phones)})
     return {
@@ -82,7 +82,8 @@ async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | N
 
     An earlier request for it is overtaken: it may have died, and then nobody else would tell.
     """
-    fresh: dict[str, object] = dict.fromkeys(COUNTS.values(), 0) | {
+    fresh: dict[str, object] = {column.name: 0 for column in COLUMNS.values()} | {
+        "size_bytes": 0,
         "status": "running",
         "failure_reason": None,
         "started_at": now,
@@ -104,8 +105,14 @@ async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | N
 async def note_import(
     db: Connection, own: Own, counts: Counts, rejections: Sequence[Rejection]
 ) -> bool:
-    """Note how far an import is, in the transaction that took it there; False if overtaken."""
-    values = {column: getattr(counts, name) for name, column in COUNTS.items()}
+    """Add a chunk's `counts` in the transaction that imports it; False if overtaken.
+
+    In any order: a chunk may be done before the one that it follows.
+    """
+    values: dict[str, Any] = {
+        column.name: column + getattr(counts, name) for name, column in COLUMNS.items()
+    }
+    values["size_bytes"] = func.greatest(imports.c.size_bytes, counts.bytes_read)
     noted = await db.execute(_own(own).values(**values))
     rows = [
         {

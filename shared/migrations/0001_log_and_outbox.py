@@ -9,7 +9,7 @@ down_revision = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE events (
-            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            position bigint GENERATED ALWAYS AS IDENTITY,
             stream text NOT NULL,
             version integer NOT NULL,
             id uuid NOT NULL,
@@ -19,7 +19,7 @@ def upgrade() -> None:
             correlation_id uuid NOT NULL,
             causation_id uuid,
             traceparent text,
-            CONSTRAINT events_stream_version_key UNIQUE (stream, version)
+            CONSTRAINT events_stream_version_key PRIMARY KEY (stream, version)
         )
     """)
     op.execute("""

@@ -127,7 +127,7 @@ class _Collected:
             self._rejections.append(Rejection(self._count, row))
 
     def take(self) -> Chunk:
-        chunk = Chunk(self._rows, self._rejections, self._count, self.bytes_read)
+        chunk = Chunk(self._rows, self._rejections, self.bytes_read)
         self._rows, self._rejections = [], []
         return chunk
 
