@@ -154,6 +154,18 @@ async def copy(
     await (await _driver(db)).copy_records_to_table(table, columns=columns, records=rows)
 
 
+async def copy_if_new(
+    db: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> bool:
+    """Add `rows`, or none of them and return False if one is there already."""
+    try:
+        async with db.begin_nested():
+            await copy(db, table, columns, rows)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
 async def _driver(db: Connection) -> asyncpg.Connection:
     """Return the connection below SQLAlchemy's, inside the transaction of `db`."""
     driver = (await db.get_raw_connection()).driver_connection

@@ -23,8 +23,8 @@ Header: TypeAlias = tuple[str, bytes]
 RECORD_LIMIT_BYTES = 900_000
 
 
-# Records that are kept at hand: some ten megabytes. What is beyond them is read back.
-FRESH_LIMIT = 10_000
+# Records that are kept at hand: some twenty megabytes. What is beyond them is read back.
+FRESH_LIMIT = 20_000
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -124,9 +124,15 @@ def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: s
             continue
         shared = (topic, each.recorded_at, each.causation_id, each.traceparent)
         if shared != last:
-            batches.append(Batch(topic.name, _shared_headers(each, service), []))
+            headers = _trace(each.traceparent)
+            if not topic.is_terse:
+                headers += _shared_headers(each, service)
+            batches.append(Batch(topic.name, headers, []))
             last = shared
-        record = Record(each.key.encode(), data, _headers(each))
+        headers = _headers(each)
+        if not topic.is_terse:
+            headers += _more_headers(each)
+        record = Record(each.key.encode(), data, headers)
         batches[-1].records.append(record)
         if each.event.is_last_of_key:
             batches[-1].records.append(Record(record.key, None, record.headers))
@@ -148,8 +154,11 @@ def _type_header(kind: type[Event]) -> Header:
 
 def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> Batch:
     """Return records of a bulk topic that belong to one trace."""
-    trace = [("traceparent", traceparent.encode())] if traceparent else []
-    return Batch(topic.name, trace, records)
+    return Batch(topic.name, _trace(traceparent), records)
+
+
+def _trace(traceparent: str | None) -> list[Header]:
+    return [("traceparent", traceparent.encode())] if traceparent else []
 
 
 # Source: CloudEvents 1.0.2, Kafka binding, binary mode; `sequence` is its extension.
@@ -162,18 +171,19 @@ def _shared_headers(each: Recorded[Any], service: str) -> list[Header]:
     ]
     if each.causation_id:
         headers.append(("ce_causationid", str(each.causation_id).encode()))
-    if each.traceparent:
-        headers.append(("traceparent", each.traceparent.encode()))
     return headers
 
 
 def _headers(each: Recorded[Any]) -> list[Header]:
-    own = str(each.id).encode()
-    begins = each.correlation_id == each.id
     return [
-        ("ce_id", own),
+        ("ce_id", str(each.id).encode()),
         ("ce_type", each.event.type_name().encode()),
-        ("ce_subject", each.stream.encode()),
         ("ce_sequence", b"%d" % each.version),
-        ("ce_correlationid", own if begins else str(each.correlation_id).encode()),
+    ]
+
+
+def _more_headers(each: Recorded[Any]) -> list[Header]:
+    return [
+        ("ce_subject", each.stream.encode()),
+        ("ce_correlationid", str(each.correlation_id).encode()),
     ]

@@ -162,19 +162,20 @@ async def load(db: Connection, stream: str, kinds: Sequence[type[E]]) -> list[E]
 
 async def retell(
     service: str,
+    noun: str,
     topic: Topic,
     kinds: Sequence[type[E]],
     db: Connection,
     batches: Sequence[outbox.Batch],
 ) -> None:
-    """Put the latest event of each aggregate in `batches` that are of `topic` in the outbox anew.
+    """Put the latest event of each `noun` in `batches` that are of `topic` in the outbox anew.
 
     On a compacted topic the last record of a key must be the latest; a relay that was overtaken
     while it sent may have swapped two.
     """
     named = {kind.type_name(): kind for kind in kinds}
     streams = {
-        dict(record.headers)["ce_subject"].decode()
+        f"{noun}-{record.key.decode()}"
         for batch in batches
         if batch.topic == topic.name
         for record in batch.records

@@ -8,7 +8,8 @@ class Topic:
     """Where events of one kind of aggregate go, keyed by the aggregate's identifier.
 
     `is_compacted`: only the last record of a key is kept, so each carries the whole state.
-    `is_bulk`: one record per message, and so no headers beyond those that routing needs.
+    `is_bulk`: one record per message, whose version stands in the event.
+    `is_terse`: events by the million, and so no headers beyond those that readers need.
     `waits_for`: what was committed before to these topics is acknowledged before a record goes
     out to this one.
     """
@@ -16,4 +17,5 @@ class Topic:
     name: str
     is_compacted: bool = False
     is_bulk: bool = False
+    is_terse: bool = False
     waits_for: tuple["Topic", ...] = ()

@@ -30,7 +30,7 @@ async def run(settings: Settings) -> None:
                 settings.kafka_servers,
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
-                repair=partial(retell, "catalog", CLIENTS, client.events),
+                repair=partial(retell, "catalog", "client", CLIENTS, client.events),
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
         ]

@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 import msgspec
-from asyncpg import UniqueViolationError
 from sqlalchemy import bindparam, case, delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +27,7 @@ from shared.contracts.catalog import (
     MailingRunRequested,
     MailingStopped,
 )
-from shared.database import Connection, copy
+from shared.database import Connection, copy_if_new
 from shared.errors import Place
 from shared.event import Event, Recorded
 
@@ -79,15 +78,15 @@ async def client_registered(
     In the order of the phones: two imports that add the same ones wait for each other only one
     way.
     """
+    rows = [_row(each.event, each.version) for each in recorded]
+    rows.sort(key=lambda row: row[1] or "")
+    if await copy_if_new(db, "clients", COLUMNS, rows):
+        return
     wanted = {"client_ids": ",".join([each.key for each in recorded])}
     known = set((await db.scalars(KNOWN, wanted)).all())
-    rows = [
-        _row(each.event, each.version) for each in recorded if each.event.client_id not in known
-    ]
-    try:
-        await copy(db, "clients", COLUMNS, sorted(rows, key=lambda row: row[1] or ""))
-    except UniqueViolationError as error:
-        raise PhoneTaken(Place("/phone", "taken")) from error
+    new = [row for row in rows if row[0] not in known]
+    if not known or not await copy_if_new(db, "clients", COLUMNS, new):
+        raise PhoneTaken(Place("/phone", "taken"))
 
 
 def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:

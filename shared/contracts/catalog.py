@@ -9,7 +9,7 @@ import msgspec
 from shared.event import Event, Instant
 from shared.topic import Topic
 
-CLIENTS = Topic("catalog.clients", is_compacted=True)
+CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
 # A mailing must not be heard of before the clients that were there when it was created.
 MAILINGS = Topic("catalog.mailings", waits_for=(CLIENTS,))
 

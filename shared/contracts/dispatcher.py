@@ -8,7 +8,7 @@ from shared.event import Event, Instant
 from shared.topic import Topic
 
 RUNS = Topic("dispatcher.runs")
-MESSAGES = Topic("dispatcher.messages", is_bulk=True)
+MESSAGES = Topic("dispatcher.messages", is_bulk=True, is_terse=True)
 
 
 class State(StrEnum):
