@@ -100,7 +100,10 @@ async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None
     batches = [batch for batch in batches if batch.records]
     if not batches:
         return
-    if any(len(r.value or b"") > RECORD_LIMIT_BYTES for batch in batches for r in batch.records):
+    if any(
+        max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
+        for batch in batches
+    ):
         raise TooLarge(Place("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
     # Events are much alike: an eighth is left of them, for half a microsecond each.
     compressed = bytes(lz4.compress_block(_encoder.encode(batches)))

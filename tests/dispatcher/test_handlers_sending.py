@@ -140,6 +140,7 @@ async def test_no_more_is_under_way_than_the_gateway_takes(world: World) -> None
 
     assert (sender.in_flight, gateway.free, numbers(gateway)) == (2, 0, [1, 2])
     gateway.answer(1, ACCEPTED)
+    await asyncio.sleep(0)
     assert numbers(gateway) == [1, 2, 3]
     gateway.is_hanging = False
     gateway.answer_all(ACCEPTED)

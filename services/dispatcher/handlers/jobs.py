@@ -19,6 +19,10 @@ class Run:
     traceparent: str | None
     is_open: bool
     ends_at: float  # business time, seconds since the epoch
+    trace: bytes = field(init=False)  # the traceparent as requests carry it
+
+    def __post_init__(self) -> None:
+        self.trace = (self.traceparent or "").encode()
 
 
 @dataclass(slots=True, eq=False)

@@ -43,7 +43,9 @@ class Sender:
         )
         self._pool = pool
         self._limits = limits
-        self._time = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._is_pumping = False
         self._bug: Exception | None = None  # seen where nobody could be told
         self.in_flight = 0  # requests under way
         self.can_start = asyncio.Event()  # for gateways whose starts are marked first
@@ -57,6 +59,19 @@ class Sender:
             return
         for job in self._startable(self.gateway.free):
             self._start(job)
+
+    def _pump_soon(self) -> None:
+        """Pump once for all that is answered in this turn of the event loop."""
+        if not self._is_pumping:
+            self._is_pumping = True
+            self._loop.call_soon(self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._is_pumping = False
+        try:
+            self.pump()
+        except Exception as bug:  # noqa: BLE001 - it must end the process
+            self._bug = bug
 
     def _startable(self, limit: int) -> list[Job]:
         """Take up to `limit` messages that may be started now."""
@@ -73,7 +88,7 @@ class Sender:
             contact.email,
             run.subject.render(contact) if run.subject else None,
             run.body.render(contact),
-            run.traceparent.encode() if run.traceparent else b"",
+            run.trace,
         )
         skew = self.leases.skew
         deadline = min(now + self._limits.timeout_s, run.ends_at - skew)
@@ -84,9 +99,9 @@ class Sender:
         self.in_flight -= 1
         try:
             self._add(job, started_at, verdict)
-            self.pump()
         except Exception as bug:  # noqa: BLE001 - it must end the process, not this connection
             self._bug = bug
+        self._pump_soon()
 
     def _add(self, job: Job, started_at: float, verdict: Verdict) -> None:
         lease, limits = job.lease, self._limits
