@@ -15,6 +15,7 @@ Fetched: TypeAlias = Mapping[TopicPartition, Sequence[FromKafka]]
 Kinds: TypeAlias = Mapping[bytes, type[Event]]  # by the name in the header
 
 ID_LENGTH = 36  # of an identifier; to take it apart would cost more than all else of a record
+VERSION_LENGTH = 10  # digits; more are no version of anything, and beyond 4,300 not even a number
 
 
 class Unreadable(Exception):
@@ -54,7 +55,8 @@ def _check_headers(received: Received[Any]) -> None:
         Unreadable: They cannot.
     """
     headers = received.headers
-    if not headers.get("ce_sequence", b"").isdigit():
+    sequence = headers.get("ce_sequence", b"")
+    if not sequence.isdigit() or len(sequence) > VERSION_LENGTH:
         raise Unreadable("ce_sequence is missing or wrong")
     if len(headers.get("ce_id", b"")) != ID_LENGTH:
         raise Unreadable("ce_id is missing or wrong")

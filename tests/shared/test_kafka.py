@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from shared.contracts.catalog import (
     CLIENTS,
@@ -24,7 +25,7 @@ from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
-from shared.kafka import Handlers, Listener, end_offsets, listen
+from shared.kafka import Handlers, Listener, end_offsets, ends, listen
 from shared.outbox import recorded_batches
 from shared.tables import dead_letters, offsets
 from shared.testing import eventually
@@ -245,6 +246,7 @@ UNREADABLE: list[tuple[bytes | None, bytes | None, dict[str, bytes], str]] = [
     (b"k", DATA, {}, "no type that is known"),
     (b"k", DATA, GOOD | {"ce_type": b"MailingPaused.v9"}, "no type"),
     (b"k", DATA, GOOD | {"ce_sequence": b"one"}, "ce_sequence"),
+    (b"k", DATA, GOOD | {"ce_sequence": b"1" * 5_000}, "ce_sequence"),
     (b"k", DATA, GOOD | {"ce_id": b"one"}, "ce_id"),
     (b"k", DATA, {"ce_type": GOOD["ce_type"]}, "ce_sequence"),
 ]
@@ -270,6 +272,70 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_next_is_hea
     [told] = await letters(ledger.pool)
     assert told.startswith(reason)
     assert await ledger.heard() == [(str(mailing_id), 1, "MailingPaused")]
+
+
+UNSTORABLE = [
+    (b"no\0key", GOOD, "cannot be stored: CharacterNotInRepertoireError"),
+    (b"key", GOOD | {"ce_sequence": b"9876543210"}, "cannot be stored: OverflowError"),
+]
+
+
+@pytest.mark.parametrize(("key", "headers", "reason"), UNSTORABLE)
+async def test_a_record_that_cannot_be_stored_is_a_dead_letter_and_all_others_are_heard(
+    ledger: Ledger,
+    producer: AIOKafkaProducer,
+    kafka: str,
+    key: bytes,
+    headers: dict[str, bytes],
+    reason: str,
+) -> None:
+    mailing_id = uuid4()
+    begin = await positions(ledger.pool, MAILINGS)
+    for version in range(1, 12):
+        await pause(producer, mailing_id, version)
+        for partition in begin if version in {3, 4, 9} else ():
+            await producer.send_and_wait(
+                MAILINGS.name, DATA, key, headers=list(headers.items()), partition=partition
+            )
+
+    with capture_logs() as logs:
+        await catch_up(ledger, kafka)
+
+    expected = [(str(mailing_id), version, "MailingPaused") for version in range(1, 12)]
+    assert await ledger.heard() == expected
+    assert (
+        [each["reason"] for each in logs]
+        == await letters(ledger.pool)
+        == [reason] * 3 * len(begin)
+    )
+    noted = await positions(ledger.pool, MAILINGS)
+    assert sum(noted.values()) == sum(begin.values()) + 11 + 3 * len(begin)
+
+
+async def test_what_cannot_be_read_is_told_once_though_its_batch_is_applied_twice(
+    ledger: Ledger, producer: AIOKafkaProducer, kafka: str
+) -> None:
+    mailing_id = uuid4()
+    key, headers, reason = UNSTORABLE[0]
+    for each in ({}, headers):
+        await producer.send_and_wait(
+            MAILINGS.name, DATA, key, headers=list(each.items()), partition=0
+        )
+    await pause(producer, mailing_id)
+
+    with capture_logs() as logs:
+        await catch_up(ledger, kafka)
+
+    assert await letters(ledger.pool) == ["no type that is known", reason]
+    assert [each["reason"] for each in logs] == ["no type that is known", reason]
+    assert await ledger.heard() == [(str(mailing_id), 1, "MailingPaused")]
+
+
+async def catch_up(ledger: Ledger, kafka: str) -> None:
+    handlers: Handlers = dict.fromkeys((MailingPaused, ClientRemoved), ledger.note)
+    listener = Listener(ledger.pool, kafka, CONSUMER, handlers)
+    async with asyncio.timeout(20):
+        await listener.catch_up(await ends(kafka, handlers))
 
 
 async def test_a_tombstone_is_heard_as_the_removal_it_follows(
