@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
@@ -18,6 +19,7 @@ from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
     ClientRemoved,
+    MailingCreated,
     MailingPaused,
     MailingResumed,
 )
@@ -26,6 +28,7 @@ from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
 from shared.kafka import Handlers, Listener, end_offsets, ends, listen
+from shared.kafka.records import Unreadable, read
 from shared.outbox import recorded_batches
 from shared.tables import dead_letters, offsets
 from shared.testing import eventually
@@ -240,6 +243,7 @@ UNREADABLE: list[tuple[bytes | None, bytes | None, dict[str, bytes], str]] = [
     (b"k", b"\xff\xfe", GOOD, "DecodeError"),
     (b"k", b"{}", GOOD, "ValidationError: Object missing required field `mailing_id`"),
     (b"k", b"", GOOD, "DecodeError"),
+    (b"k", b'{"more":' + b"[" * 20_000, GOOD, "RecursionError"),
     (b"k", None, GOOD, "ValidationError: no MailingPaused has a tombstone"),
     (b"\xff", DATA, GOOD, "UnicodeDecodeError"),
     (None, DATA, GOOD, "no key"),
@@ -272,6 +276,30 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_next_is_hea
     [told] = await letters(ledger.pool)
     assert told.startswith(reason)
     assert await ledger.heard() == [(str(mailing_id), 1, "MailingPaused")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [
+        (MailingPaused, None, "no MailingPaused has a tombstone"),
+        (ClientRemoved, None, "Invalid UUID - at `$.client_id`"),
+        (MailingPaused, {"mailing_id": "79161234567"}, "Invalid UUID - at `$.mailing_id`"),
+        (MailingCreated, {"gateway": "'79161234567"}, "Invalid enum value - at `$.gateway`"),
+        (MailingCreated, {"gateway": "79161234567'\0"}, "Invalid enum value - at `$.gateway`"),
+    ],
+)
+def test_why_a_record_cannot_be_read_is_said_without_what_it_says(
+    kind: type[Event], value: dict[str, str] | None, reason: str
+) -> None:
+    data = None if value is None else json.dumps(value).encode()
+    headers = (("ce_type", kind.type_name().encode()),)
+    place = ("topic", 0, 0, 0, 0)
+    record = ConsumerRecord(*place, b"79161234567\0", data, None, 0, 0, headers)
+
+    with pytest.raises(Unreadable) as caught:
+        read(record, {kind.type_name().encode(): kind})
+
+    assert str(caught.value) == f"ValidationError: {reason}"
 
 
 UNSTORABLE = [
