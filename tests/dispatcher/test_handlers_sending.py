@@ -594,6 +594,19 @@ async def test_the_answer_is_kept_but_not_told(world: World) -> None:
     assert b"79160000001" not in event.json()
 
 
+async def test_a_gateways_identifier_with_the_clients_phone_is_kept_but_not_told(
+    world: World,
+) -> None:
+    await world.plan(1)
+    verdict = replace(ACCEPTED, gateway_message_id="echo-79160000001")
+
+    await work(await alive(world, FakeGateway({1: [verdict]})))
+
+    assert await world.value("SELECT gateway_message_id FROM attempts") == "echo-79160000001"
+    (event,) = [e for e in await told(world.pool) if isinstance(e, MessageAttempted)]
+    assert event.gateway_message_id is None
+
+
 # Overtaken
 
 
