@@ -95,16 +95,10 @@ class Listener:
                 if fetched:
                     await self._apply(fetched, await progress_of(client, fetched))
 
-    async def hold(
-        self, db: Connection, partitions: Collection[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        """Return how far this consumer is; until `db` ends, it applies nothing."""
-        return await hold(db, self.consumer, partitions)
-
     async def seek(self, client: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
         """Go to where the database says that this consumer is."""
         async with transaction(self.pool) as db:
-            positions = await self.hold(db, partitions)
+            positions = await hold(db, self.consumer, partitions)
         for each in partitions:
             client.seek(each, positions.get(each, 0))
 
