@@ -40,6 +40,13 @@ PASSING = (
 NOW = text("SELECT clock_timestamp() + shift FROM clock")
 
 
+class Unstorable(Exception):
+    """A value is none that the database takes: a number too large for it, a text with NUL in it.
+
+    The text is what kind of refusal it was, never the value, which may be a phone or a name.
+    """
+
+
 @asynccontextmanager
 async def connect(
     url: PostgresDsn, *, size: int = 10, is_rebuildable: bool = False
@@ -73,10 +80,24 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     Raises:
         Unavailable: The database cannot be reached, went away, or chose us as a victim. What
             the block did may be committed all the same if the connection broke then.
+        Unstorable: Among what the block wrote is a value that the database does not take.
     """
-    with _telling_what_passes():
+    with _telling_what_failed():
         async with pool.begin() as db:
             yield db
+
+
+@asynccontextmanager
+async def savepoint(db: Connection) -> AsyncIterator[None]:
+    """Undo what the block did if it raises; the transaction around it goes on.
+
+    Raises:
+        Unavailable: As `transaction`; then that is lost as well.
+        Unstorable: As `transaction`.
+    """
+    with _telling_what_failed():
+        async with db.begin_nested():
+            yield
 
 
 @asynccontextmanager
@@ -85,14 +106,15 @@ async def single(pool: Pool) -> AsyncIterator[Connection]:
 
     Raises:
         Unavailable: As `transaction`.
+        Unstorable: As `transaction`.
     """
-    with _telling_what_passes():
+    with _telling_what_failed():
         async with pool.connect() as db:
             yield await db.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def _telling_what_passes() -> Iterator[None]:
+def _telling_what_failed() -> Iterator[None]:
     try:
         yield
     except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
@@ -101,8 +123,12 @@ def _telling_what_passes() -> Iterator[None]:
         if not _passes(error):
             raise
         raise Unavailable from error
+    except asyncpg.DataError as error:
+        raise _unstorable(error).with_traceback(error.__traceback__) from None
     except DBAPIError as error:  # the driver's own error is below SQLAlchemy's two layers
         cause = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(cause, asyncpg.DataError):
+            raise _unstorable(cause).with_traceback(error.__traceback__) from None
         if not (error.connection_invalidated or _passes(cause)):
             raise
         raise Unavailable from error
@@ -111,6 +137,11 @@ def _telling_what_passes() -> Iterator[None]:
 def _passes(error: BaseException | None) -> bool:
     """Say whether it may go well next time; what a value was refused for will not."""
     return isinstance(error, PASSING) and not isinstance(error, ValueError)
+
+
+def _unstorable(error: asyncpg.DataError) -> Unstorable:
+    """Return the same without the value: refused by PostgreSQL, or by the driver's encoders."""
+    return Unstorable(type(error.__cause__ or error).__name__)
 
 
 async def ping(pool: Pool) -> None:
@@ -150,8 +181,13 @@ async def copy(
 
     Raises:
         asyncpg.UniqueViolationError: A row was there already.
+        Unstorable: A number or an instant is too large.
     """
-    await (await _driver(db)).copy_records_to_table(table, columns=columns, records=rows)
+    driver = await _driver(db)
+    try:
+        await driver.copy_records_to_table(table, columns=columns, records=rows)
+    except OverflowError as error:  # of an encoder; for other statements the driver wraps it
+        raise Unstorable(type(error).__name__) from None
 
 
 async def copy_if_new(

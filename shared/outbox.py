@@ -23,6 +23,8 @@ Header: TypeAlias = tuple[str, bytes]
 RECORD_LIMIT_BYTES = 900_000
 
 
+HEAD = 4  # bytes that a row begins with, and that say how large it is
+
 # Records that are kept at hand: some twenty megabytes. What is beyond them is read back.
 FRESH_LIMIT = 20_000
 
@@ -84,6 +86,11 @@ def remembering(pool: Pool) -> Iterator[Fresh]:
         yield _fresh[pool]
     finally:
         del _fresh[pool]
+
+
+def size(head: bytes) -> int:
+    """Return how many bytes a row has when it is decompressed."""
+    return int.from_bytes(head, "little")
 
 
 def read(batches: bytes) -> list[Batch]:

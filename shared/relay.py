@@ -30,7 +30,8 @@ log = structlog.get_logger()
 # What is done about records whose order a rival may have swapped: their latest state again.
 Repair: TypeAlias = Callable[[Connection, Sequence[Batch]], Awaitable[None]]
 
-ROWS = 32  # of the outbox at a time; each may hold a thousand events, some hundred kilobytes
+ROWS = 32  # of the outbox at a time; each may hold a thousand events
+BYTES = 16_000_000  # of the same, decompressed; as objects they take several times as much
 STUCK = 15.0  # seconds without an acknowledgement, after which the producer is thrown away
 
 # Batches are ours, as large as the broker takes; uncompressed, for a Python producer pays more
@@ -56,7 +57,10 @@ RENEW = text("""
     WHERE name = 'outbox' AND owner = :me AND epoch = :epoch RETURNING epoch
 """)
 LEAVE = text("UPDATE relays SET owner = NULL WHERE owner = :me AND epoch = :epoch")
-OLDEST = text("SELECT position, recorded_at FROM outbox ORDER BY position LIMIT :limit")
+OLDEST = text("""
+    SELECT position, recorded_at, substring(batches FOR :head) FROM outbox
+    ORDER BY position LIMIT :limit
+""")
 READ = text(
     "SELECT position, batches FROM outbox WHERE position = ANY(CAST(:positions AS bigint[]))"
 )
@@ -215,10 +219,19 @@ async def _publish_some(
 
 
 async def _oldest(pool: Pool, fresh: outbox.Fresh) -> list[tuple[int, list[Batch]]]:
-    """Return the oldest rows, each with its position; what is at hand is not read back."""
+    """Return the oldest rows, each with its position; what is at hand is not read back.
+
+    No more of them than there is room for, but one at least.
+    """
     async with single(pool) as db:
-        found = (await db.execute(OLDEST, {"limit": ROWS})).all()
-    rows = {position: fresh.get((position, at)) for position, at in found}
+        found = await db.execute(OLDEST, {"limit": ROWS, "head": outbox.HEAD})
+    rows: dict[int, list[Batch] | None] = {}
+    room = BYTES
+    for position, at, head in found:
+        room -= outbox.size(head)
+        if rows and room < 0:
+            break
+        rows[position] = fresh.get((position, at))
     missing = [position for position, batches in rows.items() if batches is None]
     if missing:
         async with single(pool) as db:

@@ -77,7 +77,7 @@ dead_letters = Table(
     Column("reason", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("consumer", "topic", "partition", "offset", name="dead_letters_pkey"),
-    comment="records that could not be decoded; the value stays in Kafka",
+    comment="records that could not be read or stored; the value stays in Kafka",
 )
 
 clock = Table(

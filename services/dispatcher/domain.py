@@ -209,6 +209,18 @@ def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, s
     return None
 
 
+def tellable(gateway_message_id: str | None, contact: Contact) -> str | None:
+    """Return the gateway's identifier if others may read it; None if it names the client."""
+    told, phone, email = gateway_message_id, contact.phone, contact.email
+    if told is None:
+        return None
+    if phone is not None and phone[1:] in told:  # with the country's 7, or 8, or without
+        return None
+    if "@" in told and email is not None and email.casefold() in told.casefold():
+        return None
+    return told
+
+
 class RunUnknown(NotFound):
     """No run has this identifier."""
 

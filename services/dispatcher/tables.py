@@ -141,7 +141,7 @@ attempts = Table(
     Column("outcome", Text, comment="services.dispatcher.domain.Outcome"),
     Column("reason", Text),
     Column("status_code", Integer),
-    Column("gateway_message_id", Text),
+    Column("gateway_message_id", Text, comment="may hold personal data"),
     Column("answer", Text, comment="the first characters; may hold personal data"),
     PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
     comment="append-only: what was tried, and what came of it",

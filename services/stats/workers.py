@@ -17,7 +17,7 @@ from services.stats import queue
 from shared.contracts.dispatcher import MESSAGES
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.kafka import Handlers, Listener, Positions, ends, hand_over
+from shared.kafka import Handlers, Listener, Positions, ends, hand_over, hold
 
 LANES = 2  # while one waits for the database, the other decodes
 BATCH = 10_000  # records
@@ -99,9 +99,8 @@ class Rebuild:
         """Read on to where the live consumer is, which waits meanwhile; take its place."""
         async with transaction(self.pool) as db:
             await queue.analyze(db)
-        live = Listener(self.pool, self.servers, self.consumer, filler.handlers)
         async with transaction(self.pool) as db:
-            held = await live.hold(db, at)
+            held = await hold(db, self.consumer, at)
             until = {each: max(held[each], at[each]) for each in at}
             await _catch_up(filler, until)
             await queue.switch(db, generation)

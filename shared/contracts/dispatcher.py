@@ -89,7 +89,7 @@ class MessageAttempted(MessageEvent, frozen=True, kw_only=True):
     outcome: str  # accepted, refused, not_processed or unknown
     reason: str  # the class of what happened
     status_code: int | None
-    gateway_message_id: str | None
+    gateway_message_id: str | None  # none as well if it names the client
     started_at: Instant
 
 

@@ -7,7 +7,7 @@ own database and commits together with what the records did there.
 from shared.kafka.cluster import end_offsets, ends, partitions_of
 from shared.kafka.handlers import Handlers
 from shared.kafka.listener import Listener, listen
-from shared.kafka.positions import Positions, hand_over
+from shared.kafka.positions import Positions, hand_over, hold
 
 __all__ = (
     "Handlers",
@@ -16,6 +16,7 @@ __all__ = (
     "end_offsets",
     "ends",
     "hand_over",
+    "hold",
     "listen",
     "partitions_of",
 )

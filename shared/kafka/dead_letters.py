@@ -1,4 +1,7 @@
-"""The dead letters: which records a consumer could not read, and why; never what they said."""
+"""The dead letters: which records a consumer could not apply, and why; never what they said."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import text
@@ -16,12 +19,29 @@ BURY = text("""
 """)
 
 
-async def bury(
-    db: Connection, consumer: str, record: FromKafka, reason: str, now: Instant
-) -> None:
-    """Keep the place of a record that cannot be read; the others go on."""
-    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-    letter = {"consumer": consumer, "reason": reason, "now": now, **place}
-    await db.execute(BURY, letter)
-    telemetry.buried(consumer)
-    log.warning("kafka.dead_letter", consumer=consumer, reason=reason, **place)
+class Letter(NamedTuple):
+    """A record that cannot be read or stored, and why."""
+
+    record: FromKafka
+    reason: str
+
+
+async def bury(db: Connection, consumer: str, letters: Sequence[Letter], now: Instant) -> None:
+    """Keep the places of `letters`; the other records go on."""
+    if letters:
+        rows = [
+            {"consumer": consumer, "reason": reason, "now": now, **_place(record)}
+            for record, reason in letters
+        ]
+        await db.execute(BURY, rows)
+
+
+def announce(consumer: str, letters: Sequence[Letter]) -> None:
+    """Count and log `letters`, which are buried for good."""
+    for record, reason in letters:
+        telemetry.buried(consumer)
+        log.warning("kafka.dead_letter", consumer=consumer, reason=reason, **_place(record))
+
+
+def _place(record: FromKafka) -> dict[str, str | int]:
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -2,21 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared import database, telemetry
-from shared.database import Connection, Pool, single, transaction
+from shared.database import Connection, Pool, Unstorable, savepoint, single, transaction
 from shared.errors import Unavailable
-from shared.event import Event, Instant, Received
+from shared.event import Event, Received
 from shared.kafka.cluster import STUCK, connected, partitions_of
-from shared.kafka.dead_letters import bury
+from shared.kafka.dead_letters import Letter, announce, bury
 from shared.kafka.handlers import Handler, Handlers, topics_of
 from shared.kafka.positions import Positions, Progress, hold, lock, note, progress_of
 from shared.kafka.records import Fetched, FromKafka, Unreadable, read
@@ -27,6 +27,9 @@ BATCH = 5_000  # records: enough to make a transaction cheap, a few megabytes of
 FEW = 500  # records: after fewer, the next may gather, for a transaction costs the same for ten
 GATHER = 0.02  # seconds; nobody feels them
 NOTE_EVERY = 0.5  # seconds between notes of positions that moved without records
+
+# Calls the handlers of records; returns those that nothing came of.
+Handle: TypeAlias = Callable[[Connection, Sequence[FromKafka]], Awaitable[list[Letter]]]
 
 
 async def listen(
@@ -92,16 +95,10 @@ class Listener:
                 if fetched:
                     await self._apply(fetched, await progress_of(client, fetched))
 
-    async def hold(
-        self, db: Connection, partitions: Collection[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        """Return how far this consumer is; until `db` ends, it applies nothing."""
-        return await hold(db, self.consumer, partitions)
-
     async def seek(self, client: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
         """Go to where the database says that this consumer is."""
         async with transaction(self.pool) as db:
-            positions = await self.hold(db, partitions)
+            positions = await hold(db, self.consumer, partitions)
         for each in partitions:
             client.seek(each, positions.get(each, 0))
 
@@ -152,6 +149,15 @@ class Listener:
 
     async def _apply_records(self, fetched: Fetched, progress: Sequence[Progress]) -> None:
         begun = time.monotonic()
+        try:
+            applied = await self._commit(fetched, progress, self._handle)
+        except Unstorable:  # one of them; nothing is written yet
+            applied = await self._commit(fetched, progress, self._handle_apart)
+        if applied:
+            telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
+
+    async def _commit(self, fetched: Fetched, progress: Sequence[Progress], handle: Handle) -> int:
+        """Handle what is new, in one transaction with our positions; return how much it was."""
         async with transaction(self.pool) as db:
             now = await database.now(db)
             positions = await lock(db, self.consumer, [each.partition for each in progress])
@@ -159,23 +165,37 @@ class Listener:
             for partition in sorted(fetched):
                 position = positions.get(partition, 0)
                 fresh += [each for each in fetched[partition] if each.offset >= position]
-            await self._handle(db, fresh, now)
+            letters = await handle(db, fresh)
+            await bury(db, self.consumer, letters, now)
             await note(db, self.consumer, progress, now)
-        if fresh:
-            telemetry.consumed(self.consumer, len(fresh), time.monotonic() - begun)
+        announce(self.consumer, letters)
+        return len(fresh)
 
-    async def _handle(self, db: Connection, records: Sequence[FromKafka], now: Instant) -> None:
-        received = []
+    async def _handle(self, db: Connection, records: Sequence[FromKafka]) -> list[Letter]:
+        received, letters = [], []
         for record in records:
             try:
                 event = read(record, self._kinds)
             except Unreadable as error:
-                await bury(db, self.consumer, record, str(error), now)
+                letters.append(Letter(record, str(error)))
             else:
                 if event is not None:
                     received.append(event)
         for handler, neighbors in groupby(received, key=self._handler_of):
             await handler(db, list(neighbors))
+        return letters
+
+    async def _handle_apart(self, db: Connection, records: Sequence[FromKafka]) -> list[Letter]:
+        """Do the same by halves of halves, in order, down to each record that cannot be stored."""
+        try:
+            async with savepoint(db):
+                return await self._handle(db, records)
+        except Unstorable as error:
+            if len(records) == 1:
+                return [Letter(records[0], f"cannot be stored: {error}")]
+        half = len(records) // 2
+        first = await self._handle_apart(db, records[:half])
+        return first + await self._handle_apart(db, records[half:])
 
     def _handler_of(self, received: Received[Any]) -> Handler[Any]:
         return self.handlers[type(received.event)]

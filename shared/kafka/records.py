@@ -1,5 +1,6 @@
 """The records: what Kafka holds, read as events."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,6 +16,9 @@ Fetched: TypeAlias = Mapping[TopicPartition, Sequence[FromKafka]]
 Kinds: TypeAlias = Mapping[bytes, type[Event]]  # by the name in the header
 
 ID_LENGTH = 36  # of an identifier; to take it apart would cost more than all else of a record
+# What msgspec repeats of a record when it says what is wrong with it: no reason holds a phone.
+REPEATED = re.compile(r"(?<=value) (['\"]).*\1", re.DOTALL)
+VERSION_LENGTH = 10  # digits; more are no version of anything, and beyond 4,300 not even a number
 
 
 class Unreadable(Exception):
@@ -39,8 +43,9 @@ def read(record: FromKafka, kinds: Kinds) -> Received[Any] | None:
     try:
         key = record.key.decode()
         event = kind.buried(key) if record.value is None else kind.read(record.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        why = REPEATED.sub("", str(error))
+        raise Unreadable(f"{type(error).__name__}: {why}") from error
     received = Received(event, key, headers)
     if kind.topic and not kind.topic.is_bulk:
         _check_headers(received)
@@ -54,7 +59,8 @@ def _check_headers(received: Received[Any]) -> None:
         Unreadable: They cannot.
     """
     headers = received.headers
-    if not headers.get("ce_sequence", b"").isdigit():
+    sequence = headers.get("ce_sequence", b"")
+    if not sequence.isdigit() or len(sequence) > VERSION_LENGTH:
         raise Unreadable("ce_sequence is missing or wrong")
     if len(headers.get("ce_id", b"")) != ID_LENGTH:
         raise Unreadable("ce_id is missing or wrong")

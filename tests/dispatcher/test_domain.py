@@ -21,6 +21,7 @@ from services.dispatcher.domain import (
     backoff_s,
     final_event,
     state_at_end,
+    tellable,
     unfit,
 )
 from shared.contracts.catalog import GatewayName
@@ -254,6 +255,32 @@ def test_what_cannot_be_tried_has_a_state_and_a_reason(
     gateway: GatewayName, contact: Contact | None, answer: tuple[State, str] | None
 ) -> None:
     assert unfit(gateway, contact) == answer
+
+
+@pytest.mark.parametrize(
+    ("own", "is_told"),
+    [
+        (None, False),
+        ("", True),
+        ("gw-1", True),
+        ("echo-79161234567-1", False),
+        ("+79161234567", False),
+        ("89161234567", False),
+        ("9161234567", False),
+        ("79161234568", True),
+        ("anna@example.com", False),
+        ("<Anna@Example.COM>.1", False),
+        ("ann@example.com", True),
+        ("1@gateway", True),
+    ],
+)
+def test_a_gateways_identifier_is_told_if_it_does_not_name_the_client(
+    own: str | None, *, is_told: bool
+) -> None:
+    anna = replace(ANNA, email="Anna@example.com")
+
+    assert tellable(own, anna) == (own if is_told else None)
+    assert tellable(own, replace(ANNA, phone=None, email=None)) == own
 
 
 def test_a_template_is_rendered_with_the_clients_data_and_gaps_stay_empty() -> None:

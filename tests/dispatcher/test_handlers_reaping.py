@@ -237,6 +237,20 @@ async def test_marked_starts_that_nobody_will_answer_are_lost_attempts(
     assert await run.status() == "finished"
 
 
+async def test_attempts_are_lost_whatever_their_text_is_by_now(world: World, watch: Watch) -> None:
+    await world.plan(2)
+    gateway = FakeGateway(is_idempotent=False, connections=1)
+    gateway.is_hanging = True
+    await fetch(await alive(world, gateway))
+    await world.rows("UPDATE runs SET body = '{{ nick }}' RETURNING run_id")
+
+    await reap(watch)
+
+    assert [row for row in await log(world) if row[2] == "lost"] == [(1, 1, "lost", "unknown")]
+    await work(await alive(world, FakeGateway(is_idempotent=False)))
+    assert await prove(world.pool) == {State.RETRY: 1, State.FAILED: 1}
+
+
 async def test_a_message_lost_twice_at_a_plain_gateway_is_undetermined(
     world: World, watch: Watch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from services.dispatcher.domain import Verdict
 from services.dispatcher.handlers import gathering, leasing, sending
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
@@ -128,6 +129,45 @@ async def test_a_client_who_lost_the_phone_after_the_plan_fails(world: World) ->
 
     assert numbers(gateway) == [2]
     assert await prove(world.pool) == {State.FAILED: 1, State.DELIVERED: 1}
+
+
+@pytest.mark.parametrize("wrong", ["{{ nick }}", "{{ full_name", "{% if x %}"])
+@pytest.mark.parametrize("field", ["body", "subject"])
+async def test_messages_whose_text_is_no_template_fail_and_say_so_and_others_are_sent(
+    world: World, field: str, wrong: str
+) -> None:
+    bad = await world.plan(3, **{field: wrong})
+    good = await world.plan()
+
+    await work(await alive(world, FakeGateway()))
+    await world.end()
+
+    rows = await world.rows("SELECT run_id, state, reason, attempts FROM exceptions")
+    assert set(map(tuple, rows)) == {(bad.run_id, "failed", "template_invalid", 0)}
+    assert await prove(world.pool) == {State.FAILED: 3, State.DELIVERED: 3}
+    assert {await bad.status(), await good.status()} == {"finished"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"), [(NOT_PROCESSED, State.FAILED), (UNKNOWN, State.UNDETERMINED)]
+)
+async def test_retries_whose_text_is_no_template_end_as_what_is_known(
+    world: World, verdict: Verdict, state: State
+) -> None:
+    run = await world.plan(1)
+    await work(await alive(world, FakeGateway({1: [verdict]})))
+    await world.rows("UPDATE runs SET body = '{{ nick }}' RETURNING run_id")
+    await world.pass_time(HOUR / 2)
+    gateway = FakeGateway()
+
+    await work(await alive(world, gateway))
+    await world.end()
+
+    assert numbers(gateway) == []
+    [row] = await world.rows("SELECT state, reason, attempts FROM exceptions")
+    assert tuple(row) == (state, "template_invalid", 1)
+    assert await prove(world.pool) == {state: 1}
+    assert await run.status() == "finished"
 
 
 async def test_no_more_is_under_way_than_the_gateway_takes(world: World) -> None:
@@ -553,6 +593,19 @@ async def test_the_answer_is_kept_but_not_told(world: World) -> None:
     (event,) = [e for e in await told(world.pool) if isinstance(e, MessageAttempted)]
     assert (event.gateway_message_id, event.status_code, event.reason) == ("gw-1", 200, "accepted")
     assert b"79160000001" not in event.json()
+
+
+async def test_a_gateways_identifier_with_the_clients_phone_is_kept_but_not_told(
+    world: World,
+) -> None:
+    await world.plan(1)
+    verdict = replace(ACCEPTED, gateway_message_id="echo-79160000001")
+
+    await work(await alive(world, FakeGateway({1: [verdict]})))
+
+    assert await world.value("SELECT gateway_message_id FROM attempts") == "echo-79160000001"
+    (event,) = [e for e in await told(world.pool) if isinstance(e, MessageAttempted)]
+    assert event.gateway_message_id is None
 
 
 # Overtaken

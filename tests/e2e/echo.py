@@ -34,7 +34,8 @@ class Echo(BaseHTTPRequestHandler):
         elif phone == NONSENSE and is_first:
             self._answer(200, "text/html", f"<p>{heard}</p>")
         else:
-            accepted = {"id": f"echo-{number}", "status": "accepted", "heard": heard}
+            own = f"echo-{number}-{phone}"
+            accepted = {"id": own, "status": "accepted", "heard": heard}
             self._answer(200, "application/json", json.dumps(accepted))
 
     def _answer(self, status: int, kind: str, body: str) -> None:

@@ -31,11 +31,14 @@ async def test_personal_data_is_in_values_of_clients_only_whatever_a_gateway_rep
     run = await platform.finished(mailing)
     ledger = await platform.statistics_equal_the_ledger(run)
     removed = await forget_one_client(platform)
-    answers = {each["answer"] for each in await platform.attempts(run, "kind = 'answer'")}
+    attempts = await platform.attempts(run, "kind = 'answer'")
+    answers = {each["answer"] for each in attempts}
+    names = [each["gateway_message_id"] for each in attempts if each["gateway_message_id"]]
 
     assert ledger.by_status == {"delivered": 3, "failed": 1}
     assert len(answers) == ledger.attempts == 6
-    assert all(canaries_in(answer.encode()) for answer in answers), "the gateway repeats all"
+    assert all(canaries_in(said.encode()) for said in [*answers, *names]), "it repeats all"
+    assert len(names) == ledger.by_status["delivered"]
     found, topics = set(), set()
     for record in await records_up_to(removed, platform):
         topics.add(record.topic)

@@ -1,14 +1,20 @@
-"""A record that nobody can read becomes a dead letter of all who listen, and delays nobody."""
+"""A record that nobody can read, or store, becomes a dead letter of all who listen.
+
+And it delays nobody.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.services import SERVICES
 from shared import contracts
+from shared.contracts.catalog import CLIENTS, ClientRegistered
 from shared.testing import eventually
 from tests.e2e.outside import Platform, new_tag
 
@@ -24,6 +30,12 @@ LISTENING = {
     ("stats", "dispatcher.runs"),
     ("stats", "dispatcher.messages"),
 }
+UNREADABLE = "no type that is known"
+UNSTORABLE = "cannot be stored: CharacterNotInRepertoireError"
+EXPECTED = {
+    *((consumer, topic, UNREADABLE) for consumer, topic in LISTENING),
+    ("dispatcher", "catalog.clients", UNSTORABLE),
+}
 COUNTED = re.compile(
     r'^kafka_dead_letters_total\{consumer="([a-z.]+)"[^}]*\} ([0-9.]+)', re.MULTILINE
 )
@@ -36,19 +48,19 @@ async def test_a_record_that_no_one_can_read_is_kept_as_a_reason_counted_and_pas
     before = await counted(platform)
 
     await send_nonsense(platform)
+    await send_unstorable(platform)
     await platform.import_clients(20, tag=tag, first=9_340_000_000)
     run = await platform.finished(await platform.create_mailing(tag=tag))
     ledger = await platform.statistics_equal_the_ledger(run)
 
     async def all_are_kept() -> bool:
-        return {(consumer, topic) for consumer, topic, _ in await letters(platform)} >= LISTENING
+        return set(await letters(platform)) >= EXPECTED
 
     await eventually(all_are_kept, within=60)
     kept = await letters(platform)
     counts = await counted(platform)
     assert ledger.by_status == {"delivered": 20}
-    assert {(consumer, topic) for consumer, topic, _ in kept} == LISTENING
-    assert {reason for *_, reason in kept} == {"_Unreadable: no type that is known"}
+    assert set(kept) == EXPECTED
     assert {name: counts[name] - before[name] for name in counts} == Counter(
         consumer for consumer, *_ in kept
     )
@@ -61,6 +73,33 @@ async def send_nonsense(platform: Platform) -> None:
     try:
         for topic in contracts.TOPICS:
             await producer.send_and_wait(topic, b"no event", b"key")
+    finally:
+        await producer.stop()
+
+
+async def send_unstorable(platform: Platform) -> None:
+    """Put a client on its topic whose name PostgreSQL does not take."""
+    client = ClientRegistered(
+        client_id=uuid4(),
+        phone="79340000000",
+        operator_code="934",
+        tags=(),
+        time_zone=None,
+        email=None,
+        full_name="NUL \0",
+        comment=None,
+        registered_at=datetime.now(UTC),
+    )
+    key = str(client.client_id).encode()
+    headers = [
+        ("ce_type", client.type_name().encode()),
+        ("ce_id", key),
+        ("ce_sequence", b"1"),
+    ]
+    producer = AIOKafkaProducer(bootstrap_servers=platform.env["KAFKA_SERVERS"])
+    await producer.start()
+    try:
+        await producer.send_and_wait(CLIENTS.name, client.json(), key, headers=headers)
     finally:
         await producer.stop()
 

@@ -1,15 +1,16 @@
 """The database: what a transaction promises, and whose time it is."""
 
 import asyncio
+import traceback
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from asyncpg import UniqueViolationError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from shared import database
-from shared.database import Pool, business_clock, transaction
+from shared.database import Pool, Unstorable, business_clock, savepoint, transaction
 from shared.errors import Unavailable
 
 
@@ -64,22 +65,89 @@ async def test_a_mistake_of_ours_is_not_unavailable(catalog_pool: Pool) -> None:
     assert not isinstance(caught.value, Unavailable)
 
 
-async def test_copying_is_part_of_the_transaction(catalog_pool: Pool) -> None:
-    columns = ("consumer", "topic", "partition", "position")
+OFFSETS = ("consumer", "topic", "partition", "position")
 
+
+async def test_copying_is_part_of_the_transaction(catalog_pool: Pool) -> None:
     with suppress(ZeroDivisionError):
         async with transaction(catalog_pool) as db:
-            await database.copy(db, "offsets", columns, [("a", "b", 0, 1)])
+            await database.copy(db, "offsets", OFFSETS, [("a", "b", 0, 1)])
             raise ZeroDivisionError
 
     async with transaction(catalog_pool) as db:
         assert await db.scalar(text("SELECT count(*) FROM offsets")) == 0
 
 
-async def test_a_value_that_no_column_takes_is_a_mistake_of_ours(catalog_pool: Pool) -> None:
-    with pytest.raises(DBAPIError):
+PHONE = 79161234567
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "why"),
+    [
+        ("SELECT CAST(:value AS int)", PHONE, "OverflowError"),
+        ("SELECT CAST(:value AS int[])", [1, PHONE], "OverflowError"),
+        ("SELECT CAST(CAST(:value AS bigint) AS int)", PHONE, "NumericValueOutOfRangeError"),
+        ("SELECT CAST(:value AS text)", f"{PHONE}\0", "CharacterNotInRepertoireError"),
+        ("SELECT CAST(:value AS text)", f"{PHONE}\ud800", "UnicodeEncodeError"),
+        ("SELECT CAST(CAST(:value AS text) AS date)", str(PHONE), "DatetimeFieldOverflowError"),
+        (
+            "SELECT CAST(CAST(:value AS text) AS jsonb)",
+            f'"{PHONE}\\u0000"',
+            "UntranslatableCharacterError",
+        ),
+        (
+            "SELECT CAST(:value AS timestamptz)",
+            datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+            "OverflowError",
+        ),
+    ],
+)
+async def test_a_value_that_no_column_takes_is_unstorable_and_not_repeated(
+    catalog_pool: Pool, query: str, value: object, why: str
+) -> None:
+    with pytest.raises(Unstorable) as caught:
         async with transaction(catalog_pool) as db:
-            await db.execute(text("SELECT CAST(:n AS int)"), {"n": 1 << 40})
+            await db.execute(text(query), {"value": value})
+
+    assert str(caught.value) == why
+    told = "".join(traceback.format_exception(caught.value))
+    assert str(PHONE) not in told
+    assert "await db.execute(text(query)" in told, "its place"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (("a", "b\0", 0, 1), "CharacterNotInRepertoireError"),
+        (("a", "b", PHONE, 1), "OverflowError"),
+    ],
+)
+async def test_a_value_that_cannot_be_copied_is_unstorable(
+    catalog_pool: Pool, row: tuple[object, ...], why: str
+) -> None:
+    with pytest.raises(Unstorable) as caught:
+        async with transaction(catalog_pool) as db:
+            await database.copy(db, "offsets", OFFSETS, [("a", "b", 0, 1), row])
+
+    assert str(caught.value) == why
+    assert str(PHONE) not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("partition", [1 << 40, 0], ids=["unstorable", "there already"])
+async def test_what_fails_after_a_savepoint_is_undone_and_the_rest_goes_on(
+    catalog_pool: Pool, partition: int
+) -> None:
+    async with transaction(catalog_pool) as db:
+        await database.copy(db, "offsets", OFFSETS, [("a", "b", 0, 1)])
+        with suppress(Unstorable, UniqueViolationError):
+            async with savepoint(db):
+                await database.copy(db, "offsets", OFFSETS, [("a", "b", 1, 1)])
+                await database.copy(db, "offsets", OFFSETS, [("a", "b", partition, 1)])
+        await database.copy(db, "offsets", OFFSETS, [("a", "b", 2, 1)])
+
+    async with transaction(catalog_pool) as db:
+        kept = await db.scalars(text("SELECT partition FROM offsets ORDER BY partition"))
+        assert kept.all() == [0, 2]
 
 
 async def test_of_two_that_wait_for_each_other_one_may_try_again(catalog_pool: Pool) -> None:

@@ -11,12 +11,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
     ClientRemoved,
+    MailingCreated,
     MailingPaused,
     MailingResumed,
 )
@@ -24,7 +27,8 @@ from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
-from shared.kafka import Handlers, Listener, end_offsets, listen
+from shared.kafka import Handlers, Listener, end_offsets, ends, listen
+from shared.kafka.records import Unreadable, read
 from shared.outbox import recorded_batches
 from shared.tables import dead_letters, offsets
 from shared.testing import eventually
@@ -239,12 +243,14 @@ UNREADABLE: list[tuple[bytes | None, bytes | None, dict[str, bytes], str]] = [
     (b"k", b"\xff\xfe", GOOD, "DecodeError"),
     (b"k", b"{}", GOOD, "ValidationError: Object missing required field `mailing_id`"),
     (b"k", b"", GOOD, "DecodeError"),
+    (b"k", b'{"more":' + b"[" * 20_000, GOOD, "RecursionError"),
     (b"k", None, GOOD, "ValidationError: no MailingPaused has a tombstone"),
     (b"\xff", DATA, GOOD, "UnicodeDecodeError"),
     (None, DATA, GOOD, "no key"),
     (b"k", DATA, {}, "no type that is known"),
     (b"k", DATA, GOOD | {"ce_type": b"MailingPaused.v9"}, "no type"),
     (b"k", DATA, GOOD | {"ce_sequence": b"one"}, "ce_sequence"),
+    (b"k", DATA, GOOD | {"ce_sequence": b"1" * 5_000}, "ce_sequence"),
     (b"k", DATA, GOOD | {"ce_id": b"one"}, "ce_id"),
     (b"k", DATA, {"ce_type": GOOD["ce_type"]}, "ce_sequence"),
 ]
@@ -270,6 +276,94 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_next_is_hea
     [told] = await letters(ledger.pool)
     assert told.startswith(reason)
     assert await ledger.heard() == [(str(mailing_id), 1, "MailingPaused")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [
+        (MailingPaused, None, "no MailingPaused has a tombstone"),
+        (ClientRemoved, None, "Invalid UUID - at `$.client_id`"),
+        (MailingPaused, {"mailing_id": "79161234567"}, "Invalid UUID - at `$.mailing_id`"),
+        (MailingCreated, {"gateway": "'79161234567"}, "Invalid enum value - at `$.gateway`"),
+        (MailingCreated, {"gateway": "79161234567'\0"}, "Invalid enum value - at `$.gateway`"),
+    ],
+)
+def test_why_a_record_cannot_be_read_is_said_without_what_it_says(
+    kind: type[Event], value: dict[str, str] | None, reason: str
+) -> None:
+    data = None if value is None else json.dumps(value).encode()
+    headers = (("ce_type", kind.type_name().encode()),)
+    place = ("topic", 0, 0, 0, 0)
+    record = ConsumerRecord(*place, b"79161234567\0", data, None, 0, 0, headers)
+
+    with pytest.raises(Unreadable) as caught:
+        read(record, {kind.type_name().encode(): kind})
+
+    assert str(caught.value) == f"ValidationError: {reason}"
+
+
+UNSTORABLE = [
+    (b"no\0key", GOOD, "cannot be stored: CharacterNotInRepertoireError"),
+    (b"key", GOOD | {"ce_sequence": b"9876543210"}, "cannot be stored: OverflowError"),
+]
+
+
+@pytest.mark.parametrize(("key", "headers", "reason"), UNSTORABLE)
+async def test_a_record_that_cannot_be_stored_is_a_dead_letter_and_all_others_are_heard(
+    ledger: Ledger,
+    producer: AIOKafkaProducer,
+    kafka: str,
+    key: bytes,
+    headers: dict[str, bytes],
+    reason: str,
+) -> None:
+    mailing_id = uuid4()
+    begin = await positions(ledger.pool, MAILINGS)
+    for version in range(1, 12):
+        await pause(producer, mailing_id, version)
+        for partition in begin if version in {3, 4, 9} else ():
+            await producer.send_and_wait(
+                MAILINGS.name, DATA, key, headers=list(headers.items()), partition=partition
+            )
+
+    with capture_logs() as logs:
+        await catch_up(ledger, kafka)
+
+    expected = [(str(mailing_id), version, "MailingPaused") for version in range(1, 12)]
+    assert await ledger.heard() == expected
+    assert (
+        [each["reason"] for each in logs]
+        == await letters(ledger.pool)
+        == [reason] * 3 * len(begin)
+    )
+    noted = await positions(ledger.pool, MAILINGS)
+    assert sum(noted.values()) == sum(begin.values()) + 11 + 3 * len(begin)
+
+
+async def test_what_cannot_be_read_is_told_once_though_its_batch_is_applied_twice(
+    ledger: Ledger, producer: AIOKafkaProducer, kafka: str
+) -> None:
+    mailing_id = uuid4()
+    key, headers, reason = UNSTORABLE[0]
+    for each in ({}, headers):
+        await producer.send_and_wait(
+            MAILINGS.name, DATA, key, headers=list(each.items()), partition=0
+        )
+    await pause(producer, mailing_id)
+
+    with capture_logs() as logs:
+        await catch_up(ledger, kafka)
+
+    assert await letters(ledger.pool) == ["no type that is known", reason]
+    assert [each["reason"] for each in logs] == ["no type that is known", reason]
+    assert await ledger.heard() == [(str(mailing_id), 1, "MailingPaused")]
+
+
+async def catch_up(ledger: Ledger, kafka: str) -> None:
+    handlers: Handlers = dict.fromkeys((MailingPaused, ClientRemoved), ledger.note)
+    listener = Listener(ledger.pool, kafka, CONSUMER, handlers)
+    async with asyncio.timeout(20):
+        await listener.catch_up(await ends(kafka, handlers))
 
 
 async def test_a_tombstone_is_heard_as_the_removal_it_follows(

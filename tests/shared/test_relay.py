@@ -159,6 +159,27 @@ async def test_a_record_as_large_as_the_outbox_takes_is_sent(
     assert [len(record.value) for record in await read(MAILINGS)] == [1, len(value), 1]
 
 
+async def test_no_more_is_read_at_once_than_there_is_room_for_but_a_row_at_least(
+    catalog_pool: Pool, kafka: str, read: Read, now: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = [1_000, 1_000, 1_000, 1_000, 1_000, 9_000, 1_000]
+    for size in sizes:
+        await leave(catalog_pool, now, batch(MAILINGS, ("m", b"x" * size)))
+    send, at_once = relay._send, []  # noqa: SLF001 - what is in memory at once
+
+    async def spy(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> None:
+        at_once.append(len(batches))
+        await send(producer, batches)
+
+    monkeypatch.setattr(relay, "_send", spy)
+    monkeypatch.setattr(relay, "BYTES", 2_500)
+    async with relaying(catalog_pool, kafka):
+        await all_sent(catalog_pool)
+
+    assert at_once == [2, 2, 1, 1, 1]
+    assert [len(record.value) for record in await read(MAILINGS)] == sizes
+
+
 async def test_a_mailing_is_sent_when_the_clients_before_it_are_acknowledged(
     catalog_pool: Pool,
     kafka: str,

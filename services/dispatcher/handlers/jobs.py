@@ -17,6 +17,7 @@ class Run:
     body: Template
     subject: Template | None
     traceparent: str | None
+    is_valid: bool  # its texts can be rendered
     is_open: bool
     ends_at: float  # business time, seconds since the epoch
     trace: bytes = field(init=False)  # the traceparent as requests carry it

@@ -35,10 +35,11 @@ RETRIES = 200  # that are claimed at once
 BEATS = 8  # renewals of the lease in its time; what is allowed is looked at more often
 FRESH = Progress()
 GONE = (State.CANCELLED, "client_removed")
+TEMPLATE_INVALID = (State.FAILED, "template_invalid")
 
 
-# Of a message: its lease, chunk, progress, identifier and client; no contact: a removed client.
-Claimed: TypeAlias = tuple[Lease, int, Progress, str, UUID, Contact | None]
+# Of a message: its chunk, progress, identifier and client; no contact: a removed client.
+Claimed: TypeAlias = tuple[int, Progress, str, UUID, Contact | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +232,11 @@ class Leases:
             return NOTHING
         self.is_unsure = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
-        settled = self._take(self._of_retries(me, retries))
+        settled = self._take_retries(me, retries)
         if chunk is not None:
             self._last_run = chunk.run_id
         if chunk is not None and chunk.client_ids:
-            settled += self._take(self._of_chunk(me, chunk))
+            settled += self._take_chunk(me, chunk)
         return Claim(bool(retries) or chunk is not None, settled)
 
     def _wants_more(self) -> bool:
@@ -274,36 +275,44 @@ class Leases:
                 said.body,
                 said.subject,
                 said.traceparent,
+                said.is_valid,
                 control.is_open,
                 control.ends_at.timestamp(),
             )
         return known
 
-    def _of_chunk(self, me: UUID, chunk: ClaimedChunk) -> Iterable[Claimed]:
+    def _take_chunk(self, me: UUID, chunk: ClaimedChunk) -> list[tuple[Lease, Settled]]:
         run = self._runs[chunk.run_id]
         lease = Lease(me, run, chunk.chunk, chunk.epoch, chunk.reaped == 0)
-        self._leases.add(lease)
         message_ids = ids.message_ids(run.run_id, chunk.client_ids)
         before = replace(FRESH, attempt=chunk.reaped) if chunk.reaped else FRESH
-        same = repeat(lease), repeat(chunk.chunk), repeat(before)
-        return zip(*same, message_ids, chunk.client_ids, chunk.contacts, strict=False)
+        same = repeat(chunk.chunk), repeat(before)
+        return self._take(
+            lease, zip(*same, message_ids, chunk.client_ids, chunk.contacts, strict=False)
+        )
 
-    def _of_retries(self, me: UUID, retries: list[ClaimedRetry]) -> Iterable[Claimed]:
-        leases = {
-            run_id: Lease(me, self._runs[run_id], None, 0, is_clean=True)
-            for run_id in {each.run_id for each in retries}
-        }
-        self._leases.update(leases.values())
+    def _take_retries(
+        self, me: UUID, retries: Iterable[ClaimedRetry]
+    ) -> list[tuple[Lease, Settled]]:
+        of_runs: dict[UUID, list[Claimed]] = {}
         for each in retries:
             message_id = ids.message_id(each.run_id, each.client_id)
-            lease = leases[each.run_id]
-            yield lease, each.chunk, each.progress, message_id, each.client_id, each.contact
+            claimed = (each.chunk, each.progress, message_id, each.client_id, each.contact)
+            of_runs.setdefault(each.run_id, []).append(claimed)
+        settled = []
+        for run_id, of_run in of_runs.items():
+            lease = Lease(me, self._runs[run_id], None, 0, is_clean=True)
+            settled += self._take(lease, of_run)
+        return settled
 
-    def _take(self, claimed: Iterable[Claimed]) -> list[tuple[Lease, Settled]]:
+    def _take(self, lease: Lease, claimed: Iterable[Claimed]) -> list[tuple[Lease, Settled]]:
         """Let messages wait for their start; return those that can't even be tried."""
+        self._leases.add(lease)
+        run_id, is_retry = lease.run.run_id, lease.chunk is None
+        flaw = None if lease.run.is_valid else TEMPLATE_INVALID  # of all of them
         gateway, settled = self._gateway, []
-        for lease, chunk, before, message_id, client_id, contact in claimed:
-            reason = unfit(gateway, contact)
+        for chunk, before, message_id, client_id, contact in claimed:
+            reason = unfit(gateway, contact) or flaw
             if contact is not None and reason is None:
                 lease.waiting += 1
                 self.ready.append(Job(lease, message_id, client_id, chunk, before, contact))
@@ -312,7 +321,6 @@ class Leases:
             if before.is_unknown:
                 state = State.UNDETERMINED
             after = replace(before, state=state, version=before.version + 1, reason=why)
-            run_id, is_retry = lease.run.run_id, lease.chunk is None
             settled.append((lease, Settled(run_id, client_id, chunk, after, is_retry)))
         return settled
 

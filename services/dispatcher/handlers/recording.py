@@ -52,6 +52,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     terms: Terms  # with the business time of its end
     started_at: float  # business time, seconds since the epoch
     sender_id: UUID | None  # who made it; None if it is gone
+    told_id: str | None = None  # the gateway's own identifier, if it names nobody
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +124,7 @@ def _tell(
         outcome=verdict.outcome,
         reason=verdict.reason,
         status_code=verdict.status_code,
-        gateway_message_id=verdict.gateway_message_id,
+        gateway_message_id=attempt.told_id,
         started_at=started_at,
     )
     told.add(trace, message_id, after.version, event)

@@ -9,7 +9,15 @@ from functools import partial
 
 import structlog
 
-from services.dispatcher.domain import LAST_START_S, Letter, Limits, Outcome, Terms, Verdict
+from services.dispatcher.domain import (
+    LAST_START_S,
+    Letter,
+    Limits,
+    Outcome,
+    Terms,
+    Verdict,
+    tellable,
+)
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.gathering import GATHER_S, Results
@@ -125,6 +133,7 @@ class Sender:
             terms,
             started_at,
             lease.sender_id,
+            tellable(verdict.gateway_message_id, job.contact),
         )
         self.results.add(lease, attempt)
 

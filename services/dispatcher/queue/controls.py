@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from services.dispatcher.tables import runs
 from shared.database import Connection
-from shared.template import Template, compile_template
+from shared.template import Template, TemplateInvalid, compile_template
 
 # What may be sent at the moment, of which the catalog had the last word.
 CONTROLS = """
@@ -18,6 +18,9 @@ CONTROLS = """
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
     WHERE r.run_id = ANY(CAST(:run_ids AS uuid[]))
 """
+
+
+NOTHING = Template("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Texts:
     body: Template
     subject: Template | None
     traceparent: str | None
+    is_valid: bool = True  # if not, nothing of it can be sent
 
 
 async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
@@ -48,11 +52,16 @@ async def texts(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Texts]:
     """Return what the messages of these runs say, ready to be rendered."""
     wanted = select(runs.c.run_id, runs.c.body, runs.c.subject, runs.c.traceparent)
     rows = await db.execute(wanted.where(runs.c.run_id.in_(run_ids)))
-    return {
-        run_id: Texts(
+    return {run_id: _texts(*columns) for run_id, *columns in rows}
+
+
+def _texts(body: str, subject: str | None, traceparent: str | None) -> Texts:
+    """Return what a run says; the catalog lets no other than templates pass, but who knows."""
+    try:
+        return Texts(
             compile_template(body, "/body"),
             compile_template(subject, "/subject") if subject is not None else None,
             traceparent,
         )
-        for run_id, body, subject, traceparent in rows
-    }
+    except TemplateInvalid:
+        return Texts(NOTHING, None, traceparent, is_valid=False)
