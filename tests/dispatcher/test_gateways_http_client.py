@@ -583,11 +583,11 @@ async def test_an_answer_is_read_the_same_whatever_came_before(
     first: bytes, second: bytes
 ) -> None:
     async with serving(saying_in_turn(second)) as port, client_to(port, 1) as client:
-        alone = await ask(client, SHORT)
+        alone = await ask(client, LATE)
 
     async with serving(saying_in_turn(first, second)) as port, client_to(port, 1) as client:
         before = await ask(client)
-        after = await ask(client, SHORT)
+        after = await ask(client, LATE)
 
     assert (before.failure, before.body) == (None, b"{}")
     assert after == alone
