@@ -91,6 +91,8 @@ class Broker:
     async def _prepare(self) -> None:
         """Write the settings, which hold the ports; format, once."""
         self.data.mkdir(exist_ok=True)
+        for left in self.data.glob("snappy-*"):  # of a broker that was killed
+            left.unlink()
         self._write("kafka")
         if (self.data / "kafka").exists():
             return
@@ -105,7 +107,13 @@ class Broker:
 
     def _command(self, *arguments: str) -> Command:
         return Command(
-            arguments=[str(self.java), *JVM, *arguments],
+            # Where snappy's library is unpacked: not every /tmp lets code be loaded from it.
+            arguments=[
+                str(self.java),
+                *JVM,
+                f"-Dorg.xerial.snappy.tempdir={self.data}",
+                *arguments,
+            ],
             log=self.log,
             environment={
                 **os.environ,
