@@ -3,9 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 from services.catalog import queue
 from services.catalog.domain.client import (
@@ -20,17 +24,22 @@ from services.catalog.domain.client import (
 from services.catalog.domain.mailing import MailingCommand, mailing
 from services.catalog.queue import Counts, Known, Own, Rejection
 from shared import database, ids, telemetry
+from shared.clock import Monotonic, monotonic
 from shared.contracts.catalog import ClientChanged, ClientRegistered
-from shared.database import transaction
+from shared.database import Pool, single, transaction
 from shared.errors import Conflict, Error, Invalid, Place, StaleVersion, Unavailable
 from shared.event import Cause, Event, Instant
 from shared.event_store import NO_CAUSE, Append, EventStore, execute
 from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
 
+log = structlog.get_logger()
+
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way: enough for the database never to wait
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
+BEAT = timedelta(seconds=2)  # between two signs of life of an import
+LOST = "the service that took it ended; what is in stays, send it again"
 
 
 def stream(command: MailingCommand | ClientCommand) -> str:
@@ -60,7 +69,7 @@ async def handle(
 
 
 class ImportOvertaken(Conflict):
-    """The same import was begun again meanwhile; that one goes on."""
+    """It was begun again meanwhile, and that one goes on; or it was given up as lost."""
 
 
 class ImportBrokenOff(Invalid):
@@ -87,7 +96,7 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
     rows again change nothing. Who sends an import again takes it over.
 
     Raises:
-        ImportOvertaken: Another request has taken it over.
+        ImportOvertaken: Another request has taken it over, or it was given up as lost.
         ImportRefused: The file as a whole cannot be read.
         ImportBrokenOff: It did not come to its end.
     """
@@ -98,7 +107,8 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
         return
     own, failure = Own(import_id, epoch), "it was interrupted here; send it again"
     try:
-        await _import_all(store, own, chunks)
+        async with _beating(store.pool, own):
+            await _import_all(store, own, chunks)
         failure = ""
     except Error as error:
         failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
@@ -106,7 +116,28 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
     finally:
         async with transaction(store.pool) as db:
             now = await database.now(db)
-            await queue.end_import(db, own, failure=failure or None, now=now)
+            is_own = await queue.end_import(db, own, failure=failure or None, now=now)
+    if not is_own:
+        raise ImportOvertaken
+
+
+@asynccontextmanager
+async def _beating(pool: Pool, own: Own) -> AsyncIterator[None]:
+    """Show that an import lives as long as the block lasts, even when nothing of it comes."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def beat() -> None:
+        while not (await asyncio.wait([ended], timeout=BEAT.total_seconds()))[0]:
+            with suppress(Unavailable):  # nor does anybody see it missing then
+                async with single(pool) as db:
+                    await queue.beat(db, own)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        ended.set_result(None)
+        await beats
 
 
 async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
@@ -235,3 +266,50 @@ def _counts(chunk: Chunk, plan: _Plan) -> Counts:
         rejected=len(plan.rejections),
         bytes_read=chunk.bytes_read,
     )
+
+
+# Imports that nobody ends
+
+
+class Reaper:
+    """Who watches the running imports, on a clock that only grows.
+
+    An import is lost when its beat was not seen to grow for a whole lease, without a failed look
+    in between: so neither restarts of the database nor moved clocks end a living one.
+    """
+
+    def __init__(self, pool: Pool, lease: timedelta, clock: Monotonic = monotonic) -> None:
+        self._pool = pool
+        self._lease = lease.total_seconds()
+        self._clock = clock
+        self._seen: dict[Own, tuple[int, float]] = {}  # beat, and when it was seen first
+
+    async def look(self) -> bool:
+        """Look at all running imports; end those that are lost.
+
+        Raises:
+            Unavailable: The database did not answer; what was seen before counts no more.
+        """
+        now = self._clock()
+        try:
+            async with single(self._pool) as db:
+                beats = await queue.beats(db)
+        except Unavailable:
+            self._seen.clear()
+            raise
+        seen_at = self._clock()  # it may have taken long to see them
+        self._seen = {
+            own: self._seen[own] if self._seen.get(own, (-1, 0.0))[0] == beat else (beat, seen_at)
+            for own, beat in beats.items()
+        }
+        lost = [own for own, (_, since) in self._seen.items() if now - since > self._lease]
+        for own in lost:
+            await self._end(own, beats[own])
+        return bool(lost)
+
+    async def _end(self, own: Own, beat: int) -> None:
+        async with transaction(self._pool) as db:
+            now = await database.now(db)
+            is_ended = await queue.end_lost_import(db, own, beat, failure=LOST, now=now)
+        if is_ended:
+            log.warning("catalog.import_lost", import_id=str(own.import_id))
