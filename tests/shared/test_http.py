@@ -1,5 +1,6 @@
 """HTTP as every service speaks it."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
@@ -167,9 +168,19 @@ async def test_what_nobody_expected_is_told_as_our_fault_and_nothing_more(
         ('{"name": "a", "nmae": "b"}', [("/nmae", "extra_forbidden")]),
         ('{"name": "a", "name": "b"}', [("/name", "duplicate_field")]),
         (
-            '{"name": "a", "parts": [{"size": 1, "size": 2}]}',
-            [("/size", "duplicate_field")],
+            '{"name": "a", "parts": [{"size": 1}, {"size": 1, "size": 2}]}',
+            [("/parts/1/size", "duplicate_field")],
         ),
+        (
+            '{"b": {"c": [], "c": [{"d": 1, "d": 2}]}, "a/~": 1, "a/~": 2}',
+            [
+                ("/a~1~0", "duplicate_field"),
+                ("/b/c", "duplicate_field"),
+                ("/b/c/0/d", "duplicate_field"),
+            ],
+        ),
+        ('{"a": {"\\ud800": 1, "\\ud800": 2}, "a": 1}', [("", "not_utf8")]),
+        ('{"name": "a", "a/~": 1}', [("/a~1~0", "extra_forbidden")]),
         ('{"name": "a", "parts": [{"size": 1, "x": 2}]}', [("/parts/0/x", "extra_forbidden")]),
         ('{"parts": []}', [("/name", "missing")]),
         ('{"name": 1}', [("/name", "string_type")]),
@@ -209,6 +220,22 @@ async def test_a_body_that_is_wrong_is_refused_in_words_of_json(
     )
 
     assert [each["detail"] for each in response.json()["errors"]] == [detail]
+
+
+async def test_of_many_fields_that_stand_twice_some_are_told_and_soon(
+    client: AsyncClient,
+) -> None:
+    names = [f'"{number}": 0' for number in range(40_000)]
+    body = "[" * 500 + "{" + ",".join([*names, *names]) + "}" + "]" * 500
+
+    async with asyncio.timeout(20):  # to count each name among all takes minutes
+        response = await client.post(
+            "/things", content=body, headers={"content-type": "application/json"}
+        )
+
+    assert response.status_code == 422
+    assert {each["code"] for each in response.json()["errors"]} == {"duplicate_field"}
+    assert len(response.content) < len(body)
 
 
 @pytest.mark.parametrize(
