@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from services.catalog.domain.mailing import BeginRun, FinishRun
 from services.catalog.handlers import handle
 from shared.event import Instant
+from shared.http import cursor_of
 from shared.postgres_event_store import PostgresEventStore
 from shared.testing import FrozenClock
 
@@ -204,6 +205,24 @@ async def test_the_newest_mailing_stands_first_and_pages_follow(
     assert [each["mailing_id"] for each in first["items"]] == [ids[3], ids[2]]
     assert [each["mailing_id"] for each in second["items"]] == [ids[1], ids[0]]
     assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "2026-01-01T12:00:00+00:00",
+        f"2026-01-01T12:00:00+00:00,{UUID(int=1)},1",
+        "2026-01-01T12:00:00+00:00,1",
+        f"2026-01-01T12:00:00,{UUID(int=1)}",
+        f"0001-01-01T00:00:00+14:00,{UUID(int=1)}",
+        f"9999-12-31T23:59:59-14:00,{UUID(int=1)}",
+        f"yesterday,{UUID(int=1)}",
+    ],
+)
+async def test_a_cursor_that_is_none_of_ours_is_refused(http: AsyncClient, key: str) -> None:
+    response = await http.get("/mailings", params={"cursor": cursor_of(key)})
+
+    assert (response.status_code, response.json()["type"]) == (422, "BadCursor")
 
 
 async def test_mailings_are_found_by_their_status(
