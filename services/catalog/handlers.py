@@ -53,13 +53,13 @@ async def handle(
     store: EventStore,
     command: MailingCommand | ClientCommand,
     *,
-    expected: int | None = None,
+    expected: Collection[int] | None = None,
     cause: Cause = NO_CAUSE,
 ) -> int:
     """Carry out `command`; return the version of its mailing or client afterwards.
 
     Raises:
-        StaleVersion: It is not at version `expected`.
+        StaleVersion: It is not at a version that is `expected`.
     """
     decider: Any = client if isinstance(command, ClientCommand) else mailing
     return await execute(store, decider, stream(command), command, expected=expected, cause=cause)

@@ -73,8 +73,8 @@ async def refuse(name: str) -> None:
 
 
 @router.get("/expected")
-async def expected(asked: Asked) -> int | None:
-    return asked.expected
+async def expected(asked: Asked) -> list[int] | None:
+    return None if asked.expected is None else sorted(asked.expected)
 
 
 @router.get("/keys")
@@ -345,20 +345,44 @@ async def test_a_method_that_is_not_there_tells_those_that_are(client: AsyncClie
 # Entity tags and idempotency keys
 
 
-@pytest.mark.parametrize(("tag", "version"), [('"7"', 7), ("*", None), (None, None)])
-async def test_an_entity_tag_is_a_version(
-    client: AsyncClient, tag: str | None, version: int | None
+@pytest.mark.parametrize(
+    ("headers", "versions"),
+    [
+        ([], None),
+        (["*"], None),
+        (['"7"'], [7]),
+        (['"7", "8"'], [7, 8]),
+        ([' "7"\t,, W/"8" ,"9",'], [7, 9]),
+        (['"7"', '"8"'], [7, 8]),
+    ],
+)
+async def test_an_entity_tag_is_a_version_of_which_any_may_be_expected(
+    client: AsyncClient, headers: list[str], versions: list[int] | None
 ) -> None:
-    response = await client.get("/expected", headers={"If-Match": tag} if tag else {})
+    response = await client.get("/expected", headers=[("If-Match", each) for each in headers])
 
-    assert response.json() == version
+    assert response.json() == versions
 
 
-@pytest.mark.parametrize("tag", ['W/"7"', '"seven"', "7", '"7", "8"', '"99999999999"'])
+@pytest.mark.parametrize("tag", ['W/"7"', '"seven"', '""', '"7,8"', '"07"', '"99999999999"'])
 async def test_a_tag_that_we_never_gave_matches_nothing(client: AsyncClient, tag: str) -> None:
     response = await client.get("/expected", headers={"If-Match": tag})
 
-    assert response.status_code == 412
+    assert response.json() == []
+
+
+@pytest.mark.parametrize(
+    "header", ["7", "", ",", '"7', '"7" "8"', '"7" 8', '*, "7"', 'w/"7"', ", " * 30_000 + "x"]
+)
+async def test_what_is_no_entity_tag_is_refused_in_words_of_its_own(
+    client: AsyncClient, header: str
+) -> None:
+    response = await client.get("/expected", headers={"If-Match": header})
+
+    assert (response.status_code, response.json()["type"]) == (422, "Invalid")
+    [place] = response.json()["errors"]
+    assert place["code"] == "if_match"
+    assert 'If-Match takes entity tags, as an ETag gives them: "7"' in place["detail"]
 
 
 def test_a_version_is_an_entity_tag() -> None:
