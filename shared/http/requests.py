@@ -1,7 +1,7 @@
 """The requests, read strictly.
 
-A field or parameter that we do not know, or that comes twice, is a mistake that would otherwise
-go unnoticed.
+A field or parameter that we do not know or that comes twice, or a body where none is taken, is a
+mistake that would otherwise go unnoticed.
 """
 
 import json
@@ -41,6 +41,8 @@ class StrictRoute(APIRoute):
             if isinstance(each.field_info, QueryInfo)
         }
 
+        is_stream = self.dependant.request_param_name is not None  # it reads the body itself
+
         async def strictly(request: Request) -> Response:
             given = [name for name, _ in request.query_params.multi_items()]
             places = [Place(f"/{n}", "unknown_parameter") for n in set(given) - known]
@@ -58,6 +60,8 @@ class StrictRoute(APIRoute):
             strict = _StrictRequest(request.scope, request.receive)
             if self.body_field is not None:
                 await strict.read_json()
+            elif not is_stream and await strict.body():
+                raise Invalid(Place("", "unexpected_body", "this request takes no body"))
             return await handle(strict)
 
         return strictly

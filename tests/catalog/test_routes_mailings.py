@@ -241,6 +241,20 @@ async def test_mailings_are_found_by_their_status(
     assert found_ids == [[str(each)] for each in ids]
 
 
+@pytest.mark.parametrize("verb", ["start", "pause", "resume", "stop"])
+async def test_a_verb_with_a_body_is_refused_and_nothing_is_done(
+    http: AsyncClient, verb: str
+) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    response = await http.post(f"{path}/{verb}", json={"until": "2026-01-01T14:00:00Z"})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "unexpected_body"
+    assert (await http.get(path)).json() == mailing
+
+
 async def test_a_status_that_does_not_exist_is_refused(http: AsyncClient) -> None:
     response = await http.get("/mailings", params={"status": "sleeping"})
 

@@ -295,6 +295,16 @@ async def test_a_body_that_is_too_large_is_refused(
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("body", ["{}", '{"reason": "x"}', "nonsense"])
+async def test_a_body_where_none_is_taken_is_refused(client: AsyncClient, body: str) -> None:
+    response = await client.request("GET", "/expected", content=body)
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"pointer": "", "code": "unexpected_body", "detail": "this request takes no body"}
+    ]
+
+
 async def test_what_is_read_as_a_stream_may_be_larger(client: AsyncClient) -> None:
     response = await client.post("/streams", content=b"x" * (BODY_LIMIT_BYTES + 1))
 
