@@ -4,7 +4,7 @@ from asyncio import TaskGroup
 from functools import partial
 
 from services.catalog.domain.client import client
-from services.catalog.handlers import Reaper
+from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from services.catalog.settings import Settings

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.catalog.handlers import Reaper
+from services.catalog.handlers.reaping import Reaper
 from shared.loop import forever
 
 

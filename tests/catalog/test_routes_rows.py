@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.handlers import Chunk, ImportRefused
+from services.catalog.handlers.importing import Chunk, ImportRefused
 from services.catalog.routes.rows import ROW_LIMIT_BYTES, ROWS, read_rows, split_tags
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"

@@ -10,8 +10,10 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import select
 
-from services.catalog import handlers, queue, workers
-from services.catalog.handlers import Chunk, Reaper
+from services.catalog import queue, workers
+from services.catalog.handlers import importing
+from services.catalog.handlers.importing import Chunk
+from services.catalog.handlers.reaping import Reaper
 from services.catalog.queue import Counts, Own
 from services.catalog.tables import imports
 from shared import database
@@ -45,7 +47,7 @@ class Upload:
     ) -> None:
         self.pauses, self.go_on = asyncio.Event(), asyncio.Event()
         self._before, self._after = before, after
-        self.task = asyncio.create_task(handlers.import_clients(store, ID, self._chunks()))
+        self.task = asyncio.create_task(importing.import_clients(store, ID, self._chunks()))
 
     async def _chunks(self) -> AsyncIterator[Chunk]:
         for chunk in self._before:
@@ -64,7 +66,7 @@ def watch(catalog_pool: Pool) -> Watch:
 @pytest.fixture
 def is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no import show that it lives."""
-    monkeypatch.setattr(handlers, "BEAT", timedelta(hours=1))
+    monkeypatch.setattr(importing, "BEAT", timedelta(hours=1))
 
 
 async def begin(pool: Pool) -> Own:
@@ -223,7 +225,7 @@ async def test_an_import_whose_upload_pauses_lives(
     watch: Watch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(handlers, "BEAT", timedelta(milliseconds=1))
+    monkeypatch.setattr(importing, "BEAT", timedelta(milliseconds=1))
     async with asyncio.timeout(30):
         upload = Upload(store, after=(LAST,))
         await upload.pauses.wait()
@@ -244,7 +246,7 @@ async def test_an_import_whose_upload_pauses_lives(
 async def test_an_import_that_has_ended_shows_no_more_that_it_lives(
     store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "BEAT", timedelta(milliseconds=1))
+    monkeypatch.setattr(importing, "BEAT", timedelta(milliseconds=1))
     upload = Upload(store, after=(LAST,))
     upload.go_on.set()
 
@@ -272,7 +274,7 @@ async def test_an_import_that_wakes_up_after_it_was_given_up_learns_it(
         given_up = await shown(http)
         upload.go_on.set()
 
-        with pytest.raises(handlers.ImportOvertaken):
+        with pytest.raises(importing.ImportOvertaken):
             await upload.task
 
     assert given_up["status"] == "failed"

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from services.catalog.domain.client import FIELDS
-from services.catalog.handlers import Chunk, ImportRefused
+from services.catalog.handlers.importing import Chunk, ImportRefused
 from services.catalog.queue import Rejection
 from shared.errors import Place
 

@@ -1,4 +1,4 @@
-"""What the catalog does about a command: the only place where rules meet I/O."""
+"""Importing: clients by the chunk, each in a transaction of its own."""
 
 import asyncio
 from collections import deque
@@ -9,63 +9,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from services.catalog import queue
-from services.catalog.domain.client import (
-    NOBODY,
-    ClientCommand,
-    ClientInvalid,
-    PhoneTaken,
-    checked,
-    client,
-    is_phone,
-)
-from services.catalog.domain.mailing import MailingCommand, mailing
+from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
 from services.catalog.queue import Counts, Known, Own, Rejection
 from shared import database, ids, telemetry
-from shared.clock import Monotonic, monotonic
 from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.database import Pool, single, transaction
 from shared.errors import Conflict, Error, Invalid, Place, StaleVersion, Unavailable
-from shared.event import Cause, Event, Instant
-from shared.event_store import NO_CAUSE, Append, EventStore, execute
+from shared.event import Event, Instant
+from shared.event_store import Append, EventStore
 from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
-
-log = structlog.get_logger()
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way: enough for the database never to wait
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
 BEAT = timedelta(seconds=2)  # between two signs of life of an import
-LOST = "the service that took it ended; what is in stays, send it again"
-
-
-def stream(command: MailingCommand | ClientCommand) -> str:
-    """Return the name of the stream that a command is about."""
-    if isinstance(command, ClientCommand):
-        return f"client-{command.client_id}"
-    return f"mailing-{command.mailing_id}"
-
-
-async def handle(
-    store: EventStore,
-    command: MailingCommand | ClientCommand,
-    *,
-    expected: Collection[int] | None = None,
-    cause: Cause = NO_CAUSE,
-) -> int:
-    """Carry out `command`; return the version of its mailing or client afterwards.
-
-    Raises:
-        StaleVersion: It is not at a version that is `expected`.
-    """
-    decider: Any = client if isinstance(command, ClientCommand) else mailing
-    return await execute(store, decider, stream(command), command, expected=expected, cause=cause)
-
-
-# Imports
 
 
 class ImportOvertaken(Conflict):
@@ -266,50 +225,3 @@ def _counts(chunk: Chunk, plan: _Plan) -> Counts:
         rejected=len(plan.rejections),
         bytes_read=chunk.bytes_read,
     )
-
-
-# Imports that nobody ends
-
-
-class Reaper:
-    """Who watches the running imports, on a clock that only grows.
-
-    An import is lost when its beat was not seen to grow for a whole lease, without a failed look
-    in between: so neither restarts of the database nor moved clocks end a living one.
-    """
-
-    def __init__(self, pool: Pool, lease: timedelta, clock: Monotonic = monotonic) -> None:
-        self._pool = pool
-        self._lease = lease.total_seconds()
-        self._clock = clock
-        self._seen: dict[Own, tuple[int, float]] = {}  # beat, and when it was seen first
-
-    async def look(self) -> bool:
-        """Look at all running imports; end those that are lost.
-
-        Raises:
-            Unavailable: The database did not answer; what was seen before counts no more.
-        """
-        now = self._clock()
-        try:
-            async with single(self._pool) as db:
-                beats = await queue.beats(db)
-        except Unavailable:
-            self._seen.clear()
-            raise
-        seen_at = self._clock()  # it may have taken long to see them
-        self._seen = {
-            own: self._seen[own] if self._seen.get(own, (-1, 0.0))[0] == beat else (beat, seen_at)
-            for own, beat in beats.items()
-        }
-        lost = [own for own, (_, since) in self._seen.items() if now - since > self._lease]
-        for own in lost:
-            await self._end(own, beats[own])
-        return bool(lost)
-
-    async def _end(self, own: Own, beat: int) -> None:
-        async with transaction(self._pool) as db:
-            now = await database.now(db)
-            is_ended = await queue.end_lost_import(db, own, beat, failure=LOST, now=now)
-        if is_ended:
-            log.warning("catalog.import_lost", import_id=str(own.import_id))
