@@ -20,8 +20,8 @@ STEPS: Mapping[str, Mapping[str, str]] = {
     "catalog": {
         "routes/rows.py:": "read rows",
         "domain/client.py:": "check",
-        "catalog/handlers.py:_plan": "plan",
-        "catalog/handlers.py:_registered": "plan",
+        "catalog/handlers/importing.py:_plan": "plan",
+        "catalog/handlers/importing.py:_registered": "plan",
         "shared/event_store.py:": "make and encode events",
         "shared/event.py:": "make and encode events",
         "shared/outbox.py:recorded_batches": "outbox row",

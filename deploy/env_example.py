@@ -7,6 +7,8 @@ from importlib import import_module
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from shared.settings import variable
+
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 
 HEAD = """\
@@ -26,11 +28,10 @@ def example() -> str:
 
 def _lines(service: str) -> Iterator[str]:
     settings = import_module(f"services.{service}.settings").Settings
-    prefix = settings.model_config.get("env_prefix", "")
     for name, field in settings.model_fields.items():
         if field.is_required():
             yield "# required:"
-        yield f"{field.validation_alias or f'{prefix}{name}'.upper()}={_default(field)}"
+        yield f"{variable(settings, name)}={_default(field)}"
 
 
 def _default(field: FieldInfo) -> str:

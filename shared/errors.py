@@ -21,6 +21,11 @@ class Place(NamedTuple):
     detail: str = ""
 
 
+def pointer(*path: str | int) -> str:
+    """Return the JSON pointer of what stands at `path`. Source: RFC 6901 §3."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
 class Error(Exception):
     """Something the caller is told about."""
 

@@ -1,6 +1,7 @@
 """Streams of events, and the one way to add to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -59,30 +60,26 @@ async def execute(
     stream: str,
     command: C,
     *,
-    expected: int | None = None,
+    expected: Collection[int] | None = None,
     cause: Cause = NO_CAUSE,
 ) -> int:
     """Load the stream, decide, append; return the version of the stream afterwards.
 
-    Whoever does not say which version they `expected` is not refused because of a rival: the
+    Whoever does not say which versions they `expected` is not refused because of a rival: the
     command is decided again, on what the rival left.
 
     Raises:
-        StaleVersion: The stream is not, or no longer, at version `expected`.
+        StaleVersion: The stream is not, or no longer, at a version that is `expected`.
     """
     while True:  # each turn that is lost was won by another writer
         history = await store.load(stream, decider.events)
         version = len(history)
-        if expected not in (None, version):
+        if expected is not None and version not in expected:
             raise StaleVersion
         decided = decider.decide(command, decider.replay(history))
         if not decided:
             return version
-        try:
+        with suppress(StaleVersion):
             append = Append(stream, decided, version)
             await store.append_many([append], now=command.now, cause=cause)
-        except StaleVersion:
-            if expected is not None:
-                raise
-        else:
             return version + len(decided)

@@ -5,7 +5,6 @@ what its own service has (`services/NAME/migrations`).
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, make_url, text
 
 from shared import database
 from shared.errors import Unavailable
+from shared.settings import DatabaseSettings, read
 
 ROOT = Path(__file__).parents[1]
 LOCK = 7_206_945  # an arbitrary number that means "migrating"; advisory, one at a time
@@ -71,12 +71,10 @@ def main() -> None:
     services = sys.argv[1:]
     if not services:
         sys.exit("usage: python -m shared.migrate SERVICE...")
-    for service in services:
-        variable = f"{service.upper()}_DATABASE_URL"
-        if variable not in os.environ:
-            sys.exit(f"{variable} is missing: postgresql://user@host:port/{service}")
+    urls = {name: read(DatabaseSettings, f"{name.upper()}_").database_url for name in services}
+    for service, url in urls.items():
         try:
-            asyncio.run(migrate(service, PostgresDsn(os.environ[variable])))
+            asyncio.run(migrate(service, url))
         except Unavailable as error:
             sys.exit(f"PostgreSQL of {service} cannot be reached: {error.__cause__}")
         sys.stdout.write(f"{service}: up to date\n")

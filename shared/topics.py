@@ -1,17 +1,29 @@
 """The topics as Kafka has them: `python -m shared.topics` creates what is missing."""
 
 import asyncio
-import os
 import sys
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from pydantic import Field, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import contracts
+from shared.settings import read
 from shared.topic import Topic
 
 PARTITIONS = 12  # divides evenly among 1, 2, 3, 4 and 6 replicas
 REMEMBERED_MS = 30 * 24 * 3600 * 1000  # tombstones: how long a consumer may have been away
+
+
+class Settings(BaseSettings):
+    """What the command reads from its environment."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kafka_servers: str = Field(description="host:port,host:port")
+    topic_partitions: PositiveInt = PARTITIONS
+    topic_replicas: PositiveInt = 1
 
 
 class PartitionsDiffer(Exception):
@@ -63,17 +75,15 @@ def _settings(topic: Topic) -> dict[str, str]:
 
 def main() -> None:
     """Create the topics on KAFKA_SERVERS; TOPIC_PARTITIONS and TOPIC_REPLICAS may differ."""
-    environment = os.environ
+    settings = read(Settings)
     try:
         created = asyncio.run(
             create(
-                environment["KAFKA_SERVERS"],
-                partitions=int(environment.get("TOPIC_PARTITIONS", PARTITIONS)),
-                replicas=int(environment.get("TOPIC_REPLICAS", "1")),
+                settings.kafka_servers,
+                partitions=settings.topic_partitions,
+                replicas=settings.topic_replicas,
             )
         )
-    except KeyError:
-        sys.exit("KAFKA_SERVERS is missing: set it to host:port of the brokers")
     except (KafkaError, PartitionsDiffer) as error:
         sys.exit(f"topics could not be created: {error}")
     sys.stdout.write(f"created: {', '.join(created) or 'nothing, all topics are there'}\n")

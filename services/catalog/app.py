@@ -4,17 +4,19 @@ from asyncio import TaskGroup
 from functools import partial
 
 from services.catalog.domain.client import client
+from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
+from services.catalog.workers import end_lost_imports
 from shared import database, http, kafka, loop, relay, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.postgres_event_store import PostgresEventStore, retell
 
 
 async def run(settings: Settings) -> None:
-    """Serve HTTP, relay the outbox and listen to Kafka until told to stop.
+    """Serve HTTP, end lost imports, relay the outbox and listen to Kafka until told to stop.
 
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
@@ -24,7 +26,9 @@ async def run(settings: Settings) -> None:
         clock = database.business_clock(pool)
         store = PostgresEventStore("catalog", pool, project)
         app = http.create_app("catalog", routers, pool, clock, store)
+        lease = settings.import_lease
         loops = [
+            end_lost_imports(Reaper(pool, lease), every=lease / 8),
             relay.relay(
                 pool,
                 settings.kafka_servers,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Update, delete, func, text, update
+from sqlalchemy import Update, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.client import FIELDS, Profile
@@ -54,7 +54,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """An import, as long as the request that began this epoch is the last one."""
+    """An import, as long as the request that began this epoch is the last one, and lives."""
 
     import_id: UUID
     epoch: int
@@ -85,6 +85,7 @@ async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | N
     fresh: dict[str, object] = {column.name: 0 for column in COLUMNS.values()} | {
         "size_bytes": 0,
         "status": "running",
+        "beat": 0,
         "failure_reason": None,
         "started_at": now,
         "ended_at": None,
@@ -130,11 +131,33 @@ async def note_import(
     return bool(noted.rowcount)
 
 
-async def end_import(db: Connection, own: Own, *, failure: str | None, now: Instant) -> None:
-    """Note that an import has ended, and why if too early; nothing if it was overtaken."""
+async def end_import(db: Connection, own: Own, *, failure: str | None, now: Instant) -> bool:
+    """Note that an import has ended, and why if too early; False if overtaken."""
     status = "failed" if failure else "completed"
     values = {"status": status, "failure_reason": failure, "ended_at": now}
-    await db.execute(_own(own).values(**values))
+    return bool((await db.execute(_own(own).values(**values))).rowcount)
+
+
+async def beat(db: Connection, own: Own) -> None:
+    """Show that the request for an import lives."""
+    await db.execute(_own(own).values(beat=imports.c.beat + 1))
+
+
+async def beats(db: Connection) -> dict[Own, int]:
+    """Return how often each running import has shown that it lives."""
+    running = select(imports.c.import_id, imports.c.epoch, imports.c.beat)
+    rows = await db.execute(running.where(imports.c.status == "running"))
+    return {Own(import_id, epoch): beat for import_id, epoch, beat in rows}
+
+
+async def end_lost_import(
+    db: Connection, own: Own, beat: int, *, failure: str, now: Instant
+) -> bool:
+    """Note why an import has failed, and overtake it; False if it lives or has ended."""
+    is_lost = (imports.c.beat == beat, imports.c.status == "running")
+    values = {"status": "failed", "failure_reason": failure, "ended_at": now}
+    ended = _own(own).where(*is_lost).values(**values, epoch=imports.c.epoch + 1)
+    return bool((await db.execute(ended)).rowcount)
 
 
 def _own(own: Own) -> Update:

@@ -1,13 +1,20 @@
 """What the catalog reads from its environment, `CATALOG_…`."""
 
+from datetime import timedelta
+
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """The catalog needs nothing beyond what every service needs."""
+    """What the catalog needs beyond what every service needs."""
 
     model_config = SettingsConfigDict(env_prefix="CATALOG_")
 
     http_port: int = 8001
+
+    # How long an import whose process died still counts as running. A living one shows itself
+    # every two seconds, and may once come too late.
+    import_lease: timedelta = Field(timedelta(seconds=15), ge=timedelta(seconds=4))

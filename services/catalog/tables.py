@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -60,6 +61,7 @@ imports = Table(
     Column("import_id", Uuid, primary_key=True),
     Column("status", Text, nullable=False, comment="running, completed or failed"),
     Column("epoch", Integer, nullable=False, comment="grows with each request for it"),
+    Column("beat", BigInteger, nullable=False, comment="grows while the request lives"),
     Column("row_count", BigInteger, nullable=False, comment="rows seen, the header not counted"),
     Column("created_count", BigInteger, nullable=False),
     Column("changed_count", BigInteger, nullable=False),
@@ -69,6 +71,7 @@ imports = Table(
     Column("failure_reason", Text),
     Column("started_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
+    Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
 )
 
 import_rejections = Table(

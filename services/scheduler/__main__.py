@@ -4,6 +4,7 @@ import uvloop
 
 from services.scheduler.app import run
 from services.scheduler.settings import Settings
+from shared.settings import read
 
 if __name__ == "__main__":
-    uvloop.run(run(Settings()))
+    uvloop.run(run(read(Settings)))

@@ -43,12 +43,12 @@ async def _now(request: Request) -> Instant:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What comes with every command: where and when it is carried out, at which version."""
+    """What comes with every command: where and when it is carried out, at which versions."""
 
     store: EventStore
     pool: Pool
     now: Instant
-    expected: int | None  # None: whatever it is
+    expected: frozenset[int] | None  # any of these versions; None: whatever it is
 
 
 async def _asked(request: Request, expected: Expected) -> Asking:

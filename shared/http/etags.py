@@ -8,7 +8,14 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header
 
-from shared.errors import StaleVersion
+from shared.errors import Invalid, Place
+
+TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+# Nothing in it can be read in two ways, so no header takes long.
+TAGS = re.compile(rf"(?:{TAG})?+(?:[ \t]*+,[ \t]*+(?:{TAG})?+)*+")
+OURS = re.compile(r'(?<!W/)"([1-9][0-9]{0,8})"')
+
+NO_TAGS = 'If-Match takes entity tags, as an ETag gives them: "7", or "7", "8", or *'
 
 
 def etag(version: int) -> str:
@@ -16,12 +23,16 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _expected(if_match: Annotated[str | None, Header()] = None) -> int | None:
-    if if_match in (None, "*"):
+def _expected(if_match: Annotated[list[str] | None, Header()] = None) -> frozenset[int] | None:
+    """Return the versions that are expected, any of them; a tag that we never gave is none."""
+    if if_match is None:
         return None
-    if tag := re.fullmatch(r'"(\d{1,9})"', if_match):
-        return int(tag[1])
-    raise StaleVersion  # a tag that we never gave matches nothing
+    given = ", ".join(if_match).strip(" \t")
+    if given == "*":
+        return None
+    if not re.search(TAG, given) or not TAGS.fullmatch(given):
+        raise Invalid(Place("", "if_match", NO_TAGS))
+    return frozenset(int(version) for version in OURS.findall(given))
 
 
-Expected: TypeAlias = Annotated[int | None, Depends(_expected)]
+Expected: TypeAlias = Annotated[frozenset[int] | None, Depends(_expected)]

@@ -51,7 +51,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
     """Say where the request is wrong, as JSON pointers; never repeat what it said."""
     places = [
         {
-            "pointer": "/" + "/".join(map(str, each["loc"][1:])) if each["loc"][1:] else "",
+            "pointer": errors.pointer(*each["loc"][1:]),
             "code": each["type"],
             "detail": CLEARER.get(each["type"], each["msg"]),
         }

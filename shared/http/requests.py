@@ -1,12 +1,14 @@
 """The requests, read strictly.
 
-A field or parameter that we do not know, or that comes twice, is a mistake that would otherwise
-go unnoticed.
+A field or parameter that we do not know or that comes twice, or a body where none is taken, is a
+mistake that would otherwise go unnoticed.
 """
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,10 +17,11 @@ from fastapi.params import Query as QueryInfo
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from shared.errors import Invalid, Place
+from shared.errors import Invalid, Place, pointer
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 JSON = re.compile(r"application/(.+\+)?json")
+TOLD = 10  # of the fields that stand twice: an answer stays smaller than what it is about
 
 
 def strict_router(prefix: str, tag: str) -> APIRouter:
@@ -38,6 +41,8 @@ class StrictRoute(APIRoute):
             if isinstance(each.field_info, QueryInfo)
         }
 
+        is_stream = self.dependant.request_param_name is not None  # it reads the body itself
+
         async def strictly(request: Request) -> Response:
             given = [name for name, _ in request.query_params.multi_items()]
             places = [Place(f"/{n}", "unknown_parameter") for n in set(given) - known]
@@ -55,6 +60,8 @@ class StrictRoute(APIRoute):
             strict = _StrictRequest(request.scope, request.receive)
             if self.body_field is not None:
                 await strict.read_json()
+            elif not is_stream and await strict.body():
+                raise Invalid(Place("", "unexpected_body", "this request takes no body"))
             return await handle(strict)
 
         return strictly
@@ -78,12 +85,13 @@ class _StrictRequest(Request):
         if not JSON.fullmatch(kind):
             raise HTTPException(415, "Content-Type must be application/json")
         try:
-            self._parsed = json.loads(body.decode(), object_pairs_hook=_each_once)
-            json.dumps(self._parsed, ensure_ascii=False).encode()
-        except UnicodeError as error:  # half of a surrogate pair among them
+            self._parsed, twice = _parse(body.decode())
+        except UnicodeError as error:
             raise Invalid(Place("", "not_utf8")) from error
         except (ValueError, RecursionError) as error:
             raise Invalid(Place("", "json_invalid", "no JSON")) from error
+        if twice:
+            raise Invalid(*twice)
 
     async def body(self) -> bytes:
         """Return the body, which is small: only streams may be large."""
@@ -101,13 +109,53 @@ class _StrictRequest(Request):
         return self._parsed
 
 
+class _FieldTwice(Exception):
+    """An object names a field twice; which one, only a look at the whole can tell."""
+
+
+class _Fields(list[tuple[str, Any]]):
+    """The fields of an object as they stand, each as often as it does."""
+
+
+def _parse(text: str) -> tuple[Any, list[Place]]:
+    """Return what the JSON says, and which fields stand twice in it.
+
+    Raises:
+        ValueError: It is no JSON; `UnicodeError`: with half of a surrogate pair.
+        RecursionError: It goes too deep.
+    """
+    twice: list[Place] = []
+    try:
+        parsed = json.loads(text, object_pairs_hook=_each_once)
+    except _FieldTwice:
+        parsed = json.loads(text, object_pairs_hook=_Fields)
+        twice = list(islice(_twice(parsed, ()), TOLD))
+    json.dumps(parsed, ensure_ascii=False).encode()
+    return parsed, twice
+
+
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise Invalid(*(Place(f"/{name}", "duplicate_field") for name in twice))
+        raise _FieldTwice
     return fields
+
+
+def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[Place]:
+    """Give the place of each field below `path` that stands twice, from the outside in."""
+    if not isinstance(value, list):
+        return
+    inner: list[tuple[str | int, Any]] = list(enumerate(value))
+    if isinstance(value, _Fields):
+        inner = [*value]
+        counted = Counter(name for name, _ in value)
+        yield from (
+            Place(pointer(*path, name), "duplicate_field", "it stands twice")
+            for name, count in counted.items()
+            if count > 1
+        )
+    for name, each in inner:
+        yield from _twice(each, (*path, name))
 
 
 def _check_size(size_bytes: int) -> None:

@@ -8,14 +8,15 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from httpx import AsyncClient, ConnectError
+from httpx import AsyncClient, ConnectError, TransportError
 from pydantic import PostgresDsn
 
+from services.catalog.routes.rows import ROWS
 from shared.contracts.catalog import CLIENTS
 from shared.database import Pool
 from shared.kafka import end_offsets
@@ -34,7 +35,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def catalog(
-    database: PostgresDsn, servers: str, log: Path, port: int | None = None
+    database: PostgresDsn, servers: str, log: Path, port: int | None = None, **more: str
 ) -> AsyncIterator[tuple[Process, AsyncClient]]:
     port = port or free_port()
     environment = {
@@ -43,6 +44,7 @@ async def catalog(
         "CATALOG_HTTP_PORT": str(port),
         "KAFKA_SERVERS": servers,
         "LOG_FORMAT": "json",
+        **more,
     }
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -117,6 +119,52 @@ async def test_the_catalog_accepts_without_kafka_and_publishes_when_it_is_there(
     assert {"loop.waiting", "relay.turn_taken"} <= {line["event"] for line in lines(log)}
     assert "79161234567" not in said
     assert "Petrova" not in said
+
+
+@pytest.mark.usefixtures("catalog_pool")
+async def test_an_import_whose_process_was_killed_is_told_as_failed_by_the_next_one(
+    catalog_database: PostgresDsn, tmp_path: Path
+) -> None:
+    log, path = tmp_path / "log", "/v1/imports/00000000-0000-0000-0000-000000000001"
+
+    async def shown(client: AsyncClient, status: str) -> dict[str, Any]:
+        async def is_there() -> dict[str, Any] | None:
+            view: dict[str, Any] = (await client.get(path)).json()
+            return view if view.get("rows") and view["status"] == status else None
+
+        return await eventually(is_there, within=30)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"phone\n" + b"".join(b"7916%07d\n" % number for number in range(ROWS))
+        await asyncio.Event().wait()
+
+    async def send(client: AsyncClient) -> None:
+        with suppress(TransportError):
+            await client.post(
+                "/v1/imports",
+                params={"import_id": path.rpartition("/")[2]},
+                content=endless(),
+                headers={"content-type": "text/csv"},
+            )
+
+    async with catalog(catalog_database, AWAY, log) as (process, client):
+        await lives(client)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(send(client))
+            before = await shown(client, "running")
+            process.kill()
+            sending.cancel()
+
+    async with catalog(catalog_database, AWAY, log, CATALOG_IMPORT_LEASE="PT4S") as (_, client):
+        await lives(client)
+        after = await shown(client, "failed")
+
+    assert after == before | {
+        "status": "failed",
+        "failure_reason": "the service that took it ended; what is in stays, send it again",
+        "ended_at": after["ended_at"],
+    }
+    assert after["ended_at"] > after["started_at"]
 
 
 @pytest.mark.usefixtures("catalog_pool")

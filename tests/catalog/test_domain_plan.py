@@ -47,6 +47,14 @@ REFUSED: list[tuple[dict[str, Any], Place]] = [
         Place("/ends_at", "window_over", "it has passed already"),
     ),
     (
+        {"starts_at": NOW, "ends_at": NOW - HOUR},
+        Place("/ends_at", "window_over", "it has passed already"),
+    ),
+    (
+        {"starts_at": NOW, "ends_at": NOW + SECOND / 2},
+        Place("/ends_at", "window_over", "at least a second from now"),
+    ),
+    (
         {"filter": Filter(operator_codes=("91",))},
         Place("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
     ),

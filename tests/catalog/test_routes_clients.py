@@ -80,8 +80,8 @@ async def test_a_client_that_was_removed_is_gone(http: AsyncClient) -> None:
     client = await registered(http)
     path = f"/clients/{client['client_id']}"
 
-    stale = await http.delete(path, headers={"If-Match": '"2"'})
-    response = await http.delete(path, headers={"If-Match": '"1"'})
+    stale = await http.delete(path, headers={"If-Match": '"2", "none-of-ours"'})
+    response = await http.delete(path, headers={"If-Match": '"1", "2"'})
 
     assert (stale.status_code, response.status_code, response.content) == (412, 204, b"")
     assert (await http.get(path)).status_code == 404

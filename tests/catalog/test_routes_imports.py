@@ -9,9 +9,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import func, select, text
 
-from services.catalog import handlers
 from services.catalog.domain.client import FIELDS, client
-from services.catalog.handlers import Chunk
+from services.catalog.handlers import importing
+from services.catalog.handlers.importing import Chunk
 from services.catalog.routes.rows import ROWS, read_rows
 from shared import outbox
 from shared.database import Pool, transaction
@@ -253,8 +253,8 @@ async def test_an_import_that_breaks_off_leaves_whole_chunks_and_says_so(
 ) -> None:
     chunks = read_rows(pieces(lines(range(2 * ROWS))), "text/csv")
 
-    with pytest.raises(handlers.ImportBrokenOff):
-        await handlers.import_clients(store, ID, cut(chunks, 1, handlers.ImportBrokenOff()))
+    with pytest.raises(importing.ImportBrokenOff):
+        await importing.import_clients(store, ID, cut(chunks, 1, importing.ImportBrokenOff()))
 
     shown = (await http.get(f"/imports/{ID}")).json()
     assert (shown["status"], counts(shown)) == ("failed", (ROWS, ROWS, 0, 0, 0))
@@ -267,8 +267,8 @@ async def test_an_import_that_broke_off_can_be_sent_again(
 ) -> None:
     body = lines(range(ROWS)) + "bad,\n" * 3 + lines(range(ROWS, 2 * ROWS)).partition("\n")[2]
     chunks = read_rows(pieces(body), "text/csv")
-    with pytest.raises(handlers.ImportBrokenOff):
-        await handlers.import_clients(store, ID, cut(chunks, 2, handlers.ImportBrokenOff()))
+    with pytest.raises(importing.ImportBrokenOff):
+        await importing.import_clients(store, ID, cut(chunks, 2, importing.ImportBrokenOff()))
 
     result = await imported(http, body, import_id=str(ID))
 
@@ -293,11 +293,11 @@ async def test_an_import_whose_process_died_can_be_sent_again_and_the_old_one_en
             yield chunk
 
     async with asyncio.timeout(20):
-        old = asyncio.create_task(handlers.import_clients(store, ID, slow()))
+        old = asyncio.create_task(importing.import_clients(store, ID, slow()))
         await begun.wait()
         result = await imported(http, lines([1, 2], "new"), import_id=str(ID))
         go_on.set()
-        with pytest.raises(handlers.ImportOvertaken):
+        with pytest.raises(importing.ImportOvertaken):
             await old
 
     assert counts(result) == (2, 2, 0, 0, 0)
@@ -320,7 +320,7 @@ async def test_an_import_that_is_under_way_shows_how_far_it_is(
 
     async with asyncio.timeout(20):
         chunks = read_rows(slow(), "text/csv")
-        task = asyncio.create_task(handlers.import_clients(store, ID, chunks))
+        task = asyncio.create_task(importing.import_clients(store, ID, chunks))
 
         async def has_rows() -> bool:
             return bool((await shown()).get("rows"))
@@ -393,7 +393,7 @@ async def test_without_a_database_an_import_may_be_repeated_later(no_pool: Pool)
     store = PostgresEventStore("catalog", no_pool, _nothing)
 
     with pytest.raises(Unavailable):
-        await handlers.import_clients(store, ID, read_rows(pieces("phone\n"), "text/csv"))
+        await importing.import_clients(store, ID, read_rows(pieces("phone\n"), "text/csv"))
 
 
 async def _nothing(*_: object) -> None: ...

@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from services.catalog.domain.mailing import BeginRun, FinishRun
 from services.catalog.handlers import handle
 from shared.event import Instant
+from shared.http import cursor_of
 from shared.postgres_event_store import PostgresEventStore
 from shared.testing import FrozenClock
 
@@ -206,6 +207,24 @@ async def test_the_newest_mailing_stands_first_and_pages_follow(
     assert second["next_cursor"] is None
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "2026-01-01T12:00:00+00:00",
+        f"2026-01-01T12:00:00+00:00,{UUID(int=1)},1",
+        "2026-01-01T12:00:00+00:00,1",
+        f"2026-01-01T12:00:00,{UUID(int=1)}",
+        f"0001-01-01T00:00:00+14:00,{UUID(int=1)}",
+        f"9999-12-31T23:59:59-14:00,{UUID(int=1)}",
+        f"yesterday,{UUID(int=1)}",
+    ],
+)
+async def test_a_cursor_that_is_none_of_ours_is_refused(http: AsyncClient, key: str) -> None:
+    response = await http.get("/mailings", params={"cursor": cursor_of(key)})
+
+    assert (response.status_code, response.json()["type"]) == (422, "BadCursor")
+
+
 async def test_mailings_are_found_by_their_status(
     http: AsyncClient, store: PostgresEventStore, now: Instant
 ) -> None:
@@ -220,6 +239,20 @@ async def test_mailings_are_found_by_their_status(
 
     found_ids = [await found(status) for status in ("created", "running", "finished")]
     assert found_ids == [[str(each)] for each in ids]
+
+
+@pytest.mark.parametrize("verb", ["start", "pause", "resume", "stop"])
+async def test_a_verb_with_a_body_is_refused_and_nothing_is_done(
+    http: AsyncClient, verb: str
+) -> None:
+    mailing = await created(http)
+    path = f"/mailings/{mailing['mailing_id']}"
+
+    response = await http.post(f"{path}/{verb}", json={"until": "2026-01-01T14:00:00Z"})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "unexpected_body"
+    assert (await http.get(path)).json() == mailing
 
 
 async def test_a_status_that_does_not_exist_is_refused(http: AsyncClient) -> None:

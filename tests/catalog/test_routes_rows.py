@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.handlers import Chunk, ImportRefused
+from services.catalog.handlers.importing import Chunk, ImportRefused
 from services.catalog.routes.rows import ROW_LIMIT_BYTES, ROWS, read_rows, split_tags
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
@@ -96,8 +96,10 @@ async def test_blank_lines_are_no_rows() -> None:
         ("phone,", "unknown_column"),
         ("phone,phone", "double_column"),
         ('"phone', "no_header"),
-        (b"phone\xff", "no_header"),
-        ("phone" * 20_000, "missing_column"),
+        (b"phone\xff", "not_utf8"),
+        ("phone,tags".encode("utf-16"), "not_utf8"),
+        ("phone,tags".encode("utf-16-le"), "not_utf8"),
+        ("phone" * 20_000, "row_too_long"),
         ("", "empty"),
         ("\n\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
@@ -108,6 +110,17 @@ async def test_a_file_without_a_proper_header_is_refused(header: str | bytes, co
         await rows_of(header)
 
     assert [place.code for place in refusal.value.places] == [code]
+
+
+@pytest.mark.parametrize("header", ["phone;tags", "phone\ttags", '"phone', "p" * 70_000])
+async def test_a_file_without_a_proper_header_is_told_how_columns_are_separated(
+    header: str,
+) -> None:
+    with pytest.raises(ImportRefused) as refusal:
+        await rows_of(header)
+
+    [place] = refusal.value.places
+    assert "separated by ','" in place.detail
 
 
 @pytest.mark.parametrize(

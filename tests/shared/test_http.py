@@ -1,5 +1,6 @@
 """HTTP as every service speaks it."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
@@ -72,8 +73,8 @@ async def refuse(name: str) -> None:
 
 
 @router.get("/expected")
-async def expected(asked: Asked) -> int | None:
-    return asked.expected
+async def expected(asked: Asked) -> list[int] | None:
+    return None if asked.expected is None else sorted(asked.expected)
 
 
 @router.get("/keys")
@@ -167,9 +168,19 @@ async def test_what_nobody_expected_is_told_as_our_fault_and_nothing_more(
         ('{"name": "a", "nmae": "b"}', [("/nmae", "extra_forbidden")]),
         ('{"name": "a", "name": "b"}', [("/name", "duplicate_field")]),
         (
-            '{"name": "a", "parts": [{"size": 1, "size": 2}]}',
-            [("/size", "duplicate_field")],
+            '{"name": "a", "parts": [{"size": 1}, {"size": 1, "size": 2}]}',
+            [("/parts/1/size", "duplicate_field")],
         ),
+        (
+            '{"b": {"c": [], "c": [{"d": 1, "d": 2}]}, "a/~": 1, "a/~": 2}',
+            [
+                ("/a~1~0", "duplicate_field"),
+                ("/b/c", "duplicate_field"),
+                ("/b/c/0/d", "duplicate_field"),
+            ],
+        ),
+        ('{"a": {"\\ud800": 1, "\\ud800": 2}, "a": 1}', [("", "not_utf8")]),
+        ('{"name": "a", "a/~": 1}', [("/a~1~0", "extra_forbidden")]),
         ('{"name": "a", "parts": [{"size": 1, "x": 2}]}', [("/parts/0/x", "extra_forbidden")]),
         ('{"parts": []}', [("/name", "missing")]),
         ('{"name": 1}', [("/name", "string_type")]),
@@ -209,6 +220,22 @@ async def test_a_body_that_is_wrong_is_refused_in_words_of_json(
     )
 
     assert [each["detail"] for each in response.json()["errors"]] == [detail]
+
+
+async def test_of_many_fields_that_stand_twice_some_are_told_and_soon(
+    client: AsyncClient,
+) -> None:
+    names = [f'"{number}": 0' for number in range(40_000)]
+    body = "[" * 500 + "{" + ",".join([*names, *names]) + "}" + "]" * 500
+
+    async with asyncio.timeout(20):  # to count each name among all takes minutes
+        response = await client.post(
+            "/things", content=body, headers={"content-type": "application/json"}
+        )
+
+    assert response.status_code == 422
+    assert {each["code"] for each in response.json()["errors"]} == {"duplicate_field"}
+    assert len(response.content) < len(body)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +295,16 @@ async def test_a_body_that_is_too_large_is_refused(
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("body", ["{}", '{"reason": "x"}', "nonsense"])
+async def test_a_body_where_none_is_taken_is_refused(client: AsyncClient, body: str) -> None:
+    response = await client.request("GET", "/expected", content=body)
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"pointer": "", "code": "unexpected_body", "detail": "this request takes no body"}
+    ]
+
+
 async def test_what_is_read_as_a_stream_may_be_larger(client: AsyncClient) -> None:
     response = await client.post("/streams", content=b"x" * (BODY_LIMIT_BYTES + 1))
 
@@ -318,20 +355,44 @@ async def test_a_method_that_is_not_there_tells_those_that_are(client: AsyncClie
 # Entity tags and idempotency keys
 
 
-@pytest.mark.parametrize(("tag", "version"), [('"7"', 7), ("*", None), (None, None)])
-async def test_an_entity_tag_is_a_version(
-    client: AsyncClient, tag: str | None, version: int | None
+@pytest.mark.parametrize(
+    ("headers", "versions"),
+    [
+        ([], None),
+        (["*"], None),
+        (['"7"'], [7]),
+        (['"7", "8"'], [7, 8]),
+        ([' "7"\t,, W/"8" ,"9",'], [7, 9]),
+        (['"7"', '"8"'], [7, 8]),
+    ],
+)
+async def test_an_entity_tag_is_a_version_of_which_any_may_be_expected(
+    client: AsyncClient, headers: list[str], versions: list[int] | None
 ) -> None:
-    response = await client.get("/expected", headers={"If-Match": tag} if tag else {})
+    response = await client.get("/expected", headers=[("If-Match", each) for each in headers])
 
-    assert response.json() == version
+    assert response.json() == versions
 
 
-@pytest.mark.parametrize("tag", ['W/"7"', '"seven"', "7", '"7", "8"', '"99999999999"'])
+@pytest.mark.parametrize("tag", ['W/"7"', '"seven"', '""', '"7,8"', '"07"', '"99999999999"'])
 async def test_a_tag_that_we_never_gave_matches_nothing(client: AsyncClient, tag: str) -> None:
     response = await client.get("/expected", headers={"If-Match": tag})
 
-    assert response.status_code == 412
+    assert response.json() == []
+
+
+@pytest.mark.parametrize(
+    "header", ["7", "", ",", '"7', '"7" "8"', '"7" 8', '*, "7"', 'w/"7"', ", " * 30_000 + "x"]
+)
+async def test_what_is_no_entity_tag_is_refused_in_words_of_its_own(
+    client: AsyncClient, header: str
+) -> None:
+    response = await client.get("/expected", headers={"If-Match": header})
+
+    assert (response.status_code, response.json()["type"]) == (422, "Invalid")
+    [place] = response.json()["errors"]
+    assert place["code"] == "if_match"
+    assert 'If-Match takes entity tags, as an ETag gives them: "7"' in place["detail"]
 
 
 def test_a_version_is_an_entity_tag() -> None:

@@ -58,11 +58,12 @@ def check(plan: Plan, now: Instant) -> None:
         and (not 1 <= len(text) <= limit or "\0" in text)
     ]
     mistakes += _in_filter(plan.filter)
-    if plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
+    if plan.is_over(now):
+        told = "it has passed already" if plan.ends_at <= now else "at least a second from now"
+        mistakes.append(Place("/ends_at", "window_over", told))
+    elif plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
         told = "at least a second after starts_at"
         mistakes.append(Place("/ends_at", "window_too_short", told))
-    elif plan.is_over(now):
-        mistakes.append(Place("/ends_at", "window_over", "it has passed already"))
     if mistakes:
         raise MailingInvalid(*mistakes)
     compile_template(plan.body, "/body")

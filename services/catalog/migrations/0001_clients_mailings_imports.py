@@ -46,6 +46,7 @@ def upgrade() -> None:
             import_id uuid PRIMARY KEY,
             status text NOT NULL,
             epoch integer NOT NULL,
+            beat bigint NOT NULL,
             row_count bigint NOT NULL,
             created_count bigint NOT NULL,
             changed_count bigint NOT NULL,
@@ -57,6 +58,7 @@ def upgrade() -> None:
             ended_at timestamptz
         )
     """)
+    op.execute("CREATE INDEX imports_running ON imports (import_id) WHERE status = 'running'")
     op.execute("""
         CREATE TABLE import_rejections (
             import_id uuid NOT NULL,

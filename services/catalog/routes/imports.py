@@ -7,7 +7,8 @@ from fastapi import Request, Response, status
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.catalog import handlers, queries
+from services.catalog import queries
+from services.catalog.handlers import importing
 from services.catalog.queries import ImportView, RejectionView
 from services.catalog.routes.rows import read_rows
 from shared import ids
@@ -57,7 +58,7 @@ async def import_clients(
         raise HTTPException(415, f"Content-Type must be one of {', '.join(TYPES)}")
     import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
     chunks = read_rows(_pieces(request), TYPES[given])
-    await handlers.import_clients(store, import_id, chunks)
+    await importing.import_clients(store, import_id, chunks)
     response.headers["Location"] = f"{router.prefix}/{import_id}"
     async with transaction(pool) as db:
         return await queries.import_(db, import_id)
@@ -93,7 +94,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         async for piece in request.stream():
             yield piece
     except ClientDisconnect:
-        raise handlers.ImportBrokenOff from None
+        raise importing.ImportBrokenOff from None
 
 
 def _row_and_place(cursor: str) -> tuple[int, int]:

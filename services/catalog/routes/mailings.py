@@ -1,11 +1,10 @@
 """Mailings over HTTP."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from fastapi import Response, status
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from services.catalog import handlers, queries
 from services.catalog.domain.mailing import (
@@ -40,6 +39,8 @@ from shared.http import (
 )
 
 router = strict_router("/v1/mailings", "mailings")
+
+INSTANT: TypeAdapter[Instant] = TypeAdapter(Instant)
 
 
 class FilterBody(Body):
@@ -165,7 +166,4 @@ def _values(body: NewMailing | MailingChanges, names: set[str]) -> dict[str, Any
 
 def _created_and_id(cursor: str) -> tuple[Instant, UUID]:
     created_at, mailing_id = cursor.split(",")
-    instant = datetime.fromisoformat(created_at)
-    if instant.tzinfo is None:
-        raise ValueError  # no cursor of ours
-    return instant, UUID(mailing_id)
+    return INSTANT.validate_python(created_at), UUID(mailing_id)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from services.catalog.domain.client import FIELDS
-from services.catalog.handlers import Chunk, ImportRefused
+from services.catalog.handlers.importing import Chunk, ImportRefused
 from services.catalog.queue import Rejection
 from shared.errors import Place
 
@@ -29,6 +29,7 @@ Read: TypeAlias = Callable[[Sequence[bytes], int], tuple[Row | Sequence[Place], 
 TOO_LONG = [Place("", "row_too_long", f"longer than {ROW_LIMIT_BYTES} bytes")]
 UNFINISHED = [Place("", "quotes", "a quoted cell does not end")]
 NOT_UTF8 = [Place("", "not_utf8", "not encoded as UTF-8")]
+HEADER_NOT_UTF8 = Place("", "not_utf8", "the file must be encoded as UTF-8")
 
 
 async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncIterator[Chunk]:
@@ -141,12 +142,20 @@ def _csv_reader(header: bytes) -> Read:
     Raises:
         ImportRefused: It names no phone, or a column twice, or one that we do not know.
     """
+    known = f"the columns are {', '.join(FIELDS)}, separated by ','"
+    if len(header) > ROW_LIMIT_BYTES:
+        told = f"the first line is longer than {ROW_LIMIT_BYTES} bytes; {known}"
+        raise ImportRefused(Place("", "row_too_long", told))
     try:
         [names] = csv.reader([header.decode()], strict=True)
-    except (UnicodeDecodeError, csv.Error, ValueError):
-        raise ImportRefused(Place("", "no_header", "the first line is no CSV header")) from None
+    except UnicodeDecodeError:
+        raise ImportRefused(HEADER_NOT_UTF8) from None
+    except (csv.Error, ValueError):
+        told = f"the first line is no CSV header; {known}"
+        raise ImportRefused(Place("", "no_header", told)) from None
+    if b"\0" in header:  # as in UTF-16
+        raise ImportRefused(HEADER_NOT_UTF8)
     names = [name.strip() for name in names]
-    known = f"the columns are {', '.join(FIELDS)}"
     if "phone" not in names:
         raise ImportRefused(Place("/phone", "missing_column", f"no column 'phone'; {known}"))
     unknown = [name for name in names if name not in FIELDS]

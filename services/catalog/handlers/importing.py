@@ -1,66 +1,34 @@
-"""What the catalog does about a command: the only place where rules meet I/O."""
+"""Importing: clients by the chunk, each in a transaction of its own."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from services.catalog import queue
-from services.catalog.domain.client import (
-    NOBODY,
-    ClientCommand,
-    ClientInvalid,
-    PhoneTaken,
-    checked,
-    client,
-    is_phone,
-)
-from services.catalog.domain.mailing import MailingCommand, mailing
+from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
 from services.catalog.queue import Counts, Known, Own, Rejection
 from shared import database, ids, telemetry
 from shared.contracts.catalog import ClientChanged, ClientRegistered
-from shared.database import transaction
+from shared.database import Pool, single, transaction
 from shared.errors import Conflict, Error, Invalid, Place, StaleVersion, Unavailable
-from shared.event import Cause, Event, Instant
-from shared.event_store import NO_CAUSE, Append, EventStore, execute
+from shared.event import Event, Instant
+from shared.event_store import Append, EventStore
 from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way: enough for the database never to wait
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
-
-
-def stream(command: MailingCommand | ClientCommand) -> str:
-    """Return the name of the stream that a command is about."""
-    if isinstance(command, ClientCommand):
-        return f"client-{command.client_id}"
-    return f"mailing-{command.mailing_id}"
-
-
-async def handle(
-    store: EventStore,
-    command: MailingCommand | ClientCommand,
-    *,
-    expected: int | None = None,
-    cause: Cause = NO_CAUSE,
-) -> int:
-    """Carry out `command`; return the version of its mailing or client afterwards.
-
-    Raises:
-        StaleVersion: It is not at version `expected`.
-    """
-    decider: Any = client if isinstance(command, ClientCommand) else mailing
-    return await execute(store, decider, stream(command), command, expected=expected, cause=cause)
-
-
-# Imports
+BEAT = timedelta(seconds=2)  # between two signs of life of an import
 
 
 class ImportOvertaken(Conflict):
-    """The same import was begun again meanwhile; that one goes on."""
+    """It was begun again meanwhile, and that one goes on; or it was given up as lost."""
 
 
 class ImportBrokenOff(Invalid):
@@ -87,7 +55,7 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
     rows again change nothing. Who sends an import again takes it over.
 
     Raises:
-        ImportOvertaken: Another request has taken it over.
+        ImportOvertaken: Another request has taken it over, or it was given up as lost.
         ImportRefused: The file as a whole cannot be read.
         ImportBrokenOff: It did not come to its end.
     """
@@ -98,7 +66,8 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
         return
     own, failure = Own(import_id, epoch), "it was interrupted here; send it again"
     try:
-        await _import_all(store, own, chunks)
+        async with _beating(store.pool, own):
+            await _import_all(store, own, chunks)
         failure = ""
     except Error as error:
         failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
@@ -106,7 +75,28 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
     finally:
         async with transaction(store.pool) as db:
             now = await database.now(db)
-            await queue.end_import(db, own, failure=failure or None, now=now)
+            is_own = await queue.end_import(db, own, failure=failure or None, now=now)
+    if not is_own:
+        raise ImportOvertaken
+
+
+@asynccontextmanager
+async def _beating(pool: Pool, own: Own) -> AsyncIterator[None]:
+    """Show that an import lives as long as the block lasts, even when nothing of it comes."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def beat() -> None:
+        while not (await asyncio.wait([ended], timeout=BEAT.total_seconds()))[0]:
+            with suppress(Unavailable):  # nor does anybody see it missing then
+                async with single(pool) as db:
+                    await queue.beat(db, own)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        ended.set_result(None)
+        await beats
 
 
 async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:

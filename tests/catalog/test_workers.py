@@ -1,0 +1,298 @@
+"""Imports that nobody ends: whose process died, or was taken for dead."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import select
+
+from services.catalog import queue, workers
+from services.catalog.handlers import importing
+from services.catalog.handlers.importing import Chunk
+from services.catalog.handlers.reaping import Reaper
+from services.catalog.queue import Counts, Own
+from services.catalog.tables import imports
+from shared import database
+from shared.database import Pool, transaction
+from shared.errors import Unavailable
+from shared.postgres_event_store import PostgresEventStore
+from shared.testing import eventually
+
+ID = UUID(int=1)
+LEASE = 15.0  # seconds
+LAST = Chunk([(1, {"phone": "79161234567"})], [], bytes_read=18)
+
+
+class Watch:
+    """A reaper, and the clock that it looks at."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.time = 1_000.0
+        self.reaper = Reaper(pool, timedelta(seconds=LEASE), lambda: self.time)
+
+    async def look(self, *, after: float = 0.0) -> bool:
+        self.time += after
+        return await self.reaper.look()
+
+
+class Upload:
+    """An import under way: it comes to `pauses`, and to its end when it may `go_on`."""
+
+    def __init__(
+        self, store: PostgresEventStore, *before: Chunk, after: tuple[Chunk, ...]
+    ) -> None:
+        self.pauses, self.go_on = asyncio.Event(), asyncio.Event()
+        self._before, self._after = before, after
+        self.task = asyncio.create_task(importing.import_clients(store, ID, self._chunks()))
+
+    async def _chunks(self) -> AsyncIterator[Chunk]:
+        for chunk in self._before:
+            yield chunk
+        self.pauses.set()
+        await self.go_on.wait()
+        for chunk in self._after:
+            yield chunk
+
+
+@pytest.fixture
+def watch(catalog_pool: Pool) -> Watch:
+    return Watch(catalog_pool)
+
+
+@pytest.fixture
+def is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no import show that it lives."""
+    monkeypatch.setattr(importing, "BEAT", timedelta(hours=1))
+
+
+async def begin(pool: Pool) -> Own:
+    async with transaction(pool) as db:
+        epoch = await queue.begin_import(db, ID, await database.now(db))
+    assert epoch is not None
+    return Own(ID, epoch)
+
+
+async def beat(pool: Pool, own: Own) -> None:
+    async with transaction(pool) as db:
+        await queue.beat(db, own)
+
+
+async def beats(pool: Pool) -> int:
+    async with transaction(pool) as db:
+        return int(await db.scalar(select(imports.c.beat)) or 0)
+
+
+async def shown(http: AsyncClient) -> dict[str, Any]:
+    view: dict[str, Any] = (await http.get(f"/imports/{ID}")).json()
+    return view
+
+
+# When
+
+
+async def test_an_import_is_lost_after_a_whole_lease_without_a_sign_of_life(
+    http: AsyncClient, catalog_pool: Pool, watch: Watch
+) -> None:
+    own = await begin(catalog_pool)
+    async with transaction(catalog_pool) as db:
+        await queue.note_import(db, own, Counts(7, 7, 0, 0, 0, bytes_read=70), [])
+    before = await shown(http)
+
+    assert not await watch.look()
+    assert not await watch.look(after=LEASE)
+    assert await shown(http) == before
+    assert await watch.look(after=0.1)
+
+    after = await shown(http)
+    assert after == before | {
+        "status": "failed",
+        "failure_reason": "the service that took it ended; what is in stays, send it again",
+        "ended_at": after["ended_at"],
+    }
+    assert after["ended_at"] >= after["started_at"]
+    assert not await watch.look(after=LEASE + 1)
+
+
+async def test_a_sign_of_life_begins_the_lease_anew(catalog_pool: Pool, watch: Watch) -> None:
+    own = await begin(catalog_pool)
+    await watch.look()
+    await beat(catalog_pool, own)
+
+    assert not await watch.look(after=LEASE + 1)
+    assert not await watch.look(after=LEASE - 1)
+    assert await watch.look(after=2)
+
+
+async def test_to_send_an_import_again_begins_the_lease_anew(
+    catalog_pool: Pool, watch: Watch
+) -> None:
+    await begin(catalog_pool)
+    await watch.look()
+    await begin(catalog_pool)
+
+    assert not await watch.look(after=LEASE + 1)
+    assert await watch.look(after=LEASE + 1)
+
+
+async def test_a_look_that_failed_begins_the_waiting_anew(
+    catalog_pool: Pool, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(catalog_pool)
+    await watch.look()
+
+    async def away(_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "beats", away)
+        with pytest.raises(Unavailable):
+            await watch.look(after=LEASE / 2)
+
+    assert not await watch.look(after=LEASE)
+    assert not await watch.look(after=LEASE)
+    assert await watch.look(after=1)
+
+
+async def test_a_look_that_takes_long_counts_from_its_end(
+    catalog_pool: Pool, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(catalog_pool)
+    look = queue.beats
+
+    async def slowly(db: Any) -> Any:
+        found = await look(db)
+        watch.time += LEASE - 1
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "beats", slowly)
+        await watch.look()
+
+    assert not await watch.look(after=LEASE)
+    assert await watch.look(after=1)
+
+
+async def test_an_import_that_shows_itself_at_the_last_moment_lives(
+    http: AsyncClient, catalog_pool: Pool, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = await begin(catalog_pool)
+    await watch.look()
+    look = queue.beats
+
+    async def too_early(db: Any) -> Any:
+        found = await look(db)
+        await beat(catalog_pool, own)
+        return found
+
+    monkeypatch.setattr(queue, "beats", too_early)
+    await watch.look(after=LEASE + 1)
+
+    assert (await shown(http))["status"] == "running"
+
+
+async def test_the_worker_ends_what_is_lost_by_itself(
+    http: AsyncClient, catalog_pool: Pool
+) -> None:
+    await begin(catalog_pool)
+    reaper, every = Reaper(catalog_pool, timedelta()), timedelta(milliseconds=5)
+    worker = asyncio.create_task(workers.end_lost_imports(reaper, every=every))
+
+    async def is_ended() -> bool:
+        return bool((await shown(http))["status"] == "failed")
+
+    try:
+        await eventually(is_ended, within=30)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+
+async def test_without_the_database_it_says_so(no_pool: Pool) -> None:
+    with pytest.raises(Unavailable):
+        await Watch(no_pool).look()
+
+
+# What the import says about that
+
+
+async def test_an_import_whose_upload_pauses_lives(
+    http: AsyncClient,
+    store: PostgresEventStore,
+    watch: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importing, "BEAT", timedelta(milliseconds=1))
+    async with asyncio.timeout(30):
+        upload = Upload(store, after=(LAST,))
+        await upload.pauses.wait()
+        await watch.look()
+        before = await beats(store.pool)
+
+        async def has_beaten() -> bool:
+            return await beats(store.pool) > before
+
+        await eventually(has_beaten, within=20)
+        assert not await watch.look(after=LEASE + 1)
+        upload.go_on.set()
+        await upload.task
+
+    assert (await shown(http))["status"] == "completed"
+
+
+async def test_an_import_that_has_ended_shows_no_more_that_it_lives(
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BEAT", timedelta(milliseconds=1))
+    upload = Upload(store, after=(LAST,))
+    upload.go_on.set()
+
+    async with asyncio.timeout(30):
+        await upload.task
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.usefixtures("is_suspended")
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_an_import_that_wakes_up_after_it_was_given_up_learns_it(
+    http: AsyncClient, store: PostgresEventStore, watch: Watch, *, at_the_end: bool
+) -> None:
+    async with asyncio.timeout(30):
+        upload = Upload(store, LAST, after=() if at_the_end else (LAST,))
+        await upload.pauses.wait()
+
+        async def has_rows() -> bool:
+            return bool((await shown(http))["rows"])
+
+        await eventually(has_rows, within=20)
+        await watch.look()
+        assert await watch.look(after=LEASE + 1)
+        given_up = await shown(http)
+        upload.go_on.set()
+
+        with pytest.raises(importing.ImportOvertaken):
+            await upload.task
+
+    assert given_up["status"] == "failed"
+    assert await shown(http) == given_up
+
+
+@pytest.mark.usefixtures("is_suspended")
+async def test_a_lost_import_can_be_sent_again(
+    http: AsyncClient, store: PostgresEventStore, watch: Watch
+) -> None:
+    await begin(store.pool)
+    await watch.look()
+    assert await watch.look(after=LEASE + 1)
+
+    upload = Upload(store, after=(LAST,))
+    upload.go_on.set()
+    async with asyncio.timeout(30):
+        await upload.task
+
+    after = await shown(http)
+    assert (after["status"], after["failure_reason"], after["created"]) == ("completed", None, 1)
