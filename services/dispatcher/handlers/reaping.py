@@ -12,9 +12,9 @@ from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
-from shared.database import Connection, Pool, transaction
-from shared.errors import Unavailable
+from shared.database import Connection, Pool, single, transaction
 from shared.event import Instant
+from shared.heartbeats import Heartbeats
 
 log = structlog.get_logger()
 
@@ -22,17 +22,12 @@ LOST = Verdict(Outcome.UNKNOWN, "sender_lost")
 
 
 class Reaper:
-    """Who watches the senders, on a clock that only grows.
-
-    A sender is dead when it was not seen to renew for a whole lease, without a failed look in
-    between: so neither restarts of the database nor moved clocks end a living one.
-    """
+    """Who watches the senders."""
 
     def __init__(self, pool: Pool, limits: Limits, clock: Monotonic = monotonic) -> None:
         self._pool = pool
         self._limits = limits
-        self._clock = clock
-        self._seen: dict[UUID, tuple[int, float]] = {}  # beat, and when it was seen first
+        self._heartbeats = Heartbeats[UUID](limits.lease_s, clock)
 
     async def look(self) -> bool:
         """Look at all senders; take the leases of those that are dead.
@@ -40,28 +35,14 @@ class Reaper:
         Raises:
             Unavailable: The database did not answer; what was seen before counts no more.
         """
-        now = self._clock()
-        try:
-            async with transaction(self._pool) as db:
-                beats = await reaping.beats(db)
-        except Unavailable:
-            self._seen.clear()
-            raise
-        seen_at = self._clock()  # it may have taken long to see them
-        self._seen = {
-            sender_id: self._seen[sender_id]
-            if self._seen.get(sender_id, (-1, 0.0))[0] == beat
-            else (beat, seen_at)
-            for sender_id, beat in beats.items()
-        }
-        dead = [
-            sender_id
-            for sender_id, (_, since) in self._seen.items()
-            if now - since > self._limits.lease_s
-        ]
-        for sender_id in dead:
-            await self._reap(sender_id, beats[sender_id])
+        dead = await self._heartbeats.look(self._beats)
+        for sender_id, beat in dead.items():
+            await self._reap(sender_id, beat)
         return bool(dead)
+
+    async def _beats(self) -> dict[UUID, int]:
+        async with single(self._pool) as db:
+            return await reaping.beats(db)
 
     async def _reap(self, sender_id: UUID, beat: int) -> None:
         """Take the leases and put its lost attempts on record, in one transaction."""

@@ -1,0 +1,43 @@
+"""The heartbeats: who has stopped to show that it lives, by a clock that only grows."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+from shared.clock import Monotonic, monotonic
+from shared.errors import Unavailable
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Heartbeats(Generic[K]):
+    """The beats of others, as one watcher has seen them.
+
+    Dead is whose beat was not seen to change for a whole lease, without a failed look in
+    between: so neither restarts of the database nor moved clocks end a living one.
+    """
+
+    def __init__(self, lease_s: float, clock: Monotonic = monotonic) -> None:
+        self._lease_s = lease_s
+        self._clock = clock
+        self._seen: dict[K, tuple[int, float]] = {}  # beat, and when it was seen first
+
+    async def look(self, beats: Callable[[], Awaitable[Mapping[K, int]]]) -> dict[K, int]:
+        """Look at all `beats`; return those of the dead.
+
+        Raises:
+            Unavailable: The database did not answer; what was seen before counts no more.
+        """
+        began = self._clock()
+        try:
+            found = await beats()
+        except Unavailable:
+            self._seen.clear()
+            raise
+        seen_at = self._clock()  # it may have taken long to see them
+        self._seen = {
+            key: self._seen[key] if self._seen.get(key, (-1, 0.0))[0] == beat else (beat, seen_at)
+            for key, beat in found.items()
+        }
+        return {
+            key: beat for key, (beat, since) in self._seen.items() if began - since > self._lease_s
+        }
