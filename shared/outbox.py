@@ -22,11 +22,11 @@ Header: TypeAlias = tuple[str, bytes]
 # Source: Kafka's message.max.bytes, with room for headers.
 RECORD_LIMIT_BYTES = 900_000
 
-
 HEAD = 4  # bytes that a row begins with, and that say how large it is
 
-# Records that are kept at hand: some twenty megabytes. What is beyond them is read back.
-FRESH_LIMIT = 20_000
+# Of what is kept at hand, encoded; as objects it takes several times as much. What is beyond is
+# read back.
+FRESH_BYTES = 10_000_000
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -55,24 +55,24 @@ class Fresh:
     """What this process has just put, so that its relay needn't read it back and decode it."""
 
     def __init__(self) -> None:
-        self._batches: dict[Row, list[Batch]] = {}
-        self._count = 0  # of records
+        self._rows: dict[Row, tuple[list[Batch], int]] = {}  # with their size in bytes
+        self._size = 0
 
-    def keep(self, row: Row, batches: list[Batch]) -> None:
+    def keep(self, row: Row, batches: list[Batch], size: int) -> None:
         """Remember a row that may yet be committed, if there is room."""
-        count = sum(len(batch.records) for batch in batches)
-        if self._count + count <= FRESH_LIMIT:
-            self._batches[row] = batches
-            self._count += count
+        if self._size + size <= FRESH_BYTES:
+            self._rows[row] = batches, size
+            self._size += size
 
     def get(self, row: Row) -> list[Batch] | None:
         """Return what a row holds; None if that is not at hand."""
-        return self._batches.get(row)
+        kept = self._rows.get(row)
+        return kept[0] if kept else None
 
     def forget(self, position: int) -> None:
         """Forget all rows up to `position`: they are published, or were rolled back."""
-        self._batches = {row: kept for row, kept in self._batches.items() if row[0] > position}
-        self._count = sum(len(b.records) for kept in self._batches.values() for b in kept)
+        self._rows = {row: kept for row, kept in self._rows.items() if row[0] > position}
+        self._size = sum(size for _, size in self._rows.values())
 
 
 _fresh: WeakKeyDictionary[Pool, Fresh] = WeakKeyDictionary()
@@ -113,11 +113,12 @@ async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None
     ):
         raise TooLarge(Place("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
     # Events are much alike: an eighth is left of them, for half a microsecond each.
-    compressed = bytes(lz4.compress_block(_encoder.encode(batches)))
+    encoded = _encoder.encode(batches)
+    compressed = bytes(lz4.compress_block(encoded))
     added = insert(outbox).values(recorded_at=now, batches=compressed)
     position = await db.scalar(added.returning(outbox.c.position))
     if (fresh := _fresh.get(db.engine)) is not None:
-        fresh.keep((position, now), batches)
+        fresh.keep((position, now), batches, len(encoded))
 
 
 class TooLarge(Invalid):

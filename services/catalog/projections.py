@@ -63,10 +63,14 @@ CHANGE = text(f"""
 async def project(db: Connection, recorded: Sequence[Recorded[Any]]) -> None:
     """Apply `recorded` in its order; neighbors of one kind, such as an import, in one go.
 
+    New clients come first, as they do in their streams: so an import has one turn for them and
+    one for those that change, however its rows are mixed.
+
     Raises:
         PhoneTaken: Another client has the phone.
     """
-    for kind, neighbors in groupby(recorded, key=lambda each: type(each.event)):
+    ordered = sorted(recorded, key=lambda each: type(each.event) is not ClientRegistered)
+    for kind, neighbors in groupby(ordered, key=lambda each: type(each.event)):
         await PROJECTIONS[kind](db, list(neighbors))
 
 
@@ -107,7 +111,8 @@ def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
 
 
 async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChanged]]) -> None:
-    """Show the clients as they are now."""
+    """Show the clients as they are now; of several changes of one the last."""
+    recorded = list({each.event.client_id: each for each in recorded}.values())
     values = _columns(recorded) | {"instants": [each.event.changed_at for each in recorded]}
     try:
         await db.execute(CHANGE, values)

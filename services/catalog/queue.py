@@ -10,16 +10,16 @@ from sqlalchemy import Update, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.client import FIELDS, Profile
-from services.catalog.tables import import_rejections, imports
+from services.catalog.tables import import_chunks, import_rejections, imports
 from shared.database import Connection
 from shared.errors import Place
 from shared.event import Instant
 
 # One statement for a chunk's phones, whatever their number. They come as one text: of an array
 # the driver would look at each element's type, which costs more than to find the row.
-LOCK = text(f"""
+KNOWN = text(f"""
     SELECT client_id, version, {", ".join(FIELDS)} FROM clients
-    WHERE phone = ANY(string_to_array(:phones, ',')) ORDER BY client_id FOR UPDATE
+    WHERE phone = ANY(string_to_array(:phones, ','))
 """)  # noqa: S608 - names of fields
 
 
@@ -68,9 +68,12 @@ class Rejection:
     places: Sequence[Place]
 
 
-async def lock_clients(db: Connection, phones: Collection[str]) -> dict[str, Known]:
-    """Return the clients that have `phones`, by phone; nobody changes them until the commit."""
-    rows = await db.execute(LOCK, {"phones": ",".join(phones)})
+async def known_clients(db: Connection, phones: Collection[str]) -> dict[str, Known]:
+    """Return the clients that have `phones`, by phone, as they are just now.
+
+    They are not locked: whoever changes one appends to its stream first, and that fences.
+    """
+    rows = await db.execute(KNOWN, {"phones": ",".join(phones)})
     return {
         phone: Known(client_id, version, Profile(phone, code, tuple(tags), *rest))
         for client_id, version, phone, code, tags, *rest in rows
@@ -98,9 +101,19 @@ async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | N
     )
     epoch: int | None = await db.scalar(taken.returning(imports.c.epoch))
     if epoch is not None and epoch > 1:
-        earlier = import_rejections.c.import_id == import_id
-        await db.execute(delete(import_rejections).where(earlier))
+        for table in (import_rejections, import_chunks):
+            await db.execute(delete(table).where(table.c.import_id == import_id))
     return epoch
+
+
+async def begin_chunk(db: Connection, own: Own, chunk: int) -> bool:
+    """Note a chunk in the transaction that imports it; False if it is in already.
+
+    So a chunk whose commit was not heard of is counted once.
+    """
+    values = {"import_id": own.import_id, "epoch": own.epoch, "chunk": chunk}
+    added = await db.execute(upsert(import_chunks).values(values).on_conflict_do_nothing())
+    return bool(added.rowcount)
 
 
 async def note_import(
@@ -114,6 +127,7 @@ async def note_import(
         column.name: column + getattr(counts, name) for name, column in COLUMNS.items()
     }
     values["size_bytes"] = func.greatest(imports.c.size_bytes, counts.bytes_read)
+    values["beat"] = imports.c.beat + 1
     noted = await db.execute(_own(own).values(**values))
     rows = [
         {
@@ -135,6 +149,8 @@ async def end_import(db: Connection, own: Own, *, failure: str | None, now: Inst
     """Note that an import has ended, and why if too early; False if overtaken."""
     status = "failed" if failure else "completed"
     values = {"status": status, "failure_reason": failure, "ended_at": now}
+    mine = (import_chunks.c.import_id == own.import_id, import_chunks.c.epoch == own.epoch)
+    await db.execute(delete(import_chunks).where(*mine))
     return bool((await db.execute(_own(own).values(**values))).rowcount)
 
 

@@ -74,6 +74,16 @@ imports = Table(
     Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
 )
 
+import_chunks = Table(
+    "import_chunks",
+    metadata,
+    Column("import_id", Uuid, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("chunk", Integer, nullable=False, comment="from 0"),
+    PrimaryKeyConstraint("import_id", "epoch", "chunk", name="import_chunks_pkey"),
+    comment="chunks of imports under way that are in",
+)
+
 import_rejections = Table(
     "import_rejections",
     metadata,

@@ -83,6 +83,9 @@ class Limits(msgspec.Struct, frozen=True):
     lease_s: float
     backoff_base_s: float
     backoff_cap_s: float
+    # How long a look at what is allowed is believed: a pause is obeyed within a second, even if
+    # the next look hangs.
+    believed_s: float = 0.7
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -200,10 +203,13 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     comment: str | None
 
 
+GONE = (State.CANCELLED, "client_removed")
+
+
 def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, str] | None:
     """Return the state and the reason of a message that can't even be tried; None if it can."""
     if contact is None:
-        return State.CANCELLED, "client_removed"
+        return GONE
     if contact.phone is None and gateway == GatewayName.HTTP:
         return State.FAILED, "no_phone"
     return None

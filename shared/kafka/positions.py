@@ -13,6 +13,8 @@ from shared.database import Connection
 from shared.event import Instant
 from shared.kafka.records import Fetched, FromKafka
 
+LATELY_MS = 2_000  # an idle topic is asked for twice a second
+
 Positions: TypeAlias = Mapping[TopicPartition, int]  # the next offset of each
 
 LOCK = text("""
@@ -63,19 +65,27 @@ async def progress_of(
     for each in sorted(fetched.keys() | partitions):
         records = fetched.get(each, ())
         position = await client.position(each) if each in partitions else records[-1].offset + 1
-        behind = _behind(client.highwater(each), position, records)
+        behind = _behind(client, each, position, records)
         progress.append(Progress(each, position, behind))
     return progress
 
 
 def _behind(
-    highwater: int | None, position: int, records: Sequence[FromKafka]
+    client: AIOKafkaConsumer,
+    partition: TopicPartition,
+    position: int,
+    records: Sequence[FromKafka],
 ) -> timedelta | None:
+    now_ms = time.time() * 1000
+    highwater = client.highwater(partition)
     if highwater is not None and position >= highwater:
-        return timedelta()
+        asked_ms = client.last_poll_timestamp(partition)  # while Kafka is away nobody answers
+        if asked_ms is None or now_ms - asked_ms < LATELY_MS:
+            return timedelta()
+        return timedelta(milliseconds=now_ms - asked_ms)
     if not records:
         return None
-    return timedelta(milliseconds=max(time.time() * 1000 - records[-1].timestamp, 0))
+    return timedelta(milliseconds=max(now_ms - records[-1].timestamp, 0))
 
 
 async def hold(

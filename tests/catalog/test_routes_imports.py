@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from services.catalog.domain.client import FIELDS, client
 from services.catalog.handlers import importing
@@ -387,6 +387,47 @@ async def test_an_import_outlives_a_database_that_is_away_for_a_moment(
     response = await http.post("/imports", content=body(), headers=CSV)
 
     assert (response.status_code, counts(response.json())[:2]) == (201, (2 * ROWS, 2 * ROWS))
+
+
+async def test_a_chunk_whose_commit_was_not_heard_of_is_counted_once(
+    store: PostgresEventStore,
+    http: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[bool] = []
+
+    async def committed_but_not_heard_of(*args: Any) -> None:
+        await try_chunk(*args)
+        if not lost:
+            lost.append(True)
+            raise Unavailable
+
+    try_chunk = importing._try_chunk  # noqa: SLF001 - the moment after its commit
+    monkeypatch.setattr(importing, "_try_chunk", committed_but_not_heard_of)
+    body = lines(range(5)) + "no phone,\n"
+
+    await importing.import_clients(store, ID, read_rows(pieces(body), "text/csv"))
+
+    shown = (await http.get(f"/imports/{ID}")).json()
+    assert (lost, counts(shown)) == ([True], (6, 5, 0, 0, 1))
+
+
+async def test_new_and_changed_clients_are_written_together_however_the_rows_are_mixed(
+    http: AsyncClient, catalog_pool: Pool
+) -> None:
+    await imported(http, lines(range(0, 200, 2)))
+    statements: list[str] = []
+    event.listen(
+        catalog_pool.sync_engine,
+        "before_cursor_execute",
+        lambda *args: statements.append(args[2]),
+    )
+
+    result = await imported(http, lines(range(200), comment="new"))
+
+    assert counts(result) == (200, 100, 100, 0, 0)
+    assert len(statements) < 40
+    assert {each["comment"] for each in (await clients(http)).values()} == {"new"}
 
 
 async def test_without_a_database_an_import_may_be_repeated_later(no_pool: Pool) -> None:

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.handlers.importing import Chunk, ImportRefused
-from services.catalog.routes.rows import ROW_LIMIT_BYTES, ROWS, read_rows, split_tags
+from services.catalog.routes.rows import (
+    CHUNK_BYTES,
+    ROW_LIMIT_BYTES,
+    ROWS,
+    read_rows,
+    split_tags,
+)
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 
@@ -181,6 +187,16 @@ async def test_ten_megabytes_in_one_quoted_cell_take_no_memory_to_speak_of() -> 
 
     assert peak_bytes < 2_000_000
     assert [row["phone"] for chunk in chunks for _, row in chunk.rows] == ["1", "3"]
+
+
+async def test_long_rows_come_in_smaller_chunks() -> None:
+    row = b"7," + b"x" * 60_000 + b"\n"
+
+    chunks = await read([b"phone,comment\n", *[row] * 200])
+
+    sizes = [sum(len(each["comment"]) for _, each in chunk.rows) for chunk in chunks]
+    assert sum(sizes) == 200 * 60_000
+    assert max(sizes) <= CHUNK_BYTES + len(row)
 
 
 async def test_rows_come_in_chunks_and_the_last_one_tells_the_whole() -> None:

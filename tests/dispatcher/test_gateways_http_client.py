@@ -570,6 +570,7 @@ def saying_in_turn(*answers: bytes) -> Handler:
         OK.replace(b"200 OK", b"500 No"),
         OK.replace(b": 2", b": 3").replace(b"{}", b"{ }"),
         OK + b"\r\n",
+        OK.replace(b"{}", b"\r\n{}"),
         OK + b"{}",
         OK[:-1],
         OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
@@ -578,7 +579,10 @@ def saying_in_turn(*answers: bytes) -> Handler:
         *MALFORMED.values(),
     ],
 )
-@pytest.mark.parametrize("first", [OK, OK + b"\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "first",
+    [OK, OK + b"\r\n", OK.replace(b"{}", b"\r\n") + b"\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"],
+)
 async def test_an_answer_is_read_the_same_whatever_came_before(
     first: bytes, second: bytes
 ) -> None:
@@ -589,7 +593,7 @@ async def test_an_answer_is_read_the_same_whatever_came_before(
         before = await ask(client)
         after = await ask(client, LATE)
 
-    assert (before.failure, before.body) == (None, b"{}")
+    assert (before.failure, len(before.body)) == (None, 2)
     assert after == alone
 
 

@@ -545,3 +545,21 @@ async def test_without_a_reaping_nothing_is_taken_from_the_living(world: World) 
         assert await reaping.reap(db, me, beat=0) is None
 
     assert await world.value("SELECT state FROM chunks") == "leased"
+
+
+async def test_a_message_that_was_settled_in_two_lives_is_on_record_once(
+    world: World, watch: Watch
+) -> None:
+    await world.plan(3)
+    await world.forget_client(2)
+    sender = await alive(world, FakeGateway())
+    await sender.claim()  # client 2 is settled, and waits to be recorded
+    await reap(watch)
+    await beat(sender)
+    await sender.renew()
+
+    await sender.claim()  # the same chunk, and so client 2, once more
+    await record_all(sender)
+
+    await work(sender)
+    assert await prove(world.pool) == {State.DELIVERED: 2, State.CANCELLED: 1}

@@ -23,6 +23,7 @@ from tests.dispatcher.world import (
     ACCEPTED,
     HOUR,
     LAST_START,
+    LIMITS,
     NOT_PROCESSED,
     REFUSED,
     TRACE,
@@ -288,6 +289,26 @@ async def test_nothing_starts_when_the_lease_does_not_outlast_the_request(
     assert gateway.letters == []
     await sender.stop(0)
     assert await world.value("SELECT count(*) FROM senders") == 0
+
+
+async def test_nothing_starts_when_the_last_look_at_what_is_allowed_is_too_old(
+    world: World,
+) -> None:
+    await world.plan(2)
+    gateway = FakeGateway(connections=1)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+
+    sender.leases._looked_at -= LIMITS.believed_s + 1  # noqa: SLF001 - as if a look had hung
+    gateway.answer(1, ACCEPTED)
+    await asyncio.sleep(0)
+    assert numbers(gateway) == [1]
+    await sender.renew()
+
+    assert numbers(gateway) == [1, 2]
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
 
 
 async def test_a_sender_that_has_not_shown_itself_claims_nothing(world: World) -> None:

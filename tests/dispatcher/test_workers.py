@@ -25,7 +25,7 @@ from shared.testing import eventually
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import ACCEPTED, NOT_PROCESSED, REFUSED, UNKNOWN, Run, World
 
-QUICK = Limits(timeout_s=0.3, lease_s=1.0, backoff_base_s=0.02, backoff_cap_s=0.1)
+QUICK = Limits(timeout_s=0.3, lease_s=1.0, backoff_base_s=0.02, backoff_cap_s=0.1, believed_s=60)
 PATIENT = 60.0  # seconds: other processes use the same cores
 SOON = timedelta(milliseconds=20)
 KINDS = pytest.mark.parametrize("is_idempotent", [True, False])

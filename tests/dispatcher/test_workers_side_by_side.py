@@ -29,7 +29,7 @@ from tests.dispatcher.world import World
 CLIENTS = 5_000
 CONNECTIONS = 8
 # Nothing that hangs ends by itself while a test looks.
-LASTING = Limits(timeout_s=300, lease_s=600, backoff_base_s=300, backoff_cap_s=600)
+LASTING = Limits(timeout_s=300, lease_s=600, backoff_base_s=300, backoff_cap_s=600, believed_s=60)
 SOON = timedelta(milliseconds=20)
 DRAIN = timedelta(milliseconds=100)
 PATIENT = 60.0  # seconds: other processes use the same cores

@@ -41,7 +41,7 @@ REFUSED = Verdict(Outcome.REFUSED, "status_400", 400)
 NOT_PROCESSED = Verdict(Outcome.NOT_PROCESSED, "status_500", 500)
 UNKNOWN = Verdict(Outcome.UNKNOWN, "timeout")
 
-LIMITS = Limits(timeout_s=2, lease_s=60, backoff_base_s=20, backoff_cap_s=50)
+LIMITS = Limits(timeout_s=2, lease_s=60, backoff_base_s=20, backoff_cap_s=50, believed_s=60)
 HOUR = timedelta(hours=1)
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -117,6 +118,7 @@ async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator
     Those that share a phone take turns, for rows with one phone build on each other.
     """
     under_way: deque[tuple[asyncio.Task[None], set[str]]] = deque()
+    numbers = count()
     try:
         async for chunk in _ahead(chunks):
             phones = {phone for _, row in chunk.rows if is_phone(phone := row.get("phone"))}
@@ -124,8 +126,8 @@ async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator
                 phones.isdisjoint(others) for _, others in under_way
             ):
                 await under_way.popleft()[0]
-            task = asyncio.create_task(_import_chunk(store, own, chunk, phones))
-            under_way.append((task, phones))
+            work = _import_chunk(store, own, next(numbers), chunk, phones)
+            under_way.append((asyncio.create_task(work), phones))
         while under_way:
             await under_way.popleft()[0]
     except asyncio.CancelledError:
@@ -137,26 +139,28 @@ async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator
 
 
 async def _import_chunk(
-    store: PostgresEventStore, own: Own, chunk: Chunk, phones: Collection[str]
+    store: PostgresEventStore, own: Own, number: int, chunk: Chunk, phones: Collection[str]
 ) -> None:
     """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
     patience = Patience("catalog.import")
     for _ in range(TURNS):
         try:
-            return await _try_chunk(store, own, chunk, phones)
+            return await _try_chunk(store, own, number, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
             await patience.wait(error)
-    return await _try_chunk(store, own, chunk, phones)
+    return await _try_chunk(store, own, number, chunk, phones)
 
 
 async def _try_chunk(
-    store: PostgresEventStore, own: Own, chunk: Chunk, phones: Collection[str]
+    store: PostgresEventStore, own: Own, number: int, chunk: Chunk, phones: Collection[str]
 ) -> None:
     async with transaction(store.pool) as db:
+        if not await queue.begin_chunk(db, own, number):
+            return  # it is in; only the answer was lost
         now = await database.now(db)
-        plan = _plan(chunk, await queue.lock_clients(db, phones), now)
+        plan = _plan(chunk, await queue.known_clients(db, phones), now)
         await store.append_in(db, plan.appends, now=now)
         if not await queue.note_import(db, own, _counts(chunk, plan), plan.rejections):
             raise ImportOvertaken

@@ -60,6 +60,14 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX imports_running ON imports (import_id) WHERE status = 'running'")
     op.execute("""
+        CREATE TABLE import_chunks (
+            import_id uuid NOT NULL,
+            epoch integer NOT NULL,
+            chunk integer NOT NULL,
+            CONSTRAINT import_chunks_pkey PRIMARY KEY (import_id, epoch, chunk)
+        )
+    """)
+    op.execute("""
         CREATE TABLE import_rejections (
             import_id uuid NOT NULL,
             "row" bigint NOT NULL,

@@ -19,6 +19,7 @@ from shared.errors import Place
 
 ROW_LIMIT_BYTES = 65_536  # a client with everything takes a tenth of it
 ROWS = 2_000  # in a chunk, and so in a transaction
+CHUNK_BYTES = 4_000_000  # of the same: rows may be long, and some chunks are under way at once
 BOM = b"\xef\xbb\xbf"  # Source: what spreadsheets put before UTF-8
 
 Row: TypeAlias = dict[str, Any]
@@ -111,14 +112,17 @@ class _Collected:
     """The rows of the next chunk."""
 
     def __init__(self) -> None:
-        self.bytes_read = 0
+        self.bytes_read = self._began = 0
         self._count = 0
         self._rows: list[tuple[int, Row]] = []
         self._rejections: list[Rejection] = []
 
     @property
     def is_full(self) -> bool:
-        return len(self._rows) + len(self._rejections) >= ROWS
+        return (
+            len(self._rows) + len(self._rejections) >= ROWS
+            or self.bytes_read - self._began >= CHUNK_BYTES
+        )
 
     def add(self, row: Row | Sequence[Place]) -> None:
         self._count += 1
@@ -130,6 +134,7 @@ class _Collected:
     def take(self) -> Chunk:
         chunk = Chunk(self._rows, self._rejections, self.bytes_read)
         self._rows, self._rejections = [], []
+        self._began = self.bytes_read
         return chunk
 
 

@@ -191,8 +191,7 @@ class Connection(asyncio.Protocol):
             len(data) == self._received
             and self._has_length
             and self._is_kept
-            and raw.endswith(b"\r\n\r\n")
-            and data.endswith(self._body)  # else something follows it
+            and data.find(b"\r\n\r\n") + 4 == len(raw)  # else something follows the body
         )
         if is_plain and self._status is not None:
             self._owner.head = Head(

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from services.dispatcher.domain import LAST_START_S, Contact, Limits, Progress, unfit
+from services.dispatcher.domain import GONE, LAST_START_S, Contact, Limits, Progress, unfit
 from services.dispatcher.handlers.jobs import Job, Lease, Run
 from services.dispatcher.handlers.recording import Settled
 from services.dispatcher.queue import claims, controls, ledger, senders
@@ -34,7 +34,6 @@ ENOUGH = 2_000  # messages ready to be started; below it more are claimed
 RETRIES = 200  # that are claimed at once
 BEATS = 8  # renewals of the lease in its time; what is allowed is looked at more often
 FRESH = Progress()
-GONE = (State.CANCELLED, "client_removed")
 TEMPLATE_INVALID = (State.FAILED, "template_invalid")
 
 
@@ -67,7 +66,7 @@ class Leases:
         self._time = asyncio.get_running_loop().time
         self.me: UUID | None = None
         self.skew = 0.0  # business time minus the loop's; never too small
-        self._until = 0.0  # the loop's time
+        self._until = self._looked_at = 0.0  # the loop's time
         self.is_stopping = False
         self.is_unsure = False  # leases may bear our name that we know nothing of
         self._runs: dict[UUID, Run] = {}
@@ -81,9 +80,13 @@ class Leases:
         """Whether there is enough to start for the moment."""
         return len(self.ready) >= ENOUGH
 
-    def outlast_a_request(self, at: float) -> bool:
-        """Whether a request that starts now, `at` the loop's time, ends before our leases do."""
-        return at + self._limits.timeout_s < self._until
+    def are_good(self, at: float) -> bool:
+        """Whether a request may start now, `at` the loop's time.
+
+        It must end before our leases do, and we must have looked lately at what is allowed.
+        """
+        limits = self._limits
+        return at + limits.timeout_s < self._until and at - self._looked_at <= limits.believed_s
 
     def may_start(self, run: Run, at: float) -> bool:
         """Whether a message of `run` may be started now, which is `at` the loop's time."""
@@ -92,7 +95,7 @@ class Leases:
     def take(self, limit: int, at: float) -> list[Job]:
         """Take up to `limit` messages that may be started now, which is `at` the loop's time."""
         jobs: list[Job] = []
-        if self.is_stopping or not self.outlast_a_request(at):
+        if self.is_stopping or not self.are_good(at):
             return jobs
         ready = self.ready
         while ready and len(jobs) < limit:
@@ -146,7 +149,7 @@ class Leases:
         if me != self.me:
             return
         self.skew = now.timestamp() - asked
-        self._until = until
+        self._until, self._looked_at = until, asked
         for control in allowed:
             run = self._runs[control.run_id]
             run.is_open, run.ends_at = control.is_open, control.ends_at.timestamp()
@@ -182,6 +185,7 @@ class Leases:
                 _return(job) if job.lease.run in closed else kept.append(job)
             self.ready = kept
         over = [lease for lease in self._leases if lease.returned and lease.is_over]
+        over.sort(key=lambda each: (each.run.run_id, each.chunk or 0))  # as all lock chunks
         if over:
             await self._release(over)
         held = {lease.run.run_id for lease in self._leases}
@@ -253,6 +257,8 @@ class Leases:
         name, asked = self._gateway, self._time()
         now = await database.now(db)
         self.skew = now.timestamp() - asked
+        if not self._runs:  # else there may be one that was paused since the last renewal
+            self._looked_at = asked
         latest = _latest(now)
         retries = await claims.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
         chunk = await claims.claim_chunk(db, me, name, now=now, latest=latest, last=self._last_run)

@@ -241,10 +241,13 @@ async def settle_carefully(
     if not settled:
         return
     current = await ledger.lock(db, [(s.run_id, s.client_id, s.chunk) for s in settled])
-    told, closed, changed = Told({}), Counter[tuple[UUID, int]](), []
+    told, closed = Told({}), Counter[tuple[UUID, int]]()
+    changed: dict[tuple[UUID, UUID], Excepted] = {}
     for each in settled:
-        before = current[each.run_id, each.client_id].progress
-        if before.state not in OPEN:
+        key = (each.run_id, each.client_id)
+        found = current[key]
+        before = found.progress
+        if before.state not in OPEN:  # by others, or by us: it may stand here twice
             continue
         after = replace(
             before,
@@ -252,10 +255,11 @@ async def settle_carefully(
             reason=each.progress.reason,
             version=before.version + 1,
         )
-        changed.append(Excepted(each.run_id, each.client_id, each.chunk, after, None))
+        current[key] = found._replace(progress=after)
+        changed[key] = Excepted(*key, each.chunk, after, None)
         tell_settled(told, replace(each, progress=after), traces.get(each.run_id), now)
         closed[each.run_id, each.chunk] += 1
-    await ledger.overrule(db, sorted(changed))
+    await ledger.overrule(db, [changed[key] for key in sorted(changed)])
     await ledger.close(db, None, {place: (count, 0) for place, count in closed.items()})
     await told.put(db, now)
 

@@ -20,7 +20,7 @@ from shared.contracts.dispatcher import MessagesPlanned, RunExpanded, RunFinishe
 from shared.database import Connection, Pool, single, transaction
 from shared.event import Event, Instant, Recorded
 
-CHUNKS = 10  # that end in one transaction: five thousand events
+CHUNKS = 10  # that end in one transaction: ten thousand events
 RETRIES = 1_000  # the same for retries
 
 UNFIT = Progress(State.FAILED, version=1, reason="no_phone")

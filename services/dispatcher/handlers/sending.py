@@ -164,7 +164,7 @@ class Sender:
             raise
         for job in jobs:
             marked = self._time()  # which may have taken long
-            if leases.outlast_a_request(marked) and leases.may_start(job.lease.run, marked):
+            if leases.are_good(marked) and leases.may_start(job.lease.run, marked):
                 self._start(job)
             else:
                 self._add(job, now, NOT_STARTED)

@@ -152,13 +152,12 @@ async def await_offsets(db: Connection, run_id: UUID, ends: Mapping[int, int]) -
     await db.execute(AWAIT, {"run_id": run_id, "awaited": json.dumps(ends)})
 
 
-async def begin_those_ready(db: Connection, consumer: str, topic: str) -> int:
-    """Let all runs begin for which `consumer` has read enough; return how many still wait."""
+async def begin_those_ready(db: Connection, consumer: str, topic: str) -> None:
+    """Let all runs begin for which `consumer` has read enough."""
     rows = (await db.execute(AHEAD, {"consumer": consumer, "topic": topic})).all()
     for run_id, behind in rows:
         if not behind:
             await db.execute(BEGIN, {"run_id": run_id})
-    return sum(1 for _, behind in rows if behind)
 
 
 class Expanded(NamedTuple):
