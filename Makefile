@@ -38,7 +38,8 @@ lock: venv ## resolve all dependencies anew: the packages, and Kafka's jars
 	@$(python) -m deploy.local.maven
 
 clean: ## stop everything, and remove what was made here: data, .venv, caches
-	@if [ -x .venv/bin/python ]; then ./mailings down; fi
+	@if [ -f .venv/requirements.lock ]; then ./mailings down; fi
 	@if [ -f .mailings/refuge ]; then case "$$(cat .mailings/refuge)" in \
 	  /var/tmp/mailings-*) rm -rf "$$(cat .mailings/refuge)";; esac; fi
 	@rm -rf .mailings .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/out
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -103,7 +103,8 @@ def kind_of(name: str) -> Kind:
     """
     kind = KINDS.get(Path(name).suffix.lower())
     if kind is None:
-        raise typer.BadParameter(f"say what {name} is: --format csv or --format ndjson")
+        what = "standard input" if name == "<stdin>" else name
+        raise typer.BadParameter(f"say what {what} is: --format csv or --format ndjson")
     return kind
 
 

@@ -136,8 +136,8 @@ class _Play:
             books = await open_books(api, run["run_id"], imported["created"])
         self.agrees = books.agree
         _show(books, mailing, run)
-        _say_addresses(stack.env, self._place)
         if self._stays:
+            _say_addresses(stack.env, self._place)
             say("Everything stays up; Ctrl-C stops it.", "bold")
             await asyncio.Event().wait()
         return 0

@@ -119,6 +119,21 @@ async def test_rows_with_one_phone_build_on_each_other(http: AsyncClient) -> Non
     assert (client["full_name"], client["comment"], client["version"]) == ("Anna", "a", 2)
 
 
+async def test_of_rows_with_one_phone_the_last_one_stays_however_often_the_file_comes(
+    http: AsyncClient,
+) -> None:
+    body = "phone,full_name\n79161234567,First\n79161234567,Second\n79161234567,Third\n"
+
+    first = await imported(http, body)
+    [client] = (await clients(http)).values()
+    again = await imported(http, body + "79161234568,Other\n")
+
+    assert counts(first) == (3, 1, 2, 0, 0)
+    assert (client["full_name"], client["version"]) == ("Third", 3)
+    assert counts(again) == (4, 1, 3, 0, 0)
+    assert {each["full_name"] for each in (await clients(http)).values()} == {"Third", "Other"}
+
+
 async def test_each_rejected_row_is_kept_with_its_column_and_its_reason(http: AsyncClient) -> None:
     body = (
         "phone,time_zone\n"
