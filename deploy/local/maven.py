@@ -92,6 +92,9 @@ def resolve() -> None:
     found, brought = context.resolver.resolve(inputs)
     lock = LockFile.from_resolved_dependencies([*found, *brought], environment_name="kafka")
     lock.save(LOCK)
+    lines = LOCK.read_text().splitlines(keepends=True)
+    # When it was made is left out: the same tree is the same lock.
+    LOCK.write_text("".join(line for line in lines if not line.startswith("generated")))
 
 
 if __name__ == "__main__":
