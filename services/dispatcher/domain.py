@@ -3,6 +3,7 @@
 Pure: no I/O, no clock, no random numbers. Time and chance arrive as arguments.
 """
 
+from datetime import timedelta
 from enum import StrEnum, auto
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -101,6 +102,11 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 # What follows from an attempt: where the message is then, and when to try again, on the clock of
 # the terms.
 Ruling: TypeAlias = tuple[Progress, float | None]
+
+
+def must_outlast(now: Instant) -> Instant:
+    """Return what a window must end after for a message of it to be started `now`."""
+    return now + timedelta(seconds=LAST_START_S)
 
 
 def after_attempt(

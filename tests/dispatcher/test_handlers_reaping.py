@@ -528,7 +528,7 @@ async def test_the_same_results_recorded_by_two_hands_change_nothing_the_second_
     await record_all(sender)
     before = await told(world.pool)
 
-    sender.results._waiting = results  # noqa: SLF001
+    sender.results._waiting = results  # noqa: SLF001 - here they are said again
     sender.results.unrecorded += 3
     await sender.record()
 

@@ -23,7 +23,7 @@ from shared.loop import Patience
 from shared.postgres_event_store import PostgresEventStore
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
-AT_ONCE = 3  # chunks of an import under way: enough for the database never to wait
+AT_ONCE = 3  # chunks of an import under way; more were no faster
 TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
 BEAT = timedelta(seconds=2)  # between two signs of life of an import
 

@@ -29,7 +29,6 @@ FULL = 2_000  # results that are recorded at once
 # For a plain gateway what is not on record keeps others from starting, so it can't wait long.
 GATHER_S, GATHER_PLAIN_S = 0.1, 0.005
 
-
 Place: TypeAlias = tuple[UUID, int]  # run and chunk
 
 

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import repeat
 from typing import TypeAlias
 from uuid import UUID
@@ -16,7 +15,15 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from services.dispatcher.domain import GONE, LAST_START_S, Contact, Limits, Progress, unfit
+from services.dispatcher.domain import (
+    GONE,
+    LAST_START_S,
+    Contact,
+    Limits,
+    Progress,
+    must_outlast,
+    unfit,
+)
 from services.dispatcher.handlers.jobs import Job, Lease, Run
 from services.dispatcher.handlers.recording import Settled
 from services.dispatcher.queue import claims, controls, ledger, senders
@@ -26,7 +33,6 @@ from shared import database, ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, single, transaction
 from shared.errors import Unavailable
-from shared.event import Instant
 
 log = structlog.get_logger()
 
@@ -35,7 +41,6 @@ RETRIES = 200  # that are claimed at once
 BEATS = 8  # renewals of the lease in its time; what is allowed is looked at more often
 FRESH = Progress()
 TEMPLATE_INVALID = (State.FAILED, "template_invalid")
-
 
 # Of a message: its chunk, progress, identifier and client; no contact: a removed client.
 Claimed: TypeAlias = tuple[int, Progress, str, UUID, Contact | None]
@@ -55,8 +60,8 @@ NOTHING = Claim(found=False)
 class Leases:
     """What one sender has leased, as long as it shows that it lives.
 
-    Guarantee: what `may_start` allows is ours until the deadline of a request that starts now, in
-    its window, and of a run that was neither paused nor stopped at the last renewal.
+    Guarantee: what `take` gives is ours until the deadline of a request that starts now, in its
+    window, and of a run that was neither paused nor stopped at a look that is not too old.
     """
 
     def __init__(self, pool: Pool, gateway: str, limits: Limits) -> None:
@@ -259,7 +264,7 @@ class Leases:
         self.skew = now.timestamp() - asked
         if not self._runs:  # else there may be one that was paused since the last renewal
             self._looked_at = asked
-        latest = _latest(now)
+        latest = must_outlast(now)
         retries = await claims.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
         chunk = await claims.claim_chunk(db, me, name, now=now, latest=latest, last=self._last_run)
         if chunk is not None and not chunk.client_ids:  # all of it is on record already
@@ -329,11 +334,6 @@ class Leases:
             after = replace(before, state=state, version=before.version + 1, reason=why)
             settled.append((lease, Settled(run_id, client_id, chunk, after, is_retry)))
         return settled
-
-
-def _latest(now: Instant) -> Instant:
-    """Return the instant that a window must outlast for messages of it to be started."""
-    return now + timedelta(seconds=LAST_START_S)
 
 
 def _return(job: Job) -> None:

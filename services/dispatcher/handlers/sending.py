@@ -39,8 +39,8 @@ NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
 class Sender:
     """Who sends through one gateway in this process: its leases, what is under way, its results.
 
-    Guarantee: no request starts outside of its run's window, while its run is paused or stopped
-    for longer than a renewal, or with a deadline beyond our lease.
+    Guarantee: no request starts outside of its run's window, with a deadline beyond our lease, or
+    a second after its run was paused or stopped in our database.
     """
 
     def __init__(self, pool: Pool, gateway: Gateway, limits: Limits) -> None:

@@ -4,11 +4,10 @@ So those who find nothing to do ask nothing: idle, a dispatcher costs two statem
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import text
 
-from services.dispatcher.domain import LAST_START_S
+from services.dispatcher.domain import must_outlast
 from services.dispatcher.queue.claims import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
 from services.dispatcher.queue.runs import HAS_TO_END, IS_COMPLETE
 from shared.database import Connection
@@ -43,7 +42,6 @@ class Outlook:
 
 async def look(db: Connection, now: Instant) -> Outlook:
     """Return what there is to do."""
-    latest = now + timedelta(seconds=LAST_START_S)
-    row = (await db.execute(LOOK, {"now": now, "latest": latest})).one()
+    row = (await db.execute(LOOK, {"now": now, "latest": must_outlast(now)})).one()
     waiting, expanding, ending, complete, due = row
     return Outlook(waiting, expanding, ending, complete, frozenset(due))
