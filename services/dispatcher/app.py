@@ -5,7 +5,7 @@ from asyncio import TaskGroup
 from services.dispatcher import workers
 from services.dispatcher.domain import Limits
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.gateways.http import HttpGateway
+from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender

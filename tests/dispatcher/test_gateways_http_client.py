@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import pytest
 
-from services.dispatcher.gateways.http_client import Answer, HttpClient
-from services.dispatcher.gateways.http_endpoint import parse_endpoint
+from services.dispatcher.gateways.http.client import Answer, HttpClient
+from services.dispatcher.gateways.http.endpoint import parse_endpoint
 
 Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from pydantic import PostgresDsn
 
 from services.dispatcher import workers
 from services.dispatcher.domain import Limits
-from services.dispatcher.gateways.http import HttpGateway
+from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers import running
 from services.dispatcher.handlers.leasing import ENOUGH

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.gateways.http import HttpGateway, judge
-from services.dispatcher.gateways.http_client import Answer
+from services.dispatcher.gateways.http.client import Answer
+from services.dispatcher.gateways.http.contract import judge
+from services.dispatcher.gateways.http.gateway import HttpGateway
 
 MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -8,13 +8,13 @@ import ssl
 from datetime import timedelta
 from math import inf
 
-from services.dispatcher.gateways.http_connection import (
+from services.dispatcher.gateways.http.connection import (
     UNKNOWN_HEAD,
     Answer,
     Connection,
     OnAnswer,
 )
-from services.dispatcher.gateways.http_endpoint import parse_endpoint
+from services.dispatcher.gateways.http.endpoint import parse_endpoint
 
 __all__ = ["Answer", "HttpClient", "OnAnswer"]
 

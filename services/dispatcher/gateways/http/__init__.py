@@ -1,0 +1,1 @@
+"""The HTTP gateway: one POST per message over our own client."""

@@ -1,0 +1,100 @@
+"""The contract of an HTTP gateway: what is sent to it, and what its answers mean.
+
+`{"id", "phone", "text"[, "subject"]}` goes out, the message's id as Idempotency-Key as well; 200,
+201 or 202 with `{"id": "<the gateway's own>", "status": "accepted"}` means accepted.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from services.dispatcher.domain import Outcome, Verdict
+from services.dispatcher.gateways.http.client import Answer
+
+_ANSWER_LENGTH = 500  # characters kept of an answer
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
+
+# Control characters, C1 among them: PostgreSQL refuses NUL, people's terminals obey the others.
+_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\N{REPLACEMENT CHARACTER}")
+_LEGIBLE = _CONTROLS | dict.fromkeys(map(ord, "\t\n\r"), " ")
+
+# Source: the error table of RFC 9110 §15, read for a request that must not happen twice.
+_TAKEN = frozenset({200, 201, 202})
+_UNAUTHORIZED = frozenset({401, 403})  # the gateway's fault or ours: no message is burnt for it
+_NOT_PROCESSED = frozenset({408, 425, 429, 500, 503})
+_CONFLICT = 409  # the same key is being worked on, or was used: nobody knows
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of a request."""
+
+    id: str
+    phone: str
+    text: str
+    subject: str | None = None
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    status: Literal["accepted"]
+
+
+_ACCEPTED = msgspec.json.Decoder(_Accepted)
+
+
+def judge(answer: Answer) -> Verdict:
+    """Return what an answer means for the message. Never raises."""
+    status = answer.status
+    if answer.failure is not None or status is None:
+        outcome = Outcome.UNKNOWN if answer.was_sent else Outcome.NOT_PROCESSED
+        return Verdict(outcome, answer.failure or "malformed", status, None, _legible(answer.body))
+    if status in _TAKEN:
+        return _judge_taken(answer, status)
+    outcome, reason = _judge_status(status)
+    return Verdict(outcome, reason, status, None, _legible(answer.body))
+
+
+def _judge_taken(answer: Answer, status: int) -> Verdict:
+    text = _legible(answer.body)
+    if _is_json(answer):
+        try:
+            accepted = _ACCEPTED.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        else:
+            if accepted.id.isprintable():
+                return Verdict(Outcome.ACCEPTED, "accepted", status, accepted.id, text)
+    return Verdict(Outcome.UNKNOWN, "contract_violation", status, None, text)
+
+
+def _judge_status(status: int) -> tuple[Outcome, str]:
+    reason = f"status_{status}"
+    match status // 100:
+        case 2:
+            verdict = Outcome.UNKNOWN, "contract_violation"
+        case 3:
+            verdict = Outcome.NOT_PROCESSED, "redirect"
+        case _ if status in _UNAUTHORIZED:
+            verdict = Outcome.NOT_PROCESSED, "unauthorized"
+        case _ if status in _NOT_PROCESSED:
+            verdict = Outcome.NOT_PROCESSED, reason
+        case 4 if status != _CONFLICT:
+            verdict = Outcome.REFUSED, reason
+        case _:
+            verdict = Outcome.UNKNOWN, reason
+    return verdict
+
+
+def _is_json(answer: Answer) -> bool:
+    if answer.content_encoding.strip().lower() not in {"", "identity"}:
+        return False
+    return (
+        answer.content_type == "application/json"
+        or answer.content_type.partition(";")[0].strip().lower() == "application/json"
+    )
+
+
+def _legible(body: bytes) -> str:
+    """Return the first characters as one line of text that PostgreSQL takes."""
+    text = body[: _ANSWER_LENGTH * _LONGEST_CHARACTER].decode("utf-8", "replace")[:_ANSWER_LENGTH]
+    return text if text.isprintable() else text.translate(_LEGIBLE)

@@ -1,0 +1,89 @@
+"""The HTTP gateway: hands messages over, one POST each."""
+
+import asyncio
+import re
+import ssl
+
+import msgspec
+
+from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.gateways import Done
+from services.dispatcher.gateways.http.client import HttpClient
+from services.dispatcher.gateways.http.contract import Message, judge
+
+_MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_TRACEPARENT = re.compile(rb"(?:[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
+_TOKEN = re.compile(r"[!-~]+")
+
+_NO_PHONE = Verdict(Outcome.REFUSED, "no_phone")
+
+
+class HttpGateway:
+    """Hands messages over by HTTP. Never raises for what the gateway does, and never resends."""
+
+    name = "http"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        is_idempotent: bool = False,
+        connections: int = 64,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        if token is not None and not _TOKEN.fullmatch(token):
+            message = "a gateway's token has visible ASCII characters only"
+            raise ValueError(message)
+        self.is_idempotent = is_idempotent
+        self._client = HttpClient(url, connections=connections, tls=tls)
+        self._loop = asyncio.get_running_loop()
+        self._encode = msgspec.json.Encoder().encode
+        endpoint = self._client.endpoint
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        self._prefix = (
+            f"POST {endpoint.target} HTTP/1.1\r\nHost: {endpoint.authority}\r\n{authorization}"
+            'Accept: application/json\r\nContent-Type: application/json\r\nIdempotency-Key: "'
+        ).encode("ascii")
+        self._traceparent = b""  # the one checked last: a whole run has the same
+
+    @property
+    def free(self) -> int:
+        """How many messages can be started now."""
+        return self._client.free
+
+    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+        """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
+
+        Raises:
+            ValueError: the message's id or traceparent could not stand in a header.
+        """
+        if letter.phone is None:
+            self._loop.call_soon(done, _NO_PHONE)
+            return
+        request = self._request(letter, letter.phone)
+        self._client.start(request, deadline, lambda answer: done(judge(answer)))
+
+    async def close(self) -> None:
+        """Cut off what is under way and close all connections."""
+        await self._client.close()
+
+    def _request(self, letter: Letter, phone: str) -> bytes:
+        message_id, traceparent = letter.message_id, letter.traceparent
+        if not _MESSAGE_ID.fullmatch(message_id):
+            message = "a message's id has base64url characters only"
+            raise ValueError(message)
+        if traceparent != self._traceparent:
+            if not _TRACEPARENT.fullmatch(traceparent):
+                message = "a traceparent is what W3C Trace Context says"
+                raise ValueError(message)
+            self._traceparent = traceparent
+        body = self._encode(Message(message_id.decode(), phone, letter.text, letter.subject))
+        trace = b"traceparent: %b\r\n" % traceparent if traceparent else b""
+        return b'%b%b"\r\n%bContent-Length: %d\r\n\r\n%b' % (
+            self._prefix,
+            message_id,
+            trace,
+            len(body),
+            body,
+        )
