@@ -18,7 +18,7 @@ TOP = 25
 # A step is known by any of its functions; whichever is innermost on the stack has it.
 STEPS: Mapping[str, Mapping[str, str]] = {
     "catalog": {
-        "routes/rows.py:": "read rows",
+        "catalog/files/": "read rows",
         "domain/client.py:": "check",
         "catalog/handlers/importing.py:_plan": "plan",
         "catalog/handlers/importing.py:_registered": "plan",
@@ -29,7 +29,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "shared/outbox.py:put": "outbox row",
         "catalog/projections.py:": "write clients",
         "shared/postgres_event_store.py:": "write events",
-        "catalog/queue.py:": "lock and note",
+        "catalog/queue/": "lock and note",
         "shared/relay.py:": "relay",
         "aiokafka/producer": "relay: Kafka client",
         "uvicorn/": "receive",

@@ -1,4 +1,4 @@
-"""The door of time: what happens without anybody asking."""
+"""The clock's door: loops that run without a request."""
 
 from datetime import timedelta
 
@@ -7,5 +7,5 @@ from shared.loop import forever
 
 
 async def end_lost_imports(reaper: Reaper, *, every: timedelta) -> None:
-    """Let each import whose process died end as failed, until cancelled."""
-    await forever("end_lost_imports", reaper.look, every=every)
+    """End imports whose process died as failed, until cancelled."""
+    await forever("end_lost_imports", reaper.check, every=every)

@@ -16,7 +16,7 @@ import pytest
 from httpx import AsyncClient, ConnectError, TransportError
 from pydantic import PostgresDsn
 
-from services.catalog.routes.rows import ROWS
+from services.catalog.files.rows import ROWS
 from shared.contracts.catalog import CLIENTS
 from shared.database import Pool
 from shared.kafka import end_offsets

@@ -10,9 +10,9 @@ from httpx import AsyncClient
 from sqlalchemy import event, func, select, text
 
 from services.catalog.domain.client import FIELDS, client
+from services.catalog.domain.imports import Chunk, ImportBrokenOff, ImportOvertaken
+from services.catalog.files.rows import ROWS, read_rows
 from services.catalog.handlers import importing
-from services.catalog.handlers.importing import Chunk
-from services.catalog.routes.rows import ROWS, read_rows
 from shared import outbox
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -268,8 +268,8 @@ async def test_an_import_that_breaks_off_leaves_whole_chunks_and_says_so(
 ) -> None:
     chunks = read_rows(pieces(lines(range(2 * ROWS))), "text/csv")
 
-    with pytest.raises(importing.ImportBrokenOff):
-        await importing.import_clients(store, ID, cut(chunks, 1, importing.ImportBrokenOff()))
+    with pytest.raises(ImportBrokenOff):
+        await importing.import_clients(store, ID, cut(chunks, 1, ImportBrokenOff()))
 
     shown = (await http.get(f"/imports/{ID}")).json()
     assert (shown["status"], counts(shown)) == ("failed", (ROWS, ROWS, 0, 0, 0))
@@ -282,8 +282,8 @@ async def test_an_import_that_broke_off_can_be_sent_again(
 ) -> None:
     body = lines(range(ROWS)) + "bad,\n" * 3 + lines(range(ROWS, 2 * ROWS)).partition("\n")[2]
     chunks = read_rows(pieces(body), "text/csv")
-    with pytest.raises(importing.ImportBrokenOff):
-        await importing.import_clients(store, ID, cut(chunks, 2, importing.ImportBrokenOff()))
+    with pytest.raises(ImportBrokenOff):
+        await importing.import_clients(store, ID, cut(chunks, 2, ImportBrokenOff()))
 
     result = await imported(http, body, import_id=str(ID))
 
@@ -312,7 +312,7 @@ async def test_an_import_whose_process_died_can_be_sent_again_and_the_old_one_en
         await begun.wait()
         result = await imported(http, lines([1, 2], "new"), import_id=str(ID))
         go_on.set()
-        with pytest.raises(importing.ImportOvertaken):
+        with pytest.raises(ImportOvertaken):
             await old
 
     assert counts(result) == (2, 2, 0, 0, 0)

@@ -10,11 +10,12 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import select
 
-from services.catalog import queue, workers
+from services.catalog import workers
+from services.catalog.domain.imports import Chunk, Counts, ImportOvertaken
 from services.catalog.handlers import importing
-from services.catalog.handlers.importing import Chunk
 from services.catalog.handlers.reaping import Reaper
-from services.catalog.queue import Counts, Own
+from services.catalog.queue import imports as queue
+from services.catalog.queue.imports import ImportLease
 from services.catalog.tables import imports
 from shared import database
 from shared.database import Pool, transaction
@@ -36,7 +37,7 @@ class Watch:
 
     async def look(self, *, after: float = 0.0) -> bool:
         self.time += after
-        return await self.reaper.look()
+        return await self.reaper.check()
 
 
 class Upload:
@@ -69,16 +70,16 @@ def is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "BEAT", timedelta(hours=1))
 
 
-async def begin(pool: Pool) -> Own:
+async def begin(pool: Pool) -> ImportLease:
     async with transaction(pool) as db:
         epoch = await queue.begin_import(db, ID, await database.now(db))
     assert epoch is not None
-    return Own(ID, epoch)
+    return ImportLease(ID, epoch)
 
 
-async def beat(pool: Pool, own: Own) -> None:
+async def beat(pool: Pool, lease: ImportLease) -> None:
     async with transaction(pool) as db:
-        await queue.beat(db, own)
+        await queue.beat(db, lease)
 
 
 async def beats(pool: Pool) -> int:
@@ -97,9 +98,9 @@ async def shown(http: AsyncClient) -> dict[str, Any]:
 async def test_an_import_is_lost_after_a_whole_lease_without_a_sign_of_life(
     http: AsyncClient, catalog_pool: Pool, watch: Watch
 ) -> None:
-    own = await begin(catalog_pool)
+    lease = await begin(catalog_pool)
     async with transaction(catalog_pool) as db:
-        await queue.note_import(db, own, Counts(7, 7, 0, 0, 0, bytes_read=70), [])
+        await queue.note_import(db, lease, Counts(7, 7, 0, 0, 0, bytes_read=70), [])
     before = await shown(http)
 
     assert not await watch.look()
@@ -118,9 +119,9 @@ async def test_an_import_is_lost_after_a_whole_lease_without_a_sign_of_life(
 
 
 async def test_a_sign_of_life_begins_the_lease_anew(catalog_pool: Pool, watch: Watch) -> None:
-    own = await begin(catalog_pool)
+    lease = await begin(catalog_pool)
     await watch.look()
-    await beat(catalog_pool, own)
+    await beat(catalog_pool, lease)
 
     assert not await watch.look(after=LEASE + 1)
     assert not await watch.look(after=LEASE - 1)
@@ -179,13 +180,13 @@ async def test_a_look_that_takes_long_counts_from_its_end(
 async def test_an_import_that_shows_itself_at_the_last_moment_lives(
     http: AsyncClient, catalog_pool: Pool, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = await begin(catalog_pool)
+    lease = await begin(catalog_pool)
     await watch.look()
     look = queue.beats
 
     async def too_early(db: Any) -> Any:
         found = await look(db)
-        await beat(catalog_pool, own)
+        await beat(catalog_pool, lease)
         return found
 
     monkeypatch.setattr(queue, "beats", too_early)
@@ -274,7 +275,7 @@ async def test_an_import_that_wakes_up_after_it_was_given_up_learns_it(
         given_up = await shown(http)
         upload.go_on.set()
 
-        with pytest.raises(importing.ImportOvertaken):
+        with pytest.raises(ImportOvertaken):
             await upload.task
 
     assert given_up["status"] == "failed"

@@ -1,4 +1,4 @@
-"""Importing: clients by the chunk, each in a transaction of its own."""
+"""Importing: clients are written in chunks, each in a transaction of its own."""
 
 import asyncio
 from collections import deque
@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from typing import Any
 from uuid import UUID
 
-from services.catalog import queue
 from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
-from services.catalog.queue import Counts, Known, Own, Rejection
+from services.catalog.domain.imports import Chunk, Counts, ImportOvertaken, Rejection
+from services.catalog.queue import imports as queue
+from services.catalog.queue.imports import ExistingClient, ImportLease
 from shared import database, ids, telemetry
 from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.database import Pool, single, transaction
-from shared.errors import Conflict, Error, Invalid, Place, StaleVersion, Unavailable
+from shared.errors import Error, Place, StaleVersion, Unavailable
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore
 from shared.loop import Patience
@@ -24,36 +24,15 @@ from shared.postgres_event_store import PostgresEventStore
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way; more were no faster
-TURNS = 8  # how often a chunk is tried again; with the pauses, a restart of the database passes
-BEAT = timedelta(seconds=2)  # between two signs of life of an import
-
-
-class ImportOvertaken(Conflict):
-    """It was begun again meanwhile, and that one goes on; or it was given up as lost."""
-
-
-class ImportBrokenOff(Invalid):
-    """The connection was lost before the end of the file; what came before it is imported."""
-
-
-class ImportRefused(Invalid):
-    """This is no list of clients; nothing of it was imported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some rows of an import, as they were read: fields by name, numbered from 1."""
-
-    rows: Sequence[tuple[int, dict[str, Any]]]
-    rejections: Sequence[Rejection]
-    bytes_read: int  # since the import began
+CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the database
+BEAT = timedelta(seconds=2)  # between two heartbeats of an import
 
 
 async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterator[Chunk]) -> None:
     """Register or change a client for each row, by phone; a bad row never harms a good one.
 
     Each chunk is one transaction: what dies in the middle leaves whole chunks, and the same
-    rows again change nothing. Who sends an import again takes it over.
+    rows again change nothing. A repeated request takes the import over.
 
     Raises:
         ImportOvertaken: Another request has taken it over, or it was given up as lost.
@@ -65,10 +44,10 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
         epoch = await queue.begin_import(db, import_id, await database.now(db))
     if epoch is None:
         return
-    own, failure = Own(import_id, epoch), "it was interrupted here; send it again"
+    lease, failure = ImportLease(import_id, epoch), "it was interrupted here; send it again"
     try:
-        async with _beating(store.pool, own):
-            await _import_all(store, own, chunks)
+        async with _beating(store.pool, lease):
+            await _import_all(store, lease, chunks)
         failure = ""
     except Error as error:
         failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
@@ -76,21 +55,21 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
     finally:
         async with transaction(store.pool) as db:
             now = await database.now(db)
-            is_own = await queue.end_import(db, own, failure=failure or None, now=now)
+            is_own = await queue.end_import(db, lease, failure=failure or None, now=now)
     if not is_own:
         raise ImportOvertaken
 
 
 @asynccontextmanager
-async def _beating(pool: Pool, own: Own) -> AsyncIterator[None]:
-    """Show that an import lives as long as the block lasts, even when nothing of it comes."""
+async def _beating(pool: Pool, lease: ImportLease) -> AsyncIterator[None]:
+    """Send heartbeats as long as the block lasts, even when no rows arrive."""
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def beat() -> None:
         while not (await asyncio.wait([ended], timeout=BEAT.total_seconds()))[0]:
-            with suppress(Unavailable):  # nor does anybody see it missing then
+            with suppress(Unavailable):  # the reaper cannot see it missing then either
                 async with single(pool) as db:
-                    await queue.beat(db, own)
+                    await queue.beat(db, lease)
 
     beats = asyncio.create_task(beat())
     try:
@@ -101,7 +80,7 @@ async def _beating(pool: Pool, own: Own) -> AsyncIterator[None]:
 
 
 async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """Give `chunks`; the next one is read while the database works on this one."""
+    """Yield `chunks`; the next one is read while the database works on this one."""
     reading = asyncio.ensure_future(anext(chunks, None))
     try:
         while (chunk := await reading) is not None:
@@ -112,7 +91,9 @@ async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator[Chunk]) -> None:
+async def _import_all(
+    store: PostgresEventStore, lease: ImportLease, chunks: AsyncIterator[Chunk]
+) -> None:
     """Import `chunks`, some at a time: one is planned while the database works on the others.
 
     Those that share a phone take turns, for rows with one phone build on each other.
@@ -126,7 +107,7 @@ async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator
                 phones.isdisjoint(others) for _, others in under_way
             ):
                 await under_way.popleft()[0]
-            work = _import_chunk(store, own, next(numbers), chunk, phones)
+            work = _import_chunk(store, lease, next(numbers), chunk, phones)
             under_way.append((asyncio.create_task(work), phones))
         while under_way:
             await under_way.popleft()[0]
@@ -139,30 +120,38 @@ async def _import_all(store: PostgresEventStore, own: Own, chunks: AsyncIterator
 
 
 async def _import_chunk(
-    store: PostgresEventStore, own: Own, number: int, chunk: Chunk, phones: Collection[str]
+    store: PostgresEventStore,
+    lease: ImportLease,
+    number: int,
+    chunk: Chunk,
+    phones: Collection[str],
 ) -> None:
     """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
     patience = Patience("catalog.import")
-    for _ in range(TURNS):
+    for _ in range(CHUNK_RETRIES):
         try:
-            return await _try_chunk(store, own, number, chunk, phones)
+            return await _try_chunk(store, lease, number, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
             await patience.wait(error)
-    return await _try_chunk(store, own, number, chunk, phones)
+    return await _try_chunk(store, lease, number, chunk, phones)
 
 
 async def _try_chunk(
-    store: PostgresEventStore, own: Own, number: int, chunk: Chunk, phones: Collection[str]
+    store: PostgresEventStore,
+    lease: ImportLease,
+    number: int,
+    chunk: Chunk,
+    phones: Collection[str],
 ) -> None:
     async with transaction(store.pool) as db:
-        if not await queue.begin_chunk(db, own, number):
-            return  # it is in; only the answer was lost
+        if not await queue.begin_chunk(db, lease, number):
+            return  # committed before; only the confirmation was lost
         now = await database.now(db)
-        plan = _plan(chunk, await queue.known_clients(db, phones), now)
+        plan = _plan(chunk, await queue.existing_clients(db, phones), now)
         await store.append_in(db, plan.appends, now=now)
-        if not await queue.note_import(db, own, _counts(chunk, plan), plan.rejections):
+        if not await queue.note_import(db, lease, _counts(chunk, plan), plan.rejections):
             raise ImportOvertaken
     telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
 
@@ -176,7 +165,7 @@ class _Plan:
     unchanged: int = 0
 
 
-def _plan(chunk: Chunk, known: dict[str, Known], now: Instant) -> _Plan:
+def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan:
     """Return what the rows lead to; of several with one phone each builds on the one before."""
     plan = _Plan([], list(chunk.rejections))
     events: dict[str, list[Event]] = {}
@@ -193,29 +182,29 @@ def _plan(chunk: Chunk, known: dict[str, Known], now: Instant) -> _Plan:
             continue
         if before is None:
             plan.created += 1
-            known[phone] = after = Known(ids.new_id(), 1, profile)
+            known[phone] = after = ExistingClient(ids.new_id(), 1, profile)
             events[phone] = [_registered(after, now)]
         elif before.profile == profile:
             plan.unchanged += 1
         else:
             plan.changed += 1
-            known[phone] = after = Known(before.client_id, before.version + 1, profile)
+            known[phone] = after = ExistingClient(before.client_id, before.version + 1, profile)
             events.setdefault(phone, []).append(_changed(after, now))
     plan.appends = [_append(known[phone], new) for phone, new in events.items()]
     return plan
 
 
-def _registered(known: Known, now: Instant) -> Event:
+def _registered(known: ExistingClient, now: Instant) -> Event:
     return ClientRegistered(
         client_id=known.client_id, registered_at=now, **known.profile.as_dict()
     )
 
 
-def _changed(known: Known, now: Instant) -> Event:
+def _changed(known: ExistingClient, now: Instant) -> Event:
     return ClientChanged(client_id=known.client_id, changed_at=now, **known.profile.as_dict())
 
 
-def _append(known: Known, events: Sequence[Event]) -> Append:
+def _append(known: ExistingClient, events: Sequence[Event]) -> Append:
     """Return `events`, which led to `known`, as what is to be appended to its stream."""
     return Append(f"client-{known.client_id}", events, known.version - len(events))
 

@@ -8,9 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.catalog import queries
+from services.catalog.domain.imports import ImportBrokenOff
+from services.catalog.files import read_rows
 from services.catalog.handlers import importing
 from services.catalog.queries import ImportView, RejectionView
-from services.catalog.routes.rows import read_rows
 from shared import ids
 from shared.database import transaction
 from shared.http import (
@@ -94,7 +95,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         async for piece in request.stream():
             yield piece
     except ClientDisconnect:
-        raise importing.ImportBrokenOff from None
+        raise ImportBrokenOff from None
 
 
 def _row_and_place(cursor: str) -> tuple[int, int]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.handlers.importing import Chunk, ImportRefused
-from services.catalog.routes.rows import (
+from services.catalog.domain.imports import Chunk, ImportRefused
+from services.catalog.files.rows import (
     CHUNK_BYTES,
     ROW_LIMIT_BYTES,
     ROWS,

@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from services.catalog.domain.client import FIELDS
-from services.catalog.handlers.importing import Chunk, ImportRefused
-from services.catalog.queue import Rejection
+from services.catalog.domain.imports import Chunk, ImportRefused, Rejection
 from shared.errors import Place
 
 ROW_LIMIT_BYTES = 65_536  # a client with everything takes a tenth of it

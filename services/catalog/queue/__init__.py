@@ -1,0 +1,1 @@
+"""The only SQL with locks: rows that replicas take turns at."""
