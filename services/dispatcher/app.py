@@ -3,7 +3,7 @@
 from asyncio import TaskGroup
 
 from services.dispatcher import workers
-from services.dispatcher.domain import Limits
+from services.dispatcher.domain.outcome import Limits
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway

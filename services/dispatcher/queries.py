@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.dispatcher.domain import STOPPED, MessageUnknown, Outcome, RunUnknown
+from services.dispatcher.domain.message import STOPPED, MessageUnknown, RunUnknown
+from services.dispatcher.domain.outcome import Outcome
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection

@@ -6,11 +6,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
 
-from services.dispatcher.handlers import running
+from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import outlook
-from services.dispatcher.queue.outlook import Outlook
+from services.dispatcher.queue import pending
+from services.dispatcher.queue.pending import Outlook
 from shared import database
 from shared.database import Pool, single
 from shared.loop import forever
@@ -32,7 +32,7 @@ class Watch:
     async def look(self) -> bool:
         """See what there is to do now."""
         async with single(self._pool) as db:
-            self.seen = await outlook.look(db, await database.now(db))
+            self.seen = await pending.look(db, await database.now(db))
         return False
 
     def when(self, is_seen: Callable[[Outlook], bool], step: Step) -> Step:
@@ -50,12 +50,12 @@ class Watch:
 
 async def run_runs(pool: Pool, servers: str, consumer: str, watch: Watch) -> None:
     """Expand runs, end them when their time is over, and finish them, until cancelled."""
-    wait = partial(running.begin_waiting, pool, servers, consumer)
+    wait = partial(planning.begin_waiting, pool, servers, consumer)
     steps = {
         "begin_waiting": watch.when(lambda seen: seen.has_waiting, wait),
-        "expand": watch.when(lambda seen: seen.has_expanding, partial(running.expand, pool)),
-        "end": watch.when(lambda seen: seen.has_ending, partial(running.end, pool)),
-        "finish": watch.when(lambda seen: seen.has_complete, partial(running.finish, pool)),
+        "expand": watch.when(lambda seen: seen.has_expanding, partial(planning.expand, pool)),
+        "end": watch.when(lambda seen: seen.has_ending, partial(ending.end, pool)),
+        "finish": watch.when(lambda seen: seen.has_complete, partial(ending.finish, pool)),
     }
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(forever("look", watch.look, every=LOOKS))

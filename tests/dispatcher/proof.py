@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.dispatcher.domain import OPEN
+from services.dispatcher.domain.message import OPEN
 from shared import contracts, outbox
 from shared.contracts.dispatcher import (
     MessageAttempted,

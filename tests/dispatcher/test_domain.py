@@ -8,22 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.dispatcher.domain import (
+from services.dispatcher.domain.contact import Contact, tellable, unfit
+from services.dispatcher.domain.message import (
     DELIVERED_VERSION,
     OPEN,
-    Contact,
-    Outcome,
     Progress,
     Ruling,
     Terms,
-    Verdict,
     after_attempt,
     backoff_s,
     final_event,
     state_at_end,
-    tellable,
-    unfit,
 )
+from services.dispatcher.domain.outcome import Outcome, Verdict
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import (
     MessageCancelled,

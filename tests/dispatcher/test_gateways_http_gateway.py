@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.client import Answer
 from services.dispatcher.gateways.http.contract import judge

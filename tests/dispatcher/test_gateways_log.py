@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
 from services.dispatcher.gateways.log import LogGateway
 
 LETTER = Letter(b"m" * 43, "79161234567", None, None, "Привет \n Привет", b"")

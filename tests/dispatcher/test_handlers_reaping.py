@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain import Verdict
+from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender

@@ -10,11 +10,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from services.dispatcher.domain import Verdict
-from services.dispatcher.handlers import gathering, leasing, sending
+from services.dispatcher.domain.outcome import Verdict
+from services.dispatcher.handlers import batching, leasing, sending
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import claims, runs, senders
+from services.dispatcher.queue import claiming
+from services.dispatcher.queue import leasing as leasing_queue
+from services.dispatcher.queue import planning as planning_queue
 from shared.contracts.dispatcher import MessageAttempted, MessageCancelled, State
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -382,7 +384,7 @@ async def test_retries_of_a_paused_run_are_given_back_too(world: World) -> None:
 async def test_a_renewal_does_not_wait_for_what_is_being_recorded(world: World) -> None:
     sender = await alive(world, FakeGateway())
     async with transaction(world.pool) as db:
-        await senders.hold(db, await world.value("SELECT sender_id FROM senders"))
+        await leasing_queue.hold(db, await world.value("SELECT sender_id FROM senders"))
 
         async with asyncio.timeout(5):
             await sender.renew()
@@ -400,7 +402,7 @@ async def test_a_run_forgotten_while_its_chunk_is_claimed_is_known_again(
         await db.execute(
             text("UPDATE runs SET state = 'expanding' WHERE run_id = :it"), {"it": run.run_id}
         )
-        assert await runs.expand_next(db) is not None
+        assert await planning_queue.expand_next(db) is not None
         await db.rollback()
     other = await world.plan(2)
     await fetch(sender)
@@ -495,14 +497,14 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    mark = claims.mark
+    mark = claiming.mark
 
     async def slowly(*args: Any) -> None:
         await mark(*args)
         sender.leases._until = 0.0  # noqa: SLF001 - as if it had taken a lease's time
 
     with monkeypatch.context() as patched:
-        patched.setattr(claims, "mark", slowly)
+        patched.setattr(claiming, "mark", slowly)
         await sender.mark_and_start()
 
     assert gateway.letters == []
@@ -675,7 +677,7 @@ def break_commits(patched: pytest.MonkeyPatch, *, is_committed: bool = False) ->
                 raise Unavailable
         raise Unavailable
 
-    for module in (sending, leasing, gathering):
+    for module in (sending, leasing, batching):
         patched.setattr(module, "transaction", broken)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.dispatcher import projections
-from services.dispatcher.handlers import running
+from services.dispatcher.handlers import planning
 from shared.contracts.catalog import (
     ClientChanged,
     ClientRemoved,
@@ -165,7 +165,7 @@ async def test_a_stop_that_overtakes_its_run_holds(world: World, stop: str) -> N
     run = await world.schedule()
     await getattr(run, stop)()
     await run.begin()
-    await running.expand(world.pool)
+    await planning.expand(world.pool)
     gateway = FakeGateway()
 
     await work(await alive(world, gateway))

@@ -6,9 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from services.dispatcher.domain import Progress
-from services.dispatcher.queue import claims, ledger, runs, senders
-from services.dispatcher.queue.ledger import Excepted
+from services.dispatcher.domain.message import Progress
+from services.dispatcher.queue import claiming
+from services.dispatcher.queue import leasing as leasing_queue
+from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.recording import Excepted
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
@@ -22,23 +25,23 @@ ME, YOU = UUID(int=1), UUID(int=2)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "CHUNK", 2)
+    monkeypatch.setattr(planning_queue, "CHUNK", 2)
 
 
 async def register(world: World) -> None:
     async with transaction(world.pool) as db:
         for each in (ME, YOU):
-            await senders.register(db, each)
+            await leasing_queue.register(db, each)
 
 
 async def claim(
     db: Connection, now: Instant, *, me: UUID = ME, last: UUID = NOBODY, name: str = "http"
 ) -> Any:
-    return await claims.claim_chunk(db, me, name, now=now, latest=now, last=last)
+    return await claiming.claim_chunk(db, me, name, now=now, latest=now, last=last)
 
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
-    found = await claims.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
+    found = await claiming.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
     return [each.client_id.int & 0xFFFF for each in found]
 
 
@@ -103,7 +106,7 @@ async def test_sending_begins_while_a_run_is_still_expanded(world: World) -> Non
     run = await world.schedule()
     await run.begin()
     async with transaction(world.pool) as db:
-        await runs.expand_next(db)
+        await planning_queue.expand_next(db)
         assert (await claim(db, await world.now())).chunk == 0
         await db.rollback()
 
@@ -116,7 +119,7 @@ async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: Wo
         first = await claim(db, now)
         row = Excepted(run.run_id, client(1), 0, Progress(State.RETRY, 0, 0, 1), now)
         await ledger.overrule(db, [row])
-        await claims.release_chunk(db, ME, run.run_id, 0, first.epoch)
+        await claiming.release_chunk(db, ME, run.run_id, 0, first.epoch)
         again = await claim(db, now)
         assert (again.epoch, again.reaped) == (2, 0)
         assert again.client_ids == [client(2)]
@@ -128,8 +131,8 @@ async def test_only_the_lease_that_is_meant_is_given_back(world: World) -> None:
     run = await world.plan(2)
     async with transaction(world.pool) as db:
         found = await claim(db, await world.now())
-        await claims.release_chunk(db, YOU, run.run_id, 0, found.epoch)
-        await claims.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
+        await claiming.release_chunk(db, YOU, run.run_id, 0, found.epoch)
+        await claiming.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
 
     assert await world.value("SELECT state FROM chunks") == "leased"
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher import queries
-from services.dispatcher.queue import runs
+from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
 from shared import database, ids
 from shared.contracts.dispatcher import State
@@ -50,7 +50,7 @@ async def http(world: World) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "CHUNK", 4)
+    monkeypatch.setattr(planning_queue, "CHUNK", 4)
 
 
 async def get(http: AsyncClient, path: str, **params: object) -> Any:

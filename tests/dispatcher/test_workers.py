@@ -13,12 +13,12 @@ import pytest
 from msgspec.structs import replace
 
 from services.dispatcher import workers
-from services.dispatcher.domain import Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
 from services.dispatcher.gateways import Done
-from services.dispatcher.handlers import recording, running
+from services.dispatcher.handlers import ending, planning, recording
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import runs
+from services.dispatcher.queue import planning as planning_queue
 from shared.contracts.dispatcher import State
 from shared.loop import forever
 from shared.testing import eventually
@@ -129,9 +129,9 @@ async def at_work(world: World) -> AsyncIterator[None]:
     """Let runs be expanded, ended and finished, and dead senders be found."""
     reaper = Reaper(world.pool, QUICK)
     steps: dict[str, Callable[[], Awaitable[bool]]] = {
-        "expand": partial(running.expand, world.pool),
-        "end": partial(running.end, world.pool),
-        "finish": partial(running.finish, world.pool),
+        "expand": partial(planning.expand, world.pool),
+        "end": partial(ending.end, world.pool),
+        "finish": partial(ending.finish, world.pool),
         "reap": reaper.look,
     }
     tasks = [asyncio.create_task(forever(name, step, every=SOON)) for name, step in steps.items()]
@@ -161,8 +161,8 @@ async def finished(world: World) -> bool:
 def wild(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     """Let chunks be small, so that many meet, and chance be itself again."""
     assert world
-    monkeypatch.setattr(runs, "CHUNK", 7)
-    monkeypatch.setattr(runs, "AT_ONCE", 3)
+    monkeypatch.setattr(planning_queue, "CHUNK", 7)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 3)
     monkeypatch.setattr(recording, "random", Random(1).random)  # noqa: S311
 
 

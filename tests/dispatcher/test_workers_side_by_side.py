@@ -10,13 +10,13 @@ import pytest
 from pydantic import PostgresDsn
 
 from services.dispatcher import workers
-from services.dispatcher.domain import Limits
+from services.dispatcher.domain.outcome import Limits
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
-from services.dispatcher.handlers import running
+from services.dispatcher.handlers import ending
 from services.dispatcher.handlers.leasing import ENOUGH
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue.runs import CHUNK
+from services.dispatcher.queue.planning import CHUNK
 from shared import database
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
@@ -100,7 +100,7 @@ async def test_a_gateway_that_hangs_stops_no_other_and_holds_nothing_but_its_con
             return stranger.requests == CONNECTIONS
 
         async def is_finished() -> bool:
-            await running.finish(world.pool)
+            await ending.finish(world.pool)
             return await other.status() == "finished"
 
         async with at_work(hangs, one_connection):

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher import projections
-from services.dispatcher.domain import LAST_START_S, Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Done
-from services.dispatcher.handlers import running
+from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import runs
+from services.dispatcher.queue import planning as planning_queue
 from shared import database, ids
 from shared.contracts.catalog import (
     CLIENTS,
@@ -137,15 +138,15 @@ class World:
         await self.know_clients(range(1, clients + 1))
         run = await self.schedule(**fields)
         await run.begin()
-        while await running.expand(self.pool):
+        while await planning.expand(self.pool):
             pass
         return run
 
     async def end(self) -> None:
         """Let end and finish what can."""
-        while await running.end(self.pool):
+        while await ending.end(self.pool):
             pass
-        await running.finish(self.pool)
+        await ending.finish(self.pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,8 @@ class Run:
 
     async def begin(self) -> None:
         async with transaction(self.world.pool) as db:
-            await runs.await_offsets(db, self.run_id, {0: 0})
-            await runs.begin_those_ready(db, "dispatcher", CLIENTS.name)
+            await planning_queue.await_offsets(db, self.run_id, {0: 0})
+            await planning_queue.begin_those_ready(db, "dispatcher", CLIENTS.name)
 
     async def pause(self) -> None:
         await self._tell(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from services.dispatcher.domain import Letter, Verdict
+from services.dispatcher.domain.outcome import Letter, Verdict
 
 Done: TypeAlias = Callable[[Verdict], None]
 

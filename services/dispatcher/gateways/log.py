@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Done
 
 _AT_ONCE = 1_000  # messages under way; a batch is whatever has gathered meanwhile

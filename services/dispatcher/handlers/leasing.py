@@ -15,20 +15,16 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from services.dispatcher.domain import (
-    GONE,
-    LAST_START_S,
-    Contact,
-    Limits,
-    Progress,
-    must_outlast,
-    unfit,
-)
-from services.dispatcher.handlers.jobs import Job, Lease, Run
+from services.dispatcher.domain.contact import GONE, Contact, unfit
+from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.outcome import Limits
+from services.dispatcher.domain.window import LAST_START_S, must_outlast
+from services.dispatcher.handlers.ready import Job, Lease, Run
 from services.dispatcher.handlers.recording import Settled
-from services.dispatcher.queue import claims, controls, ledger, senders
-from services.dispatcher.queue.claims import ClaimedChunk, ClaimedRetry
-from services.dispatcher.queue.senders import Overtaken
+from services.dispatcher.queue import claiming, controls, leasing
+from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry
+from services.dispatcher.queue.leasing import Overtaken
 from shared import database, ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, single, transaction
@@ -143,11 +139,11 @@ class Leases:
         try:
             async with single(self._pool) as db:
                 if is_due:
-                    await senders.renew(db, me)
+                    await leasing.renew(db, me)
                     until = began + lease_s
                 asked = self._time()
                 now = await database.now(db)
-                allowed = await senders.look(db, me, list(self._runs))
+                allowed = await leasing.look(db, me, list(self._runs))
         except Overtaken:
             self.forget(me)
             return
@@ -163,7 +159,7 @@ class Leases:
     async def _register(self) -> UUID:
         sender_id = ids.new_id()
         async with transaction(self._pool) as db:
-            await senders.register(db, sender_id)
+            await leasing.register(db, sender_id)
         self.me = sender_id
         return sender_id
 
@@ -202,9 +198,9 @@ class Leases:
                 for lease in leases:
                     run_id, me = lease.run.run_id, lease.sender_id
                     if lease.chunk is None:
-                        await claims.release_retries(db, me, run_id, lease.returned)
+                        await claiming.release_retries(db, me, run_id, lease.returned)
                     else:
-                        await claims.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
+                        await claiming.release_chunk(db, me, run_id, lease.chunk, lease.epoch)
         except Unavailable:
             self.is_unsure = True
             raise
@@ -214,8 +210,8 @@ class Leases:
         """End the sender, whose messages are all on record or given back."""
         if self.me is not None:
             async with transaction(self._pool) as db:
-                await claims.give_back(db, self.me)
-                await senders.leave(db, self.me)
+                await claiming.give_back(db, self.me)
+                await leasing.leave(db, self.me)
 
     # Claiming
 
@@ -227,9 +223,9 @@ class Leases:
             return NOTHING
         try:
             async with transaction(self._pool) as db:
-                await senders.hold(db, me)
+                await leasing.hold(db, me)
                 if self.is_unsure:
-                    await claims.give_back(db, me)
+                    await claiming.give_back(db, me)
                 retries, chunk, runs = await self._claim(db, me)
         except Overtaken:
             self.forget(me)
@@ -265,8 +261,10 @@ class Leases:
         if not self._runs:  # else there may be one that was paused since the last renewal
             self._looked_at = asked
         latest = must_outlast(now)
-        retries = await claims.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
-        chunk = await claims.claim_chunk(db, me, name, now=now, latest=latest, last=self._last_run)
+        retries = await claiming.claim_retries(db, me, name, now=now, latest=latest, limit=RETRIES)
+        chunk = await claiming.claim_chunk(
+            db, me, name, now=now, latest=latest, last=self._last_run
+        )
         if chunk is not None and not chunk.client_ids:  # all of it is on record already
             await ledger.close(db, me, {(chunk.run_id, chunk.chunk): (0, chunk.epoch)})
         wanted = {each.run_id for each in retries} | ({chunk.run_id} if chunk else set())

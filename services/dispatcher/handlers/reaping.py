@@ -4,7 +4,9 @@ from uuid import UUID
 
 import structlog
 
-from services.dispatcher.domain import LAST_START_S, Limits, Outcome, Progress, Terms, Verdict
+from services.dispatcher.domain.message import Progress, Terms
+from services.dispatcher.domain.outcome import Limits, Outcome, Verdict
+from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.recording import Attempt
 from services.dispatcher.queue import controls, reaping

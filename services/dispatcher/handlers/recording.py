@@ -8,28 +8,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from random import random
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from services.dispatcher.domain import (
+from services.dispatcher.domain.message import (
     OPEN,
     Progress,
     Ruling,
     Terms,
-    Verdict,
     after_attempt,
     final_event,
 )
-from services.dispatcher.queue import ledger
-from services.dispatcher.queue.ledger import Entries, Excepted, Found
-from shared import ids, outbox, telemetry
-from shared.contracts.dispatcher import MESSAGES, AttemptKind, MessageAttempted, State
+from services.dispatcher.domain.outcome import Verdict
+from services.dispatcher.handlers.events import Told
+from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.recording import Entries, Excepted, Found
+from shared import ids, telemetry
+from shared.contracts.dispatcher import AttemptKind, MessageAttempted, State
 from shared.database import Connection
-from shared.event import Event, Instant
-from shared.outbox import Record
+from shared.event import Instant
 
 # How long whoever has a message leased by now is given to try it before it is tried once more.
 HOLDER_S = 30.0
@@ -63,23 +63,6 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     chunk: int
     progress: Progress  # after it
     is_retry: bool  # it has a row among the exceptions
-
-
-class Told(NamedTuple):
-    """Events of messages, by the trace of their run."""
-
-    records: dict[str | None, list[Record]]
-
-    def add(self, trace: str | None, message_id: str, version: int, event: Event) -> None:
-        """Add an event of a message; `version` is the message's with it."""
-        self.records.setdefault(trace, []).append(outbox.bulk_record(message_id, version, event))
-
-    async def put(self, db: Connection, now: Instant) -> None:
-        """Leave all of it to the relay."""
-        batches = [
-            outbox.bulk_batch(MESSAGES, trace, records) for trace, records in self.records.items()
-        ]
-        await outbox.put(db, batches, now=now)
 
 
 def instant(seconds: float) -> Instant:

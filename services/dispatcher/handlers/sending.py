@@ -9,23 +9,18 @@ from functools import partial
 
 import structlog
 
-from services.dispatcher.domain import (
-    LAST_START_S,
-    Letter,
-    Limits,
-    Outcome,
-    Terms,
-    Verdict,
-    tellable,
-)
+from services.dispatcher.domain.contact import tellable
+from services.dispatcher.domain.message import Terms
+from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.gathering import GATHER_S, Results
-from services.dispatcher.handlers.jobs import Job
+from services.dispatcher.handlers.batching import GATHER_S, Results
 from services.dispatcher.handlers.leasing import Leases
+from services.dispatcher.handlers.ready import Job
 from services.dispatcher.handlers.recording import Attempt
-from services.dispatcher.queue import claims, senders
-from services.dispatcher.queue.senders import Overtaken
+from services.dispatcher.queue import claiming, leasing
+from services.dispatcher.queue.leasing import Overtaken
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -153,8 +148,8 @@ class Sender:
         now = self._time() + leases.skew
         try:
             async with transaction(self._pool) as db:
-                await senders.hold(db, me)
-                await claims.mark(db, begun, recording.instant(now))
+                await leasing.hold(db, me)
+                await claiming.mark(db, begun, recording.instant(now))
         except Overtaken:
             self._put_back(jobs)
             leases.forget(me)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.dispatcher.domain import Outcome, Verdict
+from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways.http.client import Answer
 
 _ANSWER_LENGTH = 500  # characters kept of an answer

@@ -6,7 +6,7 @@ import ssl
 
 import msgspec
 
-from services.dispatcher.domain import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.contract import Message, judge

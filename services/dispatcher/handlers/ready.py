@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.dispatcher.domain import Contact, Progress
+from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.message import Progress
 from shared.template import Template
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.dispatcher.domain import Contact, Progress
-from services.dispatcher.queue.ledger import progress_of
+from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.message import Progress
+from services.dispatcher.queue.recording import progress_of
 from shared import database
 from shared.database import Connection
 from shared.event import Instant

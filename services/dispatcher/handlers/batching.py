@@ -14,12 +14,14 @@ import msgspec
 import structlog
 
 from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.jobs import Lease
+from services.dispatcher.handlers.events import Told
 from services.dispatcher.handlers.leasing import Leases
-from services.dispatcher.handlers.recording import Attempt, Settled, Told
-from services.dispatcher.queue import ledger, senders
-from services.dispatcher.queue.ledger import Entries
-from services.dispatcher.queue.senders import Overtaken
+from services.dispatcher.handlers.ready import Lease
+from services.dispatcher.handlers.recording import Attempt, Settled
+from services.dispatcher.queue import leasing
+from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.leasing import Overtaken
+from services.dispatcher.queue.recording import Entries
 from shared.database import Connection, Pool, transaction
 
 log = structlog.get_logger()
@@ -112,7 +114,7 @@ class Results:
         ):
             try:
                 async with transaction(self._pool) as db:
-                    await senders.hold(db, me)
+                    await leasing.hold(db, me)
                     await self._write_plainly(db, me, batch, done)
             except Overtaken:
                 self._leases.forget(me)

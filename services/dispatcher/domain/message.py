@@ -1,17 +1,12 @@
-"""A message on its way: what an answer of the gateway means, and what follows from it.
+"""A message on its way: what an answer of the gateway means, and what follows from it."""
 
-Pure: no I/O, no clock, no random numbers. Time and chance arrive as arguments.
-"""
-
-from datetime import timedelta
-from enum import StrEnum, auto
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from shared.contracts.catalog import GatewayName
+from services.dispatcher.domain.outcome import Outcome, Verdict
 from shared.contracts.dispatcher import (
     MessageCancelled,
     MessageDelivered,
@@ -24,45 +19,12 @@ from shared.contracts.dispatcher import (
 from shared.errors import NotFound
 from shared.event import Instant
 
-# Nothing starts in the last moments of a window: a request takes some time to get there.
-LAST_START_S = 0.5
-
 # The versions of delivered messages: above all others, since a late success always wins.
 DELIVERED_VERSION = 1_000_000_000
 
 STOPPED = "mailing_stopped"  # why a message was cancelled
 
 OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
-
-
-class Outcome(StrEnum):
-    """What is known after an attempt. Source: the four cases of any handover to a stranger."""
-
-    ACCEPTED = auto()  # the gateway took it
-    REFUSED = auto()  # the gateway will never take it
-    NOT_PROCESSED = auto()  # certainly not taken; the same may work later
-    UNKNOWN = auto()  # nobody knows: it may have been taken
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What an attempt led to, in the gateway's words and in ours."""
-
-    outcome: Outcome
-    reason: str  # a slug that names the class of what happened, without personal data
-    status_code: int | None = None
-    gateway_message_id: str | None = None
-    answer: str = ""  # the first characters of the raw answer; may hold personal data
-
-
-class Letter(msgspec.Struct, frozen=True, gc=False):
-    """A message, ready to be handed over."""
-
-    message_id: bytes  # 43 characters of base64url
-    phone: str | None
-    email: str | None
-    subject: str | None
-    text: str
-    traceparent: bytes
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -75,18 +37,6 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
     unknowns: int = 0  # attempts whose outcome nobody knows
     is_unknown: bool = False  # the last outcome is one of them
     reason: str | None = None
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How long things may take and what follows failures, in seconds."""
-
-    timeout_s: float  # of a request, connecting included
-    lease_s: float
-    backoff_base_s: float
-    backoff_cap_s: float
-    # How long a look at what is allowed is believed: a pause is obeyed within a second, even if
-    # the next look hangs.
-    believed_s: float = 0.7
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -102,11 +52,6 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 # What follows from an attempt: where the message is then, and when to try again, on the clock of
 # the terms.
 Ruling: TypeAlias = tuple[Progress, float | None]
-
-
-def must_outlast(now: Instant) -> Instant:
-    """Return what a window must end after for a message of it to be started `now`."""
-    return now + timedelta(seconds=LAST_START_S)
 
 
 def after_attempt(
@@ -196,41 +141,6 @@ def final_event(
             return MessageCancelled(**fields, reason=progress.reason or "")
         case _:
             return None
-
-
-class Contact(msgspec.Struct, frozen=True, gc=False):
-    """A client as a message needs it, fresh from the last change."""
-
-    phone: str | None
-    operator_code: str | None
-    time_zone: str | None
-    email: str | None
-    full_name: str | None
-    comment: str | None
-
-
-GONE = (State.CANCELLED, "client_removed")
-
-
-def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, str] | None:
-    """Return the state and the reason of a message that can't even be tried; None if it can."""
-    if contact is None:
-        return GONE
-    if contact.phone is None and gateway == GatewayName.HTTP:
-        return State.FAILED, "no_phone"
-    return None
-
-
-def tellable(gateway_message_id: str | None, contact: Contact) -> str | None:
-    """Return the gateway's identifier if others may read it; None if it names the client."""
-    told, phone, email = gateway_message_id, contact.phone, contact.email
-    if told is None:
-        return None
-    if phone is not None and phone[1:] in told:  # with the country's 7, or 8, or without
-        return None
-    if "@" in told and email is not None and email.casefold() in told.casefold():
-        return None
-    return told
 
 
 class RunUnknown(NotFound):

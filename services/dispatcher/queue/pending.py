@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from services.dispatcher.domain import must_outlast
-from services.dispatcher.queue.claims import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
-from services.dispatcher.queue.runs import HAS_TO_END, IS_COMPLETE
+from services.dispatcher.domain.window import must_outlast
+from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
+from services.dispatcher.queue.ending import HAS_TO_END, IS_COMPLETE
 from shared.database import Connection
 from shared.event import Instant
 

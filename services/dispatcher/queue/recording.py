@@ -13,7 +13,7 @@ from asyncpg import UniqueViolationError
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from services.dispatcher.domain import DELIVERED_VERSION, STOPPED, Progress
+from services.dispatcher.domain.message import DELIVERED_VERSION, STOPPED, Progress
 from shared import database
 from shared.contracts.dispatcher import State
 from shared.database import Connection

@@ -1,20 +1,17 @@
-"""A run: it waits, is written down, ends and finishes."""
+"""A run waits for the clients of its time, and is written down as chunks."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.dispatcher.handlers import running
-from services.dispatcher.queue import runs
+from services.dispatcher.handlers import planning
+from services.dispatcher.queue import planning as planning_queue
 from shared import database, outbox
 from shared.contracts.catalog import CLIENTS, Filter, GatewayName
 from shared.contracts.dispatcher import (
-    MessageCancelled,
-    MessageExpired,
     MessageFailed,
     MessagesPlanned,
-    MessageUndetermined,
     RunExpanded,
     RunFinished,
     State,
@@ -24,19 +21,12 @@ from shared.errors import Unavailable
 from shared.kafka import end_offsets
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
-    ACCEPTED,
-    HOUR,
-    LAST_START,
-    NOT_PROCESSED,
     TRACE,
-    UNKNOWN,
     FakeGateway,
     Run,
     World,
     alive,
     client,
-    fetch,
-    give_back,
     numbers,
     work,
 )
@@ -47,8 +37,8 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a chunk hold three messages, and a step write two of them."""
-    monkeypatch.setattr(runs, "CHUNK", 3)
-    monkeypatch.setattr(runs, "AT_ONCE", 2)
+    monkeypatch.setattr(planning_queue, "CHUNK", 3)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
 
 
 async def members(world: World) -> list[list[int]]:
@@ -74,7 +64,7 @@ async def read(world: World, positions: dict[int, int]) -> None:
 
 async def begun(world: World, run: Run) -> bool:
     async with transaction(world.pool) as db:
-        await runs.begin_those_ready(db, "dispatcher", CLIENTS.name)
+        await planning_queue.begin_those_ready(db, "dispatcher", CLIENTS.name)
     return await run.status() != "waiting"
 
 
@@ -83,7 +73,7 @@ async def test_a_run_waits_until_every_partition_of_clients_has_been_read(world:
 
     assert not await begun(world, run), "it is not known yet what for"
     async with transaction(world.pool) as db:
-        await runs.await_offsets(db, run.run_id, {0: 5, 1: 0, 2: 7})
+        await planning_queue.await_offsets(db, run.run_id, {0: 5, 1: 0, 2: 7})
     assert not await begun(world, run)
     await read(world, {0: 5, 2: 6})
     assert not await begun(world, run)
@@ -97,8 +87,8 @@ async def test_what_a_run_waits_for_is_noted_once(world: World) -> None:
     run = await world.schedule()
 
     async with transaction(world.pool) as db:
-        await runs.await_offsets(db, run.run_id, {0: 5})
-        await runs.await_offsets(db, run.run_id, {0: 500})
+        await planning_queue.await_offsets(db, run.run_id, {0: 5})
+        await planning_queue.await_offsets(db, run.run_id, {0: 500})
 
     assert await world.value("SELECT awaited FROM runs") == {"0": 5}
 
@@ -108,8 +98,8 @@ async def test_a_run_that_does_not_know_what_for_goes_before_one_that_waits(
 ) -> None:
     first, second = await world.schedule(), await world.schedule()
     async with transaction(world.pool) as db:
-        await runs.await_offsets(db, first.run_id, {0: 5})
-        chosen = await runs.waiting(db)
+        await planning_queue.await_offsets(db, first.run_id, {0: 5})
+        chosen = await planning_queue.waiting(db)
 
     assert chosen is not None
     assert (chosen.run_id, chosen.awaited) == (second.run_id, None)
@@ -119,7 +109,7 @@ async def test_runs_that_wait_begin_when_real_kafka_has_been_read(
     world: World, kafka: str
 ) -> None:
     async def step() -> bool:
-        return await running.begin_waiting(world.pool, kafka, "dispatcher")
+        return await planning.begin_waiting(world.pool, kafka, "dispatcher")
 
     assert not await step()
     wait, other = await world.schedule(), await world.schedule()
@@ -146,7 +136,7 @@ async def test_messages_are_planned_in_chunks_over_several_steps(world: World) -
     run = await world.schedule()
     await run.begin()
 
-    steps = [await running.expand(world.pool) for _ in range(4)]
+    steps = [await planning.expand(world.pool) for _ in range(4)]
 
     assert steps == [True, True, True, False]
     assert await members(world) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12], [13, 14]]
@@ -164,7 +154,7 @@ async def test_an_audience_that_fills_the_last_step_is_expanded_too(world: World
 
 
 async def test_the_real_sizes_go_over_more_than_one_step(world: World) -> None:
-    run = await world.plan(runs.CHUNK * runs.AT_ONCE + 1_001)
+    run = await world.plan(planning_queue.CHUNK * planning_queue.AT_ONCE + 1_001)
 
     sizes = [len(each.client_ids) for each in await kinds(world, MessagesPlanned)]
     assert sizes == [1_000] * 11 + [1]
@@ -221,17 +211,17 @@ async def test_an_expansion_that_dies_in_a_step_does_it_again(
     await world.know_clients(range(1, 9))
     run = await world.schedule()
     await run.begin()
-    await running.expand(world.pool)
+    await planning.expand(world.pool)
 
     async def die(_: Connection, *__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, "_settle_unfit", die)
+        patched.setattr(planning, "_settle_unfit", die)
         with pytest.raises(Killed):
-            await running.expand(world.pool)
+            await planning.expand(world.pool)
     await prove(world.pool)
-    while await running.expand(world.pool):
+    while await planning.expand(world.pool):
         pass
 
     assert await members(world) == [[1, 2, 3], [4, 5, 6], [7, 8]]
@@ -245,10 +235,10 @@ async def test_two_expand_two_runs_at_once_and_one_run_alone(world: World) -> No
     await second.begin()
 
     async with transaction(world.pool) as one, transaction(world.pool) as two:
-        here = await runs.expand_next(one)
-        there = await runs.expand_next(two)
+        here = await planning_queue.expand_next(one)
+        there = await planning_queue.expand_next(two)
         async with transaction(world.pool) as three:
-            assert await runs.expand_next(three) is None
+            assert await planning_queue.expand_next(three) is None
         assert here is not None
         assert there is not None
         assert {here.run_id, there.run_id} == {first.run_id, second.run_id}
@@ -304,163 +294,6 @@ async def test_a_runs_events_carry_its_trace_and_key(world: World) -> None:
     assert {batch.topic for batch in batches} == {"dispatcher.runs", "dispatcher.messages"}
 
 
-# Ending
-
-
-async def test_at_its_end_a_run_expires_without_a_row_for_each_message(world: World) -> None:
-    run = await world.plan(4)
-    await world.pass_time(HOUR)
-
-    await world.end()
-
-    assert await run.status() == "finished"
-    assert await prove(world.pool) == {State.EXPIRED: 4}
-    assert len(await kinds(world, MessageExpired)) == 4
-    assert await world.value("SELECT count(*) FROM exceptions") == 0
-
-
-@pytest.mark.parametrize("how", ["stop", "delete"])
-async def test_a_stopped_runs_messages_are_cancelled_with_the_reason(
-    world: World, how: str
-) -> None:
-    run = await world.plan(3)
-    await getattr(run, how)()
-
-    await world.end()
-
-    reasons = [each.reason for each in await kinds(world, MessageCancelled)]
-    assert reasons == ["mailing_stopped"] * 3
-    assert await run.status() == "finished"
-
-
-async def test_a_paused_run_expires_too(world: World) -> None:
-    run = await world.plan(3)
-    await run.pause()
-    await world.pass_time(HOUR)
-
-    await world.end()
-
-    assert await prove(world.pool) == {State.EXPIRED: 3}
-
-
-async def test_before_its_end_nothing_of_a_run_ends(world: World) -> None:
-    run = await world.plan(3)
-    await world.pass_time(HOUR - 5 * SECOND)
-
-    await world.end()
-
-    assert await prove(world.pool) == {State.PLANNED: 3}
-    assert await run.status() == "sending"
-
-
-@pytest.mark.usefixtures("small_chunks")
-async def test_a_run_that_is_stopped_while_it_is_expanded_is_written_down_all_the_same(
-    world: World,
-) -> None:
-    await world.know_clients(range(1, 15))
-    run = await world.schedule()
-    await run.begin()
-    await running.expand(world.pool)
-    await run.stop()
-
-    await world.end()
-    assert await run.status() == "expanding"
-    while await running.expand(world.pool):
-        pass
-    await world.end()
-
-    assert await prove(world.pool) == {State.CANCELLED: 14}
-    assert await run.status() == "finished"
-
-
-@pytest.mark.parametrize("is_stopped", [False, True])
-async def test_a_chunk_given_back_half_done_ends_only_for_the_rest(
-    world: World, *, is_stopped: bool
-) -> None:
-    run = await world.plan(5)
-    gateway = FakeGateway(connections=3)
-    gateway.is_hanging = True
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    await run.pause()
-    await give_back(sender)
-    for number, verdict in enumerate([ACCEPTED, NOT_PROCESSED, UNKNOWN], start=1):
-        gateway.answer(number, verdict)
-    await work(sender)
-    await give_back(sender)
-    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 2, State.PLANNED: 2}
-
-    if is_stopped:
-        await run.stop()
-    else:
-        await world.pass_time(HOUR)
-    await world.end()
-
-    ended = State.CANCELLED if is_stopped else State.EXPIRED
-    assert await prove(world.pool) == {State.DELIVERED: 1, State.UNDETERMINED: 1, ended: 3}
-    assert len(await kinds(world, MessageUndetermined)) == 1
-    reasons = {each.reason for each in await kinds(world, MessageCancelled)}
-    assert reasons == ({"mailing_stopped"} if is_stopped else set())
-    assert await run.status() == "finished"
-
-
-async def test_what_is_leased_ends_when_it_has_been_given_back(world: World) -> None:
-    run = await world.plan(3)
-    gateway = FakeGateway({1: [None]}, connections=1)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    await world.pass_time(HOUR)
-
-    await world.end()
-    assert await prove(world.pool) == {State.PLANNED: 3}
-    await give_back(sender)
-    gateway.answer(1, UNKNOWN)
-    await work(sender)
-    await give_back(sender)
-    await world.end()
-
-    assert await prove(world.pool) == {State.EXPIRED: 2, State.UNDETERMINED: 1}
-    assert await run.status() == "finished"
-
-
-async def test_a_run_finishes_once_however_many_look(world: World) -> None:
-    await world.plan(1)
-    await work(await alive(world, FakeGateway()))
-
-    async with transaction(world.pool) as one:
-        found = await runs.finish(one, await world.now())
-        await one.rollback()
-    assert len(found) == 1
-    for _ in range(3):
-        await running.finish(world.pool)
-
-    assert len(await kinds(world, RunFinished)) == 1
-
-
-async def test_a_run_does_not_finish_while_a_retry_waits(world: World) -> None:
-    run = await world.plan(2)
-    await work(await alive(world, FakeGateway({1: [NOT_PROCESSED] * 2})))
-
-    await world.end()
-
-    assert await run.status() == "sending"
-    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 1}
-
-
-async def test_a_window_of_less_than_the_last_moments_ends_unsent(world: World) -> None:
-    now = await world.now()
-    run = await world.plan(1, starts_at=now, ends_at=now + LAST_START)
-    gateway = FakeGateway()
-    await work(await alive(world, gateway))
-    await world.pass_time(SECOND)
-
-    await world.end()
-
-    assert gateway.letters == []
-    assert await run.status() == "finished"
-
-
-async def test_without_the_database_nothing_is_done_and_it_is_said(no_pool: Any) -> None:
-    for step in (running.expand, running.end, running.finish):
-        with pytest.raises(Unavailable):
-            await step(no_pool)
+async def test_without_the_database_nothing_is_written_down_and_it_is_said(no_pool: Any) -> None:
+    with pytest.raises(Unavailable):
+        await planning.expand(no_pool)

@@ -1,0 +1,205 @@
+"""A run ends with its window or its mailing, and is finished when all of it is final."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.dispatcher.handlers import ending, planning
+from services.dispatcher.queue import ending as ending_queue
+from services.dispatcher.queue import planning as planning_queue
+from shared.contracts.dispatcher import (
+    MessageCancelled,
+    MessageExpired,
+    MessageUndetermined,
+    RunFinished,
+    State,
+)
+from shared.database import transaction
+from shared.errors import Unavailable
+from tests.dispatcher.proof import prove, told
+from tests.dispatcher.world import (
+    ACCEPTED,
+    HOUR,
+    LAST_START,
+    NOT_PROCESSED,
+    UNKNOWN,
+    FakeGateway,
+    World,
+    alive,
+    fetch,
+    give_back,
+    work,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a chunk hold three messages, and a step write two of them."""
+    monkeypatch.setattr(planning_queue, "CHUNK", 3)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
+
+
+async def kinds(world: World, *kinds: type) -> list[Any]:
+    return [each for each in await told(world.pool) if isinstance(each, kinds)]
+
+
+async def test_at_its_end_a_run_expires_without_a_row_for_each_message(world: World) -> None:
+    run = await world.plan(4)
+    await world.pass_time(HOUR)
+
+    await world.end()
+
+    assert await run.status() == "finished"
+    assert await prove(world.pool) == {State.EXPIRED: 4}
+    assert len(await kinds(world, MessageExpired)) == 4
+    assert await world.value("SELECT count(*) FROM exceptions") == 0
+
+
+@pytest.mark.parametrize("how", ["stop", "delete"])
+async def test_a_stopped_runs_messages_are_cancelled_with_the_reason(
+    world: World, how: str
+) -> None:
+    run = await world.plan(3)
+    await getattr(run, how)()
+
+    await world.end()
+
+    reasons = [each.reason for each in await kinds(world, MessageCancelled)]
+    assert reasons == ["mailing_stopped"] * 3
+    assert await run.status() == "finished"
+
+
+async def test_a_paused_run_expires_too(world: World) -> None:
+    run = await world.plan(3)
+    await run.pause()
+    await world.pass_time(HOUR)
+
+    await world.end()
+
+    assert await prove(world.pool) == {State.EXPIRED: 3}
+
+
+async def test_before_its_end_nothing_of_a_run_ends(world: World) -> None:
+    run = await world.plan(3)
+    await world.pass_time(HOUR - 5 * SECOND)
+
+    await world.end()
+
+    assert await prove(world.pool) == {State.PLANNED: 3}
+    assert await run.status() == "sending"
+
+
+@pytest.mark.usefixtures("small_chunks")
+async def test_a_run_that_is_stopped_while_it_is_expanded_is_written_down_all_the_same(
+    world: World,
+) -> None:
+    await world.know_clients(range(1, 15))
+    run = await world.schedule()
+    await run.begin()
+    await planning.expand(world.pool)
+    await run.stop()
+
+    await world.end()
+    assert await run.status() == "expanding"
+    while await planning.expand(world.pool):
+        pass
+    await world.end()
+
+    assert await prove(world.pool) == {State.CANCELLED: 14}
+    assert await run.status() == "finished"
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_chunk_given_back_half_done_ends_only_for_the_rest(
+    world: World, *, is_stopped: bool
+) -> None:
+    run = await world.plan(5)
+    gateway = FakeGateway(connections=3)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await run.pause()
+    await give_back(sender)
+    for number, verdict in enumerate([ACCEPTED, NOT_PROCESSED, UNKNOWN], start=1):
+        gateway.answer(number, verdict)
+    await work(sender)
+    await give_back(sender)
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 2, State.PLANNED: 2}
+
+    if is_stopped:
+        await run.stop()
+    else:
+        await world.pass_time(HOUR)
+    await world.end()
+
+    ended = State.CANCELLED if is_stopped else State.EXPIRED
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.UNDETERMINED: 1, ended: 3}
+    assert len(await kinds(world, MessageUndetermined)) == 1
+    reasons = {each.reason for each in await kinds(world, MessageCancelled)}
+    assert reasons == ({"mailing_stopped"} if is_stopped else set())
+    assert await run.status() == "finished"
+
+
+async def test_what_is_leased_ends_when_it_has_been_given_back(world: World) -> None:
+    run = await world.plan(3)
+    gateway = FakeGateway({1: [None]}, connections=1)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await world.pass_time(HOUR)
+
+    await world.end()
+    assert await prove(world.pool) == {State.PLANNED: 3}
+    await give_back(sender)
+    gateway.answer(1, UNKNOWN)
+    await work(sender)
+    await give_back(sender)
+    await world.end()
+
+    assert await prove(world.pool) == {State.EXPIRED: 2, State.UNDETERMINED: 1}
+    assert await run.status() == "finished"
+
+
+async def test_a_run_finishes_once_however_many_look(world: World) -> None:
+    await world.plan(1)
+    await work(await alive(world, FakeGateway()))
+
+    async with transaction(world.pool) as one:
+        found = await ending_queue.finish(one, await world.now())
+        await one.rollback()
+    assert len(found) == 1
+    for _ in range(3):
+        await ending.finish(world.pool)
+
+    assert len(await kinds(world, RunFinished)) == 1
+
+
+async def test_a_run_does_not_finish_while_a_retry_waits(world: World) -> None:
+    run = await world.plan(2)
+    await work(await alive(world, FakeGateway({1: [NOT_PROCESSED] * 2})))
+
+    await world.end()
+
+    assert await run.status() == "sending"
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 1}
+
+
+async def test_a_window_of_less_than_the_last_moments_ends_unsent(world: World) -> None:
+    now = await world.now()
+    run = await world.plan(1, starts_at=now, ends_at=now + LAST_START)
+    gateway = FakeGateway()
+    await work(await alive(world, gateway))
+    await world.pass_time(SECOND)
+
+    await world.end()
+
+    assert gateway.letters == []
+    assert await run.status() == "finished"
+
+
+async def test_without_the_database_nothing_ends_and_it_is_said(no_pool: Any) -> None:
+    for step in (ending.end, ending.finish):
+        with pytest.raises(Unavailable):
+            await step(no_pool)
