@@ -17,10 +17,10 @@ from pydantic import PostgresDsn
 from sqlalchemy import make_url, text
 
 from deploy.local.stack import Stack
-from shared import contracts, database, migrate, topics
+from shared import contracts, database, migrate
 from shared.database import Pool
 from shared.event import Instant
-from shared.kafka import end_offsets
+from shared.kafka import end_offsets, topics
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
 

@@ -194,7 +194,7 @@ class Stack:
     async def _prepare_stores(self, names: Sequence[str]) -> None:
         begun = time.monotonic()
         migrate = services.python(self.home, "migrate", "shared.migrate", *names, env=self.env)
-        topics = services.python(self.home, "topics", "shared.topics", env=self.env)
+        topics = services.python(self.home, "topics", "shared.kafka.topics", env=self.env)
         await all_of([run("migrate", migrate), run("topics", topics)])
         self._report(f"databases and topics are ready ({time.monotonic() - begun:.1f} s)")
 

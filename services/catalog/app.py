@@ -10,9 +10,11 @@ from services.catalog.routes import routers
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
 from services.catalog.workers import end_lost_imports
-from shared import database, http, kafka, loop, relay, telemetry
+from shared import database, http, kafka, loop, telemetry
 from shared.contracts.catalog import CLIENTS
-from shared.postgres_event_store import PostgresEventStore, retell
+from shared.event_store.postgres import PostgresEventStore
+from shared.outbox import relay
+from shared.outbox.republish import republish_latest
 
 
 async def run(settings: Settings) -> None:
@@ -34,7 +36,7 @@ async def run(settings: Settings) -> None:
                 settings.kafka_servers,
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
-                repair=partial(retell, "catalog", "client", CLIENTS, client.events),
+                repair=partial(republish_latest, "catalog", "client", CLIENTS, client.events),
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
         ]

@@ -12,7 +12,8 @@ from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, controls, subscriptions
-from shared import database, http, kafka, loop, relay, telemetry
+from shared import database, http, kafka, loop, telemetry
+from shared.outbox import relay
 
 
 async def run(settings: Settings) -> None:

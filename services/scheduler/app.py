@@ -7,8 +7,9 @@ from services.scheduler.routes import routers
 from services.scheduler.settings import Settings
 from services.scheduler.subscriptions import subscriptions
 from services.scheduler.workers import fire_due_mailings
-from shared import database, http, kafka, loop, relay, telemetry
-from shared.postgres_event_store import PostgresEventStore
+from shared import database, http, kafka, loop, telemetry
+from shared.event_store.postgres import PostgresEventStore
+from shared.outbox import relay
 
 
 async def run(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from shared import database, telemetry
 from shared.database import single, transaction
 from shared.event import Cause
 from shared.event_store import Append
-from shared.postgres_event_store import PostgresEventStore, load
+from shared.event_store.postgres import PostgresEventStore, load
 
 AT_ONCE = 100  # mailings in one transaction
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from services.scheduler import handlers
+from shared.event_store.postgres import PostgresEventStore
 from shared.loop import forever
-from shared.postgres_event_store import PostgresEventStore
 
 
 async def fire_due_mailings(store: PostgresEventStore, *, every: timedelta) -> None:

@@ -21,7 +21,11 @@ STEPS = {"sending.py:Sender.claim": "claim", "relay.py:": "relay"}
 
 
 def test_the_innermost_known_function_gives_a_stack_its_step() -> None:
-    stack = ("asyncpg/pool.py:acquire", "shared/relay.py:_send", "x/sending.py:Sender.claim")
+    stack = (
+        "asyncpg/pool.py:acquire",
+        "shared/outbox/relay.py:publish_some",
+        "x/sending.py:Sender.claim",
+    )
 
     assert step_of(stack, STEPS) == "relay"
 

@@ -16,7 +16,7 @@ from services.catalog.handlers import importing
 from shared import outbox
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.tables import events
 from shared.tables import outbox as outbox_table
 from shared.testing import eventually

@@ -10,8 +10,8 @@ from httpx import AsyncClient
 from services.catalog.domain.mailing import BeginRun, FinishRun
 from services.catalog.handlers import handle
 from shared.event import Instant
+from shared.event_store.postgres import PostgresEventStore
 from shared.http import cursor_of
-from shared.postgres_event_store import PostgresEventStore
 from shared.testing import FrozenClock
 
 SPRING = {

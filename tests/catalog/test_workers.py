@@ -20,7 +20,7 @@ from services.catalog.tables import imports
 from shared import database
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.testing import eventually
 
 ID = UUID(int=1)

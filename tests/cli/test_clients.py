@@ -15,8 +15,8 @@ from services.catalog.projections import project
 from services.catalog.routes import routers
 from shared.database import Pool
 from shared.event import Instant
+from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
-from shared.postgres_event_store import PostgresEventStore
 from shared.testing import FrozenClock
 from tests.cli.conftest import Json, Mailings, Services, page
 

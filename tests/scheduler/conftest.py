@@ -4,7 +4,7 @@ import pytest
 
 from services.scheduler.projections import project
 from shared.database import Pool
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 from tests.scheduler.world import HOUR, Mailing, Scheduler
 
 

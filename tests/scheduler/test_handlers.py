@@ -13,7 +13,7 @@ from shared import ids
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.testing import eventually
 from tests.scheduler.world import HOUR, TRACE, Mailing, Scheduler
 

@@ -21,7 +21,7 @@ from shared.contracts.catalog import (
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Pool, transaction
 from shared.event import Instant, Received
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 
 HOUR = timedelta(hours=1)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

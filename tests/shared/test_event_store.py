@@ -13,7 +13,7 @@ from shared.contracts.catalog import MailingResumed as Resumed
 from shared.errors import StaleVersion
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore, execute
-from shared.postgres_event_store import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.testing import InMemoryEventStore
 
 ID = UUID(int=1)

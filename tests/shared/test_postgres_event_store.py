@@ -30,8 +30,9 @@ from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Cause, Event, Instant
 from shared.event_store import Append
+from shared.event_store.postgres import PostgresEventStore
 from shared.outbox import Batch
-from shared.postgres_event_store import PostgresEventStore, retell
+from shared.outbox.republish import republish_latest
 from shared.tables import events
 from shared.tables import outbox as table
 from shared.testing import eventually
@@ -329,7 +330,7 @@ async def test_what_is_told_anew_is_the_latest_of_each_aggregate(
     await store.append_many([changed(1, later, 2, comment="new"), removed(2, 2)], now=later)
     async with transaction(catalog_pool) as db:
         await db.execute(table.delete())
-        await retell("catalog", "client", CLIENTS, client.events, db, sent)
+        await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
 
     [batches] = await outbox_rows(catalog_pool)
     records = [(record, dict(record.headers + b.headers)) for b in batches for record in b.records]
@@ -352,7 +353,7 @@ async def test_of_other_topics_nothing_is_told_anew(catalog_pool: Pool) -> None:
     sent = [outbox.bulk_batch(MESSAGES, None, [outbox.bulk_record("key", 1, _some_event())])]
 
     async with transaction(catalog_pool) as db:
-        await retell("catalog", "client", CLIENTS, client.events, db, sent)
+        await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
 
     assert await outbox_rows(catalog_pool) == []
 
@@ -373,7 +374,7 @@ async def test_who_writes_while_it_is_told_anew_comes_behind_it(
 
     async with asyncio.TaskGroup() as tasks:  # noqa: SIM117 - a task outlives the transaction
         async with transaction(catalog_pool) as db:
-            await retell("catalog", "client", CLIENTS, client.events, db, sent)
+            await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
             tasks.create_task(store.append_many([removed(1, 2)], now=now))
             await eventually(a_writer_waits, within=5)
 

@@ -13,14 +13,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 from sqlalchemy import func, select, text
 
-from shared import outbox, relay
+from shared import outbox
 from shared.contracts.catalog import CLIENTS, MAILINGS
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.kafka import end_offsets
-from shared.outbox import Batch, Record
-from shared.relay import Turn, partition_of
+from shared.outbox import Batch, Record, producer, relay, store
+from shared.outbox.lease import RelayLease, holder
+from shared.outbox.producer import partition_of
 from shared.tables import outbox as table
 from shared.testing import eventually
 from shared.topic import Topic
@@ -165,14 +166,14 @@ async def test_no_more_is_read_at_once_than_there_is_room_for_but_a_row_at_least
     sizes = [1_000, 1_000, 1_000, 1_000, 1_000, 9_000, 1_000]
     for size in sizes:
         await leave(catalog_pool, now, batch(MAILINGS, ("m", b"x" * size)))
-    send, at_once = relay._send, []  # noqa: SLF001 - what is in memory at once
+    send, at_once = producer.send, []
 
     async def spy(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> None:
         at_once.append(len(batches))
         await send(producer, batches)
 
-    monkeypatch.setattr(relay, "_send", spy)
-    monkeypatch.setattr(relay, "BYTES", 2_500)
+    monkeypatch.setattr(producer, "send", spy)
+    monkeypatch.setattr(store, "BYTES", 2_500)
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
 
@@ -220,8 +221,7 @@ async def test_rows_go_only_when_kafka_has_them(catalog_pool: Pool, now: Instant
     async with relaying(catalog_pool, "127.0.0.1:1"):
 
         async def somebody_is_at_work() -> bool:
-            async with transaction(catalog_pool) as db:
-                return (await db.execute(relay.SEE)).one().owner is not None
+            return (await holder(catalog_pool)).owner is not None
 
         await eventually(somebody_is_at_work, within=10)
 
@@ -232,7 +232,7 @@ async def test_rows_go_only_when_kafka_has_them(catalog_pool: Pool, now: Instant
 
 
 @asynccontextmanager
-async def waiting(turn: Turn) -> AsyncIterator["asyncio.Task[None]"]:
+async def waiting(turn: RelayLease) -> AsyncIterator["asyncio.Task[None]"]:
     task = asyncio.create_task(turn.wait())
     try:
         yield task
@@ -242,7 +242,7 @@ async def waiting(turn: Turn) -> AsyncIterator["asyncio.Task[None]"]:
 
 async def test_of_two_relays_one_is_at_work(catalog_pool: Pool) -> None:
     ours, theirs = Hand(), Hand()
-    first, second = Turn(catalog_pool, LEASE, ours), Turn(catalog_pool, SHORT, theirs)
+    first, second = RelayLease(catalog_pool, LEASE, ours), RelayLease(catalog_pool, SHORT, theirs)
     await first.wait()
 
     async with waiting(second) as task:
@@ -255,7 +255,7 @@ async def test_of_two_relays_one_is_at_work(catalog_pool: Pool) -> None:
 
 async def test_a_relay_that_renews_is_never_overtaken(catalog_pool: Pool) -> None:
     ours, theirs = Hand(), Hand()
-    first, second = Turn(catalog_pool, SHORT, ours), Turn(catalog_pool, SHORT, theirs)
+    first, second = RelayLease(catalog_pool, SHORT, ours), RelayLease(catalog_pool, SHORT, theirs)
     await first.wait()
 
     async with waiting(second) as task:
@@ -270,7 +270,7 @@ async def test_a_relay_that_renews_is_never_overtaken(catalog_pool: Pool) -> Non
 
 async def test_a_relay_that_died_is_followed_after_a_whole_lease(catalog_pool: Pool) -> None:
     clock = Hand()
-    dead, heir = Turn(catalog_pool, SHORT), Turn(catalog_pool, SHORT, clock)
+    dead, heir = RelayLease(catalog_pool, SHORT), RelayLease(catalog_pool, SHORT, clock)
     await dead.wait()
 
     async with asyncio.timeout(20), waiting(heir) as task:
@@ -287,7 +287,7 @@ async def test_a_relay_that_died_is_followed_after_a_whole_lease(catalog_pool: P
 
 async def test_who_was_overtaken_notices_at_the_next_renewal(catalog_pool: Pool) -> None:
     ours, theirs = Hand(), Hand()
-    slow, heir = Turn(catalog_pool, SHORT, ours), Turn(catalog_pool, SHORT, theirs)
+    slow, heir = RelayLease(catalog_pool, SHORT, ours), RelayLease(catalog_pool, SHORT, theirs)
     await slow.wait()
     async with asyncio.timeout(20), waiting(heir) as task:
         await theirs.is_read()
@@ -303,15 +303,15 @@ async def test_who_was_overtaken_notices_at_the_next_renewal(catalog_pool: Pool)
 
 async def test_without_a_database_nobody_is_at_work(no_pool: Pool) -> None:
     with pytest.raises(Unavailable):
-        await Turn(no_pool, LEASE).wait()
+        await RelayLease(no_pool, LEASE).wait()
 
 
 async def test_who_leaves_lets_the_next_one_begin_at_once(catalog_pool: Pool) -> None:
     clock = Hand()
-    first, second = (Turn(catalog_pool, LEASE, clock) for _ in range(2))
+    first, second = (RelayLease(catalog_pool, LEASE, clock) for _ in range(2))
     await first.wait()
 
-    await first.leave()
+    await first.release()
 
     async with asyncio.timeout(5):
         await second.wait()
@@ -324,8 +324,7 @@ async def test_a_relay_that_ends_leaves(catalog_pool: Pool, kafka: str, now: Ins
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
 
-    async with transaction(catalog_pool) as db:
-        assert (await db.execute(relay.SEE)).one().owner is None
+    assert (await holder(catalog_pool)).owner is None
 
 
 async def test_what_was_sent_after_a_rival_took_over_is_repaired_and_stays(
@@ -333,7 +332,7 @@ async def test_what_was_sent_after_a_rival_took_over_is_repaired_and_stays(
 ) -> None:
     await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
     rival, repaired = UUID(int=7), asyncio.Event()
-    send = relay._send  # noqa: SLF001 - the moment between sending and deleting
+    send = producer.send  # the moment between sending and deleting
 
     async def overtaken(*args: Any) -> None:
         await send(*args)
@@ -348,20 +347,19 @@ async def test_what_was_sent_after_a_rival_took_over_is_repaired_and_stays(
         seen.extend(batches)
         repaired.set()
 
-    monkeypatch.setattr(relay, "_send", overtaken)
+    monkeypatch.setattr(producer, "send", overtaken)
     async with asyncio.timeout(20), relaying(catalog_pool, kafka, repair=repair):
         await repaired.wait()
 
     assert [each.topic for each in seen] == ["catalog.mailings"]
     assert await left(catalog_pool) == 1
-    async with transaction(catalog_pool) as db:
-        assert (await db.execute(relay.SEE)).one().owner == rival
+    assert (await holder(catalog_pool)).owner == rival
 
 
 async def test_what_is_taken_over_is_sent_by_the_next_relay(
     catalog_pool: Pool, kafka: str, read: Read, now: Instant
 ) -> None:
-    dead = Turn(catalog_pool, LEASE)
+    dead = RelayLease(catalog_pool, LEASE)
     await dead.wait()
     await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
 

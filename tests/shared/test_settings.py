@@ -84,7 +84,7 @@ DATABASE, KAFKA = "postgresql://user@host:port/name", "host:port,host:port"
         (["services.stats"], {"STATS_DATABASE_URL": DATABASE, "KAFKA_SERVERS": KAFKA}),
         (["services.stats", "rebuild"], {"STATS_DATABASE_URL": DATABASE, "KAFKA_SERVERS": KAFKA}),
         (["shared.migrate", "stats"], {"STATS_DATABASE_URL": DATABASE}),
-        (["shared.topics"], {"KAFKA_SERVERS": KAFKA}),
+        (["shared.kafka.topics"], {"KAFKA_SERVERS": KAFKA}),
     ],
     ids=" ".join,
 )

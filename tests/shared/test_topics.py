@@ -5,8 +5,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from shared import contracts, topics
-from shared.topics import PartitionsDiffer
+from shared import contracts
+from shared.kafka import topics
+from shared.kafka.topics import PartitionsDiffer
 
 
 async def settings(servers: str, name: str) -> dict[str, str]:

@@ -19,8 +19,8 @@ from shared.database import Pool, single, transaction
 from shared.errors import Error, Place, StaleVersion, Unavailable
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.loop import Patience
-from shared.postgres_event_store import PostgresEventStore
 
 NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way; more were no faster

@@ -11,9 +11,8 @@ from shared import outbox, telemetry
 from shared.database import Connection, Pool, copy, transaction
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Recorded
-from shared.event_store import NO_CAUSE, Append
+from shared.event_store.protocol import NO_CAUSE, Append
 from shared.tables import events
-from shared.topic import Topic
 
 Project: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
 
@@ -37,15 +36,6 @@ APPEND = text("""
     ORDER BY stream, version
     ON CONFLICT ON CONSTRAINT events_stream_version_key DO NOTHING
 """)
-
-# For a moment nobody appends: so what is told anew stands in the outbox before what comes next.
-HOLD = text("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
-LATEST = text("""
-    SELECT DISTINCT ON (stream) stream, version, id, type, CAST(data AS text) AS data,
-        recorded_at, correlation_id, causation_id, traceparent
-    FROM events WHERE stream = ANY(CAST(:streams AS text[])) ORDER BY stream, version DESC
-""")
-
 
 COLUMNS = (
     "stream",
@@ -158,45 +148,3 @@ async def load(db: Connection, stream: str, kinds: Sequence[type[E]]) -> list[E]
     wanted = select(events.c.type, cast(events.c.data, Text))
     rows = await db.execute(wanted.where(events.c.stream == stream).order_by(events.c.version))
     return [named[name].read(data) for name, data in rows]
-
-
-async def retell(
-    service: str,
-    noun: str,
-    topic: Topic,
-    kinds: Sequence[type[E]],
-    db: Connection,
-    batches: Sequence[outbox.Batch],
-) -> None:
-    """Put the latest event of each `noun` in `batches` that are of `topic` in the outbox anew.
-
-    On a compacted topic the last record of a key must be the latest; a relay that was overtaken
-    while it sent may have swapped two.
-    """
-    named = {kind.type_name(): kind for kind in kinds}
-    streams = {
-        f"{noun}-{record.key.decode()}"
-        for batch in batches
-        if batch.topic == topic.name
-        for record in batch.records
-    }
-    if not streams:
-        return
-    await db.execute(HOLD)
-    rows = await db.execute(LATEST, {"streams": sorted(streams)})
-    again = [
-        Recorded(
-            id=row.id,
-            stream=row.stream,
-            version=row.version,
-            recorded_at=row.recorded_at,
-            correlation_id=row.correlation_id,
-            causation_id=row.causation_id,
-            traceparent=row.traceparent,
-            event=named[row.type].read(row.data),
-        )
-        for row in rows
-    ]
-    told = [(each, each.event.json()) for each in again]
-    now = max(each.recorded_at for each in again)
-    await outbox.put(db, outbox.recorded_batches(told, service), now=now)

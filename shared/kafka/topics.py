@@ -1,4 +1,4 @@
-"""The topics as Kafka has them: `python -m shared.topics` creates what is missing."""
+"""The topics as Kafka has them: `python -m shared.kafka.topics` creates what is missing."""
 
 import asyncio
 import sys

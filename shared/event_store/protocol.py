@@ -1,4 +1,4 @@
-"""Streams of events, and the one way to add to them."""
+"""The protocol of an event store: append events to streams, and decide on what they hold."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress

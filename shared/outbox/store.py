@@ -1,0 +1,97 @@
+"""The outbox's table: transactions insert a row each, the relay reads and deletes them."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy import insert, text
+
+from shared.database import Connection, Pool, single
+from shared.errors import Invalid, Place
+from shared.event import Instant
+from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
+from shared.outbox.cache import BatchCache, cache_of
+from shared.tables import outbox
+
+Rows: TypeAlias = Sequence[tuple[int, list[Batch]]]  # each with its position
+
+# A record beyond this would stop all that are behind it: brokers refuse more than 1 MiB.
+# Source: Kafka's message.max.bytes, with room for headers.
+RECORD_LIMIT_BYTES = 900_000
+
+ROWS = 32  # at a time; each may hold thousands of events
+BYTES = 16_000_000  # at a time, decompressed; as objects they take several times as much
+
+
+class TooLarge(Invalid):
+    """A record is larger than Kafka takes."""
+
+
+async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None:
+    """Insert `batches` as one row; they are published if and when `db` commits.
+
+    Raises:
+        TooLarge: A record is larger than Kafka takes.
+    """
+    batches = [batch for batch in batches if batch.records]
+    if not batches:
+        return
+    if any(
+        max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
+        for batch in batches
+    ):
+        raise TooLarge(Place("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
+    compressed, size = encode(batches)
+    added = insert(outbox).values(recorded_at=now, batches=compressed)
+    position = await db.scalar(added.returning(outbox.c.position))
+    if (cache := cache_of(db.engine)) is not None:
+        cache.add((position, now), batches, size)
+
+
+OLDEST = text("""
+    SELECT position, recorded_at, substring(batches FOR :head) FROM outbox
+    ORDER BY position LIMIT :limit
+""")
+READ = text(
+    "SELECT position, batches FROM outbox WHERE position = ANY(CAST(:positions AS bigint[]))"
+)
+
+
+async def oldest(pool: Pool, cache: BatchCache) -> Rows:
+    """Return the oldest rows; what is in `cache` is not read back.
+
+    No more of them than there is room for, but one at least.
+    """
+    async with single(pool) as db:
+        found = await db.execute(OLDEST, {"limit": ROWS, "head": HEAD})
+    rows: dict[int, list[Batch] | None] = {}
+    room = BYTES
+    for position, at, head in found:
+        room -= decoded_size(head)
+        if rows and room < 0:
+            break
+        rows[position] = cache.get((position, at))
+    missing = [position for position, batches in rows.items() if batches is None]
+    if missing:
+        async with single(pool) as db:
+            for position, batches in await db.execute(READ, {"positions": missing}):
+                rows[position] = decode(batches)
+    return [(position, batches) for position, batches in rows.items() if batches is not None]
+
+
+# Only while the lease is ours: nobody takes it over before the rows are gone. Without waiting
+# for the disk: rows that a power cut brings back are sent again.
+DELETE = text("""
+    WITH lease AS (
+        SELECT set_config('synchronous_commit', 'off', true) FROM relays
+        WHERE owner = :owner AND epoch = :epoch FOR SHARE
+    )
+    DELETE FROM outbox USING lease WHERE position = ANY(CAST(:positions AS bigint[]))
+""")
+
+
+async def delete(pool: Pool, positions: Sequence[int], owner: UUID, epoch: int | None) -> bool:
+    """Delete published rows; return False if the lease is no longer the one named."""
+    async with single(pool) as db:
+        lease = {"owner": owner, "epoch": epoch}
+        return bool((await db.execute(DELETE, lease | {"positions": positions})).rowcount)
