@@ -82,7 +82,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             the block did may be committed all the same if the connection broke then.
         Unstorable: Among what the block wrote is a value that the database does not take.
     """
-    with _telling_what_failed():
+    with _translate_errors():
         async with pool.begin() as db:
             yield db
 
@@ -95,26 +95,26 @@ async def savepoint(db: Connection) -> AsyncIterator[None]:
         Unavailable: As `transaction`; then that is lost as well.
         Unstorable: As `transaction`.
     """
-    with _telling_what_failed():
+    with _translate_errors():
         async with db.begin_nested():
             yield
 
 
 @asynccontextmanager
-async def single(pool: Pool) -> AsyncIterator[Connection]:
+async def autocommit(pool: Pool) -> AsyncIterator[Connection]:
     """Give a connection on which each statement is a transaction: a third of the round trips.
 
     Raises:
         Unavailable: As `transaction`.
         Unstorable: As `transaction`.
     """
-    with _telling_what_failed():
+    with _translate_errors():
         async with pool.connect() as db:
             yield await db.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def _telling_what_failed() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError

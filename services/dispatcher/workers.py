@@ -12,7 +12,7 @@ from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
 from services.dispatcher.queue.pending import Outlook
 from shared import database
-from shared.database import Pool, single
+from shared.database import Pool, autocommit
 from shared.loop import forever
 
 Step: TypeAlias = Callable[[], Awaitable[bool]]
@@ -31,7 +31,7 @@ class Watch:
 
     async def look(self) -> bool:
         """See what there is to do now."""
-        async with single(self._pool) as db:
+        async with autocommit(self._pool) as db:
             self.seen = await pending.look(db, await database.now(db))
         return False
 

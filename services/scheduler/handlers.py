@@ -3,7 +3,7 @@
 from services.scheduler import queue
 from services.scheduler.domain import FireMailing, schedule
 from shared import database, telemetry
-from shared.database import single, transaction
+from shared.database import autocommit, transaction
 from shared.event import Cause
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore, load
@@ -17,7 +17,7 @@ async def fire_due(store: PostgresEventStore) -> bool:
     Guarantee: once per occurrence, on any number of replicas: the schedule's row is locked, the
     occurrence settled and the event appended in one transaction.
     """
-    async with single(store.pool) as db:
+    async with autocommit(store.pool) as db:
         if not await queue.is_any_due(db, await database.now(db)):
             return False
     async with transaction(store.pool) as db:

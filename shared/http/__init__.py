@@ -1,7 +1,14 @@
 """HTTP as every service speaks it: strict requests, problem details, pages, health."""
 
 from shared.http.bodies import Body, View
-from shared.http.dependencies import Asked, Database, DatabasePool, Store
+from shared.http.dependencies import (
+    Change,
+    CommandContext,
+    Creation,
+    Database,
+    DatabasePool,
+    Store,
+)
 from shared.http.etags import etag
 from shared.http.idempotency import IdempotencyKey
 from shared.http.pages import Cursor, Limit, Page, cursor_of, page, position
@@ -10,8 +17,10 @@ from shared.http.server import create_app, serve
 
 __all__ = (
     "BODY_LIMIT_BYTES",
-    "Asked",
     "Body",
+    "Change",
+    "CommandContext",
+    "Creation",
     "Cursor",
     "Database",
     "DatabasePool",

@@ -42,8 +42,8 @@ async def _now(request: Request) -> Instant:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What comes with every command: where and when it is carried out, at which versions."""
+class CommandContext:
+    """What every command needs: where it is carried out, when, and at which versions."""
 
     store: EventStore
     pool: Pool
@@ -51,11 +51,16 @@ class Asking:
     expected: frozenset[int] | None  # any of these versions; None: whatever it is
 
 
-async def _asked(request: Request, expected: Expected) -> Asking:
-    return Asking(_store(request), _pool(request), await _now(request), expected)
+async def _creation(request: Request) -> CommandContext:
+    return CommandContext(_store(request), _pool(request), await _now(request), None)
+
+
+async def _change(request: Request, expected: Expected) -> CommandContext:
+    return CommandContext(_store(request), _pool(request), await _now(request), expected)
 
 
 Database: TypeAlias = Annotated[Connection, Depends(_database, scope="function")]
 DatabasePool: TypeAlias = Annotated[Pool, Depends(_pool)]
 Store: TypeAlias = Annotated[EventStore, Depends(_store)]
-Asked: TypeAlias = Annotated[Asking, Depends(_asked)]
+Creation: TypeAlias = Annotated[CommandContext, Depends(_creation)]
+Change: TypeAlias = Annotated[CommandContext, Depends(_change)]

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared import database, telemetry
-from shared.database import Connection, Pool, Unstorable, savepoint, single, transaction
+from shared.database import Connection, Pool, Unstorable, autocommit, savepoint, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.kafka.cluster import STUCK, connected, partitions_of
@@ -143,7 +143,7 @@ class Listener:
         if fetched:
             await self._apply_records(fetched, progress)
         else:
-            async with single(self.pool) as db:
+            async with autocommit(self.pool) as db:
                 await note(db, self.consumer, progress, await database.now(db))
         self._noted.update({each.partition: each.position for each in progress})
 

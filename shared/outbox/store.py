@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, text
 
-from shared.database import Connection, Pool, single
+from shared.database import Connection, Pool, autocommit
 from shared.errors import Invalid, Place
 from shared.event import Instant
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
@@ -62,7 +62,7 @@ async def oldest(pool: Pool, cache: BatchCache) -> Rows:
 
     No more of them than there is room for, but one at least.
     """
-    async with single(pool) as db:
+    async with autocommit(pool) as db:
         found = await db.execute(OLDEST, {"limit": ROWS, "head": HEAD})
     rows: dict[int, list[Batch] | None] = {}
     room = BYTES
@@ -73,7 +73,7 @@ async def oldest(pool: Pool, cache: BatchCache) -> Rows:
         rows[position] = cache.get((position, at))
     missing = [position for position, batches in rows.items() if batches is None]
     if missing:
-        async with single(pool) as db:
+        async with autocommit(pool) as db:
             for position, batches in await db.execute(READ, {"positions": missing}):
                 rows[position] = decode(batches)
     return [(position, batches) for position, batches in rows.items() if batches is not None]
@@ -92,6 +92,6 @@ DELETE = text("""
 
 async def delete(pool: Pool, positions: Sequence[int], owner: UUID, epoch: int | None) -> bool:
     """Delete published rows; return False if the lease is no longer the one named."""
-    async with single(pool) as db:
+    async with autocommit(pool) as db:
         lease = {"owner": owner, "epoch": epoch}
         return bool((await db.execute(DELETE, lease | {"positions": positions})).rowcount)

@@ -16,8 +16,8 @@ from shared.errors import Place, Unavailable
 from shared.event import Instant
 from shared.http import (
     BODY_LIMIT_BYTES,
-    Asked,
     Body,
+    Change,
     Cursor,
     Database,
     IdempotencyKey,
@@ -73,8 +73,8 @@ async def refuse(name: str) -> None:
 
 
 @router.get("/expected")
-async def expected(asked: Asked) -> list[int] | None:
-    return None if asked.expected is None else sorted(asked.expected)
+async def expected(context: Change) -> list[int] | None:
+    return None if context.expected is None else sorted(context.expected)
 
 
 @router.get("/keys")

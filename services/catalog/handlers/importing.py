@@ -15,7 +15,7 @@ from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ExistingClient, ImportLease
 from shared import database, ids, telemetry
 from shared.contracts.catalog import ClientChanged, ClientRegistered
-from shared.database import Pool, single, transaction
+from shared.database import Pool, autocommit, transaction
 from shared.errors import Error, Place, StaleVersion, Unavailable
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore
@@ -68,7 +68,7 @@ async def _beating(pool: Pool, lease: ImportLease) -> AsyncIterator[None]:
     async def beat() -> None:
         while not (await asyncio.wait([ended], timeout=BEAT.total_seconds()))[0]:
             with suppress(Unavailable):  # the reaper cannot see it missing then either
-                async with single(pool) as db:
+                async with autocommit(pool) as db:
                     await queue.beat(db, lease)
 
     beats = asyncio.create_task(beat())

@@ -8,7 +8,7 @@ from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ImportLease
 from shared import database
 from shared.clock import Monotonic, monotonic
-from shared.database import Pool, single, transaction
+from shared.database import Pool, autocommit, transaction
 from shared.heartbeats import Heartbeats
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ class Reaper:
         return bool(lost)
 
     async def _beats(self) -> dict[ImportLease, int]:
-        async with single(self._pool) as db:
+        async with autocommit(self._pool) as db:
             return await queue.beats(db)
 
     async def _end(self, lease: ImportLease, beat: int) -> None:

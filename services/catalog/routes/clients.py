@@ -17,8 +17,10 @@ from services.catalog.queries import ClientView
 from shared import ids
 from shared.database import transaction
 from shared.http import (
-    Asked,
     Body,
+    Change,
+    CommandContext,
+    Creation,
     Cursor,
     Database,
     IdempotencyKey,
@@ -53,14 +55,14 @@ class ClientChanges(NewClient):
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def register_client(
-    body: NewClient, response: Response, asked: Asked, key: IdempotencyKey
+    body: NewClient, response: Response, context: Creation, key: IdempotencyKey
 ) -> ClientView:
     """Register a client. With an Idempotency-Key, a repeated request registers no second one."""
     client_id = ids.keyed_id("clients", key) if key else ids.new_id()
     profile = checked(body.model_dump(exclude_unset=True))
     response.headers["Location"] = f"{router.prefix}/{client_id}"
-    command = RegisterClient(client_id=client_id, profile=profile, now=asked.now)
-    return await _do(command, asked, response)
+    command = RegisterClient(client_id=client_id, profile=profile, now=context.now)
+    return await _do(command, context, response)
 
 
 @router.get("")
@@ -89,22 +91,22 @@ async def client(client_id: UUID, response: Response, db: Database) -> ClientVie
 
 @router.patch("/{client_id}")
 async def change_client(
-    client_id: UUID, body: ClientChanges, response: Response, asked: Asked
+    client_id: UUID, body: ClientChanges, response: Response, context: Change
 ) -> ClientView:
     """Change what the body names, as a merge patch (RFC 7396)."""
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
-    command = ChangeClient(client_id=client_id, changes=changes, now=asked.now)
-    return await _do(command, asked, response)
+    command = ChangeClient(client_id=client_id, changes=changes, now=context.now)
+    return await _do(command, context, response)
 
 
 @router.delete("/{client_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def remove_client(client_id: UUID, asked: Asked) -> None:
+async def remove_client(client_id: UUID, context: Change) -> None:
     """Address the client no more; messages that are planned for it are cancelled."""
-    command = RemoveClient(client_id=client_id, now=asked.now)
-    await handlers.handle(asked.store, command, expected=asked.expected)
+    command = RemoveClient(client_id=client_id, now=context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
 
 
-async def _do(command: ClientCommand, asked: Asked, response: Response) -> ClientView:
-    await handlers.handle(asked.store, command, expected=asked.expected)
-    async with transaction(asked.pool) as db:
+async def _do(command: ClientCommand, context: CommandContext, response: Response) -> ClientView:
+    await handlers.handle(context.store, command, expected=context.expected)
+    async with transaction(context.pool) as db:
         return await client(command.client_id, response, db)

@@ -25,8 +25,10 @@ from shared.contracts.catalog import Filter, GatewayName
 from shared.database import transaction
 from shared.event import Instant
 from shared.http import (
-    Asked,
     Body,
+    Change,
+    CommandContext,
+    Creation,
     Cursor,
     Database,
     IdempotencyKey,
@@ -76,7 +78,7 @@ class MailingChanges(Body):
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_mailing(
-    body: NewMailing, response: Response, asked: Asked, key: IdempotencyKey
+    body: NewMailing, response: Response, context: Creation, key: IdempotencyKey
 ) -> MailingView:
     """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
@@ -85,8 +87,8 @@ async def create_mailing(
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
     plan = Plan(**_values(body, set(NewMailing.model_fields)))
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
-    command = CreateMailing(mailing_id=mailing_id, plan=plan, now=asked.now)
-    return await _do(command, asked, response)
+    command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
+    return await _do(command, context, response)
 
 
 @router.get("")
@@ -109,50 +111,50 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
 
 @router.patch("/{mailing_id}")
 async def change_mailing(
-    mailing_id: UUID, body: MailingChanges, response: Response, asked: Asked
+    mailing_id: UUID, body: MailingChanges, response: Response, context: Change
 ) -> MailingView:
     """Change what the body names, as a merge patch (RFC 7396)."""
     changes = _values(body, body.model_fields_set)
     # Only the subject can be emptied; a null elsewhere means the same as not to name it.
     changes = {name: v for name, v in changes.items() if v is not None or name == "subject"}
-    command = ChangeMailing(mailing_id=mailing_id, changes=changes, now=asked.now)
-    return await _do(command, asked, response)
+    command = ChangeMailing(mailing_id=mailing_id, changes=changes, now=context.now)
+    return await _do(command, context, response)
 
 
 @router.delete("/{mailing_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_mailing(mailing_id: UUID, asked: Asked) -> None:
+async def delete_mailing(mailing_id: UUID, context: Change) -> None:
     """Stop the mailing and show it no more; what was sent stays on record."""
-    command = DeleteMailing(mailing_id=mailing_id, now=asked.now)
-    await handlers.handle(asked.store, command, expected=asked.expected)
+    command = DeleteMailing(mailing_id=mailing_id, now=context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
 
 
 @router.post("/{mailing_id}/start")
-async def start_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+async def start_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Start the mailing now, whatever its start says; starting it twice is starting it once."""
-    return await _do(StartMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+    return await _do(StartMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
 @router.post("/{mailing_id}/pause")
-async def pause_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+async def pause_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send nothing of the mailing until it is resumed."""
-    return await _do(PauseMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+    return await _do(PauseMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
 @router.post("/{mailing_id}/resume")
-async def resume_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+async def resume_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send the mailing again."""
-    return await _do(ResumeMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+    return await _do(ResumeMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
 @router.post("/{mailing_id}/stop")
-async def stop_mailing(mailing_id: UUID, response: Response, asked: Asked) -> MailingView:
+async def stop_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send nothing of the mailing any more, ever."""
-    return await _do(StopMailing(mailing_id=mailing_id, now=asked.now), asked, response)
+    return await _do(StopMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
-async def _do(command: MailingCommand, asked: Asked, response: Response) -> MailingView:
-    await handlers.handle(asked.store, command, expected=asked.expected)
-    async with transaction(asked.pool) as db:
+async def _do(command: MailingCommand, context: CommandContext, response: Response) -> MailingView:
+    await handlers.handle(context.store, command, expected=context.expected)
+    async with transaction(context.pool) as db:
         return await mailing(command.mailing_id, response, db)
 
 

@@ -17,7 +17,7 @@ from services.dispatcher.queue.ending import Ended
 from services.dispatcher.queue.recording import Entries
 from shared import database
 from shared.contracts.dispatcher import RunFinished, State
-from shared.database import Connection, Pool, single, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 
 CHUNKS = 10  # that end in one transaction: ten thousand events
@@ -29,7 +29,7 @@ async def end(pool: Pool) -> bool:
 
     What is leased ends when its sender has given it back; what is under way is recorded first.
     """
-    async with single(pool) as db:
+    async with autocommit(pool) as db:
         ended = await ending.ended(db, await database.now(db))
     for run in ended:
         async with transaction(pool) as db:

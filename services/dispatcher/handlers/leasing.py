@@ -27,7 +27,7 @@ from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry
 from services.dispatcher.queue.leasing import Overtaken
 from shared import database, ids
 from shared.contracts.dispatcher import State
-from shared.database import Connection, Pool, single, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ class Leases:
         if not (is_due or self._runs):
             return
         try:
-            async with single(self._pool) as db:
+            async with autocommit(self._pool) as db:
                 if is_due:
                     await leasing.renew(db, me)
                     until = began + lease_s

@@ -14,7 +14,7 @@ from services.dispatcher.queue.recording import Entries
 from shared import database, kafka, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded, State
-from shared.database import Connection, Pool, single, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Instant
 
 CHUNKS = 10  # that end in one transaction: ten thousand events
@@ -29,7 +29,7 @@ async def begin_waiting(pool: Pool, servers: str, consumer: str) -> bool:
     First it is written down, once, how far that is; then it only needs to be looked at, by
     whichever replica. Say whether there may be more runs that have just come.
     """
-    async with single(pool) as db:
+    async with autocommit(pool) as db:
         waiting = await planning.waiting(db)
     if waiting is None:
         return False

@@ -14,7 +14,7 @@ from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
-from shared.database import Connection, Pool, single, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 from shared.heartbeats import Heartbeats
 
@@ -43,7 +43,7 @@ class Reaper:
         return bool(dead)
 
     async def _beats(self) -> dict[UUID, int]:
-        async with single(self._pool) as db:
+        async with autocommit(self._pool) as db:
             return await reaping.beats(db)
 
     async def _reap(self, sender_id: UUID, beat: int) -> None:
