@@ -102,7 +102,7 @@ async def savepoint(db: Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def autocommit(pool: Pool) -> AsyncIterator[Connection]:
-    """Give a connection on which each statement is a transaction: a third of the round trips.
+    """Open a connection on which each statement is a transaction: a third of the round trips.
 
     Raises:
         Unavailable: As `transaction`.

@@ -1,4 +1,4 @@
-"""The errors a use case may end with.
+"""The errors that a use case may end with.
 
 Error:
 ├── Invalid       the request makes no sense            422
@@ -13,8 +13,8 @@ Only `shared.http.problems` knows the numbers on the right.
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
-    """Where a request is wrong, and why; never what it said there."""
+class FieldError(NamedTuple):
+    """A field of a request that is wrong, and why; never the value it had."""
 
     pointer: str  # Source: RFC 6901
     code: str
@@ -27,11 +27,11 @@ def pointer(*path: str | int) -> str:
 
 
 class Error(Exception):
-    """Something the caller is told about."""
+    """The reason why a use case ended, as it is reported to the caller."""
 
-    def __init__(self, *places: Place) -> None:
-        super().__init__(*places)
-        self.places = places
+    def __init__(self, *field_errors: FieldError) -> None:
+        super().__init__(*field_errors)
+        self.field_errors = field_errors
 
 
 class Invalid(Error):

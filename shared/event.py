@@ -64,7 +64,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
         return cast("Self", _decoder(cls).decode(data))
 
     @classmethod
-    def buried(cls, key: str) -> Self:  # noqa: ARG003 - of those that have one
+    def from_tombstone(cls, key: str) -> Self:  # noqa: ARG003 - of those that have one
         """Return the event that a tombstone of `key` stands for.
 
         Raises:

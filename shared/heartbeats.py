@@ -1,4 +1,4 @@
-"""The heartbeats: who has stopped to show that it lives, by a clock that only grows."""
+"""The heartbeats of leases: which of them stand still, by a clock that only grows."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
@@ -10,10 +10,11 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Heartbeats(Generic[K]):
-    """The beats of others, as one watcher has seen them.
+    """The heartbeats of others, as one process has seen them.
 
-    Dead is whose beat was not seen to change for a whole lease, without a failed look in
-    between: so neither restarts of the database nor moved clocks end a living one.
+    A lease is stale when its heartbeat was not seen to change for a whole lease time, without a
+    failed query in between: so neither restarts of the database nor moved clocks end a living
+    one.
     """
 
     def __init__(self, lease_s: float, clock: Monotonic = monotonic) -> None:
@@ -21,8 +22,8 @@ class Heartbeats(Generic[K]):
         self._clock = clock
         self._seen: dict[K, tuple[int, float]] = {}  # beat, and when it was seen first
 
-    async def look(self, beats: Callable[[], Awaitable[Mapping[K, int]]]) -> dict[K, int]:
-        """Look at all `beats`; return those of the dead.
+    async def update(self, beats: Callable[[], Awaitable[Mapping[K, int]]]) -> dict[K, int]:
+        """Read all `beats`; return those of the stale leases.
 
         Raises:
             Unavailable: The database did not answer; what was seen before counts no more.
@@ -33,7 +34,7 @@ class Heartbeats(Generic[K]):
         except Unavailable:
             self._seen.clear()
             raise
-        seen_at = self._clock()  # it may have taken long to see them
+        seen_at = self._clock()  # the query may have taken long
         self._seen = {
             key: self._seen[key] if self._seen.get(key, (-1, 0.0))[0] == beat else (beat, seen_at)
             for key, beat in found.items()

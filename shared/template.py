@@ -6,7 +6,7 @@ Plain substitution on purpose: a body is written by many hands and rendered for 
 import re
 from dataclasses import dataclass
 
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 
 VARIABLES = ("full_name", "phone", "email", "operator_code", "time_zone", "comment")
 
@@ -49,13 +49,13 @@ def compile_template(source: str, pointer: str) -> Template:
     return Template("%s".join(parts), tuple(variables))
 
 
-def _mistake(source: str, mark: re.Match[str], name: str, pointer: str) -> Place:
+def _mistake(source: str, mark: re.Match[str], name: str, pointer: str) -> FieldError:
     before = source[: mark.start()]
     line, column = before.count("\n") + 1, mark.start() - (before.rfind("\n") + 1) + 1
     where = f"line {line}, column {column}"
     if mark[0] == "{%":
-        return Place(pointer, "no_tags", f"{where}: tags are not supported, only variables")
+        return FieldError(pointer, "no_tags", f"{where}: tags are not supported, only variables")
     if mark[1] is None:
-        return Place(pointer, "not_closed", f"{where}: '{{{{' has no '}}}}'")
+        return FieldError(pointer, "not_closed", f"{where}: '{{{{' has no '}}}}'")
     known = ", ".join(VARIABLES)
-    return Place(pointer, "unknown_variable", f"{where}: {name[:50]!r} is none of {known}")
+    return FieldError(pointer, "unknown_variable", f"{where}: {name[:50]!r} is none of {known}")

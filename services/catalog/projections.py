@@ -28,7 +28,7 @@ from shared.contracts.catalog import (
     MailingStopped,
 )
 from shared.database import Connection, copy_if_new
-from shared.errors import Place
+from shared.errors import FieldError
 from shared.event import Event, Recorded
 
 Projection: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
@@ -90,7 +90,7 @@ async def client_registered(
     known = set((await db.scalars(KNOWN, wanted)).all())
     new = [row for row in rows if row[0] not in known]
     if not known or not await copy_if_new(db, "clients", COLUMNS, new):
-        raise PhoneTaken(Place("/phone", "taken"))
+        raise PhoneTaken(FieldError("/phone", "taken"))
 
 
 def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
@@ -117,7 +117,7 @@ async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChang
     try:
         await db.execute(CHANGE, values)
     except IntegrityError as error:
-        raise PhoneTaken(Place("/phone", "taken")) from error
+        raise PhoneTaken(FieldError("/phone", "taken")) from error
 
 
 async def client_removed(db: Connection, recorded: Sequence[Recorded[ClientRemoved]]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from services.dispatcher import queries
 from services.dispatcher.queries import MessageView, MessageWithAttempts, RunView
 from shared.contracts.dispatcher import State
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 from shared.http import (
     Cursor,
     Database,
@@ -87,7 +87,7 @@ async def messages(
         chosen = [each for each in shown.items if status in (None, each.status)]
         return Page(items=chosen, next_cursor=shown.next_cursor)
     if run_id is None:
-        raise TooWide(Place("/run_id", "missing"), Place("/client_id", "missing"))
+        raise TooWide(FieldError("/run_id", "missing"), FieldError("/client_id", "missing"))
     if status in queries.RARE:
         after = position(cursor, UUID, FIRST)
         found = await queries.exceptions_of_run(

@@ -66,7 +66,7 @@ class ClientRemoved(Event, frozen=True, kw_only=True):
     client_id: UUID
 
     @classmethod
-    def buried(cls, key: str) -> Self:
+    def from_tombstone(cls, key: str) -> Self:
         """Return the removal that a client's tombstone stands for."""
         return msgspec.convert({"client_id": key}, cls)
 

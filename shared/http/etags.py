@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header
 
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 # Nothing in it can be read in two ways, so no header takes long.
@@ -31,7 +31,7 @@ def _expected(if_match: Annotated[list[str] | None, Header()] = None) -> frozens
     if given == "*":
         return None
     if not re.search(TAG, given) or not TAGS.fullmatch(given):
-        raise Invalid(Place("", "if_match", NO_TAGS))
+        raise Invalid(FieldError("", "if_match", NO_TAGS))
     return frozenset(int(version) for version in OURS.findall(given))
 
 

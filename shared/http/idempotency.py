@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header
 
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 
 LIMIT = 255  # characters
 
@@ -17,7 +17,7 @@ def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
         return None
     key = idempotency_key.strip().strip('"')
     if not key or len(key) > LIMIT or not key.isprintable():
-        raise Invalid(Place("", "idempotency_key", f"1 to {LIMIT} characters"))
+        raise Invalid(FieldError("", "idempotency_key", f"1 to {LIMIT} characters"))
     return key
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Generic, TypeAlias, TypeVar
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 
 T = TypeVar("T")
 
-BAD_CURSOR = Place("/cursor", "bad_cursor")
+BAD_CURSOR = FieldError("/cursor", "bad_cursor")
 
 
 class BadCursor(Invalid):

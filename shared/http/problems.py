@@ -40,7 +40,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast("errors.Error", error)
     places = [
         {name: value for name, value in place._asdict().items() if value or name == "pointer"}
-        for place in refusal.places
+        for place in refusal.field_errors
     ]
     more = {"errors": places} if places else {}
     kind = type(refusal)

@@ -17,7 +17,7 @@ from fastapi.params import Query as QueryInfo
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from shared.errors import Invalid, Place, pointer
+from shared.errors import FieldError, Invalid, pointer
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 JSON = re.compile(r"application/(.+\+)?json")
@@ -45,13 +45,15 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             given = [name for name, _ in request.query_params.multi_items()]
-            places = [Place(f"/{n}", "unknown_parameter") for n in set(given) - known]
+            places = [FieldError(f"/{n}", "unknown_parameter") for n in set(given) - known]
             if len(given) != len(set(given)):
                 places += [
-                    Place(f"/{n}", "duplicate_parameter") for n in set(given) if given.count(n) > 1
+                    FieldError(f"/{n}", "duplicate_parameter")
+                    for n in set(given)
+                    if given.count(n) > 1
                 ]
             places += [
-                Place(f"/{name}", "control_character")
+                FieldError(f"/{name}", "control_character")
                 for name, value in request.query_params.multi_items()
                 if "\0" in value
             ]
@@ -61,7 +63,7 @@ class StrictRoute(APIRoute):
             if self.body_field is not None:
                 await strict.read_json()
             elif not is_stream and await strict.body():
-                raise Invalid(Place("", "unexpected_body", "this request takes no body"))
+                raise Invalid(FieldError("", "unexpected_body", "this request takes no body"))
             return await handle(strict)
 
         return strictly
@@ -87,9 +89,9 @@ class _StrictRequest(Request):
         try:
             self._parsed, twice = _parse(body.decode())
         except UnicodeError as error:
-            raise Invalid(Place("", "not_utf8")) from error
+            raise Invalid(FieldError("", "not_utf8")) from error
         except (ValueError, RecursionError) as error:
-            raise Invalid(Place("", "json_invalid", "no JSON")) from error
+            raise Invalid(FieldError("", "json_invalid", "no JSON")) from error
         if twice:
             raise Invalid(*twice)
 
@@ -117,14 +119,14 @@ class _Fields(list[tuple[str, Any]]):
     """The fields of an object as they stand, each as often as it does."""
 
 
-def _parse(text: str) -> tuple[Any, list[Place]]:
+def _parse(text: str) -> tuple[Any, list[FieldError]]:
     """Return what the JSON says, and which fields stand twice in it.
 
     Raises:
         ValueError: It is no JSON; `UnicodeError`: with half of a surrogate pair.
         RecursionError: It goes too deep.
     """
-    twice: list[Place] = []
+    twice: list[FieldError] = []
     try:
         parsed = json.loads(text, object_pairs_hook=_each_once)
     except _FieldTwice:
@@ -141,7 +143,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[Place]:
+def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[FieldError]:
     """Give the place of each field below `path` that stands twice, from the outside in."""
     if not isinstance(value, list):
         return
@@ -150,7 +152,7 @@ def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[Place]:
         inner = [*value]
         counted = Counter(name for name, _ in value)
         yield from (
-            Place(pointer(*path, name), "duplicate_field", "it stands twice")
+            FieldError(pointer(*path, name), "duplicate_field", "it stands twice")
             for name, count in counted.items()
             if count > 1
         )

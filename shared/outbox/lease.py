@@ -51,7 +51,7 @@ class RelayLease:
         """
         heartbeats = Heartbeats[int](self._lease_s, self._clock)
         while not await self.renew():
-            stale = await heartbeats.look(self._beats)
+            stale = await heartbeats.update(self._beats)
             if self._holder is not None and (self._holder.owner is None or stale):
                 await self._take(self._holder)
             else:

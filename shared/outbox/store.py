@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import insert, text
 
 from shared.database import Connection, Pool, autocommit
-from shared.errors import Invalid, Place
+from shared.errors import FieldError, Invalid
 from shared.event import Instant
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
 from shared.outbox.cache import BatchCache, cache_of
@@ -24,7 +24,7 @@ BYTES = 16_000_000  # at a time, decompressed; as objects they take several time
 
 
 class TooLarge(Invalid):
-    """A record is larger than Kafka takes."""
+    """It is larger than the log takes."""
 
 
 async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None:
@@ -40,7 +40,7 @@ async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None
         max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
         for batch in batches
     ):
-        raise TooLarge(Place("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
+        raise TooLarge(FieldError("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
     compressed, size = encode(batches)
     added = insert(outbox).values(recorded_at=now, batches=compressed)
     position = await db.scalar(added.returning(outbox.c.position))

@@ -116,7 +116,7 @@ async def test_the_catalog_accepts_without_kafka_and_publishes_when_it_is_there(
         assert await ended(process) == 0
 
     said = log.read_text()
-    assert {"loop.waiting", "relay.turn_taken"} <= {line["event"] for line in lines(log)}
+    assert {"loop.waiting", "relay.lease_taken"} <= {line["event"] for line in lines(log)}
     assert "79161234567" not in said
     assert "Petrova" not in said
 

@@ -151,14 +151,18 @@ def test_a_client_that_cannot_be_is_refused_with_its_place(
     with pytest.raises(ClientInvalid) as refusal:
         checked(fields)
 
-    assert [(each.pointer, each.code) for each in refusal.value.places] == [place]
+    assert [(each.pointer, each.code) for each in refusal.value.field_errors] == [place]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ClientInvalid) as refusal:
         checked({"phone": "1", "time_zone": "Moscow", "tags": ("",)})
 
-    assert {each.pointer for each in refusal.value.places} == {"/phone", "/time_zone", "/tags"}
+    assert {each.pointer for each in refusal.value.field_errors} == {
+        "/phone",
+        "/time_zone",
+        "/tags",
+    }
 
 
 def test_the_last_contact_cannot_be_taken_away() -> None:

@@ -15,7 +15,7 @@ from services.catalog.domain.plan import (
     check_running,
 )
 from shared.contracts.catalog import Filter, GatewayName
-from shared.errors import Place
+from shared.errors import FieldError
 from shared.template import TemplateInvalid
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -32,51 +32,51 @@ PLAN = Plan(
 )
 
 
-REFUSED: list[tuple[dict[str, Any], Place]] = [
-    ({"name": ""}, Place("/name", "length", "1 to 200 characters")),
-    ({"name": "n" * 201}, Place("/name", "length", "1 to 200 characters")),
-    ({"body": "b" * 50_001}, Place("/body", "length", "1 to 50000 characters")),
-    ({"body": "a\0"}, Place("/body", "length", "1 to 50000 characters")),
-    ({"subject": ""}, Place("/subject", "length", "1 to 500 characters")),
+REFUSED: list[tuple[dict[str, Any], FieldError]] = [
+    ({"name": ""}, FieldError("/name", "length", "1 to 200 characters")),
+    ({"name": "n" * 201}, FieldError("/name", "length", "1 to 200 characters")),
+    ({"body": "b" * 50_001}, FieldError("/body", "length", "1 to 50000 characters")),
+    ({"body": "a\0"}, FieldError("/body", "length", "1 to 50000 characters")),
+    ({"subject": ""}, FieldError("/subject", "length", "1 to 500 characters")),
     (
         {"ends_at": PLAN.starts_at},
-        Place("/ends_at", "window_too_short", "at least a second after starts_at"),
+        FieldError("/ends_at", "window_too_short", "at least a second after starts_at"),
     ),
     (
         {"starts_at": NOW - HOUR, "ends_at": NOW},
-        Place("/ends_at", "window_over", "it has passed already"),
+        FieldError("/ends_at", "window_over", "it has passed already"),
     ),
     (
         {"starts_at": NOW, "ends_at": NOW - HOUR},
-        Place("/ends_at", "window_over", "it has passed already"),
+        FieldError("/ends_at", "window_over", "it has passed already"),
     ),
     (
         {"starts_at": NOW, "ends_at": NOW + SECOND / 2},
-        Place("/ends_at", "window_over", "at least a second from now"),
+        FieldError("/ends_at", "window_over", "at least a second from now"),
     ),
     (
         {"filter": Filter(operator_codes=("91",))},
-        Place("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
+        FieldError("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
     ),
     (
         {"filter": Filter(tags=("vip", ""))},
-        Place("/filter/tags/1", "tags", "1 to 100 characters"),
+        FieldError("/filter/tags/1", "tags", "1 to 100 characters"),
     ),
     (
         {"filter": Filter(tags=("\0",))},
-        Place("/filter/tags/0", "tags", "1 to 100 characters"),
+        FieldError("/filter/tags/0", "tags", "1 to 100 characters"),
     ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "place"), REFUSED)
 def test_a_plan_that_cannot_be_is_refused_with_its_place(
-    changes: dict[str, Any], place: Place
+    changes: dict[str, Any], place: FieldError
 ) -> None:
     with pytest.raises(MailingInvalid) as refusal:
         check(replace(PLAN, **changes), NOW)
 
-    assert refusal.value.places == (place,)
+    assert refusal.value.field_errors == (place,)
 
 
 @pytest.mark.parametrize("name", ["name", "body", "subject"])
@@ -97,7 +97,7 @@ def test_a_variable_that_no_client_has_is_refused(name: str) -> None:
     with pytest.raises(TemplateInvalid) as refusal:
         check(replace(PLAN, **changes), NOW)
 
-    [place] = refusal.value.places
+    [place] = refusal.value.field_errors
     assert (place.pointer, place.code) == (f"/{name}", "unknown_variable")
     assert place.detail.startswith("line 1, column 4: 'nmae'")
 
@@ -122,4 +122,4 @@ def test_once_a_run_has_begun_the_rest_is_fixed(changes: dict[str, Any]) -> None
     with pytest.raises(MailingAlreadyRunning) as refusal:
         check_running(PLAN, replace(PLAN, **changes))
 
-    assert [place.pointer for place in refusal.value.places] == [f"/{next(iter(changes))}"]
+    assert [place.pointer for place in refusal.value.field_errors] == [f"/{next(iter(changes))}"]

@@ -115,7 +115,7 @@ async def test_a_file_without_a_proper_header_is_refused(header: str | bytes, co
     with pytest.raises(ImportRefused) as refusal:
         await rows_of(header)
 
-    assert [place.code for place in refusal.value.places] == [code]
+    assert [place.code for place in refusal.value.field_errors] == [code]
 
 
 @pytest.mark.parametrize("header", ["phone;tags", "phone\ttags", '"phone', "p" * 70_000])
@@ -125,7 +125,7 @@ async def test_a_file_without_a_proper_header_is_told_how_columns_are_separated(
     with pytest.raises(ImportRefused) as refusal:
         await rows_of(header)
 
-    [place] = refusal.value.places
+    [place] = refusal.value.field_errors
     assert "separated by ','" in place.detail
 
 

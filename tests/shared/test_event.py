@@ -71,12 +71,12 @@ def test_an_event_never_changes(now: Instant) -> None:
 
 
 def test_a_tombstone_stands_for_the_clients_removal() -> None:
-    assert ClientRemoved.buried(str(ID)) == ClientRemoved(client_id=ID)
+    assert ClientRemoved.from_tombstone(str(ID)) == ClientRemoved(client_id=ID)
 
 
 def test_nothing_else_has_a_tombstone() -> None:
     with pytest.raises(msgspec.ValidationError, match="no ClientRegistered has a tombstone"):
-        ClientRegistered.buried(str(ID))
+        ClientRegistered.from_tombstone(str(ID))
 
 
 def test_the_key_of_a_record_is_the_aggregates_identifier(now: Instant) -> None:

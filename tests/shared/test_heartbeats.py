@@ -25,7 +25,7 @@ class Watcher:
                 raise Unavailable
             return beats
 
-        return await self._heartbeats.look(read)
+        return await self._heartbeats.update(read)
 
 
 async def test_who_was_silent_for_a_whole_lease_is_dead_and_no_sooner() -> None:

@@ -12,7 +12,7 @@ from httpx import ASGITransport, AsyncClient
 
 from shared import errors
 from shared.database import Pool
-from shared.errors import Place, Unavailable
+from shared.errors import FieldError, Unavailable
 from shared.event import Instant
 from shared.http import (
     BODY_LIMIT_BYTES,
@@ -48,7 +48,7 @@ class AlreadyThere(errors.Conflict):
 
 
 REFUSALS: dict[str, errors.Error] = {
-    "Invalid": errors.Invalid(Place("/name", "odd", "not like this"), Place("", "bad")),
+    "Invalid": errors.Invalid(FieldError("/name", "odd", "not like this"), FieldError("", "bad")),
     "NotFound": errors.NotFound(),
     "Conflict": errors.Conflict(),
     "AlreadyThere": AlreadyThere(),

@@ -61,7 +61,7 @@ def test_a_mistake_is_told_with_line_and_column(source: str, code: str, where: s
     with pytest.raises(TemplateInvalid) as refusal:
         compile_template(source, "/body")
 
-    [place] = refusal.value.places
+    [place] = refusal.value.field_errors
     assert (place.pointer, place.code) == ("/body", code)
     assert place.detail.startswith(f"{where}: ")
 
@@ -70,7 +70,7 @@ def test_every_mistake_is_told() -> None:
     with pytest.raises(TemplateInvalid) as refusal:
         compile_template("{{ a }}\n{{ b }}", "/body")
 
-    assert [place.detail[:7] for place in refusal.value.places] == ["line 1,", "line 2,"]
+    assert [place.detail[:7] for place in refusal.value.field_errors] == ["line 1,", "line 2,"]
 
 
 @given(st.lists(st.one_of(st.sampled_from(VARIABLES), st.text().filter(lambda t: "{" not in t))))

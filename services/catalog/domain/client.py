@@ -12,7 +12,7 @@ import msgspec
 
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.decider import Decider
-from shared.errors import Conflict, Invalid, NotFound, Place
+from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Instant
 
 PHONE = re.compile(r"7\d{10}", re.ASCII)
@@ -159,37 +159,37 @@ def checked(changes: Mapping[str, Any], profile: Profile = NOBODY) -> Profile:
     return changed
 
 
-def _mistakes(profile: Profile) -> list[Place]:
+def _mistakes(profile: Profile) -> list[FieldError]:
     phone, code = profile.phone, profile.operator_code
     zone, email = profile.time_zone, profile.email
     mistakes = _too_long(profile)
     if phone is None and email is None:
-        mistakes.append(Place("/phone", "missing", "a phone or an e-mail is needed"))
+        mistakes.append(FieldError("/phone", "missing", "a phone or an e-mail is needed"))
     if phone is not None and not is_phone(phone):
-        mistakes.append(Place("/phone", "phone", "7 and ten digits, as in 79161234567"))
+        mistakes.append(FieldError("/phone", "phone", "7 and ten digits, as in 79161234567"))
     elif code is not None and not OPERATOR_CODE.fullmatch(code):
-        mistakes.append(Place("/operator_code", "operator_code", "three digits, as in 916"))
+        mistakes.append(FieldError("/operator_code", "operator_code", "three digits, as in 916"))
     if zone is not None and zone not in zones():
-        mistakes.append(Place("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
+        mistakes.append(FieldError("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
     if email is not None and not EMAIL.fullmatch(email):
-        mistakes.append(Place("/email", "email", "as in anna@example.com"))
+        mistakes.append(FieldError("/email", "email", "as in anna@example.com"))
     return mistakes
 
 
-def _too_long(profile: Profile) -> list[Place]:
+def _too_long(profile: Profile) -> list[FieldError]:
     mistakes = []
     for name, limit in TEXTS:
         text = getattr(profile, name)
         if not text:
             continue
         if len(text) > limit:
-            mistakes.append(Place(f"/{name}", "too_long", f"at most {limit} characters"))
+            mistakes.append(FieldError(f"/{name}", "too_long", f"at most {limit} characters"))
         elif "\0" in text:
-            mistakes.append(Place(f"/{name}", "control_character", "no NUL characters"))
+            mistakes.append(FieldError(f"/{name}", "control_character", "no NUL characters"))
     tags = profile.tags
     if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
         told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
-        mistakes.append(Place("/tags", "tags", told))
+        mistakes.append(FieldError("/tags", "tags", told))
     return mistakes
 
 

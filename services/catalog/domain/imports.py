@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import Conflict, Invalid, Place
+from shared.errors import Conflict, FieldError, Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Rejection:
     """A row that is not imported, numbered from 1, and where it is wrong."""
 
     row: int
-    places: Sequence[Place]
+    places: Sequence[FieldError]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from shared.contracts.catalog import (
     MailingStopped,
 )
 from shared.decider import Decider
-from shared.errors import Conflict, Invalid, NotFound, Place
+from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Event, Instant
 
 # Commands
@@ -264,7 +264,7 @@ def _requested(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun or mailing.is_requested:
         return []
     if mailing.plan is not None and mailing.plan.is_over(command.now):
-        raise MailingWindowOver(Place("/ends_at", "window_over"))
+        raise MailingWindowOver(FieldError("/ends_at", "window_over"))
     return [MailingRunRequested(mailing_id=command.mailing_id, requested_at=command.now)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from shared.contracts.catalog import Filter, GatewayName, MailingState
-from shared.errors import Conflict, Invalid, Place
+from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
 from shared.template import compile_template
 
@@ -52,7 +52,7 @@ def check(plan: Plan, now: Instant) -> None:
         TemplateInvalid: A text has variables that no client has.
     """
     mistakes = [
-        Place(f"/{name}", "length", f"1 to {limit} characters")
+        FieldError(f"/{name}", "length", f"1 to {limit} characters")
         for name, limit in LIMITS.items()
         if (text := getattr(plan, name)) is not None
         and (not 1 <= len(text) <= limit or "\0" in text)
@@ -60,25 +60,25 @@ def check(plan: Plan, now: Instant) -> None:
     mistakes += _in_filter(plan.filter)
     if plan.is_over(now):
         told = "it has passed already" if plan.ends_at <= now else "at least a second from now"
-        mistakes.append(Place("/ends_at", "window_over", told))
+        mistakes.append(FieldError("/ends_at", "window_over", told))
     elif plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
         told = "at least a second after starts_at"
-        mistakes.append(Place("/ends_at", "window_too_short", told))
+        mistakes.append(FieldError("/ends_at", "window_too_short", told))
     if mistakes:
         raise MailingInvalid(*mistakes)
     compile_template(plan.body, "/body")
     compile_template(plan.subject or "", "/subject")
 
 
-def _in_filter(chosen: Filter) -> list[Place]:
+def _in_filter(chosen: Filter) -> list[FieldError]:
     """Return what no client could have."""
     codes = [
-        Place(f"/filter/operator_codes/{number}", "operator_code", "three digits, as in 916")
+        FieldError(f"/filter/operator_codes/{number}", "operator_code", "three digits, as in 916")
         for number, code in enumerate(chosen.operator_codes)
         if not OPERATOR_CODE.fullmatch(code)
     ]
     return codes + [
-        Place(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
+        FieldError(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
         for number, tag in enumerate(chosen.tags)
         if not is_tag(tag)
     ]
@@ -91,13 +91,13 @@ def check_running(before: Plan, after: Plan) -> None:
         MailingAlreadyRunning: With the place of each other change.
     """
     fixed = [
-        Place(f"/{name}", "already_running", "it cannot change once a run has begun")
+        FieldError(f"/{name}", "already_running", "it cannot change once a run has begun")
         for name in FIELDS
         if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
     ]
     if after.ends_at > before.ends_at:
         told = "a run that has begun can end earlier, not later"
-        fixed.append(Place("/ends_at", "already_running", told))
+        fixed.append(FieldError("/ends_at", "already_running", told))
     if fixed:
         raise MailingAlreadyRunning(*fixed)
 

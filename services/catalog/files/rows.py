@@ -14,7 +14,7 @@ import msgspec
 
 from services.catalog.domain.client import FIELDS
 from services.catalog.domain.imports import Chunk, ImportRefused, Rejection
-from shared.errors import Place
+from shared.errors import FieldError
 
 ROW_LIMIT_BYTES = 65_536  # a client with everything takes a tenth of it
 ROWS = 2_000  # in a chunk, and so in a transaction
@@ -24,12 +24,12 @@ BOM = b"\xef\xbb\xbf"  # Source: what spreadsheets put before UTF-8
 Row: TypeAlias = dict[str, Any]
 # Reads the physical lines from a place on; gives a row, or where it is wrong, and how many of
 # the lines it took.
-Read: TypeAlias = Callable[[Sequence[bytes], int], tuple[Row | Sequence[Place], int]]
+Read: TypeAlias = Callable[[Sequence[bytes], int], tuple[Row | Sequence[FieldError], int]]
 
-TOO_LONG = [Place("", "row_too_long", f"longer than {ROW_LIMIT_BYTES} bytes")]
-UNFINISHED = [Place("", "quotes", "a quoted cell does not end")]
-NOT_UTF8 = [Place("", "not_utf8", "not encoded as UTF-8")]
-HEADER_NOT_UTF8 = Place("", "not_utf8", "the file must be encoded as UTF-8")
+TOO_LONG = [FieldError("", "row_too_long", f"longer than {ROW_LIMIT_BYTES} bytes")]
+UNFINISHED = [FieldError("", "quotes", "a quoted cell does not end")]
+NOT_UTF8 = [FieldError("", "not_utf8", "not encoded as UTF-8")]
+HEADER_NOT_UTF8 = FieldError("", "not_utf8", "the file must be encoded as UTF-8")
 
 
 async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncIterator[Chunk]:
@@ -47,7 +47,7 @@ async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncItera
             if collected.is_full:
                 yield collected.take()
     if cutter.read is None:
-        raise ImportRefused(Place("", "empty", "the file has no header"))
+        raise ImportRefused(FieldError("", "empty", "the file has no header"))
     yield collected.take()
 
 
@@ -79,7 +79,7 @@ class _Cutter:
         self.read = read  # None until the header is known
         self._kept: list[bytes] = []
 
-    def cut(self, lines: list[bytes], *, is_last: bool) -> Iterator[Row | Sequence[Place]]:
+    def cut(self, lines: list[bytes], *, is_last: bool) -> Iterator[Row | Sequence[FieldError]]:
         """Give the rows that end in `lines`.
 
         Raises:
@@ -123,7 +123,7 @@ class _Collected:
             or self.bytes_read - self._began >= CHUNK_BYTES
         )
 
-    def add(self, row: Row | Sequence[Place]) -> None:
+    def add(self, row: Row | Sequence[FieldError]) -> None:
         self._count += 1
         if isinstance(row, dict):
             self._rows.append((self._count, row))
@@ -149,32 +149,32 @@ def _csv_reader(header: bytes) -> Read:
     known = f"the columns are {', '.join(FIELDS)}, separated by ','"
     if len(header) > ROW_LIMIT_BYTES:
         told = f"the first line is longer than {ROW_LIMIT_BYTES} bytes; {known}"
-        raise ImportRefused(Place("", "row_too_long", told))
+        raise ImportRefused(FieldError("", "row_too_long", told))
     try:
         [names] = csv.reader([header.decode()], strict=True)
     except UnicodeDecodeError:
         raise ImportRefused(HEADER_NOT_UTF8) from None
     except (csv.Error, ValueError):
         told = f"the first line is no CSV header; {known}"
-        raise ImportRefused(Place("", "no_header", told)) from None
+        raise ImportRefused(FieldError("", "no_header", told)) from None
     if b"\0" in header:  # as in UTF-16
         raise ImportRefused(HEADER_NOT_UTF8)
     names = [name.strip() for name in names]
     if "phone" not in names:
-        raise ImportRefused(Place("/phone", "missing_column", f"no column 'phone'; {known}"))
+        raise ImportRefused(FieldError("/phone", "missing_column", f"no column 'phone'; {known}"))
     unknown = [name for name in names if name not in FIELDS]
     if unknown:
         told = f"unknown column {unknown[0][:50]!r}; {known}"
-        raise ImportRefused(Place("", "unknown_column", told))
+        raise ImportRefused(FieldError("", "unknown_column", told))
     if len(set(names)) < len(names):
-        raise ImportRefused(Place("", "double_column", "a column stands twice in the header"))
+        raise ImportRefused(FieldError("", "double_column", "a column stands twice in the header"))
 
     return partial(_read_csv, names)
 
 
 def _read_csv(
     names: list[str], lines: Sequence[bytes], at: int
-) -> tuple[Row | Sequence[Place], int]:
+) -> tuple[Row | Sequence[FieldError], int]:
     """Read the row that begins with the line `at`; a quoted cell may span several."""
     line = lines[at]
     try:  # without quotes, as most rows are, it takes a third of the time
@@ -182,12 +182,12 @@ def _read_csv(
     except UnicodeDecodeError:
         return NOT_UTF8, 1
     except csv.Error:
-        return [Place("", "quotes", "quotes in the middle of a cell, or without an end")], 1
+        return [FieldError("", "quotes", "quotes in the middle of a cell, or without an end")], 1
     if cells is None:
         return UNFINISHED, 1
     if len(cells) != len(names):
         told = f"{len(cells)} cells where the header has {len(names)}"
-        return [Place("", "cells", told)], 1  # the next line may be a good row
+        return [FieldError("", "cells", told)], 1  # the next line may be a good row
     row: Row = dict(zip(names, [cell.strip() or None for cell in cells], strict=True))
     if "tags" in row:
         row["tags"] = split_tags(row["tags"] or "")
@@ -244,19 +244,19 @@ class _JsonRow(msgspec.Struct, forbid_unknown_fields=True):
 _json_row = msgspec.json.Decoder(_JsonRow)
 
 
-def _read_json(lines: Sequence[bytes], at: int) -> tuple[Row | Sequence[Place], int]:
+def _read_json(lines: Sequence[bytes], at: int) -> tuple[Row | Sequence[FieldError], int]:
     line = lines[at]
     try:
         row = _json_row.decode(line)
     except msgspec.ValidationError as error:
         told, _, path = str(error).partition(" - at `$")
         column = path.removeprefix(".").rstrip("`").partition("[")[0]
-        return [Place(f"/{column}" if column else "", "json", told)], 1
+        return [FieldError(f"/{column}" if column else "", "json", told)], 1
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return [Place("", "json", "no JSON object")], 1
+        return [FieldError("", "json", "no JSON object")], 1
     given = {name: value for name in FIELDS if (value := getattr(row, name)) is not msgspec.UNSET}
     if line.count(b":") > len(given) and (twice := _twice(line)):
-        return [Place(f"/{name}", "duplicate_field", "stands twice") for name in twice], 1
+        return [FieldError(f"/{name}", "duplicate_field", "stands twice") for name in twice], 1
     return given, 1
 
 

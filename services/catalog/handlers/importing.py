@@ -16,13 +16,13 @@ from services.catalog.queue.imports import ExistingClient, ImportLease
 from shared import database, ids, telemetry
 from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.database import Pool, autocommit, transaction
-from shared.errors import Error, Place, StaleVersion, Unavailable
+from shared.errors import Error, FieldError, StaleVersion, Unavailable
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore
 from shared.event_store.postgres import PostgresEventStore
 from shared.loop import Patience
 
-NO_PHONE = [Place("/phone", "missing", "a row needs a phone")]
+NO_PHONE = [FieldError("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way; more were no faster
 CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the database
 BEAT = timedelta(seconds=2)  # between two heartbeats of an import
@@ -50,7 +50,9 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
             await _import_all(store, lease, chunks)
         failure = ""
     except Error as error:
-        failure = "; ".join(place.detail for place in error.places) or str(type(error).__doc__)
+        failure = "; ".join(place.detail for place in error.field_errors) or str(
+            type(error).__doc__
+        )
         raise
     finally:
         async with transaction(store.pool) as db:
@@ -178,7 +180,7 @@ def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan
         try:
             profile = checked(row, before.profile if before else NOBODY)
         except ClientInvalid as error:
-            plan.rejections.append(Rejection(number, error.places))
+            plan.rejections.append(Rejection(number, error.field_errors))
             continue
         if before is None:
             plan.created += 1

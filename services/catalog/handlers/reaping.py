@@ -29,7 +29,7 @@ class Reaper:
         Raises:
             Unavailable: The database did not answer; heartbeats seen before are forgotten.
         """
-        lost = await self._heartbeats.look(self._beats)
+        lost = await self._heartbeats.update(self._beats)
         for lease, beat in lost.items():
             await self._end(lease, beat)
         return bool(lost)

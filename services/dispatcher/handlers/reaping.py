@@ -37,7 +37,7 @@ class Reaper:
         Raises:
             Unavailable: The database did not answer; what was seen before counts no more.
         """
-        dead = await self._heartbeats.look(self._beats)
+        dead = await self._heartbeats.update(self._beats)
         for sender_id, beat in dead.items():
             await self._reap(sender_id, beat)
         return bool(dead)
