@@ -11,6 +11,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from dotenv import dotenv_values
 
 from cli import NAMES, Exit, Failure, Output, address, addresses, home
 from cli.render import Format, grid, say, show
@@ -158,10 +159,15 @@ def _run(module: str, *arguments: str, needed: list[str]) -> None:
 def settings(postgres: str = "", kafka: str = "") -> dict[str, str]:
     """Return what a person has set for services, and the addresses of servers that are not ours.
 
-    Not the addresses that stand in the environment: those of another stack may.
+    Not the addresses in the environment or in `.env`: another stack's may be there.
     """
     prefixes = tuple(f"{name.upper()}_" for name in SERVICES)
-    found = {n: v for n, v in os.environ.items() if n.startswith(prefixes) and n not in NAMES}
+    given = {**dotenv_values(PROJECT / ".env"), **os.environ}
+    found = {
+        n: v
+        for n, v in given.items()
+        if v is not None and n.startswith(prefixes) and n not in NAMES
+    }
     if kafka:
         found["KAFKA_SERVERS"] = kafka
     if postgres:

@@ -2,40 +2,57 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import import_module
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
+from pydantic_settings import BaseSettings
 
-from shared.settings import variable
+from shared.settings import duration_text, variable
 
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 
 HEAD = """\
-# Every setting of every service, with its default; what has none is required.
-# Made by `python -m deploy.env_example`; the reasons stand beside the fields in settings.py.
-# Durations are ISO 8601, as in PT2S.
+# Every setting of every service. Copy this file to `.env` beside it, and change what you need:
+# services and `./mailings up` read it there; what the environment has wins.
+# What is commented out shows its default; the rest is required (`./mailings up` finds it out).
+# Durations are such as 500ms, 15s, 2m, 1h, or ISO 8601. The reasons stand in settings.py.
+# Made by `python -m deploy.env_example`.
 """
 
 
 def example() -> str:
     """Return the text of `.env.example`."""
-    return HEAD + "".join(
-        f"\n# {service}\n" + "".join(f"{line}\n" for line in _lines(service))
+    sections = {
+        service: dict(_lines(import_module(f"services.{service}.settings").Settings))
         for service in SERVICES
+    }
+    shared = set.intersection(*(set(lines) for lines in sections.values()))
+    sections = {"all services": sections[SERVICES[0]], **sections}
+    return HEAD + "".join(
+        f"\n# {name}\n"
+        + "".join(
+            f"{line}\n"
+            for variable, line in lines.items()
+            if (variable in shared) == (name == "all services")
+        )
+        for name, lines in sections.items()
     )
 
 
-def _lines(service: str) -> Iterator[str]:
-    settings = import_module(f"services.{service}.settings").Settings
+def _lines(settings: type[BaseSettings]) -> Iterator[tuple[str, str]]:
+    """Give each variable with its line."""
     for name, field in settings.model_fields.items():
-        if field.is_required():
-            yield "# required:"
-        yield f"{variable(settings, name)}={_default(field)}"
+        key = variable(settings, name)
+        yield key, f"{key}=" if field.is_required() else f"# {key}={_default(field)}"
 
 
 def _default(field: FieldInfo) -> str:
-    value = None if field.is_required() else to_jsonable_python(field.default)
+    value = field.default
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    value = to_jsonable_python(value)
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,24 +1,139 @@
-"""What every service reads from its environment, and what it says when that is wrong."""
+"""What every service reads from its environment and from `.env`, and what it refuses there.
 
+What is wrong is refused at start, by name and with the reason: a setting that is misspelled, or
+that would stop everything silently, is found before anything relies on it.
+"""
+
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Literal, TypeVar
+from difflib import get_close_matches
+from ipaddress import ip_address
+from os import environ
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, PostgresDsn, ValidationError
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PostgresDsn,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 S = TypeVar("S", bound=BaseSettings)
 
 MISUSED = 2  # the exit code. Source: what shells and argparse say of a command they cannot read
+ENV_FILE = ".env"  # in the current folder; what the environment has wins
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
+WRITTEN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+", re.ASCII)
+PART = re.compile(r"([0-9.]+)(ms|[smhd])", re.ASCII)
+
+# Between the dots of a host's name. Source: RFC 1123 §2.1; `_` as well, as in names of containers.
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
+LONGEST_NAME = 253
+HIGHEST_PORT = 65_535
+
+# Not settings, though they begin as ours do: what `./mailings env` exports (of a second replica
+# as well), and what Kubernetes and Docker put into each container for the services beside it.
+ADDRESS = re.compile(r"([0-9]+_)?URL")
+OF_OTHERS = re.compile(r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_.+)?)")
+SIMILAR = 0.8  # so HTPP_PORT is a misspelled HTTP_PORT, and DB_PORT the port of a service `db`
+
+# What asyncpg takes behind the `?` of an address. Source: its documentation of `connect`.
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def _duration(value: object) -> object:
+    """Read what people write, such as `1m30s`; leave the rest to pydantic, as `PT15S`."""
+    if not isinstance(value, str) or not WRITTEN.fullmatch(value.strip()):
+        return value
+    seconds = (float(number) * UNITS[unit] for number, unit in PART.findall(value))
+    try:
+        return timedelta(milliseconds=round(1000 * sum(seconds), 3))
+    except OverflowError:
+        raise ValueError("it is too long") from None
+
+
+def duration_text(value: timedelta) -> str:
+    """Write a duration as people do, `10m` or `100ms`."""
+    for unit, seconds in reversed(UNITS.items()):
+        count = value / timedelta(seconds=seconds)
+        if count == int(count) != 0:
+            return f"{int(count)}{unit}"
+    return f"{value.total_seconds():g}s"
+
+
+def check_host(host: str) -> str:
+    """Return `host` if a server can listen on it.
+
+    Raises:
+        ValueError: It is neither a host's name nor an IP address.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        is_name = len(host) <= LONGEST_NAME and all(LABEL.fullmatch(each) for each in labels)
+        if not is_name or labels[-1].isdecimal():  # half of an address, or one that is too large
+            raise ValueError("a host's name or IP address is needed") from None
+    return host
+
+
+def _servers(text: str) -> str:
+    """Check each `host:port` of a list; without a port, it is Kafka's usual one."""
+    servers = [each.strip() for each in text.split(",")]
+    for server in servers:
+        found = re.fullmatch(r"(\[(?P<v6>[^]]+)\]|(?P<name>[^:]*))(:(?P<port>[0-9]+))?", server)
+        try:
+            check_host((found["v6"] or found["name"] or "") if found else "")
+        except ValueError:
+            found = None
+        if not found or not 0 < int(found["port"] or 1) <= HIGHEST_PORT:
+            raise ValueError("a list such as host:port,host:port is needed")
+    return ",".join(servers)
+
+
+def _database(url: PostgresDsn) -> PostgresDsn:
+    """Check what would fail only when the database is first connected to."""
+    try:
+        parts = make_url(str(url))
+    except ValueError:
+        raise ValueError("one host is needed: postgresql://user@host:port/name") from None
+    if not parts.database or not parts.host:
+        raise ValueError("the database's name is missing: postgresql://user@host:port/name")
+    if parts.port == 0:
+        raise ValueError("a port is a number from 1 to 65535")
+    for name, value in parts.query.items():
+        if name != "ssl":
+            raise ValueError("behind the ? only ssl is known, as in ?ssl=require")
+        if value not in SSL_MODES:
+            raise ValueError(f"ssl is one of {', '.join(SSL_MODES)}")
+    return url
+
+
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
+Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
+Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+Servers: TypeAlias = Annotated[str, AfterValidator(_servers)]
+DatabaseUrl: TypeAlias = Annotated[PostgresDsn, AfterValidator(_database)]
 
 
 class DatabaseSettings(BaseSettings):
     """Where a service's database is."""
 
     # What is refused is not repeated: an address may have a password in it.
-    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, hide_input_in_errors=True, env_file=ENV_FILE, extra="ignore"
+    )
 
-    database_url: PostgresDsn = Field(description="postgresql://user@host:port/name")
+    database_url: DatabaseUrl = Field(description="postgresql://user@host:port/name")
 
 
 class ServiceSettings(DatabaseSettings):
@@ -27,19 +142,40 @@ class ServiceSettings(DatabaseSettings):
     Each service puts its prefix before the names, but for those that all services share.
     """
 
-    kafka_servers: str = Field(validation_alias="KAFKA_SERVERS", description="host:port,host:port")
+    # Names of earlier releases, and what is to be done instead: refused, never ignored.
+    successors: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    kafka_servers: Servers = Field(
+        validation_alias="KAFKA_SERVERS", description="host:port,host:port"
+    )
 
     # Lines of JSON for machines; `console` for people, which a terminal gets by itself.
     log_format: Literal["auto", "json", "console"] = Field("auto", validation_alias="LOG_FORMAT")
 
-    http_host: str = "127.0.0.1"  # an image says 0.0.0.0: there the container is the border
-    http_port: int
-    http_drain: timedelta = timedelta(seconds=20)  # below the 30 s that Kubernetes grants
+    http_host: Host = "127.0.0.1"  # an image says 0.0.0.0: there the container is the border
+    http_port: Port
+    # Below the 30 s that Kubernetes grants.
+    http_drain: Duration = Field(
+        timedelta(seconds=20), ge=timedelta(seconds=1), le=timedelta(minutes=10)
+    )
 
     # Polling every 100 ms costs a hundredth of a core and is never felt.
-    outbox_poll_interval: timedelta = timedelta(milliseconds=100)
+    outbox_poll_interval: Duration = Field(
+        timedelta(milliseconds=100), ge=timedelta(milliseconds=1), le=timedelta(seconds=10)
+    )
     # How long a relay that has died keeps the next one waiting; a living one renews four times.
-    relay_lease: timedelta = timedelta(seconds=4)
+    relay_lease: Duration = Field(
+        timedelta(seconds=4), ge=timedelta(seconds=1), le=timedelta(minutes=5)
+    )
+
+    @model_validator(mode="after")
+    def _relay_renews_in_time(self) -> "ServiceSettings":
+        if self.relay_lease < 4 * self.outbox_poll_interval:
+            lease, interval = (
+                variable(type(self), name) for name in ("relay_lease", "outbox_poll_interval")
+            )
+            raise ValueError(f"{lease} must be four times as long as {interval} at least")
+        return self
 
 
 def variable(kind: type[BaseSettings], name: str, prefix: str | None = None) -> str:
@@ -54,19 +190,61 @@ def read(kind: type[S], prefix: str | None = None) -> S:
     """Return the settings of the environment, below `prefix` if it is not that of their kind.
 
     Raises:
-        SystemExit: Some are missing or wrong; a line says so of each, without its value.
+        SystemExit: Some are missing, wrong or unknown; a line says so of each, without its value.
     """
+    refusals: list[str] = []
+    settings: S | None = None
     try:
-        return kind(_env_prefix=prefix)
+        refusals += _unknown(kind)
+        settings = kind(_env_prefix=prefix)
     except ValidationError as error:
-        hints = {
-            variable(kind, name, prefix): field.description
-            for name, field in kind.model_fields.items()
-        }
-        for each in error.errors(include_input=False):
-            names = [variable(kind, str(name), prefix) for name in each["loc"][:1]]  # or several
-            told = each["msg"].removeprefix("Value error, ")
-            if each["type"] == "missing":
-                told = f"it is missing; set it as in {hints[names[0]]}"
-            sys.stderr.write(": ".join([*names, told]) + "\n")
+        refusals += _refused(kind, error, prefix)
+    except (OSError, UnicodeError):
+        refusals.append(f"{ENV_FILE}: it cannot be read as UTF-8 text")
+    if settings is None or refusals:
+        sys.stderr.write("".join(f"{each}\n" for each in refusals))
         raise SystemExit(MISUSED) from None
+    return settings
+
+
+def file_settings() -> dict[str, str]:
+    """Return what `.env` in the current folder says."""
+    return {name: value or "" for name, value in dotenv_values(ENV_FILE).items()}
+
+
+def _refused(
+    kind: type[BaseSettings], error: ValidationError, prefix: str | None
+) -> Iterator[str]:
+    """Give a line for each field that is missing or wrong."""
+    hints = {
+        variable(kind, name, prefix): field.description
+        for name, field in kind.model_fields.items()
+    }
+    for each in error.errors(include_input=False):
+        names = [variable(kind, str(name), prefix) for name in each["loc"][:1]]  # or several
+        reason = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "missing":
+            reason = f"it is missing; set it as in {hints[names[0]]}"
+        yield ": ".join([*names, reason])
+
+
+def _unknown(kind: type[BaseSettings]) -> Iterator[str]:
+    """Give a line for each name that begins as those of the service do, and is none of them."""
+    prefix = kind.model_config.get("env_prefix", "")
+    if not prefix or not issubclass(kind, ServiceSettings):
+        return
+    known = [variable(kind, name).removeprefix(prefix) for name in kind.model_fields]
+    given = {name.upper(): value for name, value in (file_settings() | dict(environ)).items()}
+    for name in sorted(each for each in given if each.startswith(prefix)):
+        rest = name.removeprefix(prefix)
+        if rest in known or ADDRESS.fullmatch(rest):
+            continue
+        if rest in kind.successors:
+            yield f"{name}: it is no setting any more; {kind.successors[rest]}"
+            continue
+        similar = get_close_matches(rest, known, 1, SIMILAR)
+        if OF_OTHERS.fullmatch(rest) and not (similar and given[name].isdecimal()):
+            continue
+        yield f"{name}: there is no such setting" + "".join(
+            f"; {prefix}{each} is meant?" for each in similar
+        )

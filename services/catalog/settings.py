@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import Duration, Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -13,8 +13,10 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="CATALOG_")
 
-    http_port: int = 8001
+    http_port: Port = 8001
 
     # How long an import whose process died still counts as running. A living one shows itself
     # every two seconds, and may once come too late.
-    import_lease: timedelta = Field(timedelta(seconds=15), ge=timedelta(seconds=4))
+    import_lease: Duration = Field(
+        timedelta(seconds=15), ge=timedelta(seconds=4), le=timedelta(hours=1)
+    )

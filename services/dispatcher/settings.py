@@ -1,14 +1,53 @@
 """What the dispatcher reads from its environment, `DISPATCHER_…`."""
 
+import os
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from pydantic import HttpUrl, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
+from shared.settings import Duration, Port, ServiceSettings
 
 SLACK = timedelta(seconds=2)  # between a request's deadline and the end of its lease: to record it
+
+
+def _has_host(url: object) -> object:
+    """Check before pydantic reads it, which takes the first part of a path for a missing host."""
+    if isinstance(url, str) and not re.match(r"https?://[^/\\?#]", url, re.IGNORECASE):
+        raise ValueError("a gateway's URL starts with http://host or https://host")
+    return url
+
+
+def _is_endpoint(url: HttpUrl) -> HttpUrl:
+    parse_endpoint(str(url))
+    return url
+
+
+def _is_sendable(token: SecretStr) -> SecretStr:
+    check_token(token.get_secret_value())
+    return token
+
+
+def _is_writable(path: Path) -> Path:
+    """Check that a file can be written there: messages to nowhere would be tried for ever."""
+    if path.is_dir():
+        raise ValueError("a file is needed, not a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(
+            "it cannot be written there: is its folder there, and may we write in it?"
+        )
+    return path
+
+
+GatewayUrl: TypeAlias = Annotated[
+    HttpUrl, BeforeValidator(_has_host), AfterValidator(_is_endpoint)
+]
+GatewayToken: TypeAlias = Annotated[SecretStr, AfterValidator(_is_sendable)]
+WritableFile: TypeAlias = Annotated[Path, AfterValidator(_is_writable)]
 
 
 class Settings(ServiceSettings):
@@ -16,28 +55,38 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DISPATCHER_")
 
-    http_port: int = 8003
+    http_port: Port = 8003
 
-    http_gateway_url: HttpUrl = HttpUrl("http://127.0.0.1:8080/messages")  # the sandbox
-    http_gateway_token: SecretStr | None = None
+    # The default is the sandbox.
+    http_gateway_url: GatewayUrl = HttpUrl("http://127.0.0.1:8080/messages")
+    http_gateway_token: GatewayToken | None = None
     # Whether it recognizes an Idempotency-Key that it has taken before. No: the careful guess.
     http_gateway_idempotent: bool = False
     # Needed are rate times latency: 64 carry 1,000 messages a second at 64 ms.
-    http_gateway_connections: int = 64
-    http_gateway_timeout: timedelta = timedelta(seconds=5)  # all of a request, connecting included
+    http_gateway_connections: int = Field(64, ge=1, le=10_000)
+    # All of a request, connecting included.
+    http_gateway_timeout: Duration = Field(
+        timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5)
+    )
 
-    log_gateway_path: Path = Path("messages.log")
+    log_gateway_path: WritableFile = Path("messages.log")
 
-    backoff_base: timedelta = timedelta(seconds=2)
-    backoff_cap: timedelta = timedelta(minutes=10)
+    backoff_base: Duration = Field(
+        timedelta(seconds=2), ge=timedelta(milliseconds=10), le=timedelta(hours=1)
+    )
+    backoff_cap: Duration = Field(
+        timedelta(minutes=10), ge=timedelta(milliseconds=10), le=timedelta(days=1)
+    )
 
     # How long the messages of a dispatcher that died wait for another one.
-    lease: timedelta = timedelta(seconds=15)
+    lease: Duration = Field(timedelta(seconds=15), gt=timedelta(), le=timedelta(hours=1))
 
     @model_validator(mode="after")
-    def _lease_outlasts_requests(self) -> "Settings":
+    def _durations_fit_together(self) -> "Settings":
         if self.lease < self.http_gateway_timeout + SLACK:
             raise ValueError(
                 f"DISPATCHER_LEASE must outlast DISPATCHER_HTTP_GATEWAY_TIMEOUT by {SLACK}"
             )
+        if self.backoff_cap < self.backoff_base:
+            raise ValueError("DISPATCHER_BACKOFF_CAP must not be below DISPATCHER_BACKOFF_BASE")
         return self

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import Duration, Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -12,7 +13,9 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULER_")
 
-    http_port: int = 8002
+    http_port: Port = 8002
 
     # A mailing fires at most this late; looking costs one read of an index.
-    poll_interval: timedelta = timedelta(milliseconds=200)
+    poll_interval: Duration = Field(
+        timedelta(milliseconds=200), ge=timedelta(milliseconds=1), le=timedelta(minutes=1)
+    )

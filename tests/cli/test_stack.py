@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import Exit
+from cli import Exit, stack
 from deploy.local.home import Home
 from deploy.local.record import Record
 from tests.cli.conftest import Mailings
@@ -76,3 +76,21 @@ def test_services_do_not_start_without_their_stores(
 
 def test_only_statistics_can_be_rebuilt(mailings: Mailings) -> None:
     assert mailings("rebuild", "clients").code == Exit.USAGE
+
+
+def test_settings_of_the_file_reach_services_but_not_the_addresses_of_another_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (
+        *("CATALOG_RELAY_LEASE=8s", "STATS_HTTP_DRAIN=8s", "CATALOG_DATABASE_URL=", "OTHER=1"),
+        *("DISPATCHER_HTTP_GATEWAY_URL=http://gateway/", "KAFKA_SERVERS=elsewhere:9092"),
+    )
+    (tmp_path / ".env").write_text("\n".join(lines))
+    monkeypatch.setattr(stack, "PROJECT", tmp_path)
+    monkeypatch.setenv("STATS_HTTP_DRAIN", "9s")
+
+    assert stack.settings() == {
+        "CATALOG_RELAY_LEASE": "8s",
+        "DISPATCHER_HTTP_GATEWAY_URL": "http://gateway/",
+        "STATS_HTTP_DRAIN": "9s",
+    }

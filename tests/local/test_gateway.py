@@ -403,6 +403,9 @@ def test_told_to_stop_it_ends_cleanly(ledger: Path) -> None:
     [
         (["--fail-share", "2"], 2, b"fail_share"),
         (["--latency-ms", "soon"], 2, b"a latency is"),
+        (["--port", "99999"], 2, b"a port is a number from 1 to 65535"),
+        (["--host", ""], 2, b"a host is needed"),
+        (["--fail-share", "nan"], 2, b"fail_share"),
         (["--outage", "soon"], 2, b"an outage is"),
         (["--ledger", "/nowhere/at/all"], 1, b"can't start"),
     ],

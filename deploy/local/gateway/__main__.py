@@ -14,13 +14,14 @@ from deploy.local.gateway.faults import Faults, Misbehavior
 from deploy.local.gateway.ledger import Ledger
 from deploy.local.gateway.server import Connection, Sandbox
 
+_HIGHEST_PORT = 65_535
 _BACKLOG = 4_096  # connections that may wait: a dispatcher opens all of its at once
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.gateway", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", type=_host, default="127.0.0.1")
+    parser.add_argument("--port", type=_port, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--idempotent", action="store_true", help="a key is taken once")
@@ -31,6 +32,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--outage", help="FROM..TO, in seconds from now")
     parser.add_argument("--seed", type=int, default=1)
     return parser
+
+
+def _host(text: str) -> str:
+    if not text.strip():  # a server would listen on all interfaces
+        raise argparse.ArgumentTypeError("a host is needed, 0.0.0.0 for all interfaces")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
 
 
 def _faults(options: argparse.Namespace) -> Faults:

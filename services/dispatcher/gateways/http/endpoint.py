@@ -35,8 +35,22 @@ def parse_endpoint(url: str) -> Endpoint:
         raise ValueError(message)
     is_tls = parts.scheme == "https"
     default = 443 if is_tls else 80
-    port = parts.port or default
+    port = default if parts.port is None else parts.port
+    if not port:
+        message = "a gateway's port is a number from 1 to 65535"
+        raise ValueError(message)
     shown = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     authority = shown if port == default else f"{shown}:{port}"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Endpoint(parts.hostname, port, is_tls, authority, target)
+
+
+def check_token(token: str) -> None:
+    """Check what stands behind `Bearer` in the Authorization header.
+
+    Raises:
+        ValueError: it could not stand in a header.
+    """
+    if not _VISIBLE.fullmatch(token):
+        message = "a gateway's token has visible ASCII characters only, and at least one"
+        raise ValueError(message)

@@ -10,10 +10,10 @@ from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.contract import Message, judge
+from services.dispatcher.gateways.http.endpoint import check_token
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _TRACEPARENT = re.compile(rb"(?:[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
-_TOKEN = re.compile(r"[!-~]+")
 
 _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone")
 
@@ -32,9 +32,8 @@ class HttpGateway:
         connections: int = 64,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        if token is not None and not _TOKEN.fullmatch(token):
-            message = "a gateway's token has visible ASCII characters only"
-            raise ValueError(message)
+        if token is not None:
+            check_token(token)
         self.is_idempotent = is_idempotent
         self._client = HttpClient(url, connections=connections, tls=tls)
         self._loop = asyncio.get_running_loop()
