@@ -141,12 +141,21 @@ def instant(text: str | None) -> str:
     """Return an instant in this machine's time zone, which it names."""
     if text is None:
         return ""
-    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    return f"{_here(text):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def time_of_day(text: str) -> str:
     """Return the time of an instant, in this machine's time zone, which it names."""
-    return f"{datetime.fromisoformat(text).astimezone():%H:%M:%S %Z}"
+    return f"{_here(text):%H:%M:%S %Z}"
+
+
+def _here(text: str) -> datetime:
+    """Read an instant in this machine's time zone; as it stands where there is no such year."""
+    read = datetime.fromisoformat(text)
+    try:
+        return read.astimezone()
+    except OverflowError:
+        return read
 
 
 def duration(seconds: float) -> str:

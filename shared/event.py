@@ -8,9 +8,22 @@ from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, 
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from shared.topic import Topic
+
+
+def finite(instant: datetime) -> datetime:
+    """Return the first or last instant of time where the driver returns PostgreSQL's infinities.
+
+    It stores those instants as infinities, and returns these without a zone.
+    """
+    is_infinite = instant.tzinfo is None and instant in (datetime.min, datetime.max)  # noqa: DTZ901
+    return instant.replace(tzinfo=UTC) if is_infinite else instant
+
+
+def _finite(value: object) -> object:
+    return finite(value) if isinstance(value, datetime) else value
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -26,9 +39,13 @@ def _in_utc(instant: datetime) -> datetime:
     return instant
 
 
-# Aware, for both that read it: msgspec from the log, pydantic from a request.
+# Aware, for both that read it: msgspec from the log, pydantic from a request or a row.
 Instant: TypeAlias = Annotated[
-    datetime, msgspec.Meta(tz=True), AwareDatetime, AfterValidator(_in_utc)
+    datetime,
+    msgspec.Meta(tz=True),
+    AwareDatetime,
+    BeforeValidator(_finite),
+    AfterValidator(_in_utc),
 ]
 
 # Source: W3C Trace Context §3.2. What is none would end up in tables, and in requests to gateways.

@@ -1,5 +1,8 @@
 """The tables that every service has: its log, what others have yet to hear, what it has heard."""
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -14,9 +17,28 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    TypeDecorator,
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSON
+
+from shared.event import finite
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A column of instants. Each comes back with its zone: what is compared with it must not fail.
+
+    It would for PostgreSQL's infinities, as which the driver stores year 1's first instant and
+    year 9999's last.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ANN401, ARG002
+        """Return what is read."""
+        return None if value is None else finite(value)
+
 
 metadata = MetaData()
 
@@ -29,7 +51,7 @@ events = Table(
     Column("id", Uuid, nullable=False, comment="derived from stream and version, so as unique"),
     Column("type", Text, nullable=False, comment="as in MailingPaused.v1"),
     Column("data", JSON, nullable=False, comment="jsonb would cost half as much again"),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", Timestamp, nullable=False),
     Column("correlation_id", Uuid, nullable=False),
     Column("causation_id", Uuid),
     Column("traceparent", Text),
@@ -40,7 +62,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("position", BigInteger, Identity(always=True), primary_key=True),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", Timestamp, nullable=False),
     Column("batches", LargeBinary, nullable=False, comment="shared.outbox.Batch, msgpack"),
     comment="a row per transaction; the relay deletes it once Kafka has all of it",
 )
@@ -62,7 +84,7 @@ offsets = Table(
     Column("topic", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, comment="the next offset to be applied"),
-    Column("as_of", DateTime(timezone=True), comment="applied is all until then"),
+    Column("as_of", Timestamp, comment="applied is all until then"),
     PrimaryKeyConstraint("consumer", "topic", "partition", name="offsets_pkey"),
     comment="how far a consumer is; commits together with what it applied",
 )
@@ -75,7 +97,7 @@ dead_letters = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", Timestamp, nullable=False),
     PrimaryKeyConstraint("consumer", "topic", "partition", "offset", name="dead_letters_pkey"),
     comment="records that could not be read or stored; the value stays in Kafka",
 )

@@ -5,7 +5,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Index,
     Integer,
     MetaData,
@@ -16,6 +15,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import Timestamp
 
 metadata = MetaData()
 
@@ -31,8 +32,8 @@ clients = Table(
     Column("full_name", Text),
     Column("comment", Text),
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("changed_at", Timestamp, nullable=False),
     Index("clients_phone_key", "phone", unique=True),
 )
 
@@ -44,15 +45,15 @@ mailings = Table(
     Column("body", Text, nullable=False),
     Column("subject", Text),
     Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
-    Column("starts_at", DateTime(timezone=True), nullable=False),
-    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("starts_at", Timestamp, nullable=False),
+    Column("ends_at", Timestamp, nullable=False),
     Column("gateway", Text, nullable=False, comment="shared.contracts.catalog.GatewayName"),
     Column("status", Text, nullable=False, comment="services.catalog.domain.mailing.Status"),
     Column("has_begun", Boolean, nullable=False, comment="a run has"),
     Column("missed_reason", Text),
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("changed_at", Timestamp, nullable=False),
 )
 
 imports = Table(
@@ -69,8 +70,8 @@ imports = Table(
     Column("rejected_count", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False, comment="of the body, so far"),
     Column("failure_reason", Text),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
+    Column("started_at", Timestamp, nullable=False),
+    Column("ended_at", Timestamp),
     Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
 )
 

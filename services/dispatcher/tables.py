@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Index,
     Integer,
     MetaData,
@@ -20,6 +19,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import Timestamp
 
 metadata = MetaData()
 
@@ -48,7 +49,7 @@ mailings = Table(
     Column("version", Integer, nullable=False, comment="lower ones are ignored"),
     Column("is_paused", Boolean, nullable=False),
     Column("is_stopped", Boolean, nullable=False, comment="or deleted"),
-    Column("ends_at", DateTime(timezone=True), comment="none: as the run has it"),
+    Column("ends_at", Timestamp, comment="none: as the run has it"),
     comment="what is allowed of a mailing now; may be here before its run",
 )
 
@@ -69,8 +70,8 @@ runs = Table(
     Column("subject", Text),
     Column("filter", JSONB, nullable=False),
     Column("gateway", Text, nullable=False),
-    Column("starts_at", DateTime(timezone=True), nullable=False),
-    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("starts_at", Timestamp, nullable=False),
+    Column("ends_at", Timestamp, nullable=False),
     Column("is_last", Boolean, nullable=False, comment="the mailing has no later occurrence"),
     Column("traceparent", Text),
     Column("state", Text, nullable=False, comment="waiting, expanding, sending, finished"),
@@ -78,8 +79,8 @@ runs = Table(
     Column("expanded_to", Uuid, nullable=False, comment="the last client that is in a chunk"),
     Column("chunk_count", Integer, nullable=False),
     Column("planned_count", BigInteger, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("finished_at", DateTime(timezone=True)),
+    Column("created_at", Timestamp, nullable=False),
+    Column("finished_at", Timestamp),
     Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
     Index("runs_mailing_id", "mailing_id"),
 )
@@ -89,7 +90,7 @@ chunks = Table(
     metadata,
     Column("run_id", Uuid, nullable=False),
     Column("chunk", Integer, nullable=False, comment="from 0, without gaps"),
-    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", Timestamp, nullable=False),
     Column("client_ids", ARRAY(Uuid), nullable=False, comment="in order"),
     Column("state", Text, nullable=False, comment="planned, leased, sent, expired, cancelled"),
     Column("sender_id", Uuid, comment="who has it leased"),
@@ -116,7 +117,7 @@ exceptions = Table(
     Column("unknowns", Integer, nullable=False, comment="attempts with unknown outcome"),
     Column("is_unknown", Boolean, nullable=False, comment="the last outcome is"),
     Column("reason", Text),
-    Column("due_at", DateTime(timezone=True), comment="of a retry"),
+    Column("due_at", Timestamp, comment="of a retry"),
     Column("sender_id", Uuid, comment="who has the retry leased"),
     PrimaryKeyConstraint("run_id", "client_id", name="exceptions_pkey"),
     Index(
@@ -136,8 +137,8 @@ attempts = Table(
     Column("client_id", Uuid, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("kind", Text, nullable=False, comment="start, answer or lost"),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
+    Column("started_at", Timestamp, nullable=False),
+    Column("ended_at", Timestamp),
     Column("outcome", Text, comment="services.dispatcher.domain.Outcome"),
     Column("reason", Text),
     Column("status_code", Integer),

@@ -1,7 +1,9 @@
 """The tables of the scheduler: what is due, and what it shows; its log is in `shared.tables`."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import Timestamp
 
 metadata = MetaData()
 
@@ -13,16 +15,17 @@ schedules = Table(
     Column("body", Text, nullable=False),
     Column("subject", Text),
     Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
-    Column("starts_at", DateTime(timezone=True), nullable=False),
-    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("starts_at", Timestamp, nullable=False),
+    Column("ends_at", Timestamp, nullable=False),
     Column("gateway", Text, nullable=False),
-    Column("requested_at", DateTime(timezone=True), comment="started by hand: its start then"),
-    Column("next_fire_at", DateTime(timezone=True), comment="none: nothing is due any more"),
+    Column("requested_at", Timestamp, comment="started by hand: its start then"),
+    Column("next_fire_at", Timestamp, comment="none: nothing is due any more"),
     Column("traceparent", Text, comment="of the request that planned it"),
     Index(
         "schedules_next_fire_at", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")
     ),
 )
+
 
 runs = Table(
     "runs",
@@ -30,10 +33,10 @@ runs = Table(
     Column("run_id", Uuid, primary_key=True),
     Column("mailing_id", Uuid, nullable=False),
     Column("nominal", Text, nullable=False, comment="the time that names the occurrence"),
-    Column("starts_at", DateTime(timezone=True)),
-    Column("ends_at", DateTime(timezone=True)),
-    Column("fired_at", DateTime(timezone=True)),
-    Column("missed_at", DateTime(timezone=True)),
+    Column("starts_at", Timestamp),
+    Column("ends_at", Timestamp),
+    Column("fired_at", Timestamp),
+    Column("missed_at", Timestamp),
     Column("missed_reason", Text, comment="shared.contracts.scheduler.MissedReason"),
     Index("runs_mailing_id", "mailing_id"),
 )

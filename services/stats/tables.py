@@ -5,7 +5,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
     Index,
     Integer,
     MetaData,
@@ -16,6 +15,8 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+
+from shared.tables import Timestamp
 
 metadata = MetaData()
 
@@ -46,9 +47,9 @@ runs = Table(
     Column("suppressed_count", Integer, nullable=False),
     Column("attempt_count", Integer, nullable=False, comment="of all messages"),
     Column("expected_count", Integer, comment="planned, as RunExpanded says"),
-    Column("scheduled_at", DateTime(timezone=True)),
-    Column("missed_at", DateTime(timezone=True)),
-    Column("finished_at", DateTime(timezone=True)),
+    Column("scheduled_at", Timestamp),
+    Column("missed_at", Timestamp),
+    Column("finished_at", Timestamp),
     PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
     Index("runs_mailing_id_idx", "generation", "mailing_id"),
 )
@@ -59,7 +60,7 @@ chunks = Table(
     Column("generation", Integer, nullable=False),
     Column("run_id", Uuid, nullable=False),
     Column("chunk", Integer, nullable=False, comment="from 0"),
-    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", Timestamp, nullable=False),
     Column("client_count", Integer, nullable=False),
     Column("client_ids", ARRAY(Uuid), nullable=False),
     PrimaryKeyConstraint("generation", "run_id", "chunk", name="chunks_pkey"),
@@ -75,7 +76,7 @@ messages = Table(
     Column("state", Text, nullable=False, comment="shared.contracts.dispatcher.State"),
     Column("attempts", Integer, nullable=False),
     Column("version", BigInteger, nullable=False, comment="of the event that was applied last"),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", Timestamp, nullable=False),
     PrimaryKeyConstraint("generation", "run_id", "client_id", name="messages_pkey"),
     # Few are in another state for long: to find those costs the many nothing.
     Index(

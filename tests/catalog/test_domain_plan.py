@@ -21,6 +21,9 @@ from shared.template import TemplateInvalid
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+CENTURY, TOO_FAR = timedelta(days=36_525), "at most a hundred years from now"
+
 PLAN = Plan(
     name="spring",
     body="Hello {{ full_name }}",
@@ -53,6 +56,14 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
     (
         {"starts_at": NOW, "ends_at": NOW + SECOND / 2},
         FieldError("/ends_at", "window_over", "at least a second from now"),
+    ),
+    *(
+        ({"starts_at": at}, FieldError("/starts_at", "instant_too_far", TOO_FAR))
+        for at in (FIRST, NOW - CENTURY - SECOND)
+    ),
+    *(
+        ({"ends_at": at}, FieldError("/ends_at", "instant_too_far", TOO_FAR))
+        for at in (LAST, NOW + CENTURY + SECOND)
     ),
     (
         {"filter": Filter(operator_codes=("91",))},
@@ -123,3 +134,14 @@ def test_once_a_run_has_begun_the_rest_is_fixed(changes: dict[str, Any]) -> None
         check_running(PLAN, replace(PLAN, **changes))
 
     assert [place.pointer for place in refusal.value.field_errors] == [f"/{next(iter(changes))}"]
+
+
+def test_a_mailing_of_the_time_before_that_bound_can_still_be_changed() -> None:
+    before = replace(PLAN, starts_at=FIRST, ends_at=LAST)
+
+    check(replace(before, ends_at=NOW + HOUR), NOW, before)
+    check(replace(before, name="summer"), NOW, before)
+
+
+def test_a_window_may_be_a_century_away() -> None:
+    check(replace(PLAN, starts_at=NOW - CENTURY, ends_at=NOW + CENTURY), NOW)

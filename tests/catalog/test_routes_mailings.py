@@ -1,6 +1,6 @@
 """Mailings over HTTP."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,9 @@ from httpx import AsyncClient
 
 from services.catalog.domain.mailing import BeginRun, FinishRun
 from services.catalog.handlers import handle
+from shared.contracts.catalog import Filter, GatewayName, MailingCreated
 from shared.event import Instant
+from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import cursor_of
 from shared.testing import FrozenClock
@@ -22,6 +24,8 @@ SPRING = {
     "ends_at": "2026-01-01T14:00:00+00:00",
     "gateway": "log",
 }
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 async def created(http: AsyncClient, **fields: Any) -> dict[str, Any]:
@@ -260,3 +264,44 @@ async def test_a_status_that_does_not_exist_is_refused(http: AsyncClient) -> Non
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/status"
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"starts_at": "0001-01-01T00:00:00Z"}, "/starts_at"),  # the zero time of Go and .NET
+        ({"starts_at": "1899-12-30T00:00:00Z"}, "/starts_at"),  # that of spreadsheets
+        ({"ends_at": "9999-12-31T23:59:59.999999Z"}, "/ends_at"),
+        ({"ends_at": "9999-12-31T23:59:59Z"}, "/ends_at"),
+        ({"ends_at": "2262-04-11T23:47:16Z"}, "/ends_at"),  # the last one in nanoseconds
+    ],
+)
+async def test_an_instant_that_is_no_plan_is_refused_and_nothing_is_stored(
+    http: AsyncClient, fields: dict[str, str], pointer: str
+) -> None:
+    response = await http.post("/mailings", json=SPRING | fields)
+
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
+    mailing = await created(http)
+    changed = await http.patch(f"/mailings/{mailing['mailing_id']}", json=fields)
+    assert changed.status_code == 422
+    assert (await http.get("/mailings")).json()["items"] == [mailing]
+
+
+async def test_a_mailing_that_was_stored_with_such_instants_is_shown_and_can_be_changed(
+    http: AsyncClient, store: PostgresEventStore, now: Instant
+) -> None:
+    mailing_id, window = UUID(int=1), {"starts_at": FIRST, "ends_at": LAST}
+    state: dict[str, Any] = (
+        SPRING | window | {"filter": Filter(), "gateway": GatewayName.LOG, "subject": None}
+    )
+    event = MailingCreated(**state, mailing_id=mailing_id, created_at=now)
+    await store.append_many([Append(f"mailing-{mailing_id}", [event], 0)], now=now)
+
+    (shown,) = (await http.get("/mailings")).json()["items"]
+    ended = await http.patch(f"/mailings/{mailing_id}", json={"ends_at": SPRING["ends_at"]})
+
+    assert shown["starts_at"] == "0001-01-01T00:00:00Z"
+    assert shown["ends_at"] == "9999-12-31T23:59:59.999999Z"
+    assert ended.status_code == 200, ended.text

@@ -83,3 +83,8 @@ def test_json_is_what_the_service_has_answered(capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert json.loads(out) == answer
     assert "Анна" in out
+
+
+@pytest.mark.usefixtures("in_moscow")
+def test_an_instant_without_a_year_here_is_shown_as_it_stands() -> None:
+    assert instant("9999-12-31T23:59:59.999999Z") == "9999-12-31 23:59:59 UTC"

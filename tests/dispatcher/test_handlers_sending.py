@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -837,3 +837,16 @@ async def test_stopping_without_the_database_ends_too(
     heir = FakeGateway()
     await work(await alive(world, heir))
     assert numbers(heir) == [1, 2]
+
+
+async def test_a_window_that_the_driver_stores_as_infinities_is_sent_in(world: World) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    gateway = FakeGateway()
+    run = await world.plan(3, starts_at=first, ends_at=last)
+    await run.change_end(last)
+    sender = await alive(world, gateway)
+
+    await work(sender)
+    await sender.renew()
+
+    assert numbers(gateway) == [1, 2, 3]

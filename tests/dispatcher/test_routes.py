@@ -4,7 +4,7 @@ import asyncio
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -353,3 +353,17 @@ async def test_a_page_asked_for_while_messages_move_has_neither_gaps_nor_repeats
         tasks.create_task(work(sender))
 
     assert numbers(reading.result()) == list(range(1, 41))
+
+
+async def test_instants_that_the_driver_stores_as_infinities_stop_no_list(
+    world: World, http: AsyncClient
+) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    run = await world.plan(1, starts_at=first, ends_at=last, scheduled_at=last)
+
+    (shown,) = (await get(http, "/runs"))["items"]
+    (message,) = (await get(http, "/messages", run_id=run.run_id))["items"]
+
+    assert shown["starts_at"] == "0001-01-01T00:00:00Z"
+    assert shown["ends_at"] == shown["created_at"] == "9999-12-31T23:59:59.999999Z"
+    assert message["status"] == "planned"

@@ -1,7 +1,7 @@
 """Firing, on a real database: on time, once, whatever happens around it."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -245,3 +245,17 @@ async def test_the_worker_fires_by_itself_when_time_has_come(
 async def test_without_the_database_it_says_so(no_pool: Pool) -> None:
     with pytest.raises(Unavailable):
         await handlers.fire_due(PostgresEventStore("scheduler", no_pool, project))
+
+
+async def test_instants_that_the_driver_stores_as_infinities_stop_no_other_mailing(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    endless, over = Mailing(first, last, number=8), Mailing(first, first, number=9)
+    for each in (endless, over, due):
+        await scheduler.hear(each.created())
+
+    assert await scheduler.fire()
+
+    kinds = {event.mailing_id: type(event) for event in await scheduler.events()}
+    assert kinds == {endless.id: MailingScheduled, over.id: RunMissed, due.id: MailingScheduled}

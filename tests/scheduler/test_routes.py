@@ -1,6 +1,7 @@
 """The scheduler's HTTP door, before a real database."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -147,3 +148,19 @@ async def test_what_makes_no_sense_gets_a_clear_answer(http: AsyncClient) -> Non
         assert response.status_code == status, (path, response.text)
         assert response.headers["content-type"] == "application/problem+json"
         assert kind in response.json()["type"], path
+
+
+async def test_instants_that_the_driver_stores_as_infinities_stop_no_list(
+    scheduler: Scheduler, http: AsyncClient
+) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    mailing = Mailing(first, last)
+    await scheduler.hear(mailing.created())
+    await scheduler.fire()
+
+    (schedule,) = (await http.get("/schedules")).json()["items"]
+    (run,) = (await http.get("/runs")).json()["items"]
+
+    for shown in (schedule, run):
+        assert shown["starts_at"] == "0001-01-01T00:00:00Z"
+        assert shown["ends_at"] == "9999-12-31T23:59:59.999999Z"

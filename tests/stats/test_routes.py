@@ -1,11 +1,13 @@
 """The figures over HTTP."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from services.stats.routes import routers
 from shared import database, http
@@ -145,3 +147,22 @@ async def test_without_a_database_the_answer_is_to_come_back(no_pool: Pool) -> N
         answer = await api.get("/v1/totals")
 
     assert answer.status_code == 503
+
+
+async def test_instants_that_the_driver_stores_as_infinities_stop_no_list(
+    stats_pool: Pool, api: httpx.AsyncClient
+) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    events = [
+        replace(run.scheduled(), scheduled_at=last),
+        replace(run.planned(0, range(2)), due_at=last),
+        replace(run.ended(0, State.DELIVERED), at=last),
+        replace(run.finished(), finished_at=last),
+    ]
+    await apply(stats_pool, events)
+
+    shown = await get(api, f"/v1/runs/{run.id}")
+    messages = await get(api, "/v1/messages", run_id=run.id)
+
+    assert shown["scheduled_at"] == shown["finished_at"] == "9999-12-31T23:59:59.999999Z"
+    assert len(messages["items"]) == 2

@@ -254,7 +254,7 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
         return []
     if mailing.has_begun:
         check_running(mailing.plan, plan)
-    check(plan, command.now)
+    check(plan, command.now, mailing.plan)
     return [
         MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **plan.as_dict())
     ]

@@ -11,6 +11,9 @@ from shared.event import Instant
 from shared.template import compile_template
 
 SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
+# From now, back and ahead. What lies beyond is no plan but another program's "never" or "none",
+# such as the year 1 or 9999, which not every layer reads back as it was written.
+FARTHEST = timedelta(days=36_525)
 # Characters. The body's bound keeps a run's event far below what Kafka takes.
 LIMITS = {"name": 200, "subject": 500, "body": 50_000}
 
@@ -44,8 +47,8 @@ def plan_of(state: MailingState) -> Plan:
     return Plan(**{name: getattr(state, name) for name in FIELDS})
 
 
-def check(plan: Plan, now: Instant) -> None:
-    """Refuse what could never be sent, or not as it was meant.
+def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
+    """Refuse what could never be sent, or not as it was meant; of instants, those new to `before`.
 
     Raises:
         MailingInvalid: With the place of each mistake.
@@ -58,6 +61,12 @@ def check(plan: Plan, now: Instant) -> None:
         and (not 1 <= len(text) <= limit or "\0" in text)
     ]
     mistakes += _in_filter(plan.filter)
+    mistakes += [
+        FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
+        for name in ("starts_at", "ends_at")
+        if (at := getattr(plan, name)) not in (None, getattr(before, name, None))
+        and abs(at - now) > FARTHEST
+    ]
     if plan.is_over(now):
         told = "it has passed already" if plan.ends_at <= now else "at least a second from now"
         mistakes.append(FieldError("/ends_at", "window_over", told))

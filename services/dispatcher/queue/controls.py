@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 
 from services.dispatcher.tables import runs
 from shared.database import Connection
+from shared.event import finite
 from shared.template import Template, TemplateInvalid, compile_template
 
 # What may be sent at the moment, of which the catalog had the last word.
@@ -45,7 +47,12 @@ class Texts:
 async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
     """Return what is allowed of these runs."""
     rows = await db.execute(text(CONTROLS), {"run_ids": run_ids})
-    return [Control(*row) for row in rows]
+    return [control_of(row) for row in rows]
+
+
+def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
+    """Return what such a row says."""
+    return Control(row.run_id, row.is_open, finite(row.ends_at))
 
 
 async def texts(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Texts]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert, text
 
-from services.dispatcher.queue.controls import CONTROLS, Control
+from services.dispatcher.queue.controls import CONTROLS, Control, control_of
 from services.dispatcher.tables import senders
 from shared.database import Connection
 from shared.errors import Error
@@ -61,7 +61,7 @@ async def look(db: Connection, me: UUID, run_ids: Sequence[UUID]) -> list[Contro
     rows = (await db.execute(LOOK, {"me": me, "run_ids": run_ids})).all()
     if not rows:
         raise Overtaken
-    return [Control(*row) for row in rows if row.run_id is not None]
+    return [control_of(row) for row in rows if row.run_id is not None]
 
 
 async def leave(db: Connection, sender_id: UUID) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from shared.contracts.catalog import GatewayName
 from shared.database import Connection
-from shared.event import Instant
+from shared.event import Instant, finite
 
 CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
 AT_ONCE = 10  # chunks in a statement
@@ -131,7 +131,7 @@ async def expand_next(db: Connection) -> Expanded | None:
         "limit": CHUNK * AT_ONCE,
         "size": CHUNK,
         "next": run.chunk_count,
-        "due_at": run.starts_at,
+        "due_at": finite(run.starts_at),
     }
     rows = await db.execute(EXPAND, values | chosen)
     chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
@@ -147,7 +147,7 @@ async def expand_next(db: Connection) -> Expanded | None:
         run.run_id,
         run.mailing_id,
         run.traceparent,
-        run.starts_at,
+        values["due_at"],
         chunks,
         unfit,
         run.planned_count + count,
