@@ -20,6 +20,7 @@ from shared.event import Cause
 Counter: TypeAlias = Literal[
     "kafka.consumed",
     "kafka.dead_letters",
+    "kafka.rewinds",
     "outbox.published",
     "dispatcher.attempts",
     "dispatcher.messages.claimed",
@@ -27,6 +28,7 @@ Counter: TypeAlias = Literal[
     "scheduler.runs.fired",
     "catalog.import.rows",
 ]
+Gauge: TypeAlias = Literal["process.stopped"]
 Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.duration"]
 
 # Libraries that would show keys, values or whole requests at lower levels.
@@ -119,6 +121,11 @@ def count(name: Counter, by: int, **labels: str) -> None:
     _counter(name).add(by, labels)
 
 
+def measure(name: Gauge, value: float, **labels: str) -> None:
+    """Set a gauge."""
+    _gauge(name).set(value, labels)
+
+
 def observe(name: Histogram, seconds: float, **labels: str) -> None:
     """Add to a histogram."""
     _histogram(name).record(seconds, labels)
@@ -127,6 +134,11 @@ def observe(name: Histogram, seconds: float, **labels: str) -> None:
 @cache
 def _counter(name: Counter) -> metrics.Counter:
     return metrics.get_meter("mailings").create_counter(name)
+
+
+@cache
+def _gauge(name: Gauge) -> Any:  # noqa: ANN401 - its type is private to OpenTelemetry
+    return metrics.get_meter("mailings").create_gauge(name)
 
 
 @cache
@@ -140,9 +152,14 @@ def consumed(consumer: str, records: int, seconds: float) -> None:
     observe("kafka.apply.duration", seconds, consumer=consumer)
 
 
-def buried(consumer: str) -> None:
-    """Count a dead letter."""
+def dead_letter(consumer: str) -> None:
+    """Count a record that could not be applied."""
     count("kafka.dead_letters", 1, consumer=consumer)
+
+
+def rewound(consumer: str) -> None:
+    """Count that a consumer went back to the database's positions."""
+    count("kafka.rewinds", 1, consumer=consumer)
 
 
 def published(records: int) -> None:

@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
                 pool, servers, every=settings.outbox_poll_interval, lease=settings.relay_lease
             ),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
-            kafka.listen(pool, servers, CONTROLS, controls(), alone=True),
+            kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]
         running = [tasks.create_task(each) for each in loops]
         await http.serve(

@@ -17,7 +17,15 @@ from services.stats import queue
 from shared.contracts.dispatcher import MESSAGES
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.kafka import Handlers, Listener, Positions, ends, hand_over, hold
+from shared.kafka import (
+    Handlers,
+    Listener,
+    Positions,
+    PositionsLost,
+    ends,
+    hold_positions,
+    transfer_positions,
+)
 
 LANES = 2  # while one waits for the database, the other decodes
 BATCH = 10_000  # records
@@ -78,7 +86,7 @@ class Rebuild:
 
     def _filler(self, generation: int) -> Listener:
         name, handlers = self._name(generation), self.handlers(generation)
-        return Listener(self.pool, self.servers, name, handlers, alone=True, batch=BATCH)
+        return Listener(self.pool, self.servers, name, handlers, without_group=True, batch=BATCH)
 
     async def _fill(self, filler: Listener, say: Callable[[str], None]) -> Positions:
         """Read until nearly nothing is left; return how far that is at least."""
@@ -100,11 +108,11 @@ class Rebuild:
         async with transaction(self.pool) as db:
             await queue.analyze(db)
         async with transaction(self.pool) as db:
-            held = await hold(db, self.consumer, at)
+            held = await hold_positions(db, self.consumer, at)
             until = {each: max(held[each], at[each]) for each in at}
             await _catch_up(filler, until)
             await queue.switch(db, generation)
-            await hand_over(db, self.consumer, filler.consumer)
+            await transfer_positions(db, self.consumer, filler.consumer)
         return until
 
     async def _tell(self, consumer: str, records: int, say: Callable[[str], None]) -> None:
@@ -140,6 +148,8 @@ async def report(rebuild: Rebuild, *, as_json: bool) -> None:
         rebuilt = await rebuild.run(say)
     except* queue.RebuildAlreadyRunning:
         raise SystemExit(queue.RebuildAlreadyRunning.__doc__) from None
+    except* PositionsLost as errors:
+        raise SystemExit(f"nothing has changed: {errors.exceptions[0]}") from None
     except* Unavailable as errors:
         cause = errors.exceptions[0].__cause__
         told = "Kafka or PostgreSQL is away; nothing has changed, try again"

@@ -2,11 +2,17 @@
 
 from fastapi import APIRouter, Response, status
 
-from shared import telemetry
+from shared import stops, telemetry
 from shared.database import ping
+from shared.errors import FieldError, Unavailable
 from shared.http.dependencies import DatabasePool
 
 PROBES = ("/livez", "/readyz", "/metrics")
+
+
+class PartStopped(Unavailable):
+    """A part of this process has stopped, and goes on when somebody has decided."""
+
 
 router = APIRouter(tags=["health"], default_response_class=Response)
 
@@ -18,8 +24,12 @@ async def livez() -> None:
 
 @router.get("/readyz", status_code=status.HTTP_204_NO_CONTENT)
 async def readyz(pool: DatabasePool) -> None:
-    """Say that requests can be served: the database answers. Kafka is not needed for that."""
+    """Say that all is at work: the database answers, no part has stopped. Kafka may be away."""
     await ping(pool)
+    if reasons := stops.reasons():
+        raise PartStopped(
+            *(FieldError("", "stopped", f"{part}: {why}") for part, why in reasons.items())
+        )
 
 
 @router.get("/metrics")

@@ -1,4 +1,4 @@
-"""Kafka: how events are heard, and how far its topics reach.
+"""Kafka: how events are read, and how far its topics reach.
 
 At least once from Kafka, exactly once in effect: how far a consumer is stands in the service's
 own database and commits together with what the records did there.
@@ -6,17 +6,19 @@ own database and commits together with what the records did there.
 
 from shared.kafka.cluster import end_offsets, ends, partitions_of
 from shared.kafka.handlers import Handlers
+from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
-from shared.kafka.positions import Positions, hand_over, hold
+from shared.kafka.positions import Positions, hold_positions, transfer_positions
 
 __all__ = (
     "Handlers",
     "Listener",
     "Positions",
+    "PositionsLost",
     "end_offsets",
     "ends",
-    "hand_over",
-    "hold",
+    "hold_positions",
     "listen",
     "partitions_of",
+    "transfer_positions",
 )

@@ -18,7 +18,7 @@ STUCK = 15.0  # seconds a call to Kafka may take before the client is thrown awa
 # A member that was killed is gone in seconds; fetches stay small enough for a small container.
 CONSUMER: dict[str, Any] = {
     "enable_auto_commit": False,
-    "auto_offset_reset": "earliest",
+    "auto_offset_reset": "none",  # a position that the log lacks is never jumped over
     "session_timeout_ms": 6_000,
     "heartbeat_interval_ms": 1_500,
     "rebalance_timeout_ms": 10_000,

@@ -13,33 +13,36 @@ from shared.kafka.records import FromKafka
 
 log = structlog.get_logger()
 
-BURY = text("""
-    INSERT INTO dead_letters (consumer, topic, partition, "offset", reason, recorded_at)
-    VALUES (:consumer, :topic, :partition, :offset, :reason, :now) ON CONFLICT DO NOTHING
-""")
 
-
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A record that cannot be read or stored, and why."""
 
     record: FromKafka
     reason: str
 
 
-async def bury(db: Connection, consumer: str, letters: Sequence[Letter], now: Instant) -> None:
-    """Keep the places of `letters`; the other records go on."""
+STORE_DEAD_LETTERS = text("""
+    INSERT INTO dead_letters (consumer, topic, partition, "offset", reason, recorded_at)
+    VALUES (:consumer, :topic, :partition, :offset, :reason, :now) ON CONFLICT DO NOTHING
+""")
+
+
+async def store_dead_letters(
+    db: Connection, consumer: str, letters: Sequence[DeadLetter], now: Instant
+) -> None:
+    """Store where `letters` stand in Kafka, and why; the other records go on."""
     if letters:
         rows = [
             {"consumer": consumer, "reason": reason, "now": now, **_place(record)}
             for record, reason in letters
         ]
-        await db.execute(BURY, rows)
+        await db.execute(STORE_DEAD_LETTERS, rows)
 
 
-def announce(consumer: str, letters: Sequence[Letter]) -> None:
-    """Count and log `letters`, which are buried for good."""
+def report_dead_letters(consumer: str, letters: Sequence[DeadLetter]) -> None:
+    """Count and log `letters`, whose transaction has committed."""
     for record, reason in letters:
-        telemetry.buried(consumer)
+        telemetry.dead_letter(consumer)
         log.warning("kafka.dead_letter", consumer=consumer, reason=reason, **_place(record))
 
 

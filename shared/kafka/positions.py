@@ -17,46 +17,31 @@ LATELY_MS = 2_000  # an idle topic is asked for twice a second
 
 Positions: TypeAlias = Mapping[TopicPartition, int]  # the next offset of each
 
-LOCK = text("""
-    SELECT topic, partition, position FROM offsets
-    WHERE consumer = :consumer AND (topic, partition) IN (
-        SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]))
-    )
-    ORDER BY topic, partition FOR UPDATE
-""")
-NOTE = text("""
-    INSERT INTO offsets (consumer, topic, partition, position, as_of)
-    SELECT :consumer, topic, partition, position, as_of
-    FROM unnest(
-        CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:positions AS bigint[]),
-        CAST(:as_of AS timestamptz[])
-    ) AS noted (topic, partition, position, as_of)
-    ORDER BY topic, partition
-    ON CONFLICT ON CONSTRAINT offsets_pkey DO UPDATE
-    SET position = excluded.position, as_of = coalesce(excluded.as_of, offsets.as_of)
-    WHERE offsets.position <= excluded.position
-""")
-INHERIT = text("""
-    UPDATE offsets SET position = greatest(offsets.position, own.position)
-    FROM offsets AS own
-    WHERE offsets.consumer = :heir AND own.consumer = :consumer
-        AND (own.topic, own.partition) = (offsets.topic, offsets.partition)
-""")
-END = text("DELETE FROM offsets WHERE consumer = :consumer")
+
+class PositionsBehind(Exception):
+    """The database has less than was applied: it crashed, failed over or was restored."""
+
+    def __init__(self, partitions: Sequence[TopicPartition]) -> None:
+        super().__init__(", ".join(f"{each.topic}/{each.partition}" for each in partitions))
+        self.partitions = partitions
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a partition's consumer is after a batch."""
+class PartitionProgress:
+    """What a batch does to the position of a partition."""
 
     partition: TopicPartition
+    start: int  # where the batch begins: all before it must be in the database
     position: int  # the next offset
     behind: timedelta | None  # how old what was applied last is; None if that is not known
 
 
 async def progress_of(
-    client: AIOKafkaConsumer, fetched: Fetched, partitions: Collection[TopicPartition] = ()
-) -> list[Progress]:
+    client: AIOKafkaConsumer,
+    starts: Positions,
+    fetched: Fetched,
+    partitions: Collection[TopicPartition] = (),
+) -> list[PartitionProgress]:
     """Return where `client` is after what was fetched, and in `partitions`.
 
     There it is the position, not the last record: compaction and markers leave gaps.
@@ -66,7 +51,7 @@ async def progress_of(
         records = fetched.get(each, ())
         position = await client.position(each) if each in partitions else records[-1].offset + 1
         behind = _behind(client, each, position, records)
-        progress.append(Progress(each, position, behind))
+        progress.append(PartitionProgress(each, starts[each], position, behind))
     return progress
 
 
@@ -88,51 +73,97 @@ def _behind(
     return timedelta(milliseconds=max(now_ms - records[-1].timestamp, 0))
 
 
-async def hold(
-    db: Connection, consumer: str, partitions: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """Return how far `consumer` is; until `db` ends, it applies nothing."""
-    # The rows are there before they are locked.
-    await note(db, consumer, [Progress(each, 0, None) for each in partitions])
-    return await lock(db, consumer, partitions)
+ADD_POSITIONS = text("""
+    INSERT INTO offsets (consumer, topic, partition, position)
+    SELECT :consumer, topic, partition, 0
+    FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[])) AS t (topic, partition)
+    ORDER BY topic, partition
+    ON CONFLICT DO NOTHING
+""")
 
 
-async def lock(
+async def hold_positions(
     db: Connection, consumer: str, partitions: Collection[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """Return how far we are, and hold the rows: who was overtaken applies nothing twice."""
-    rows = await db.execute(
-        LOCK,
-        {
-            "consumer": consumer,
-            "topics": [each.topic for each in partitions],
-            "partitions": [each.partition for each in partitions],
-        },
+    """Return how far `consumer` is, which may be at 0; until `db` ends, it applies nothing."""
+    await db.execute(ADD_POSITIONS, _columns(consumer, partitions))
+    return await lock_positions(db, consumer, partitions)
+
+
+LOCK_POSITIONS = text("""
+    SELECT topic, partition, position FROM offsets
+    WHERE consumer = :consumer AND (topic, partition) IN (
+        SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]))
     )
+    ORDER BY topic, partition FOR UPDATE
+""")
+
+
+async def lock_positions(
+    db: Connection, consumer: str, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Return how far `consumer` is where it has begun, and hold the rows until `db` ends."""
+    rows = await db.execute(LOCK_POSITIONS, _columns(consumer, partitions))
     return {TopicPartition(topic, number): position for topic, number, position in rows}
 
 
-async def note(
-    db: Connection, consumer: str, progress: Sequence[Progress], now: Instant | None = None
+async def lock_reached(
+    db: Connection, consumer: str, progress: Sequence[PartitionProgress]
+) -> dict[TopicPartition, int]:
+    """Return how far `consumer` is, and hold the rows: what another has applied is not repeated.
+
+    Raises:
+        PositionsBehind: The database lacks something before the batch.
+    """
+    positions = await lock_positions(db, consumer, [each.partition for each in progress])
+    behind = [
+        each.partition for each in progress if positions.get(each.partition, -1) < each.start
+    ]
+    if behind:
+        raise PositionsBehind(behind)
+    return positions
+
+
+STORE_POSITIONS = text("""
+    UPDATE offsets SET position = reached.position,
+        as_of = coalesce(reached.as_of, offsets.as_of)
+    FROM unnest(
+        CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:positions AS bigint[]),
+        CAST(:as_of AS timestamptz[])
+    ) AS reached (topic, partition, position, as_of)
+    WHERE offsets.consumer = :consumer AND offsets.topic = reached.topic
+        AND offsets.partition = reached.partition AND offsets.position <= reached.position
+""")
+
+
+async def store_positions(
+    db: Connection, consumer: str, progress: Sequence[PartitionProgress], now: Instant
 ) -> None:
-    """Write down where `consumer` is; it never goes back."""
-    await db.execute(
-        NOTE,
-        {
-            "consumer": consumer,
-            "topics": [each.partition.topic for each in progress],
-            "partitions": [each.partition.partition for each in progress],
-            "positions": [each.position for each in progress],
-            "as_of": [_minus(now, each.behind) for each in progress],
-        },
-    )
+    """Store where `consumer` is, whose rows `db` holds; a position never goes back."""
+    columns = _columns(consumer, [each.partition for each in progress])
+    columns["positions"] = [each.position for each in progress]
+    columns["as_of"] = [None if each.behind is None else now - each.behind for each in progress]
+    await db.execute(STORE_POSITIONS, columns)
 
 
-def _minus(now: Instant | None, behind: timedelta | None) -> Instant | None:
-    return None if now is None or behind is None else now - behind
+INHERIT = text("""
+    UPDATE offsets SET position = greatest(offsets.position, own.position)
+    FROM offsets AS own
+    WHERE offsets.consumer = :successor AND own.consumer = :consumer
+        AND (own.topic, own.partition) = (offsets.topic, offsets.partition)
+""")
+END = text("DELETE FROM offsets WHERE consumer = :consumer")
 
 
-async def hand_over(db: Connection, heir: str, consumer: str) -> None:
-    """Let `heir`, whose positions are held, go on where `consumer` is, which ends with that."""
-    await db.execute(INHERIT, {"heir": heir, "consumer": consumer})
+async def transfer_positions(db: Connection, successor: str, consumer: str) -> None:
+    """Let `successor`, whose positions are held, go on where `consumer` is, which ends then."""
+    await db.execute(INHERIT, {"successor": successor, "consumer": consumer})
     await db.execute(END, {"consumer": consumer})
+
+
+def _columns(consumer: str, partitions: Collection[TopicPartition]) -> dict[str, object]:
+    return {
+        "consumer": consumer,
+        "topics": [each.topic for each in partitions],
+        "partitions": [each.partition for each in partitions],
+    }
