@@ -23,7 +23,7 @@ async def run(settings: Settings) -> None:
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
     telemetry.configure("catalog", settings.log_format)
-    loop.collect_rarely()
+    loop.collect_garbage_rarely()
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
         store = PostgresEventStore("catalog", pool, project)

@@ -22,7 +22,7 @@ async def run(settings: Settings) -> None:
     Relay and listeners connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
     telemetry.configure("dispatcher", settings.log_format)
-    loop.collect_rarely()
+    loop.collect_garbage_rarely()
     async with database.connect(settings.database_url, size=20) as pool, TaskGroup() as tasks:
         limits = Limits(
             timeout_s=settings.http_gateway_timeout.total_seconds(),

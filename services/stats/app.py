@@ -46,4 +46,4 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
 
 def _configure(settings: Settings) -> None:
     telemetry.configure("stats", settings.log_format)
-    loop.collect_rarely()
+    loop.collect_garbage_rarely()

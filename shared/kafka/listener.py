@@ -25,7 +25,7 @@ from shared.kafka.positions import (
     progress_of,
 )
 from shared.kafka.records import Fetched
-from shared.loop import Patience
+from shared.loop import Backoff
 
 log = structlog.get_logger()
 
@@ -46,13 +46,13 @@ async def listen(
     of them: then no rebalance delays it. In order per key; exactly once in effect on `pool`'s
     database. Where the log lacks what comes next the consumer stops until that is decided.
     """
-    patience = Patience(f"listen.{consumer}")
+    backoff = Backoff(f"listen.{consumer}")
     while True:
         listener = Listener(pool, servers, consumer, handlers, without_group=without_group)
         try:
-            await listener.run(patience)
+            await listener.run(backoff)
         except Unavailable as error:
-            await patience.wait(error)
+            await backoff.wait(error)
         except PositionsLost as error:
             await _stop_until_decided(listener, error)
 
@@ -89,7 +89,7 @@ class Listener:
     def __post_init__(self) -> None:
         self._applier = Applier(self.pool, self.consumer, self.handlers)
 
-    async def run(self, patience: Patience) -> None:
+    async def run(self, backoff: Backoff) -> None:
         """Read and apply until something breaks.
 
         Raises:
@@ -101,9 +101,9 @@ class Listener:
         ) as client:
             async with asyncio.timeout(STUCK):
                 await self._subscribe(client)
-            patience.succeeded()
+            backoff.succeeded()
             while True:
-                await self._turn(client, patience)
+                await self._turn(client, backoff)
 
     async def catch_up(self, until: Positions) -> None:
         """Apply what stands before `until`, perhaps more, and end.
@@ -162,7 +162,7 @@ class Listener:
         else:
             client.subscribe(topics, listener=_Revocations(self))
 
-    async def _turn(self, client: AIOKafkaConsumer, patience: Patience) -> None:
+    async def _turn(self, client: AIOKafkaConsumer, backoff: Backoff) -> None:
         await self._seek_unknown(client)
         fetched = await self._fetch(client)
         is_due = time.monotonic() - self._stored_at > STORE_EVERY
@@ -170,7 +170,7 @@ class Listener:
             return
         idle = self._positions.keys() & client.assignment() if is_due else ()
         progress = await progress_of(client, dict(self._positions), fetched, idle)
-        await self._apply_patiently(fetched, progress, patience)
+        await self._apply_with_retries(fetched, progress, backoff)
         if is_due:
             self._stored_at = time.monotonic()
             await self._show_kafka(client)
@@ -191,17 +191,17 @@ class Listener:
             return {}
         return {each: records for each, records in got.items() if each in self._positions}
 
-    async def _apply_patiently(
-        self, fetched: Fetched, progress: list[PartitionProgress], patience: Patience
+    async def _apply_with_retries(
+        self, fetched: Fetched, progress: list[PartitionProgress], backoff: Backoff
     ) -> None:
         """Try the batch in hand until it is applied: positions keep it safe."""
         while True:
             try:
                 await self._apply(fetched, progress)
             except Unavailable as error:
-                await patience.wait(error)
+                await backoff.wait(error)
             else:
-                patience.succeeded()
+                backoff.succeeded()
                 return
 
     async def _apply(self, fetched: Fetched, progress: list[PartitionProgress]) -> None:

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from shared import contracts, telemetry
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
-from shared.loop import Patience
+from shared.loop import Backoff
 from shared.outbox import producer, store
 from shared.outbox.batch import Batch
 from shared.outbox.cache import BatchCache, caching
@@ -34,7 +34,7 @@ async def relay(
     acknowledged all of them. `repair` is called with what may have been sent after another relay
     took over.
     """
-    patience = Patience("relay")
+    backoff = Backoff("relay")
     ours = Relay(pool, RelayLease(pool, lease), repair)
     try:
         while True:
@@ -44,11 +44,11 @@ async def relay(
                     async with producer.producing(servers) as client:
                         while await ours.lease.renew():
                             sent = await ours.publish_some(client, cache)
-                            patience.succeeded()
+                            backoff.succeeded()
                             if not sent:
                                 await asyncio.sleep(every.total_seconds())
             except (KafkaError, OSError, Unavailable) as error:
-                await patience.wait(error)
+                await backoff.wait(error)
     finally:
         await ours.lease.release()
 

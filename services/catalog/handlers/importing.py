@@ -20,7 +20,7 @@ from shared.errors import Error, FieldError, StaleVersion, Unavailable
 from shared.event import Event, Instant
 from shared.event_store import Append, EventStore
 from shared.event_store.postgres import PostgresEventStore
-from shared.loop import Patience
+from shared.loop import Backoff
 
 NO_PHONE = [FieldError("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way; more were no faster
@@ -129,14 +129,14 @@ async def _import_chunk(
     phones: Collection[str],
 ) -> None:
     """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
-    patience = Patience("catalog.import")
+    backoff = Backoff("catalog.import")
     for _ in range(CHUNK_RETRIES):
         try:
             return await _try_chunk(store, lease, number, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
-            await patience.wait(error)
+            await backoff.wait(error)
     return await _try_chunk(store, lease, number, chunk, phones)
 
 
