@@ -26,6 +26,8 @@ from shared.contracts.catalog import (
     MailingResumed,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    RunDeclined,
 )
 from shared.database import Connection, copy_if_new
 from shared.errors import FieldError
@@ -201,17 +203,23 @@ async def mailing_deleted(db: Connection, recorded: Sequence[Recorded[MailingDel
 async def mailing_run_requested(
     db: Connection, recorded: Sequence[Recorded[MailingRunRequested]]
 ) -> None:
-    """Show the version; the scheduler will tell when it has begun."""
+    """Show that its window begins now."""
     for each in recorded:
-        await _show(db, each)
+        await _show(db, each, starts_at=each.event.requested_at)
 
 
-async def mailing_began(db: Connection, recorded: Sequence[Recorded[MailingBegan]]) -> None:
+async def run_begun(db: Connection, recorded: Sequence[Recorded[RunBegun | MailingBegan]]) -> None:
     """Show that it is running, unless it was paused before."""
     is_paused = mailings.c.status == Status.PAUSED
     status = case((is_paused, Status.PAUSED), else_=Status.RUNNING)
     for each in recorded:
         await _show(db, each, status=status, has_begun=True)
+
+
+async def run_declined(db: Connection, recorded: Sequence[Recorded[RunDeclined]]) -> None:
+    """Show the version; all else is as it was."""
+    for each in recorded:
+        await _show(db, each)
 
 
 async def mailing_missed(db: Connection, recorded: Sequence[Recorded[MailingMissed]]) -> None:
@@ -245,7 +253,9 @@ PROJECTIONS: Mapping[type[Event], Projection] = {
     MailingResumed: mailing_resumed,
     MailingStopped: mailing_stopped,
     MailingDeleted: mailing_deleted,
-    MailingBegan: mailing_began,
+    RunBegun: run_begun,
+    MailingBegan: run_begun,
+    RunDeclined: run_declined,
     MailingMissed: mailing_missed,
     MailingFinished: mailing_finished,
 }

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.catalog import handlers
-from services.catalog.domain.mailing import (
+from services.catalog.domain.mailing import MailingUnknown
+from services.catalog.domain.mailing_commands import (
     BeginRun,
     FinishRun,
     MailingCommand,
-    MailingUnknown,
     MissRun,
+    RecordRun,
 )
 from shared.clock import Clock
 from shared.contracts.dispatcher import RunFinished
@@ -43,9 +44,27 @@ def subscriptions(store: EventStore, clock: Clock) -> Handlers:
 
 def _command(event: MailingScheduled | RunMissed | RunFinished, now: Instant) -> MailingCommand:
     match event:
+        case MailingScheduled(is_proposal=True):
+            return BeginRun(
+                mailing_id=event.mailing_id,
+                run_id=event.run_id,
+                nominal=event.nominal,
+                is_last=event.is_last,
+                starts_at=event.starts_at,
+                proposed_at=event.scheduled_at,
+                now=now,
+            )
         case MailingScheduled():
-            return BeginRun(mailing_id=event.mailing_id, now=now)
+            return RecordRun(mailing_id=event.mailing_id, now=now)
         case RunMissed():
-            return MissRun(mailing_id=event.mailing_id, reason=event.reason, now=now)
+            return MissRun(
+                mailing_id=event.mailing_id,
+                run_id=event.run_id,
+                nominal=event.nominal,
+                ends_at=event.ends_at,
+                reason=event.reason,
+                proposed_at=event.missed_at,
+                now=now,
+            )
         case RunFinished():
             return FinishRun(mailing_id=event.mailing_id, is_last=event.is_last, now=now)

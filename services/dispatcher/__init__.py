@@ -7,6 +7,6 @@ Tells:      MessagesPlanned, RunExpanded, RunFinished                      on `d
             MessageCancelled, MessageUndetermined                      on `dispatcher.messages`
 Listens to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
             MailingCreated, MailingChanged, MailingPaused, MailingResumed,
-            MailingStopped, MailingDeleted                                 on `catalog.mailings`
+            MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`
             MailingScheduled                                               on `scheduler.runs`
 """

@@ -23,10 +23,12 @@ from shared.contracts.catalog import (
     MailingPaused,
     MailingResumed,
     MailingStopped,
+    RunBegun,
+    content_of,
 )
 from shared.contracts.scheduler import MailingScheduled
 from shared.database import Connection, copy, copy_if_new
-from shared.event import Received
+from shared.event import Instant, Received
 
 ClientEvent: TypeAlias = ClientRegistered | ClientChanged | ClientRemoved
 MailingEvent: TypeAlias = (
@@ -155,25 +157,35 @@ async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -
 async def mailing_scheduled(
     db: Connection, received: Sequence[Received[MailingScheduled]]
 ) -> None:
-    """Let there be runs, which wait until the clients of their time are here."""
+    """Insert the runs of older releases, where the scheduler alone decided that they begin."""
+    begun = [each for each in received if not each.event.is_proposal]
+    await _insert_runs(db, [(each, each.event.scheduled_at) for each in begun])
+
+
+async def run_begun(db: Connection, received: Sequence[Received[RunBegun]]) -> None:
+    """Insert the runs, which wait until the clients of their time are here."""
+    await _insert_runs(db, [(each, each.event.begun_at) for each in received])
+
+
+async def _insert_runs(
+    db: Connection,
+    begun: Sequence[tuple[Received[RunBegun] | Received[MailingScheduled], Instant]],
+) -> None:
     rows = [
         {
             "run_id": each.event.run_id,
             "mailing_id": each.event.mailing_id,
-            "body": each.event.body,
-            "subject": each.event.subject,
+            **content_of(each.event).as_dict(),
             "filter": msgspec.to_builtins(each.event.filter),
-            "gateway": each.event.gateway,
-            "starts_at": each.event.starts_at,
-            "ends_at": each.event.ends_at,
             "is_last": each.event.is_last,
             "traceparent": each.traceparent,
             "state": "waiting",
             "expanded_to": FIRST,
             "chunk_count": 0,
             "planned_count": 0,
-            "created_at": each.event.scheduled_at,
+            "created_at": created_at,
         }
-        for each in received
+        for each, created_at in begun
     ]
-    await db.execute(insert(runs).on_conflict_do_nothing(), rows)
+    if rows:
+        await db.execute(insert(runs).on_conflict_do_nothing(), rows)

@@ -11,6 +11,7 @@ from shared.contracts.catalog import (
     MailingPaused,
     MailingResumed,
     MailingStopped,
+    RunBegun,
 )
 from shared.contracts.scheduler import MailingScheduled
 from shared.kafka import Handlers
@@ -30,15 +31,19 @@ def subscriptions() -> Handlers:
 
 
 def controls() -> Handlers:
-    """Return what the dispatcher does about mailings: what must act within a second."""
-    return dict.fromkeys(
-        (
-            MailingCreated,
-            MailingChanged,
-            MailingPaused,
-            MailingResumed,
-            MailingStopped,
-            MailingDeleted,
-        ),
-        projections.controls,
+    """Return what the dispatcher does about mailings: what must act within a second.
+
+    Runs begin here too: what stands behind a beginning in the mailing's stream is read after it.
+    """
+    changes = (
+        MailingCreated,
+        MailingChanged,
+        MailingPaused,
+        MailingResumed,
+        MailingStopped,
+        MailingDeleted,
     )
+    return {
+        **dict.fromkeys(changes, projections.controls),
+        RunBegun: projections.run_begun,
+    }

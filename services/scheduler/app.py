@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
             ),
-            kafka.listen(pool, settings.kafka_servers, "scheduler", subscriptions()),
+            kafka.listen(pool, settings.kafka_servers, "scheduler", subscriptions(store)),
         ]
         running = [tasks.create_task(each) for each in loops]
         await http.serve(

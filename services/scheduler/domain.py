@@ -1,90 +1,149 @@
 """A schedule: when a mailing's occurrences are due, and what becomes of each.
 
 Pure: no I/O, no clock, no random identifiers. Time and identifiers arrive in the command.
+
+The catalog decides about each proposal, in the mailing's own stream. So one may be made again,
+but never before the last one was declined.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, get_args
 from uuid import UUID
 
 from shared import ids
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import DeclinedReason, MailingContent
 from shared.contracts.scheduler import ONCE, MailingScheduled, MissedReason, RunMissed
 from shared.decider import Decider
 from shared.errors import NotFound
-from shared.event import Instant
+from shared.event import Event, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A mailing in one revision, as a run will have it."""
+    """A mailing in one revision, as it is proposed."""
 
     revision: int
-    body: str
-    subject: str | None
-    filter: Filter
-    starts_at: Instant
-    ends_at: Instant
-    gateway: GatewayName
+    content: MailingContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FireMailing:
-    """Begin the run that is due."""
+    """Propose the run that is due."""
 
     mailing_id: UUID
     plan: Plan
     now: Instant
 
 
-ScheduleCommand: TypeAlias = FireMailing
-ScheduleEvent: TypeAlias = MailingScheduled | RunMissed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineRun:
+    """Let a declined run be proposed again, or miss it if it can never run."""
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str
+    reason: DeclinedReason
+    ends_at: Instant
+    proposed_at: Instant
+    now: Instant
+
+
+class RunPostponed(Event, frozen=True, kw_only=True):
+    """An occurrence that was proposed is to be proposed again: its mailing's window was moved."""
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str
+    proposed_at: Instant
+    postponed_at: Instant
+
+
+ScheduleCommand: TypeAlias = FireMailing | DeclineRun
+ScheduleEvent: TypeAlias = MailingScheduled | RunMissed | RunPostponed
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """All that `decide` needs to know: the occurrences that are settled."""
+    """All that `decide` needs to know: when each occurrence was proposed, if it was."""
 
-    settled: frozenset[str] = frozenset()
+    proposed: Mapping[str, Instant] = field(default_factory=dict)
 
 
 def decide(command: ScheduleCommand, schedule: Schedule) -> list[ScheduleEvent]:
-    """Fire what is due, once; say so where it is too late."""
-    if ONCE in schedule.settled:
-        return []
-    run_id, plan = ids.run_id(command.mailing_id, ONCE), command.plan
-    if command.now >= plan.ends_at:
-        return [
-            RunMissed(
-                run_id=run_id,
-                mailing_id=command.mailing_id,
-                nominal=ONCE,
-                is_last=True,
-                reason=MissedReason.WINDOW_OVER,
-                missed_at=command.now,
-            )
-        ]
-    return [
-        MailingScheduled(
+    """Return what follows: nothing, if it is settled."""
+    match command:
+        case FireMailing():
+            return [] if ONCE in schedule.proposed else [_fired(command)]
+        case DeclineRun():
+            is_stale = schedule.proposed.get(command.nominal) != command.proposed_at
+            return [] if is_stale else _declined(command)
+
+
+def _fired(command: FireMailing) -> ScheduleEvent:
+    """Return the proposal to begin the run, or to miss it if it is too late."""
+    run_id, content = ids.run_id(command.mailing_id, ONCE), command.plan.content
+    if command.now >= content.ends_at:
+        return RunMissed(
             run_id=run_id,
             mailing_id=command.mailing_id,
             nominal=ONCE,
-            revision=plan.revision,
             is_last=True,
-            body=plan.body,
-            subject=plan.subject,
-            filter=plan.filter,
-            starts_at=plan.starts_at,
-            ends_at=plan.ends_at,
-            gateway=plan.gateway,
-            scheduled_at=command.now,
+            reason=MissedReason.WINDOW_OVER,
+            missed_at=command.now,
+            ends_at=content.ends_at,
         )
-    ]
+    return MailingScheduled(
+        run_id=run_id,
+        mailing_id=command.mailing_id,
+        nominal=ONCE,
+        revision=command.plan.revision,
+        is_last=True,
+        **content.as_dict(),
+        scheduled_at=command.now,
+        is_proposal=True,
+    )
+
+
+def _declined(command: DeclineRun) -> list[ScheduleEvent]:
+    match command.reason:
+        case DeclinedReason.ALREADY_BEGUN:
+            return []
+        case DeclinedReason.POSTPONED:
+            return [
+                RunPostponed(
+                    run_id=command.run_id,
+                    mailing_id=command.mailing_id,
+                    nominal=command.nominal,
+                    proposed_at=command.proposed_at,
+                    postponed_at=command.now,
+                )
+            ]
+        case reason:
+            return [
+                RunMissed(
+                    run_id=command.run_id,
+                    mailing_id=command.mailing_id,
+                    nominal=command.nominal,
+                    is_last=True,
+                    reason=MissedReason(reason),
+                    missed_at=command.now,
+                    ends_at=command.ends_at,
+                )
+            ]
 
 
 def evolve(schedule: Schedule, event: ScheduleEvent) -> Schedule:
     """Apply what happened. Never fails: history is not negotiable."""
-    return replace(schedule, settled=schedule.settled | {event.nominal})
+    proposed = dict(schedule.proposed)
+    match event:
+        case MailingScheduled():
+            proposed[event.nominal] = event.scheduled_at
+        case RunMissed():
+            proposed[event.nominal] = event.missed_at
+        case RunPostponed():
+            proposed.pop(event.nominal, None)
+    return replace(schedule, proposed=proposed)
 
 
 class ScheduleUnknown(NotFound):

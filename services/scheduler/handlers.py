@@ -1,10 +1,20 @@
 """What the scheduler does when time has come: the only place where rules meet I/O."""
 
+from collections.abc import Sequence
+
 from services.scheduler import queue
-from services.scheduler.domain import FireMailing, schedule
+from services.scheduler.domain import (
+    DeclineRun,
+    FireMailing,
+    RunPostponed,
+    ScheduleCommand,
+    ScheduleEvent,
+    schedule,
+)
 from shared import database, telemetry
-from shared.database import autocommit, transaction
-from shared.event import Cause
+from shared.contracts.catalog import RunDeclined
+from shared.database import Connection, autocommit, transaction
+from shared.event import Cause, Received
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore, load
 
@@ -12,10 +22,10 @@ AT_ONCE = 100  # mailings in one transaction
 
 
 async def fire_due(store: PostgresEventStore) -> bool:
-    """Fire, or note as missed, what is due; say whether there was anything.
+    """Propose, or note as missed, what is due; say whether there was anything.
 
-    Guarantee: once per occurrence, on any number of replicas: the schedule's row is locked, the
-    occurrence settled and the event appended in one transaction.
+    Guarantee: one proposal at a time for each occurrence, on any number of replicas: the
+    schedule's row is locked, the occurrence settled and the event appended in one transaction.
     """
     async with autocommit(store.pool) as db:
         if not await queue.is_any_due(db, await database.now(db)):
@@ -24,15 +34,48 @@ async def fire_due(store: PostgresEventStore) -> bool:
         now = await database.now(db)
         claimed = await queue.claim_due(db, now, limit=AT_ONCE)
         for due in claimed:
-            stream = f"schedule-{due.mailing_id}"
-            history = await load(db, stream, schedule.events)
             command = FireMailing(mailing_id=due.mailing_id, plan=due.plan, now=now)
-            decided = schedule.decide(command, schedule.replay(history))
-            if decided:
-                append = Append(stream, decided, len(history))
-                cause = Cause(traceparent=due.traceparent)
-                await store.append_in(db, [append], now=now, cause=cause)
+            await _execute(store, db, command, Cause(traceparent=due.traceparent))
         if claimed:
             await queue.settle(db, [due.mailing_id for due in claimed])
     telemetry.count("scheduler.runs.fired", len(claimed))
     return bool(claimed)
+
+
+async def decline_runs(
+    store: PostgresEventStore, db: Connection, received: Sequence[Received[RunDeclined]]
+) -> None:
+    """Arm again what was declined as postponed, miss what can never run; the caller commits.
+
+    A decline of another proposal than the last one changes nothing.
+    """
+    now = await database.now(db)
+    for each in received:
+        event = each.event
+        if not await queue.lock(db, event.mailing_id):
+            continue  # its mailing was never heard of: a log that is older than our database
+        command = DeclineRun(
+            run_id=event.run_id,
+            mailing_id=event.mailing_id,
+            nominal=event.nominal,
+            reason=event.reason,
+            ends_at=event.ends_at,
+            proposed_at=event.proposed_at,
+            now=now,
+        )
+        for decided in await _execute(store, db, command, each.cause):
+            if isinstance(decided, RunPostponed):
+                await queue.arm(db, event.mailing_id, event.starts_at, revision=each.version)
+
+
+async def _execute(
+    store: PostgresEventStore, db: Connection, command: ScheduleCommand, cause: Cause
+) -> Sequence[ScheduleEvent]:
+    """Decide and append; the caller has locked the schedule, so nobody else appends."""
+    stream = f"schedule-{command.mailing_id}"
+    history = await load(db, stream, schedule.events)
+    decided = schedule.decide(command, schedule.replay(history))
+    if decided:
+        append = Append(stream, decided, len(history))
+        await store.append_in(db, [append], now=command.now, cause=cause)
+    return decided

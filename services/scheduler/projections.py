@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import case, func, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.scheduler.domain import RunPostponed, ScheduleEvent
 from services.scheduler.tables import runs, schedules
 from shared.contracts.catalog import (
     MailingChanged,
@@ -18,6 +19,8 @@ from shared.contracts.catalog import (
     MailingDeleted,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    content_of,
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Connection
@@ -28,20 +31,35 @@ MailingEvent: TypeAlias = (
 )
 
 
-async def project(db: Connection, recorded: Sequence[Recorded[Any]]) -> None:
-    """Show the runs of our own log."""
-    rows = [_run(each.event) for each in recorded]
-    await db.execute(insert(runs).on_conflict_do_nothing(), rows)
+async def project(db: Connection, recorded: Sequence[Recorded[ScheduleEvent]]) -> None:
+    """Show the runs of our own log: as proposed, or as missed."""
+    for each in recorded:
+        match each.event:
+            case MailingScheduled() | RunMissed() as event:
+                await _show(db, _run(event))
+            case RunPostponed() as event:
+                await db.execute(delete(runs).where(runs.c.run_id == event.run_id))
 
 
-def _run(event: MailingScheduled | RunMissed) -> dict[str, Any]:
+def _run(event: MailingScheduled | RunMissed | RunBegun) -> dict[str, Any]:
     """Return the row of a run; what a missed one never had is empty."""
     shown = ("run_id", "mailing_id", "nominal", "starts_at", "ends_at", "missed_at")
     row = {name: getattr(event, name, None) for name in shown}
-    return row | {
-        "fired_at": getattr(event, "scheduled_at", None),
-        "missed_reason": getattr(event, "reason", None),
-    }
+    if isinstance(event, RunMissed):
+        return row | {"ends_at": None, "fired_at": None, "missed_reason": event.reason}
+    fired_at = event.begun_at if isinstance(event, RunBegun) else event.scheduled_at
+    return row | {"fired_at": fired_at, "missed_reason": None}
+
+
+async def _show(db: Connection, row: dict[str, Any]) -> None:
+    added = insert(runs).values(row)
+    await db.execute(added.on_conflict_do_update(index_elements=["run_id"], set_=row))
+
+
+async def run_begun(db: Connection, received: Sequence[Received[RunBegun]]) -> None:
+    """Show the runs as they began."""
+    for each in received:
+        await _show(db, _run(each.event))
 
 
 async def mailings(db: Connection, received: Sequence[Received[MailingEvent]]) -> None:
@@ -51,46 +69,52 @@ async def mailings(db: Connection, received: Sequence[Received[MailingEvent]]) -
             case MailingCreated() | MailingChanged() as event:
                 await _planned(db, each, event)
             case MailingRunRequested() as event:
-                await _due(db, each, event.requested_at)
+                await _requested(db, each, event)
             case MailingStopped() | MailingDeleted():
-                await _due(db, each, None)
+                await _change(db, each, next_fire_at=None)
 
 
 async def _planned(
     db: Connection, each: Received[MailingEvent], event: MailingCreated | MailingChanged
 ) -> None:
-    """Plan the mailing, or plan it otherwise while it has not been fired."""
+    """Plan the mailing, or plan it anew; once it was fired, only the catalog can arm it again."""
     values = {
         "mailing_id": event.mailing_id,
         "revision": each.version,
-        "body": event.body,
-        "subject": event.subject,
+        **content_of(event).as_dict(),
         "filter": msgspec.to_builtins(event.filter),
-        "starts_at": event.starts_at,
-        "ends_at": event.ends_at,
-        "gateway": event.gateway,
         "traceparent": each.traceparent,
     }
-    waits = schedules.c.next_fire_at.is_not(None)
-    next_fire_at = func.coalesce(schedules.c.requested_at, event.starts_at)
+    is_same = schedules.c.starts_at == event.starts_at  # else it replaces a start by hand
+    requested_at = case((is_same, schedules.c.requested_at), else_=None)
+    next_fire_at = func.coalesce(requested_at, event.starts_at)
+    moved = {"requested_at": requested_at, "next_fire_at": _while_it_waits(next_fire_at)}
     await db.execute(
         insert(schedules)
         .values(**values, next_fire_at=event.starts_at)
         .on_conflict_do_update(
             index_elements=["mailing_id"],
-            set_=values | {"next_fire_at": case((waits, next_fire_at), else_=None)},
+            set_=values | moved,
             where=schedules.c.revision < each.version,
         )
     )
 
 
-async def _due(db: Connection, each: Received[MailingEvent], at: Instant | None) -> None:
-    """Let the mailing be due `at`, or never, while it has not been fired."""
+async def _requested(
+    db: Connection, each: Received[MailingEvent], event: MailingRunRequested
+) -> None:
+    """Let the mailing start when it was started by hand."""
+    at = event.requested_at
+    await _change(db, each, requested_at=at, next_fire_at=_while_it_waits(literal(at)))
+
+
+def _while_it_waits(at: ColumnElement[Instant]) -> ColumnElement[Instant]:
+    """Return `at` for a mailing that has not been fired, else nothing."""
+    return case((schedules.c.next_fire_at.is_not(None), at), else_=None)
+
+
+async def _change(db: Connection, each: Received[MailingEvent], **values: object) -> None:
     newer = update(schedules).where(
         schedules.c.mailing_id == each.event.mailing_id, schedules.c.revision < each.version
     )
-    values: dict[str, Any] = {"revision": each.version, "next_fire_at": None}
-    if at is not None:
-        waits = schedules.c.next_fire_at.is_not(None)
-        values |= {"requested_at": at, "next_fire_at": case((waits, at), else_=None)}
-    await db.execute(newer.values(values))
+    await db.execute(newer.values(revision=each.version, **values))

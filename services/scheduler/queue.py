@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from services.scheduler.domain import Plan
 from services.scheduler.tables import schedules
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter, GatewayName, MailingContent
 from shared.database import Connection
 from shared.event import Instant
 
@@ -43,12 +43,14 @@ async def claim_due(db: Connection, now: Instant, *, limit: int) -> list[Due]:
             row.mailing_id,
             Plan(
                 revision=row.revision,
-                body=row.body,
-                subject=row.subject,
-                filter=msgspec.convert(row.filter, Filter),
-                starts_at=row.requested_at or row.starts_at,
-                ends_at=row.ends_at,
-                gateway=GatewayName(row.gateway),
+                content=MailingContent(
+                    body=row.body,
+                    subject=row.subject,
+                    filter=msgspec.convert(row.filter, Filter),
+                    starts_at=row.next_fire_at,
+                    ends_at=row.ends_at,
+                    gateway=GatewayName(row.gateway),
+                ),
             ),
             row.traceparent,
         )
@@ -60,3 +62,17 @@ async def settle(db: Connection, mailing_ids: Sequence[UUID]) -> None:
     """Let nothing of these mailings be due any more."""
     settled = update(schedules).where(schedules.c.mailing_id.in_(mailing_ids))
     await db.execute(settled.values(next_fire_at=None))
+
+
+async def lock(db: Connection, mailing_id: UUID) -> bool:
+    """Lock the schedule of a mailing until the commit; return whether there is one."""
+    row = select(schedules.c.mailing_id).where(schedules.c.mailing_id == mailing_id)
+    return await db.scalar(row.with_for_update()) is not None
+
+
+async def arm(db: Connection, mailing_id: UUID, at: Instant, *, revision: int) -> None:
+    """Let the mailing be due `at`, unless what happened after `revision` is known already."""
+    armed = update(schedules).where(
+        schedules.c.mailing_id == mailing_id, schedules.c.revision < revision
+    )
+    await db.execute(armed.values(next_fire_at=at, revision=revision))

@@ -19,7 +19,7 @@ schedules = Table(
     Column("ends_at", Timestamp, nullable=False),
     Column("gateway", Text, nullable=False),
     Column("requested_at", Timestamp, comment="started by hand: its start then"),
-    Column("next_fire_at", Timestamp, comment="none: nothing is due any more"),
+    Column("next_fire_at", Timestamp, comment="none: proposed, or never due"),
     Column("traceparent", Text, comment="of the request that planned it"),
     Index(
         "schedules_next_fire_at", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")

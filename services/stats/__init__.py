@@ -3,7 +3,8 @@
 Owns:       nothing but projections: all it knows can be rebuilt from the log
 Answers:    /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile
 Tells:      nothing
-Listens to: MailingScheduled, RunMissed                                    on `scheduler.runs`
+Listens to: RunBegun                                                       on `catalog.mailings`
+            MailingScheduled, RunMissed                                    on `scheduler.runs`
             MessagesPlanned, RunExpanded, RunFinished                      on `dispatcher.runs`
             MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
             MessageCancelled, MessageSuppressed, MessageUndetermined

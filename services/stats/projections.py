@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
     MESSAGES,
     MessageEvent,
@@ -88,7 +89,8 @@ CHANGE_RUNS = text(f"""
         mailing_id = coalesce(runs.mailing_id, excluded.mailing_id),
         expected_count = coalesce(runs.expected_count, excluded.expected_count),
         scheduled_at = coalesce(runs.scheduled_at, excluded.scheduled_at),
-        missed_at = coalesce(runs.missed_at, excluded.missed_at),
+        missed_at = CASE WHEN coalesce(runs.scheduled_at, excluded.scheduled_at) IS NULL
+            THEN coalesce(runs.missed_at, excluded.missed_at) END,
         finished_at = coalesce(runs.finished_at, excluded.finished_at)
 """)  # noqa: S608 - names of ours
 
@@ -143,14 +145,14 @@ def batch_of(events: Iterable[Any]) -> Batch:
             known = messages.get(key)
             if known is None or known.version < event.version:
                 messages[key] = event
-        else:
+        elif not (isinstance(event, MailingScheduled) and event.is_proposal):
             _note(batch, event)
     return batch
 
 
 def _note(
     batch: Batch,
-    event: MessagesPlanned | RunExpanded | RunFinished | MailingScheduled | RunMissed,
+    event: MessagesPlanned | RunExpanded | RunFinished | RunBegun | MailingScheduled | RunMissed,
 ) -> None:
     run = batch.run(event.run_id)
     run.mailing_id = event.mailing_id
@@ -161,10 +163,14 @@ def _note(
             run.expected = event.planned
         case RunFinished():
             run.finished_at = event.finished_at
+        case RunBegun():
+            run.scheduled_at = event.begun_at
         case MailingScheduled():
             run.scheduled_at = event.scheduled_at
         case RunMissed():
             run.missed_at = event.missed_at
+    if run.scheduled_at is not None:
+        run.missed_at = None  # the scheduler found it too late, but its end was moved meanwhile
 
 
 async def _add_chunks(db: Connection, generation: int, batch: Batch) -> None:

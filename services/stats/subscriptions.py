@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.stats import projections, queue
+from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageCancelled,
@@ -38,6 +39,7 @@ def subscriptions(generation: int | None = None) -> Handlers:
         await projections.project(db, chosen, received)
 
     kinds = (
+        RunBegun,
         MailingScheduled,
         RunMissed,
         MessagesPlanned,

@@ -26,6 +26,8 @@ EVENTS: tuple[type[Event], ...] = (
     catalog.MailingResumed,
     catalog.MailingStopped,
     catalog.MailingDeleted,
+    catalog.RunBegun,
+    catalog.RunDeclined,
     scheduler.MailingScheduled,
     scheduler.RunMissed,
     dispatcher.MessagesPlanned,

@@ -1,7 +1,7 @@
 """What the catalog tells the others."""
 
 from enum import StrEnum, auto
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,27 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     operator_codes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+class MailingContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mailing sends, to whom, when and through which gateway."""
+
+    body: str
+    subject: str | None
+    filter: Filter
+    starts_at: Instant
+    ends_at: Instant  # nothing is handed over then or later
+    gateway: GatewayName
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name, as an event has them among its own."""
+        return msgspec.structs.asdict(self)
+
+
+def content_of(source: object) -> MailingContent:
+    """Return the content of an event, or of a plan, that has its fields among its own."""
+    names = MailingContent.__struct_fields__
+    return MailingContent(**{name: getattr(source, name) for name in names})
 
 
 class ClientState(Event, frozen=True, kw_only=True):
@@ -143,3 +164,48 @@ class MailingDeleted(Event, frozen=True, kw_only=True):
 
     mailing_id: UUID
     deleted_at: Instant
+
+
+class RunBegun(Event, frozen=True, kw_only=True):
+    """A run begins with this content, which no later edit changes. At most once per run."""
+
+    topic: ClassVar = MAILINGS
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str  # the time that names the occurrence
+    revision: int  # the mailing's version that is sent
+    is_last: bool  # no other occurrence follows
+    body: str
+    subject: str | None
+    filter: Filter
+    starts_at: Instant
+    ends_at: Instant
+    gateway: GatewayName
+    proposed_at: Instant  # names the scheduler's proposal
+    begun_at: Instant  # clients that were registered before it are in the run
+
+
+class DeclinedReason(StrEnum):
+    """Why a proposed run does not begin."""
+
+    POSTPONED = auto()  # the mailing has another window than the one proposed
+    STOPPED = auto()
+    DELETED = auto()
+    ALREADY_BEGUN = auto()
+    WINDOW_OVER = auto()
+
+
+class RunDeclined(Event, frozen=True, kw_only=True):
+    """A run that the scheduler proposed does not begin; the window is the mailing's now."""
+
+    topic: ClassVar = MAILINGS
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str
+    reason: DeclinedReason
+    starts_at: Instant
+    ends_at: Instant
+    proposed_at: Instant  # names the scheduler's proposal
+    declined_at: Instant

@@ -14,13 +14,18 @@ ONCE = "once"  # the nominal time of a mailing that runs once, whenever and howe
 
 
 class MissedReason(StrEnum):
-    """Why an occurrence was not fired."""
+    """Why an occurrence does not run."""
 
-    WINDOW_OVER = auto()  # its end had passed when the scheduler came to it
+    WINDOW_OVER = auto()  # its end had passed when its turn came
+    STOPPED = auto()  # the mailing was, before the run began
+    DELETED = auto()
 
 
-class MailingScheduled(Event, frozen=True, kw_only=True):
-    """A run begins now, with the mailing as it is in this revision."""
+class MailingScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """It is time for a run. The catalog begins it, or declines it if the mailing has changed.
+
+    Not a proposal: it was written when the scheduler decided; the run begins as it says.
+    """
 
     topic: ClassVar = RUNS
 
@@ -36,10 +41,11 @@ class MailingScheduled(Event, frozen=True, kw_only=True):
     ends_at: Instant
     gateway: GatewayName
     scheduled_at: Instant
+    is_proposal: bool = False
 
 
-class RunMissed(Event, frozen=True, kw_only=True):
-    """An occurrence was not fired and never will be."""
+class RunMissed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An occurrence does not run, unless the mailing's end was moved meanwhile."""
 
     topic: ClassVar = RUNS
 
@@ -49,3 +55,4 @@ class RunMissed(Event, frozen=True, kw_only=True):
     is_last: bool
     reason: MissedReason
     missed_at: Instant
+    ends_at: Instant | None = None  # the mailing's end, as it was known then

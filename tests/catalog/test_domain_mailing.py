@@ -2,19 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 import pytest
 
 from services.catalog.domain.mailing import (
-    BeginRun,
-    ChangeMailing,
-    CreateMailing,
-    DeleteMailing,
-    FinishRun,
     MailingAlreadyEnded,
     MailingBegan,
-    MailingCommand,
     MailingDiffers,
     MailingEvent,
     MailingFinished,
@@ -22,15 +17,26 @@ from services.catalog.domain.mailing import (
     MailingMissed,
     MailingUnknown,
     MailingWindowOver,
+    mailing,
+)
+from services.catalog.domain.mailing_commands import (
+    BeginRun,
+    ChangeMailing,
+    CreateMailing,
+    DeleteMailing,
+    FinishRun,
+    MailingCommand,
     MissRun,
     PauseMailing,
+    RecordRun,
     ResumeMailing,
     StartMailing,
     StopMailing,
-    mailing,
 )
 from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan
+from shared import ids
 from shared.contracts.catalog import (
+    DeclinedReason,
     Filter,
     GatewayName,
     MailingChanged,
@@ -40,12 +46,17 @@ from shared.contracts.catalog import (
     MailingResumed,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    RunDeclined,
+    content_of,
 )
 from shared.errors import Error
+from shared.event import Instant
 from shared.testing import Scenario
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+LATER = NOW + SECOND
 ID = UUID(int=1)
 
 PLAN = Plan(
@@ -70,19 +81,79 @@ pause = PauseMailing(mailing_id=ID, now=NOW)
 resume = ResumeMailing(mailing_id=ID, now=NOW)
 stop = StopMailing(mailing_id=ID, now=NOW)
 delete = DeleteMailing(mailing_id=ID, now=NOW)
-begin = BeginRun(mailing_id=ID, now=NOW)
-miss = MissRun(mailing_id=ID, reason="window_over", now=NOW)
+RUN = ids.run_id(ID, "once")
+record = RecordRun(mailing_id=ID, now=NOW)
+miss = MissRun(
+    mailing_id=ID,
+    run_id=RUN,
+    nominal="once",
+    ends_at=PLAN.ends_at,
+    reason="window_over",
+    proposed_at=NOW,
+    now=NOW,
+)
+
+
+def propose(
+    starts_at: Instant = NOW + HOUR, *, proposed_at: Instant = NOW, now: Instant = NOW
+) -> BeginRun:
+    return BeginRun(
+        mailing_id=ID,
+        run_id=RUN,
+        nominal="once",
+        is_last=True,
+        starts_at=starts_at,
+        proposed_at=proposed_at,
+        now=now,
+    )
+
+
+begin, begin_by_hand = propose(), propose(NOW)
 finish = FinishRun(mailing_id=ID, is_last=True, now=NOW)
 finish_one = FinishRun(mailing_id=ID, is_last=False, now=NOW)
 
 created = MailingCreated(mailing_id=ID, created_at=NOW, **PLAN.as_dict())
 renamed = MailingChanged(mailing_id=ID, changed_at=NOW, **replace(PLAN, name="summer").as_dict())
+renamed_by_hand = MailingChanged(
+    mailing_id=ID, changed_at=NOW, **replace(PLAN, name="summer", starts_at=NOW).as_dict()
+)
 requested = MailingRunRequested(mailing_id=ID, requested_at=NOW)
 paused = MailingPaused(mailing_id=ID, paused_at=NOW)
 resumed = MailingResumed(mailing_id=ID, resumed_at=NOW)
 stopped = MailingStopped(mailing_id=ID, stopped_at=NOW)
 deleted = MailingDeleted(mailing_id=ID, deleted_at=NOW)
 began = MailingBegan(mailing_id=ID, began_at=NOW)
+
+
+def begun(
+    plan: Plan = PLAN, *, revision: int, proposed_at: Instant = NOW, now: Instant = NOW
+) -> RunBegun:
+    return RunBegun(
+        run_id=RUN,
+        mailing_id=ID,
+        nominal="once",
+        revision=revision,
+        is_last=True,
+        proposed_at=proposed_at,
+        begun_at=now,
+        **content_of(plan).as_dict(),
+    )
+
+
+def declined(reason: str, plan: Plan = PLAN, *, proposed_at: Instant = NOW) -> RunDeclined:
+    return RunDeclined(
+        run_id=RUN,
+        mailing_id=ID,
+        nominal="once",
+        reason=DeclinedReason(reason),
+        starts_at=content_of(plan).starts_at,
+        ends_at=plan.ends_at,
+        proposed_at=proposed_at,
+        declined_at=NOW,
+    )
+
+
+BY_HAND = replace(PLAN, starts_at=NOW)  # its window as it is after a start by hand
 missed = MailingMissed(mailing_id=ID, reason="window_over", missed_at=NOW)
 finished = MailingFinished(mailing_id=ID, finished_at=NOW)
 
@@ -90,11 +161,12 @@ HISTORIES: dict[str, tuple[MailingEvent, ...]] = {
     "absent": (),
     "created": (created,),
     "requested": (created, requested),
-    "running": (created, began),
+    "running": (created, begun(revision=1)),
+    "running since an older release": (created, began),
     "paused": (created, paused),
-    "paused while running": (created, began, paused),
+    "paused while running": (created, begun(revision=1), paused),
     "stopped": (created, stopped),
-    "finished": (created, began, finished),
+    "finished": (created, begun(revision=1), finished),
     "missed": (created, missed),
     "deleted": (created, deleted),
 }
@@ -106,7 +178,9 @@ COMMANDS = {
     "resume": resume,
     "stop": stop,
     "delete": delete,
-    "begin": begin,
+    "begin": replace(begin, proposed_at=LATER),
+    "begin by hand": replace(begin_by_hand, proposed_at=LATER),
+    "record": record,
     "miss": miss,
     "finish": finish,
     "finish one": finish_one,
@@ -116,32 +190,60 @@ UNKNOWN, ENDED, PAUSED = MailingUnknown, MailingAlreadyEnded, MailingIsPaused
 # One line for each history, one answer for each command: what happens, `None` for nothing, or
 # the refusal.
 TABLE: dict[str, tuple[MailingEvent | type[Error] | None, ...]] = {
-    #         create, change; start, pause, resume, stop, delete; begin, miss, finish, finish one
-    "absent": (created, *[UNKNOWN] * 10),
+    #         create, change; start, pause, resume, stop, delete;
+    #         begin, begin by hand; record, miss, finish, finish one
+    "absent": (created, *[UNKNOWN] * 12),
     "created": (
         *(None, renamed, requested, paused, None, stopped, deleted),
+        *(begun(revision=1, proposed_at=LATER), declined("postponed", proposed_at=LATER)),
         *(began, missed, finished, None),
     ),
     "requested": (
-        *(None, renamed, None, paused, None, stopped, deleted),
+        *(None, renamed_by_hand, None, paused, None, stopped, deleted),
+        declined("postponed", BY_HAND, proposed_at=LATER),
+        begun(BY_HAND, revision=2, proposed_at=LATER),
         *(began, missed, finished, None),
     ),
     "running": (
         *(None, renamed, None, paused, None, stopped, deleted),
-        *(None, missed, finished, None),
+        *[declined("already_begun", proposed_at=LATER)] * 2,
+        *(None, None, finished, None),
+    ),
+    "running since an older release": (
+        *(None, renamed, None, paused, None, stopped, deleted),
+        *[declined("already_begun", proposed_at=LATER)] * 2,
+        *(None, None, finished, None),
     ),
     "paused": (
         *(None, renamed, PAUSED, None, resumed, stopped, deleted),
+        *(begun(revision=2, proposed_at=LATER), declined("postponed", proposed_at=LATER)),
         *(began, missed, finished, None),
     ),
     "paused while running": (
         *(None, renamed, PAUSED, None, resumed, stopped, deleted),
-        *(None, missed, finished, None),
+        *[declined("already_begun", proposed_at=LATER)] * 2,
+        *(None, None, finished, None),
     ),
-    "stopped": (None, *[ENDED] * 4, None, deleted, None, None, None, None),
-    "finished": (None, *[ENDED] * 4, None, deleted, None, None, None, None),
-    "missed": (None, *[ENDED] * 4, None, deleted, None, None, None, None),
-    "deleted": (None, *[UNKNOWN] * 5, None, None, None, None, None),
+    "stopped": (
+        *(None, *[ENDED] * 4, None, deleted),
+        *[declined("stopped", proposed_at=LATER)] * 2,
+        *[None] * 4,
+    ),
+    "finished": (
+        *(None, *[ENDED] * 4, None, deleted),
+        *[declined("already_begun", proposed_at=LATER)] * 2,
+        *[None] * 4,
+    ),
+    "missed": (
+        *(None, *[ENDED] * 4, None, deleted),
+        *[declined("window_over", proposed_at=LATER)] * 2,
+        *[None] * 4,
+    ),
+    "deleted": (
+        *(None, *[UNKNOWN] * 5, None),
+        *[declined("deleted", proposed_at=LATER)] * 2,
+        *[None] * 4,
+    ),
 }
 CELLS = [
     pytest.param(HISTORIES[history], command, answer, id=f"{history}, {name}")
@@ -166,7 +268,7 @@ def test_every_command_has_an_answer_in_every_state(
 
 
 def test_the_table_has_every_command() -> None:
-    assert {type(command) for command in COMMANDS.values()} == set(MailingCommand.__args__)
+    assert {type(command) for command in COMMANDS.values()} == set(get_args(MailingCommand))
 
 
 def test_without_a_start_a_mailing_starts_now() -> None:
@@ -213,8 +315,114 @@ def test_a_run_that_begins_while_the_mailing_is_paused_leaves_it_paused() -> Non
     assert mailing.replay([created, paused, began, resumed]).status == "running"
 
 
-def test_once_a_run_has_begun_only_the_name_and_an_earlier_end_can_change() -> None:
-    running = Scenario(mailing).given(created, began)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("body", "other"),
+        ("subject", "Hi"),
+        ("filter", Filter()),
+        ("gateway", GatewayName.LOG),
+        ("ends_at", PLAN.ends_at + HOUR),
+        ("ends_at", PLAN.ends_at - SECOND),
+    ],
+)
+def test_a_run_begins_with_the_newest_revision_however_old_the_proposal_is(
+    name: str, value: object
+) -> None:
+    before = Scenario(mailing).given(created)
+    history = before.given(*before.when(change(**{name: value})))
+
+    newest = replace(PLAN, **{name: value})  # type: ignore[arg-type]
+    assert history.when(begin) == [begun(newest, revision=2)]
+
+
+@pytest.mark.parametrize("by", [-HOUR / 2, -timedelta(microseconds=1), SECOND, 24 * HOUR])
+def test_a_proposal_of_another_start_is_declined_and_one_of_the_new_start_begins(
+    by: timedelta,
+) -> None:
+    before = Scenario(mailing).given(created)
+    moved = replace(PLAN, starts_at=NOW + HOUR + by, ends_at=NOW + 100 * HOUR)
+    history = before.given(*before.when(change(starts_at=moved.starts_at, ends_at=moved.ends_at)))
+
+    [event] = history.when(begin)
+    assert event == declined("postponed", moved)
+    late = propose(NOW + HOUR + by, proposed_at=LATER)
+    assert history.given(event).when(late) == [begun(moved, revision=3, proposed_at=LATER)]
+
+
+def test_moved_away_and_back_before_the_proposal_is_read_it_begins() -> None:
+    history = [created]
+    for starts_at in (NOW + 90 * SECOND, NOW + HOUR):
+        history += Scenario(mailing, tuple(history)).when(change(starts_at=starts_at))
+
+    assert Scenario(mailing, tuple(history)).when(begin) == [begun(revision=3)]
+
+
+def test_a_proposal_that_comes_again_has_its_answer_already() -> None:
+    begins = Scenario(mailing).given(created, begun(revision=1))
+    declines = Scenario(mailing).given(created, requested, declined("postponed", BY_HAND))
+
+    assert begins.when(begin) == []
+    assert declines.when(begin) == []
+
+
+def test_only_the_end_is_judged_by_the_clock() -> None:
+    waiting = Scenario(mailing).given(created)
+    moment = timedelta(microseconds=1)
+
+    at_last = replace(begin, now=PLAN.ends_at - moment)
+    assert waiting.when(at_last) == [begun(revision=1, now=PLAN.ends_at - moment)]
+    assert waiting.when(replace(begin, now=NOW - 100 * HOUR)) == [
+        begun(revision=1, now=NOW - 100 * HOUR)
+    ]
+    [over] = waiting.when(replace(begin, now=PLAN.ends_at))
+    assert isinstance(over, RunDeclined)
+    assert over.reason is DeclinedReason.WINDOW_OVER
+
+
+def test_after_a_start_by_hand_another_start_counts_and_other_edits_leave_it() -> None:
+    by_hand = Scenario(mailing).given(created, requested)
+    renamed_then = by_hand.given(*by_hand.when(rename))
+    postponed = by_hand.given(*by_hand.when(change(starts_at=NOW + HOUR)))
+
+    assert renamed_then.when(begin_by_hand)[0] == begun(
+        replace(BY_HAND, name="summer"), revision=3
+    )
+    assert renamed_then.when(start) == []
+    assert postponed.when(begin_by_hand) == [declined("postponed")]
+    assert postponed.when(begin) == [begun(revision=3)]
+    assert postponed.when(start) == [requested]
+
+
+@pytest.mark.parametrize("ends_at", [PLAN.ends_at - SECOND, None], ids=["another", "unnamed"])
+def test_a_mailing_whose_end_was_moved_meanwhile_is_not_missed(ends_at: Instant | None) -> None:
+    waiting = Scenario(mailing).given(created)
+
+    assert waiting.when(replace(miss, ends_at=ends_at)) == [declined("postponed")]
+    again = waiting.given(declined("postponed"))
+    assert again.when(replace(miss, ends_at=ends_at)) == []
+    assert again.when(replace(begin, proposed_at=LATER)) == [begun(revision=2, proposed_at=LATER)]
+
+
+@pytest.mark.parametrize("ends_at", [PLAN.ends_at - SECOND, PLAN.ends_at, None])
+def test_a_mailing_whose_end_has_passed_is_missed_wherever_it_was(
+    ends_at: Instant | None,
+) -> None:
+    late = replace(miss, ends_at=ends_at, now=PLAN.ends_at)
+
+    [event] = Scenario(mailing).given(created).when(late)
+
+    assert isinstance(event, MailingMissed)
+
+
+BEGINNINGS = pytest.mark.parametrize("beginning", [begun(revision=1), began])
+
+
+@BEGINNINGS
+def test_once_a_run_has_begun_only_the_name_and_an_earlier_end_can_change(
+    beginning: MailingEvent,
+) -> None:
+    running = Scenario(mailing).given(created, beginning)
 
     [event] = running.when(change(name="summer", ends_at=PLAN.ends_at - SECOND))
 
@@ -222,9 +430,23 @@ def test_once_a_run_has_begun_only_the_name_and_an_earlier_end_can_change() -> N
     assert (event.name, event.ends_at) == ("summer", PLAN.ends_at - SECOND)
 
 
-def test_once_a_run_has_begun_the_rest_is_refused() -> None:
+@BEGINNINGS
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": "other"},
+        {"subject": "Hi"},
+        {"filter": Filter()},
+        {"starts_at": NOW + 90 * SECOND},
+        {"ends_at": PLAN.ends_at + SECOND},
+        {"gateway": GatewayName.LOG},
+    ],
+)
+def test_once_a_run_has_begun_the_rest_is_refused(
+    beginning: MailingEvent, changes: dict[str, object]
+) -> None:
     with pytest.raises(MailingAlreadyRunning):
-        Scenario(mailing).given(created, began).when(change(body="other"))
+        Scenario(mailing).given(created, beginning).when(change(**changes))
 
 
 @pytest.mark.parametrize("left", [timedelta(), SECOND - timedelta(microseconds=1)])

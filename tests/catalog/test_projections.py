@@ -1,5 +1,6 @@
 """The read tables of the catalog follow its events, however often and in whatever order."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -28,6 +29,9 @@ from shared.contracts.catalog import (
     MailingResumed,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    RunDeclined,
+    content_of,
 )
 from shared.database import Connection, Pool, transaction
 from shared.errors import NotFound
@@ -50,6 +54,8 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
     }
     created = MailingCreated(**plan, created_at=now)  # type: ignore[arg-type]
     changed = MailingChanged(**(plan | {"name": "summer"}), changed_at=now)  # type: ignore[arg-type]
+    run: dict[str, Any] = {"run_id": ID, "mailing_id": ID, "nominal": "once", "proposed_at": now}
+    window = {"starts_at": now, "ends_at": now}
     return [
         (created, Status.CREATED),
         (changed, Status.CREATED),
@@ -57,7 +63,14 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
         (MailingResumed(mailing_id=ID, resumed_at=now), Status.CREATED),
         (MailingRunRequested(mailing_id=ID, requested_at=now), Status.CREATED),
         (MailingPaused(mailing_id=ID, paused_at=now), Status.PAUSED),
+        (RunDeclined(**run, **window, reason="stopped", declined_at=now), Status.PAUSED),  # type: ignore[arg-type]
         (MailingBegan(mailing_id=ID, began_at=now), Status.PAUSED),
+        (
+            RunBegun(
+                **run, **content_of(changed).as_dict(), revision=2, is_last=True, begun_at=now
+            ),
+            Status.PAUSED,
+        ),
         (MailingResumed(mailing_id=ID, resumed_at=now), Status.RUNNING),
         (MailingFinished(mailing_id=ID, finished_at=now), Status.FINISHED),
         (MailingStopped(mailing_id=ID, stopped_at=now), Status.STOPPED),
@@ -69,7 +82,7 @@ async def shown(db: Connection) -> MailingView:
     return await queries.mailing(db, ID)
 
 
-@pytest.mark.parametrize("length", range(1, 12))
+@pytest.mark.parametrize("length", range(1, 14))
 async def test_each_event_is_shown(catalog_pool: Pool, now: Instant, length: int) -> None:
     told = story(now)[:length]
     recorded = Append(f"mailing-{ID}", [event for event, _ in told], 0).recorded(now)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from httpx import AsyncClient
 
-from services.catalog.domain.mailing import BeginRun, FinishRun
+from services.catalog.domain.mailing_commands import FinishRun, RecordRun
 from services.catalog.handlers import handle
 from shared.contracts.catalog import Filter, GatewayName, MailingCreated
 from shared.event import Instant
@@ -234,7 +234,7 @@ async def test_mailings_are_found_by_their_status(
 ) -> None:
     ids = [UUID((await created(http))["mailing_id"]) for _ in range(3)]
     for mailing_id in ids[1:]:
-        await handle(store, BeginRun(mailing_id=mailing_id, now=now))
+        await handle(store, RecordRun(mailing_id=mailing_id, now=now))
     await handle(store, FinishRun(mailing_id=ids[2], is_last=True, now=now))
 
     async def found(status: str) -> list[str]:

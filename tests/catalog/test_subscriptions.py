@@ -1,32 +1,30 @@
 """The Kafka door of the catalog."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from services.catalog.domain.mailing import (
-    CreateMailing,
-    MailingBegan,
-    MailingFinished,
-    MailingMissed,
-    mailing,
-)
+from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, mailing
+from services.catalog.domain.mailing_commands import CreateMailing
 from services.catalog.domain.plan import Plan
 from services.catalog.handlers import handle
 from services.catalog.subscriptions import subscriptions
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import DeclinedReason, Filter, GatewayName, RunBegun, RunDeclined
 from shared.contracts.dispatcher import RunFinished
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.event import Event, Instant
 from shared.testing import FrozenClock, InMemoryEventStore, received
 
 ID, RUN = UUID(int=1), UUID(int=2)
+LATE = datetime(2027, 1, 1, tzinfo=UTC)
 NOBODY: Any = None  # a connection that nobody uses
 
 
-def scheduled(now: Instant) -> MailingScheduled:
+def scheduled(now: Instant, *, is_proposal: bool = True) -> MailingScheduled:
     return MailingScheduled(
         run_id=RUN,
         mailing_id=ID,
@@ -40,6 +38,7 @@ def scheduled(now: Instant) -> MailingScheduled:
         ends_at=now,
         gateway=GatewayName.LOG,
         scheduled_at=now,
+        is_proposal=is_proposal,
     )
 
 
@@ -51,6 +50,7 @@ def missed(now: Instant) -> RunMissed:
         is_last=True,
         reason=MissedReason.WINDOW_OVER,
         missed_at=now,
+        ends_at=now.replace(year=2030),
     )
 
 
@@ -79,10 +79,35 @@ async def answers(
 async def test_a_run_that_begins_and_ends_takes_its_mailing_along(
     store: InMemoryEventStore, now: Instant
 ) -> None:
-    assert await answers(store, now, [scheduled(now), finished(now)]) == [
+    begun, ended = await answers(store, now, [scheduled(now), finished(now)])
+
+    assert isinstance(begun, RunBegun)
+    assert (begun.run_id, begun.nominal, begun.revision) == (RUN, "once", 1)
+    assert (begun.body, begun.ends_at) == ("Hello", now.replace(year=2030))
+    assert ended == MailingFinished(mailing_id=ID, finished_at=now)
+
+
+async def test_a_run_of_an_older_release_has_begun_already(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    old = scheduled(now, is_proposal=False)
+
+    assert await answers(store, now, [old, old, finished(now)]) == [
         MailingBegan(mailing_id=ID, began_at=now),
         MailingFinished(mailing_id=ID, finished_at=now),
     ]
+
+
+async def test_a_run_that_is_proposed_with_another_start_is_declined(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    [declined] = await answers(
+        store, now, [msgspec.structs.replace(scheduled(now), starts_at=LATE)]
+    )
+
+    assert isinstance(declined, RunDeclined)
+    assert (declined.run_id, declined.reason) == (RUN, DeclinedReason.POSTPONED)
+    assert (declined.starts_at, declined.ends_at) == (now, now.replace(year=2030))
 
 
 async def test_a_run_that_was_missed_ends_its_mailing_with_the_reason(
@@ -102,7 +127,9 @@ async def test_what_comes_again_changes_nothing(store: InMemoryEventStore, now: 
 async def test_an_end_that_overtakes_the_beginning_is_an_end(
     store: InMemoryEventStore, now: Instant
 ) -> None:
-    assert await answers(store, now, [finished(now), scheduled(now)]) == [
+    old = scheduled(now, is_proposal=False)
+
+    assert await answers(store, now, [finished(now), old]) == [
         MailingFinished(mailing_id=ID, finished_at=now)
     ]
 

@@ -144,6 +144,26 @@ async def test_controls_that_come_again_or_late_change_nothing(world: World, now
     assert (before.version, before.is_paused, before.is_stopped) == (4, False, True)
 
 
+async def test_a_run_begins_as_the_catalog_says_and_not_because_it_was_proposed(
+    world: World,
+) -> None:
+    proposed = await world.schedule(is_proposal=True)
+    begun = await world.begin_run(body="as it was pinned")
+
+    (row,) = await world.rows("SELECT run_id, body, state FROM runs")
+
+    assert tuple(row) == (begun.run_id, "as it was pinned", "waiting")
+    assert proposed.run_id != begun.run_id
+
+
+async def test_a_beginning_that_comes_again_changes_nothing(world: World) -> None:
+    await world.begin_run(body="first")
+    world.last_mailing -= 1
+    await world.begin_run(body="second")
+
+    assert await world.value("SELECT body FROM runs") == "first"
+
+
 async def test_a_run_is_there_once_with_its_trace_however_often_it_is_heard_of(
     world: World,
 ) -> None:

@@ -30,6 +30,7 @@ from shared.contracts.catalog import (
     MailingPaused,
     MailingResumed,
     MailingStopped,
+    RunBegun,
 )
 from shared.contracts.scheduler import ONCE, MailingScheduled
 from shared.database import Pool, transaction
@@ -109,8 +110,7 @@ class World:
     async def forget_client(self, number: int) -> None:
         await self.know(ClientRemoved(client_id=client(number)), version=1_000)
 
-    async def schedule(self, **fields: Any) -> "Run":
-        """Hear of a new run, which waits."""
+    async def _run(self, **fields: Any) -> dict[str, Any]:
         self.last_mailing += 1
         mailing_id = UUID(int=(0xA << 124) | self.last_mailing)
         now = await self.now()
@@ -126,12 +126,25 @@ class World:
             "starts_at": now,
             "ends_at": now + HOUR,
             "gateway": GatewayName.HTTP,
-            "scheduled_at": now,
         }
-        event = MailingScheduled(**values | fields)
+        return values | fields
+
+    async def schedule(self, **fields: Any) -> "Run":
+        """Hear of a new run of an older release, which waits."""
+        event = MailingScheduled(scheduled_at=await self.now(), **await self._run(**fields))
         async with transaction(self.pool) as db:
-            await projections.mailing_scheduled(db, [received(event, mailing_id, trace=TRACE)])
-        return Run(self, event.run_id, mailing_id)
+            batch = [received(event, event.mailing_id, trace=TRACE)]
+            await projections.mailing_scheduled(db, batch)
+        return Run(self, event.run_id, event.mailing_id)
+
+    async def begin_run(self, **fields: Any) -> "Run":
+        """Hear that a run begins; it waits."""
+        values = await self._run(**fields)
+        now = await self.now()
+        event = RunBegun(**{"proposed_at": now, "begun_at": now} | values)
+        async with transaction(self.pool) as db:
+            await projections.run_begun(db, [received(event, event.mailing_id, trace=TRACE)])
+        return Run(self, event.run_id, event.mailing_id)
 
     async def plan(self, clients: int = 0, **fields: Any) -> "Run":
         """Let there be so many clients, and a run for all there are, expanded."""

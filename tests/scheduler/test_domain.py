@@ -1,21 +1,23 @@
 """The rules of a schedule: once, whatever happens."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from services.scheduler.domain import (
+    DeclineRun,
     FireMailing,
     Plan,
+    RunPostponed,
     Schedule,
     ScheduleCommand,
     ScheduleEvent,
     schedule,
 )
 from shared import ids
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import DeclinedReason, Filter, GatewayName, MailingContent
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.event import Instant
 from shared.testing import Scenario
@@ -26,8 +28,7 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 @pytest.fixture
 def plan(now: Instant) -> Plan:
-    return Plan(
-        revision=3,
+    content = MailingContent(
         body="Hello {{ full_name }}",
         subject="Hi",
         filter=Filter(operator_codes=("916",), tags=("vip",)),
@@ -35,6 +36,7 @@ def plan(now: Instant) -> Plan:
         ends_at=now + HOUR,
         gateway=GatewayName.LOG,
     )
+    return Plan(revision=3, content=content)
 
 
 @pytest.fixture
@@ -52,21 +54,23 @@ def scheduled(plan: Plan, now: Instant) -> MailingScheduled:
         body="Hello {{ full_name }}",
         subject="Hi",
         filter=Filter(operator_codes=("916",), tags=("vip",)),
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
+        starts_at=plan.content.starts_at,
+        ends_at=plan.content.ends_at,
         gateway=GatewayName.LOG,
         scheduled_at=now,
+        is_proposal=True,
     )
 
 
-def missed(now: Instant) -> RunMissed:
+def missed(plan: Plan, now: Instant, reason: MissedReason = MissedReason.WINDOW_OVER) -> RunMissed:
     return RunMissed(
         run_id=ids.run_id(MAILING, "once"),
         mailing_id=MAILING,
         nominal="once",
         is_last=True,
-        reason=MissedReason.WINDOW_OVER,
+        reason=reason,
         missed_at=now,
+        ends_at=plan.content.ends_at,
     )
 
 
@@ -91,7 +95,7 @@ def test_from_its_end_on_a_mailing_is_missed_and_the_reason_is_said(
 ) -> None:
     told = given.when(FireMailing(mailing_id=MAILING, plan=plan, now=now + late))
 
-    assert told == [missed(now + late)]
+    assert told == [missed(plan, now + late)]
 
 
 @pytest.mark.parametrize("late", [timedelta(), HOUR])
@@ -104,8 +108,9 @@ def test_what_is_settled_stays_settled_even_after_a_change(
     *,
     is_missed: bool,
 ) -> None:
-    before = given.given(missed(now) if is_missed else scheduled(plan, now))
-    changed = replace(plan, revision=4, starts_at=now + late, ends_at=now + 9 * HOUR)
+    before = given.given(missed(plan, now) if is_missed else scheduled(plan, now))
+    window = {"starts_at": now + late, "ends_at": now + 9 * HOUR}
+    changed = Plan(revision=4, content=msgspec.structs.replace(plan.content, **window))
 
     assert before.when(FireMailing(mailing_id=MAILING, plan=changed, now=now + late)) == []
 
@@ -118,3 +123,82 @@ def test_the_run_of_a_mailing_is_the_same_whenever_and_however_it_starts(
     (other,) = given.when(FireMailing(mailing_id=UUID(int=2), plan=plan, now=now))
 
     assert one.run_id == two.run_id != other.run_id
+
+
+def decline(plan: Plan, proposed_at: Instant, reason: DeclinedReason) -> DeclineRun:
+    return DeclineRun(
+        run_id=ids.run_id(MAILING, "once"),
+        mailing_id=MAILING,
+        nominal="once",
+        reason=reason,
+        ends_at=plan.content.ends_at,
+        proposed_at=proposed_at,
+        now=proposed_at + MOMENT,
+    )
+
+
+@pytest.mark.parametrize("is_missed", [False, True])
+def test_what_was_postponed_is_proposed_again_as_the_same_run(
+    given: Scenario[ScheduleCommand, Schedule, ScheduleEvent],
+    plan: Plan,
+    now: Instant,
+    *,
+    is_missed: bool,
+) -> None:
+    proposed = given.given(missed(plan, now) if is_missed else scheduled(plan, now))
+
+    [postponed] = proposed.when(decline(plan, now, DeclinedReason.POSTPONED))
+
+    assert isinstance(postponed, RunPostponed)
+    later = FireMailing(mailing_id=MAILING, plan=plan, now=now + HOUR / 2)
+    assert proposed.given(postponed).when(later) == [scheduled(plan, now + HOUR / 2)]
+
+
+@pytest.mark.parametrize(
+    ("declined", "reason"),
+    [
+        (DeclinedReason.STOPPED, MissedReason.STOPPED),
+        (DeclinedReason.DELETED, MissedReason.DELETED),
+        (DeclinedReason.WINDOW_OVER, MissedReason.WINDOW_OVER),
+    ],
+)
+def test_what_can_never_run_is_missed_with_the_reason(
+    given: Scenario[ScheduleCommand, Schedule, ScheduleEvent],
+    plan: Plan,
+    now: Instant,
+    declined: DeclinedReason,
+    reason: MissedReason,
+) -> None:
+    proposed = given.given(scheduled(plan, now))
+
+    told = proposed.when(decline(plan, now, declined))
+
+    assert told == [missed(plan, now + MOMENT, reason)]
+    fire = FireMailing(mailing_id=MAILING, plan=plan, now=now + 2 * MOMENT)
+    assert proposed.given(*told).when(fire) == []
+
+
+def test_a_run_that_has_begun_already_is_neither_proposed_again_nor_missed(
+    given: Scenario[ScheduleCommand, Schedule, ScheduleEvent], plan: Plan, now: Instant
+) -> None:
+    proposed = given.given(scheduled(plan, now))
+
+    assert proposed.when(decline(plan, now, DeclinedReason.ALREADY_BEGUN)) == []
+
+
+@pytest.mark.parametrize("reason", DeclinedReason)
+def test_only_the_last_proposal_can_be_declined_and_only_once(
+    given: Scenario[ScheduleCommand, Schedule, ScheduleEvent],
+    plan: Plan,
+    now: Instant,
+    reason: DeclinedReason,
+) -> None:
+    [postponed] = given.given(scheduled(plan, now)).when(
+        decline(plan, now, DeclinedReason.POSTPONED)
+    )
+    waiting = given.given(scheduled(plan, now), postponed)
+    again = waiting.given(scheduled(plan, now + HOUR / 2))
+
+    assert given.when(decline(plan, now, reason)) == []
+    assert waiting.when(decline(plan, now, reason)) == []
+    assert again.when(decline(plan, now, reason)) == []

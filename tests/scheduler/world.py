@@ -7,9 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.scheduler import handlers, projections
+from services.scheduler import handlers
+from services.scheduler.domain import RunPostponed
+from services.scheduler.subscriptions import subscriptions
 from shared import database, outbox
 from shared.contracts.catalog import (
+    DeclinedReason,
     Filter,
     GatewayName,
     MailingChanged,
@@ -17,6 +20,9 @@ from shared.contracts.catalog import (
     MailingDeleted,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    RunDeclined,
+    content_of,
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Pool, transaction
@@ -63,8 +69,10 @@ class Scheduler:
             )
             for each, event in enumerate(events, start=version)
         ]
+        kinds = subscriptions(self.store)
         async with transaction(self.pool) as db:
-            await projections.mailings(db, received)
+            for each in received:
+                await kinds[type(each.event)](db, [each])
 
     async def fire(self) -> bool:
         return await handlers.fire_due(self.store)
@@ -87,6 +95,18 @@ class Scheduler:
 
     async def events(self) -> list[Any]:
         return [each.event for each in await self.told()]
+
+    async def runs(self) -> list[Any]:
+        async with transaction(self.pool) as db:
+            return list(await db.execute(text("SELECT * FROM runs")))
+
+    async def story(self, mailing: "Mailing") -> list[type[Any]]:
+        """Return the kinds of what happened to a mailing's schedule, in order."""
+        named = {kind.type_name(): kind for kind in (MailingScheduled, RunMissed, RunPostponed)}
+        stream = f"schedule-{mailing.id}"
+        async with transaction(self.pool) as db:
+            query = text("SELECT type FROM events WHERE stream = :stream ORDER BY version")
+            return [named[name] for name in await db.scalars(query, {"stream": stream})]
 
     async def schedules(self) -> dict[UUID, Any]:
         async with transaction(self.pool) as db:
@@ -126,6 +146,37 @@ class Mailing:
 
     def requested(self, at: Instant) -> MailingRunRequested:
         return MailingRunRequested(mailing_id=self.id, requested_at=at)
+
+    def declined(
+        self, proposal: MailingScheduled | RunMissed, reason: str, **window: Instant
+    ) -> RunDeclined:
+        if isinstance(proposal, RunMissed):
+            proposed_at = proposal.missed_at
+        else:
+            proposed_at = proposal.scheduled_at
+        return RunDeclined(
+            run_id=proposal.run_id,
+            mailing_id=self.id,
+            nominal=proposal.nominal,
+            reason=DeclinedReason(reason),
+            starts_at=window.get("starts_at", self.starts_at),
+            ends_at=window.get("ends_at", self.ends_at),
+            proposed_at=proposed_at,
+            declined_at=proposed_at,
+        )
+
+    def begun(self, proposal: MailingScheduled, **content: Any) -> RunBegun:
+        values = content_of(proposal).as_dict() | content
+        return RunBegun(
+            run_id=proposal.run_id,
+            mailing_id=self.id,
+            nominal=proposal.nominal,
+            revision=proposal.revision,
+            is_last=proposal.is_last,
+            proposed_at=proposal.scheduled_at,
+            begun_at=proposal.scheduled_at + timedelta(seconds=3),
+            **values,
+        )
 
     def stopped(self) -> MailingStopped:
         return MailingStopped(mailing_id=self.id, stopped_at=self.starts_at)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.catalog.domain.mailing import PauseMailing, ResumeMailing, mailing
+from services.catalog.domain.mailing import mailing
+from services.catalog.domain.mailing_commands import PauseMailing, ResumeMailing
 from shared.contracts.catalog import Filter, GatewayName, MailingCreated, MailingPaused
 from shared.contracts.catalog import MailingResumed as Resumed
 from shared.errors import StaleVersion

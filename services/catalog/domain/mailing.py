@@ -1,13 +1,29 @@
 """A mailing: what may be asked of it, and what follows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
-from typing import Any, TypeAlias, get_args
+from typing import TypeAlias, get_args
 from uuid import UUID
 
+from services.catalog.domain.mailing_commands import (
+    BeginRun,
+    ChangeMailing,
+    CreateMailing,
+    DeleteMailing,
+    FinishRun,
+    MailingCommand,
+    MissRun,
+    PauseMailing,
+    RecordRun,
+    ResumeMailing,
+    RunCommand,
+    StartMailing,
+    StopMailing,
+)
 from services.catalog.domain.plan import Plan, check, check_running, plan_of
+from shared import ids
 from shared.contracts.catalog import (
+    DeclinedReason,
     MailingChanged,
     MailingCreated,
     MailingDeleted,
@@ -15,103 +31,20 @@ from shared.contracts.catalog import (
     MailingResumed,
     MailingRunRequested,
     MailingStopped,
+    RunBegun,
+    RunDeclined,
+    content_of,
 )
+from shared.contracts.scheduler import ONCE
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Event, Instant
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateMailing:
-    """Let there be a mailing. Asked twice with the same identifier and plan, it is one."""
-
-    mailing_id: UUID
-    plan: Plan
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeMailing:
-    """Plan it otherwise; what `changes` does not name stays."""
-
-    mailing_id: UUID
-    changes: Mapping[str, Any]
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartMailing:
-    """Begin now, whatever the start says."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseMailing:
-    """Send nothing of it until it is resumed."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeMailing:
-    """Send it again."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopMailing:
-    """Send nothing of it any more, ever."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteMailing:
-    """Stop it, and show it no more."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeginRun:
-    """Note that the scheduler fired it."""
-
-    mailing_id: UUID
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissRun:
-    """Note that the scheduler came too late."""
-
-    mailing_id: UUID
-    reason: str
-    now: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishRun:
-    """Note that every message of a run is in a final state; `is_last` if no run follows."""
-
-    mailing_id: UUID
-    is_last: bool
-    now: Instant
-
 
 # Private events: others know it from the runs
 
 
 class MailingBegan(Event, frozen=True, kw_only=True):
-    """A run has begun."""
+    """A run has begun, of which the scheduler decided. Written in older releases only."""
 
     mailing_id: UUID
     began_at: Instant
@@ -132,18 +65,6 @@ class MailingFinished(Event, frozen=True, kw_only=True):
     finished_at: Instant
 
 
-MailingCommand: TypeAlias = (
-    CreateMailing
-    | ChangeMailing
-    | StartMailing
-    | PauseMailing
-    | ResumeMailing
-    | StopMailing
-    | DeleteMailing
-    | BeginRun
-    | MissRun
-    | FinishRun
-)
 MailingEvent: TypeAlias = (
     MailingCreated
     | MailingChanged
@@ -152,6 +73,8 @@ MailingEvent: TypeAlias = (
     | MailingResumed
     | MailingStopped
     | MailingDeleted
+    | RunBegun
+    | RunDeclined
     | MailingBegan
     | MailingMissed
     | MailingFinished
@@ -180,8 +103,15 @@ class Mailing:
     status: Status = Status.ABSENT
     plan: Plan | None = None
     created_as: Plan | None = None
-    is_requested: bool = False  # by hand
-    has_begun: bool = False  # a run has
+    is_requested: bool = False  # by hand: its window begins then
+    begun: frozenset[UUID] = frozenset()  # runs
+    answered: Instant | None = None  # the proposal that was decided last
+    version: int = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a run has begun."""
+        return bool(self.begun)
 
 
 def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
@@ -191,16 +121,17 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
             return [_created(c)]
         case CreateMailing() as c, _:
             return _created_again(c, mailing.created_as)
-        case BeginRun() | MissRun() | FinishRun() | DeleteMailing(), Status.DELETED:
+        case _, Status.ABSENT:
+            raise MailingUnknown
+        case BeginRun() | RecordRun() | MissRun() | FinishRun() as c, _:
+            return _decide_run(c, mailing)
+        case DeleteMailing(), Status.DELETED:
             return []
-        case _, Status.ABSENT | Status.DELETED:
+        case _, Status.DELETED:
             raise MailingUnknown
         case DeleteMailing() as c, _:
             return [MailingDeleted(mailing_id=c.mailing_id, deleted_at=c.now)]
-        case (
-            StopMailing() | BeginRun() | MissRun() | FinishRun(),
-            Status.STOPPED | Status.FINISHED,
-        ):
+        case StopMailing(), Status.STOPPED | Status.FINISHED:
             return []
         case _, Status.STOPPED | Status.FINISHED:
             raise MailingAlreadyEnded
@@ -212,23 +143,32 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
             return _requested(c, mailing)
         case StopMailing() as c, _:
             return [MailingStopped(mailing_id=c.mailing_id, stopped_at=c.now)]
-        case PauseMailing(), Status.PAUSED:
-            return []
         case PauseMailing() as c, _:
-            return [MailingPaused(mailing_id=c.mailing_id, paused_at=c.now)]
+            is_paused = mailing.status is Status.PAUSED
+            return [] if is_paused else [MailingPaused(mailing_id=c.mailing_id, paused_at=c.now)]
         case ResumeMailing() as c, Status.PAUSED:
             return [MailingResumed(mailing_id=c.mailing_id, resumed_at=c.now)]
         case ResumeMailing(), _:
             return []
-        case BeginRun() as c, _ if not mailing.has_begun:
-            return [MailingBegan(mailing_id=c.mailing_id, began_at=c.now)]
-        case BeginRun(), _:
+
+
+def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
+    """Decide what the scheduler proposes, and record what became of runs."""
+    is_over = mailing.status in (Status.STOPPED, Status.FINISHED, Status.DELETED)
+    match command:
+        case BeginRun():
+            return _proposed(command, mailing)
+        case _ if is_over:
             return []
-        case MissRun() as c, _:
-            return [MailingMissed(mailing_id=c.mailing_id, reason=c.reason, missed_at=c.now)]
-        case FinishRun(is_last=True) as c, _:
-            return [MailingFinished(mailing_id=c.mailing_id, finished_at=c.now)]
-        case FinishRun(), _:
+        case MissRun():
+            return _missed(command, mailing)
+        case RecordRun() if mailing.has_begun:
+            return []
+        case RecordRun():
+            return [MailingBegan(mailing_id=command.mailing_id, began_at=command.now)]
+        case FinishRun(is_last=True):
+            return [MailingFinished(mailing_id=command.mailing_id, finished_at=command.now)]
+        case FinishRun():
             return []
 
 
@@ -248,13 +188,13 @@ def _created_again(command: CreateMailing, first: Plan | None) -> list[MailingEv
 
 
 def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
-    assert mailing.plan is not None  # noqa: S101 - it is not absent
-    plan = replace(mailing.plan, **dict(command.changes))
-    if plan == mailing.plan:
+    before = _plan(mailing)
+    plan = replace(before, **dict(command.changes))
+    if plan == before:
         return []
     if mailing.has_begun:
-        check_running(mailing.plan, plan)
-    check(plan, command.now, mailing.plan)
+        check_running(before, plan)
+    check(plan, command.now, before)
     return [
         MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **plan.as_dict())
     ]
@@ -263,37 +203,121 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
 def _requested(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun or mailing.is_requested:
         return []
-    if mailing.plan is not None and mailing.plan.is_over(command.now):
+    if _plan(mailing).is_over(command.now):
         raise MailingWindowOver(FieldError("/ends_at", "window_over"))
     return [MailingRunRequested(mailing_id=command.mailing_id, requested_at=command.now)]
 
 
+def _proposed(command: BeginRun, mailing: Mailing) -> list[MailingEvent]:
+    """Begin the run with the newest revision, or decline it; the same proposal only once."""
+    plan = _plan(mailing)
+    if command.proposed_at == mailing.answered:
+        return []
+    reason = _obstacle(command, mailing, plan)
+    if reason is not None:
+        return [_declined(command, plan, reason)]
+    begun = RunBegun(
+        run_id=command.run_id,
+        mailing_id=command.mailing_id,
+        nominal=command.nominal,
+        revision=mailing.version,
+        is_last=command.is_last,
+        proposed_at=command.proposed_at,
+        begun_at=command.now,
+        **content_of(plan).as_dict(),
+    )
+    return [begun]
+
+
+def _obstacle(command: BeginRun, mailing: Mailing, plan: Plan) -> DeclinedReason | None:
+    """Return why the run cannot begin. The start is compared, no clock; only the end is judged."""
+    if command.run_id in mailing.begun:
+        return DeclinedReason.ALREADY_BEGUN
+    if mailing.status is Status.DELETED:
+        return DeclinedReason.DELETED
+    if mailing.status is Status.STOPPED:
+        return DeclinedReason.STOPPED
+    if mailing.status is Status.FINISHED or command.now >= plan.ends_at:
+        return DeclinedReason.WINDOW_OVER
+    if command.starts_at != plan.starts_at:
+        return DeclinedReason.POSTPONED
+    return None
+
+
+def _missed(command: MissRun, mailing: Mailing) -> list[MailingEvent]:
+    """End the mailing, or let the run be proposed again if the end was moved meanwhile.
+
+    Where both know the same end the scheduler's time counts: two clocks would argue for ever.
+    """
+    plan = _plan(mailing)
+    if command.run_id in mailing.begun or command.proposed_at == mailing.answered:
+        return []
+    if command.now < plan.ends_at != command.ends_at:
+        return [_declined(command, plan, DeclinedReason.POSTPONED)]
+    return [
+        MailingMissed(mailing_id=command.mailing_id, reason=command.reason, missed_at=command.now)
+    ]
+
+
+def _declined(command: BeginRun | MissRun, plan: Plan, reason: DeclinedReason) -> RunDeclined:
+    content = content_of(plan)
+    return RunDeclined(
+        run_id=command.run_id,
+        mailing_id=command.mailing_id,
+        nominal=command.nominal,
+        reason=reason,
+        starts_at=content.starts_at,
+        ends_at=content.ends_at,
+        proposed_at=command.proposed_at,
+        declined_at=command.now,
+    )
+
+
 def evolve(mailing: Mailing, event: MailingEvent) -> Mailing:
     """Apply what happened. Never fails: history is not negotiable."""
+    return replace(_evolved(mailing, event), version=mailing.version + 1)
+
+
+def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
     match event:
         case MailingCreated():
             plan = plan_of(event)
             return Mailing(status=Status.CREATED, plan=plan, created_as=plan)
-        case MailingChanged():
-            return replace(mailing, plan=plan_of(event))
+        case MailingChanged():  # another start replaces a start by hand
+            plan = plan_of(event)
+            is_requested = mailing.is_requested and plan.starts_at == _plan(mailing).starts_at
+            return replace(mailing, plan=plan, is_requested=is_requested)
         case MailingRunRequested():
-            return replace(mailing, is_requested=True)
+            plan = replace(_plan(mailing), starts_at=event.requested_at)
+            return replace(mailing, plan=plan, is_requested=True)
         case MailingPaused():
             return replace(mailing, status=Status.PAUSED)
         case MailingResumed():
             resumed = Status.RUNNING if mailing.has_begun else Status.CREATED
             return replace(mailing, status=resumed)
-        case MailingBegan():
-            paused = mailing.status is Status.PAUSED
-            return replace(
-                mailing, status=Status.PAUSED if paused else Status.RUNNING, has_begun=True
-            )
+        case RunBegun():
+            return replace(_running(mailing, event.run_id), answered=event.proposed_at)
+        case RunDeclined():
+            return replace(mailing, answered=event.proposed_at)
+        case MailingBegan():  # of the only run that there was
+            return _running(mailing, ids.run_id(event.mailing_id, ONCE))
         case MailingStopped():
             return replace(mailing, status=Status.STOPPED)
         case MailingDeleted():
             return replace(mailing, status=Status.DELETED)
         case MailingMissed() | MailingFinished():
             return replace(mailing, status=Status.FINISHED)
+
+
+def _plan(mailing: Mailing) -> Plan:
+    """Return the plan of a mailing that is not absent."""
+    assert mailing.plan is not None  # noqa: S101 - all that follows from MailingCreated
+    return mailing.plan
+
+
+def _running(mailing: Mailing, run_id: UUID) -> Mailing:
+    status = Status.PAUSED if mailing.status is Status.PAUSED else Status.RUNNING
+    return replace(mailing, status=status, begun=mailing.begun | {run_id})
 
 
 # Refusals

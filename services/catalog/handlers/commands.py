@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Any
 
 from services.catalog.domain.client import ClientCommand, client
-from services.catalog.domain.mailing import MailingCommand, mailing
+from services.catalog.domain.mailing import mailing
+from services.catalog.domain.mailing_commands import MailingCommand
 from shared.event import Cause
 from shared.event_store import NO_CAUSE, EventStore, execute
 

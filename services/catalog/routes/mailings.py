@@ -7,7 +7,8 @@ from fastapi import Response, status
 from pydantic import Field, TypeAdapter
 
 from services.catalog import handlers, queries
-from services.catalog.domain.mailing import (
+from services.catalog.domain.mailing import Status
+from services.catalog.domain.mailing_commands import (
     ChangeMailing,
     CreateMailing,
     DeleteMailing,
@@ -15,7 +16,6 @@ from services.catalog.domain.mailing import (
     PauseMailing,
     ResumeMailing,
     StartMailing,
-    Status,
     StopMailing,
 )
 from services.catalog.domain.plan import Plan

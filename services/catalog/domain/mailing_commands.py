@@ -1,0 +1,123 @@
+"""What may be asked of a mailing: by people, and by what is heard of its runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from services.catalog.domain.plan import Plan
+from shared.event import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMailing:
+    """Let there be a mailing. Asked twice with the same identifier and plan, it is one."""
+
+    mailing_id: UUID
+    plan: Plan
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeMailing:
+    """Plan it otherwise; what `changes` does not name stays."""
+
+    mailing_id: UUID
+    changes: Mapping[str, Any]
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMailing:
+    """Begin now, whatever the start says."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseMailing:
+    """Send nothing of it until it is resumed."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeMailing:
+    """Send it again."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMailing:
+    """Send nothing of it any more, ever."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMailing:
+    """Stop it, and show it no more."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginRun:
+    """Begin the run that the scheduler proposed, or decline it if the mailing has changed."""
+
+    mailing_id: UUID
+    run_id: UUID
+    nominal: str
+    is_last: bool
+    starts_at: Instant
+    proposed_at: Instant
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRun:
+    """Record that a run has begun elsewhere: the scheduler decided that in older releases."""
+
+    mailing_id: UUID
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissRun:
+    """End the mailing whose run the scheduler found too late, unless its end was moved."""
+
+    mailing_id: UUID
+    run_id: UUID
+    nominal: str
+    ends_at: Instant | None  # as the scheduler knew it; None: written by an older release
+    reason: str
+    proposed_at: Instant
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishRun:
+    """Note that every message of a run is in a final state; `is_last` if no run follows."""
+
+    mailing_id: UUID
+    is_last: bool
+    now: Instant
+
+
+RunCommand: TypeAlias = BeginRun | RecordRun | MissRun | FinishRun
+MailingCommand: TypeAlias = (
+    CreateMailing
+    | ChangeMailing
+    | StartMailing
+    | PauseMailing
+    | ResumeMailing
+    | StopMailing
+    | DeleteMailing
+    | RunCommand
+)
