@@ -17,12 +17,15 @@ class Watcher:
         self.seconds = 0.0
         self._heartbeats = Heartbeats[str](LEASE, lambda: self.seconds)
 
-    async def look(self, beats: Mapping[str, int] | None, *, after: float = 0.0) -> dict[str, int]:
+    async def look(
+        self, beats: Mapping[str, int] | None, *, after: float = 0.0, taking: float = 0.0
+    ) -> dict[str, int]:
         self.seconds += after
 
         async def read() -> Mapping[str, int]:
             if beats is None:
                 raise Unavailable
+            self.seconds += taking
             return beats
 
         return await self._heartbeats.update(read)
@@ -58,3 +61,19 @@ async def test_who_is_seen_for_the_first_time_is_alive_however_late() -> None:
     await watcher.look({})
 
     assert await watcher.look({"a": 7}, after=2 * LEASE) == {}
+
+
+async def test_a_heartbeat_stands_still_from_the_answer_that_shows_it_on() -> None:
+    watcher = Watcher()
+    await watcher.look({"a": 1}, taking=LEASE)  # it may have moved until the very end of this
+
+    assert await watcher.look({"a": 1}, after=LEASE) == {}
+    assert await watcher.look({"a": 1}, after=0.1) == {"a": 1}
+
+
+async def test_a_heartbeat_stands_still_until_the_question_whose_answer_shows_it() -> None:
+    watcher = Watcher()
+    await watcher.look({"a": 1})
+
+    # What the answer shows may be from its very beginning.
+    assert await watcher.look({"a": 1}, after=LEASE, taking=LEASE) == {}
