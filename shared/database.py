@@ -37,7 +37,9 @@ PASSING = (
     asyncpg.SerializationError,
 )
 
-NOW = text("SELECT clock_timestamp() + shift FROM clock")
+# The business instant: the only SQL of ours that reads a clock.
+INSTANT = "(SELECT clock_timestamp() + shift FROM clock)"
+NOW = text(f"SELECT {INSTANT}")
 
 
 class Unstorable(Exception):
@@ -155,7 +157,7 @@ async def ping(pool: Pool) -> None:
 
 
 async def now(db: Connection) -> Instant:
-    """Return the business instant: the only query of ours that reads a clock."""
+    """Return the business instant."""
     return cast("Instant", await db.scalar(NOW))
 
 

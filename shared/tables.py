@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Identity,
+    Index,
     Integer,
     Interval,
     LargeBinary,
@@ -64,6 +65,7 @@ outbox = Table(
     Column("position", BigInteger, Identity(always=True), primary_key=True),
     Column("recorded_at", Timestamp, nullable=False),
     Column("batches", LargeBinary, nullable=False, comment="shared.outbox.Batch, msgpack"),
+    Index("outbox_recorded_at_idx", "recorded_at"),
     comment="a row per transaction; the relay deletes it once Kafka has all of it",
 )
 

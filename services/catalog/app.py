@@ -34,6 +34,7 @@ async def run(settings: Settings) -> None:
             relay.relay(
                 pool,
                 settings.kafka_servers,
+                "catalog",
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
                 repair=partial(republish_latest, "catalog", "client", CLIENTS, client.events),

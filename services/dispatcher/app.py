@@ -45,7 +45,11 @@ async def run(settings: Settings) -> None:
             workers.run_runs(pool, servers, CONSUMER, watch),
             workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
             relay.relay(
-                pool, servers, every=settings.outbox_poll_interval, lease=settings.relay_lease
+                pool,
+                servers,
+                "dispatcher",
+                every=settings.outbox_poll_interval,
+                lease=settings.relay_lease,
             ),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),

@@ -28,6 +28,7 @@ async def run(settings: Settings) -> None:
             relay.relay(
                 pool,
                 settings.kafka_servers,
+                "scheduler",
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
             ),

@@ -1,6 +1,6 @@
 """The published language: all that one service knows about another. One module per producer."""
 
-from shared.contracts import catalog, dispatcher, scheduler
+from shared.contracts import catalog, dispatcher, platform, scheduler
 from shared.event import Event
 from shared.topic import Topic
 
@@ -12,6 +12,7 @@ TOPICS: dict[str, Topic] = {
         scheduler.RUNS,
         dispatcher.RUNS,
         dispatcher.MESSAGES,
+        platform.PROGRESS,
     )
 }
 
@@ -40,6 +41,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessageCancelled,
     dispatcher.MessageSuppressed,
     dispatcher.MessageUndetermined,
+    platform.OutboxPublished,
 )
 
 NAMES = frozenset(kind.type_name().encode() for kind in EVENTS)

@@ -96,7 +96,7 @@ class PostgresEventStore:
             await _continue_streams(db, grown)
         await self.project(db, [each for _, each, _ in added])
         told = ((each, data) for _, each, data in added)
-        await outbox.put(db, outbox.recorded_batches(told, self.service), now=now)
+        await outbox.put(db, outbox.recorded_batches(told, self.service))
 
 
 async def _begin_streams(db: Connection, fresh: Sequence[_Added]) -> None:

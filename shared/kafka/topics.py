@@ -13,6 +13,7 @@ from shared.settings import read
 from shared.topic import Topic
 
 PARTITIONS = 12  # divides evenly among 1, 2, 3, 4 and 6 replicas
+SHORT_MS = 10 * 60 * 1000  # until a segment is closed, and so can be compacted
 REMEMBERED_MS = 30 * 24 * 3600 * 1000  # tombstones: how long a consumer may have been away
 
 
@@ -68,9 +69,10 @@ async def _described(client: AIOKafkaAdminClient) -> dict[str, list[object]]:
 
 
 def _settings(topic: Topic) -> dict[str, str]:
-    if topic.is_compacted:
-        return {"cleanup.policy": "compact", "delete.retention.ms": str(REMEMBERED_MS)}
-    return {"cleanup.policy": "delete", "retention.ms": "-1"}
+    if not topic.is_compacted:
+        return {"cleanup.policy": "delete", "retention.ms": "-1"}
+    compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(REMEMBERED_MS)}
+    return compacted | ({"segment.ms": str(SHORT_MS)} if topic.has_short_segments else {})
 
 
 def main() -> None:

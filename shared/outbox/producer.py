@@ -4,12 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
 from shared.outbox.batch import Batch, Header, Record
 
@@ -51,19 +52,39 @@ async def _close(producer: AIOKafkaProducer) -> None:
             await producer.stop()
 
 
-async def send(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> None:
-    """Send `batches`, each key's records in order, and wait for all acknowledgements."""
+class End(NamedTuple):
+    """Where a partition ends, as acknowledged: the offset of its next record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+async def send(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End]:
+    """Send `batches`, each key's records in order; return the ends that Kafka acknowledges.
+
+    Raises:
+        KafkaError: Something is not acknowledged, or without an offset.
+    """
     queues: dict[tuple[str, int], list[tuple[Record, list[Header]]]] = defaultdict(list)
     for batch in batches:
         count = len(await producer.partitions_for(batch.topic))
         for record in batch.records:
             place = (batch.topic, partition_of(record.key, count))
             queues[place].append((record, batch.headers))
-    under_way = []
+    under_way, counts = [], []
     for (topic, partition), queue in queues.items():
         for builder in _build(producer, queue):
-            under_way.append(await producer.send_batch(builder, topic, partition=partition))  # noqa: PERF401 - each is begun in its turn
-    await asyncio.gather(*under_way)
+            under_way.append(await producer.send_batch(builder, topic, partition=partition))
+            counts.append(builder.record_count())
+    sent = await asyncio.gather(*under_way)
+    return [_end(each, count) for each, count in zip(sent, counts, strict=True)]
+
+
+def _end(sent: RecordMetadata, count: int) -> End:
+    if sent.offset < 0:  # a repeated batch that the broker no longer knows the place of
+        raise KafkaError("a batch was acknowledged without its offset")
+    return End(sent.topic, sent.partition, sent.offset + count)
 
 
 def _build(

@@ -20,15 +20,22 @@ from shared.outbox import producer, store
 from shared.outbox.batch import Batch
 from shared.outbox.cache import BatchCache, caching
 from shared.outbox.lease import RelayLease
+from shared.outbox.progress import Progress, ends_at_takeover
 
 # What is done about records whose order another relay may have swapped: their latest state again.
 Repair: TypeAlias = Callable[[Connection, Sequence[Batch]], Awaitable[None]]
 
 
 async def relay(
-    pool: Pool, servers: str, *, every: timedelta, lease: timedelta, repair: Repair | None = None
+    pool: Pool,
+    servers: str,
+    service: str,
+    *,
+    every: timedelta,
+    lease: timedelta,
+    repair: Repair | None = None,
 ) -> None:
-    """Connect, again and again until it works; publish until cancelled.
+    """Connect, again and again until it works; publish until cancelled, and how far that is.
 
     Guarantee: what was committed earlier is sent earlier, at least once; rows go when Kafka has
     acknowledged all of them. `repair` is called with what may have been sent after another relay
@@ -42,8 +49,10 @@ async def relay(
                 await ours.take_over()
                 with caching(pool) as cache:
                     async with producer.producing(servers) as client:
+                        progress = Progress(service, await ends_at_takeover(servers, service))
                         while await ours.lease.renew():
-                            sent = await ours.publish_some(client, cache)
+                            sent = await ours.publish_some(client, cache, progress)
+                            await ours.report(client, progress)
                             backoff.succeeded()
                             if not sent:
                                 await asyncio.sleep(every.total_seconds())
@@ -71,7 +80,9 @@ class Relay:
             self.unconfirmed = ()
             await self.lease.wait()
 
-    async def publish_some(self, client: AIOKafkaProducer, cache: BatchCache) -> bool:
+    async def publish_some(
+        self, client: AIOKafkaProducer, cache: BatchCache, progress: Progress
+    ) -> bool:
         """Send the oldest rows, delete them once Kafka has them; return False if none were."""
         rows = await store.oldest(self.pool, cache)
         if not rows:
@@ -80,7 +91,7 @@ class Relay:
         self.unconfirmed = batches
         async with asyncio.timeout(producer.STUCK):
             for group in _in_order(batches):
-                await producer.send(client, group)
+                progress.acknowledged(await producer.send(client, group))
         positions = [position for position, _ in rows]
         if not await store.delete(self.pool, positions, self.lease.owner, self.lease.epoch):
             self.lease.mark_lost()
@@ -89,6 +100,13 @@ class Relay:
         cache.drop(positions[-1])
         telemetry.published(sum(len(batch.records) for batch in batches))
         return True
+
+    async def report(self, client: AIOKafkaProducer, progress: Progress) -> None:
+        """Publish how far the outbox is, if that is due."""
+        batches = await progress.report(self.pool, self.lease)
+        if batches:
+            async with asyncio.timeout(producer.STUCK):
+                await producer.send(client, batches)
 
 
 def _in_order(batches: Sequence[Batch]) -> list[list[Batch]]:

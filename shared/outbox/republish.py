@@ -57,5 +57,4 @@ async def republish_latest(
         for row in rows
     ]
     encoded = [(each, each.event.json()) for each in latest]
-    now = max(each.recorded_at for each in latest)
-    await put(db, recorded_batches(encoded, service), now=now)
+    await put(db, recorded_batches(encoded, service))

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
-from shared.database import Connection, Pool, autocommit
+from shared.database import INSTANT, Connection, Pool, autocommit
 from shared.errors import FieldError, Invalid
-from shared.event import Instant
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
 from shared.outbox.cache import BatchCache, cache_of
-from shared.tables import outbox
 
 Rows: TypeAlias = Sequence[tuple[int, list[Batch]]]  # each with its position
 
@@ -27,7 +25,15 @@ class TooLarge(Invalid):
     """It is larger than the log takes."""
 
 
-async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None:
+# The instant is read when the table is locked already: so it is later than that of all progress
+# which does not count this transaction.
+INSERT = text(f"""
+    INSERT INTO outbox (recorded_at, batches) VALUES ({INSTANT}, :batches)
+    RETURNING position, recorded_at
+""")  # noqa: S608 - SQL of ours
+
+
+async def put(db: Connection, batches: Sequence[Batch]) -> None:
     """Insert `batches` as one row; they are published if and when `db` commits.
 
     Raises:
@@ -42,10 +48,9 @@ async def put(db: Connection, batches: Sequence[Batch], *, now: Instant) -> None
     ):
         raise TooLarge(FieldError("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
     compressed, size = encode(batches)
-    added = insert(outbox).values(recorded_at=now, batches=compressed)
-    position = await db.scalar(added.returning(outbox.c.position))
+    row = (await db.execute(INSERT, {"batches": compressed})).one()
     if (cache := cache_of(db.engine)) is not None:
-        cache.add((position, now), batches, size)
+        cache.add((row.position, row.recorded_at), batches, size)
 
 
 OLDEST = text("""

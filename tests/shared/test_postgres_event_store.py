@@ -245,7 +245,6 @@ async def test_the_instant_is_the_callers(
     await store.append_many([registered(1, now)], now=now)
 
     assert await rows(catalog_pool, select(events.c.recorded_at)) == [now]
-    assert await rows(catalog_pool, select(table.c.recorded_at)) == [now]
 
 
 async def test_an_answer_continues_the_story_of_its_cause(

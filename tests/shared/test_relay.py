@@ -17,11 +17,10 @@ from shared import outbox
 from shared.contracts.catalog import CLIENTS, MAILINGS
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
-from shared.event import Instant
 from shared.kafka import end_offsets
 from shared.outbox import Batch, Record, producer, relay, store
 from shared.outbox.lease import RelayLease, holder
-from shared.outbox.producer import partition_of
+from shared.outbox.producer import End, partition_of
 from shared.tables import outbox as table
 from shared.testing import eventually
 from shared.topic import Topic
@@ -79,9 +78,9 @@ async def read(kafka: str) -> Read:
     return read
 
 
-async def leave(pool: Pool, now: Instant, *batches: Batch) -> None:
+async def leave(pool: Pool, *batches: Batch) -> None:
     async with transaction(pool) as db:
-        await outbox.put(db, batches, now=now)
+        await outbox.put(db, batches)
 
 
 async def left(pool: Pool) -> int:
@@ -99,7 +98,9 @@ def batch(topic: Topic, *records: tuple[str, bytes | None]) -> Batch:
 
 @asynccontextmanager
 async def relaying(pool: Pool, kafka: str, **more: Any) -> AsyncIterator[None]:
-    task = asyncio.create_task(relay.relay(pool, kafka, every=SOON, **({"lease": LEASE} | more)))
+    task = asyncio.create_task(
+        relay.relay(pool, kafka, "catalog", every=SOON, **({"lease": LEASE} | more))
+    )
     try:
         yield
     finally:
@@ -116,10 +117,10 @@ async def all_sent(pool: Pool) -> None:
 
 
 async def test_what_was_committed_reaches_kafka_with_key_value_and_headers(
-    catalog_pool: Pool, kafka: str, read: Read, now: Instant
+    catalog_pool: Pool, kafka: str, read: Read
 ) -> None:
     key = str(uuid4())
-    await leave(catalog_pool, now, batch(CLIENTS, (key, b"value"), (key, None)))
+    await leave(catalog_pool, batch(CLIENTS, (key, b"value"), (key, None)))
 
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
@@ -130,12 +131,12 @@ async def test_what_was_committed_reaches_kafka_with_key_value_and_headers(
 
 
 async def test_the_records_of_a_key_stay_in_order(
-    catalog_pool: Pool, kafka: str, read: Read, now: Instant
+    catalog_pool: Pool, kafka: str, read: Read
 ) -> None:
     keys = [str(uuid4()) for _ in range(5)]
     for turn in range(40):
         records = [(key, f"{turn}.{half}".encode()) for half in (0, 1) for key in keys]
-        await leave(catalog_pool, now, batch(CLIENTS, *records))
+        await leave(catalog_pool, batch(CLIENTS, *records))
 
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
@@ -149,10 +150,10 @@ async def test_the_records_of_a_key_stay_in_order(
 
 
 async def test_a_record_as_large_as_the_outbox_takes_is_sent(
-    catalog_pool: Pool, kafka: str, read: Read, now: Instant
+    catalog_pool: Pool, kafka: str, read: Read
 ) -> None:
     value = b"x" * outbox.RECORD_LIMIT_BYTES
-    await leave(catalog_pool, now, batch(MAILINGS, ("a", b"1"), ("a", value), ("a", b"3")))
+    await leave(catalog_pool, batch(MAILINGS, ("a", b"1"), ("a", value), ("a", b"3")))
 
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
@@ -161,16 +162,17 @@ async def test_a_record_as_large_as_the_outbox_takes_is_sent(
 
 
 async def test_no_more_is_read_at_once_than_there_is_room_for_but_a_row_at_least(
-    catalog_pool: Pool, kafka: str, read: Read, now: Instant, monkeypatch: pytest.MonkeyPatch
+    catalog_pool: Pool, kafka: str, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = [1_000, 1_000, 1_000, 1_000, 1_000, 9_000, 1_000]
     for size in sizes:
-        await leave(catalog_pool, now, batch(MAILINGS, ("m", b"x" * size)))
+        await leave(catalog_pool, batch(MAILINGS, ("m", b"x" * size)))
     send, at_once = producer.send, []
 
-    async def spy(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> None:
-        at_once.append(len(batches))
-        await send(producer, batches)
+    async def spy(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End]:
+        if batches[0].topic == MAILINGS.name:
+            at_once.append(len(batches))
+        return await send(producer, batches)
 
     monkeypatch.setattr(producer, "send", spy)
     monkeypatch.setattr(store, "BYTES", 2_500)
@@ -184,7 +186,6 @@ async def test_no_more_is_read_at_once_than_there_is_room_for_but_a_row_at_least
 async def test_a_mailing_is_sent_when_the_clients_before_it_are_acknowledged(
     catalog_pool: Pool,
     kafka: str,
-    now: Instant,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clients = [(str(uuid4()), b"x" * 1000) for _ in range(5000)]
@@ -204,8 +205,8 @@ async def test_a_mailing_is_sent_when_the_clients_before_it_are_acknowledged(
         return acknowledged
 
     monkeypatch.setattr(AIOKafkaProducer, "send_batch", spy)
-    await leave(catalog_pool, now, batch(CLIENTS, *clients))
-    await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
+    await leave(catalog_pool, batch(CLIENTS, *clients))
+    await leave(catalog_pool, batch(MAILINGS, ("m", b"1")))
 
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
@@ -215,8 +216,8 @@ async def test_a_mailing_is_sent_when_the_clients_before_it_are_acknowledged(
     assert sent[:at].count("catalog.clients acknowledged") == sent.count("catalog.clients begun")
 
 
-async def test_rows_go_only_when_kafka_has_them(catalog_pool: Pool, now: Instant) -> None:
-    await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
+async def test_rows_go_only_when_kafka_has_them(catalog_pool: Pool) -> None:
+    await leave(catalog_pool, batch(MAILINGS, ("m", b"1")))
 
     async with relaying(catalog_pool, "127.0.0.1:1"):
 
@@ -318,8 +319,8 @@ async def test_who_leaves_lets_the_next_one_begin_at_once(catalog_pool: Pool) ->
     assert second.epoch == 2
 
 
-async def test_a_relay_that_ends_leaves(catalog_pool: Pool, kafka: str, now: Instant) -> None:
-    await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
+async def test_a_relay_that_ends_leaves(catalog_pool: Pool, kafka: str) -> None:
+    await leave(catalog_pool, batch(MAILINGS, ("m", b"1")))
 
     async with relaying(catalog_pool, kafka):
         await all_sent(catalog_pool)
@@ -328,18 +329,19 @@ async def test_a_relay_that_ends_leaves(catalog_pool: Pool, kafka: str, now: Ins
 
 
 async def test_what_was_sent_after_a_rival_took_over_is_repaired_and_stays(
-    catalog_pool: Pool, kafka: str, now: Instant, monkeypatch: pytest.MonkeyPatch
+    catalog_pool: Pool, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
+    await leave(catalog_pool, batch(MAILINGS, ("m", b"1")))
     rival, repaired = UUID(int=7), asyncio.Event()
     send = producer.send  # the moment between sending and deleting
 
-    async def overtaken(*args: Any) -> None:
-        await send(*args)
+    async def overtaken(*args: Any) -> list[End]:
+        ends = await send(*args)
         async with transaction(catalog_pool) as db:
             await db.execute(
                 text("UPDATE relays SET owner = :rival, epoch = epoch + 1"), {"rival": rival}
             )
+        return ends
 
     seen: list[Batch] = []
 
@@ -357,11 +359,11 @@ async def test_what_was_sent_after_a_rival_took_over_is_repaired_and_stays(
 
 
 async def test_what_is_taken_over_is_sent_by_the_next_relay(
-    catalog_pool: Pool, kafka: str, read: Read, now: Instant
+    catalog_pool: Pool, kafka: str, read: Read
 ) -> None:
     dead = RelayLease(catalog_pool, LEASE)
     await dead.wait()
-    await leave(catalog_pool, now, batch(MAILINGS, ("m", b"1")))
+    await leave(catalog_pool, batch(MAILINGS, ("m", b"1")))
 
     async with relaying(catalog_pool, kafka, lease=SHORT):
         await all_sent(catalog_pool)

@@ -143,7 +143,7 @@ class Results:
             place: (closed.get(place, 0), done.get(place, 0)) for place in closed.keys() | done
         }
         await ledger.record(db, me, entries)
-        await told.put(db, now)
+        await told.put(db)
 
     async def _write_carefully(self, batch: list[Result], done: Mapping[Place, int]) -> None:
         traces = {each.lease.run.run_id: each.lease.run.traceparent for each in batch}

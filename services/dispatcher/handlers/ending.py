@@ -52,7 +52,7 @@ async def _end_chunks(db: Connection, run: Ended, now: Instant) -> None:
         place = (run.run_id, chunk)
         closed[place] = (closed.get(place, (0, 0))[0] + 1, 0)
     await ledger.close(db, None, closed)
-    await told.put(db, now)
+    await told.put(db)
 
 
 async def _end_retries(db: Connection, run: Ended, now: Instant) -> None:
@@ -71,7 +71,7 @@ async def _end_retries(db: Connection, run: Ended, now: Instant) -> None:
         closed[place] = (closed.get(place, (0, 0))[0] + 1, 0)
     await ledger.overrule(db, entries.resumed)
     await ledger.close(db, None, closed)
-    await told.put(db, now)
+    await told.put(db)
 
 
 async def finish(pool: Pool) -> bool:

@@ -20,12 +20,12 @@ class Told(NamedTuple):
         """Add an event of a message; `version` is the message's with it."""
         self.records.setdefault(trace, []).append(outbox.bulk_record(message_id, version, event))
 
-    async def put(self, db: Connection, now: Instant) -> None:
+    async def put(self, db: Connection) -> None:
         """Leave all of it to the relay."""
         batches = [
             outbox.bulk_batch(MESSAGES, trace, records) for trace, records in self.records.items()
         ]
-        await outbox.put(db, batches, now=now)
+        await outbox.put(db, batches)
 
 
 async def tell(
@@ -51,4 +51,4 @@ async def tell(
         for version, event in events
     ]
     told = [(each, each.event.json()) for each in recorded]
-    await outbox.put(db, outbox.recorded_batches(told, "dispatcher"), now=now)
+    await outbox.put(db, outbox.recorded_batches(told, "dispatcher"))

@@ -83,4 +83,4 @@ async def _settle_unfit(db: Connection, step: Expanded, now: Instant) -> None:
         settled = Settled(step.run_id, client_id, chunk, UNFIT, is_retry=False)
         recording.settle(entries, told, settled, step.traceparent, now)
     await ledger.overrule(db, entries.exceptions)
-    await told.put(db, now)
+    await told.put(db)

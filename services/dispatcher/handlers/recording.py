@@ -189,7 +189,7 @@ async def record_carefully(
             closed[attempt.run_id, attempt.chunk] += 1
     await ledger.overrule(db, [changed[key] for key in sorted(changed)])
     await ledger.close(db, None, {place: (count, 0) for place, count in closed.items()})
-    await told.put(db, instant(max(each.terms.now for each in attempts)))
+    await told.put(db)
 
 
 def _is_found_again(attempt: Attempt, current: Mapping[tuple[UUID, UUID], Found]) -> bool:
@@ -244,7 +244,7 @@ async def settle_carefully(
         closed[each.run_id, each.chunk] += 1
     await ledger.overrule(db, [changed[key] for key in sorted(changed)])
     await ledger.close(db, None, {place: (count, 0) for place, count in closed.items()})
-    await told.put(db, now)
+    await told.put(db)
 
 
 def counted(gateway: str, attempts: Sequence[Attempt]) -> None:
