@@ -4,16 +4,20 @@ import asyncio
 import random
 import socket
 import ssl
+import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+import uvloop
 
 from services.dispatcher.gateways.http.client import Answer, HttpClient
+from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
 
 Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -451,6 +455,109 @@ async def test_a_server_that_closes_an_idle_connection_costs_no_request() -> Non
             await eventually(lambda: not client._connections)  # noqa: SLF001
 
 
+class Hasty:
+    """A server that answers one request per connection and closes at once, in a thread.
+
+    `closed` is set when the kernel has the answer and the FIN: what is written later is lost.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.closed = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # the end
+            while True:
+                connection, _ = self._socket.accept()
+                with connection:
+                    request = connection.recv(1_000)
+                    if request == b"end":
+                        return
+                    self.requests += bool(request)
+                    connection.sendall(OK if request else b"")
+                self.closed.set()
+
+    def end(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            last.sendall(b"end")
+        self._thread.join()
+        self._socket.close()
+
+
+def on_uvloop() -> asyncio.AbstractEventLoop:
+    return uvloop.new_event_loop()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, on_uvloop])
+def test_a_connection_that_the_server_closed_right_after_its_answer_is_never_used_again(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    hasty, answers = Hasty(), list[Answer]()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def answered(answer: Answer) -> None:
+            answers.append(answer)
+            if answer.failure is None:
+                hasty.closed.wait(10)  # the loop has read the answer, and not yet the FIN
+                hasty.closed.clear()
+            loop.call_soon(ended.set_result if len(answers) == 500 else start, None)
+
+        def start(_: None) -> None:
+            client.start(REQUEST, loop.time() + LONG, answered)
+
+        async with client_to(hasty.port, 4) as client:
+            start(None)
+            await ended
+
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(run())
+    finally:
+        hasty.end()
+
+    assert Counter(answer.failure for answer in answers) == {None: 500}
+    assert hasty.requests == 500
+
+
+async def test_what_is_lost_while_its_connection_is_opened_was_sent_over_it() -> None:
+    class Lossy(HttpClient):
+        """Lose the connection between its making and the end of the task that makes it."""
+
+        def _is_opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
+            connection._transport.abort()  # type: ignore[union-attr] # noqa: SLF001
+            super()._is_opened(connection, task)
+
+    async with serving(obliging) as port:
+        client = Lossy(f"http://127.0.0.1:{port}/m", connections=1)
+        answer = await ask(client)
+        await client.close()
+
+    assert (answer.failure, answer.was_sent) == ("closed", True)
+
+
+async def test_a_connection_that_is_closed_before_the_request_carries_nothing_of_it() -> None:
+    closing = socket.create_server(("127.0.0.1", 0))
+    with closing:
+        async with client_to(closing.getsockname()[1], 1) as client:
+            asked = ask(client)
+            closing.setblocking(True)  # noqa: FBT003
+            while not client._opening:  # noqa: ASYNC110, SLF001
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            accepted, _ = closing.accept()  # in the kernel it is there, in the loop not yet
+            accepted.close()
+            answer = await asked
+
+    assert (answer.failure, answer.was_sent) == ("closed", False)
+
+
 async def test_a_request_that_dies_on_a_kept_connection_counts_as_sent_and_goes_out_once() -> None:
     requests = 0
 
@@ -506,7 +613,7 @@ async def test_a_large_request_arrives_whole() -> None:
 async def test_close_cuts_off_everything_and_each_request_learns_it_once() -> None:
     async with serving(saying(closes=False)) as port, client_to(port, 8) as client:
         asked = [ask(client) for _ in range(4)]
-        await eventually(lambda: all(c.is_open for c in client._connections))  # noqa: SLF001
+        await eventually(lambda: all(c.was_made for c in client._connections))  # noqa: SLF001
         asked += [ask(client) for _ in range(4)]
         async with asyncio.timeout(5):
             await client.close()

@@ -129,7 +129,7 @@ class HttpClient:
     def _rested(self, now: float) -> Connection | None:
         while self._idle:
             connection, _ = self._idle.popitem()
-            if connection.is_open and connection.cut_at > now:
+            if connection.cut_at > now and connection.is_reusable:
                 return connection
             self.forget(connection)  # at once: its place is needed
             connection.fail("idle")
@@ -159,7 +159,7 @@ class HttpClient:
 
     def _is_opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
         del self._opening[connection]
-        if connection.is_open:
+        if connection.was_made:  # and may be lost again, which it has told by itself
             return
         self.forget(connection)
         error = None if task.cancelled() else task.exception()

@@ -4,6 +4,8 @@ Nothing that the other side sends raises, is kept beyond a limit, or reaches the
 """
 
 import asyncio
+import os
+import select
 from collections.abc import Callable
 from math import inf
 from typing import Protocol, TypeAlias, cast
@@ -70,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_content_encoding",
         "_content_type",
         "_deadline",
+        "_descriptor",
         "_done",
         "_fault",
         "_has_head",
@@ -83,6 +86,7 @@ class Connection(asyncio.Protocol):
         "_limit",
         "_owner",
         "_parser",
+        "_poll",
         "_received",
         "_request",
         "_rest_s",
@@ -96,6 +100,8 @@ class Connection(asyncio.Protocol):
         self._limit = HEAD_LIMIT + answer_limit  # the framing of the body counts as body
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
+        self._descriptor = -1  # of the socket; none where bytes are encrypted before they go out
+        self._poll = select.poll().poll  # with 0: what the kernel has for us to read
         self._done: OnAnswer | None = None
         self._request = b""
         self._deadline = self.cut_at = inf
@@ -111,15 +117,26 @@ class Connection(asyncio.Protocol):
         self._has_head = self._has_length = self._is_coded = self._is_interim = False
 
     @property
-    def is_open(self) -> bool:
-        """Whether a request could be written now."""
-        return self._transport is not None and not self._transport.is_closing()
+    def was_made(self) -> bool:
+        """Whether there was a connection at all."""
+        return self._transport is not None
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the next request may be written: open, and nothing of the server unread.
+
+        The server's FIN may be in the kernel while the event loop has not read it yet: a request
+        that is written after it would be lost without anybody knowing. Unread bytes that nobody
+        asked for are as bad.
+        """
+        transport = self._transport
+        return transport is not None and not transport.is_closing() and not self._poll(0)
 
     def begin(self, request: bytes, deadline: float, cut_at: float, done: OnAnswer) -> None:
         """Send a request, as soon as the connection is there; give up at `cut_at` until then."""
         self._done = done
         self._deadline = deadline
-        self._is_complete = False
+        self._is_complete = self._is_sent = False
         self._received = 0
         if self._transport is None:
             self._request = request
@@ -140,10 +157,18 @@ class Connection(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send what waits."""
+        """Send the request that waits, unless the server has closed already."""
         self._transport = cast("asyncio.Transport", transport)
+        socket = transport.get_extra_info("socket").fileno()
+        poll = select.poll()
+        poll.register(socket, select.POLLIN)
+        self._poll = poll.poll
+        if transport.get_extra_info("sslcontext") is None:
+            self._descriptor = socket
         if self._done is None:  # given up meanwhile
             self._hang_up()
+        elif not self.is_reusable:
+            self.fail("closed")
         else:
             self._send(self._transport, self._request)
             self._request = b""
@@ -273,9 +298,22 @@ class Connection(asyncio.Protocol):
         self._has_head = self._has_length = self._is_coded = self._is_interim = False
 
     def _send(self, transport: asyncio.Transport, request: bytes) -> None:
+        """Write at once: an event loop may write later, when the server has closed meanwhile."""
         self.cut_at = self._deadline
+        if self._descriptor < 0:
+            self._is_sent = True
+            transport.write(request)
+            return
+        try:
+            written = os.write(self._descriptor, request)
+        except BlockingIOError:
+            written = 0
+        except OSError:  # not one byte went out; `done` must not be called before `begin` returns
+            asyncio.get_running_loop().call_soon(self.fail, "closed")
+            return
         self._is_sent = True
-        transport.write(request)
+        if written < len(request):
+            transport.write(request[written:])
 
     def _finish(self) -> None:
         transport = self._transport
