@@ -2,7 +2,7 @@
 
 Owns:       runs, chunks, messages, attempts; its own copy of clients and of mailings' controls
 Answers:    GET /v1/runs[/{run_id}], GET /v1/messages[/{message_id}], GET /v1/gateways
-Tells:      MessagesPlanned, RunExpanded, RunFinished                      on `dispatcher.runs`
+Tells:      MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
             MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
             MessageCancelled, MessageUndetermined                      on `dispatcher.messages`
 Listens to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`

@@ -81,6 +81,7 @@ runs = Table(
     Column("planned_count", BigInteger, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("finished_at", Timestamp),
+    Column("correction_count", Integer, nullable=False, server_default="0"),
     Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
     Index("runs_mailing_id", "mailing_id"),
 )

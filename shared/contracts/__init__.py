@@ -34,6 +34,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessagesPlanned,
     dispatcher.RunExpanded,
     dispatcher.RunFinished,
+    dispatcher.RunCorrected,
     dispatcher.MessageAttempted,
     dispatcher.MessageDelivered,
     dispatcher.MessageFailed,

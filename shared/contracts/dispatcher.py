@@ -7,8 +7,9 @@ from uuid import UUID
 from shared.event import Event, Instant
 from shared.topic import Topic
 
-RUNS = Topic("dispatcher.runs")
 MESSAGES = Topic("dispatcher.messages", is_bulk=True, is_terse=True)
+# Totals follow what they count: who has read them finds all of it before the end of MESSAGES.
+RUNS = Topic("dispatcher.runs", waits_for=(MESSAGES,))
 
 
 class State(StrEnum):
@@ -54,8 +55,11 @@ class RunExpanded(Event, frozen=True, kw_only=True):
     expanded_at: Instant
 
 
-class RunFinished(Event, frozen=True, kw_only=True):
-    """Every message of the run is in a final state."""
+class RunFinished(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Every message of the run is in a final state.
+
+    `totals` are counted from the ledger in the transaction that finished the run.
+    """
 
     topic: ClassVar = RUNS
 
@@ -63,6 +67,19 @@ class RunFinished(Event, frozen=True, kw_only=True):
     mailing_id: UUID
     is_last: bool  # the mailing has no later occurrence
     finished_at: Instant
+    totals: dict[State, int] | None = None  # none: an earlier version did not count
+
+
+class RunCorrected(Event, frozen=True, kw_only=True):
+    """A message of a finished run has changed: these totals replace those of before."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    number: int  # from 1; the greater the newer
+    totals: dict[State, int]
+    corrected_at: Instant
 
 
 class MessageEvent(Event, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
+    RunCorrected,
     RunExpanded,
     RunFinished,
     State,
@@ -156,8 +157,18 @@ class Proof:
             assert [e.planned for e in expanded] == [run.planned_count] * is_expanded
             is_finished = run.state == "finished"
             assert len(self._told(RunFinished, run_id)) == is_finished
+            if is_finished:
+                self._check_totals(
+                    run, Counter(w.state for k, w in where.items() if k[0] == run_id)
+                )
             still_open = [key for key, w in where.items() if key[0] == run_id and w.state in OPEN]
             assert not (is_finished and still_open)
+
+    def _check_totals(self, run: Any, states: Counter[State]) -> None:
+        corrections = self._told(RunCorrected, run.run_id)
+        assert [each.number for each in corrections] == list(range(1, run.correction_count + 1))
+        newest = [*self._told(RunFinished, run.run_id), *corrections][-1]
+        assert newest.totals == states, "the newest totals are the ledger's"
 
     def _told(self, kind: type[Any], run_id: UUID) -> list[Any]:
         return [e for e in self.events if isinstance(e, kind) and e.run_id == run_id]

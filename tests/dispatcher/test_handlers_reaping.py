@@ -11,7 +11,7 @@ from services.dispatcher.handlers import recording
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import reaping
-from shared.contracts.dispatcher import AttemptKind, MessageAttempted, State
+from shared.contracts.dispatcher import AttemptKind, MessageAttempted, RunCorrected, State
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
@@ -400,6 +400,8 @@ async def test_a_late_success_turns_any_end_into_delivered(
     await world.end()
 
     assert await prove(world.pool) == {State.DELIVERED: 2}
+    corrected = [each for each in await told(world.pool) if isinstance(each, RunCorrected)]
+    assert [each.totals for each in corrected] == [{State.DELIVERED: 2}]
 
 
 @pytest.mark.parametrize("verdict", [NOT_PROCESSED, REFUSED, UNKNOWN])

@@ -15,6 +15,7 @@ from services.dispatcher.queue import ending
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.ending import Ended
 from services.dispatcher.queue.recording import Entries
+from services.dispatcher.queue.totals import totals_of
 from shared import database
 from shared.contracts.dispatcher import RunFinished, State
 from shared.database import Connection, Pool, autocommit, transaction
@@ -85,6 +86,7 @@ async def finish(pool: Pool) -> bool:
                 mailing_id=run.mailing_id,
                 is_last=run.is_last,
                 finished_at=now,
+                totals=await totals_of(db, run.run_id),
             )
             await tell(db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now)
     return bool(finished)

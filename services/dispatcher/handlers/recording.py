@@ -5,7 +5,7 @@ for all.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from random import random
 from typing import TypeAlias
@@ -24,6 +24,7 @@ from services.dispatcher.domain.message import (
 )
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers.events import Told
+from services.dispatcher.handlers.totals import correct_finished
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.recording import Entries, Excepted, Found
 from shared import ids, telemetry
@@ -158,7 +159,7 @@ def _row(attempt: Attempt, times: Times) -> tuple[object, ...]:
     )
 
 
-async def record_carefully(
+async def record_carefully(  # noqa: PLR0915 - one transaction, top to bottom
     db: Connection, attempts: Sequence[Attempt], traces: Mapping[UUID, str | None]
 ) -> None:
     """Record attempts whose messages may have moved meanwhile; what is on record stays as it is.
@@ -172,6 +173,9 @@ async def record_carefully(
     fresh = await ledger.keep(db, [_row(each, _times(each)) for each in attempts])
     told, closed = Told({}), Counter[tuple[UUID, int]]()
     changed: dict[tuple[UUID, UUID], Excepted] = {}
+    final = {
+        k for k, found in current.items() if found.progress.state not in (*OPEN, State.DELIVERED)
+    }
     for attempt in attempts:
         key = (attempt.run_id, attempt.client_id)
         if (*key, attempt.number, attempt.kind) not in fresh:
@@ -189,7 +193,20 @@ async def record_carefully(
             closed[attempt.run_id, attempt.chunk] += 1
     await ledger.overrule(db, [changed[key] for key in sorted(changed)])
     await ledger.close(db, None, {place: (count, 0) for place, count in closed.items()})
+    now = instant(max(each.terms.now for each in attempts))
     await told.put(db)
+    await correct_finished(db, _late_successes(changed, final), now)
+
+
+def _late_successes(
+    changed: Mapping[tuple[UUID, UUID], Excepted], final: Collection[tuple[UUID, UUID]]
+) -> set[UUID]:
+    """Return the runs of messages that were final and are delivered after all."""
+    return {
+        row.run_id
+        for key, row in changed.items()
+        if key in final and row.progress.state is State.DELIVERED
+    }
 
 
 def _is_found_again(attempt: Attempt, current: Mapping[tuple[UUID, UUID], Found]) -> bool:

@@ -1,0 +1,68 @@
+"""The totals of runs: how many messages the ledger has in each state, counted from its rows."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from shared.contracts.dispatcher import State
+from shared.database import Connection
+
+# A message is where its exception is, else where its answer left it, else where its chunk is.
+TOTALS_OF = text("""
+    SELECT state, sum(number) AS number FROM (
+        SELECT state, count(*) AS number FROM exceptions WHERE run_id = :run_id GROUP BY state
+        UNION ALL
+        SELECT 'delivered', count(*) FROM attempts a
+        WHERE a.run_id = :run_id AND a.outcome = 'accepted' AND NOT EXISTS (
+            SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
+        )
+        UNION ALL
+        SELECT c.state, sum(CASE WHEN NOT c.is_touched THEN cardinality(c.client_ids) ELSE (
+            SELECT count(*) FROM unnest(c.client_ids) AS ids (client_id) WHERE NOT EXISTS (
+                SELECT FROM exceptions e
+                WHERE e.run_id = c.run_id AND e.client_id = ids.client_id
+            ) AND NOT EXISTS (
+                SELECT FROM attempts a WHERE a.run_id = c.run_id
+                    AND a.client_id = ids.client_id AND a.kind <> 'start'
+            )
+        ) END)
+        FROM chunks c WHERE c.run_id = :run_id AND c.state IN ('expired', 'cancelled')
+        GROUP BY c.state
+    ) AS counted GROUP BY state HAVING sum(number) > 0
+""")
+
+
+async def totals_of(db: Connection, run_id: UUID) -> dict[State, int]:
+    """Return how many messages of a finished run are in each state; no state has none."""
+    rows = await db.execute(TOTALS_OF, {"run_id": run_id})
+    return {State(state): int(number) for state, number in rows}
+
+
+class Corrected(NamedTuple):
+    """A finished run of which a message has changed."""
+
+    run_id: UUID
+    mailing_id: UUID
+    number: int  # of its corrections, with this one
+    chunk_count: int
+    traceparent: str | None
+
+
+# Locked whatever their state is: one that is being finished is looked at after its commit.
+CORRECT_FINISHED = text("""
+    WITH held AS (
+        SELECT run_id, state FROM runs WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
+        ORDER BY run_id FOR UPDATE
+    )
+    UPDATE runs SET correction_count = correction_count + 1 FROM held
+    WHERE runs.run_id = held.run_id AND held.state = 'finished'
+    RETURNING runs.run_id, mailing_id, correction_count, chunk_count, traceparent
+""")
+
+
+async def correct_finished(db: Connection, run_ids: Collection[UUID]) -> list[Corrected]:
+    """Number a correction of each of these runs that is finished; the others will count it."""
+    rows = await db.execute(CORRECT_FINISHED, {"run_ids": list(run_ids)})
+    return [Corrected(*row) for row in rows]
