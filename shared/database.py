@@ -121,19 +121,35 @@ def _translate_errors() -> Iterator[None]:
         yield
     except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
         raise Unavailable from error
-    except PASSING as error:
-        if not _passes(error):
-            raise
-        raise Unavailable from error
-    except asyncpg.DataError as error:
-        raise _unstorable(error).with_traceback(error.__traceback__) from None
-    except DBAPIError as error:  # the driver's own error is below SQLAlchemy's two layers
-        cause = error.orig.__cause__ if error.orig is not None else None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+        cause = _cause_of(error)
         if isinstance(cause, asyncpg.DataError):
             raise _unstorable(cause).with_traceback(error.__traceback__) from None
-        if not (error.connection_invalidated or _passes(cause)):
+        _hide_row(error)
+        is_broken = isinstance(error, DBAPIError) and error.connection_invalidated
+        if not (is_broken or _passes(cause)):
             raise
         raise Unavailable from error
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    """Return the driver's own error, which is below SQLAlchemy's two layers."""
+    if isinstance(error, DBAPIError):
+        return error.orig.__cause__ if error.orig is not None else None
+    return error
+
+
+def _hide_row(error: BaseException) -> None:
+    """Cut PostgreSQL's details, which repeat the row, from an error and from its causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, asyncpg.PostgresError):
+            cause.detail = None
+        cause.args = tuple(
+            each.partition("\nDETAIL:")[0] if isinstance(each, str) else each
+            for each in cause.args
+        )
+        cause = cause.__cause__
 
 
 def _passes(error: BaseException | None) -> bool:

@@ -150,6 +150,31 @@ async def test_what_fails_after_a_savepoint_is_undone_and_the_rest_goes_on(
         assert kept.all() == [0, 2]
 
 
+@pytest.mark.parametrize("how", ["a statement", "a copy", "a check"])
+async def test_an_error_of_a_statement_shows_no_value_of_its_row(
+    catalog_pool: Pool, how: str
+) -> None:
+    phone, row = str(PHONE), ("a", str(PHONE), 0, 1)
+    statement = "INSERT INTO offsets (consumer, topic, partition, position) VALUES (:a, :t, 0, 1)"
+
+    async def write_twice() -> None:
+        async with transaction(catalog_pool) as db:
+            for _ in range(2):
+                if how == "a copy":
+                    await database.copy(db, "offsets", OFFSETS, [row])
+                elif how == "a check":
+                    values = {"a": phone}
+                    relays = "INSERT INTO relays (name, epoch) VALUES (:a, 0)"
+                    await db.execute(text(relays), values)
+                else:
+                    await db.execute(text(statement), {"a": "a", "t": phone})
+
+    with pytest.raises(Exception, match="violates") as caught:
+        await write_twice()
+
+    assert phone not in "".join(traceback.format_exception(caught.value))
+
+
 async def test_of_two_that_wait_for_each_other_one_may_try_again(catalog_pool: Pool) -> None:
     async def take(first: int, second: int, both: asyncio.Barrier) -> str:
         async with transaction(catalog_pool) as db:
