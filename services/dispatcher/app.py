@@ -11,7 +11,7 @@ from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
-from services.dispatcher.subscriptions import CONSUMER, CONTROLS, controls, subscriptions
+from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
 from shared import database, http, kafka, loop, telemetry
 from shared.outbox import relay
 
@@ -42,7 +42,7 @@ async def run(settings: Settings) -> None:
                 workers.send_messages(each, watch, drain=settings.http_drain / 2)
                 for each in senders
             ),
-            workers.run_runs(pool, servers, CONSUMER, watch),
+            workers.run_runs(pool, kafka.EndOffsets(servers), READERS, watch),
             workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
             relay.relay(
                 pool,

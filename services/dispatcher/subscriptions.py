@@ -2,6 +2,8 @@
 
 from services.dispatcher import projections
 from shared.contracts.catalog import (
+    CLIENTS,
+    MAILINGS,
     ClientChanged,
     ClientRegistered,
     ClientRemoved,
@@ -18,6 +20,8 @@ from shared.kafka import Handlers
 
 CONSUMER = "dispatcher"  # of what the replicas share among them
 CONTROLS = "dispatcher.controls"  # of what each replica reads for itself, so as not to wait
+# What a run waits for: who was there when it began, and what stands behind its beginning.
+READERS = {CLIENTS.name: CONSUMER, MAILINGS.name: CONTROLS}
 
 
 def subscriptions() -> Handlers:

@@ -75,7 +75,7 @@ runs = Table(
     Column("is_last", Boolean, nullable=False, comment="the mailing has no later occurrence"),
     Column("traceparent", Text),
     Column("state", Text, nullable=False, comment="waiting, expanding, sending, finished"),
-    Column("awaited", JSONB, comment="offset by partition of catalog.clients to wait for"),
+    Column("awaited", JSONB, comment="by topic and partition the offset to wait for"),
     Column("expanded_to", Uuid, nullable=False, comment="the last client that is in a chunk"),
     Column("chunk_count", Integer, nullable=False),
     Column("planned_count", BigInteger, nullable=False),

@@ -11,8 +11,10 @@ from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
 from services.dispatcher.queue.pending import Outlook
+from services.dispatcher.queue.planning import Readers
 from shared import database
 from shared.database import Pool, autocommit
+from shared.kafka import EndOffsets
 from shared.loop import forever
 
 Step: TypeAlias = Callable[[], Awaitable[bool]]
@@ -48,19 +50,22 @@ class Watch:
         return guarded
 
 
-async def run_runs(pool: Pool, servers: str, consumer: str, watch: Watch) -> None:
+async def run_runs(pool: Pool, ends: EndOffsets, readers: Readers, watch: Watch) -> None:
     """Expand runs, end them when their time is over, and finish them, until cancelled."""
-    wait = partial(planning.begin_waiting, pool, servers, consumer)
+    wait = partial(planning.begin_waiting, pool, ends, readers)
     steps = {
         "begin_waiting": watch.when(lambda seen: seen.has_waiting, wait),
         "expand": watch.when(lambda seen: seen.has_expanding, partial(planning.expand, pool)),
         "end": watch.when(lambda seen: seen.has_ending, partial(ending.end, pool)),
         "finish": watch.when(lambda seen: seen.has_complete, partial(ending.finish, pool)),
     }
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(forever("look", watch.look, every=LOOKS))
-        for name, step in steps.items():
-            tasks.create_task(forever(name, step, every=SOON))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(forever("look", watch.look, every=LOOKS))
+            for name, step in steps.items():
+                tasks.create_task(forever(name, step, every=SOON))
+    finally:
+        await ends.close()
 
 
 async def send_messages(sender: Sender, watch: Watch, *, drain: timedelta) -> None:

@@ -4,13 +4,14 @@ At least once from Kafka, exactly once in effect: how far a consumer is stands i
 own database and commits together with what the records did there.
 """
 
-from shared.kafka.cluster import end_offsets, ends, partitions_of
+from shared.kafka.cluster import EndOffsets, end_offsets, ends, partitions_of
 from shared.kafka.handlers import Handlers
 from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
 from shared.kafka.positions import Positions, hold_positions, transfer_positions
 
 __all__ = (
+    "EndOffsets",
     "Handlers",
     "Listener",
     "Positions",

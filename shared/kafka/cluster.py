@@ -1,8 +1,8 @@
 """The cluster: a connection to it that reads, and how far its topics reach."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -71,6 +71,45 @@ async def end_offsets(servers: str, topic: Topic) -> dict[int, int]:
     async with connected(servers) as client, asyncio.timeout(STUCK):
         ends = await client.end_offsets(await partitions_of(client, topic.name))
     return {partition.partition: offset for partition, offset in ends.items()}
+
+
+class EndOffsets:
+    """Reads where topics end, over one connection that is kept until it breaks."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._kept = AsyncExitStack()
+        self._client: AIOKafkaConsumer | None = None
+
+    async def read(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+        """Return, for each partition of each topic, the offset that its next record will have.
+
+        Raises:
+            Unavailable: Kafka cannot be reached; the next call connects anew.
+        """
+        try:
+            async with asyncio.timeout(STUCK):
+                client = self._client or await self._connect()
+                partitions = [
+                    each for topic in topics for each in await partitions_of(client, topic)
+                ]
+                ends = await client.end_offsets(partitions)
+        except (KafkaError, OSError, Unavailable) as error:
+            await self.close()
+            raise Unavailable from error
+        found: dict[str, dict[int, int]] = {}
+        for each, offset in ends.items():
+            found.setdefault(each.topic, {})[each.partition] = offset
+        return found
+
+    async def close(self) -> None:
+        """End the connection, if there is one."""
+        self._client = None
+        await self._kept.aclose()
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        self._client = await self._kept.enter_async_context(connected(self._servers))
+        return self._client
 
 
 async def ends(servers: str, handlers: Handlers) -> Positions:

@@ -1,5 +1,6 @@
 """A run waits for the clients of its time, and is written down as chunks."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from services.dispatcher.handlers import planning
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.subscriptions import READERS
 from shared import database, outbox
-from shared.contracts.catalog import CLIENTS, Filter, GatewayName
+from shared.contracts.catalog import CLIENTS, MAILINGS, Filter, GatewayName
 from shared.contracts.dispatcher import (
     MessageFailed,
     MessagesPlanned,
@@ -18,7 +20,7 @@ from shared.contracts.dispatcher import (
 )
 from shared.database import Connection, transaction
 from shared.errors import Unavailable
-from shared.kafka import end_offsets
+from shared.kafka import EndOffsets
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     TRACE,
@@ -53,9 +55,13 @@ async def kinds(world: World, *kinds: type) -> list[Any]:
 # Waiting
 
 
-async def read(world: World, positions: dict[int, int]) -> None:
-    """Let the consumer of clients have read so far."""
-    rows = [("dispatcher", CLIENTS.name, number, at) for number, at in positions.items()]
+async def read(world: World, **positions: dict[int, int]) -> None:
+    """Let the consumers of clients and mailings have read so far."""
+    rows = [
+        (READERS[f"catalog.{topic}"], f"catalog.{topic}", number, at)
+        for topic, ends in positions.items()
+        for number, at in ends.items()
+    ]
     async with transaction(world.pool) as db:
         await db.exec_driver_sql("DELETE FROM offsets")
         columns = ("consumer", "topic", "partition", "position")
@@ -64,67 +70,114 @@ async def read(world: World, positions: dict[int, int]) -> None:
 
 async def begun(world: World, run: Run) -> bool:
     async with transaction(world.pool) as db:
-        await planning_queue.begin_those_ready(db, "dispatcher", CLIENTS.name)
+        await planning_queue.begin_those_ready(db, READERS)
     return await run.status() != "waiting"
 
 
+async def awaits(world: World, *runs: Run, **ends: dict[int, int]) -> None:
+    wanted = {f"catalog.{topic}": offsets for topic, offsets in ends.items()}
+    async with transaction(world.pool) as db:
+        await planning_queue.await_offsets(db, [run.run_id for run in runs], wanted)
+
+
 async def test_a_run_waits_until_every_partition_of_clients_has_been_read(world: World) -> None:
-    run = await world.schedule()
+    run = await world.begin_run()
 
     assert not await begun(world, run), "it is not known yet what for"
-    async with transaction(world.pool) as db:
-        await planning_queue.await_offsets(db, run.run_id, {0: 5, 1: 0, 2: 7})
+    await awaits(world, run, clients={0: 5, 1: 0, 2: 7}, mailings={0: 0})
     assert not await begun(world, run)
-    await read(world, {0: 5, 2: 6})
+    await read(world, clients={0: 5, 2: 6})
     assert not await begun(world, run)
-    await read(world, {0: 9, 1: 3})
+    await read(world, clients={0: 9, 1: 3})
     assert not await begun(world, run)
-    await read(world, {0: 5, 2: 7})
+    await read(world, clients={0: 5, 2: 7})
+    assert await begun(world, run)
+
+
+async def test_a_run_waits_until_what_stands_behind_its_beginning_has_been_read(
+    world: World,
+) -> None:
+    run = await world.begin_run()
+    await awaits(world, run, clients={0: 5}, mailings={0: 3, 1: 8})
+
+    await read(world, clients={0: 5}, mailings={0: 3, 1: 7})
+    assert not await begun(world, run)
+    await read(world, clients={0: 4}, mailings={0: 3, 1: 8})
+    assert not await begun(world, run)
+    await read(world, clients={0: 5}, mailings={0: 3, 1: 8})
     assert await begun(world, run)
 
 
 async def test_what_a_run_waits_for_is_noted_once(world: World) -> None:
+    run = await world.begin_run()
+
+    await awaits(world, run, clients={0: 5}, mailings={0: 1})
+    await awaits(world, run, clients={0: 500}, mailings={0: 100})
+
+    noted = {"catalog.clients": {"0": 5}, "catalog.mailings": {"0": 1}}
+    assert await world.value("SELECT awaited FROM runs") == noted
+
+
+async def test_a_run_that_waits_since_an_older_release_is_asked_for_anew(world: World) -> None:
     run = await world.schedule()
-
     async with transaction(world.pool) as db:
-        await planning_queue.await_offsets(db, run.run_id, {0: 5})
-        await planning_queue.await_offsets(db, run.run_id, {0: 500})
+        await db.exec_driver_sql("""UPDATE runs SET awaited = '{"0": 5, "1": 0}'""")
 
-    assert await world.value("SELECT awaited FROM runs") == {"0": 5}
-
-
-async def test_a_run_that_does_not_know_what_for_goes_before_one_that_waits(
-    world: World,
-) -> None:
-    first, second = await world.schedule(), await world.schedule()
-    async with transaction(world.pool) as db:
-        await planning_queue.await_offsets(db, first.run_id, {0: 5})
-        chosen = await planning_queue.waiting(db)
-
-    assert chosen is not None
-    assert (chosen.run_id, chosen.awaited) == (second.run_id, None)
+        assert await planning_queue.new_runs(db) == [run.run_id]
+    await awaits(world, run, clients={0: 5}, mailings={0: 1})
+    await read(world, clients={0: 5}, mailings={0: 1})
+    assert await begun(world, run)
 
 
-async def test_runs_that_wait_begin_when_real_kafka_has_been_read(
+class CountedEnds(EndOffsets):
+    """Counts the questions."""
+
+    questions = 0
+
+    async def read(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+        self.questions += 1
+        return await super().read(topics)
+
+
+async def test_one_question_serves_all_runs_that_wait_and_they_begin_together(
     world: World, kafka: str
 ) -> None:
+    ends = CountedEnds(kafka)
+
     async def step() -> bool:
-        return await planning.begin_waiting(world.pool, kafka, "dispatcher")
+        return await planning.begin_waiting(world.pool, ends, READERS)
 
     assert not await step()
-    wait, other = await world.schedule(), await world.schedule()
-    ends = await end_offsets(kafka, CLIENTS)
+    for _ in range(50):
+        await world.begin_run()
+    offsets = await ends.read(READERS)
 
     assert await step(), "there may be more"
+    assert ends.questions == 2
+    assert await world.rows("SELECT DISTINCT awaited FROM runs") == [
+        ({topic: {str(n): at for n, at in each.items()} for topic, each in offsets.items()},)
+    ]
+    await read(world, clients=offsets[CLIENTS.name], mailings=offsets[MAILINGS.name])
+    late = await world.begin_run()
     assert await step()
+    assert await late.status() == "expanding"
+    assert await world.value("SELECT count(*) FROM runs WHERE state <> 'expanding'") == 0
     assert not await step()
+    assert ends.questions == 3
+    await ends.close()
 
-    awaited = await world.rows("SELECT awaited FROM runs")
-    assert [row.awaited for row in awaited] == [{str(n): at for n, at in ends.items()}] * 2
-    await read(world, ends)
-    await world.schedule()
-    await step()
-    assert [await wait.status(), await other.status()] == ["expanding", "expanding"]
+
+async def test_a_question_that_is_not_answered_is_asked_again(world: World, kafka: str) -> None:
+    ends = EndOffsets("127.0.0.1:1")
+    await world.begin_run()
+
+    with pytest.raises(Unavailable):
+        await planning.begin_waiting(world.pool, ends, READERS)
+    assert await world.value("SELECT awaited FROM runs") is None
+
+    again = EndOffsets(kafka)
+    assert await planning.begin_waiting(world.pool, again, READERS)
+    await again.close()
 
 
 # Expanding

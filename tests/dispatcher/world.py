@@ -17,9 +17,9 @@ from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.subscriptions import READERS
 from shared import database, ids
 from shared.contracts.catalog import (
-    CLIENTS,
     ClientRegistered,
     ClientRemoved,
     Filter,
@@ -172,8 +172,8 @@ class Run:
 
     async def begin(self) -> None:
         async with transaction(self.world.pool) as db:
-            await planning_queue.await_offsets(db, self.run_id, {0: 0})
-            await planning_queue.begin_those_ready(db, "dispatcher", CLIENTS.name)
+            await planning_queue.await_offsets(db, [self.run_id], {key: {} for key in READERS})
+            await planning_queue.begin_those_ready(db, READERS)
 
     async def pause(self) -> None:
         await self._tell(

@@ -1,4 +1,4 @@
-"""Planning: a run waits for the clients of its time, and is written down as chunks.
+"""Planning: a run waits for what was there when it came, and is written down as chunks.
 
 Every step is one transaction with its events: what dies in the middle is done again.
 """
@@ -9,13 +9,13 @@ from services.dispatcher.handlers.events import Told, tell
 from services.dispatcher.handlers.recording import Settled
 from services.dispatcher.queue import planning
 from services.dispatcher.queue import recording as ledger
-from services.dispatcher.queue.planning import Expanded
+from services.dispatcher.queue.planning import Expanded, Readers
 from services.dispatcher.queue.recording import Entries
-from shared import database, kafka, telemetry
-from shared.contracts.catalog import CLIENTS
+from shared import database, telemetry
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded, State
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Instant
+from shared.kafka import EndOffsets
 
 CHUNKS = 10  # that end in one transaction: ten thousand events
 RETRIES = 1_000  # the same for retries
@@ -23,23 +23,22 @@ RETRIES = 1_000  # the same for retries
 UNFIT = Progress(State.FAILED, version=1, reason="no_phone")
 
 
-async def begin_waiting(pool: Pool, servers: str, consumer: str) -> bool:
-    """Let runs begin once `consumer` has read all clients that were there when they came.
+async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
+    """Let runs begin once `readers` have read all that was there when they came.
 
-    First it is written down, once, how far that is; then it only needs to be looked at, by
-    whichever replica. Say whether there may be more runs that have just come.
+    So nobody is missed, and a pause or a stop that stands behind the beginning holds before the
+    first message. One question serves all runs that wait; the answer is written down once, and
+    any replica compares it. Return whether there may be more to do at once.
     """
     async with autocommit(pool) as db:
-        waiting = await planning.waiting(db)
-    if waiting is None:
-        return False
-    if waiting.awaited is None:
-        ends = await kafka.end_offsets(servers, CLIENTS)
+        new = await planning.new_runs(db)
+    if new:
+        offsets = await ends.read(readers)
         async with transaction(pool) as db:
-            await planning.await_offsets(db, waiting.run_id, ends)
+            await planning.await_offsets(db, new, offsets)
     async with transaction(pool) as db:
-        await planning.begin_those_ready(db, consumer, CLIENTS.name)
-    return waiting.awaited is None
+        begun = await planning.begin_those_ready(db, readers)
+    return bool(new) or begun > 0
 
 
 async def expand(pool: Pool) -> bool:

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,94 +14,59 @@ from shared.event import Instant, finite
 CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
 AT_ONCE = 10  # chunks in a statement
 
-WAITING = text("""
-    SELECT run_id, awaited FROM runs WHERE state = 'waiting'
-    ORDER BY awaited IS NOT NULL, created_at LIMIT 1
-""")
-AWAIT = text("""
-    UPDATE runs SET awaited = CAST(:awaited AS jsonb) WHERE run_id = :run_id AND awaited IS NULL
-""")
-# Partitions that the consumer has not passed yet. No row: it has not even begun with it.
-AHEAD = text("""
-    SELECT r.run_id, count(*) FILTER (WHERE coalesce(o.position, 0) < CAST(e.value AS bigint))
-    FROM runs r CROSS JOIN LATERAL jsonb_each_text(r.awaited) AS e (partition, value)
-    LEFT JOIN offsets o ON o.consumer = :consumer AND o.topic = :topic
-        AND o.partition = CAST(e.partition AS int)
-    WHERE r.state = 'waiting' AND r.awaited IS NOT NULL GROUP BY r.run_id
-""")
-BEGIN = text("UPDATE runs SET state = 'expanding' WHERE run_id = :run_id AND state = 'waiting'")
+Readers: TypeAlias = Mapping[str, str]  # by topic the consumer that reads it
 
-# The smallest first: no run waits for the end of another.
-NEXT = text("""
-    SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent
-    FROM runs WHERE state = 'expanding' ORDER BY planned_count, run_id LIMIT 1
-    FOR UPDATE SKIP LOCKED
+# Of older releases are some that know how far to wait in the topic of clients only.
+NEW_RUNS = text("""
+    SELECT run_id FROM runs
+    WHERE state = 'waiting' AND (awaited IS NULL OR NOT awaited ? 'catalog.mailings')
 """)
-CHOSEN = """
-    NOT is_removed
-        AND (cardinality(CAST(:codes AS text[])) = 0
-            OR operator_code = ANY(CAST(:codes AS text[])))
-        AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
-"""
-EXPAND = text(f"""
-    WITH picked AS MATERIALIZED (
-        SELECT client_id FROM clients WHERE client_id > :after AND {CHOSEN}
-        ORDER BY client_id LIMIT :limit
-    ), numbered AS (
-        SELECT client_id, (row_number() OVER (ORDER BY client_id) - 1) / :size AS n FROM picked
+
+
+async def new_runs(db: Connection) -> list[UUID]:
+    """Return the runs that wait and do not know yet for what."""
+    return list((await db.scalars(NEW_RUNS)).all())
+
+
+AWAIT_OFFSETS = text("""
+    UPDATE runs SET awaited = CAST(:awaited AS jsonb)
+    WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND state = 'waiting'
+        AND (awaited IS NULL OR NOT awaited ? 'catalog.mailings')
+""")
+
+
+async def await_offsets(
+    db: Connection, run_ids: Sequence[UUID], ends: Mapping[str, Mapping[int, int]]
+) -> None:
+    """Write down, once, what these runs wait for: positions by topic and partition."""
+    await db.execute(AWAIT_OFFSETS, {"run_ids": run_ids, "awaited": json.dumps(ends)})
+
+
+# Runs that came together wait for the same, which is compared once. A partition without a
+# position: its consumer has not even begun with it.
+BEGIN_THOSE_READY = text("""
+    WITH awaited AS (
+        SELECT DISTINCT awaited AS ends FROM runs
+        WHERE state = 'waiting' AND awaited ?& CAST(:topics AS text[])
+    ), ready AS (
+        SELECT ends FROM awaited WHERE NOT EXISTS (
+            SELECT FROM unnest(CAST(:topics AS text[]), CAST(:consumers AS text[]))
+                AS reads (topic, consumer)
+            CROSS JOIN LATERAL jsonb_each_text(ends -> reads.topic) AS e (partition, value)
+            LEFT JOIN offsets o ON o.consumer = reads.consumer AND o.topic = reads.topic
+                AND o.partition = CAST(e.partition AS int)
+            WHERE coalesce(o.position, 0) < CAST(e.value AS bigint)
+        )
     )
-    INSERT INTO chunks (
-        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count
-    )
-    SELECT :run_id, :next + n, :due_at, array_agg(client_id ORDER BY client_id),
-        'planned', 0, 0, false, count(*)
-    FROM numbered GROUP BY n ORDER BY n
-    RETURNING chunk, client_ids
-""")  # noqa: S608 - constants
-WITHOUT_PHONE = text(f"""
-    SELECT client_id FROM clients
-    WHERE client_id > :after AND client_id <= :upto AND phone IS NULL AND {CHOSEN}
-    ORDER BY client_id
-""")  # noqa: S608 - constants
-TOUCH = text("""
-    UPDATE chunks SET is_touched = true, open_count = open_count - t.n
-    FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
-    WHERE chunks.run_id = :run_id AND chunks.chunk = t.chunk
-""")
-ADVANCE = text("""
-    UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
-        planned_count = planned_count + :planned,
-        state = CASE WHEN :is_done THEN 'sending' ELSE state END
-    WHERE run_id = :run_id
+    UPDATE runs SET state = 'expanding' FROM ready
+    WHERE runs.state = 'waiting' AND runs.awaited = ready.ends
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A run that must not begin before the clients of its time are here."""
-
-    run_id: UUID
-    awaited: Mapping[str, int] | None  # offsets by partition; None: not asked for yet
-
-
-async def waiting(db: Connection) -> Waiting | None:
-    """Return a run that waits, one that does not know for what first; None if there is none."""
-    row = (await db.execute(WAITING)).first()
-    return Waiting(row.run_id, row.awaited) if row else None
-
-
-async def await_offsets(db: Connection, run_id: UUID, ends: Mapping[int, int]) -> None:
-    """Note, once, what the run waits for: positions in catalog.clients, by partition."""
-    await db.execute(AWAIT, {"run_id": run_id, "awaited": json.dumps(ends)})
-
-
-async def begin_those_ready(db: Connection, consumer: str, topic: str) -> None:
-    """Let all runs begin for which `consumer` has read enough."""
-    rows = (await db.execute(AHEAD, {"consumer": consumer, "topic": topic})).all()
-    for run_id, behind in rows:
-        if not behind:
-            await db.execute(BEGIN, {"run_id": run_id})
+async def begin_those_ready(db: Connection, readers: Readers) -> int:
+    """Let all runs begin for which `readers` have read enough; return how many those are."""
+    values = {"topics": list(readers), "consumers": list(readers.values())}
+    return (await db.execute(BEGIN_THOSE_READY, values)).rowcount
 
 
 class Expanded(NamedTuple):
@@ -119,9 +83,45 @@ class Expanded(NamedTuple):
     is_done: bool
 
 
+# The smallest first: no run waits for the end of another.
+SELECT_NEXT = text("""
+    SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
+        traceparent
+    FROM runs WHERE state = 'expanding' ORDER BY planned_count, run_id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+""")
+CHOSEN = """
+    NOT is_removed
+        AND (cardinality(CAST(:codes AS text[])) = 0
+            OR operator_code = ANY(CAST(:codes AS text[])))
+        AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
+"""
+INSERT_CHUNKS = text(f"""
+    WITH picked AS MATERIALIZED (
+        SELECT client_id FROM clients WHERE client_id > :after AND {CHOSEN}
+        ORDER BY client_id LIMIT :limit
+    ), numbered AS (
+        SELECT client_id, (row_number() OVER (ORDER BY client_id) - 1) / :size AS n FROM picked
+    )
+    INSERT INTO chunks (
+        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count
+    )
+    SELECT :run_id, :next + n, :due_at, array_agg(client_id ORDER BY client_id),
+        'planned', 0, 0, false, count(*)
+    FROM numbered GROUP BY n ORDER BY n
+    RETURNING chunk, client_ids
+""")  # noqa: S608 - constants
+ADVANCE_RUN = text("""
+    UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
+        planned_count = planned_count + :planned,
+        state = CASE WHEN :is_done THEN 'sending' ELSE state END
+    WHERE run_id = :run_id
+""")
+
+
 async def expand_next(db: Connection) -> Expanded | None:
     """Write the next chunks of a run down; None if there is nothing to expand."""
-    run = (await db.execute(NEXT)).first()
+    run = (await db.execute(SELECT_NEXT)).first()
     if run is None:
         return None
     chosen = {"codes": run.filter["operator_codes"], "tags": run.filter["tags"]}
@@ -133,7 +133,7 @@ async def expand_next(db: Connection) -> Expanded | None:
         "next": run.chunk_count,
         "due_at": finite(run.starts_at),
     }
-    rows = await db.execute(EXPAND, values | chosen)
+    rows = await db.execute(INSERT_CHUNKS, values | chosen)
     chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
     count = sum(len(client_ids) for _, client_ids in chunks)
     upto = chunks[-1][1][-1] if chunks else run.expanded_to
@@ -142,7 +142,7 @@ async def expand_next(db: Connection) -> Expanded | None:
         unfit = await _without_phone(db, run, upto, chunks, chosen)
     is_done = count < CHUNK * AT_ONCE
     progress = {"run_id": run.run_id, "upto": upto, "chunks": len(chunks), "planned": count}
-    await db.execute(ADVANCE, progress | {"is_done": is_done})
+    await db.execute(ADVANCE_RUN, progress | {"is_done": is_done})
     return Expanded(
         run.run_id,
         run.mailing_id,
@@ -156,15 +156,27 @@ async def expand_next(db: Connection) -> Expanded | None:
     )
 
 
+SELECT_WITHOUT_PHONE = text(f"""
+    SELECT client_id FROM clients
+    WHERE client_id > :after AND client_id <= :upto AND phone IS NULL AND {CHOSEN}
+    ORDER BY client_id
+""")  # noqa: S608 - constants
+TOUCH_CHUNKS = text("""
+    UPDATE chunks SET is_touched = true, open_count = open_count - t.n
+    FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
+    WHERE chunks.run_id = :run_id AND chunks.chunk = t.chunk
+""")
+
+
 async def _without_phone(
     db: Connection,
-    run: Any,  # noqa: ANN401 - a row of NEXT
+    run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
     upto: UUID,
     chunks: Sequence[tuple[int, list[UUID]]],
     chosen: Mapping[str, Any],
 ) -> list[tuple[int, UUID]]:
     values = {"after": run.expanded_to, "upto": upto, **chosen}
-    missing = set((await db.scalars(WITHOUT_PHONE, values)).all())
+    missing = set((await db.scalars(SELECT_WITHOUT_PHONE, values)).all())
     if not missing:
         return []
     unfit = [(chunk, each) for chunk, members in chunks for each in members if each in missing]
@@ -172,5 +184,5 @@ async def _without_phone(
     for chunk, _ in unfit:
         counts[chunk] = counts.get(chunk, 0) + 1
     touched = {"run_id": run.run_id, "chunks": list(counts), "counts": list(counts.values())}
-    await db.execute(TOUCH, touched)
+    await db.execute(TOUCH_CHUNKS, touched)
     return unfit
