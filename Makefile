@@ -22,11 +22,12 @@ up: venv ## start everything, until Ctrl-C
 down: venv ## stop what `up` has started
 	@./mailings down
 
-check: venv ## format, lint, types, import contracts
+check: venv ## format, lint, types, import contracts, the API's documents
 	@$(python) -m ruff format --check
 	@$(python) -m ruff check
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
+	@$(python) -m deploy.openapi --check
 
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)

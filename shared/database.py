@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.clock import Clock
-from shared.errors import Unavailable
+from shared.errors import Overloaded, Unavailable
 from shared.event import Instant
 
 Pool: TypeAlias = AsyncEngine
@@ -120,7 +120,7 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
-        raise Unavailable from error
+        raise (Overloaded if isinstance(error, PoolTimeout) else Unavailable) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
         cause = _cause_of(error)
         if isinstance(cause, asyncpg.DataError):
@@ -163,13 +163,18 @@ def _unstorable(error: asyncpg.DataError) -> Unstorable:
 
 
 async def ping(pool: Pool) -> None:
-    """Ask the database for a sign of life.
+    """Ask the database for a sign of life, on a connection of its own: the pool may be busy.
 
     Raises:
         Unavailable: There was none.
     """
-    async with transaction(pool) as db:
-        await db.execute(text("SELECT 1"))
+    url = pool.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with _translate_errors():
+        db = await asyncpg.connect(url, **LIMITS)
+        try:
+            await db.execute("SELECT 1")
+        finally:
+            await db.close(timeout=1)
 
 
 async def now(db: Connection) -> Instant:
@@ -181,7 +186,7 @@ def business_clock(pool: Pool) -> Clock:
     """Return a clock that shows the database's time, moved by the table `clock`."""
 
     async def read() -> Instant:
-        async with transaction(pool) as db:
+        async with autocommit(pool) as db:
             return await now(db)
 
     return read

@@ -6,6 +6,7 @@ Error:
 ├── Conflict      it makes sense, but not now           409
 │   └── StaleVersion   someone else was faster          412
 └── Unavailable   not our fault, try again later        503
+    └── Overloaded     too much at once                 503
 
 Only `shared.http.problems` knows the numbers on the right.
 """
@@ -52,3 +53,7 @@ class StaleVersion(Conflict):
 
 class Unavailable(Error):
     """A dependency failed; the same request may succeed later."""
+
+
+class Overloaded(Unavailable):
+    """Too many requests at once; the same request may succeed in a moment."""

@@ -1,12 +1,13 @@
 """Queries: rows of the catalog in, views out. Nothing is changed here."""
 
+from enum import StrEnum, auto
 from uuid import UUID
 
 from sqlalchemy import Select, select, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
-from services.catalog.domain.mailing import MailingUnknown, Status
+from services.catalog.domain.mailing import MailingUnknown
 from shared.contracts.catalog import GatewayName
 from shared.database import Connection
 from shared.errors import NotFound
@@ -37,6 +38,16 @@ class FilterView(View):
     tags: list[str]
 
 
+class MailingStatus(StrEnum):
+    """The statuses of mailings that are shown."""
+
+    CREATED = auto()
+    RUNNING = auto()
+    PAUSED = auto()
+    STOPPED = auto()
+    FINISHED = auto()
+
+
 class MailingView(View):
     """A mailing, as it is shown."""
 
@@ -48,7 +59,7 @@ class MailingView(View):
     starts_at: Instant
     ends_at: Instant
     gateway: GatewayName
-    status: Status
+    status: MailingStatus
     missed_reason: str | None
     version: int
     created_at: Instant
@@ -130,7 +141,11 @@ async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
 
 
 async def mailings(
-    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int, status: Status | None
+    db: Connection,
+    *,
+    before: tuple[Instant, UUID] | None,
+    limit: int,
+    status: MailingStatus | None,
 ) -> list[MailingView]:
     """Return up to `limit` mailings, the newest first, from behind an instant and identifier."""
     table = tables.mailings

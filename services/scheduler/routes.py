@@ -3,8 +3,19 @@
 from uuid import UUID
 
 from services.scheduler import queries
+from services.scheduler.domain import RunUnknown, ScheduleUnknown
 from services.scheduler.queries import RunView, ScheduleView
-from shared.http import Cursor, Database, Limit, Page, page, position, strict_router
+from shared.http import (
+    BadCursor,
+    Cursor,
+    Database,
+    Limit,
+    Page,
+    answers,
+    page,
+    position,
+    strict_router,
+)
 
 schedules_router = strict_router("/v1/schedules", "schedules")
 runs_router = strict_router("/v1/runs", "runs")
@@ -13,7 +24,7 @@ routers = (schedules_router, runs_router)
 FIRST = UUID(int=0)
 
 
-@schedules_router.get("")
+@schedules_router.get("", operation_id="list_schedules", responses=answers(BadCursor))
 async def schedules(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[ScheduleView]:
     """Show a page of schedules."""
     after = position(cursor, UUID, FIRST)
@@ -21,13 +32,15 @@ async def schedules(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[Sch
     return page(found, limit, lambda each: str(each.mailing_id))
 
 
-@schedules_router.get("/{mailing_id}")
+@schedules_router.get(
+    "/{mailing_id}", operation_id="get_schedule", responses=answers(ScheduleUnknown)
+)
 async def schedule(mailing_id: UUID, db: Database) -> ScheduleView:
     """Show when a mailing is due, or what became of it."""
     return await queries.schedule(db, mailing_id)
 
 
-@runs_router.get("")
+@runs_router.get("", operation_id="list_runs", responses=answers(BadCursor))
 async def runs(
     db: Database, cursor: Cursor, limit: Limit = 50, mailing_id: UUID | None = None
 ) -> Page[RunView]:
@@ -37,7 +50,7 @@ async def runs(
     return page(found, limit, lambda each: str(each.run_id))
 
 
-@runs_router.get("/{run_id}")
+@runs_router.get("/{run_id}", operation_id="get_run", responses=answers(RunUnknown))
 async def run(run_id: UUID, db: Database) -> RunView:
     """Show one run."""
     return await queries.run(db, run_id)

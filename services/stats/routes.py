@@ -7,14 +7,26 @@ from services.stats.queries import figures, messages, proof
 from services.stats.queries.figures import (
     Freshness,
     MailingStats,
+    MailingUnknown,
     MailingView,
+    RunUnknown,
     RunView,
     TotalsView,
 )
 from services.stats.queries.messages import MessageView, Place, Wanted
 from services.stats.queries.proof import ReconcileView
 from shared.contracts.dispatcher import State
-from shared.http import Cursor, Database, Limit, Page, page, position, strict_router
+from shared.http import (
+    BadCursor,
+    Cursor,
+    Database,
+    Limit,
+    Page,
+    answers,
+    page,
+    position,
+    strict_router,
+)
 
 router = strict_router("/v1", "stats")
 
@@ -29,13 +41,13 @@ class MessagePage(Page[MessageView], Freshness):
     """Some of the messages. Only the last page has no `next_cursor`; any may be short."""
 
 
-@router.get("/totals")
+@router.get("/totals", operation_id="get_totals")
 async def totals(db: Database) -> TotalsView:
     """Show the figures of everything."""
     return await figures.totals(db)
 
 
-@router.get("/mailings")
+@router.get("/mailings", operation_id="list_mailings", responses=answers(BadCursor))
 async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
     """Show a page of mailings that have begun, with their figures, the newest first."""
     before = position(cursor, UUID, None)
@@ -45,19 +57,21 @@ async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPa
     return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
 
 
-@router.get("/mailings/{mailing_id}")
+@router.get(
+    "/mailings/{mailing_id}", operation_id="get_mailing", responses=answers(MailingUnknown)
+)
 async def mailing(mailing_id: UUID, db: Database) -> MailingView:
     """Show the figures of a mailing that has begun, and of its runs."""
     return await figures.mailing(db, mailing_id)
 
 
-@router.get("/runs/{run_id}")
+@router.get("/runs/{run_id}", operation_id="get_run", responses=answers(RunUnknown))
 async def run(run_id: UUID, db: Database) -> RunView:
     """Show the figures of a run."""
     return await figures.run(db, run_id)
 
 
-@router.get("/messages")
+@router.get("/messages", operation_id="list_messages", responses=answers(BadCursor))
 async def list_messages(
     db: Database,
     cursor: Cursor,
@@ -78,7 +92,7 @@ async def list_messages(
     return MessagePage(items=found, next_cursor=next_cursor, **fresh)
 
 
-@router.get("/reconcile")
+@router.get("/reconcile", operation_id="reconcile", responses=answers(MailingUnknown, RunUnknown))
 async def reconcile(
     db: Database, run_id: UUID | None = None, mailing_id: UUID | None = None
 ) -> ReconcileView:

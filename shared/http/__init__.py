@@ -11,12 +11,15 @@ from shared.http.dependencies import (
 )
 from shared.http.etags import etag
 from shared.http.idempotency import IdempotencyKey
-from shared.http.pages import Cursor, Limit, Page, cursor_of, page, position
-from shared.http.requests import BODY_LIMIT_BYTES, strict_router
-from shared.http.server import create_app, serve
+from shared.http.openapi import answers
+from shared.http.pages import BadCursor, Cursor, Limit, Page, cursor_of, page, position
+from shared.http.requests import BODY_LIMIT_BYTES
+from shared.http.routing import strict_router
+from shared.http.server import create_app, describe, serve
 
 __all__ = (
     "BODY_LIMIT_BYTES",
+    "BadCursor",
     "Body",
     "Change",
     "CommandContext",
@@ -29,8 +32,10 @@ __all__ = (
     "Page",
     "Store",
     "View",
+    "answers",
     "create_app",
     "cursor_of",
+    "describe",
     "etag",
     "page",
     "position",

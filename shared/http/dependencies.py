@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, cast
 from fastapi import Depends, Request
 
 from shared.clock import Clock
-from shared.database import Connection, Pool, ping, transaction
+from shared.database import Connection, Pool, autocommit
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.event_store import EventStore
@@ -16,9 +16,7 @@ from shared.http.etags import Expected
 
 
 async def _database(request: Request) -> AsyncIterator[Connection]:
-    with suppress(Unavailable):  # connections from before a restart go, nobody is told
-        await ping(request.app.state.pool)
-    async with transaction(request.app.state.pool) as db:
+    async with autocommit(request.app.state.pool) as db:
         yield db
 
 
@@ -36,7 +34,7 @@ def _clock(request: Request) -> Clock:
 
 async def _now(request: Request) -> Instant:
     clock = _clock(request)
-    with suppress(Unavailable):  # the same for commands: they begin with the time
+    with suppress(Unavailable):  # a connection from before a restart; the next one is new
         return await clock()
     return await clock()
 

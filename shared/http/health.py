@@ -1,13 +1,12 @@
 """The health of a process: whether it turns, whether it is ready, its metrics."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from shared import stops, telemetry
 from shared.database import ping
 from shared.errors import FieldError, Unavailable
 from shared.http.dependencies import DatabasePool
-
-PROBES = ("/livez", "/readyz", "/metrics")
+from shared.http.openapi import answers
 
 
 class PartStopped(Unavailable):
@@ -17,22 +16,33 @@ class PartStopped(Unavailable):
 router = APIRouter(tags=["health"], default_response_class=Response)
 
 
-@router.get("/livez", status_code=status.HTTP_204_NO_CONTENT)
+@router.get("/livez", operation_id="get_liveness", status_code=status.HTTP_204_NO_CONTENT)
 async def livez() -> None:
     """Say that the process turns; it depends on nothing else."""
 
 
-@router.get("/readyz", status_code=status.HTTP_204_NO_CONTENT)
-async def readyz(pool: DatabasePool) -> None:
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(PartStopped, Unavailable),
+)
+async def readyz(request: Request, pool: DatabasePool) -> None:
     """Say that all is at work: the database answers, no part has stopped. Kafka may be away."""
-    await ping(pool)
+    async with request.app.state.probes:
+        await ping(pool)
     if reasons := stops.reasons():
         raise PartStopped(
             *(FieldError("", "stopped", f"{part}: {why}") for part, why in reasons.items())
         )
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics() -> Response:
     """Show the metrics of this process, as Prometheus reads them."""
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")

@@ -12,7 +12,15 @@ from shared.errors import FieldError, Invalid
 LIMIT = 255  # characters
 
 
-def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
+def _key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description=f"Makes the request repeatable: up to {LIMIT} characters of your choice.",
+        ),
+    ] = None,
+) -> str | None:
     if idempotency_key is None:
         return None
     key = idempotency_key.strip().strip('"')

@@ -37,7 +37,11 @@ def cursor_of(key: str) -> str:
     return urlsafe_b64encode(key.encode()).decode()
 
 
-def _read(cursor: str | None = None) -> str | None:
+def _read(
+    cursor: Annotated[
+        str | None, Query(description="Where the page begins: `next_cursor` of the one before.")
+    ] = None,
+) -> str | None:
     if cursor is None:
         return None
     try:
@@ -61,4 +65,4 @@ def position(cursor: str | None, parse: Callable[[str], T], first: T) -> T:
 
 
 Cursor: TypeAlias = Annotated[str | None, Depends(_read)]
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Items of a page.")]

@@ -1,13 +1,23 @@
 """The problem details: how a request is told that it failed, and where. Source: RFC 9457."""
 
+from collections.abc import Sequence
 from typing import cast
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request, Response
+import structlog
+from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from shared import errors, telemetry
+from shared.http import wording
+from shared.http.methods import allowed
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
 
 # Source: RFC 9110 §15.5. Most specific first: the first match answers.
 STATUS: dict[type[errors.Error], int] = {
@@ -18,66 +28,141 @@ STATUS: dict[type[errors.Error], int] = {
     errors.Unavailable: 503,
 }
 
-# What kind of problem it is where a title says more, and what pydantic says less well.
-KINDS = {413: "ContentTooLarge", 415: "UnsupportedMediaType"}
-CLEARER = {
-    "extra_forbidden": "no such field",
-    "missing": "it is missing",
-    "model_attributes_type": "a JSON object is needed",
+# What kind of problem it is where a title says more.
+KINDS = {
+    403: "Forbidden",
+    408: "RequestTimeout",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    421: "MisdirectedRequest",
 }
 
+ERRORS_SHOWN = 20  # an answer stays smaller than what it is about
+TEXT_LIMIT = 200  # characters of a pointer or a path: they repeat what the request named
+RETRY_AFTER_S = 1
+BROKEN = "Internal error; see the service's log."
 
-def answer(app: FastAPI) -> None:
+
+class FieldProblem(BaseModel):
+    """Where a request is wrong, and why; never what it said there."""
+
+    pointer: str = Field(description="a JSON pointer (RFC 6901) into the body, or /parameter")
+    code: str = Field(description="for programs: it does not change")
+    detail: str = Field("", description="for people")
+
+
+class Problem(BaseModel):
+    """Why a request failed (RFC 9457); programs go by `type`, which does not change."""
+
+    type: str
+    title: str
+    status: int
+    instance: str = Field(description="the request's path")
+    errors: list[FieldProblem] = Field([], description=f"the first {ERRORS_SHOWN} mistakes")
+    error_count: int = Field(0, description="how many mistakes there are")
+    trace_id: str = Field("", description="it is in each line of the service's log about it")
+
+
+def handle_errors(app: FastAPI) -> None:
     """Let `app` answer every error with problem details."""
     app.add_exception_handler(errors.Error, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unroutable)
-    app.add_exception_handler(Exception, _broken)
+
+
+def status_of(kind: type[errors.Error]) -> int:
+    """Return the status that a refusal is answered with."""
+    return next(number for base, number in STATUS.items() if issubclass(kind, base))
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    number = next(number for kind, number in STATUS.items() if isinstance(error, kind))
     refusal = cast("errors.Error", error)
-    places = [
-        {name: value for name, value in place._asdict().items() if value or name == "pointer"}
-        for place in refusal.field_errors
-    ]
-    more = {"errors": places} if places else {}
     kind = type(refusal)
-    return _problem(request, kind.__name__, kind.__doc__ or "", number, **more)
+    number = status_of(kind)
+    return problem(request, kind.__name__, kind.__doc__ or "", number, refusal.field_errors)
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
     """Say where the request is wrong, as JSON pointers; never repeat what it said."""
-    places = [
-        {
-            "pointer": errors.pointer(*each["loc"][1:]),
-            "code": each["type"],
-            "detail": CLEARER.get(each["type"], each["msg"]),
-        }
-        for each in cast("RequestValidationError", error).errors()
+    found = cast("RequestValidationError", error).errors()
+    shown = [
+        errors.FieldError(
+            errors.pointer(*each["loc"][1:]),
+            each["type"],
+            wording.detail(each["type"], each["msg"], each.get("ctx", {})),
+        )
+        for each in found[:ERRORS_SHOWN]
     ]
-    number = STATUS[errors.Invalid]
-    return _problem(request, "Invalid", errors.Invalid.__doc__ or "", number, errors=places)
+    invalid = errors.Invalid
+    return problem(request, "Invalid", invalid.__doc__ or "", STATUS[invalid], shown, len(found))
 
 
 async def _unroutable(request: Request, error: Exception) -> Response:
     """Answer what no route answers: an unknown path, another method, too large a body."""
     known = cast("HTTPException", error)
-    title = str(known.detail)
-    kind = KINDS.get(known.status_code) or title.replace(" ", "")
-    response = _problem(request, kind, title, known.status_code)
-    response.headers.update(known.headers or {})
+    if known.status_code == status.HTTP_405_METHOD_NOT_ALLOWED:
+        known.headers = {"Allow": ", ".join(allowed(request.app, request.scope))}
+    if known.status_code == status.HTTP_404_NOT_FOUND and (moved := _without_slash(request)):
+        return moved
+    return refuse(request, known)
+
+
+def _without_slash(request: Request) -> Response | None:
+    """Send those who ask for a path with a slash at its end to the one without, on this host."""
+    path = request.scope["path"].rstrip("/")
+    if path == request.scope["path"] or not allowed(request.app, {**request.scope, "path": path}):
+        return None
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{quote(path)}{query}")
+
+
+def refuse(request: Request, error: HTTPException) -> Response:
+    """Answer with an error that is no use case's."""
+    title = str(error.detail)
+    kind = KINDS.get(error.status_code) or title.replace(" ", "")
+    response = problem(request, kind, title, error.status_code)
+    response.headers.update(error.headers or {})
     return response
 
 
-async def _broken(request: Request, _: Exception) -> Response:
-    """Say that it is our fault, and nothing of what was in our hands; the log says more."""
-    return _problem(request, "Broken", "This is a fault of ours; it is in the log.", 500)
+def broken(request: Request, error: Exception) -> Response:
+    """Log what is our fault, and answer with nothing of what was in our hands."""
+    log.error("http.request.failed", method=request.method, exc_info=error)
+    return problem(request, "Broken", BROKEN, 500)
 
 
-def _problem(request: Request, kind: str, title: str, number: int, **more: object) -> Response:
-    body = {"type": kind, "title": title, "status": number, "instance": request.url.path, **more}
+def problem(
+    request: Request,
+    kind: str,
+    title: str,
+    number: int,
+    found: Sequence[errors.FieldError] = (),
+    count: int = 0,
+) -> Response:
+    """Answer with problem details: of many mistakes the first ones, and how many there are."""
+    body: dict[str, object] = {
+        "type": kind,
+        "title": title,
+        "status": number,
+        "instance": _cut(request.url.path),
+    }
+    if found:
+        body["errors"] = [_shown(each) for each in found[:ERRORS_SHOWN]]
+        body["error_count"] = max(count, len(found))
     if trace := telemetry.trace_id():
         body["trace_id"] = trace
-    return JSONResponse(body, status_code=number, media_type="application/problem+json")
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if number == STATUS[errors.Unavailable] else {}
+    return JSONResponse(body, status_code=number, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _shown(mistake: errors.FieldError) -> dict[str, str]:
+    shown = {
+        "pointer": _cut(mistake.pointer),
+        "code": mistake.code,
+        "detail": _cut(mistake.detail),
+    }
+    return {name: text for name, text in shown.items() if text or name == "pointer"}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"

@@ -1,76 +1,91 @@
 """The requests, read strictly.
 
-A field or parameter that we do not know or that comes twice, or a body where none is taken, is a
-mistake that would otherwise go unnoticed.
+What a request says of its body is obeyed or refused: type, charset, encoding. Limits count what
+is unpacked. A field that comes twice is a mistake that would otherwise go unnoticed.
 """
 
+import asyncio
 import json
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from email.message import Message
 from itertools import islice
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query as QueryInfo
-from fastapi.routing import APIRoute
+from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from shared.errors import FieldError, Invalid, pointer
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
+BODY_WITHIN_S = 30.0  # the same; a second a kilobyte on the worst of lines
+PIECE_BYTES = 65_536  # unpacked at a time: a few packed bytes may become a thousand times as many
 JSON = re.compile(r"application/(.+\+)?json")
-TOLD = 10  # of the fields that stand twice: an answer stays smaller than what it is about
+CHARSETS = ("utf-8", "utf8", "us-ascii")  # ASCII is UTF-8
+GZIP = ("gzip", "x-gzip")  # Source: RFC 9110 §8.4.1.3
+FIELDS_SHOWN = 21  # of those that stand twice: one more than an answer shows
+
+NOT_GZIP = FieldError("", "content_encoding", "it is not valid gzip")
 
 
-def strict_router(prefix: str, tag: str) -> APIRouter:
-    """Return a router whose requests are read strictly."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute)
+class StrictRequest(Request):
+    """A request whose body is what its headers say."""
 
-
-class StrictRoute(APIRoute):
-    """A route that takes each field and each parameter once, and only those it knows."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, with the checks before it."""
-        handle = super().get_route_handler()
-        known = {
-            each.alias
-            for each in get_flat_params(self.dependant)
-            if isinstance(each.field_info, QueryInfo)
-        }
-
-        is_stream = self.dependant.request_param_name is not None  # it reads the body itself
-
-        async def strictly(request: Request) -> Response:
-            given = [name for name, _ in request.query_params.multi_items()]
-            places = [FieldError(f"/{n}", "unknown_parameter") for n in set(given) - known]
-            if len(given) != len(set(given)):
-                places += [
-                    FieldError(f"/{n}", "duplicate_parameter")
-                    for n in set(given)
-                    if given.count(n) > 1
-                ]
-            places += [
-                FieldError(f"/{name}", "control_character")
-                for name, value in request.query_params.multi_items()
-                if "\0" in value
-            ]
-            if places:
-                raise Invalid(*sorted(places))
-            strict = _StrictRequest(request.scope, request.receive)
-            if self.body_field is not None:
-                await strict.read_json()
-            elif not is_stream and await strict.body():
-                raise Invalid(FieldError("", "unexpected_body", "this request takes no body"))
-            return await handle(strict)
-
-        return strictly
-
-
-class _StrictRequest(Request):
     _parsed: Any = None
+
+    def check_headers(self) -> None:
+        """Refuse a charset or an encoding that would not be obeyed.
+
+        Raises:
+            HTTPException: With the status 415.
+        """
+        described = Message()
+        described["content-type"] = self.headers.get("content-type", "")
+        charset = str(described.get_param("charset") or CHARSETS[0])
+        if charset.strip("'").lower() not in CHARSETS:
+            raise HTTPException(415, "the charset must be utf-8")
+        if self._encoding not in ("", "identity", *GZIP):
+            headers = {"Accept-Encoding": "gzip, identity"}
+            raise HTTPException(415, "Content-Encoding must be gzip or identity", headers)
+
+    @property
+    def _encoding(self) -> str:
+        return ",".join(self.headers.getlist("content-encoding")).strip().lower()
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body piece by piece, unpacked.
+
+        Raises:
+            Invalid: It is not gzip, though the headers say so.
+        """
+        packed = super().stream()
+        pieces = _unpacked(packed) if self._encoding in GZIP else packed
+        async for piece in pieces:
+            yield piece
+
+    async def body(self) -> bytes:
+        """Return the body, which is small: only streams may be large.
+
+        Raises:
+            HTTPException: It is too large, or takes too long.
+        """
+        if not hasattr(self, "_body"):
+            try:
+                async with asyncio.timeout(BODY_WITHIN_S):
+                    self._body = await self._read()
+            except TimeoutError:
+                raise HTTPException(408, f"a body within {BODY_WITHIN_S:.0f} s") from None
+        return self._body
+
+    async def _read(self) -> bytes:
+        pieces, size = [], 0
+        async for piece in self.stream():
+            size += len(piece)
+            _check_size(size)
+            pieces.append(piece)
+        return b"".join(pieces)
 
     async def read_json(self) -> None:
         """Read the body, if there is one.
@@ -89,26 +104,39 @@ class _StrictRequest(Request):
         try:
             self._parsed, twice = _parse(body.decode())
         except UnicodeError as error:
-            raise Invalid(FieldError("", "not_utf8")) from error
+            raise Invalid(FieldError("", "not_utf8", "it is not valid UTF-8")) from error
         except (ValueError, RecursionError) as error:
-            raise Invalid(FieldError("", "json_invalid", "no JSON")) from error
+            raise Invalid(FieldError("", "json_invalid", "it is not valid JSON")) from error
         if twice:
             raise Invalid(*twice)
-
-    async def body(self) -> bytes:
-        """Return the body, which is small: only streams may be large."""
-        if not hasattr(self, "_body"):
-            pieces, size = [], 0
-            async for piece in self.stream():
-                size += len(piece)
-                _check_size(size)
-                pieces.append(piece)
-            self._body = b"".join(pieces)
-        return self._body
 
     async def json(self) -> Any:  # noqa: ANN401 - whatever JSON there is
         """Return what `read_json` has read."""
         return self._parsed
+
+
+async def _unpacked(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Unpack gzip as it comes; several members one behind the other are one. Source: RFC 1952."""
+    member, is_begun = _member(), False
+    async for piece in packed:
+        rest = piece
+        while rest:
+            try:
+                unpacked = member.decompress(rest, PIECE_BYTES)
+            except zlib.error:
+                raise Invalid(NOT_GZIP) from None
+            is_begun = True
+            if unpacked:
+                yield unpacked
+            rest = member.unconsumed_tail
+            if member.eof:
+                rest, member, is_begun = member.unused_data, _member(), False
+    if is_begun:
+        raise Invalid(NOT_GZIP)
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
 
 class _FieldTwice(Exception):
@@ -131,7 +159,7 @@ def _parse(text: str) -> tuple[Any, list[FieldError]]:
         parsed = json.loads(text, object_pairs_hook=_each_once)
     except _FieldTwice:
         parsed = json.loads(text, object_pairs_hook=_Fields)
-        twice = list(islice(_twice(parsed, ()), TOLD))
+        twice = list(islice(_twice(parsed, ()), FIELDS_SHOWN))
     json.dumps(parsed, ensure_ascii=False).encode()
     return parsed, twice
 

@@ -13,27 +13,78 @@ from fastapi import APIRouter, FastAPI
 from shared.clock import Clock
 from shared.database import Pool
 from shared.event_store import EventStore
-from shared.http import health, problems
+from shared.http import docs, health, openapi, problems
+from shared.http.admission import Admission
+from shared.http.methods import Methods
+from shared.http.protocol import TimedProtocol
+from shared.http.secured import Secured
+from shared.http.trust import PROBES, Trust
+
+SERVERS = ({"url": "/", "description": "The service that shows this document."},)
+
+# Of requests that are answered at once, each with a connection to the database: the loops of a
+# service need the rest of its pool. A burst of a thousand reads is through in some seconds.
+AT_ONCE = 6
+WAIT_S = 15.0  # half of what clients wait before they give up
 
 
 def create_app(
-    service: str, routers: Sequence[APIRouter], pool: Pool, clock: Clock, store: EventStore | None
+    service: str,
+    routers: Sequence[APIRouter],
+    pool: Pool,
+    clock: Clock,
+    store: EventStore | None,
+    *,
+    hosts: Sequence[str] = (),
 ) -> FastAPI:
-    """Return an application with what all have in common: health, problem details."""
-    app = FastAPI(
+    """Return an application with what all have in common.
+
+    Args:
+        service: Its name.
+        routers: Of its own routes.
+        pool: For reads, and to see whether the database answers.
+        clock: The business time of commands.
+        store: For commands; None if there are none.
+        hosts: The names that it is reached by, beside those that are always known.
+    """
+    app = describe(service, routers)
+    app.state.store, app.state.pool, app.state.clock = store, pool, clock
+    app.state.admission, app.state.probes = Admission(AT_ONCE, WAIT_S), Admission(1, WAIT_S)
+    app.add_middleware(Methods)
+    app.add_middleware(Trust, hosts=hosts)
+    app.add_middleware(Secured)  # the last is outermost
+    problems.handle_errors(app)
+    return app
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, which is made when it is first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.document(self)
+        return self.openapi_schema
+
+
+def describe(
+    service: str, routers: Sequence[APIRouter], *, servers: Sequence[dict[str, str]] = SERVERS
+) -> FastAPI:
+    """Return an application that has its routes and its document, and nothing to answer with."""
+    app = _Application(
         title=service,
         version="1",
+        servers=[*servers],
+        docs_url=None,  # FastAPI's pages need servers on the internet
+        redoc_url=None,
+        redirect_slashes=False,  # FastAPI sends people to whatever `Host` says
         telemetry={"exclude": _is_probe, "auto_configure": False},
     )
-    app.state.store, app.state.pool, app.state.clock = store, pool, clock
-    for router in (health.router, *routers):
+    for router in (health.router, docs.router, *routers):
         app.include_router(router)
-    problems.answer(app)
     return app
 
 
 def _is_probe(scope: MutableMapping[str, Any]) -> bool:
-    return scope.get("path") in health.PROBES
+    return scope.get("path") in PROBES
 
 
 async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None:
@@ -42,6 +93,7 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
         app,
         host=host,
         port=port,
+        http=TimedProtocol,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=int(drain.total_seconds()),

@@ -11,9 +11,8 @@ from uuid import UUID
 import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
-from sqlalchemy import text
 
-from services.dispatcher import queries
+from services.dispatcher.queries import messages as queries
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
 from shared import database, ids
@@ -178,9 +177,7 @@ async def test_a_walk_that_ends_early_goes_on_with_the_next_page(
     walk: int,
 ) -> None:
     run = await mixed(world)
-    shorter = queries.PAGE_OF_STATE.text.replace(f"LIMIT {queries.WALK}", f"LIMIT {walk}")
-    monkeypatch.setattr(queries, "PAGE_OF_STATE", text(shorter))
-    monkeypatch.setattr(queries, "WALK", walk)
+    monkeypatch.setattr(queries, "BOUND", walk)
 
     for state in (State.DELIVERED, State.PLANNED, State.EXPIRED):
         found = await pages(http, "/messages", run_id=run.run_id, status=state, limit=2)

@@ -349,7 +349,7 @@ async def test_a_method_that_is_not_there_tells_those_that_are(client: AsyncClie
     response = await client.delete("/numbers")
 
     assert (response.status_code, response.json()["type"]) == (405, "MethodNotAllowed")
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 # Entity tags and idempotency keys

@@ -9,6 +9,10 @@ from services.catalog import handlers, queries
 from services.catalog.domain.client import (
     ChangeClient,
     ClientCommand,
+    ClientDiffers,
+    ClientInvalid,
+    ClientUnknown,
+    PhoneTaken,
     RegisterClient,
     RemoveClient,
     checked,
@@ -17,6 +21,7 @@ from services.catalog.queries import ClientView
 from shared import ids
 from shared.database import transaction
 from shared.http import (
+    BadCursor,
     Body,
     Change,
     CommandContext,
@@ -26,6 +31,7 @@ from shared.http import (
     IdempotencyKey,
     Limit,
     Page,
+    answers,
     etag,
     page,
     position,
@@ -53,7 +59,14 @@ class ClientChanges(NewClient):
     """The body of PATCH /v1/clients/{client_id}: what it does not name stays, null empties."""
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "",
+    operation_id="register_client",
+    status_code=status.HTTP_201_CREATED,
+    responses=answers(
+        ClientDiffers, ClientInvalid, PhoneTaken, status=201, headers=("ETag", "Location")
+    ),
+)
 async def register_client(
     body: NewClient, response: Response, context: Creation, key: IdempotencyKey
 ) -> ClientView:
@@ -65,7 +78,7 @@ async def register_client(
     return await _do(command, context, response)
 
 
-@router.get("")
+@router.get("", operation_id="list_clients", responses=answers(BadCursor))
 async def clients(
     db: Database,
     cursor: Cursor,
@@ -81,7 +94,11 @@ async def clients(
     return page(found, limit, lambda each: str(each.client_id))
 
 
-@router.get("/{client_id}")
+@router.get(
+    "/{client_id}",
+    operation_id="get_client",
+    responses=answers(ClientUnknown, headers=("ETag",)),
+)
 async def client(client_id: UUID, response: Response, db: Database) -> ClientView:
     """Show one client; its entity tag is what the next command may expect."""
     view = await queries.client(db, client_id)
@@ -89,7 +106,11 @@ async def client(client_id: UUID, response: Response, db: Database) -> ClientVie
     return view
 
 
-@router.patch("/{client_id}")
+@router.patch(
+    "/{client_id}",
+    operation_id="change_client",
+    responses=answers(ClientInvalid, ClientUnknown, PhoneTaken, headers=("ETag",)),
+)
 async def change_client(
     client_id: UUID, body: ClientChanges, response: Response, context: Change
 ) -> ClientView:
@@ -99,7 +120,12 @@ async def change_client(
     return await _do(command, context, response)
 
 
-@router.delete("/{client_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete(
+    "/{client_id}",
+    operation_id="remove_client",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(ClientUnknown),
+)
 async def remove_client(client_id: UUID, context: Change) -> None:
     """Address the client no more; messages that are planned for it are cancelled."""
     command = RemoveClient(client_id=client_id, now=context.now)

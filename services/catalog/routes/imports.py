@@ -8,13 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.catalog import queries
-from services.catalog.domain.imports import ImportBrokenOff
+from services.catalog.domain.imports import ImportBrokenOff, ImportOvertaken, ImportRefused
 from services.catalog.files import read_rows
 from services.catalog.handlers import importing
-from services.catalog.queries import ImportView, RejectionView
+from services.catalog.queries import ImportUnknown, ImportView, RejectionView
 from shared import ids
 from shared.database import transaction
 from shared.http import (
+    BadCursor,
     Cursor,
     Database,
     DatabasePool,
@@ -22,6 +23,7 @@ from shared.http import (
     Limit,
     Page,
     Store,
+    answers,
     page,
     position,
     strict_router,
@@ -39,8 +41,17 @@ TYPES = {
 
 @router.post(
     "",
+    operation_id="import_clients",
     status_code=status.HTTP_201_CREATED,
-    openapi_extra={"requestBody": {"required": True, "content": {name: {} for name in TYPES}}},
+    responses=answers(
+        ImportBrokenOff, ImportOvertaken, ImportRefused, status=201, headers=("Location",)
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {name: {"schema": {"type": "string"}} for name in TYPES},
+        }
+    },
 )
 async def import_clients(
     request: Request,
@@ -65,7 +76,7 @@ async def import_clients(
         return await queries.import_(db, import_id)
 
 
-@router.get("")
+@router.get("", operation_id="list_imports", responses=answers(BadCursor))
 async def imports(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[ImportView]:
     """Show a page of imports, the newest first."""
     before = position(cursor, UUID, LAST)
@@ -73,13 +84,17 @@ async def imports(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[Impor
     return page(found, limit, lambda each: str(each.import_id))
 
 
-@router.get("/{import_id}")
+@router.get("/{import_id}", operation_id="get_import", responses=answers(ImportUnknown))
 async def import_(import_id: UUID, db: Database) -> ImportView:
     """Show an import: how far it is, or what came of it."""
     return await queries.import_(db, import_id)
 
 
-@router.get("/{import_id}/rejections")
+@router.get(
+    "/{import_id}/rejections",
+    operation_id="list_rejections",
+    responses=answers(BadCursor, ImportUnknown),
+)
 async def rejections(
     import_id: UUID, db: Database, cursor: Cursor, limit: Limit = 50
 ) -> Page[RejectionView]:

@@ -7,7 +7,13 @@ from fastapi import Response, status
 from pydantic import Field, TypeAdapter
 
 from services.catalog import handlers, queries
-from services.catalog.domain.mailing import Status
+from services.catalog.domain.mailing import (
+    MailingAlreadyEnded,
+    MailingDiffers,
+    MailingIsPaused,
+    MailingUnknown,
+    MailingWindowOver,
+)
 from services.catalog.domain.mailing_commands import (
     ChangeMailing,
     CreateMailing,
@@ -18,13 +24,14 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import Plan
-from services.catalog.queries import MailingView
+from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan
+from services.catalog.queries import MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter, GatewayName
 from shared.database import transaction
 from shared.event import Instant
 from shared.http import (
+    BadCursor,
     Body,
     Change,
     CommandContext,
@@ -34,11 +41,13 @@ from shared.http import (
     IdempotencyKey,
     Limit,
     Page,
+    answers,
     etag,
     page,
     position,
     strict_router,
 )
+from shared.template import TemplateInvalid
 
 router = strict_router("/v1/mailings", "mailings")
 
@@ -76,7 +85,14 @@ class MailingChanges(Body):
     gateway: GatewayName | None = None
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "",
+    operation_id="create_mailing",
+    status_code=status.HTTP_201_CREATED,
+    responses=answers(
+        MailingDiffers, MailingInvalid, TemplateInvalid, status=201, headers=("ETag", "Location")
+    ),
+)
 async def create_mailing(
     body: NewMailing, response: Response, context: Creation, key: IdempotencyKey
 ) -> MailingView:
@@ -91,9 +107,9 @@ async def create_mailing(
     return await _do(command, context, response)
 
 
-@router.get("")
+@router.get("", operation_id="list_mailings", responses=answers(BadCursor))
 async def mailings(
-    db: Database, cursor: Cursor, limit: Limit = 50, status: Status | None = None
+    db: Database, cursor: Cursor, limit: Limit = 50, status: MailingStatus | None = None
 ) -> Page[MailingView]:
     """Show a page of mailings, the newest first."""
     before = position(cursor, _created_and_id, None)
@@ -101,7 +117,11 @@ async def mailings(
     return page(found, limit, lambda each: f"{each.created_at.isoformat()},{each.mailing_id}")
 
 
-@router.get("/{mailing_id}")
+@router.get(
+    "/{mailing_id}",
+    operation_id="get_mailing",
+    responses=answers(MailingUnknown, headers=("ETag",)),
+)
 async def mailing(mailing_id: UUID, response: Response, db: Database) -> MailingView:
     """Show one mailing; its entity tag is what the next command may expect."""
     view = await queries.mailing(db, mailing_id)
@@ -109,7 +129,18 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
     return view
 
 
-@router.patch("/{mailing_id}")
+@router.patch(
+    "/{mailing_id}",
+    operation_id="change_mailing",
+    responses=answers(
+        MailingAlreadyEnded,
+        MailingAlreadyRunning,
+        MailingInvalid,
+        MailingUnknown,
+        TemplateInvalid,
+        headers=("ETag",),
+    ),
+)
 async def change_mailing(
     mailing_id: UUID, body: MailingChanges, response: Response, context: Change
 ) -> MailingView:
@@ -121,32 +152,55 @@ async def change_mailing(
     return await _do(command, context, response)
 
 
-@router.delete("/{mailing_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete(
+    "/{mailing_id}",
+    operation_id="delete_mailing",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(MailingUnknown),
+)
 async def delete_mailing(mailing_id: UUID, context: Change) -> None:
     """Stop the mailing and show it no more; what was sent stays on record."""
     command = DeleteMailing(mailing_id=mailing_id, now=context.now)
     await handlers.handle(context.store, command, expected=context.expected)
 
 
-@router.post("/{mailing_id}/start")
+@router.post(
+    "/{mailing_id}/start",
+    operation_id="start_mailing",
+    responses=answers(
+        MailingAlreadyEnded, MailingIsPaused, MailingUnknown, MailingWindowOver, headers=("ETag",)
+    ),
+)
 async def start_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Start the mailing now, whatever its start says; starting it twice is starting it once."""
     return await _do(StartMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
-@router.post("/{mailing_id}/pause")
+@router.post(
+    "/{mailing_id}/pause",
+    operation_id="pause_mailing",
+    responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
+)
 async def pause_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send nothing of the mailing until it is resumed."""
     return await _do(PauseMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
-@router.post("/{mailing_id}/resume")
+@router.post(
+    "/{mailing_id}/resume",
+    operation_id="resume_mailing",
+    responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
+)
 async def resume_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send the mailing again."""
     return await _do(ResumeMailing(mailing_id=mailing_id, now=context.now), context, response)
 
 
-@router.post("/{mailing_id}/stop")
+@router.post(
+    "/{mailing_id}/stop",
+    operation_id="stop_mailing",
+    responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
+)
 async def stop_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
     """Send nothing of the mailing any more, ever."""
     return await _do(StopMailing(mailing_id=mailing_id, now=context.now), context, response)

@@ -1,0 +1,1 @@
+"""Queries: rows of the dispatcher in, views out. Nothing is changed here."""

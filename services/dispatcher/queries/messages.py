@@ -1,0 +1,281 @@
+"""Messages: where each of them is, and what was tried.
+
+A message's state is derived: its exception, else its last answer, else its chunk.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from services.dispatcher.domain.message import STOPPED, MessageUnknown
+from services.dispatcher.domain.outcome import Outcome
+from shared import ids
+from shared.contracts.dispatcher import State
+from shared.database import Connection
+from shared.errors import FieldError, Invalid
+from shared.event import Instant
+from shared.http import View, cursor_of, position
+
+FIRST = UUID(int=0)
+LAST = 2**31 - 1  # the numbers of chunks, and of messages in them, are below
+
+# The states that an exception has, and so an index of their own.
+RARE = frozenset(State) - {State.PLANNED, State.DELIVERED, State.EXPIRED, State.CANCELLED}
+
+
+class MessageView(View):
+    """A message: where it is."""
+
+    message_id: str
+    run_id: UUID
+    mailing_id: UUID
+    client_id: UUID
+    status: State
+    attempts: int
+    last_attempt_at: Instant | None
+    next_attempt_at: Instant | None
+    reason: str | None
+
+
+class AttemptView(View):
+    """An attempt: what was tried, and what came of it; or that it begins."""
+
+    attempt: int
+    kind: str
+    started_at: Instant
+    ended_at: Instant | None
+    outcome: Outcome | None
+    status_code: int | None
+    reason: str | None
+    gateway_message_id: str | None
+    answer: str | None
+    latency_ms: float | None
+
+
+class MessageWithAttempts(MessageView):
+    """A message with all that was tried."""
+
+    attempts_log: list[AttemptView]
+
+
+class TooWide(Invalid):
+    """Say whose messages: of which run, or of which client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages are asked for; None doesn't restrict, but run or client is needed."""
+
+    run_id: UUID | None = None
+    client_id: UUID | None = None
+    status: State | None = None
+
+
+# Where the message of `m (run_id, client_id, chunk, chunk_state)` is.
+DERIVED = f"""
+    SELECT m.run_id, r.mailing_id, m.client_id,
+        coalesce(
+            e.state,
+            CASE WHEN a.is_accepted THEN 'delivered'
+                WHEN m.chunk_state IN ('expired', 'cancelled') THEN m.chunk_state
+                ELSE 'planned' END
+        ) AS status,
+        coalesce(e.attempts, a.attempts, 0) AS attempts, a.last_attempt_at,
+        CASE WHEN e.state = 'retry' THEN e.due_at END AS next_attempt_at,
+        coalesce(
+            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{STOPPED}' END
+        ) AS reason
+    FROM m JOIN runs r USING (run_id)
+    LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
+            max(started_at) AS last_attempt_at,
+            (array_agg(attempts.reason ORDER BY attempt DESC, kind))[1] AS reason
+        FROM attempts
+        WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id AND kind <> 'start'
+    ) a
+"""  # noqa: S608 - constants
+
+
+async def messages(
+    db: Connection, wanted: Wanted, cursor: str | None, limit: int
+) -> tuple[list[MessageView], str | None]:
+    """Return up to `limit` messages, and the cursor of the next page; None: there is none.
+
+    Raises:
+        TooWide: Neither a run nor a client is named.
+        BadCursor: The cursor is of another list.
+    """
+    if wanted.client_id is not None:
+        return await _of_client(db, wanted, position(cursor, UUID, FIRST), limit)
+    if wanted.run_id is None:
+        raise TooWide(FieldError("/run_id", "missing"), FieldError("/client_id", "missing"))
+    if wanted.status in RARE:
+        return await _exceptions(db, wanted, position(cursor, UUID, FIRST), limit)
+    return await _walk(db, wanted, position(cursor, _place, (0, 0)), limit)
+
+
+# A client's messages are few: one of each run at most.
+OF_CLIENT = text(f"""
+    WITH m AS (
+        SELECT r.run_id, CAST(:client_id AS uuid) AS client_id, c.chunk, c.state AS chunk_state
+        FROM runs r CROSS JOIN LATERAL (
+            SELECT * FROM chunks WHERE chunks.run_id = r.run_id
+                AND chunks.client_ids[1] <= CAST(:client_id AS uuid)
+            ORDER BY chunks.client_ids[1] DESC LIMIT 1
+        ) c
+        WHERE r.run_id > :after AND CAST(:client_id AS uuid) = ANY(c.client_ids)
+            AND (CAST(:run_id AS uuid) IS NULL OR r.run_id = CAST(:run_id AS uuid))
+        ORDER BY r.run_id
+        LIMIT CASE WHEN CAST(:status AS text) IS NULL THEN CAST(:limit AS bigint) END
+    )
+    SELECT derived.* FROM ({DERIVED}) AS derived
+    WHERE CAST(:status AS text) IS NULL OR derived.status = CAST(:status AS text)
+    ORDER BY derived.run_id LIMIT :limit
+""")  # noqa: S608 - constants
+
+
+async def _of_client(
+    db: Connection, wanted: Wanted, after: UUID, limit: int
+) -> tuple[list[MessageView], str | None]:
+    """Return messages of a client by run, from behind a run."""
+    values = {
+        "client_id": wanted.client_id,
+        "run_id": wanted.run_id,
+        "status": wanted.status,
+        "after": after,
+        "limit": limit + 1,
+    }
+    rows = (await db.execute(OF_CLIENT, values)).all()
+    return _page(rows, limit, lambda row: str(row.run_id))
+
+
+# Exceptions have an index of their own.
+EXCEPTIONS = text(f"""
+    WITH m AS (
+        SELECT x.run_id, x.client_id, x.chunk, c.state AS chunk_state
+        FROM exceptions x JOIN chunks c USING (run_id, chunk)
+        WHERE x.run_id = :run_id AND x.state = :status AND x.client_id > :after
+        ORDER BY x.client_id LIMIT :limit
+    )
+    {DERIVED} ORDER BY m.client_id
+""")  # noqa: S608 - constants
+
+
+async def _exceptions(
+    db: Connection, wanted: Wanted, after: UUID, limit: int
+) -> tuple[list[MessageView], str | None]:
+    """Return messages of a run in a rare state by client, from behind a client."""
+    values = {"run_id": wanted.run_id, "status": wanted.status, "after": after}
+    rows = (await db.execute(EXCEPTIONS, values | {"limit": limit + 1})).all()
+    return _page(rows, limit, lambda row: str(row.client_id))
+
+
+# A page of a run begins in the chunk that has the last client shown, or the one behind it.
+OF_RUN = """
+    SELECT c.run_id, ids.client_id, c.chunk, c.state AS chunk_state, ids.n
+    FROM chunks c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+    WHERE c.run_id = :run_id AND (c.chunk, ids.n) > (:chunk, :n)
+        AND c.chunk >= :chunk
+    ORDER BY c.chunk, ids.n
+"""
+# Delivered and planned messages are the bulk, found by walking through the chunks; of one state
+# the walk is bounded, and its last row, without a message, is where the next one begins.
+BOUND = 20_000
+WALK = text(f"""
+    WITH m AS (SELECT * FROM ({OF_RUN}) AS page LIMIT :limit)
+    SELECT derived.*, m.chunk, m.n FROM ({DERIVED}) AS derived
+    JOIN m USING (run_id, client_id) ORDER BY m.chunk, m.n
+""")  # noqa: S608 - constants
+WALK_TO_STATE = text(f"""
+    WITH m AS MATERIALIZED (SELECT * FROM ({OF_RUN}) AS page LIMIT :bound), found AS (
+        SELECT derived.*, m.chunk, m.n FROM ({DERIVED}) AS derived
+        JOIN m USING (run_id, client_id) WHERE derived.status = :status
+        ORDER BY m.chunk, m.n LIMIT :limit
+    ), bound AS (SELECT chunk, n FROM m ORDER BY chunk, n OFFSET :bound - 1)
+    SELECT found.*, bound.chunk AS bound_chunk, bound.n AS bound_n
+    FROM found FULL JOIN bound ON false ORDER BY found.chunk, found.n
+""")  # noqa: S608 - constants
+
+
+async def _walk(
+    db: Connection, wanted: Wanted, after: tuple[int, int], limit: int
+) -> tuple[list[MessageView], str | None]:
+    """Return a run's messages in their order, or as many of a state as a bounded walk finds."""
+    values = {"run_id": wanted.run_id, "chunk": after[0], "n": after[1], "limit": limit + 1}
+    if wanted.status is None:
+        rows = (await db.execute(WALK, values)).all()
+        return _page(rows, limit, _place_of)
+    both = (
+        await db.execute(WALK_TO_STATE, values | {"status": wanted.status, "bound": BOUND})
+    ).all()
+    rows = [row for row in both if row.run_id is not None]
+    found, cursor = _page(rows, limit, _place_of)
+    bound = next((row for row in both if row.run_id is None), None)
+    if cursor is None and bound is not None:
+        cursor = cursor_of(f"{bound.bound_chunk},{bound.bound_n}")
+    return found, cursor
+
+
+def _place_of(row: Row[Any]) -> str:
+    return f"{row.chunk},{row.n}"
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    chunk, number = (int(each) for each in cursor.split(","))
+    if not (0 <= chunk <= LAST and 0 <= number <= LAST):
+        raise ValueError(cursor)
+    return chunk, number
+
+
+def _page(
+    rows: Sequence[Row[Any]], limit: int, key: Callable[[Row[Any]], str]
+) -> tuple[list[MessageView], str | None]:
+    """Return the first `limit` messages, and the cursor of the rest if there is one."""
+    shown = rows[:limit]
+    cursor = cursor_of(key(shown[-1])) if len(rows) > limit else None
+    return [_message(row) for row in shown], cursor
+
+
+ATTEMPTS = text("""
+    SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason, gateway_message_id,
+        answer, CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
+    FROM attempts WHERE run_id = :run_id AND client_id = :client_id
+    ORDER BY attempt, started_at, kind DESC
+""")
+
+
+async def message(db: Connection, message_id: str) -> MessageWithAttempts:
+    """Return one message with its attempts.
+
+    Raises:
+        MessageUnknown: No message has this identifier.
+    """
+    both = ids.run_and_client(message_id)
+    if both is None:
+        raise MessageUnknown
+    run_id, client_id = both
+    wanted = Wanted(run_id=run_id, client_id=client_id)
+    found, _ = await _of_client(db, wanted, FIRST, 1)
+    if not found:
+        raise MessageUnknown
+    rows = await db.execute(ATTEMPTS, {"run_id": run_id, "client_id": client_id})
+    log = [AttemptView.model_validate(row) for row in rows]
+    return MessageWithAttempts(**found[0].model_dump(), attempts_log=log)
+
+
+def _message(row: Any) -> MessageView:  # noqa: ANN401 - a row of DERIVED
+    return MessageView(
+        message_id=ids.message_id(row.run_id, row.client_id),
+        run_id=row.run_id,
+        mailing_id=row.mailing_id,
+        client_id=row.client_id,
+        status=row.status,
+        attempts=row.attempts,
+        last_attempt_at=row.last_attempt_at,
+        next_attempt_at=row.next_attempt_at,
+        reason=row.reason,
+    )

@@ -1,0 +1,33 @@
+"""Admission: how many requests are answered at once; the others wait their turn."""
+
+import asyncio
+
+from shared.errors import Overloaded
+
+
+class Admission:
+    """Admits `at_once` requests, in the order in which they came, each within `wait_s`.
+
+    Each of them takes one connection to the database at a time, so requests leave some of the
+    pool to the loops of the service, however many come.
+    """
+
+    def __init__(self, at_once: int, wait_s: float) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+        self._wait_s = wait_s
+
+    async def __aenter__(self) -> None:
+        """Wait for a turn.
+
+        Raises:
+            Overloaded: None came in time.
+        """
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the turn to the next."""
+        self._turns.release()

@@ -1,0 +1,85 @@
+"""The routes: what is checked before each of them, and what is added behind it."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeAlias
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryInfo
+from fastapi.routing import APIRoute
+
+from shared.errors import FieldError, Invalid, Overloaded, Unavailable
+from shared.http.etags import if_unchanged
+from shared.http.openapi import answers
+from shared.http.requests import StrictRequest
+
+Handle: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def strict_router(prefix: str, tag: str) -> APIRouter:
+    """Return a router whose requests are read strictly."""
+    return APIRouter(
+        prefix=prefix, tags=[tag], route_class=StrictRoute, responses=answers(Invalid)
+    )
+
+
+class StrictRoute(APIRoute):
+    """A route that takes each field and each parameter once, and only those it knows."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler, with the checks before it."""
+        handle = super().get_route_handler()
+        known = {
+            each.alias
+            for each in get_flat_params(self.dependant)
+            if isinstance(each.field_info, QueryInfo)
+        }
+        is_stream = self.dependant.request_param_name is not None  # it reads the body itself
+
+        async def strictly(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if mistakes := sorted(_wrong_parameters(strict, known)):
+                raise Invalid(*mistakes)
+            strict.check_headers()
+            if is_stream:
+                return await handle(strict)
+            if self.body_field is not None:
+                await strict.read_json()
+            elif await strict.body():
+                raise Invalid(FieldError("", "unexpected_body", "this request takes no body"))
+            async with request.app.state.admission:
+                response = await _handled(handle, strict)
+            return if_unchanged(strict, _without_type(response))
+
+        return strictly
+
+
+def _wrong_parameters(request: Request, known: set[str]) -> Iterator[FieldError]:
+    given = request.query_params.multi_items()
+    for name, times in Counter(name for name, _ in given).items():
+        if name not in known:
+            yield FieldError(f"/{name}", "unknown_parameter", "no such parameter")
+        if times > 1:
+            yield FieldError(f"/{name}", "duplicate_parameter", "it is given twice")
+    for name, value in given:
+        if "\0" in value:
+            yield FieldError(f"/{name}", "control_character", "no NUL characters")
+
+
+async def _handled(handle: Handle, request: Request) -> Response:
+    """Answer; a read whose connection was lost, as after a restart, is done once more."""
+    try:
+        return await handle(request)
+    except Unavailable as error:
+        is_slow = isinstance(error, Overloaded) or isinstance(error.__cause__, TimeoutError)
+        if request.method not in ("GET", "HEAD") or is_slow:
+            raise
+        return await handle(request)
+
+
+def _without_type(response: Response) -> Response:
+    """Return the same; what has no content has no type of it."""
+    if response.status_code == status.HTTP_204_NO_CONTENT and "content-type" in response.headers:
+        del response.headers["content-type"]
+    return response

@@ -1,0 +1,169 @@
+"""The documents in `docs/openapi/`: what they say is what is answered."""
+
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from pytest import MonkeyPatch  # noqa: PT013 - for its type
+
+from deploy import openapi
+from deploy.env_example import SERVICES
+from services.catalog.domain.mailing import Status
+from shared.errors import Conflict, Error, Invalid, NotFound
+
+Json: TypeAlias = dict[str, Any]
+
+DOCUMENTS = {service: openapi.document(service) for service in SERVICES}
+
+
+def operations(service: str) -> Iterator[tuple[str, str, Json]]:
+    for path, methods in DOCUMENTS[service]["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def problems(service: str, operation: Json) -> dict[str, set[str]]:
+    """Return the types of problems by status."""
+    shared = DOCUMENTS[service]["components"]["responses"]
+    found = {}
+    for status, response in operation["responses"].items():
+        if status >= "400":
+            content = shared[response["$ref"].rpartition("/")[2]]["content"]
+            assert list(content) == ["application/problem+json"]
+            found[status] = set(content["application/problem+json"]["examples"])
+    return found
+
+
+def refusals(kind: type[Error]) -> Iterator[type[Error]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from refusals(each)
+
+
+def test_the_documents_that_are_committed_are_what_the_code_says() -> None:
+    assert openapi.differences() == []
+
+
+def test_a_document_that_is_another_is_found_and_named(tmp_path: Path) -> None:
+    openapi.write(tmp_path, is_breaking=False)
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    stats["paths"]["/v1/gone"] = stats["paths"]["/v1/totals"]
+    (tmp_path / "stats.json").write_text(openapi.text(stats))
+
+    assert openapi.differences(tmp_path) == [
+        "stats: GET /v1/gone: it is gone",
+        "stats.json is not what the code says: run python -m deploy.openapi",
+    ]
+
+
+def test_what_would_break_clients_is_written_only_on_purpose(tmp_path: Path) -> None:
+    openapi.write(tmp_path, is_breaking=False)
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    stats["paths"]["/v1/gone"] = stats["paths"]["/v1/totals"]
+    (tmp_path / "stats.json").write_text(openapi.text(stats))
+
+    refused = openapi.write(tmp_path, is_breaking=False)
+    assert refused[0] == "stats: GET /v1/gone: it is gone"
+    assert "--breaking" in refused[-1]
+    assert openapi.differences(tmp_path) != []
+    assert openapi.write(tmp_path, is_breaking=True) == []
+    assert openapi.differences(tmp_path) == []
+
+
+def test_the_check_fails_when_a_document_is_missing(
+    tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openapi.differences, "__defaults__", (tmp_path,))
+    monkeypatch.setattr("sys.argv", ["openapi", "--check"])
+
+    with pytest.raises(SystemExit):
+        openapi.main()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_operation_has_a_name_that_was_chosen(service: str) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(service)]
+
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if "_v1_" in name or name.endswith(("_get", "_post"))]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_problem_details_are_the_only_shape_of_an_error(service: str) -> None:
+    text = json.dumps(DOCUMENTS[service])
+
+    assert "HTTPValidationError" not in text
+    for path, method, operation in operations(service):
+        found = problems(service, operation)
+        if not path.startswith("/v1"):
+            continue
+        assert {"403", "421", "422", "500", "503"} <= set(found)
+        assert ("404" in found) == ("{" in path or path == "/v1/reconcile")
+        has_body = "requestBody" in operation
+        assert ({"408", "413", "415"} <= set(found)) == has_body, (method, path)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_refusal_of_a_service_is_named_by_an_operation(service: str) -> None:
+    import_module(f"services.{service}.app")
+    own = {
+        kind.__name__
+        for base in (Invalid, Conflict, NotFound)
+        for kind in refusals(base)
+        if kind.__module__.startswith(f"services.{service}.")
+    }
+    named = {
+        name
+        for _, _, operation in operations(service)
+        for names in problems(service, operation).values()
+        for name in names
+    }
+
+    assert own - named - {"RebuildAlreadyRunning"} == set()  # that one is a command's
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_entity_tag_is_expected_where_there_is_one(service: str) -> None:
+    for path, method, operation in operations(service):
+        names = {each["name"] for each in operation.get("parameters", ())}
+        success = next(iter(operation["responses"]))
+        tagged = "ETag" in operation["responses"][success].get("headers", {})
+        is_creation = method == "post" and "{" not in path
+        assert ("If-Match" in names) == (
+            method in ("patch", "delete") or (method == "post" and not is_creation)
+        )
+        assert ("412" in operation["responses"]) == ("If-Match" in names)
+        assert ("If-None-Match" in names) == (method == "get" and tagged)
+        assert ("304" in operation["responses"]) == ("If-None-Match" in names)
+        located = "Location" in operation["responses"][success].get("headers", {})
+        assert located == is_creation
+
+
+def test_a_change_is_a_merge_patch() -> None:
+    for path in ("/v1/clients/{client_id}", "/v1/mailings/{mailing_id}"):
+        content = DOCUMENTS["catalog"]["paths"][path]["patch"]["requestBody"]["content"]
+        assert set(content) == {"application/json", "application/merge-patch+json"}
+
+
+def test_only_statuses_that_are_shown_can_be_asked_for() -> None:
+    statuses = DOCUMENTS["catalog"]["components"]["schemas"]["MailingStatus"]["enum"]
+
+    assert set(statuses) == {*Status} - {Status.ABSENT, Status.DELETED}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_pages_are_named_by_what_they_have(service: str) -> None:
+    schemas = DOCUMENTS[service]["components"]["schemas"]
+
+    assert all(name.isidentifier() and "_" not in name for name in schemas), list(schemas)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_says_where_the_service_is(service: str) -> None:
+    urls = [server["url"] for server in DOCUMENTS[service]["servers"]]
+
+    assert urls[0] == "/"
+    assert urls[1].startswith("http://127.0.0.1:800")
