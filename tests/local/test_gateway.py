@@ -1,6 +1,7 @@
 """The sandbox gateway as its users meet it: a process, a port and a ledger file."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -367,17 +368,6 @@ def test_requests_sent_ahead_are_answered_in_order(sandbox: Gateway) -> None:
     assert len(set(ids)) == 10
 
 
-def test_a_client_that_talks_no_http_is_cut_off_alone(sandbox: Gateway) -> None:
-    port = sandbox.http.base_url.port
-    assert port is not None
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"\0\1\2 HELO\r\n\r\n")
-        with suppress(ConnectionError):
-            assert connection.recv(100) == b""
-
-    assert sandbox.send("still-there").status_code == 200
-
-
 def test_the_same_seed_draws_the_same_decisions(tmp_path: Path) -> None:
     options = ("--fail-share", "0.3", "--throttle-share", "0.3", "--seed", "7")
     drawn = []
@@ -436,3 +426,48 @@ def test_a_port_that_is_taken_is_said(ledger: Path) -> None:
 
     assert done.returncode == 1
     assert b"can't start" in done.stderr
+
+
+HEAD = b"POST /messages HTTP/1.1\r\nHost: h\r\n"
+GOOD = HEAD + b"Content-Length: 2\r\n\r\n{}"
+REFUSALS = {
+    "a body beyond the limit": (
+        HEAD + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
+        [413],
+    ),
+    "a body a little beyond the limit": (
+        HEAD + b"Content-Length: 65537\r\n\r\n" + b"x" * 65_537,
+        [413],
+    ),
+    "a chunked body beyond the limit": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + (b"8000\r\n" + b"x" * 0x8000 + b"\r\n") * 9,
+        [413],
+    ),
+    "a long header": (HEAD + b"X: " + b"x" * 20_000 + b"\r\n\r\n", [431]),
+    "many headers": (HEAD + b"X: y\r\n" * 10_000 + b"\r\n", [431]),
+    "a long target": (b"POST /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", [431]),
+    "no HTTP at all": (b"\0\1\2\3\r\n\r\n", [400]),
+    "a length that is none": (HEAD + b"Content-Length: two\r\n\r\n{}", [400]),
+    "too large behind a good one": (
+        GOOD + HEAD + b"Content-Length: 65537\r\n\r\n" + b"x" * 65_537,
+        [400, 413],
+    ),
+    "as much as is allowed": (HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 65_536, [400]),
+}
+
+
+@pytest.mark.parametrize(("raw", "statuses"), REFUSALS.values(), ids=REFUSALS)
+def test_what_is_refused_gets_its_status_and_no_reset(
+    sandbox: Gateway, raw: bytes, statuses: list[int]
+) -> None:
+    received = b""
+    with socket.create_connection(("127.0.0.1", int(sandbox.http.base_url.port or 0))) as client:
+        client.settimeout(10)
+        client.sendall(raw)
+        client.shutdown(socket.SHUT_WR)
+        while piece := client.recv(65_536):
+            received += piece
+
+    found = [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", received)]
+    assert found == statuses
+    assert sandbox.send(f"after-{len(raw)}").status_code == 200

@@ -26,6 +26,7 @@ _JSON = b"application/json"
 _PROBLEM = b"application/problem+json"
 _HTML = b"<!doctype html><title>Welcome</title><p>It works.</p>"
 _OK = b"200 OK"
+_CLOSES = b"Connection: close\r\n"
 _ACCEPTED = answer(_OK, _JSON, _BODY % 0).replace(_BODY % 0, _BODY)
 
 FAILED = Reply(answer(b"500 Internal Server Error", _PROBLEM, b'{"title":"Told to fail"}'))
@@ -36,6 +37,21 @@ THROTTLED = Reply(
 )
 REFUSED = Reply(answer(b"400 Bad Request", _PROBLEM, b'{"title":"Not what the contract says"}'))
 CUT_OFF = Reply(b"", closes=True)
+MALFORMED = Reply(answer(b"400 Bad Request", _PROBLEM, b'{"title":"Not HTTP/1.1"}', _CLOSES))
+TOO_LARGE = Reply(
+    answer(b"413 Content Too Large", _PROBLEM, b'{"title":"A body of at most 64 KiB"}', _CLOSES)
+)
+HEAD_TOO_LARGE = Reply(
+    answer(
+        b"431 Request Header Fields Too Large",
+        _PROBLEM,
+        b'{"title":"A head of at most 16 KiB"}',
+        _CLOSES,
+    )
+)
+TOO_MANY = Reply(
+    answer(b"429 Too Many Requests", _PROBLEM, b'{"title":"At most 100 requests ahead"}', _CLOSES)
+)
 LIVE = Reply(b"HTTP/1.1 204 No Content\r\n\r\n")
 NOT_FOUND = Reply(answer(b"404 Not Found", _PROBLEM, b'{"title":"No such resource"}'))
 

@@ -16,6 +16,7 @@ from deploy.local.gateway.ledger import Ledger
 _BODY_LIMIT = 65_536  # bytes
 _HEAD_LIMIT = 16_384  # bytes
 _WAITING_LIMIT = 100  # requests that a connection sends ahead
+_LINGER_S = 2.0  # after a refusal: what still arrives is read, or a reset would destroy the answer
 _KEY_NAME = b"idempotency-key"
 
 
@@ -144,33 +145,40 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: list[Request] = []
+        self._refusal: Reply | None = None  # the last answer of this connection
         self._is_busy = False
         self._is_closing = False
         self._head_size = 0
         self._target = self._key = self._body = b""
 
-    # What the event loop tells
+    # Callbacks of the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Keep the transport for the answers."""
         self._transport = cast("asyncio.Transport", transport)
         self._sandbox.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Forget it: what was taken was taken."""
+        """Drop the connection: what was taken was taken."""
         self._transport = None
         self._sandbox.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; what is no HTTP/1.1 ends the connection."""
+        """Parse; what cannot be a request of the contract is refused, and nothing after it read."""
+        if self._refusal is not None:
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.abort()
-        if len(self._body) > _BODY_LIMIT or self._head_size > _HEAD_LIMIT:
-            self.abort()
+            self._refuse(answers.MALFORMED)
+        self._refuse_excess()
 
-    # What the parser tells
+    def eof_received(self) -> bool:
+        """Keep a connection that owes answers, though its client has said all; else end it."""
+        self._is_closing = True
+        return self._is_busy or self._refusal is not None
+
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
         """Start anew."""
@@ -195,31 +203,55 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Handle the request, or let it wait for those before it."""
-        method = self._parser.get_method()
-        self._is_closing = not self._parser.should_keep_alive()
-        request = Request(method, self._target, self._key, self._body)
-        if self._transport is None or self._transport.is_closing():
+        if self._refusal is not None or self._transport is None or self._transport.is_closing():
             return
-        if len(self._body) > _BODY_LIMIT or len(self._waiting) >= _WAITING_LIMIT:
-            self.abort()
-        elif self._is_busy:
+        self._is_closing |= not self._parser.should_keep_alive()
+        if self._refuse_excess():
+            return
+        request = Request(self._parser.get_method(), self._target, self._key, self._body)
+        if self._is_busy:
             self._waiting.append(request)
         else:
             self._is_busy = True
             self._sandbox.handle(self, request)
 
     def answer(self, reply: Reply) -> None:
-        """Write an answer, unless nobody is there any more, and go on with what waits."""
+        """Write an answer, unless the client is gone, and go on with what waits."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
         self._is_busy = bool(self._waiting)
         if reply.raw:
             transport.write(reply.raw)
-        if reply.closes or (self._is_closing and not self._waiting):
+        if reply.closes or (self._is_closing and not self._waiting and self._refusal is None):
             transport.close()
         elif self._waiting:
             self._sandbox.handle(self, self._waiting.pop(0))
+        elif self._refusal is not None:
+            self._end_with(transport, self._refusal)
+
+    def _refuse_excess(self) -> bool:
+        """Refuse what is more than any request needs; return whether there is such."""
+        if len(self._body) > _BODY_LIMIT:
+            self._refuse(answers.TOO_LARGE)
+        elif self._head_size > _HEAD_LIMIT:
+            self._refuse(answers.HEAD_TOO_LARGE)
+        elif len(self._waiting) > _WAITING_LIMIT:
+            self._refuse(answers.TOO_MANY)
+        return self._refusal is not None
+
+    def _refuse(self, reply: Reply) -> None:
+        """Answer `reply` after all requests before, and read no further request."""
+        if self._refusal is not None:
+            return
+        self._refusal = reply
+        if not self._is_busy and self._transport is not None:
+            self._end_with(self._transport, reply)
+
+    def _end_with(self, transport: asyncio.Transport, reply: Reply) -> None:
+        transport.write(reply.raw)
+        transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_S, self.abort)
 
     def abort(self) -> None:
         """Let go of the connection at once."""
