@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         self._sandbox.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; what cannot be a request of the contract is refused, and nothing after it read."""
+        """Parse; what can be no request of the contract is refused, and nothing after it read."""
         if self._refusal is not None:
             return
         try:
