@@ -35,11 +35,23 @@ PASSING = (
     asyncpg.InterfaceError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
+    # A role, too, may be made after the service has started.
+    asyncpg.InvalidAuthorizationSpecificationError,
 )
+
+# What PostgreSQL says before `shared.migrate` has done its work.
+NOT_MIGRATED = {
+    asyncpg.InvalidCatalogNameError: "the database does not exist yet",
+    asyncpg.UndefinedTableError: "a table does not exist yet",
+}
 
 # The business instant: the only SQL of ours that reads a clock.
 INSTANT = "(SELECT clock_timestamp() + shift FROM clock)"
 NOW = text(f"SELECT {INSTANT}")
+
+
+class NotMigrated(Exception):
+    """The database, or something in it, does not exist yet; the text says what."""
 
 
 class Unstorable(Exception):
@@ -125,6 +137,9 @@ def _translate_errors() -> Iterator[None]:
         cause = _cause_of(error)
         if isinstance(cause, asyncpg.DataError):
             raise _unstorable(cause).with_traceback(error.__traceback__) from None
+        for kind, reason in NOT_MIGRATED.items():
+            if isinstance(cause, kind):
+                raise Unavailable from NotMigrated(reason)
         _hide_row(error)
         is_broken = isinstance(error, DBAPIError) and error.connection_invalidated
         if not (is_broken or _passes(cause)):

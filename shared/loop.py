@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import structlog
 
+from shared.database import NotMigrated
 from shared.errors import Unavailable
+from shared.masking import masked
 
 log = structlog.get_logger()
 
@@ -71,5 +73,7 @@ async def forever(name: str, step: Callable[[], Awaitable[bool]], *, every: time
 def describe(error: BaseException) -> str:
     """Return the kind of an error; its text only where no value of a row can be in it."""
     if isinstance(error, OSError):
-        return f"{type(error).__name__}: {error.strerror or error}"[:200]
+        return masked(f"{type(error).__name__}: {error.strerror or error}")
+    if isinstance(error, NotMigrated):
+        return f"{error}; `python -m shared.migrate` makes it"
     return type(error).__name__

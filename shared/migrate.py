@@ -16,10 +16,11 @@ from pydantic import PostgresDsn
 from sqlalchemy import Connection, make_url, text
 
 from shared import database
+from shared.database import NotMigrated
 from shared.errors import Unavailable
+from shared.schema import migrations_of
 from shared.settings import DatabaseSettings, read
 
-ROOT = Path(__file__).parents[1]
 LOCK = 7_206_945  # an arbitrary number that means "migrating"; advisory, one at a time
 
 
@@ -32,22 +33,22 @@ async def migrate(service: str, url: PostgresDsn) -> None:
     await _create_database(url)
     async with database.connect(url) as pool, database.transaction(pool) as db:
         await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        for folder, table in (
-            (ROOT / "shared", "alembic_version_shared"),
-            (ROOT / "services" / service, "alembic_version"),
-        ):
-            await db.run_sync(_upgrade, folder / "migrations", table)
+        for table, folder in migrations_of(service).items():
+            await db.run_sync(_upgrade, folder, table)
 
 
 async def _create_database(url: PostgresDsn) -> None:
+    """Create the database unless it is there; who only has rights in it needs no others."""
+    try:
+        async with database.connect(url) as pool:
+            await database.ping(pool)
+            return
+    except Unavailable as error:
+        if not isinstance(error.__cause__, NotMigrated):
+            raise
     wanted = make_url(str(url))
     server = PostgresDsn(wanted.set(database="postgres").render_as_string(hide_password=False))
-    async with database.connect(server) as pool, database.transaction(pool) as db:
-        exists = text("SELECT 1 FROM pg_database WHERE datname = :name")
-        if await db.scalar(exists, {"name": wanted.database}):
-            return
-    async with database.connect(server) as pool, pool.connect() as db:
-        await db.execution_options(isolation_level="AUTOCOMMIT")
+    async with database.connect(server) as pool, database.autocommit(pool) as db:
         await db.execute(text(f'CREATE DATABASE "{wanted.database}"'))
 
 

@@ -1,10 +1,13 @@
 """What operators see: logs, the trace that a request began, and all metrics by name."""
 
+import io
 import logging
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from types import TracebackType
+from typing import Any, Literal, TextIO, TypeAlias
 
 import structlog
 from opentelemetry import metrics, trace
@@ -15,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import REGISTRY, generate_latest
 
 from shared.event import Cause
+from shared.masking import mask_stacks, masked, masked_traceback
 
 # All metrics of all services. Counters count batches' contents, never one message at a time.
 Counter: TypeAlias = Literal[
@@ -34,7 +38,7 @@ Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.durati
 # Libraries that would show keys, values or whole requests at lower levels.
 QUIET = ("aiokafka", "asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")
 
-# Local variables hold phones and names: what went wrong is told by lines of code alone.
+# Local variables hold phones and names: an error is described by lines of code and its own text.
 WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 JSON = structlog.processors.JSONRenderer()
 
@@ -49,9 +53,9 @@ def configure(service: str, log_format: Literal["auto", "json", "console"]) -> N
         _add_trace,
     ]
     rendered: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.dev.ConsoleRenderer(exception_formatter=_print_traceback)]
         if on_terminal
-        else [structlog.processors.ExceptionRenderer(WITHOUT_LOCALS), JSON]
+        else [structlog.processors.ExceptionRenderer(_describe), JSON]
     )
     structlog.configure(
         processors=[*shared, *rendered],
@@ -60,7 +64,7 @@ def configure(service: str, log_format: Literal["auto", "json", "console"]) -> N
         cache_logger_on_first_use=True,
     )
     foreign = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, _mask_event],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *rendered,
@@ -73,11 +77,53 @@ def configure(service: str, log_format: Literal["auto", "json", "console"]) -> N
         logging.getLogger(name).setLevel(
             logging.CRITICAL if name == "aiokafka" else logging.WARNING
         )
+    _log_crashes()
     resource = Resource.create({"service.name": service})
     trace.set_tracer_provider(TracerProvider(resource=resource))
     metrics.set_meter_provider(
         MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
     )
+
+
+def _log_crashes() -> None:
+    """Log what would otherwise be printed, line by line, between the log's lines."""
+    crash = structlog.get_logger()
+
+    def log_crash(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, traceback)
+        else:
+            crash.critical("process.crashed", exc_info=(kind, error, traceback))
+
+    def log_in_thread(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is not None:
+            log_crash(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+    sys.excepthook = log_crash
+    threading.excepthook = log_in_thread
+    sys.unraisablehook = lambda each: crash.error(
+        "process.error_ignored",
+        exc_info=(each.exc_type, each.exc_value, each.exc_traceback),
+    )
+    logging.captureWarnings(capture=True)
+
+
+def _describe(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+    return mask_stacks(WITHOUT_LOCALS(exc_info))
+
+
+def _print_traceback(output: TextIO, error: structlog.typing.ExcInfo) -> None:
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, error)
+    output.write(masked_traceback(plain.getvalue()))
+
+
+def _mask_event(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Mask what a library says: asyncio, for one, repeats errors in its own words."""
+    line["event"] = masked(str(line["event"]))
+    return line
 
 
 def _add_trace(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from services.catalog.routes import routers
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
 from services.catalog.workers import end_lost_imports
-from shared import database, http, kafka, loop, telemetry
+from shared import database, http, kafka, loop, schema, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.event_store.postgres import PostgresEventStore
 from shared.outbox import relay
@@ -41,9 +41,8 @@ async def run(settings: Settings) -> None:
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
         ]
-        running = [tasks.create_task(each) for each in loops]
+        running = tasks.create_task(schema.run_when_migrated("catalog", pool, loops))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
-        for task in running:
-            task.cancel()
+        running.cancel()

@@ -12,7 +12,7 @@ from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
-from shared import database, http, kafka, loop, telemetry
+from shared import database, http, kafka, loop, schema, telemetry
 from shared.outbox import relay
 
 
@@ -54,12 +54,11 @@ async def run(settings: Settings) -> None:
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]
-        running = [tasks.create_task(each) for each in loops]
+        running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
-        for task in running:
-            task.cancel()
+        running.cancel()
 
 
 def _gateways(settings: Settings) -> list[Gateway]:

@@ -7,7 +7,7 @@ from services.scheduler.routes import routers
 from services.scheduler.settings import Settings
 from services.scheduler.subscriptions import subscriptions
 from services.scheduler.workers import fire_due_mailings
-from shared import database, http, kafka, loop, telemetry
+from shared import database, http, kafka, loop, schema, telemetry
 from shared.event_store.postgres import PostgresEventStore
 from shared.outbox import relay
 
@@ -34,9 +34,8 @@ async def run(settings: Settings) -> None:
             ),
             kafka.listen(pool, settings.kafka_servers, "scheduler", subscriptions(store)),
         ]
-        running = [tasks.create_task(each) for each in loops]
+        running = tasks.create_task(schema.run_when_migrated("scheduler", pool, loops))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
-        for task in running:
-            task.cancel()
+        running.cancel()

@@ -6,7 +6,7 @@ from services.stats import workers
 from services.stats.routes import routers
 from services.stats.settings import Settings
 from services.stats.subscriptions import subscriptions
-from shared import database, http, kafka, loop, telemetry
+from shared import database, http, kafka, loop, schema, telemetry
 
 CONSUMER = "stats"
 
@@ -24,12 +24,11 @@ async def run(settings: Settings) -> None:
         clock = database.business_clock(pool)
         app = http.create_app("stats", routers, pool, clock, None)
         loops = [kafka.listen(pool, settings.kafka_servers, CONSUMER, subscriptions())]
-        running = [tasks.create_task(each) for each in loops]
+        running = tasks.create_task(schema.run_when_migrated("stats", pool, loops))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
-        for task in running:
-            task.cancel()
+        running.cancel()
 
 
 async def rebuild(settings: Settings, *, as_json: bool) -> None:

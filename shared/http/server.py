@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
@@ -26,6 +27,8 @@ SERVERS = ({"url": "/", "description": "The service that shows this document."},
 # service need the rest of its pool. A burst of a thousand reads is through in some seconds.
 AT_ONCE = 6
 WAIT_S = 15.0  # half of what clients wait before they give up
+
+log = structlog.get_logger()
 
 
 def create_app(
@@ -102,7 +105,9 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
     with suppress(SystemExit):  # uvicorn's own, which does not say what to do
         await server.serve()
     if not server.started:
-        raise SystemExit(f"{host}:{port} is taken: end what listens there or set another port")
+        reason = "is taken: end what listens there or set another port"
+        log.critical("http.not_started", reason=f"{host}:{port} {reason}")
+        raise SystemExit(1)
 
 
 class _Server(uvicorn.Server):

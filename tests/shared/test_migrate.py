@@ -10,12 +10,12 @@ from alembic.migration import MigrationContext
 from pydantic import PostgresDsn
 from sqlalchemy import Connection, MetaData, text
 
-from shared import database, migrate
+from shared import database, migrate, schema
 from shared import tables as shared
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 
-SERVICES = [path.parent.name for path in sorted(migrate.ROOT.glob("services/*/migrations"))]
+SERVICES = [path.parent.name for path in sorted(schema.ROOT.glob("services/*/migrations"))]
 
 
 def _differences(connection: Connection, own: MetaData) -> list[object]:
