@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.catalog import queries
 from services.catalog.domain.client import PhoneTaken, Profile
@@ -196,3 +197,37 @@ async def test_a_phone_that_another_client_has_is_refused(
 
         with pytest.raises(PhoneTaken):
             await tell(db, client(2, now, "79160000001"), 1, now)
+
+
+async def test_clients_are_added_in_the_order_of_their_phones(
+    catalog_pool: Pool, now: Instant
+) -> None:
+    told = [client(number, now, f"7916000000{9 - number}") for number in range(5)]
+    recorded = [Append(f"client-{e.client_id}", [e], 0).recorded(now)[0] for e in told]
+
+    async with transaction(catalog_pool) as db:
+        await project(db, recorded)
+        phones = (await db.scalars(text("SELECT phone FROM clients ORDER BY ctid"))).all()
+
+    assert phones == sorted(phones), "two that add the same ones wait for each other one way"
+
+
+async def test_of_several_changes_of_a_client_in_one_append_the_last_is_shown(
+    catalog_pool: Pool, now: Instant
+) -> None:
+    first = client(1, now)
+    names = ["Anna", "Bella", "Clara"]
+    changes = [
+        ClientChanged(
+            client_id=first.client_id,
+            changed_at=now,
+            **Profile(phone=first.phone, full_name=name).as_dict(),
+        )
+        for name in names
+    ]
+
+    async with transaction(catalog_pool) as db:
+        await project(db, Append("client-1", [first, *changes], 0).recorded(now))
+        view = await queries.client(db, first.client_id)
+
+    assert (view.full_name, view.version) == ("Clara", 4)

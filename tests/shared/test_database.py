@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from asyncpg import UniqueViolationError
+from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from shared import database
@@ -189,3 +190,44 @@ async def test_of_two_that_wait_for_each_other_one_may_try_again(catalog_pool: P
         answers = await asyncio.gather(take(1, 2, both), take(2, 1, both), return_exceptions=True)
 
     assert {type(answer) for answer in answers} == {str, Unavailable}
+
+
+async def test_business_time_goes_on_inside_of_a_transaction(catalog_pool: Pool) -> None:
+    async with transaction(catalog_pool) as db:
+        before = await database.now(db)
+        assert await database.now(db) > before
+
+
+@pytest.mark.parametrize(("is_rebuildable", "waits"), [(False, "on"), (True, "off")])
+async def test_only_what_can_be_rebuilt_commits_without_waiting_for_the_disk(
+    catalog_database: PostgresDsn, is_rebuildable: bool, waits: str
+) -> None:
+    async with (
+        database.connect(catalog_database, is_rebuildable=is_rebuildable) as pool,
+        transaction(pool) as db,
+    ):
+        assert await db.scalar(text("SHOW synchronous_commit")) == waits
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(
+    catalog_database: PostgresDsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(database.LIMITS, "command_timeout", 0.05)
+    async with asyncio.timeout(20), database.connect(catalog_database) as pool:
+        with pytest.raises(Unavailable):
+            async with transaction(pool) as db:
+                await db.execute(text("SELECT pg_sleep(60)"))
+
+
+async def test_rows_of_which_one_is_there_already_are_not_added_and_the_rest_goes_on(
+    catalog_pool: Pool,
+) -> None:
+    rows = [("a", "b", 0, 1), ("a", "b", 1, 1)]
+    async with transaction(catalog_pool) as db:
+        assert await database.copy_if_new(db, "offsets", OFFSETS, rows[:1])
+        assert not await database.copy_if_new(db, "offsets", OFFSETS, rows)
+        await database.copy(db, "offsets", OFFSETS, [("a", "b", 2, 1)])
+
+    async with transaction(catalog_pool) as db:
+        kept = await db.scalars(text("SELECT partition FROM offsets ORDER BY partition"))
+        assert kept.all() == [0, 2]

@@ -196,6 +196,30 @@ async def test_generations_know_nothing_of_each_other(stats_pool: Pool) -> None:
     assert await by_status(stats_pool) == {"planned": 8, "delivered": 1}
 
 
+async def test_a_newer_event_changes_only_the_generation_that_it_is_applied_to(
+    stats_pool: Pool,
+) -> None:
+    story = [run.planned(0, range(2)), run.attempted(0, State.RETRY)]
+    newer = run.attempted(0, State.DELIVERED, attempt=2)
+    await apply(stats_pool, story)
+    before = await everything(stats_pool)
+
+    async with transaction(stats_pool) as db:
+        generation = await queue.begin(db)
+        for events in (story, [newer]):
+            batch = [received(each, key(each)) for each in events]
+            await projections.project(db, generation, batch)
+
+    after = await everything(stats_pool)
+    for name, rows in before.items():
+        assert [row for row in after[name] if row[0] != generation] == rows
+    await apply(stats_pool, [newer])
+    async with transaction(stats_pool) as db:
+        await queue.switch(db, generation)
+    assert await by_status(stats_pool) == {"planned": 1, "delivered": 1}
+    assert await reconciles(stats_pool)
+
+
 def test_of_a_batch_the_newest_event_of_each_message_is_left() -> None:
     retries = [run.attempted(0, State.RETRY, attempt=each) for each in (2, 3, 1)]
 

@@ -203,6 +203,8 @@ async def test_a_rebuild_that_breaks_off_leaves_the_old_one_and_the_next_sweeps_
     assert left == 2
     assert await shown(stats_pool, log.run) == ALL
     assert await number(stats_pool, "SELECT count(DISTINCT generation) FROM runs") == 1
+    consumers = "SELECT array_agg(DISTINCT consumer) FROM offsets"
+    assert await number(stats_pool, consumers) == [CONSUMER]
 
 
 async def test_a_rebuild_needs_no_service_that_ever_ran(
