@@ -77,6 +77,7 @@ class ImportView(View):
     unchanged: int
     rejected: int
     bytes: int
+    lines: int | None
     failure_reason: str | None
     started_at: Instant
     ended_at: Instant | None
@@ -87,6 +88,8 @@ class RejectionView(View):
 
     row: int
     place: int
+    line: int | None
+    last_line: int | None
     column: str | None
     reason: str
 
@@ -189,6 +192,7 @@ def _imports() -> Select[tuple[object, ...]]:
         table.unchanged_count.label("unchanged"),
         table.rejected_count.label("rejected"),
         table.size_bytes.label("bytes"),
+        table.line_count.label("lines"),
         table.failure_reason,
         table.started_at,
         table.ended_at,

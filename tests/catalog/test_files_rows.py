@@ -9,13 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.domain.imports import Chunk, ImportRefused
-from services.catalog.files.rows import (
-    CHUNK_BYTES,
-    ROW_LIMIT_BYTES,
-    ROWS,
-    read_rows,
-    split_tags,
-)
+from services.catalog.files.csv_rows import split_tags
+from services.catalog.files.lines import ROW_LIMIT_BYTES
+from services.catalog.files.rows import CHUNK_BYTES, ROWS, read_rows
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 
@@ -36,9 +32,10 @@ async def rows_of(
     chunks = await read([data[at : at + size] for at in range(0, len(data), size)], content_type)
     found: dict[int, Any] = {}
     for chunk in chunks:
-        found |= dict(chunk.rows)
+        found |= {each.row: each.fields for each in chunk.rows}
         found |= {
-            each.row: (each.places[0].code, each.places[0].pointer) for each in chunk.rejections
+            each.row: (each.field_errors[0].code, each.field_errors[0].pointer)
+            for each in chunk.rejections
         }
     return found
 
@@ -167,8 +164,8 @@ async def test_a_line_of_ten_megabytes_takes_no_memory_to_speak_of() -> None:
     tracemalloc.stop()
 
     assert peak_bytes < 2_000_000
-    assert [number for chunk in chunks for number, _ in chunk.rows] == [1, 3]
-    assert [each.places[0].code for chunk in chunks for each in chunk.rejections] == [
+    assert [each.row for chunk in chunks for each in chunk.rows] == [1, 3]
+    assert [each.field_errors[0].code for chunk in chunks for each in chunk.rejections] == [
         "row_too_long"
     ]
 
@@ -186,7 +183,7 @@ async def test_ten_megabytes_in_one_quoted_cell_take_no_memory_to_speak_of() -> 
     tracemalloc.stop()
 
     assert peak_bytes < 2_000_000
-    assert [row["phone"] for chunk in chunks for _, row in chunk.rows] == ["1", "3"]
+    assert [each.fields["phone"] for chunk in chunks for each in chunk.rows] == ["1", "3"]
 
 
 async def test_long_rows_come_in_smaller_chunks() -> None:
@@ -194,7 +191,7 @@ async def test_long_rows_come_in_smaller_chunks() -> None:
 
     chunks = await read([b"phone,comment\n", *[row] * 200])
 
-    sizes = [sum(len(each["comment"]) for _, each in chunk.rows) for chunk in chunks]
+    sizes = [sum(len(each.fields["comment"]) for each in chunk.rows) for chunk in chunks]
     assert sum(sizes) == 200 * 60_000
     assert max(sizes) <= CHUNK_BYTES + len(row)
 

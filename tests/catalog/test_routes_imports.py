@@ -160,6 +160,23 @@ async def test_each_rejected_row_is_kept_with_its_column_and_its_reason(http: As
     assert set(await clients(http)) == {"79161234567", "79161234569"}
 
 
+async def test_a_damaged_file_is_read_to_its_end_and_its_bad_lines_are_named(
+    http: AsyncClient,
+) -> None:
+    good = lines(range(40)).partition("\n")[2]
+    body = f'phone,comment\n79161234567,"a\n{good}79161234568,b"\n7,"c\nd"\n'
+
+    result = await imported(http, body)
+
+    assert (counts(result), result["lines"]) == ((43, 41, 0, 0, 2), 45)
+    assert {f"7916{n:07}" for n in range(40)} < set(await clients(http))
+    shown = (await http.get(f"/imports/{result['import_id']}/rejections")).json()["items"]
+    assert [(each["row"], each["line"], each["last_line"]) for each in shown] == [
+        (1, 2, 2),
+        (43, 44, 45),
+    ]
+
+
 async def test_pages_of_rejections_follow_each_other(http: AsyncClient) -> None:
     result = await imported(http, "phone,time_zone\n" + "1,x\n" * 3)
     path = f"/imports/{result['import_id']}/rejections"

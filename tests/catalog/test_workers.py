@@ -11,7 +11,7 @@ from httpx import AsyncClient
 from sqlalchemy import select
 
 from services.catalog import workers
-from services.catalog.domain.imports import Chunk, Counts, ImportOvertaken
+from services.catalog.domain.imports import Chunk, Counts, FileRow, ImportOvertaken
 from services.catalog.handlers import importing
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.queue import imports as queue
@@ -25,7 +25,9 @@ from shared.testing import eventually
 
 ID = UUID(int=1)
 LEASE = 15.0  # seconds
-LAST = Chunk([(1, {"phone": "79161234567"})], [], bytes_read=18)
+LAST = Chunk(
+    rows=[FileRow(1, 2, 2, {"phone": "79161234567"})], rejections=[], bytes_read=18, lines_read=2
+)
 
 
 class Watch:
@@ -100,7 +102,7 @@ async def test_an_import_is_lost_after_a_whole_lease_without_a_sign_of_life(
 ) -> None:
     lease = await begin(catalog_pool)
     async with transaction(catalog_pool) as db:
-        await queue.note_import(db, lease, Counts(7, 7, 0, 0, 0, bytes_read=70), [])
+        await queue.note_import(db, lease, Counts(7, 7, 0, 0, 0, bytes_read=70, lines_read=8), [])
     before = await shown(http)
 
     assert not await watch.look()

@@ -2,26 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from shared.errors import Conflict, FieldError, Invalid
 
+Fields: TypeAlias = dict[str, Any]  # of a row, by the name of its column
+Parsed: TypeAlias = Fields | Sequence[FieldError] | None  # None: what was read is no row
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A row that is not imported, numbered from 1, and where it is wrong."""
+
+class FileRow(msgspec.Struct, frozen=True, gc=False):  # one for each row
+    """A row of a file, and where it stands: rows are numbered from 1, and so are lines."""
 
     row: int
-    places: Sequence[FieldError]
+    line: int
+    last_line: int
+    fields: Fields
 
 
-@dataclass(frozen=True, slots=True)
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """A row that is not imported, where it stands and where it is wrong."""
+
+    row: int
+    line: int
+    last_line: int
+    field_errors: Sequence[FieldError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Some rows of an import, as they were read: fields by name, numbered from 1."""
+    """Some rows of an import, as they were read."""
 
-    rows: Sequence[tuple[int, dict[str, Any]]]
+    rows: Sequence[FileRow]
     rejections: Sequence[Rejection]
     bytes_read: int  # since the import began
+    lines_read: int  # the same; with blank lines and the header
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,7 @@ class Counts:
     unchanged: int
     rejected: int
     bytes_read: int  # since the import began
+    lines_read: int  # the same
 
 
 # Refusals

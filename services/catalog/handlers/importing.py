@@ -10,7 +10,7 @@ from itertools import count
 from uuid import UUID
 
 from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
-from services.catalog.domain.imports import Chunk, Counts, ImportOvertaken, Rejection
+from services.catalog.domain.imports import Chunk, Counts, FileRow, ImportOvertaken, Rejection
 from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ExistingClient, ImportLease
 from shared import database, ids, telemetry
@@ -104,7 +104,7 @@ async def _import_all(
     numbers = count()
     try:
         async for chunk in _ahead(chunks):
-            phones = {phone for _, row in chunk.rows if is_phone(phone := row.get("phone"))}
+            phones = {phone for row in chunk.rows if is_phone(phone := row.fields.get("phone"))}
             while len(under_way) == AT_ONCE or not all(
                 phones.isdisjoint(others) for _, others in under_way
             ):
@@ -171,16 +171,16 @@ def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan
     """Return what the rows lead to; of several with one phone each builds on the one before."""
     plan = _Plan([], list(chunk.rejections))
     events: dict[str, list[Event]] = {}
-    for number, row in chunk.rows:
-        phone = row.get("phone")
+    for row in chunk.rows:
+        phone = row.fields.get("phone")
         if not phone:
-            plan.rejections.append(Rejection(number, NO_PHONE))
+            plan.rejections.append(_rejected(row, NO_PHONE))
             continue
         before = known.get(phone)
         try:
-            profile = checked(row, before.profile if before else NOBODY)
+            profile = checked(row.fields, before.profile if before else NOBODY)
         except ClientInvalid as error:
-            plan.rejections.append(Rejection(number, error.field_errors))
+            plan.rejections.append(_rejected(row, error.field_errors))
             continue
         if before is None:
             plan.created += 1
@@ -194,6 +194,10 @@ def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan
             events.setdefault(phone, []).append(_changed(after, now))
     plan.appends = [_append(known[phone], new) for phone, new in events.items()]
     return plan
+
+
+def _rejected(row: FileRow, mistakes: Sequence[FieldError]) -> Rejection:
+    return Rejection(row.row, row.line, row.last_line, mistakes)
 
 
 def _registered(known: ExistingClient, now: Instant) -> Event:
@@ -219,4 +223,5 @@ def _counts(chunk: Chunk, plan: _Plan) -> Counts:
         unchanged=plan.unchanged,
         rejected=len(plan.rejections),
         bytes_read=chunk.bytes_read,
+        lines_read=chunk.lines_read,
     )

@@ -68,6 +68,7 @@ async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | N
     """
     fresh: dict[str, object] = {column.name: 0 for column in COLUMNS.values()} | {
         "size_bytes": 0,
+        "line_count": 0,
         "status": "running",
         "beat": 0,
         "failure_reason": None,
@@ -108,18 +109,21 @@ async def note_import(
         column.name: column + getattr(counts, name) for name, column in COLUMNS.items()
     }
     values["size_bytes"] = func.greatest(imports.c.size_bytes, counts.bytes_read)
+    values["line_count"] = func.greatest(imports.c.line_count, counts.lines_read)
     values["beat"] = imports.c.beat + 1
     noted = await db.execute(_leased(lease).values(**values))
     rows = [
         {
             "import_id": lease.import_id,
             "row": each.row,
+            "line": each.line,
+            "last_line": each.last_line,
             "place": number,
             "column": place.pointer[1:] or None,
             "reason": place.detail or place.code,
         }
         for each in rejections
-        for number, place in enumerate(each.places)
+        for number, place in enumerate(each.field_errors)
     ]
     if rows:
         await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
