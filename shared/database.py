@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 
 import asyncpg
 from pydantic import PostgresDsn
-from sqlalchemy import make_url, text
+from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -44,6 +44,15 @@ NOT_MIGRATED = {
     asyncpg.InvalidCatalogNameError: "the database does not exist yet",
     asyncpg.UndefinedTableError: "a table does not exist yet",
 }
+
+
+def sql(statement: str, **pieces: str) -> TextClause:
+    """Return a statement with `pieces` of SQL of ours where it has their names in braces.
+
+    Never for values: those are parameters.
+    """
+    return text(statement.format(**pieces))
+
 
 # The business instant: the only SQL of ours that reads a clock.
 INSTANT = "(SELECT clock_timestamp() + shift FROM clock)"

@@ -20,7 +20,8 @@ from prometheus_client import REGISTRY, generate_latest
 from shared.event import Cause
 from shared.masking import mask_stacks, masked, masked_traceback
 
-# All metrics of all services. Counters count batches' contents, never one message at a time.
+# All metrics of all services. Counters count batches' contents, never one message at a time;
+# an `as_of` is an instant, in seconds since the epoch.
 Counter: TypeAlias = Literal[
     "kafka.consumed",
     "kafka.dead_letters",
@@ -32,7 +33,7 @@ Counter: TypeAlias = Literal[
     "scheduler.runs.fired",
     "catalog.import.rows",
 ]
-Gauge: TypeAlias = Literal["process.stopped"]
+Gauge: TypeAlias = Literal["process.stopped", "outbox.as_of", "stats.as_of"]
 Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.duration"]
 
 # Libraries that would show keys, values or whole requests at lower levels.

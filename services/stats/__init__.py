@@ -9,4 +9,5 @@ Listens to: RunBegun                                                       on `c
             MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
             MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`
+            OutboxPublished                                                on `platform.progress`
 """

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from services.stats.queries import figures, messages, proof
 from services.stats.queries.figures import (
-    Freshness,
     MailingStats,
     MailingUnknown,
     MailingView,
@@ -13,6 +12,7 @@ from services.stats.queries.figures import (
     RunView,
     TotalsView,
 )
+from services.stats.queries.freshness import Freshness, freshness
 from services.stats.queries.messages import MessageView, Place, Wanted
 from services.stats.queries.proof import ReconcileView
 from shared.contracts.dispatcher import State
@@ -51,7 +51,7 @@ async def totals(db: Database) -> TotalsView:
 async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
     """Show a page of mailings that have begun, with their figures, the newest first."""
     before = position(cursor, UUID, None)
-    fresh = await figures.freshness(db)
+    fresh = await freshness(db)
     found = await figures.mailings(db, before=before, limit=limit + 1)
     shown = page(found, limit, lambda each: str(each.mailing_id))
     return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
@@ -85,7 +85,7 @@ async def list_messages(
     A page takes bounded time, so it may be shorter than `limit`, even empty, and others follow.
     """
     place = position(cursor, Place.read, messages.START)
-    fresh = await figures.freshness(db)
+    fresh = await freshness(db)
     wanted = Wanted(run_id, mailing_id, status)
     found, rest = await messages.page(db, wanted, place, limit)
     next_cursor = None if rest is None else _cursor(rest)

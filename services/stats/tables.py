@@ -20,6 +20,27 @@ from shared.tables import Timestamp
 
 metadata = MetaData()
 
+# Whether a row of `progress` holds: all offsets that it names are applied.
+PASSED = """NOT EXISTS (
+    SELECT FROM unnest(progress.topics, progress.partitions, progress.ends)
+        AS published (topic, partition, ending)
+    LEFT JOIN offsets ON offsets.consumer = 'stats'
+        AND (offsets.topic, offsets.partition) = (published.topic, published.partition)
+    WHERE coalesce(offsets.position, 0) < published.ending
+)"""
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("database", Text, nullable=False, comment="a service's name"),
+    Column("as_of", Timestamp, nullable=False, comment="published is all recorded before"),
+    Column("topics", ARRAY(Text), nullable=False),
+    Column("partitions", ARRAY(Integer), nullable=False, comment="one of each topic in `topics`"),
+    Column("ends", ARRAY(BigInteger), nullable=False, comment="the offset of the next record"),
+    PrimaryKeyConstraint("database", "as_of", name="progress_pkey"),
+    comment="how far databases are published; reports not passed yet, and the newest passed",
+)
+
 generations = Table(
     "generations",
     metadata,

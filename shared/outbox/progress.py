@@ -65,39 +65,44 @@ class Progress:
     clock: Monotonic = monotonic
     _has_news: bool = field(init=False, default=True)
     _reported_at: float = field(init=False, default=float("-inf"))
-    _is_hidden: bool = field(init=False, default=False)
 
     def acknowledged(self, ends: Iterable[End]) -> None:
         """Note what Kafka has acknowledged."""
         self.ends.update(ends)
         self._has_news = True
 
-    async def report(self, pool: Pool, lease: RelayLease) -> list[Batch]:
-        """Return the progress to publish; nothing if the last report is recent enough.
+    async def next_report(self, pool: Pool, lease: RelayLease) -> OutboxPublished | None:
+        """Return the progress to publish; None if the last report is recent enough.
 
         All that was read from the outbox must be acknowledged or still be there.
         """
         interval = BUSY_INTERVAL_S if self._has_news else IDLE_INTERVAL_S
         began = self.clock()
         if began - self._reported_at < interval:
-            return []
+            return None
         self._reported_at, self._has_news = began, False
         async with autocommit(pool) as db:
             as_of = await published_until(db, lease)
         if as_of is None:
-            return []
-        event = OutboxPublished(database=self.service, as_of=as_of, ends=self.ends.by_topic())
-        recorded = Recorded(
-            id=ids.new_id(),
-            stream=f"outbox-{self.service}",
-            version=lease.epoch or 0,
-            recorded_at=as_of,
-            correlation_id=ids.new_id(),
-            causation_id=None,
-            traceparent=None,
-            event=event,
-        )
-        return recorded_batches([(recorded, event.json())], self.service)
+            return None
+        return OutboxPublished(database=self.service, as_of=as_of, ends=self.ends.by_topic())
+
+
+def batch_of(report: OutboxPublished, epoch: int | None) -> Batch:
+    """Return a report as the relay with the lease of `epoch` sends it."""
+    report_id = ids.new_id()
+    recorded = Recorded(
+        id=report_id,
+        stream=f"outbox-{report.database}",
+        version=epoch or 0,
+        recorded_at=report.as_of,
+        correlation_id=report_id,
+        causation_id=None,
+        traceparent=None,
+        event=report,
+    )
+    [batch] = recorded_batches([(recorded, report.json())], report.database)
+    return batch
 
 
 # Transactions that have inserted into the outbox, or deleted from it: whoever only reads it, as a

@@ -20,7 +20,7 @@ from shared.outbox import producer, store
 from shared.outbox.batch import Batch
 from shared.outbox.cache import BatchCache, caching
 from shared.outbox.lease import RelayLease
-from shared.outbox.progress import Progress, ends_at_takeover
+from shared.outbox.progress import Progress, batch_of, ends_at_takeover
 
 # What is done about records whose order another relay may have swapped: their latest state again.
 Repair: TypeAlias = Callable[[Connection, Sequence[Batch]], Awaitable[None]]
@@ -103,10 +103,11 @@ class Relay:
 
     async def report(self, client: AIOKafkaProducer, progress: Progress) -> None:
         """Publish how far the outbox is, if that is due."""
-        batches = await progress.report(self.pool, self.lease)
-        if batches:
+        report = await progress.next_report(self.pool, self.lease)
+        if report is not None:
             async with asyncio.timeout(producer.STUCK):
-                await producer.send(client, batches)
+                await producer.send(client, [batch_of(report, self.lease.epoch)])
+            telemetry.measure("outbox.as_of", report.as_of.timestamp())
 
 
 def _in_order(batches: Sequence[Batch]) -> list[list[Batch]]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.database import INSTANT, Connection, Pool, autocommit
+from shared.database import INSTANT, Connection, Pool, autocommit, sql
 from shared.errors import FieldError, Invalid
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
 from shared.outbox.cache import BatchCache, cache_of
@@ -27,10 +27,13 @@ class TooLarge(Invalid):
 
 # The instant is read when the table is locked already: so it is later than that of all progress
 # which does not count this transaction.
-INSERT = text(f"""
-    INSERT INTO outbox (recorded_at, batches) VALUES ({INSTANT}, :batches)
+INSERT = sql(
+    """
+    INSERT INTO outbox (recorded_at, batches) VALUES ({instant}, :batches)
     RETURNING position, recorded_at
-""")  # noqa: S608 - SQL of ours
+    """,
+    instant=INSTANT,
+)
 
 
 async def put(db: Connection, batches: Sequence[Batch]) -> None:

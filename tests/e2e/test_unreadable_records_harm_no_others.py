@@ -26,9 +26,11 @@ LISTENING = {
     ("dispatcher", "catalog.clients"),
     ("dispatcher", "scheduler.runs"),
     ("dispatcher.controls", "catalog.mailings"),
+    ("stats", "catalog.mailings"),
     ("stats", "scheduler.runs"),
     ("stats", "dispatcher.runs"),
     ("stats", "dispatcher.messages"),
+    ("stats", "platform.progress"),
 }
 UNREADABLE = "no type that is known"
 UNSTORABLE = "cannot be stored: CharacterNotInRepertoireError"

@@ -280,7 +280,7 @@ class Reporting:
         for _ in range(10 * seconds):
             if is_busy:
                 self.progress.acknowledged([End(MAILINGS.name, 0, 7)])
-            reports += bool(await self.progress.report(self.pool, self.lease))
+            reports += bool(await self.progress.next_report(self.pool, self.lease))
             self.clock.seconds += 0.1
         return reports
 

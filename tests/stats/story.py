@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.stats import projections, queue
+from services.stats import queue
+from services.stats.projections import counts
 from shared import ids
 from shared.contracts import dispatcher, scheduler
 from shared.contracts.catalog import Filter, GatewayName
@@ -154,4 +155,4 @@ async def apply(pool: Pool, events: Sequence[Event], *, by: int = 1_000) -> None
     for first in range(0, len(events), by):
         async with transaction(pool) as db:
             batch = [received(each, key(each)) for each in events[first : first + by]]
-            await projections.project(db, await queue.current(db), batch)
+            await counts.project(db, await queue.current(db), batch)

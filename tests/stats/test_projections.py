@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from services.stats import projections, queue, tables
+from services.stats import queue, tables
+from services.stats.projections import counts
 from services.stats.queries import figures, proof
 from shared.contracts.dispatcher import State
 from shared.database import Pool, transaction
@@ -187,7 +188,7 @@ async def test_generations_know_nothing_of_each_other(stats_pool: Pool) -> None:
     async with transaction(stats_pool) as db:
         generation = await queue.begin(db)
         events = [run.planned(0, range(9)), run.ended(0, State.DELIVERED)]
-        await projections.project(db, generation, [received(each, key(each)) for each in events])
+        await counts.project(db, generation, [received(each, key(each)) for each in events])
 
     assert await by_status(stats_pool) == before
     assert await reconciles(stats_pool)
@@ -208,7 +209,7 @@ async def test_a_newer_event_changes_only_the_generation_that_it_is_applied_to(
         generation = await queue.begin(db)
         for events in (story, [newer]):
             batch = [received(each, key(each)) for each in events]
-            await projections.project(db, generation, batch)
+            await counts.project(db, generation, batch)
 
     after = await everything(stats_pool)
     for name, rows in before.items():
@@ -223,7 +224,7 @@ async def test_a_newer_event_changes_only_the_generation_that_it_is_applied_to(
 def test_of_a_batch_the_newest_event_of_each_message_is_left() -> None:
     retries = [run.attempted(0, State.RETRY, attempt=each) for each in (2, 3, 1)]
 
-    batch = projections.batch_of([*retries, run.ended(1, State.FAILED)])
+    batch = counts.batch_of([*retries, run.ended(1, State.FAILED)])
 
     assert [each.client_id for each in batch.messages.values()] == [client(0), client(1)]
     assert [each.attempts for each in batch.messages.values()] == [3, 1]

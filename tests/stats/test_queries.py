@@ -171,21 +171,3 @@ async def test_totals_are_the_sums_of_all_runs(stats_pool: Pool, story: list[Eve
     assert sum(totals.by_status.model_dump().values()) == totals.planned
     assert totals.by_status.delivered == 7
     assert totals.by_status.planned == 5
-
-
-async def test_as_of_is_that_of_the_partition_that_is_furthest_behind(stats_pool: Pool) -> None:
-    offsets = text("""
-        INSERT INTO offsets VALUES ('stats', 'a', 0, 9, '2026-01-01 12:00Z'),
-            ('stats', 'a', 1, 9, '2026-01-01 11:00Z'), ('stats.rebuild.2', 'a', 1, 9, NULL)
-    """)
-
-    async with transaction(stats_pool) as db:
-        nothing = await figures.freshness(db)
-        await db.execute(offsets)
-        fresh = await figures.freshness(db)
-        await db.execute(text("UPDATE offsets SET as_of = NULL WHERE partition = 0"))
-        unknown = await figures.freshness(db)
-
-    assert fresh["as_of"].isoformat() == "2026-01-01T11:00:00+00:00"
-    assert fresh["lag_s"] >= 0
-    assert nothing == unknown == {"as_of": None, "lag_s": None}

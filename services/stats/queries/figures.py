@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select, text
+from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select
 
+from services.stats.queries.freshness import Freshness, freshness
 from services.stats.tables import generations, runs
-from shared import database
 from shared.contracts.dispatcher import State
 from shared.database import Connection
 from shared.errors import NotFound
@@ -24,18 +24,6 @@ OWN = (
     "finished_at",
 )
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
-
-AS_OF = text("""
-    SELECT CASE WHEN count(*) = count(as_of) THEN min(as_of) END
-    FROM offsets WHERE consumer = 'stats'
-""")
-
-
-class Freshness(View):
-    """How old an answer is: what happened until `as_of` is in it, and perhaps more."""
-
-    as_of: Instant | None  # None: nothing has been heard from every partition yet
-    lag_s: float | None
 
 
 class ByStatus(View):
@@ -112,15 +100,6 @@ with_event: ColumnElement[int] = sum(
 # Topics overtake each other for moments: a message that had an event was planned, whether or not
 # its chunk has been heard of. So no figure is ever negative, and they always add up.
 planned: ColumnElement[int] = func.greatest(runs.c.planned_count, with_event)
-
-
-async def freshness(db: Connection) -> dict[str, Any]:
-    """Return `as_of` and `lag_s`; ask before the figures that they speak of."""
-    as_of = await db.scalar(AS_OF)
-    if as_of is None:
-        return {"as_of": None, "lag_s": None}
-    lag = await database.now(db) - as_of
-    return {"as_of": as_of, "lag_s": max(lag.total_seconds(), 0.0)}
 
 
 async def totals(db: Connection) -> TotalsView:

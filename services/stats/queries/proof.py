@@ -5,7 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from services.stats.queries.figures import COUNTED, ByStatus, Freshness, freshness
+from services.stats.queries.figures import COUNTED, ByStatus
+from services.stats.queries.freshness import Freshness, freshness
 from shared.contracts.dispatcher import State
 from shared.database import Connection
 from shared.http import View

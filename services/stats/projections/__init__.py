@@ -1,0 +1,1 @@
+"""Projections: rows that are made of events alone."""
