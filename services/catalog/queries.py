@@ -111,6 +111,13 @@ async def client(db: Connection, client_id: UUID) -> ClientView:
     return ClientView.model_validate(row)
 
 
+async def client_with_phone(db: Connection, phone: str) -> UUID | None:
+    """Return the client that has `phone`; None if it is free."""
+    table = tables.clients
+    found: UUID | None = await db.scalar(select(table.c.client_id).where(table.c.phone == phone))
+    return found
+
+
 async def clients(
     db: Connection, *, after: UUID, limit: int, having: dict[str, str | None]
 ) -> list[ClientView]:

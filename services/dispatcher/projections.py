@@ -53,15 +53,16 @@ CHANGE_CLIENTS = text("""
         version = newest.version, is_removed = newest.is_removed, phone = newest.phone,
         operator_code = newest.operator_code, tags = string_to_array(newest.tags, E'\\x1f'),
         time_zone = newest.time_zone, email = newest.email, full_name = newest.full_name,
-        comment = newest.comment
+        comment = newest.comment,
+        registered_at = coalesce(newest.registered_at, clients.registered_at)
     FROM unnest(
         CAST(:client_ids AS uuid[]), CAST(:versions AS int[]), CAST(:are_removed AS boolean[]),
         CAST(:phones AS text[]), CAST(:operator_codes AS text[]), CAST(:tags AS text[]),
         CAST(:time_zones AS text[]), CAST(:emails AS text[]), CAST(:full_names AS text[]),
-        CAST(:comments AS text[])
+        CAST(:comments AS text[]), CAST(:registered_at AS timestamptz[])
     ) AS newest (
         client_id, version, is_removed, phone, operator_code, tags, time_zone, email, full_name,
-        comment
+        comment, registered_at
     )
     WHERE clients.client_id = newest.client_id AND clients.version < newest.version
 """)
@@ -91,7 +92,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
 def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
     """Return a row of COLUMNS; of a removal most of it is empty."""
     if isinstance(event, ClientRemoved):
-        return (event.client_id, version, True, None, None, (), None, None, None, None)
+        return (event.client_id, version, True, None, None, (), None, None, None, None, None)
     return (
         event.client_id,
         version,
@@ -103,6 +104,7 @@ def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
         event.email,
         event.full_name,
         event.comment,
+        event.registered_at,
     )
 
 
@@ -121,6 +123,7 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
             "emails": _each(states, "email"),
             "full_names": _each(states, "full_name"),
             "comments": _each(states, "comment"),
+            "registered_at": _each(states, "registered_at"),
         },
     )
 
@@ -159,17 +162,20 @@ async def mailing_scheduled(
 ) -> None:
     """Insert the runs of older releases, where the scheduler alone decided that they begin."""
     begun = [each for each in received if not each.event.is_proposal]
-    await _insert_runs(db, [(each, each.event.scheduled_at) for each in begun])
+    await _insert_runs(db, [(each, each.event.scheduled_at, None) for each in begun])
 
 
 async def run_begun(db: Connection, received: Sequence[Received[RunBegun]]) -> None:
     """Insert the runs, which wait until the clients of their time are here."""
-    await _insert_runs(db, [(each, each.event.begun_at) for each in received])
+    begun = [(each, each.event.begun_at, each.event.begun_at) for each in received]
+    await _insert_runs(db, begun)
 
 
 async def _insert_runs(
     db: Connection,
-    begun: Sequence[tuple[Received[RunBegun] | Received[MailingScheduled], Instant]],
+    begun: Sequence[
+        tuple[Received[RunBegun] | Received[MailingScheduled], Instant, Instant | None]
+    ],
 ) -> None:
     rows = [
         {
@@ -184,8 +190,9 @@ async def _insert_runs(
             "chunk_count": 0,
             "planned_count": 0,
             "created_at": created_at,
+            "begun_at": begun_at,
         }
-        for each, created_at in begun
+        for each, created_at, begun_at in begun
     ]
     if rows:
         await db.execute(insert(runs).on_conflict_do_nothing(), rows)

@@ -39,6 +39,7 @@ clients = Table(
     Column("email", Text),
     Column("full_name", Text),
     Column("comment", Text),
+    Column("registered_at", Timestamp, comment="none: heard of in an older release"),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
 )
 
@@ -80,6 +81,7 @@ runs = Table(
     Column("chunk_count", Integer, nullable=False),
     Column("planned_count", BigInteger, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+    Column("begun_at", Timestamp, comment="by the catalog's time; none: in an older release"),
     Column("finished_at", Timestamp),
     Column("correction_count", Integer, nullable=False, server_default="0"),
     Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),

@@ -70,12 +70,13 @@ class ClientRegistered(ClientState, frozen=True, kw_only=True):
     registered_at: Instant
 
 
-class ClientChanged(ClientState, frozen=True, kw_only=True):
+class ClientChanged(ClientState, frozen=True, kw_only=True, omit_defaults=True):
     """The client is to be addressed in another way."""
 
     topic: ClassVar = CLIENTS
 
     changed_at: Instant
+    registered_at: Instant | None = None  # None: written by an older release
 
 
 class ClientRemoved(Event, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from shared.http.bodies import Body, View
 from shared.http.dependencies import (
+    BusinessClock,
     Change,
     CommandContext,
     Creation,
@@ -21,6 +22,7 @@ __all__ = (
     "BODY_LIMIT_BYTES",
     "BadCursor",
     "Body",
+    "BusinessClock",
     "Change",
     "CommandContext",
     "Creation",

@@ -59,6 +59,7 @@ async def _change(request: Request, expected: Expected) -> CommandContext:
 
 Database: TypeAlias = Annotated[Connection, Depends(_database, scope="function")]
 DatabasePool: TypeAlias = Annotated[Pool, Depends(_pool)]
+BusinessClock: TypeAlias = Annotated[Clock, Depends(_clock)]
 Store: TypeAlias = Annotated[EventStore, Depends(_store)]
 Creation: TypeAlias = Annotated[CommandContext, Depends(_creation)]
 Change: TypeAlias = Annotated[CommandContext, Depends(_change)]

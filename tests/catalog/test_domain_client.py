@@ -35,7 +35,12 @@ change_nothing = ChangeClient(client_id=ID, changes={"full_name": "Anna"}, now=N
 remove = RemoveClient(client_id=ID, now=NOW)
 
 registered = ClientRegistered(client_id=ID, registered_at=NOW, **ANNA.as_dict())
-changed = ClientChanged(client_id=ID, changed_at=NOW, **ANNA.as_dict() | {"comment": "calls back"})
+changed = ClientChanged(
+    client_id=ID,
+    changed_at=NOW,
+    registered_at=NOW,
+    **ANNA.as_dict() | {"comment": "calls back"},
+)
 removed = ClientRemoved(client_id=ID)
 
 CELLS: list[tuple[tuple[ClientEvent, ...], Any, ClientEvent | type[Error] | None]] = [

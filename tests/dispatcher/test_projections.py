@@ -1,6 +1,6 @@
 """Copies of what others own."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +72,7 @@ async def test_a_client_is_known_with_all_that_a_message_needs(world: World) -> 
         "a@example.org",
         "Client 1",
         "old",
+        datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
@@ -90,7 +91,8 @@ async def test_of_a_removed_client_nothing_is_kept_but_that(world: World) -> Non
     await world.know(changed(1), version=2)
 
     row = (await clients(world))[client(1)]
-    assert tuple(row) == (client(1), 3, True, None, None, [], None, None, None, None)
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert tuple(row) == (client(1), 3, True, None, None, [], None, None, None, None, since)
 
 
 async def test_a_removal_that_comes_before_its_client_is_kept(world: World) -> None:

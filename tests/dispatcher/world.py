@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +69,7 @@ def registered(number: int, **fields: Any) -> ClientRegistered:
         "email": None,
         "full_name": f"Client {number}",
         "comment": None,
-        "registered_at": "2026-01-01T00:00:00Z",
+        "registered_at": datetime(2026, 1, 1, tzinfo=UTC),
     }
     return ClientRegistered(**values | fields)
 

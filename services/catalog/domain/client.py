@@ -89,6 +89,7 @@ class Client:
 
     profile: Profile | None = None
     registered_as: Profile | None = None
+    registered_at: Instant | None = None
 
 
 def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
@@ -107,18 +108,24 @@ def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
         case _ if client.profile is None:
             raise ClientUnknown
         case ChangeClient() as c:
-            return _change(c, client.profile)
+            return _change(c, client.profile, client.registered_at)
         case RemoveClient() as c:
             return [ClientRemoved(client_id=c.client_id)]
 
 
-def _change(command: ChangeClient, profile: Profile) -> list[ClientEvent]:
+def _change(
+    command: ChangeClient, profile: Profile, registered_at: Instant | None
+) -> list[ClientEvent]:
     changed = checked(command.changes, profile)
     if changed == profile:
         return []
-    return [
-        ClientChanged(client_id=command.client_id, changed_at=command.now, **changed.as_dict())
-    ]
+    event = ClientChanged(
+        client_id=command.client_id,
+        changed_at=command.now,
+        registered_at=registered_at,
+        **changed.as_dict(),
+    )
+    return [event]
 
 
 def evolve(client: Client, event: ClientEvent) -> Client:
@@ -126,7 +133,7 @@ def evolve(client: Client, event: ClientEvent) -> Client:
     match event:
         case ClientRegistered():
             profile = _profile(event)
-            return Client(profile, profile)
+            return Client(profile, profile, event.registered_at)
         case ClientChanged():
             return replace(client, profile=_profile(event))
         case ClientRemoved():

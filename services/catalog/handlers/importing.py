@@ -9,6 +9,8 @@ from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
 from services.catalog.domain.imports import Chunk, Counts, FileRow, ImportOvertaken, Rejection
 from services.catalog.queue import imports as queue
@@ -150,8 +152,9 @@ async def _try_chunk(
     async with transaction(store.pool) as db:
         if not await queue.begin_chunk(db, lease, number):
             return  # committed before; only the confirmation was lost
-        now = await database.now(db)
-        plan = _plan(chunk, await queue.existing_clients(db, phones), now)
+        known = await queue.existing_clients(db, phones)
+        now = await database.now(db)  # later than the removal of those who had such a phone
+        plan = _plan(chunk, known, now)
         await store.append_in(db, plan.appends, now=now)
         if not await queue.note_import(db, lease, _counts(chunk, plan), plan.rejections):
             raise ImportOvertaken
@@ -184,13 +187,13 @@ def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan
             continue
         if before is None:
             plan.created += 1
-            known[phone] = after = ExistingClient(ids.new_id(), 1, profile)
+            known[phone] = after = ExistingClient(ids.new_id(), 1, now, profile)
             events[phone] = [_registered(after, now)]
         elif before.profile == profile:
             plan.unchanged += 1
         else:
             plan.changed += 1
-            known[phone] = after = ExistingClient(before.client_id, before.version + 1, profile)
+            known[phone] = after = replace(before, version=before.version + 1, profile=profile)
             events.setdefault(phone, []).append(_changed(after, now))
     plan.appends = [_append(known[phone], new) for phone, new in events.items()]
     return plan
@@ -207,7 +210,12 @@ def _registered(known: ExistingClient, now: Instant) -> Event:
 
 
 def _changed(known: ExistingClient, now: Instant) -> Event:
-    return ClientChanged(client_id=known.client_id, changed_at=now, **known.profile.as_dict())
+    return ClientChanged(
+        client_id=known.client_id,
+        changed_at=now,
+        registered_at=known.registered_at,
+        **known.profile.as_dict(),
+    )
 
 
 def _append(known: ExistingClient, events: Sequence[Event]) -> Append:

@@ -21,6 +21,7 @@ class ExistingClient(msgspec.Struct, frozen=True, gc=False):
 
     client_id: UUID
     version: int
+    registered_at: Instant
     profile: Profile
 
 
@@ -35,7 +36,7 @@ class ImportLease:
 # One statement for a chunk's phones, whatever their number. They come as one text: of an array
 # the driver would look at each element's type, which costs more than to find the row.
 SELECT_CLIENTS = text(f"""
-    SELECT client_id, version, {", ".join(FIELDS)} FROM clients
+    SELECT client_id, version, created_at, {", ".join(FIELDS)} FROM clients
     WHERE phone = ANY(string_to_array(:phones, ','))
 """)  # noqa: S608 - names of fields
 
@@ -47,8 +48,8 @@ async def existing_clients(db: Connection, phones: Collection[str]) -> dict[str,
     """
     rows = await db.execute(SELECT_CLIENTS, {"phones": ",".join(phones)})
     return {
-        phone: ExistingClient(client_id, version, Profile(phone, code, tuple(tags), *rest))
-        for client_id, version, phone, code, tags, *rest in rows
+        phone: ExistingClient(client_id, version, since, Profile(phone, code, tuple(tags), *rest))
+        for client_id, version, since, phone, code, tags, *rest in rows
     }
 
 

@@ -20,9 +20,11 @@ from services.catalog.domain.client import (
 from services.catalog.queries import ClientView
 from shared import ids
 from shared.database import transaction
+from shared.errors import FieldError
 from shared.http import (
     BadCursor,
     Body,
+    BusinessClock,
     Change,
     CommandContext,
     Creation,
@@ -68,14 +70,29 @@ class ClientChanges(NewClient):
     ),
 )
 async def register_client(
-    body: NewClient, response: Response, context: Creation, key: IdempotencyKey
+    body: NewClient,
+    response: Response,
+    context: Creation,
+    clock: BusinessClock,
+    key: IdempotencyKey,
 ) -> ClientView:
     """Register a client. With an Idempotency-Key, a repeated request registers no second one."""
     client_id = ids.keyed_id("clients", key) if key else ids.new_id()
     profile = checked(body.model_dump(exclude_unset=True))
     response.headers["Location"] = f"{router.prefix}/{client_id}"
-    command = RegisterClient(client_id=client_id, profile=profile, now=context.now)
+    await _refuse_taken(profile.phone, client_id, context)
+    # Read after it: later than the removal of those who had the phone before. So no run that
+    # began before that removal has both of them.
+    command = RegisterClient(client_id=client_id, profile=profile, now=await clock())
     return await _do(command, context, response)
+
+
+async def _refuse_taken(phone: str | None, client_id: UUID, context: CommandContext) -> None:
+    """Raise `PhoneTaken` if another client has the phone."""
+    async with transaction(context.pool) as db:
+        owner = await queries.client_with_phone(db, phone) if phone else None
+    if owner not in (None, client_id):
+        raise PhoneTaken(FieldError("/phone", "taken"))
 
 
 @router.get("", operation_id="list_clients", responses=answers(BadCursor))

@@ -86,12 +86,13 @@ class Expanded(NamedTuple):
 # The smallest first: no run waits for the end of another.
 SELECT_NEXT = text("""
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent
+        traceparent, begun_at
     FROM runs WHERE state = 'expanding' ORDER BY planned_count, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
 """)
+# A client that was registered later is not in the run: its phone may be that of one who is.
 CHOSEN = """
-    NOT is_removed
+    NOT is_removed AND coalesce(registered_at < CAST(:begun_at AS timestamptz), true)
         AND (cardinality(CAST(:codes AS text[])) = 0
             OR operator_code = ANY(CAST(:codes AS text[])))
         AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
@@ -124,7 +125,11 @@ async def expand_next(db: Connection) -> Expanded | None:
     run = (await db.execute(SELECT_NEXT)).first()
     if run is None:
         return None
-    chosen = {"codes": run.filter["operator_codes"], "tags": run.filter["tags"]}
+    chosen = {
+        "codes": run.filter["operator_codes"],
+        "tags": run.filter["tags"],
+        "begun_at": run.begun_at,
+    }
     values = {
         "run_id": run.run_id,
         "after": run.expanded_to,
