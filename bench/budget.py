@@ -25,7 +25,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "shared/event_store/protocol.py:": "make and encode events",
         "shared/event.py:": "make and encode events",
         "shared/outbox/batch.py:recorded_batches": "outbox row",
-        "shared/outbox/batch.py:_headers": "outbox row",
+        "shared/cloudevents.py:write": "outbox row",
         "shared/outbox/store.py:put": "outbox row",
         "catalog/projections.py:": "write clients",
         "shared/event_store/postgres.py:": "write events",

@@ -1,6 +1,5 @@
 """An event, and the envelopes in which it is recorded and received."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +9,7 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+from shared import cloudevents
 from shared.topic import Topic
 
 
@@ -47,9 +47,6 @@ Instant: TypeAlias = Annotated[
     BeforeValidator(_finite),
     AfterValidator(_in_utc),
 ]
-
-# Source: W3C Trace Context §3.2. What is none would end up in tables, and in requests to gateways.
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _encoder = msgspec.json.Encoder()
 
@@ -139,23 +136,18 @@ class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
     @property
     def version(self) -> int:
         """Return the version of the aggregate; on bulk topics it stands in the event instead."""
-        return int(self.headers["ce_sequence"])
+        return cloudevents.version(self.headers)
 
     @property
     def traceparent(self) -> str | None:
         """Return the trace in which the event was recorded; None if none is named that is one."""
-        raw = self.headers.get("traceparent", b"")
-        return raw.decode() if TRACEPARENT.fullmatch(raw) else None
+        return cloudevents.traceparent(self.headers)
 
     @property
     def cause(self) -> Cause:
         """Return what an answer to this event names as its cause."""
-        event_id, correlation_id = self._id("ce_id"), self._id("ce_correlationid")
-        return Cause(event_id, correlation_id, self.traceparent)
-
-    def _id(self, name: str) -> UUID | None:
-        """Return the identifier in a header; None if there is none that we can read."""
-        try:
-            return UUID(self.headers[name].decode())
-        except (KeyError, ValueError):
-            return None
+        return Cause(
+            cloudevents.identifier(self.headers, cloudevents.ID),
+            cloudevents.identifier(self.headers, cloudevents.CORRELATION),
+            self.traceparent,
+        )

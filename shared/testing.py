@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from shared import cloudevents
 from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Received, Recorded
@@ -65,12 +66,8 @@ class InMemoryEventStore:
 
 def received(event: E, key: str, *, version: int = 1) -> Received[E]:
     """Return `event` as it comes from Kafka."""
-    headers = {
-        "ce_id": str(Append(f"test-{key}", [event], version - 1).recorded(NEVER)[0].id).encode(),
-        "ce_type": type(event).type_name().encode(),
-        "ce_sequence": str(version).encode(),
-    }
-    return Received(event, key, headers)
+    [recorded] = Append(f"test-{key}", [event], version - 1).recorded(NEVER)
+    return Received(event, key, dict(cloudevents.write(recorded.id, event.type_name(), version)))
 
 
 async def eventually(

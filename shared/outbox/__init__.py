@@ -3,14 +3,13 @@
 The row commits with the transaction that caused the events, so what is committed is published.
 """
 
-from shared.outbox.batch import Batch, Header, Record, bulk_batch, bulk_record, recorded_batches
+from shared.outbox.batch import Batch, Record, bulk_batch, bulk_record, recorded_batches
 from shared.outbox.batch import decode as read
 from shared.outbox.store import RECORD_LIMIT_BYTES, TooLarge, put
 
 __all__ = (
     "RECORD_LIMIT_BYTES",
     "Batch",
-    "Header",
     "Record",
     "TooLarge",
     "bulk_batch",

@@ -1,16 +1,15 @@
 """The batches: what a row of the outbox holds, and how records are made of events."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from cramjam import lz4
 
+from shared import cloudevents
+from shared.cloudevents import Header
 from shared.event import Event, Recorded
 from shared.topic import Topic
-
-Header: TypeAlias = tuple[str, bytes]
 
 HEAD = 4  # bytes that a row begins with: its size when it is decompressed
 
@@ -62,14 +61,14 @@ def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: s
             continue
         shared = (topic, each.recorded_at, each.causation_id, each.traceparent)
         if shared != last:
-            headers = _trace(each.traceparent)
+            headers = cloudevents.write_trace(each.traceparent)
             if not topic.is_terse:
-                headers += _shared_headers(each, service)
+                headers += cloudevents.write_source(service, each.recorded_at, each.causation_id)
             batches.append(Batch(topic.name, headers, []))
             last = shared
-        headers = _headers(each)
+        headers = cloudevents.write(each.id, each.event.type_name(), each.version)
         if not topic.is_terse:
-            headers += _more_headers(each)
+            headers += cloudevents.write_story(each.stream, each.correlation_id)
         record = Record(each.key.encode(), data, headers)
         batches[-1].records.append(record)
         if each.event.is_last_of_key:
@@ -81,47 +80,10 @@ def bulk_record(key: str, version: int, event: Event) -> Record:
     """Return the record of a message's event; `version` is the message's, with this event."""
     kind = type(event)
     event_id = f"{key}.{version}.{kind.__name__}"
-    headers = [("ce_id", event_id.encode()), _type_header(kind)]
+    headers = cloudevents.write_plain(event_id, kind.type_name())
     return Record(key.encode(), event.json(), headers)
-
-
-@cache
-def _type_header(kind: type[Event]) -> Header:
-    return ("ce_type", kind.type_name().encode())
 
 
 def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> Batch:
     """Return records of a bulk topic that belong to one trace."""
-    return Batch(topic.name, _trace(traceparent), records)
-
-
-def _trace(traceparent: str | None) -> list[Header]:
-    return [("traceparent", traceparent.encode())] if traceparent else []
-
-
-# Source: CloudEvents 1.0.2, Kafka binding, binary mode; `sequence` is its extension.
-def _shared_headers(each: Recorded[Any], service: str) -> list[Header]:
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_source", f"/services/{service}".encode()),
-        ("ce_time", each.recorded_at.isoformat().encode()),
-        ("content-type", b"application/json"),
-    ]
-    if each.causation_id:
-        headers.append(("ce_causationid", str(each.causation_id).encode()))
-    return headers
-
-
-def _headers(each: Recorded[Any]) -> list[Header]:
-    return [
-        ("ce_id", str(each.id).encode()),
-        ("ce_type", each.event.type_name().encode()),
-        ("ce_sequence", b"%d" % each.version),
-    ]
-
-
-def _more_headers(each: Recorded[Any]) -> list[Header]:
-    return [
-        ("ce_subject", each.stream.encode()),
-        ("ce_correlationid", str(each.correlation_id).encode()),
-    ]
+    return Batch(topic.name, cloudevents.write_trace(traceparent), records)

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from shared.outbox.batch import Batch, Header, Record
+from shared.cloudevents import Header
+from shared.outbox.batch import Batch, Record
 
 STUCK = 15.0  # seconds without an acknowledgement, after which the producer is thrown away
 
