@@ -46,7 +46,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "gateways/http/connection.py:": "send, read answer",
         "gateways/http/contract.py:judge": "judge",
         "handlers/sending.py:Sender._answered": "note result",
-        "dispatcher/domain/message.py:after_attempt": "rule",
+        "dispatcher/domain/message.py:": "rule",
         "handlers/recording.py:": "encode events, rows",
         "handlers/events.py:": "encode events, rows",
         "shared/outbox/batch.py:bulk_record": "encode events, rows",
@@ -62,7 +62,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "dispatcher/handlers/planning.py:": "expand, end, finish",
         "dispatcher/handlers/ending.py:": "expand, end, finish",
         "handlers/sending.py:Sender.renew": "look, renew",
-        "dispatcher/workers.py:Watch.look": "look, renew",
+        "dispatcher/workers.py:WorkPoller.poll": "look, renew",
         "uvicorn/": "HTTP API",
     },
     "stats": {

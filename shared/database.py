@@ -46,12 +46,17 @@ NOT_MIGRATED = {
 }
 
 
-def sql(statement: str, **pieces: str) -> TextClause:
-    """Return a statement with `pieces` of SQL of ours where it has their names in braces.
+def fragment(statement: str, **pieces: str) -> str:
+    """Return SQL with `pieces` of SQL of ours where it has their names in braces.
 
     Never for values: those are parameters.
     """
-    return text(statement.format(**pieces))
+    return statement.format(**pieces)
+
+
+def sql(statement: str, **pieces: str) -> TextClause:
+    """Return a statement to be executed, made of `pieces` as `fragment` does."""
+    return text(fragment(statement, **pieces))
 
 
 # The business instant: the only SQL of ours that reads a clock.

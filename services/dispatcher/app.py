@@ -3,7 +3,7 @@
 from asyncio import TaskGroup
 
 from services.dispatcher import workers
-from services.dispatcher.domain.outcome import Limits
+from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
@@ -17,7 +17,7 @@ from shared.outbox import relay
 
 
 async def run(settings: Settings) -> None:
-    """Serve HTTP, send what is due, relay the outbox and listen to Kafka until told to stop.
+    """Serve HTTP, send what is due, relay the outbox and listen to Kafka until stopped.
 
     Relay and listeners connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
@@ -30,8 +30,10 @@ async def run(settings: Settings) -> None:
             backoff_base_s=settings.backoff_base.total_seconds(),
             backoff_cap_s=settings.backoff_cap.total_seconds(),
         )
-        watch = workers.Watch(pool)
-        senders = [Sender(pool, gateway, limits) for gateway in _gateways(settings)]
+        poller = workers.WorkPoller(pool)
+        gateways = _gateways(settings)
+        channels = {gateway.name: gateway.channel for gateway in gateways}
+        senders = [Sender(pool, gateway, limits) for gateway in gateways]
         app = http.create_app(
             "dispatcher", routers, pool, database.business_clock(pool), store=None
         )
@@ -39,10 +41,10 @@ async def run(settings: Settings) -> None:
         servers = settings.kafka_servers
         loops = [
             *(
-                workers.send_messages(each, watch, drain=settings.http_drain / 2)
+                workers.send_messages(each, poller, drain=settings.http_drain / 2)
                 for each in senders
             ),
-            workers.run_runs(pool, kafka.EndOffsets(servers), READERS, watch),
+            workers.advance_runs(pool, kafka.EndOffsets(servers), READERS, channels, poller),
             workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
             relay.relay(
                 pool,

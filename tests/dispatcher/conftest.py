@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.dispatcher.handlers import recording
+from services.dispatcher.handlers import reconciling, recording
 from shared.database import Pool
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import World
@@ -12,6 +12,7 @@ from tests.dispatcher.world import World
 
 @pytest.fixture
 async def world(dispatcher_pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(recording, "random", lambda: 0.5)  # retries are due when we expect it
+    for module in (recording, reconciling):
+        monkeypatch.setattr(module, "random", lambda: 0.5)  # retries are due when we expect it
     yield World(dispatcher_pool)
     await prove(dispatcher_pool)

@@ -10,7 +10,7 @@ from services.dispatcher.handlers import planning
 from services.dispatcher.queue import planning as planning_queue
 from shared.contracts.catalog import ClientChanged
 from tests.dispatcher.proof import prove
-from tests.dispatcher.world import FakeGateway, World, alive, numbers, registered, work
+from tests.dispatcher.world import CHANNELS, FakeGateway, World, alive, numbers, registered, work
 
 MOMENT = timedelta(microseconds=1)
 
@@ -33,7 +33,7 @@ def changed(number: int, **fields: object) -> ClientChanged:
 
 
 async def expand(world: World) -> list[int]:
-    while await planning.expand(world.pool):
+    while await planning.expand(world.pool, CHANNELS):
         pass
     rows = await world.rows("SELECT unnest(client_ids) AS id FROM chunks ORDER BY 1")
     return [row.id.int & 0xFFFF for row in rows]
@@ -96,14 +96,14 @@ async def test_nobody_is_written_to_twice_while_clients_are_removed_and_register
         await world.forget_client(gone)
         await world.know(registered(new, phone=phone, registered_at=await world.now()))
         if random.random() < 0.3:
-            await planning.expand(world.pool)
+            await planning.expand(world.pool, CHANNELS)
         if random.random() < 0.3:
             await work(sender)
     await expand(world)
     await work(sender)
     await world.end()
 
-    sent = Counter(letter.phone for letter in gateway.letters)
+    sent = Counter(message.phone for message in gateway.messages)
     were_there = set(range(1, 31))
     assert set(sent.values()) == {1}
     assert were_there & phones.keys() <= set(numbers(gateway)) <= were_there

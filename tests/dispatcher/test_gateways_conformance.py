@@ -13,12 +13,12 @@ from typing import TypeAlias
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 
-MESSAGE = Letter(b"m" * 43, "79161234567", "a@b.example", None, "Good day", b"")
+MESSAGE = OutgoingMessage(b"m" * 43, "79161234567", "a@b.example", None, "Good day", b"")
 ROOM = 8  # messages under way at once; the log gateway's is its own
 LATE = 1.0  # by how much a busy machine may be late
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.client import Answer
 from services.dispatcher.gateways.http.contract import judge
@@ -16,7 +16,7 @@ from services.dispatcher.gateways.http.gateway import HttpGateway
 
 MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-LETTER = Letter(MESSAGE_ID, "79161234567", None, None, "Привет", TRACEPARENT)
+LETTER = OutgoingMessage(MESSAGE_ID, "79161234567", None, None, "Привет", TRACEPARENT)
 ACCEPTED = b'{"id":"g-1","status":"accepted"}'
 
 
@@ -183,10 +183,10 @@ async def gateway_that_answers(
         server.close()
 
 
-async def send(gateway: Gateway, letter: Letter = LETTER) -> Verdict:
+async def send(gateway: Gateway, message: OutgoingMessage = LETTER) -> Verdict:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()
-    gateway.send(letter, loop.time() + 5, done.set_result)
+    gateway.send(message, loop.time() + 5, done.set_result)
     assert not done.done()
     return await done
 
@@ -257,7 +257,7 @@ async def test_a_message_without_a_phone_is_refused_unsent() -> None:
 
 
 @pytest.mark.parametrize(
-    "letter",
+    "message",
     [
         replace(LETTER, message_id=b'x"\r\nX: y'),
         replace(LETTER, message_id=b""),
@@ -266,12 +266,14 @@ async def test_a_message_without_a_phone_is_refused_unsent() -> None:
         replace(LETTER, traceparent=TRACEPARENT + b"\n"),
     ],
 )
-async def test_nothing_but_an_id_and_a_traceparent_gets_into_headers(letter: Letter) -> None:
+async def test_nothing_but_an_id_and_a_traceparent_gets_into_headers(
+    message: OutgoingMessage,
+) -> None:
     requests: list[bytes] = []
 
     async with gateway_that_answers(OK, requests) as gateway:
         with pytest.raises(ValueError, match=r"id has|traceparent"):
-            gateway.send(letter, asyncio.get_running_loop().time() + 5, lambda _: None)
+            gateway.send(message, asyncio.get_running_loop().time() + 5, lambda _: None)
         assert gateway.free == 2
 
     assert requests == []

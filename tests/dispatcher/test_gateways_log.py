@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways.log import LogGateway
 
-LETTER = Letter(b"m" * 43, "79161234567", None, None, "Привет \n Привет", b"")
+LETTER = OutgoingMessage(b"m" * 43, "79161234567", None, None, "Привет \n Привет", b"")
 WRITTEN = Verdict(Outcome.ACCEPTED, "written")
 
 
 def send(
-    gateway: LogGateway, letter: Letter = LETTER, within: float = 5
+    gateway: LogGateway, message: OutgoingMessage = LETTER, within: float = 5
 ) -> asyncio.Future[Verdict]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()
-    gateway.send(letter, loop.time() + within, done.set_result)
+    gateway.send(message, loop.time() + within, done.set_result)
     assert not done.done()
     return done
 

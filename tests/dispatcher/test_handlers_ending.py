@@ -20,6 +20,7 @@ from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     ACCEPTED,
+    CHANNELS,
     HOUR,
     LAST_START,
     NOT_PROCESSED,
@@ -99,12 +100,12 @@ async def test_a_run_that_is_stopped_while_it_is_expanded_is_written_down_all_th
     await world.know_clients(range(1, 15))
     run = await world.schedule()
     await run.begin()
-    await planning.expand(world.pool)
+    await planning.expand(world.pool, CHANNELS)
     await run.stop()
 
     await world.end()
     assert await run.status() == "expanding"
-    while await planning.expand(world.pool):
+    while await planning.expand(world.pool, CHANNELS):
         pass
     await world.end()
 
@@ -195,7 +196,7 @@ async def test_a_window_of_less_than_the_last_moments_ends_unsent(world: World) 
 
     await world.end()
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     assert await run.status() == "finished"
 
 

@@ -23,6 +23,7 @@ from shared.errors import Unavailable
 from shared.kafka import EndOffsets
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
+    CHANNELS,
     TRACE,
     FakeGateway,
     Run,
@@ -189,7 +190,7 @@ async def test_messages_are_planned_in_chunks_over_several_steps(world: World) -
     run = await world.schedule()
     await run.begin()
 
-    steps = [await planning.expand(world.pool) for _ in range(4)]
+    steps = [await planning.expand(world.pool, CHANNELS) for _ in range(4)]
 
     assert steps == [True, True, True, False]
     assert await members(world) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12], [13, 14]]
@@ -264,17 +265,17 @@ async def test_an_expansion_that_dies_in_a_step_does_it_again(
     await world.know_clients(range(1, 9))
     run = await world.schedule()
     await run.begin()
-    await planning.expand(world.pool)
+    await planning.expand(world.pool, CHANNELS)
 
     async def die(_: Connection, *__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "_settle_unfit", die)
+        patched.setattr(planning, "put_run_events", die)
         with pytest.raises(Killed):
-            await planning.expand(world.pool)
+            await planning.expand(world.pool, CHANNELS)
     await prove(world.pool)
-    while await planning.expand(world.pool):
+    while await planning.expand(world.pool, CHANNELS):
         pass
 
     assert await members(world) == [[1, 2, 3], [4, 5, 6], [7, 8]]
@@ -288,10 +289,10 @@ async def test_two_expand_two_runs_at_once_and_one_run_alone(world: World) -> No
     await second.begin()
 
     async with transaction(world.pool) as one, transaction(world.pool) as two:
-        here = await planning_queue.expand_next(one)
-        there = await planning_queue.expand_next(two)
+        here = await planning_queue.expand_next(one, CHANNELS)
+        there = await planning_queue.expand_next(two, CHANNELS)
         async with transaction(world.pool) as three:
-            assert await planning_queue.expand_next(three) is None
+            assert await planning_queue.expand_next(three, CHANNELS) is None
         assert here is not None
         assert there is not None
         assert {here.run_id, there.run_id} == {first.run_id, second.run_id}
@@ -349,4 +350,4 @@ async def test_a_runs_events_carry_its_trace_and_key(world: World) -> None:
 
 async def test_without_the_database_nothing_is_written_down_and_it_is_said(no_pool: Any) -> None:
     with pytest.raises(Unavailable):
-        await planning.expand(no_pool)
+        await planning.expand(no_pool, CHANNELS)

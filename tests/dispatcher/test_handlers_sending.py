@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher.domain.outcome import Verdict
-from services.dispatcher.handlers import batching, leasing, sending
+from services.dispatcher.handlers import batching, sending
+from services.dispatcher.handlers import claiming as claiming_handler
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import claiming
@@ -23,6 +24,7 @@ from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     ACCEPTED,
+    CHANNELS,
     HOUR,
     LAST_START,
     LIMITS,
@@ -49,9 +51,9 @@ async def reap_all(world: World) -> None:
     """Let a reaper that has waited long enough find all senders dead."""
     now = [0.0]
     reaper = Reaper(world.pool, lasting(), lambda: now[0])
-    await reaper.look()
+    await reaper.check()
     now[0] = 1_000.0
-    await reaper.look()
+    await reaper.check()
 
 
 async def attempts(world: World) -> list[tuple[int, int, str, str | None]]:
@@ -71,9 +73,9 @@ async def test_every_message_is_sent_once_in_order(world: World, *, is_idempoten
     await work(await alive(world, gateway))
 
     assert numbers(gateway) == [1, 2, 3, 4, 5]
-    letter = gateway.letters[1]
-    assert (letter.text, letter.subject) == ("Hi Client 2", "79160000002")
-    assert (letter.phone, letter.traceparent) == ("79160000002", TRACE.encode())
+    message = gateway.messages[1]
+    assert (message.text, message.subject) == ("Hi Client 2", "79160000002")
+    assert (message.phone, message.traceparent) == ("79160000002", TRACE.encode())
     await world.end()
     assert await run.status() == "finished"
     assert await prove(world.pool) == {State.DELIVERED: 5}
@@ -86,7 +88,7 @@ async def test_a_message_has_the_newest_contact(world: World) -> None:
 
     await work(await alive(world, gateway))
 
-    assert (gateway.letters[0].phone, gateway.letters[0].text) == ("79990000000", "Hello Anna")
+    assert (gateway.messages[0].phone, gateway.messages[0].text) == ("79990000000", "Hello Anna")
 
 
 async def test_a_removed_client_gets_nothing_and_the_message_is_cancelled(world: World) -> None:
@@ -119,7 +121,7 @@ async def test_a_client_removed_before_a_retry_ends_as_what_is_known(
 
     await work(sender)
 
-    assert len(gateway.letters) == 1
+    assert len(gateway.messages) == 1
     assert await prove(world.pool) == {state: 1}
 
 
@@ -202,11 +204,11 @@ async def test_nothing_starts_before_the_window(world: World, *, is_idempotent: 
     sender = await alive(world, gateway)
 
     await work(sender)
-    assert gateway.letters == []
+    assert gateway.messages == []
     await world.pass_time(60 * SECOND)
     await work(sender)
 
-    assert len(gateway.letters) == 1
+    assert len(gateway.messages) == 1
 
 
 @KINDS
@@ -240,7 +242,7 @@ async def test_nothing_is_claimed_that_could_not_be_started(
 
     await work(await alive(world, gateway))
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     assert await world.value("SELECT epoch FROM chunks") == 0
 
 
@@ -288,7 +290,7 @@ async def test_nothing_starts_when_the_lease_does_not_outlast_the_request(
 
     await fetch(sender)
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     await sender.stop(0)
     assert await world.value("SELECT count(*) FROM senders") == 0
 
@@ -302,7 +304,7 @@ async def test_nothing_starts_when_the_last_look_at_what_is_allowed_is_too_old(
     sender = await alive(world, gateway)
     await fetch(sender)
 
-    sender.leases._looked_at -= LIMITS.believed_s + 1  # noqa: SLF001 - as if a look had hung
+    sender.lease._controls_read_at -= LIMITS.controls_ttl_s + 1  # noqa: SLF001 - a read that hung
     gateway.answer(1, ACCEPTED)
     await asyncio.sleep(0)
     assert numbers(gateway) == [1]
@@ -402,20 +404,20 @@ async def test_a_run_forgotten_while_its_chunk_is_claimed_is_known_again(
         await db.execute(
             text("UPDATE runs SET state = 'expanding' WHERE run_id = :it"), {"it": run.run_id}
         )
-        assert await planning_queue.expand_next(db) is not None
+        assert await planning_queue.expand_next(db, CHANNELS) is not None
         await db.rollback()
     other = await world.plan(2)
     await fetch(sender)
     await work(sender)  # both runs are known, neither has a lease
     third = await world.plan(3)
-    load = sender.leases._load_runs  # noqa: SLF001 - a moment that cannot be met otherwise
+    load = sender.claimer._load_runs  # noqa: SLF001 - a moment that cannot be met otherwise
 
     async def slowly(db: Connection, wanted: Any) -> Any:
         found = await load(db, wanted)
         await sender.renew()
         return found
 
-    monkeypatch.setattr(sender.leases, "_load_runs", slowly)
+    monkeypatch.setattr(sender.claimer, "_load_runs", slowly)
     await work(sender)
 
     await world.end()
@@ -432,7 +434,7 @@ async def test_a_plain_gateways_start_is_on_record_before_the_first_byte(world: 
     sender = await alive(world, gateway)
 
     await sender.claim()
-    assert gateway.letters == []
+    assert gateway.messages == []
     await sender.mark_and_start()
 
     assert await attempts(world) == [(1, 1, "start", None), (2, 1, "start", None)]
@@ -462,7 +464,7 @@ async def test_what_could_not_be_marked_waits_and_is_sent_later(
         break_commits(patched)
         with pytest.raises(Unavailable):
             await sender.mark_and_start()
-    assert gateway.letters == []
+    assert gateway.messages == []
 
     await work(sender)
 
@@ -485,7 +487,7 @@ async def test_what_was_being_marked_when_it_was_told_to_stop_is_given_back(
 
     await sender.stop(5)
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     assert await world.value("SELECT state FROM chunks") == "planned"
     assert await world.value("SELECT count(*) FROM senders") == 0
 
@@ -497,17 +499,17 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    mark = claiming.mark
+    mark = claiming.mark_starts
 
     async def slowly(*args: Any) -> None:
         await mark(*args)
-        sender.leases._until = 0.0  # noqa: SLF001 - as if it had taken a lease's time
+        sender.lease._lease_expires_at = 0.0  # noqa: SLF001 - as if it had taken a lease's time
 
     with monkeypatch.context() as patched:
-        patched.setattr(claiming, "mark", slowly)
+        patched.setattr(claiming, "mark_starts", slowly)
         await sender.mark_and_start()
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     await sender.record()
     assert (await attempts(world))[-1] == (1, 1, "answer", "not_processed")
     assert await prove(world.pool) == {State.RETRY: 1}
@@ -522,7 +524,7 @@ async def test_an_overtaken_sender_marks_and_starts_nothing(world: World) -> Non
 
     assert not await sender.mark_and_start()
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     await sender.renew()
     await work(sender)
     assert numbers(gateway) == [1, 2]
@@ -549,7 +551,7 @@ async def test_a_certain_failure_is_tried_again_when_it_is_due(world: World) -> 
         (1, 2, "answer", "not_processed"),
         (1, 3, "answer", "accepted"),
     ]
-    assert len({each.message_id for each in gateway.letters}) == 1
+    assert len({each.message_id for each in gateway.messages}) == 1
     assert await prove(world.pool) == {State.DELIVERED: 1}
 
 
@@ -562,7 +564,7 @@ async def test_a_retry_waits_for_its_time(world: World) -> None:
 
     await work(sender)
 
-    assert len(gateway.letters) == 1
+    assert len(gateway.messages) == 1
 
 
 async def test_an_unknown_outcome_is_resent_to_an_idempotent_gateway_as_the_same(
@@ -576,8 +578,8 @@ async def test_an_unknown_outcome_is_resent_to_an_idempotent_gateway_as_the_same
         await world.pass_time(60 * SECOND)
         await give_back(sender)
 
-    assert len(gateway.letters) == 4
-    assert len({each.message_id for each in gateway.letters}) == 1
+    assert len(gateway.messages) == 4
+    assert len({each.message_id for each in gateway.messages}) == 1
     assert await prove(world.pool) == {State.DELIVERED: 1}
 
 
@@ -590,7 +592,7 @@ async def test_an_unknown_outcome_is_resent_to_a_plain_gateway_once_only(world: 
         await world.pass_time(60 * SECOND)
         await give_back(sender)
 
-    assert len(gateway.letters) == 2
+    assert len(gateway.messages) == 2
     assert await prove(world.pool) == {State.UNDETERMINED: 1}
 
 
@@ -677,7 +679,7 @@ def break_commits(patched: pytest.MonkeyPatch, *, is_committed: bool = False) ->
                 raise Unavailable
         raise Unavailable
 
-    for module in (sending, leasing, batching):
+    for module in (sending, claiming_handler, batching):
         patched.setattr(module, "transaction", broken)
 
 
@@ -774,7 +776,7 @@ async def test_results_whose_commit_is_unsure_are_on_record_once(
         State.FAILED: 1,
         State.CANCELLED: 1,
     }
-    assert len(gateway.letters) == 8
+    assert len(gateway.messages) == 8
 
 
 # Stopping

@@ -20,6 +20,7 @@ from shared.database import transaction
 from shared.event import Instant
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
+    CHANNELS,
     HOUR,
     TRACE,
     FakeGateway,
@@ -187,13 +188,13 @@ async def test_a_stop_that_overtakes_its_run_holds(world: World, stop: str) -> N
     run = await world.schedule()
     await getattr(run, stop)()
     await run.begin()
-    await planning.expand(world.pool)
+    await planning.expand(world.pool, CHANNELS)
     gateway = FakeGateway()
 
     await work(await alive(world, gateway))
     await world.end()
 
-    assert gateway.letters == []
+    assert gateway.messages == []
     assert await prove(world.pool) == {State.CANCELLED: 1}
 
 

@@ -6,17 +6,18 @@ from uuid import UUID
 
 import pytest
 
+from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.queue import claiming
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import recording as ledger
-from services.dispatcher.queue.recording import Excepted
+from services.dispatcher.queue.recording import ExceptionRow
 from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
-from tests.dispatcher.world import HOUR, World, client
+from tests.dispatcher.world import CHANNELS, HOUR, World, client
 
 MINUTE = timedelta(minutes=1)
 NOBODY = UUID(int=0)
@@ -31,7 +32,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 async def register(world: World) -> None:
     async with transaction(world.pool) as db:
         for each in (ME, YOU):
-            await leasing_queue.register(db, each)
+            await leasing_queue.register(db, each, marks_starts=False)
 
 
 async def claim(
@@ -42,7 +43,7 @@ async def claim(
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
     found = await claiming.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
-    return [each.client_id.int & 0xFFFF for each in found]
+    return [each.key.client_id.int & 0xFFFF for each in found]
 
 
 async def test_runs_take_turns_chunk_by_chunk(world: World) -> None:
@@ -55,8 +56,8 @@ async def test_runs_take_turns_chunk_by_chunk(world: World) -> None:
     async with transaction(world.pool) as db:
         for _ in range(9):
             found = await claim(db, now, last=last)
-            last = found.run_id
-            order.append((found.run_id, found.chunk))
+            last = found.key.run_id
+            order.append((found.key.run_id, found.key.chunk))
         assert await claim(db, now, last=last) is None
 
     assert [chunk for _, chunk in order] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -71,7 +72,7 @@ async def test_two_who_claim_at_once_get_different_chunks(world: World) -> None:
     async with transaction(world.pool) as one, transaction(world.pool) as two:
         mine, yours = await claim(one, now), await claim(two, now, me=YOU)
 
-    assert (mine.chunk, yours.chunk) == (0, 1)
+    assert (mine.key.chunk, yours.key.chunk) == (0, 1)
     assert mine.client_ids == [client(1), client(2)]
 
 
@@ -96,8 +97,8 @@ async def test_what_waits_has_ended_or_has_not_begun_is_not_claimed(world: World
 
     async with transaction(world.pool) as db:
         assert await claim(db, now) is None
-        assert (await claim(db, now + MINUTE)).chunk == 0
-        assert (await claim(db, await world.now(), name="log")).chunk == 0
+        assert (await claim(db, now + MINUTE)).key.chunk == 0
+        assert (await claim(db, await world.now(), name="log")).key.chunk == 0
 
 
 async def test_sending_begins_while_a_run_is_still_expanded(world: World) -> None:
@@ -106,8 +107,8 @@ async def test_sending_begins_while_a_run_is_still_expanded(world: World) -> Non
     run = await world.schedule()
     await run.begin()
     async with transaction(world.pool) as db:
-        await planning_queue.expand_next(db)
-        assert (await claim(db, await world.now())).chunk == 0
+        await planning_queue.expand_next(db, CHANNELS)
+        assert (await claim(db, await world.now())).key.chunk == 0
         await db.rollback()
 
 
@@ -117,22 +118,23 @@ async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: Wo
     now = await world.now()
     async with transaction(world.pool) as db:
         first = await claim(db, now)
-        row = Excepted(run.run_id, client(1), 0, Progress(State.RETRY, 0, 0, 1), now)
-        await ledger.overrule(db, [row])
-        await claiming.release_chunk(db, ME, run.run_id, 0, first.epoch)
+        key = MessageKey(run.run_id, client(1))
+        row = ExceptionRow(key, 0, Progress(State.RETRY, 0, 0, 1), now)
+        await ledger.upsert_exceptions(db, [row])
+        await claiming.release_chunk(db, ME, first.key, first.epoch)
         again = await claim(db, now)
-        assert (again.epoch, again.reaped) == (2, 0)
+        assert (again.epoch, again.is_reaped) == (2, False)
         assert again.client_ids == [client(2)]
         await db.rollback()
 
 
 async def test_only_the_lease_that_is_meant_is_given_back(world: World) -> None:
     await register(world)
-    run = await world.plan(2)
+    await world.plan(2)
     async with transaction(world.pool) as db:
         found = await claim(db, await world.now())
-        await claiming.release_chunk(db, YOU, run.run_id, 0, found.epoch)
-        await claiming.release_chunk(db, ME, run.run_id, 0, found.epoch - 1)
+        await claiming.release_chunk(db, YOU, found.key, found.epoch)
+        await claiming.release_chunk(db, ME, found.key, found.epoch - 1)
 
     assert await world.value("SELECT state FROM chunks") == "leased"
 
@@ -154,8 +156,9 @@ async def test_a_removed_client_and_one_that_was_never_heard_of_have_no_contact(
 async def excepted(world: World, run_id: UUID, number: int, due_at: Instant) -> None:
     """Let a message be due again without a story."""
     async with transaction(world.pool) as db:
-        row = Excepted(run_id, client(number), 0, Progress(State.RETRY), due_at)
-        await ledger.overrule(db, [row])
+        key = MessageKey(run_id, client(number))
+        row = ExceptionRow(key, 0, Progress(State.RETRY), due_at)
+        await ledger.upsert_exceptions(db, [row])
 
 
 async def forget_exceptions(world: World) -> None:

@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.dispatcher import workers
-from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import ending, planning, recording
 from services.dispatcher.handlers.reaping import Reaper
@@ -23,9 +24,11 @@ from shared.contracts.dispatcher import State
 from shared.loop import forever
 from shared.testing import eventually
 from tests.dispatcher.proof import prove
-from tests.dispatcher.world import ACCEPTED, NOT_PROCESSED, REFUSED, UNKNOWN, Run, World
+from tests.dispatcher.world import ACCEPTED, CHANNELS, NOT_PROCESSED, REFUSED, UNKNOWN, Run, World
 
-QUICK = Limits(timeout_s=0.3, lease_s=1.0, backoff_base_s=0.02, backoff_cap_s=0.1, believed_s=60)
+QUICK = Limits(
+    timeout_s=0.3, lease_s=1.0, backoff_base_s=0.02, backoff_cap_s=0.1, controls_ttl_s=60
+)
 PATIENT = 60.0  # seconds: other processes use the same cores
 SOON = timedelta(milliseconds=20)
 KINDS = pytest.mark.parametrize("is_idempotent", [True, False])
@@ -35,6 +38,7 @@ class WildGateway:
     """Answers after a while, as chance has it; a request that hangs ends with its deadline."""
 
     name = "http"
+    channel = CHANNELS["http"]
 
     def __init__(
         self, chances: dict[Verdict | None, int], seed: int, *, is_idempotent: bool
@@ -52,15 +56,15 @@ class WildGateway:
     def free(self) -> int:
         return 8 - len(self._under_way)
 
-    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         assert self.free > 0
         assert not self.is_dead
-        self.sent[letter.message_id] += 1
+        self.sent[message.message_id] += 1
         number = self.sent.total()
         self._under_way[number] = done
         (verdict,) = self._random.choices([*self._chances], [*self._chances.values()])
         if verdict is ACCEPTED:
-            self.accepted[letter.message_id] += 1
+            self.accepted[message.message_id] += 1
         if verdict is None:
             self._loop.call_at(deadline, self._answer, number, UNKNOWN)
         else:
@@ -129,10 +133,10 @@ async def at_work(world: World) -> AsyncIterator[None]:
     """Let runs be expanded, ended and finished, and dead senders be found."""
     reaper = Reaper(world.pool, QUICK)
     steps: dict[str, Callable[[], Awaitable[bool]]] = {
-        "expand": partial(planning.expand, world.pool),
+        "expand": partial(planning.expand, world.pool, CHANNELS),
         "end": partial(ending.end, world.pool),
         "finish": partial(ending.finish, world.pool),
-        "reap": reaper.look,
+        "reap": reaper.check,
     }
     tasks = [asyncio.create_task(forever(name, step, every=SOON)) for name, step in steps.items()]
     try:
@@ -273,10 +277,10 @@ async def test_without_a_fault_nothing_is_accepted_twice(
                 await leave(working.pop(0))
                 await run.resume()
             sender = Sender(world.pool, gateway, patient)
-            watch = workers.Watch(world.pool)
-            work = workers.send_messages(sender, watch, drain=timedelta(seconds=PATIENT))
+            poller = workers.WorkPoller(world.pool)
+            work = workers.send_messages(sender, poller, drain=timedelta(seconds=PATIENT))
             working.append(asyncio.create_task(work))
-            looking.append(asyncio.create_task(forever("look", watch.look, every=SOON)))
+            looking.append(asyncio.create_task(forever("poll", poller.poll, every=SOON)))
         await eventually(partial(finished, world), within=PATIENT)
         for each in working + looking:
             await leave(each)

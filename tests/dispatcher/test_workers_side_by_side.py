@@ -10,11 +10,11 @@ import pytest
 from pydantic import PostgresDsn
 
 from services.dispatcher import workers
-from services.dispatcher.domain.outcome import Limits
+from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers import ending
-from services.dispatcher.handlers.leasing import ENOUGH
+from services.dispatcher.handlers.ready import READY_LIMIT
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue.planning import CHUNK
 from shared import database
@@ -29,7 +29,9 @@ from tests.dispatcher.world import World
 CLIENTS = 5_000
 CONNECTIONS = 8
 # Nothing that hangs ends by itself while a test looks.
-LASTING = Limits(timeout_s=300, lease_s=600, backoff_base_s=300, backoff_cap_s=600, believed_s=60)
+LASTING = Limits(
+    timeout_s=300, lease_s=600, backoff_base_s=300, backoff_cap_s=600, controls_ttl_s=60
+)
 SOON = timedelta(milliseconds=20)
 DRAIN = timedelta(milliseconds=100)
 PATIENT = 60.0  # seconds: other processes use the same cores
@@ -60,10 +62,10 @@ async def hanging() -> AsyncIterator[tuple[HangingServer, str]]:
 @asynccontextmanager
 async def at_work(sender: Sender, pool: Pool) -> AsyncIterator[None]:
     """Let a sender do all that it does in a dispatcher."""
-    watch = workers.Watch(pool)
+    poller = workers.WorkPoller(pool)
     work = (
-        workers.send_messages(sender, watch, drain=DRAIN),
-        forever("look", watch.look, every=SOON),
+        workers.send_messages(sender, poller, drain=DRAIN),
+        forever("poll", poller.poll, every=SOON),
     )
     tasks = [asyncio.create_task(each) for each in work]
     try:
@@ -112,7 +114,7 @@ async def test_a_gateway_that_hangs_stops_no_other_and_holds_nothing_but_its_con
             assert await stuck.status() == "sending"
             assert hangs.in_flight == stranger.requests == stranger.connections == CONNECTIONS
             # What is in memory is what is leased: a little more than is under way, not the run.
-            assert await leased(world) < ENOUGH + CONNECTIONS + CHUNK
+            assert await leased(world) < READY_LIMIT + CONNECTIONS + CHUNK
 
     assert await prove(world.pool) == {
         State.DELIVERED: CLIENTS,

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher import projections
-from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
+from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import ending, planning
@@ -43,8 +45,10 @@ REFUSED = Verdict(Outcome.REFUSED, "status_400", 400)
 NOT_PROCESSED = Verdict(Outcome.NOT_PROCESSED, "status_500", 500)
 UNKNOWN = Verdict(Outcome.UNKNOWN, "timeout")
 
-LIMITS = Limits(timeout_s=2, lease_s=60, backoff_base_s=20, backoff_cap_s=50, believed_s=60)
+LIMITS = Limits(timeout_s=2, lease_s=60, backoff_base_s=20, backoff_cap_s=50, controls_ttl_s=60)
 HOUR = timedelta(hours=1)
+
+CHANNELS = {"http": Channel(contact="phone"), "log": Channel(contact=None)}
 
 
 def client(number: int) -> UUID:
@@ -131,7 +135,8 @@ class World:
 
     async def schedule(self, **fields: Any) -> "Run":
         """Hear of a new run of an older release, which waits."""
-        event = MailingScheduled(scheduled_at=await self.now(), **await self._run(**fields))
+        values = {"scheduled_at": await self.now()} | await self._run(**fields)
+        event = MailingScheduled(**values)
         async with transaction(self.pool) as db:
             batch = [received(event, event.mailing_id, trace=TRACE)]
             await projections.mailing_scheduled(db, batch)
@@ -151,7 +156,7 @@ class World:
         await self.know_clients(range(1, clients + 1))
         run = await self.schedule(**fields)
         await run.begin()
-        while await planning.expand(self.pool):
+        while await planning.expand(self.pool, CHANNELS):
             pass
         return run
 
@@ -239,7 +244,7 @@ def created(mailing_id: UUID, starts_at: Instant, ends_at: Instant) -> MailingCr
 class Sent:
     """A request under way."""
 
-    letter: Letter
+    message: OutgoingMessage
     deadline: float
     done: Done
 
@@ -251,6 +256,7 @@ class FakeGateway:
     """
 
     name = "http"
+    channel = CHANNELS["http"]
 
     def __init__(
         self,
@@ -260,7 +266,7 @@ class FakeGateway:
         connections: int = 1_000,
     ) -> None:
         self.is_idempotent = is_idempotent
-        self.letters: list[Letter] = []
+        self.messages: list[OutgoingMessage] = []
         self.deadlines: list[float] = []
         self.under_way: dict[bytes, Sent] = {}
         self.is_hanging = False
@@ -274,18 +280,18 @@ class FakeGateway:
     def free(self) -> int:
         return self._connections - len(self.under_way)
 
-    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         assert self.free > 0
-        assert letter.message_id not in self.under_way, "one message twice at the same time"
-        self.letters.append(letter)
+        assert message.message_id not in self.under_way, "one message twice at the same time"
+        self.messages.append(message)
         self.deadlines.append(deadline)
-        self.under_way[letter.message_id] = Sent(letter, deadline, done)
-        verdict = self.verdict(letter)
+        self.under_way[message.message_id] = Sent(message, deadline, done)
+        verdict = self.verdict(message)
         if verdict is not None:
-            self._loop.call_soon(self._answer, letter.message_id, verdict)
+            self._loop.call_soon(self._answer, message.message_id, verdict)
 
-    def verdict(self, letter: Letter) -> Verdict | None:
-        verdicts = self._script.get(client_of(letter))
+    def verdict(self, message: OutgoingMessage) -> Verdict | None:
+        verdicts = self._script.get(client_of(message))
         if verdicts:
             return verdicts.pop(0)
         return None if self.is_hanging else ACCEPTED
@@ -293,7 +299,9 @@ class FakeGateway:
     def answer(self, number: int, verdict: Verdict) -> None:
         """Answer the request of one client."""
         (key,) = (
-            key for key, sent in self.under_way.items() if client_of(sent.letter) == client(number)
+            key
+            for key, sent in self.under_way.items()
+            if client_of(sent.message) == client(number)
         )
         self._answer(key, verdict)
 
@@ -314,15 +322,15 @@ def replaced(verdict: Verdict, **fields: Any) -> Verdict:
     return replace(verdict, **fields)
 
 
-def client_of(letter: Letter) -> UUID:
-    both = ids.run_and_client(letter.message_id.decode())
+def client_of(message: OutgoingMessage) -> UUID:
+    both = ids.run_and_client(message.message_id.decode())
     assert both is not None
     return both[1]
 
 
 def numbers(gateway: FakeGateway) -> list[int]:
     """Return the numbers of the clients to whom messages were sent, in order."""
-    return [client_of(each).int & 0xFFFF for each in gateway.letters]
+    return [client_of(each).int & 0xFFFF for each in gateway.messages]
 
 
 async def alive(world: World, gateway: FakeGateway, limits: Limits = LIMITS) -> Sender:

@@ -1,13 +1,14 @@
-"""A contact: what a client's messages need to know of it, and what nobody else may read."""
+"""A contact: what a message needs to know of its client, and what nobody else may read."""
+
+from typing import Literal
 
 import msgspec
 
-from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 
 
 class Contact(msgspec.Struct, frozen=True, gc=False):
-    """A client as a message needs it, fresh from the last change."""
+    """A client as a message needs it."""
 
     phone: str | None
     operator_code: str | None
@@ -17,25 +18,52 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     comment: str | None
 
 
-GONE = (State.CANCELLED, "client_removed")
+class Channel(msgspec.Struct, frozen=True):
+    """What a gateway needs of a client to reach it."""
+
+    contact: Literal["phone", "email"] | None
 
 
-def unfit(gateway: GatewayName | str, contact: Contact | None) -> tuple[State, str] | None:
-    """Return the state and the reason of a message that can't even be tried; None if it can."""
+class Rejection(msgspec.Struct, frozen=True):
+    """Why a message is not tried, and its state if nothing of it can have arrived."""
+
+    state: State
+    reason: str
+
+
+CLIENT_REMOVED = Rejection(State.CANCELLED, "client_removed")
+TEMPLATE_INVALID = Rejection(State.FAILED, "template_invalid")
+NO_PHONE = Rejection(State.FAILED, "no_phone")
+NO_EMAIL = Rejection(State.FAILED, "no_email")
+
+
+def cannot_send(channel: Channel, contact: Contact | None) -> Rejection | None:
+    """Return why a client cannot be reached through `channel`; None if it can.
+
+    No contact: the client is removed.
+    """
     if contact is None:
-        return GONE
-    if contact.phone is None and gateway == GatewayName.HTTP:
-        return State.FAILED, "no_phone"
+        return CLIENT_REMOVED
+    needed = channel.contact
+    if needed == "phone" and contact.phone is None:
+        return NO_PHONE
+    if needed == "email" and contact.email is None:
+        return NO_EMAIL
     return None
 
 
-def tellable(gateway_message_id: str | None, contact: Contact) -> str | None:
-    """Return the gateway's identifier if others may read it; None if it names the client."""
-    told, phone, email = gateway_message_id, contact.phone, contact.email
-    if told is None:
+def without_contact(channel: Channel) -> Rejection | None:
+    """Return why a client without what `channel` needs cannot be reached; None: nothing is."""
+    return {"phone": NO_PHONE, "email": NO_EMAIL, None: None}[channel.contact]
+
+
+def public_gateway_id(gateway_message_id: str | None, contact: Contact) -> str | None:
+    """Return the gateway's id, or None if it contains the client's phone or e-mail."""
+    own_id, phone, email = gateway_message_id, contact.phone, contact.email
+    if own_id is None:
         return None
-    if phone is not None and phone[1:] in told:  # with the country's 7, or 8, or without
+    if phone is not None and phone[1:] in own_id:  # with the country's 7, or 8, or without
         return None
-    if "@" in told and email is not None and email.casefold() in told.casefold():
+    if "@" in own_id and email is not None and email.casefold() in own_id.casefold():
         return None
-    return told
+    return own_id

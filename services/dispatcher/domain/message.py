@@ -1,13 +1,23 @@
-"""A message on its way: what an answer of the gateway means, and what follows from it."""
+"""A message: every transition from one state to the next, and the events that publish it.
 
-from typing import Any, TypeAlias
+Certainty comes from all attempts, not from the last: once an attempt may have arrived, a message
+ends as delivered or undetermined, unless that attempt is answered after all.
+"""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
+from services.dispatcher.domain.attempt import Attempt, instant
+from services.dispatcher.domain.contact import Rejection, public_gateway_id
+from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from shared.contracts.dispatcher import (
+    AttemptKind,
+    MessageAttempted,
     MessageCancelled,
     MessageDelivered,
     MessageEvent,
@@ -26,6 +36,9 @@ STOPPED = "mailing_stopped"  # why a message was cancelled
 
 OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
 
+# How long a sender that has a message leased is given to try it before it is tried once more.
+HOLDER_S = 30.0
+
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
     """Where a message is on its way."""
@@ -34,113 +47,249 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
     attempts: int = 0  # on record
     attempt: int = 0  # the number of the last one, on record or not; numbers only grow
     version: int = 0  # grows with every event of the message
-    unknowns: int = 0  # attempts whose outcome nobody knows
-    is_unknown: bool = False  # the last outcome is one of them
+    unknowns: int = 0  # attempts that may have arrived, on record or not
     reason: str | None = None
 
-
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """Under which a failed attempt is followed by another one."""
-
-    is_idempotent: bool  # the gateway recognizes what it has taken before
-    now: float  # business time, seconds since the epoch
-    last_start: float  # of the window, on the same clock
-    backoff_base_s: float
-    backoff_cap_s: float
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether an attempt that was not accepted may have arrived all the same."""
+        return self.unknowns > 0
 
 
-# What follows from an attempt: where the message is then, and when to try again, on the clock of
-# the terms.
-Ruling: TypeAlias = tuple[Progress, float | None]
+class Found(NamedTuple):
+    """Where a message was found to be, by one that locked its rows."""
+
+    progress: Progress
+    numbers: frozenset[int]  # of its attempts on record
+    holder: UUID | None  # the sender that has it leased
+    next_number: int  # of the attempt that the holder makes
 
 
-def after_attempt(
-    progress: Progress, number: int, verdict: Verdict, terms: Terms, chance: float
-) -> Ruling:
-    """Return what follows from attempt `number` of a message; `chance` is in `[0, 1)`."""
-    outcome = verdict.outcome
-    is_unknown = outcome is Outcome.UNKNOWN
-    attempts = progress.attempts + 1
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """What one fact does to a message."""
+
+    progress: Progress
+    retry_at: float | None  # business time, seconds since the epoch
+    events: tuple[MessageEvent, ...]  # in order, each with its version
+
+
+# Where a message is after an attempt, and when it is tried again.
+_Next: TypeAlias = tuple[Progress, float | None]
+
+
+def unrecorded(*, reaped: int = 0, unknowns: int = 0) -> Progress:
+    """Return where a message is that has nothing on record.
+
+    Its chunk was `reaped` so often, and each time a number was left out; `unknowns` of those
+    attempts may have been made, as far as anyone knows.
+    """
+    return Progress(attempt=reaped, unknowns=unknowns)
+
+
+def without_exception(
+    chunk_state: str, first: Progress, numbers: Collection[int], *, is_accepted: bool
+) -> Progress:
+    """Return where a message without a row of its own is: its last answer says, else its chunk.
+
+    `first` is where it was before its first attempt on record.
+    """
+    attempts, last = len(numbers), max(numbers, default=first.attempt)
+    if is_accepted:
+        version = DELIVERED_VERSION + attempts
+        return Progress(State.DELIVERED, attempts, last, version, first.unknowns)
+    if chunk_state in (State.EXPIRED, State.CANCELLED):
+        reason = STOPPED if chunk_state == State.CANCELLED else None
+        return Progress(State(chunk_state), attempts, last, version=1, reason=reason)
+    return first
+
+
+def keeps_contact(progress: Progress) -> bool:
+    """Return whether the next attempt must send the same bytes, to the same client's contact."""
+    return progress.state is State.RETRY and progress.may_have_arrived
+
+
+def attempted(before: Progress, attempt: Attempt, jitter: float) -> Step:
+    """Return what an attempt does to a message that nobody else has moved since it began."""
+    after, retry_at = _after(before, attempt, jitter)
+    return _step(before, after, retry_at, attempt)
+
+
+def attempted_late(found: Found, attempt: Attempt, jitter: float) -> Step:
+    """Return what an attempt does to a message that others may have moved since it began."""
+    before = _without(found, attempt)
+    after, retry_at = _after(before, attempt, jitter)
+    if attempt.number in found.numbers:  # lost first, answered late: one attempt
+        after = replace(after, attempts=before.attempts)
+    if before.state in OPEN and after.state is not State.DELIVERED and _is_held(found, attempt):
+        after, retry_at = _left_to_holder(after, found.next_number, attempt, retry_at)
+    return _step(found.progress, after, retry_at, attempt)
+
+
+def as_found(found: Found, attempt: Attempt) -> Attempt:
+    """Return an attempt as it counts beside others that may have been made of the message."""
+    others = _without(found, attempt).may_have_arrived or _is_held(found, attempt)
+    return replace(attempt, verdict=of_repeat(attempt.verdict)) if others else attempt
+
+
+def of_repeat(verdict: Verdict) -> Verdict:
+    """Return what a verdict means if an earlier attempt may have arrived.
+
+    A conflict may be with that one: then the message was taken.
+    """
+    if verdict.is_conflict and verdict.outcome is Outcome.REFUSED:
+        return replace(verdict, outcome=Outcome.UNKNOWN)
+    return verdict
+
+
+def rejected(key: MessageKey, before: Progress, rejection: Rejection, at: Instant) -> Step:
+    """Return what it does to a message that it cannot be sent, or not again."""
+    return _ended(key, before, rejection.state, rejection.reason, at)
+
+
+def ended(key: MessageKey, before: Progress, *, is_stopped: bool, at: Instant) -> Step:
+    """Return what it does to a message that its window ends, or its mailing is stopped."""
+    if is_stopped:
+        return _ended(key, before, State.CANCELLED, STOPPED, at)
+    return _ended(key, before, State.EXPIRED, before.reason, at)
+
+
+def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
+    verdict = attempt.verdict
+    outcome, attempts = verdict.outcome, before.attempts + 1
     if outcome is Outcome.ACCEPTED:  # nearly all of them: nothing else is worked out first
         after = Progress(
             State.DELIVERED,
             attempts,
-            max(number, progress.attempt),
+            max(attempt.number, before.attempt),
             DELIVERED_VERSION + attempts,
-            progress.unknowns,
-            reason=verdict.reason,
+            before.unknowns,
+            verdict.reason,
         )
         return after, None
     after = Progress(
-        progress.state,
-        attempts,
-        max(number, progress.attempt),
-        progress.version + 1,
-        progress.unknowns + is_unknown,
-        is_unknown,
-        verdict.reason,
+        state=before.state,
+        attempts=attempts,
+        attempt=max(attempt.number, before.attempt),
+        version=before.version + 1,
+        unknowns=before.unknowns + (outcome is Outcome.UNKNOWN),
+        reason=before.reason,
     )
-    if progress.state not in OPEN:
-        return replace(after, reason=progress.reason), None
+    if before.state not in OPEN:
+        return after, None
+    after = replace(after, reason=verdict.reason)
     if outcome is Outcome.REFUSED:
-        return replace(after, state=State.FAILED), None
-    if is_unknown and not terms.is_idempotent and after.unknowns > 1:
+        return replace(after, state=_certain(after, State.FAILED)), None
+    return _again(after, attempt, attempt.ended_at + attempt.policy.backoff_s(attempts, jitter))
+
+
+def _again(after: Progress, attempt: Attempt, retry_at: float) -> _Next:
+    """Return the same message waiting for its next attempt; ended, if there can't be one."""
+    if after.unknowns > 1 and not attempt.policy.is_idempotent:
         return replace(after, state=State.UNDETERMINED), None
-    due = terms.now + backoff_s(attempts, terms, chance)
-    if due >= terms.last_start:
-        return replace(after, state=state_at_end(after, is_stopped=False)), None
-    return replace(after, state=State.RETRY), due
+    if retry_at >= attempt.last_start:
+        return replace(after, state=_certain(after, State.EXPIRED)), None
+    return replace(after, state=State.RETRY), retry_at
 
 
-def backoff_s(attempts: int, terms: Terms, chance: float) -> float:
-    """Return how long to wait after so many attempts, in seconds.
+def _without(found: Found, attempt: Attempt) -> Progress:
+    """Return where a message is without an attempt that was given up before it was answered.
 
-    Source: "full jitter", Marc Brooker, AWS Architecture Blog, 2015.
+    Then it was counted as unknown.
     """
-    doublings = min(attempts - 1, 32)  # beyond, any cap is reached
-    return float(chance * min(terms.backoff_cap_s, terms.backoff_base_s * 2.0**doublings))
+    before, number = found.progress, attempt.number
+    is_late = attempt.kind is AttemptKind.ANSWER and number <= before.attempt
+    if is_late or number in found.numbers:
+        return replace(before, unknowns=max(before.unknowns - 1, 0))
+    return before
 
 
-def state_at_end(progress: Progress, *, is_stopped: bool) -> State:
-    """Return what an open message becomes when its window ends, or its mailing is stopped."""
-    if progress.is_unknown:
-        return State.UNDETERMINED
-    return State.CANCELLED if is_stopped else State.EXPIRED
+def _is_held(found: Found, attempt: Attempt) -> bool:
+    return found.holder not in (None, attempt.sender_id)
 
 
-def final_event(
-    run_id: UUID, client_id: UUID, progress: Progress, at: Instant
-) -> MessageEvent | None:
-    """Return the event that tells a final state; None if the message is still open."""
-    state, attempts, version = progress.state, progress.attempts, progress.version
-    if state is State.DELIVERED:  # nearly all of them: without the dictionary below
-        return MessageDelivered(
+def _left_to_holder(
+    after: Progress, number: int, attempt: Attempt, retry_at: float | None
+) -> _Next:
+    """Return the same message left to its holder, which may have an attempt under way.
+
+    So no failure of an earlier attempt is final. The holder's answer decides, and if there is
+    none, the next attempt; its own number is not used again.
+    """
+    after = replace(after, attempt=max(after.attempt, number), unknowns=after.unknowns + 1)
+    return _again(after, attempt, max(retry_at or 0.0, attempt.ended_at + HOLDER_S))
+
+
+def _certain(progress: Progress, state: State) -> State:
+    """Return `state` if all attempts are known not to have arrived; else undetermined."""
+    return State.UNDETERMINED if progress.may_have_arrived else state
+
+
+def _step(before: Progress, after: Progress, retry_at: float | None, attempt: Attempt) -> Step:
+    """Return the step with the event of the attempt, and of the final state if it led to one."""
+    verdict, at = attempt.verdict, instant(attempt.ended_at)
+    run_id, client_id, contact = attempt.chunk.run_id, attempt.client_id, attempt.contact
+    own_id = verdict.gateway_message_id
+    event = MessageAttempted(
+        run_id=run_id,
+        client_id=client_id,
+        state=after.state,
+        attempts=after.attempts,
+        version=after.version,
+        at=at,
+        attempt=attempt.number,
+        kind=attempt.kind,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        status_code=verdict.status_code,
+        gateway_message_id=public_gateway_id(own_id, contact) if own_id and contact else None,
+        started_at=instant(attempt.started_at),
+    )
+    if after.state is before.state or after.state in OPEN:
+        return Step(after, retry_at, (event,))
+    if after.state is State.DELIVERED:  # nearly all of them
+        delivered = MessageDelivered(
             run_id=run_id,
             client_id=client_id,
-            state=state,
-            attempts=attempts,
-            version=version,
+            state=State.DELIVERED,
+            attempts=after.attempts,
+            version=after.version,
             at=at,
         )
+        return Step(after, retry_at, (event, delivered))
+    after = replace(after, version=after.version + 1)
+    final = _final_event(MessageKey(run_id, client_id), after, at)
+    return Step(after, retry_at, (event, final))
+
+
+def _ended(
+    key: MessageKey, before: Progress, state: State, reason: str | None, at: Instant
+) -> Step:
+    if before.state not in OPEN:
+        return Step(before, None, ())
+    state = _certain(before, state)
+    after = replace(before, state=state, version=before.version + 1, reason=reason)
+    return Step(after, None, (_final_event(key, after, at),))
+
+
+def _final_event(key: MessageKey, progress: Progress, at: Instant) -> MessageEvent:
+    """Return the event of a final state other than delivered."""
     fields: dict[str, Any] = {
-        "run_id": run_id,
-        "client_id": client_id,
-        "state": state,
-        "attempts": attempts,
-        "version": version,
+        "run_id": key.run_id,
+        "client_id": key.client_id,
+        "state": progress.state,
+        "attempts": progress.attempts,
+        "version": progress.version,
         "at": at,
     }
-    match state:
+    match progress.state:
         case State.EXPIRED:
             return MessageExpired(**fields)
-        case State.UNDETERMINED:
-            return MessageUndetermined(**fields)
         case State.FAILED:
             return MessageFailed(**fields, reason=progress.reason or "")
         case State.CANCELLED:
             return MessageCancelled(**fields, reason=progress.reason or "")
         case _:
-            return None
+            return MessageUndetermined(**fields)
 
 
 class RunUnknown(NotFound):

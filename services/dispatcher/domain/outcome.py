@@ -1,4 +1,4 @@
-"""An attempt: what is handed over, what came of it, and how long things may take."""
+"""An outcome: what is handed over to a gateway, and what is known after it answered or did not."""
 
 from enum import StrEnum, auto
 
@@ -22,9 +22,10 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     status_code: int | None = None
     gateway_message_id: str | None = None
     answer: str = ""  # the first characters of the raw answer; may hold personal data
+    is_conflict: bool = False  # so a gateway may answer a repeat of what it has taken
 
 
-class Letter(msgspec.Struct, frozen=True, gc=False):
+class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     """A message, ready to be handed over."""
 
     message_id: bytes  # 43 characters of base64url
@@ -33,15 +34,3 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
     subject: str | None
     text: str
     traceparent: bytes
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How long things may take and what follows failures, in seconds."""
-
-    timeout_s: float  # of a request, connecting included
-    lease_s: float
-    backoff_base_s: float
-    backoff_cap_s: float
-    # How long a look at what is allowed is believed: a pause is obeyed within a second, even if
-    # the next look hangs.
-    believed_s: float = 0.7

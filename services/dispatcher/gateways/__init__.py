@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from services.dispatcher.domain.outcome import Letter, Verdict
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
 
 Done: TypeAlias = Callable[[Verdict], None]
 
@@ -16,6 +17,10 @@ class Gateway(Protocol):
         """What mailings call it."""
 
     @property
+    def channel(self) -> Channel:
+        """What it needs of a client to reach it."""
+
+    @property
     def is_idempotent(self) -> bool:
         """Whether it recognizes a message that it has taken before."""
 
@@ -23,7 +28,7 @@ class Gateway(Protocol):
     def free(self) -> int:
         """How many messages can be started now."""
 
-    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
 
         Needs `free` > 0. Never raises for what the other side does; `done` is never called

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 
 _AT_ONCE = 1_000  # messages under way; a batch is whatever has gathered meanwhile
@@ -45,6 +46,7 @@ class LogGateway:
     """Appends to a file in a thread: a slow disk stops nothing, a full one burns nothing."""
 
     name = "log"
+    channel = Channel(contact=None)
     is_idempotent = False
 
     def __init__(self, path: Path) -> None:
@@ -65,17 +67,20 @@ class LogGateway:
         """How many messages can be started now."""
         return 0 if self._is_closed else _AT_ONCE - self._under_way
 
-    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
 
         Raises:
             RuntimeError: nothing is `free`.
         """
         if self.free <= 0:
-            message = "the log gateway is busy or closed"
-            raise RuntimeError(message)
+            raise RuntimeError("the log gateway is busy or closed")
         line = _Line(
-            letter.message_id.decode(), letter.phone, letter.email, letter.subject, letter.text
+            message.message_id.decode(),
+            message.phone,
+            message.email,
+            message.subject,
+            message.text,
         )
         self._under_way += 1
         self._waiting.append(_Attempt(self._encode(line) + b"\n", deadline, done))

@@ -3,20 +3,17 @@
 Every step is one transaction with its events: what dies in the middle is done again.
 """
 
-from uuid import UUID
+from collections import Counter
 
-from msgspec.structs import replace
-
-from services.dispatcher.domain.message import STOPPED, Progress, state_at_end
-from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.events import Told, tell
-from services.dispatcher.handlers.recording import Settled
-from services.dispatcher.queue import ending
-from services.dispatcher.queue import recording as ledger
-from services.dispatcher.queue.ending import Ended
-from services.dispatcher.queue.recording import Entries
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.message import ended
+from services.dispatcher.handlers.events import EventBuffer, put_run_events
+from services.dispatcher.handlers.recording import exception_row
+from services.dispatcher.queue import ending, recording
+from services.dispatcher.queue.ending import EndedRun
+from services.dispatcher.queue.recording import Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
-from shared import database
+from shared import database, ids
 from shared.contracts.dispatcher import RunFinished, State
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
@@ -31,52 +28,49 @@ async def end(pool: Pool) -> bool:
     What is leased ends when its sender has given it back; what is under way is recorded first.
     """
     async with autocommit(pool) as db:
-        ended = await ending.ended(db, await database.now(db))
-    for run in ended:
+        runs = await ending.runs_to_end(db, await database.now(db))
+    for run in runs:
         async with transaction(pool) as db:
             now = await database.now(db)
             await _end_chunks(db, run, now)
             await _end_retries(db, run, now)
-    return bool(ended)
+    return bool(runs)
 
 
-async def _end_chunks(db: Connection, run: Ended, now: Instant) -> None:
-    """End chunks as they are: their messages get events, but no rows."""
+async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
+    """End chunks as they are: their messages get events, but rows only if the state is another."""
     state = State.CANCELLED if run.is_stopped else State.EXPIRED
-    reason = STOPPED if run.is_stopped else None
-    left = await ending.end_chunks(db, run.run_id, state, limit=CHUNKS)
-    told, closed = Told({}), dict[tuple[UUID, int], tuple[int, int]]()
-    progress = Progress(state, version=1, reason=reason)
-    for chunk, client_id in left:
-        settled = Settled(run.run_id, client_id, chunk, progress, is_retry=False)
-        recording.tell_settled(told, settled, run.traceparent, now)
-        place = (run.run_id, chunk)
-        closed[place] = (closed.get(place, (0, 0))[0] + 1, 0)
-    await ledger.close(db, None, closed)
-    await told.put(db)
+    events, closed = EventBuffer({}), dict[ChunkKey, Closed]()
+    rows: list[ExceptionRow] = []
+    for chunk in await ending.end_chunks(db, run.run_id, state, limit=CHUNKS):
+        for client_id in chunk.client_ids:
+            key = MessageKey(run.run_id, client_id)
+            step = ended(key, chunk.before, is_stopped=run.is_stopped, at=now)
+            events.add(run.traceparent, ids.message_id(*key), step.events)
+            if step.progress.state is not state:
+                rows.append(exception_row(key, chunk.key, step))
+        closed[chunk.key] = Closed(len(chunk.client_ids))
+    await recording.upsert_exceptions(db, rows)
+    await recording.close_chunks(db, None, closed)
+    await events.put(db)
 
 
-async def _end_retries(db: Connection, run: Ended, now: Instant) -> None:
-    told, closed = Told({}), dict[tuple[UUID, int], tuple[int, int]]()
-    entries = Entries()
-    for client_id, chunk, before in await ending.end_retries(db, run.run_id, limit=RETRIES):
-        after = replace(
-            before,
-            state=state_at_end(before, is_stopped=run.is_stopped),
-            version=before.version + 1,
-            reason=STOPPED if run.is_stopped else before.reason,
-        )
-        settled = Settled(run.run_id, client_id, chunk, after, is_retry=True)
-        recording.settle(entries, told, settled, run.traceparent, now)
-        place = (run.run_id, chunk)
-        closed[place] = (closed.get(place, (0, 0))[0] + 1, 0)
-    await ledger.overrule(db, entries.resumed)
-    await ledger.close(db, None, closed)
-    await told.put(db)
+async def _end_retries(db: Connection, run: EndedRun, now: Instant) -> None:
+    events, closed = EventBuffer({}), Counter[ChunkKey]()
+    rows: list[ExceptionRow] = []
+    for client_id, number, before in await ending.lock_retries(db, run.run_id, limit=RETRIES):
+        key, chunk = MessageKey(run.run_id, client_id), ChunkKey(run.run_id, number)
+        step = ended(key, before, is_stopped=run.is_stopped, at=now)
+        rows.append(exception_row(key, chunk, step))
+        events.add(run.traceparent, ids.message_id(*key), step.events)
+        closed[chunk] += 1
+    await recording.upsert_exceptions(db, rows)
+    await recording.close_chunks(db, None, {key: Closed(n) for key, n in closed.items()})
+    await events.put(db)
 
 
 async def finish(pool: Pool) -> bool:
-    """Note, and tell, which runs have no open message any more."""
+    """Finish runs that have no open message any more; return whether there were any."""
     async with transaction(pool) as db:
         now = await database.now(db)
         finished = await ending.finish(db, now)
@@ -88,5 +82,7 @@ async def finish(pool: Pool) -> bool:
                 finished_at=now,
                 totals=await totals_of(db, run.run_id),
             )
-            await tell(db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now)
+            await put_run_events(
+                db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now
+            )
     return bool(finished)

@@ -1,41 +1,45 @@
-"""Events: what a transaction leaves to the relay, of messages and of runs."""
+"""Events: what a transaction publishes of messages and of runs, left to the relay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from shared import ids, outbox
-from shared.contracts.dispatcher import MESSAGES
+from shared.contracts.dispatcher import MESSAGES, MessageEvent
 from shared.database import Connection
 from shared.event import Event, Instant, Recorded
 from shared.outbox import Record
 
 
-class Told(NamedTuple):
-    """Events of messages, by the trace of their run."""
+class EventBuffer(NamedTuple):
+    """Events of messages to publish with this transaction, grouped by trace."""
 
     records: dict[str | None, list[Record]]
 
-    def add(self, trace: str | None, message_id: str, version: int, event: Event) -> None:
-        """Add an event of a message; `version` is the message's with it."""
-        self.records.setdefault(trace, []).append(outbox.bulk_record(message_id, version, event))
+    def add(self, trace: str | None, message_id: str, events: Iterable[MessageEvent]) -> None:
+        """Add events of a message, in order."""
+        records = self.records.get(trace)
+        if records is None:
+            records = self.records[trace] = []
+        for event in events:
+            records.append(outbox.bulk_record(message_id, event.version, event))
 
     async def put(self, db: Connection) -> None:
-        """Leave all of it to the relay."""
+        """Write all of them to the outbox."""
         batches = [
             outbox.bulk_batch(MESSAGES, trace, records) for trace, records in self.records.items()
         ]
         await outbox.put(db, batches)
 
 
-async def tell(
+async def put_run_events(
     db: Connection,
     run_id: UUID,
     traceparent: str | None,
     events: Sequence[tuple[int, Event]],
     now: Instant,
 ) -> None:
-    """Leave a run's events, each with its place in the run's story, to the relay."""
+    """Write a run's events to the outbox, each with its version in the run's stream."""
     stream = f"run-{run_id}"
     recorded = [
         Recorded(
@@ -50,5 +54,5 @@ async def tell(
         )
         for version, event in events
     ]
-    told = [(each, each.event.json()) for each in recorded]
-    await outbox.put(db, outbox.recorded_batches(told, "dispatcher"))
+    encoded = [(each, each.event.json()) for each in recorded]
+    await outbox.put(db, outbox.recorded_batches(encoded, "dispatcher"))

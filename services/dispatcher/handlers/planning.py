@@ -3,24 +3,20 @@
 Every step is one transaction with its events: what dies in the middle is done again.
 """
 
-from services.dispatcher.domain.message import Progress
-from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.events import Told, tell
-from services.dispatcher.handlers.recording import Settled
-from services.dispatcher.queue import planning
-from services.dispatcher.queue import recording as ledger
+from collections.abc import Mapping
+
+from services.dispatcher.domain.contact import Channel, without_contact
+from services.dispatcher.domain.keys import MessageKey
+from services.dispatcher.domain.message import Progress, rejected
+from services.dispatcher.handlers.events import EventBuffer, put_run_events
+from services.dispatcher.handlers.recording import exception_row
+from services.dispatcher.queue import planning, recording
 from services.dispatcher.queue.planning import Expanded, Readers
-from services.dispatcher.queue.recording import Entries
-from shared import database, telemetry
-from shared.contracts.dispatcher import MessagesPlanned, RunExpanded, State
+from shared import database, ids, telemetry
+from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Instant
 from shared.kafka import EndOffsets
-
-CHUNKS = 10  # that end in one transaction: ten thousand events
-RETRIES = 1_000  # the same for retries
-
-UNFIT = Progress(State.FAILED, version=1, reason="no_phone")
 
 
 async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
@@ -41,10 +37,10 @@ async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
     return bool(new) or begun > 0
 
 
-async def expand(pool: Pool) -> bool:
-    """Write the next chunks of a run down, with the events; say whether there were any."""
+async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:
+    """Write the next chunks of a run down, with the events; return whether there were any."""
     async with transaction(pool) as db:
-        step = await planning.expand_next(db)
+        step = await planning.expand_next(db, channels)
         if step is None:
             return False
         now = await database.now(db)
@@ -69,17 +65,23 @@ async def expand(pool: Pool) -> bool:
                 expanded_at=now,
             )
             events.append((step.chunk_count + 1, expanded))
-        await tell(db, step.run_id, step.traceparent, events, now)
-        await _settle_unfit(db, step, now)
+        await put_run_events(db, step.run_id, step.traceparent, events, now)
+        if step.unreachable:
+            await _reject(db, step, channels[step.gateway], now)
     telemetry.count("dispatcher.messages.planned", sum(len(c) for _, c in step.chunks))
     return True
 
 
-async def _settle_unfit(db: Connection, step: Expanded, now: Instant) -> None:
-    """End the messages of clients without the contact that is needed: not with silence."""
-    entries, told = Entries(), Told({})
-    for chunk, client_id in step.unfit:
-        settled = Settled(step.run_id, client_id, chunk, UNFIT, is_retry=False)
-        recording.settle(entries, told, settled, step.traceparent, now)
-    await ledger.overrule(db, entries.exceptions)
-    await told.put(db)
+async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant) -> None:
+    """End the messages of clients without the contact that the channel needs, with a reason."""
+    rejection = without_contact(channel)
+    if rejection is None:
+        return
+    events, rows = EventBuffer({}), []
+    for chunk, client_id in step.unreachable:
+        key = MessageKey(chunk.run_id, client_id)
+        done = rejected(key, Progress(), rejection, now)
+        rows.append(exception_row(key, chunk, done))
+        events.add(step.traceparent, ids.message_id(*key), done.events)
+    await recording.upsert_exceptions(db, rows)
+    await events.put(db)

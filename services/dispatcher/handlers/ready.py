@@ -1,49 +1,18 @@
-"""The jobs: messages that are to be started, with the lease and the run that they belong to."""
+"""The ready queue: leased messages that are to be started, in order."""
 
-from dataclasses import dataclass, field
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import msgspec
 
 from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress
-from shared.template import Template
+from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """A run as its messages need it; what is allowed of it changes while we send."""
-
-    run_id: UUID
-    body: Template
-    subject: Template | None
-    traceparent: str | None
-    is_valid: bool  # its texts can be rendered
-    is_open: bool
-    ends_at: float  # business time, seconds since the epoch
-    trace: bytes = field(init=False)  # the traceparent as requests carry it
-
-    def __post_init__(self) -> None:
-        self.trace = (self.traceparent or "").encode()
-
-
-@dataclass(slots=True, eq=False)
-class Lease:
-    """What was claimed at once: a chunk, or retries of one run (no chunk, no epoch)."""
-
-    sender_id: UUID
-    run: Run
-    chunk: int | None
-    epoch: int
-    is_clean: bool  # nobody else ever had it
-    waiting: int = 0  # messages not started
-    unrecorded: int = 0  # started, or settled, and not on record
-    returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nothing left to start or to record."""
-        return not self.waiting and not self.unrecorded
+READY_LIMIT = 2_000  # messages ready to be started; below it more are claimed
 
 
 class Job(msgspec.Struct, gc=False):
@@ -52,11 +21,81 @@ class Job(msgspec.Struct, gc=False):
     lease: Lease
     message_id: str
     client_id: UUID
-    chunk: int
-    progress: Progress  # before the attempt that is to be made
+    chunk: ChunkKey
+    before: Progress  # the attempt that is to be made
     contact: Contact
 
     @property
     def number(self) -> int:
         """The number of the attempt that is to be made."""
-        return self.progress.attempt + 1
+        return self.before.attempt + 1
+
+
+class ReadyQueue:
+    """The messages of one sender that are to be started."""
+
+    def __init__(self, backlog: Backlog) -> None:
+        self._backlog = backlog
+        self._jobs: deque[Job] = deque()
+        self._has_room = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough to start for the moment."""
+        return len(self._jobs) >= READY_LIMIT
+
+    async def wait_for_room(self) -> None:
+        """Wait until more can be claimed."""
+        if self.is_full:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Let messages wait, behind all others."""
+        self._jobs.extend(jobs)
+
+    def take(self, limit: int, at: float) -> list[Job]:
+        """Take up to `limit` messages that may be started at this instant of business time.
+
+        What must not be started is to be given back.
+        """
+        jobs: list[Job] = []
+        waiting, backlog = self._jobs, self._backlog
+        last: Run | None = None
+        is_allowed = False
+        while waiting and len(jobs) < limit:
+            job = waiting.popleft()
+            run = job.lease.run
+            if run is not last:  # the same for a whole chunk
+                last, is_allowed = run, run.allows_start(at)
+            if is_allowed:
+                jobs.append(job)
+            else:
+                backlog.returned(job.lease, job.client_id)
+        backlog.started([job.lease for job in jobs])
+        if len(waiting) < READY_LIMIT:
+            self._has_room.set()
+        return jobs
+
+    def put_back(self, jobs: Sequence[Job], held: Collection[Lease]) -> None:
+        """Let messages that were taken wait again, if their lease is still `held`."""
+        self._backlog.not_started([job.lease for job in jobs])
+        self._jobs.extendleft(job for job in reversed(jobs) if job.lease in held)
+
+    def give_back(self, runs: Collection[Run]) -> None:
+        """Take all messages of `runs` out of the queue; they are to be given back."""
+        if not runs:
+            return
+        kept: deque[Job] = deque()
+        for job in self._jobs:
+            if job.lease.run in runs:
+                self._backlog.returned(job.lease, job.client_id)
+            else:
+                kept.append(job)
+        self._jobs = kept
+        self._has_room.set()
+
+    def clear(self) -> None:
+        """Drop all messages: their leases are lost."""
+        self._jobs.clear()
+        self._has_room.set()

@@ -1,14 +1,13 @@
-"""Reaping: what a dead sender leaves behind goes to the living."""
+"""Reaping: the leases of a dead sender become free, and its lost attempts go on record."""
 
 from uuid import UUID
 
 import structlog
 
-from services.dispatcher.domain.message import Progress, Terms
-from services.dispatcher.domain.outcome import Limits, Outcome, Verdict
-from services.dispatcher.domain.window import LAST_START_S
-from services.dispatcher.handlers import recording
-from services.dispatcher.handlers.recording import Attempt
+from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy
+from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.window import Window
+from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping
 from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids
@@ -24,15 +23,15 @@ LOST = Verdict(Outcome.UNKNOWN, "sender_lost")
 
 
 class Reaper:
-    """Who watches the senders."""
+    """Takes the leases of senders that have stopped to renew their own."""
 
     def __init__(self, pool: Pool, limits: Limits, clock: Monotonic = monotonic) -> None:
         self._pool = pool
         self._limits = limits
         self._heartbeats = Heartbeats[UUID](limits.lease_s, clock)
 
-    async def look(self) -> bool:
-        """Look at all senders; take the leases of those that are dead.
+    async def check(self) -> bool:
+        """Take the leases of all senders that are dead; return whether there were any.
 
         Raises:
             Unavailable: The database did not answer; what was seen before counts no more.
@@ -56,30 +55,33 @@ class Reaper:
             log.warning("dispatcher.sender_reaped", sender_id=str(sender_id), lost=len(lost))
 
     async def _record(self, db: Connection, lost: list[LostAttempt], now: Instant) -> None:
-        run_ids = list({each.run_id for each in lost})
-        ends = {each.run_id: each.ends_at for each in await controls.controls(db, run_ids)}
-        texts = await controls.texts(db, run_ids)
+        run_ids = list({each.key.run_id for each in lost})
+        windows = {
+            each.run_id: Window(each.starts_at.timestamp(), each.ends_at.timestamp())
+            for each in await controls.controls(db, run_ids)
+        }
+        policy = RetryPolicy(
+            is_idempotent=False,  # only of those are starts marked
+            backoff_base_s=self._limits.backoff_base_s,
+            backoff_cap_s=self._limits.backoff_cap_s,
+        )
         attempts = [
             Attempt(
-                ids.message_id(each.run_id, each.client_id),
-                each.run_id,
-                each.client_id,
-                each.chunk,
-                each.number,
-                AttemptKind.LOST,
-                Progress(),
-                LOST,
-                Terms(
-                    is_idempotent=False,  # only of those are starts marked
-                    now=now.timestamp(),
-                    last_start=ends[each.run_id].timestamp() - LAST_START_S,
-                    backoff_base_s=self._limits.backoff_base_s,
-                    backoff_cap_s=self._limits.backoff_cap_s,
-                ),
-                each.started_at.timestamp(),
+                message_id=ids.message_id(*each.key),
+                client_id=each.key.client_id,
+                chunk=each.chunk,
+                number=each.number,
+                kind=AttemptKind.LOST,
+                verdict=LOST,
+                started_at=each.started_at.timestamp(),
+                ended_at=now.timestamp(),
+                last_start=windows[each.key.run_id].last_start,
+                policy=policy,
                 sender_id=None,
+                contact=None,
             )
             for each in lost
         ]
-        traces = {run_id: said.traceparent for run_id, said in texts.items()}
-        await recording.record_carefully(db, attempts, traces)
+        templates = await controls.templates(db, run_ids)
+        traces = {run_id: each.traceparent for run_id, each in templates.items()}
+        await reconcile(db, attempts, traces)

@@ -9,30 +9,28 @@ from functools import partial
 
 import structlog
 
-from services.dispatcher.domain.contact import tellable
-from services.dispatcher.domain.message import Terms
-from services.dispatcher.domain.outcome import Letter, Limits, Outcome, Verdict
-from services.dispatcher.domain.window import LAST_START_S
+from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy, instant
+from services.dispatcher.domain.message import of_repeat
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.handlers import recording
+from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Results
-from services.dispatcher.handlers.leasing import Leases
+from services.dispatcher.handlers.claiming import Claimer
+from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job
-from services.dispatcher.handlers.recording import Attempt
 from services.dispatcher.queue import claiming, leasing
-from services.dispatcher.queue.leasing import Overtaken
+from services.dispatcher.queue.leasing import LeaseLost
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
 
-UNRECORDED = 10_000  # results that may wait for the database; beyond it nothing is started
 NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
 
 
 class Sender:
-    """Who sends through one gateway in this process: its leases, what is under way, its results.
+    """Sends through one gateway in this process.
 
     Guarantee: no request starts outside of its run's window, with a deadline beyond our lease, or
     a second after its run was paused or stopped in our database.
@@ -40,25 +38,34 @@ class Sender:
 
     def __init__(self, pool: Pool, gateway: Gateway, limits: Limits) -> None:
         self.gateway = gateway
-        self.leases = Leases(pool, gateway.name, limits)
-        self.results = Results(
-            pool, self.leases, gateway.name, is_idempotent=gateway.is_idempotent
-        )
         self._pool = pool
         self._limits = limits
+        self._policy = RetryPolicy(
+            gateway.is_idempotent, limits.backoff_base_s, limits.backoff_cap_s
+        )
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
+        self._backlog = Backlog()
+        self.lease = SenderLease(pool, limits, marks_starts=not gateway.is_idempotent)
+        self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
+        self.results = Results(
+            pool,
+            self.claimer,
+            self._backlog,
+            gateway.name,
+            is_idempotent=gateway.is_idempotent,
+        )
         self._is_pumping = False
-        self._bug: Exception | None = None  # seen where nobody could be told
+        self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
         self.in_flight = 0  # requests under way
-        self.can_start = asyncio.Event()  # for gateways whose starts are marked first
+        self._can_start = asyncio.Event()  # for gateways whose starts are marked first
 
     # Starting
 
     def pump(self) -> None:
         """Start what can be started now. Called whenever something has changed."""
         if not self.gateway.is_idempotent:
-            self.can_start.set()
+            self._can_start.set()
             return
         for job in self._startable(self.gateway.free):
             self._start(job)
@@ -78,14 +85,15 @@ class Sender:
 
     def _startable(self, limit: int) -> list[Job]:
         """Take up to `limit` messages that may be started now."""
-        limit = min(limit, UNRECORDED - self.results.unrecorded)
-        jobs = self.leases.take(limit, self._time())
-        self.results.unrecorded += len(jobs)
-        return jobs
+        now = self._time()
+        if self.claimer.is_stopping or not self.lease.is_valid_at(now):
+            return []
+        limit = min(limit, self._backlog.room)
+        return self.claimer.ready.take(limit, now + self.lease.clock_offset_s)
 
     def _start(self, job: Job) -> None:
         run, contact, now = job.lease.run, job.contact, self._time()
-        letter = Letter(
+        message = OutgoingMessage(
             job.message_id.encode(),
             contact.phone,
             contact.email,
@@ -93,10 +101,10 @@ class Sender:
             run.body.render(contact),
             run.trace,
         )
-        skew = self.leases.skew
-        deadline = min(now + self._limits.timeout_s, run.ends_at - skew)
+        offset = self.lease.clock_offset_s
+        deadline = min(now + self._limits.timeout_s, run.window.ends_at - offset)
         self.in_flight += 1
-        self.gateway.send(letter, deadline, partial(self._answered, job, now + skew))
+        self.gateway.send(message, deadline, partial(self._answered, job, now + offset))
 
     def _answered(self, job: Job, started_at: float, verdict: Verdict) -> None:
         self.in_flight -= 1
@@ -107,30 +115,24 @@ class Sender:
         self._pump_soon()
 
     def _add(self, job: Job, started_at: float, verdict: Verdict) -> None:
-        lease, limits = job.lease, self._limits
-        run = lease.run
-        terms = Terms(
-            self.gateway.is_idempotent,
-            max(self._time() + self.leases.skew, started_at),
-            run.ends_at - LAST_START_S,
-            limits.backoff_base_s,
-            limits.backoff_cap_s,
-        )
+        lease, before = job.lease, job.before
+        if before.unknowns:
+            verdict = of_repeat(verdict)
         attempt = Attempt(
-            job.message_id,
-            run.run_id,
-            job.client_id,
-            job.chunk,
-            job.number,
-            AttemptKind.ANSWER,
-            job.progress,
-            verdict,
-            terms,
-            started_at,
-            lease.sender_id,
-            tellable(verdict.gateway_message_id, job.contact),
+            message_id=job.message_id,
+            client_id=job.client_id,
+            chunk=job.chunk,
+            number=before.attempt + 1,
+            kind=AttemptKind.ANSWER,
+            verdict=verdict,
+            started_at=started_at,
+            ended_at=max(self._time() + self.lease.clock_offset_s, started_at),
+            last_start=lease.run.window.last_start,
+            policy=self._policy,
+            sender_id=lease.sender_id,
+            contact=job.contact,
         )
-        self.results.add(lease, attempt)
+        self.results.add(lease, before, attempt)
 
     async def mark_and_start(self) -> bool:
         """Start what can be started, after it is on record that it begins.
@@ -139,66 +141,90 @@ class Sender:
         under way, not all that was leased.
         """
         # What is answered but not on record would be unknown as well: both together are bounded.
-        jobs = self._startable(self.gateway.free + self.in_flight - self.results.unrecorded)
-        leases = self.leases
-        me = leases.me
-        if not jobs or me is None:
+        jobs = self._startable(self.gateway.free + self.in_flight - self._backlog.unrecorded)
+        sender_id = self.lease.sender_id
+        if not jobs or sender_id is None:
             return False
-        begun = [(job.lease.run.run_id, job.client_id, job.number) for job in jobs]
-        now = self._time() + leases.skew
+        starts = [(job.lease.run.run_id, job.client_id, job.number) for job in jobs]
+        now = self._time() + self.lease.clock_offset_s
         try:
             async with transaction(self._pool) as db:
-                await leasing.hold(db, me)
-                await claiming.mark(db, begun, recording.instant(now))
-        except Overtaken:
-            self._put_back(jobs)
-            leases.forget(me)
+                await leasing.hold(db, sender_id)
+                await claiming.mark_starts(db, starts, instant(now))
+        except LeaseLost:
+            self.claimer.put_back(jobs)
+            self.claimer.drop(sender_id)
             return False
         except BaseException:  # whatever it is, no message is lost
-            self._put_back(jobs)
+            self.claimer.put_back(jobs)
             raise
         for job in jobs:
             marked = self._time()  # which may have taken long
-            if leases.are_good(marked) and leases.may_start(job.lease.run, marked):
+            business = marked + self.lease.clock_offset_s
+            if self.lease.is_valid_at(marked) and job.lease.run.allows_start(business):
                 self._start(job)
             else:
                 self._add(job, now, NOT_STARTED)
         return True
 
-    def _put_back(self, jobs: list[Job]) -> None:
-        self.results.unrecorded -= len(jobs)
-        self.leases.put_back(jobs)
-
     # What needs the database
 
-    async def renew(self) -> None:
-        """Show that we live, learn the time and what is allowed, give back what is not."""
+    async def renew(self) -> bool:
+        """Renew the lease, obey the controls, give back what must not be started."""
         if self._bug is not None:
             raise self._bug
-        await self.leases.renew()
+        try:
+            controls = await self.lease.renew(self.claimer.run_ids)
+        except LeaseLost as lost:
+            self.claimer.drop(lost.sender_id)
+        else:
+            self.claimer.apply(controls)
+            await self.claimer.give_back()
         self.pump()
+        return False
 
     async def claim(self) -> bool:
-        """Lease what is due, if there is room for it; say whether there was something."""
-        if self.results.unrecorded >= UNRECORDED:
+        """Lease what is due, if there is room for it; return whether there was something."""
+        if not self._backlog.room:
             return False
-        claim = await self.leases.claim()
-        for lease, settled in claim.settled:
-            self.results.settle(lease, settled)
+        claim = await self.claimer.claim()
+        for job in claim.rejected:
+            self.results.reject(job)
         self.pump()
         return claim.found
 
+    @property
+    def must_claim(self) -> bool:
+        """Whether there may be leases to be sorted out, even if nothing is due."""
+        return self.claimer.may_hold_unknown_leases
+
+    async def claim_when_needed(self) -> bool:
+        """Claim as soon as more is needed; return whether there was something."""
+        await self.claimer.ready.wait_for_room()
+        return await self.claim()
+
+    async def start_when_possible(self) -> bool:
+        """Mark and start as soon as something may have become startable; return whether it was."""
+        await self._can_start.wait()
+        self._can_start.clear()
+        return await self.mark_and_start()
+
     async def record(self) -> bool:
-        """Write what came of attempts; say whether there is more."""
+        """Write a batch of results; return whether there are more."""
         has_more = await self.results.record()
         self.pump()
         return has_more
+
+    async def record_when_full(self) -> bool:
+        """Record once there is a batch; return whether there are more results."""
+        await self.results.wait_for_batch()
+        return await self.record()
 
     # Ending
 
     async def stop(self, within_s: float) -> None:
         """Start nothing more, record what is under way, give the rest back."""
-        self.leases.is_stopping = True
+        self.claimer.is_stopping = True
         limit = self._time() + within_s
         try:
             while self.in_flight and self._time() < limit:
@@ -207,10 +233,10 @@ class Sender:
             await self.gateway.close()  # what is under way even now ends with that
             while await self.record():
                 pass
-            await self.leases.give_back()
-            if not self.results.unrecorded:
-                await self.leases.leave()
+            await self.claimer.give_back()
+            if not self._backlog.unrecorded:
+                await self.claimer.leave()
         except Unavailable:
-            log.warning("dispatcher.left_without_goodbye", gateway=self.gateway.name)
+            log.warning("dispatcher.lease_left_behind", gateway=self.gateway.name)
         finally:
             await self.gateway.close()

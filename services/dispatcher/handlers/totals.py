@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from services.dispatcher.handlers.events import tell
+from services.dispatcher.handlers.events import put_run_events
 from services.dispatcher.queue import totals
 from shared.contracts.dispatcher import RunCorrected
 from shared.database import Connection
@@ -25,4 +25,4 @@ async def correct_finished(db: Connection, run_ids: Collection[UUID], now: Insta
             corrected_at=now,
         )
         version = run.chunk_count + FINISHED_AFTER + run.number
-        await tell(db, run.run_id, run.traceparent, [(version, event)], now)
+        await put_run_events(db, run.run_id, run.traceparent, [(version, event)], now)

@@ -1,4 +1,4 @@
-"""The controls: what is allowed of runs now, and what their messages say."""
+"""Controls: which runs may send at the moment, and what their messages say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,23 +6,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from services.dispatcher.tables import runs
-from shared.database import Connection
+from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.template import Template, TemplateInvalid, compile_template
 
-# What may be sent at the moment, of which the catalog had the last word.
-CONTROLS = """
-    SELECT r.run_id, NOT coalesce(m.is_paused OR m.is_stopped, false) AS is_open,
-        least(r.ends_at, m.ends_at) AS ends_at
+# Runs with what their mailing's controls say now, of which the catalog had the last word.
+CONTROLLED_RUNS = """
+    SELECT r.run_id, r.gateway, r.state, r.traceparent, r.starts_at,
+        least(r.ends_at, m.ends_at) AS ends_at,
+        coalesce(m.is_paused, false) AS is_paused, coalesce(m.is_stopped, false) AS is_stopped
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
-    WHERE r.run_id = ANY(CAST(:run_ids AS uuid[]))
 """
+# Runs of which a message may be started now. `latest`: what a window must end after for that.
+SENDABLE_RUNS = fragment(
+    """
+    SELECT * FROM ({controlled}) AS controlled
+    WHERE state IN ('expanding', 'sending') AND NOT is_paused AND NOT is_stopped
+        AND starts_at <= :now AND ends_at > :latest
+    """,
+    controlled=CONTROLLED_RUNS,
+)
 
-
-NOTHING = Template("", ())
+NO_TEXT = Template("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +39,13 @@ class Control:
 
     run_id: UUID
     is_open: bool
+    starts_at: datetime
     ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """What the messages of a run say, and the trace it belongs to."""
+class RunTemplates:
+    """The texts of a run's messages, and the trace it belongs to."""
 
     body: Template
     subject: Template | None
@@ -44,31 +53,41 @@ class Texts:
     is_valid: bool = True  # if not, nothing of it can be sent
 
 
+CONTROLS = fragment(
+    """
+    SELECT run_id, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at
+    FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
+    """,
+    controlled=CONTROLLED_RUNS,
+)
+_CONTROLS = sql(CONTROLS)
+
+
 async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
     """Return what is allowed of these runs."""
-    rows = await db.execute(text(CONTROLS), {"run_ids": run_ids})
+    rows = await db.execute(_CONTROLS, {"run_ids": run_ids})
     return [control_of(row) for row in rows]
 
 
 def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     """Return what such a row says."""
-    return Control(row.run_id, row.is_open, finite(row.ends_at))
+    return Control(row.run_id, row.is_open, finite(row.starts_at), finite(row.ends_at))
 
 
-async def texts(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Texts]:
-    """Return what the messages of these runs say, ready to be rendered."""
+async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
+    """Return the texts of these runs, ready to be rendered."""
     wanted = select(runs.c.run_id, runs.c.body, runs.c.subject, runs.c.traceparent)
     rows = await db.execute(wanted.where(runs.c.run_id.in_(run_ids)))
-    return {run_id: _texts(*columns) for run_id, *columns in rows}
+    return {run_id: _templates(*columns) for run_id, *columns in rows}
 
 
-def _texts(body: str, subject: str | None, traceparent: str | None) -> Texts:
-    """Return what a run says; the catalog lets no other than templates pass, but who knows."""
+def _templates(body: str, subject: str | None, traceparent: str | None) -> RunTemplates:
+    """Return a run's texts. The catalog lets only templates pass, but a run may be older."""
     try:
-        return Texts(
+        return RunTemplates(
             compile_template(body, "/body"),
             compile_template(subject, "/subject") if subject is not None else None,
             traceparent,
         )
     except TemplateInvalid:
-        return Texts(NOTHING, None, traceparent, is_valid=False)
+        return RunTemplates(NO_TEXT, None, traceparent, is_valid=False)

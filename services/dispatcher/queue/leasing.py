@@ -1,6 +1,6 @@
-"""The senders: who holds leases of chunks and retries, as long as they show that they live.
+"""Leasing: senders, which hold leases of chunks and retries as long as they renew their own row.
 
-A sender's row is the fence: whoever reaps it deletes it, and whoever writes as a sender holds it
+A sender's row is the fence: a reaper deletes it, and what is written for a sender holds it
 `FOR KEY SHARE` until the commit. So as long as a sender's row is there, so are all its leases.
 """
 
@@ -11,59 +11,70 @@ from sqlalchemy import delete, insert, text
 
 from services.dispatcher.queue.controls import CONTROLS, Control, control_of
 from services.dispatcher.tables import senders
-from shared.database import Connection
-from shared.errors import Error
-
-RENEW = text("UPDATE senders SET beat = beat + 1 WHERE sender_id = :me RETURNING beat")
-# Keeps the row from being deleted, not from being renewed.
-HOLD = text("SELECT 1 FROM senders WHERE sender_id = :me FOR KEY SHARE")
-# What is allowed of runs, and no row at all if the sender is gone.
-LOOK = text(f"""
-    SELECT c.* FROM senders s LEFT JOIN ({CONTROLS}) c ON true WHERE s.sender_id = :me
-""")  # noqa: S608 - constants
+from shared.database import Connection, sql
 
 
-class Overtaken(Error):
-    """Our leases were taken from us: others send what we have not."""
+class LeaseLost(Exception):
+    """This sender was declared dead; its leases belong to others now."""
+
+    def __init__(self, sender_id: UUID) -> None:
+        super().__init__(sender_id)
+        self.sender_id = sender_id
 
 
-async def register(db: Connection, sender_id: UUID) -> None:
-    """Let there be a sender."""
-    await db.execute(insert(senders).values(sender_id=sender_id, beat=0))
+async def register(db: Connection, sender_id: UUID, *, marks_starts: bool) -> None:
+    """Insert the sender's row."""
+    row = {"sender_id": sender_id, "beat": 0, "marks_starts": marks_starts}
+    await db.execute(insert(senders).values(row))
 
 
-async def renew(db: Connection, me: UUID) -> None:
-    """Show that the sender lives.
+RENEW = text("UPDATE senders SET beat = beat + 1 WHERE sender_id = :sender_id RETURNING beat")
+
+
+async def renew(db: Connection, sender_id: UUID) -> None:
+    """Renew the sender's lease.
 
     Raises:
-        Overtaken: It was found dead.
+        LeaseLost: It was declared dead.
     """
-    if await db.scalar(RENEW, {"me": me}) is None:
-        raise Overtaken
+    if await db.scalar(RENEW, {"sender_id": sender_id}) is None:
+        raise LeaseLost(sender_id)
 
 
-async def hold(db: Connection, me: UUID) -> None:
+# Keeps the row from being deleted, not from being renewed.
+HOLD = text("SELECT 1 FROM senders WHERE sender_id = :sender_id FOR KEY SHARE")
+
+
+async def hold(db: Connection, sender_id: UUID) -> None:
     """Keep the sender, and so its leases, from being reaped until the commit.
 
     Raises:
-        Overtaken: It was found dead.
+        LeaseLost: It was declared dead.
     """
-    if await db.scalar(HOLD, {"me": me}) is None:
-        raise Overtaken
+    if await db.scalar(HOLD, {"sender_id": sender_id}) is None:
+        raise LeaseLost(sender_id)
 
 
-async def look(db: Connection, me: UUID, run_ids: Sequence[UUID]) -> list[Control]:
+# The controls of runs, and no row at all if the sender is gone.
+READ_CONTROLS = sql(
+    "SELECT c.* FROM senders s LEFT JOIN ({controls}) c ON true WHERE s.sender_id = :sender_id",
+    controls=CONTROLS,
+)
+
+
+async def read_controls(db: Connection, sender_id: UUID, run_ids: Sequence[UUID]) -> list[Control]:
     """Return what is allowed of these runs, to a sender that is still there.
 
     Raises:
-        Overtaken: It was found dead.
+        LeaseLost: It was declared dead.
     """
-    rows = (await db.execute(LOOK, {"me": me, "run_ids": run_ids})).all()
+    values = {"sender_id": sender_id, "run_ids": run_ids}
+    rows = (await db.execute(READ_CONTROLS, values)).all()
     if not rows:
-        raise Overtaken
+        raise LeaseLost(sender_id)
     return [control_of(row) for row in rows if row.run_id is not None]
 
 
 async def leave(db: Connection, sender_id: UUID) -> None:
-    """End a sender that has nothing under way and nothing leased."""
+    """Delete the row of a sender that has nothing under way and nothing leased."""
     await db.execute(delete(senders).where(senders.c.sender_id == sender_id))

@@ -1,37 +1,21 @@
-"""The outlook: what there is to do, asked for all workers at once.
+"""Pending work: which kinds there are, asked for all workers at once.
 
-So those who find nothing to do ask nothing: idle, a dispatcher costs two statements a look.
+So workers with nothing to do ask nothing: idle, a dispatcher costs two statements a poll.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
 from services.dispatcher.domain.window import must_outlast
-from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY, IS_OPEN
-from services.dispatcher.queue.ending import HAS_TO_END, IS_COMPLETE
-from shared.database import Connection
+from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY
+from services.dispatcher.queue.controls import SENDABLE_RUNS
+from services.dispatcher.queue.ending import IS_COMPLETE, RUNS_TO_END
+from shared.database import Connection, sql
 from shared.event import Instant
-
-LOOK = text(f"""
-    SELECT
-        EXISTS (SELECT FROM runs WHERE state = 'waiting'),
-        EXISTS (SELECT FROM runs WHERE state = 'expanding'),
-        EXISTS (SELECT FROM runs r LEFT JOIN mailings m USING (mailing_id) WHERE {HAS_TO_END}),
-        EXISTS (SELECT FROM runs WHERE {IS_COMPLETE}),
-        ARRAY(
-            SELECT DISTINCT r.gateway FROM runs r LEFT JOIN mailings m USING (mailing_id)
-            WHERE {IS_OPEN} AND (
-                EXISTS (SELECT FROM chunks WHERE {IS_DUE_CHUNK})
-                OR EXISTS (SELECT FROM exceptions e WHERE {IS_DUE_RETRY})
-            )
-        )
-""")  # noqa: S608 - constants
 
 
 @dataclass(slots=True)
-class Outlook:
-    """What there was to do at the last look, by whichever replica."""
+class PendingWork:
+    """Which kinds of work were pending at the last poll, for whichever replica."""
 
     has_waiting: bool = False  # runs that wait for clients
     has_expanding: bool = False
@@ -40,8 +24,29 @@ class Outlook:
     due: frozenset[str] = frozenset()  # gateways with messages to be claimed
 
 
-async def look(db: Connection, now: Instant) -> Outlook:
-    """Return what there is to do."""
-    row = (await db.execute(LOOK, {"now": now, "latest": must_outlast(now)})).one()
+PENDING_WORK = sql(
+    """
+    SELECT
+        EXISTS (SELECT FROM runs WHERE state = 'waiting'),
+        EXISTS (SELECT FROM runs WHERE state = 'expanding'),
+        EXISTS ({runs_to_end}),
+        EXISTS (SELECT FROM runs WHERE {is_complete}),
+        ARRAY(
+            SELECT DISTINCT r.gateway FROM ({sendable}) AS r
+            WHERE EXISTS (SELECT FROM chunks WHERE {is_due_chunk})
+                OR EXISTS (SELECT FROM exceptions e WHERE {is_due_retry})
+        )
+    """,
+    runs_to_end=RUNS_TO_END,
+    is_complete=IS_COMPLETE,
+    sendable=SENDABLE_RUNS,
+    is_due_chunk=IS_DUE_CHUNK,
+    is_due_retry=IS_DUE_RETRY,
+)
+
+
+async def pending_work(db: Connection, now: Instant) -> PendingWork:
+    """Return which kinds of work are pending now."""
+    row = (await db.execute(PENDING_WORK, {"now": now, "latest": must_outlast(now)})).one()
     waiting, expanding, ending, complete, due = row
-    return Outlook(waiting, expanding, ending, complete, frozenset(due))
+    return PendingWork(waiting, expanding, ending, complete, frozenset(due))

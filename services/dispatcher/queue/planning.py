@@ -1,14 +1,16 @@
 """Planning: runs wait, begin, and are written down chunk by chunk."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.contracts.catalog import GatewayName
-from shared.database import Connection
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.keys import ChunkKey
+from shared.database import Connection, sql
 from shared.event import Instant, finite
 
 CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
@@ -74,10 +76,11 @@ class Expanded(NamedTuple):
 
     run_id: UUID
     mailing_id: UUID
+    gateway: str
     traceparent: str | None
     due_at: Instant
     chunks: Sequence[tuple[int, list[UUID]]]
-    unfit: Sequence[tuple[int, UUID]]  # chunk and client: without the contact that is needed
+    unreachable: Sequence[tuple[ChunkKey, UUID]]  # clients without the contact that is needed
     planned: int  # in all steps so far
     chunk_count: int  # the same
     is_done: bool
@@ -97,9 +100,10 @@ CHOSEN = """
             OR operator_code = ANY(CAST(:codes AS text[])))
         AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
 """
-INSERT_CHUNKS = text(f"""
+INSERT_CHUNKS = sql(
+    """
     WITH picked AS MATERIALIZED (
-        SELECT client_id FROM clients WHERE client_id > :after AND {CHOSEN}
+        SELECT client_id FROM clients WHERE client_id > :after AND {chosen}
         ORDER BY client_id LIMIT :limit
     ), numbered AS (
         SELECT client_id, (row_number() OVER (ORDER BY client_id) - 1) / :size AS n FROM picked
@@ -111,7 +115,9 @@ INSERT_CHUNKS = text(f"""
         'planned', 0, 0, false, count(*)
     FROM numbered GROUP BY n ORDER BY n
     RETURNING chunk, client_ids
-""")  # noqa: S608 - constants
+    """,
+    chosen=CHOSEN,
+)
 ADVANCE_RUN = text("""
     UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
         planned_count = planned_count + :planned,
@@ -120,7 +126,7 @@ ADVANCE_RUN = text("""
 """)
 
 
-async def expand_next(db: Connection) -> Expanded | None:
+async def expand_next(db: Connection, channels: Mapping[str, Channel]) -> Expanded | None:
     """Write the next chunks of a run down; None if there is nothing to expand."""
     run = (await db.execute(SELECT_NEXT)).first()
     if run is None:
@@ -142,30 +148,38 @@ async def expand_next(db: Connection) -> Expanded | None:
     chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
     count = sum(len(client_ids) for _, client_ids in chunks)
     upto = chunks[-1][1][-1] if chunks else run.expanded_to
-    unfit: list[tuple[int, UUID]] = []
-    if run.gateway == GatewayName.HTTP and chunks:
-        unfit = await _without_phone(db, run, upto, chunks, chosen)
+    unreachable: list[tuple[ChunkKey, UUID]] = []
+    channel = channels.get(run.gateway)  # none: no gateway of ours, so nothing of it is sent
+    if channel is not None and channel.contact is not None and chunks:
+        between = {"after": run.expanded_to, "upto": upto, **chosen}
+        missing = set((await db.scalars(SELECT_WITHOUT[channel.contact], between)).all())
+        unreachable = await _touch_chunks(db, run.run_id, chunks, missing)
     is_done = count < CHUNK * AT_ONCE
     progress = {"run_id": run.run_id, "upto": upto, "chunks": len(chunks), "planned": count}
     await db.execute(ADVANCE_RUN, progress | {"is_done": is_done})
     return Expanded(
-        run.run_id,
-        run.mailing_id,
-        run.traceparent,
-        values["due_at"],
-        chunks,
-        unfit,
-        run.planned_count + count,
-        run.chunk_count + len(chunks),
-        is_done,
+        run_id=run.run_id,
+        mailing_id=run.mailing_id,
+        gateway=run.gateway,
+        traceparent=run.traceparent,
+        due_at=values["due_at"],
+        chunks=chunks,
+        unreachable=unreachable,
+        planned=run.planned_count + count,
+        chunk_count=run.chunk_count + len(chunks),
+        is_done=is_done,
     )
 
 
-SELECT_WITHOUT_PHONE = text(f"""
+SELECT_WITHOUT_CONTACT = """
     SELECT client_id FROM clients
-    WHERE client_id > :after AND client_id <= :upto AND phone IS NULL AND {CHOSEN}
+    WHERE client_id > :after AND client_id <= :upto AND {contact} IS NULL AND {chosen}
     ORDER BY client_id
-""")  # noqa: S608 - constants
+"""
+SELECT_WITHOUT = {
+    "phone": sql(SELECT_WITHOUT_CONTACT, contact="phone", chosen=CHOSEN),
+    "email": sql(SELECT_WITHOUT_CONTACT, contact="email", chosen=CHOSEN),
+}
 TOUCH_CHUNKS = text("""
     UPDATE chunks SET is_touched = true, open_count = open_count - t.n
     FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
@@ -173,21 +187,17 @@ TOUCH_CHUNKS = text("""
 """)
 
 
-async def _without_phone(
+async def _touch_chunks(
     db: Connection,
-    run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
-    upto: UUID,
+    run_id: UUID,
     chunks: Sequence[tuple[int, list[UUID]]],
-    chosen: Mapping[str, Any],
-) -> list[tuple[int, UUID]]:
-    values = {"after": run.expanded_to, "upto": upto, **chosen}
-    missing = set((await db.scalars(SELECT_WITHOUT_PHONE, values)).all())
+    missing: Collection[UUID],
+) -> list[tuple[ChunkKey, UUID]]:
+    """Count those without the contact as final; return them with their chunks."""
     if not missing:
         return []
-    unfit = [(chunk, each) for chunk, members in chunks for each in members if each in missing]
-    counts: dict[int, int] = {}
-    for chunk, _ in unfit:
-        counts[chunk] = counts.get(chunk, 0) + 1
-    touched = {"run_id": run.run_id, "chunks": list(counts), "counts": list(counts.values())}
+    found = [(chunk, each) for chunk, members in chunks for each in members if each in missing]
+    counts = Counter(chunk for chunk, _ in found)
+    touched = {"run_id": run_id, "chunks": list(counts), "counts": list(counts.values())}
     await db.execute(TOUCH_CHUNKS, touched)
-    return unfit
+    return [(ChunkKey(run_id, chunk), each) for chunk, each in found]

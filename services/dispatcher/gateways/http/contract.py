@@ -23,6 +23,9 @@ _TAKEN = frozenset({200, 201, 202})
 _UNAUTHORIZED = frozenset({401, 403})  # the gateway's fault or ours: no message is burnt for it
 _NOT_PROCESSED = frozenset({408, 425, 429, 500, 503})
 _CONFLICT = 409  # the same key is being worked on, or was used: nobody knows
+# So a key may be answered that was used before, for other content or by a request under way.
+# Source: draft-ietf-httpapi-idempotency-key-header-07 §2.7.
+_OF_A_USED_KEY = frozenset({409, 422})
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,7 +54,8 @@ def judge(answer: Answer) -> Verdict:
     if status in _TAKEN:
         return _judge_taken(answer, status)
     outcome, reason = _judge_status(status)
-    return Verdict(outcome, reason, status, None, _legible(answer.body))
+    text, is_conflict = _legible(answer.body), status in _OF_A_USED_KEY
+    return Verdict(outcome, reason, status, None, text, is_conflict)
 
 
 def _judge_taken(answer: Answer, status: int) -> Verdict:

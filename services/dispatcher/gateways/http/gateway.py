@@ -6,7 +6,8 @@ import ssl
 
 import msgspec
 
-from services.dispatcher.domain.outcome import Letter, Outcome, Verdict
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.contract import Message, judge
@@ -22,6 +23,7 @@ class HttpGateway:
     """Hands messages over by HTTP. Never raises for what the gateway does, and never resends."""
 
     name = "http"
+    channel = Channel(contact="phone")
 
     def __init__(
         self,
@@ -51,33 +53,31 @@ class HttpGateway:
         """How many messages can be started now."""
         return self._client.free
 
-    def send(self, letter: Letter, deadline: float, done: Done) -> None:
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
 
         Raises:
             ValueError: the message's id or traceparent could not stand in a header.
         """
-        if letter.phone is None:
+        if message.phone is None:
             self._loop.call_soon(done, _NO_PHONE)
             return
-        request = self._request(letter, letter.phone)
+        request = self._request(message, message.phone)
         self._client.start(request, deadline, lambda answer: done(judge(answer)))
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
         await self._client.close()
 
-    def _request(self, letter: Letter, phone: str) -> bytes:
-        message_id, traceparent = letter.message_id, letter.traceparent
+    def _request(self, message: OutgoingMessage, phone: str) -> bytes:
+        message_id, traceparent = message.message_id, message.traceparent
         if not _MESSAGE_ID.fullmatch(message_id):
-            message = "a message's id has base64url characters only"
-            raise ValueError(message)
+            raise ValueError("a message's id has base64url characters only")
         if traceparent != self._traceparent:
             if not _TRACEPARENT.fullmatch(traceparent):
-                message = "a traceparent is what W3C Trace Context says"
-                raise ValueError(message)
+                raise ValueError("a traceparent is what W3C Trace Context says")
             self._traceparent = traceparent
-        body = self._encode(Message(message_id.decode(), phone, letter.text, letter.subject))
+        body = self._encode(Message(message_id.decode(), phone, message.text, message.subject))
         trace = b"traceparent: %b\r\n" % traceparent if traceparent else b""
         return b'%b%b"\r\n%bContent-Length: %d\r\n\r\n%b' % (
             self._prefix,

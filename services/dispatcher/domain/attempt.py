@@ -1,0 +1,70 @@
+"""An attempt: one try to hand a message over, and when the next one may follow it."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.outcome import Verdict
+from shared.contracts.dispatcher import AttemptKind
+from shared.event import Instant
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How long things may take and what follows failures, in seconds."""
+
+    timeout_s: float  # of a request, connecting included
+    lease_s: float
+    backoff_base_s: float
+    backoff_cap_s: float
+    # Controls older than this are stale: nothing starts on them. So a pause is obeyed within a
+    # second, even if the next read of them hangs.
+    controls_ttl_s: float = 0.7
+
+
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """When a failed attempt is followed by another one."""
+
+    is_idempotent: bool  # the gateway recognizes what it has taken before
+    backoff_base_s: float
+    backoff_cap_s: float
+
+    def backoff_s(self, attempts: int, jitter: float) -> float:
+        """Return how long to wait after so many attempts; `jitter` is in `[0, 1)`.
+
+        Source: "full jitter", Marc Brooker, AWS Architecture Blog, 2015.
+        """
+        doublings = min(attempts - 1, 32)  # beyond, any cap is reached
+        return float(jitter * min(self.backoff_cap_s, self.backoff_base_s * 2.0**doublings))
+
+
+class Attempt(msgspec.Struct, frozen=True, gc=False):
+    """An attempt that has ended, and all that is needed to record it.
+
+    Its instants are seconds of business time since the epoch.
+    """
+
+    message_id: str
+    client_id: UUID
+    chunk: ChunkKey
+    number: int
+    kind: AttemptKind
+    verdict: Verdict
+    started_at: float
+    ended_at: float
+    last_start: float  # of the window
+    policy: RetryPolicy
+    sender_id: UUID | None  # None: it is gone
+    contact: Contact | None  # as it was used; None: not known any more
+
+    @property
+    def key(self) -> MessageKey:
+        """Return the key of its message."""
+        return MessageKey(self.chunk.run_id, self.client_id)
+
+
+def instant(seconds: float) -> Instant:
+    """Return the instant of business time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,277 @@
+"""Claiming: what is due becomes jobs in the ready queue; what must not start is given back."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+import structlog
+
+from services.dispatcher.domain.contact import (
+    CLIENT_REMOVED,
+    TEMPLATE_INVALID,
+    Channel,
+    Contact,
+    cannot_send,
+)
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.window import Window, must_outlast
+from services.dispatcher.handlers.backlog import Backlog, Lease, Run
+from services.dispatcher.handlers.leasing import SenderLease
+from services.dispatcher.handlers.ready import Job, ReadyQueue
+from services.dispatcher.handlers.recording import Rejected
+from services.dispatcher.queue import claiming, controls, leasing, recording
+from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry
+from services.dispatcher.queue.controls import Control
+from services.dispatcher.queue.leasing import LeaseLost
+from services.dispatcher.queue.recording import Closed
+from shared import ids
+from shared.database import Connection, Pool, transaction
+from shared.errors import Unavailable
+
+log = structlog.get_logger()
+
+RETRIES = 200  # that are claimed at once
+
+# Of a message: its chunk, progress, identifier and client; no contact: a removed client.
+_Claimed: TypeAlias = tuple[ChunkKey, Progress, str, UUID, Contact | None]
+
+
+class RejectedJob(NamedTuple):
+    """A claimed message that cannot be sent."""
+
+    lease: Lease
+    before: Progress
+    entry: Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim brought, beside jobs in the ready queue."""
+
+    found: bool  # something was leased: there may be more
+    rejected: Sequence[RejectedJob] = ()
+
+
+NOTHING = Claim(found=False)
+
+
+class Claimer:
+    """What one sender has leased: claimed when there is room for it, given back if not started."""
+
+    def __init__(
+        self, pool: Pool, gateway: str, channel: Channel, lease: SenderLease, backlog: Backlog
+    ) -> None:
+        self._pool = pool
+        self._gateway = gateway
+        self._channel = channel
+        self.lease = lease
+        self._backlog = backlog
+        self.ready = ReadyQueue(backlog)
+        self._time = asyncio.get_running_loop().time
+        self._runs: dict[UUID, Run] = {}
+        self._leases: set[Lease] = set()
+        self._last_run = UUID(int=0)
+        self.is_stopping = False
+        self.may_hold_unknown_leases = False  # the answer to a claim or a release was lost
+
+    @property
+    def run_ids(self) -> list[UUID]:
+        """The runs of which something is leased."""
+        return list(self._runs)
+
+    def put_back(self, jobs: Sequence[Job]) -> None:
+        """Let jobs that were taken wait again, but for those whose lease is lost."""
+        self.ready.put_back(jobs, self._leases)
+
+    def end(self, leases: Iterable[Lease]) -> None:
+        """Drop those leases of which nothing is left, not even to be given back."""
+        self._leases.difference_update(
+            lease for lease in leases if lease.is_over and not lease.returned
+        )
+
+    def drop(self, sender_id: UUID) -> None:
+        """Drop all that `sender_id` had leased, which others have now.
+
+        What is under way is recorded all the same.
+        """
+        if self.lease.drop(sender_id):
+            log.warning("dispatcher.lease_lost", gateway=self._gateway)
+            self.may_hold_unknown_leases = False
+            self.ready.clear()
+            self._leases.clear()
+
+    # Giving back
+
+    def apply(self, allowed: Iterable[Control]) -> None:
+        """Take over what is allowed of runs now."""
+        for control in allowed:
+            run = self._runs.get(control.run_id)
+            if run is not None:
+                run.is_open, run.window = control.is_open, _window(control)
+
+    async def give_back(self) -> None:
+        """Give back what must not be started, once nothing of its lease is under way."""
+        now = self._time() + self.lease.clock_offset_s
+        is_over = self.is_stopping or self.may_hold_unknown_leases
+        self.ready.give_back(
+            {run for run in self._runs.values() if is_over or not run.allows_start(now)}
+        )
+        over = [lease for lease in self._leases if lease.returned and lease.is_over]
+        if over:
+            await self._release(sorted(over, key=_lock_order))
+        held = {lease.run.run_id for lease in self._leases}
+        self._runs = {run_id: run for run_id, run in self._runs.items() if run_id in held}
+
+    async def _release(self, leases: Iterable[Lease]) -> None:
+        try:
+            async with transaction(self._pool) as db:
+                for lease in leases:
+                    sender_id, run_id = lease.sender_id, lease.run.run_id
+                    if lease.chunk is None:
+                        await claiming.release_retries(db, sender_id, run_id, lease.returned)
+                    else:
+                        await claiming.release_chunk(db, sender_id, lease.chunk, lease.epoch)
+        except Unavailable:
+            self.may_hold_unknown_leases = True
+            raise
+        self._leases.difference_update(leases)
+
+    async def leave(self) -> None:
+        """End the sender, whose messages are all on record or given back."""
+        sender_id = self.lease.sender_id
+        if sender_id is not None:
+            async with transaction(self._pool) as db:
+                await claiming.release_all(db, sender_id)
+                await self.lease.leave(db)
+
+    # Claiming
+
+    async def claim(self) -> Claim:
+        """Lease what is due, if there is room for it."""
+        sender_id = self.lease.sender_id
+        if sender_id is None or not self._needs_work():
+            return NOTHING
+        try:
+            async with transaction(self._pool) as db:
+                await leasing.hold(db, sender_id)
+                if self.may_hold_unknown_leases:
+                    await claiming.release_all(db, sender_id)
+                retries, chunk, runs = await self._claim(db, sender_id)
+        except LeaseLost:
+            self.drop(sender_id)
+            return NOTHING
+        except Unavailable:  # but the claim may have been committed
+            self.may_hold_unknown_leases = True
+            raise
+        if sender_id != self.lease.sender_id:
+            return NOTHING
+        self.may_hold_unknown_leases = False
+        self._runs |= runs  # a renewal may have dropped them meanwhile
+        rejected = self._take_retries(sender_id, retries)
+        if chunk is not None:
+            self._last_run = chunk.key.run_id
+        if chunk is not None and chunk.client_ids:
+            rejected += self._take_chunk(sender_id, chunk)
+        return Claim(bool(retries) or chunk is not None, rejected)
+
+    def _needs_work(self) -> bool:
+        return not (
+            self.is_stopping
+            or self.ready.is_full
+            or self.lease.has_expired
+            # First all leases that we know of must be over.
+            or (self.may_hold_unknown_leases and self._leases)
+        )
+
+    async def _claim(
+        self, db: Connection, sender_id: UUID
+    ) -> tuple[list[ClaimedRetry], ClaimedChunk | None, dict[UUID, Run]]:
+        name = self._gateway
+        # Of runs that we know, one may have been paused since the last renewal.
+        now = await self.lease.now(db, reads_controls=not self._runs)
+        latest = must_outlast(now)
+        retries = await claiming.claim_retries(
+            db, sender_id, name, now=now, latest=latest, limit=RETRIES
+        )
+        chunk = await claiming.claim_chunk(
+            db, sender_id, name, now=now, latest=latest, last=self._last_run
+        )
+        if chunk is not None and not chunk.client_ids:  # all of it is on record already
+            closed = {chunk.key: Closed(finals=0, epoch=chunk.epoch)}
+            await recording.close_chunks(db, sender_id, closed)
+        wanted = {each.key.run_id for each in retries} | ({chunk.key.run_id} if chunk else set())
+        return retries, chunk, await self._load_runs(db, wanted)
+
+    async def _load_runs(self, db: Connection, wanted: set[UUID]) -> dict[UUID, Run]:
+        """Return the runs that are wanted: as we have them, else from the database."""
+        known = {run_id: self._runs[run_id] for run_id in wanted & self._runs.keys()}
+        missing = list(wanted - known.keys())
+        if not missing:
+            return known
+        texts = await controls.templates(db, missing)
+        for control in await controls.controls(db, missing):
+            templates = texts[control.run_id]
+            known[control.run_id] = Run(
+                run_id=control.run_id,
+                body=templates.body,
+                subject=templates.subject,
+                traceparent=templates.traceparent,
+                is_valid=templates.is_valid,
+                is_open=control.is_open,
+                window=_window(control),
+            )
+        return known
+
+    def _take_chunk(self, sender_id: UUID, chunk: ClaimedChunk) -> list[RejectedJob]:
+        run = self._runs[chunk.key.run_id]
+        lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean=not chunk.is_reaped)
+        message_ids = ids.message_ids(run.run_id, chunk.client_ids)
+        same = repeat(chunk.key), repeat(chunk.before)
+        return self._take(
+            lease, zip(*same, message_ids, chunk.client_ids, chunk.contacts, strict=False)
+        )
+
+    def _take_retries(self, sender_id: UUID, retries: Iterable[ClaimedRetry]) -> list[RejectedJob]:
+        of_runs: dict[UUID, list[_Claimed]] = {}
+        for each in retries:
+            run_id, client_id = each.key
+            chunk, message_id = ChunkKey(run_id, each.chunk), ids.message_id(run_id, client_id)
+            claimed = (chunk, each.before, message_id, client_id, each.contact)
+            of_runs.setdefault(run_id, []).append(claimed)
+        rejected = []
+        for run_id, of_run in of_runs.items():
+            lease = Lease(sender_id, self._runs[run_id], None, 0, is_clean=True)
+            rejected += self._take(lease, of_run)
+        return rejected
+
+    def _take(self, lease: Lease, claimed: Iterable[_Claimed]) -> list[RejectedJob]:
+        """Let messages wait for their start; return those that cannot be sent."""
+        self._leases.add(lease)
+        run_id, channel = lease.run.run_id, self._channel
+        flaw = None if lease.run.is_valid else TEMPLATE_INVALID  # of all of them
+        jobs: list[Job] = []
+        rejected: list[RejectedJob] = []
+        for chunk, before, message_id, client_id, contact in claimed:
+            rejection = cannot_send(channel, contact) or flaw
+            if contact is not None and rejection is None:
+                jobs.append(Job(lease, message_id, client_id, chunk, before, contact))
+                continue
+            key = MessageKey(run_id, client_id)
+            entry = Rejected(key, chunk, rejection or CLIENT_REMOVED)
+            rejected.append(RejectedJob(lease, before, entry))
+        self._backlog.claimed(lease, len(jobs))
+        self.ready.add(jobs)
+        return rejected
+
+
+def _window(control: Control) -> Window:
+    return Window(control.starts_at.timestamp(), control.ends_at.timestamp())
+
+
+def _lock_order(lease: Lease) -> ChunkKey:
+    """Return what sorts leases as all lock chunks."""
+    return lease.chunk or ChunkKey(lease.run.run_id, -1)

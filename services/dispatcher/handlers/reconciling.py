@@ -1,0 +1,115 @@
+"""Reconciling: results of messages that others may have moved go by what stands there by now.
+
+A success wins over everything, and an answer is always kept, however late.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import random
+from uuid import UUID
+
+from services.dispatcher.domain.attempt import Attempt, instant
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.message import OPEN, Step, as_found, attempted_late, rejected
+from services.dispatcher.handlers.events import EventBuffer
+from services.dispatcher.handlers.recording import Rejected, attempt_row, exception_row
+from services.dispatcher.handlers.totals import correct_finished
+from services.dispatcher.queue import reconciling, recording
+from services.dispatcher.queue.reconciling import FoundMessage
+from services.dispatcher.queue.recording import Closed, ExceptionRow
+from shared import ids
+from shared.contracts.dispatcher import AttemptKind
+from shared.database import Connection
+from shared.event import Instant
+
+
+class _Changes:
+    """What becomes of messages in this transaction, which holds them locked."""
+
+    def __init__(
+        self, found: dict[MessageKey, FoundMessage], traces: Mapping[UUID, str | None]
+    ) -> None:
+        self.found = found
+        self._traces = traces
+        self._events = EventBuffer({})
+        self._rows: dict[MessageKey, ExceptionRow] = {}
+        self._closed: Counter[ChunkKey] = Counter()
+        self._late_successes: set[UUID] = set()  # runs of which a message was final
+
+    def apply(
+        self, key: MessageKey, chunk: ChunkKey, step: Step, attempt: Attempt | None = None
+    ) -> None:
+        """Move a message by one step. The contact that was used first is kept."""
+        contact = attempt.contact if attempt else None
+        before = self.found[key]
+        state = before.found.progress.state
+        row = exception_row(key, chunk, step, before.contact or contact)
+        self._rows[key] = row
+        self._events.add(self._traces.get(key.run_id), ids.message_id(*key), step.events)
+        if state in OPEN:
+            self._closed[chunk] += step.progress.state not in OPEN
+        elif step.progress.state is not state:
+            self._late_successes.add(key.run_id)
+        numbers = before.found.numbers | ({attempt.number} if attempt else frozenset())
+        found = before.found._replace(progress=step.progress, numbers=numbers)
+        self.found[key] = FoundMessage(found, row.contact)
+
+    async def put(self, db: Connection, now: Instant) -> None:
+        """Write all of it, and correct the totals of finished runs."""
+        await recording.upsert_exceptions(db, [self._rows[key] for key in sorted(self._rows)])
+        closed = {chunk: Closed(count) for chunk, count in self._closed.items()}
+        await recording.close_chunks(db, None, closed)
+        await self._events.put(db)
+        await correct_finished(db, self._late_successes, now)
+
+
+async def reconcile(
+    db: Connection, attempts: Sequence[Attempt], traces: Mapping[UUID, str | None]
+) -> None:
+    """Record attempts whose messages may have moved; what is on record stays as it is."""
+    locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in attempts})
+    changes = _Changes(locked, traces)
+    attempts = [
+        as_found(changes.found[each.key].found, each)
+        for each in attempts
+        if not _is_answered(each, locked)
+    ]
+    if not attempts:
+        return
+    rows = [
+        attempt_row(each, instant(each.started_at), instant(each.ended_at)) for each in attempts
+    ]
+    new = await reconciling.insert_new_attempts(db, rows)
+    for attempt in attempts:
+        key = attempt.key
+        if (*key, attempt.number, attempt.kind) not in new:
+            continue
+        found = changes.found[key].found
+        step = attempted_late(found, attempt, random())  # noqa: S311 - jitter, not a secret
+        changes.apply(key, attempt.chunk, step, attempt)
+    await changes.put(db, instant(max(each.ended_at for each in attempts)))
+
+
+def _is_answered(attempt: Attempt, locked: Mapping[MessageKey, FoundMessage]) -> bool:
+    """Return whether an attempt that seemed lost has been answered meanwhile."""
+    numbers = locked[attempt.key].found.numbers
+    return attempt.kind is AttemptKind.LOST and attempt.number in numbers
+
+
+async def reconcile_rejected(
+    db: Connection,
+    entries: Sequence[Rejected],
+    traces: Mapping[UUID, str | None],
+    now: Instant,
+) -> None:
+    """End messages that cannot be sent and may have moved: only what is still open."""
+    if not entries:
+        return
+    locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in entries})
+    changes = _Changes(locked, traces)
+    for each in entries:
+        before = changes.found[each.key].found.progress
+        step = rejected(each.key, before, each.rejection, now)
+        if step.events:  # else it is final: by others, or by us, for it may stand here twice
+            changes.apply(each.key, each.chunk, step)
+    await changes.put(db, now)

@@ -1,0 +1,125 @@
+"""Reconciling: messages that others may have moved are locked and read before they are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.dispatcher.domain import message
+from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.message import Found
+from services.dispatcher.queue.recording import (
+    ATTEMPT_COLUMNS,
+    AttemptRow,
+    contact_of,
+    progress_of,
+)
+from shared.database import Connection, sql
+
+
+class FoundMessage(NamedTuple):
+    """A message as its rows have it, and the contact that is kept of it."""
+
+    found: Found
+    contact: Contact | None
+
+
+LOCK_CHUNKS = text("""
+    SELECT c.run_id, c.chunk, c.state, c.sender_id, c.reaped, c.unknowns
+    FROM chunks c JOIN unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]))
+        AS wanted (run_id, chunk) USING (run_id, chunk)
+    ORDER BY c.run_id, c.chunk FOR UPDATE OF c
+""")
+WANTED = """
+    unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[])) AS wanted (run_id, client_id)
+"""
+LOCK_EXCEPTIONS = sql(
+    """
+    SELECT e.* FROM exceptions e JOIN {wanted} USING (run_id, client_id)
+    ORDER BY e.run_id, e.client_id FOR UPDATE OF e
+    """,
+    wanted=WANTED,
+)
+ON_RECORD = sql(
+    """
+    SELECT a.run_id, a.client_id, a.attempt, bool_or(a.outcome = 'accepted') AS is_accepted
+    FROM attempts a JOIN {wanted} USING (run_id, client_id)
+    WHERE a.kind <> 'start' GROUP BY a.run_id, a.client_id, a.attempt
+    """,
+    wanted=WANTED,
+)
+
+
+async def lock_messages(
+    db: Connection, messages: Mapping[MessageKey, ChunkKey]
+) -> dict[MessageKey, FoundMessage]:
+    """Return where messages are.
+
+    Guarantee: nobody else changes them until the commit.
+    """
+    keys = sorted(set(messages.values()))
+    columns = {"run_ids": [key.run_id for key in keys], "chunks": [key.chunk for key in keys]}
+    rows = (await db.execute(LOCK_CHUNKS, columns)).all()
+    chunks = {ChunkKey(row.run_id, row.chunk): row for row in rows}
+    wanted = {
+        "run_ids": [key.run_id for key in messages],
+        "client_ids": [key.client_id for key in messages],
+    }
+    exceptions = {
+        MessageKey(row.run_id, row.client_id): row
+        for row in await db.execute(LOCK_EXCEPTIONS, wanted)
+    }
+    numbers: dict[MessageKey, set[int]] = {}
+    accepted = set()
+    for each in await db.execute(ON_RECORD, wanted):
+        key = MessageKey(each.run_id, each.client_id)
+        numbers.setdefault(key, set()).add(each.attempt)
+        if each.is_accepted:
+            accepted.add(key)
+    return {
+        key: _found(
+            chunks[chunk],
+            exceptions.get(key),
+            frozenset(numbers.get(key, ())),
+            is_accepted=key in accepted,
+        )
+        for key, chunk in messages.items()
+    }
+
+
+def _found(
+    chunk: Any,  # noqa: ANN401 - a row of LOCK_CHUNKS
+    exception: Any,  # noqa: ANN401 - a row of exceptions, or None
+    numbers: frozenset[int],
+    *,
+    is_accepted: bool,
+) -> FoundMessage:
+    if exception is not None:
+        progress = progress_of(exception)
+        holder, next_number = exception.sender_id, exception.attempt + 1
+        contact = contact_of(exception.contact)
+        return FoundMessage(Found(progress, numbers, holder, next_number), contact)
+    first = message.unrecorded(reaped=chunk.reaped, unknowns=chunk.unknowns)
+    progress = message.without_exception(chunk.state, first, numbers, is_accepted=is_accepted)
+    return FoundMessage(Found(progress, numbers, chunk.sender_id, chunk.reaped + 1), None)
+
+
+INSERT_NEW_ATTEMPTS = text("""
+    INSERT INTO attempts SELECT * FROM unnest(
+        CAST(:run_id AS uuid[]), CAST(:client_id AS uuid[]), CAST(:attempt AS int[]),
+        CAST(:kind AS text[]), CAST(:started_at AS timestamptz[]),
+        CAST(:ended_at AS timestamptz[]), CAST(:outcome AS text[]), CAST(:reason AS text[]),
+        CAST(:status_code AS int[]), CAST(:gateway_message_id AS text[]), CAST(:answer AS text[])
+    ) ON CONFLICT DO NOTHING RETURNING run_id, client_id, attempt, kind
+""")
+
+
+async def insert_new_attempts(
+    db: Connection, attempts: Sequence[AttemptRow]
+) -> set[tuple[UUID, UUID, int, str]]:
+    """Add attempts to the log; return those (run, client, number, kind) that are new."""
+    columns = zip(*attempts, strict=True)
+    values = {name: list(column) for name, column in zip(ATTEMPT_COLUMNS, columns, strict=True)}
+    return {tuple(row) for row in await db.execute(INSERT_NEW_ATTEMPTS, values)}
