@@ -39,6 +39,17 @@ PASSING = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
+# What no row is to blame for: a mistake in a statement, a right that is missing, a full disk.
+OF_ALL = (
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.InterfaceError,
+)
+
 # What PostgreSQL says before `shared.migrate` has done its work.
 NOT_MIGRATED = {
     asyncpg.InvalidCatalogNameError: "the database does not exist yet",
@@ -159,6 +170,11 @@ def _translate_errors() -> Iterator[None]:
         if not (is_broken or _passes(cause)):
             raise
         raise Unavailable from error
+
+
+def is_fault_of_record(error: Exception) -> bool:
+    """Say whether `error` may come from what one row or record says; others fail for all."""
+    return not isinstance(error, MemoryError) and not isinstance(_cause_of(error), OF_ALL)
 
 
 def _cause_of(error: BaseException) -> BaseException | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -20,6 +21,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSON
 
@@ -100,8 +103,18 @@ dead_letters = Table(
     Column("offset", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("recorded_at", Timestamp, nullable=False),
+    Column("key", Uuid, comment="whose later records wait; none: no others wait for this one"),
+    Column("is_held", Boolean, nullable=False, server_default=false(), comment="it only waits"),
+    Column(
+        "is_requested",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="somebody wants it to be tried again",
+    ),
     PrimaryKeyConstraint("consumer", "topic", "partition", "offset", name="dead_letters_pkey"),
-    comment="records that could not be read or stored; the value stays in Kafka",
+    Index("dead_letters_key", "key", postgresql_where=text("key IS NOT NULL")),
+    comment="records that could not be applied; the value stays in Kafka",
 )
 
 clock = Table(

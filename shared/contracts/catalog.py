@@ -11,7 +11,7 @@ from shared.topic import Topic
 
 CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
 # A mailing must not be heard of before the clients that were there when it was created.
-MAILINGS = Topic("catalog.mailings", waits_for=(CLIENTS,))
+MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS,))
 
 
 class GatewayName(StrEnum):

@@ -8,7 +8,7 @@ from shared.contracts.catalog import Filter, GatewayName
 from shared.event import Event, Instant
 from shared.topic import Topic
 
-RUNS = Topic("scheduler.runs")
+RUNS = Topic("scheduler.runs", is_ordered=True)
 
 ONCE = "once"  # the nominal time of a mailing that runs once, whenever and however it starts
 

@@ -5,17 +5,47 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from shared import database, telemetry
-from shared.database import Connection, Pool, Unstorable, savepoint, transaction
+from shared.database import (
+    Connection,
+    Pool,
+    Unstorable,
+    is_fault_of_record,
+    savepoint,
+    transaction,
+)
+from shared.errors import Unavailable
 from shared.event import Event, Received
-from shared.kafka.dead_letters import DeadLetter, report_dead_letters, store_dead_letters
+from shared.kafka.dead_letters import (
+    HELD,
+    UNEXPECTED,
+    DeadLetter,
+    held_keys,
+    is_ordered,
+    may_be_set_aside,
+    ordered_key,
+    report_dead_letters,
+    store_dead_letters,
+)
 from shared.kafka.handlers import Handler, Handlers
-from shared.kafka.positions import PartitionProgress, lock_reached, store_positions
+from shared.kafka.positions import (
+    PartitionProgress,
+    PositionsBehind,
+    lock_reached,
+    store_positions,
+)
 from shared.kafka.records import Fetched, FromKafka, Unreadable, read
 
+Held: TypeAlias = set[tuple[str, UUID]]  # topics and keys whose records wait
+
 # Calls the handlers of records; returns those that could not be applied.
-Handle: TypeAlias = Callable[[Connection, Sequence[FromKafka]], Awaitable[list[DeadLetter]]]
+Handle: TypeAlias = Callable[[Connection, Sequence[FromKafka], Held], Awaitable[list[DeadLetter]]]
+
+
+class TooManyFail(Exception):
+    """More records fail than can be the fault of records."""
 
 
 @dataclass
@@ -36,19 +66,30 @@ class Applier:
         Raises:
             Unavailable: The database went away; it may have committed all the same.
             PositionsBehind: It lacks something before these records; nothing was applied.
+            TooManyFail: They fail for a reason that is not theirs; nothing was applied.
         """
         begun = time.monotonic()
         try:
             applied = await self._commit(fetched, progress, self._handle)
-        except Unstorable:  # one of them; nothing is written yet
+        except (Unavailable, PositionsBehind):
+            raise
+        except Exception as error:
+            if not is_fault_of_record(error):
+                raise
             applied = await self._commit(fetched, progress, self._handle_apart)
         if applied:
             telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
+
+    async def apply_one(self, db: Connection, record: FromKafka) -> str | None:
+        """Apply a dead letter again, within a transaction; return why that fails, None if not."""
+        letters = await self._handle_apart(db, [record], set())
+        return letters[0].reason if letters else None
 
     async def _commit(
         self, fetched: Fetched, progress: Sequence[PartitionProgress], handle: Handle
     ) -> int:
         """Handle what is new, in one transaction with our positions; return how much it was."""
+        letters: list[DeadLetter] = []
         async with transaction(self.pool) as db:
             now = await database.now(db)
             positions = await lock_reached(db, self.consumer, progress)
@@ -56,19 +97,32 @@ class Applier:
             for partition in sorted(fetched):
                 position = positions[partition]
                 fresh += [each for each in fetched[partition] if each.offset >= position]
-            letters = await handle(db, fresh) if fresh else []
+            if fresh:
+                letters = await handle(db, fresh, await self._held(db, fetched))
+            if not await may_be_set_aside(db, self.consumer, letters):
+                raise TooManyFail(letters[-1].reason)
             await store_dead_letters(db, self.consumer, letters, now)
             await store_positions(db, self.consumer, progress, now)
         report_dead_letters(self.consumer, letters)
         return len(fresh)
 
-    async def _handle(self, db: Connection, records: Sequence[FromKafka]) -> list[DeadLetter]:
+    async def _held(self, db: Connection, fetched: Fetched) -> Held:
+        is_any_ordered = any(is_ordered(each.topic) for each in fetched)
+        return await held_keys(db, self.consumer) if is_any_ordered else set()
+
+    async def _handle(
+        self, db: Connection, records: Sequence[FromKafka], held: Held
+    ) -> list[DeadLetter]:
         received, letters = [], []
         for record in records:
+            if held and (record.topic, ordered_key(record)) in held:
+                letters.append(DeadLetter(record, HELD))
+                continue
             try:
                 event = read(record, self._kinds)
             except Unreadable as error:
                 letters.append(DeadLetter(record, str(error)))
+                _hold(record, held)
             else:
                 if event is not None:
                     received.append(event)
@@ -77,18 +131,35 @@ class Applier:
         return letters
 
     async def _handle_apart(
-        self, db: Connection, records: Sequence[FromKafka]
+        self, db: Connection, records: Sequence[FromKafka], held: Held
     ) -> list[DeadLetter]:
-        """Do the same by halves of halves, in order, down to each record that cannot be stored."""
+        """Do the same by halves of halves, in order, down to each record that fails."""
         try:
             async with savepoint(db):
-                return await self._handle(db, records)
-        except Unstorable as error:
+                return await self._handle(db, records, held)
+        except (Unavailable, PositionsBehind):
+            raise
+        except Exception as error:
+            if not is_fault_of_record(error):
+                raise
             if len(records) == 1:
-                return [DeadLetter(records[0], f"cannot be stored: {error}")]
+                _hold(records[0], held)
+                return [DeadLetter(records[0], _reason(error))]
         half = len(records) // 2
-        first = await self._handle_apart(db, records[:half])
-        return first + await self._handle_apart(db, records[half:])
+        first = await self._handle_apart(db, records[:half], held)
+        return first + await self._handle_apart(db, records[half:], held)
 
     def _handler_of(self, received: Received[Any]) -> Handler[Any]:
         return self.handlers[type(received.event)]
+
+
+def _hold(record: FromKafka, held: Held) -> None:
+    """Let the later records of the same key wait, where their order counts."""
+    if key := ordered_key(record):
+        held.add((record.topic, key))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Unstorable):
+        return f"cannot be stored: {error}"
+    return f"{UNEXPECTED}{type(error).__name__}"

@@ -25,6 +25,7 @@ from shared.kafka.positions import (
     progress_of,
 )
 from shared.kafka.records import Fetched
+from shared.kafka.replaying import replay
 from shared.loop import Backoff
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ FEW = 500  # records: after fewer, the next may gather, for a transaction costs 
 GATHER = 0.02  # seconds; nobody feels them
 STORE_EVERY = 0.5  # seconds between storing positions that moved without records
 DECIDED_EVERY = 2.0  # seconds between looks at whether positions were decided on
+REPLAY_EVERY = 1.0  # seconds between looks at whether dead letters are wanted again
 
 
 async def listen(
@@ -82,6 +84,7 @@ class Listener:
     batch: int = BATCH
     _applier: Applier = field(init=False)
     _stored_at: float = field(init=False, default=0.0)
+    _replayed_at: float = field(init=False, default=0.0)
     # Up to where the database has everything, as far as we know; none: ask it before reading.
     _positions: dict[TopicPartition, int] = field(init=False, default_factory=dict)
     _shown: dict[TopicPartition, int] = field(init=False, default_factory=dict)
@@ -174,6 +177,7 @@ class Listener:
         if is_due:
             self._stored_at = time.monotonic()
             await self._show_kafka(client)
+            await self._replay()
         if 0 < sum(map(len, fetched.values())) < FEW:
             await asyncio.sleep(GATHER)
 
@@ -214,6 +218,12 @@ class Listener:
         else:
             known = self._positions.keys()  # without those that a rebalance took meanwhile
             self._positions |= {e.partition: e.position for e in progress if e.partition in known}
+
+    async def _replay(self) -> None:
+        """Apply the dead letters that are wanted again; between batches, so none overtakes."""
+        if time.monotonic() - self._replayed_at > REPLAY_EVERY:
+            await replay(self.pool, self.servers, self._applier)
+            self._replayed_at = time.monotonic()
 
     async def _show_kafka(self, client: AIOKafkaConsumer) -> None:
         """Show tools and autoscalers how far the group is. Nothing of ours depends on it."""
