@@ -33,7 +33,9 @@ Counter: TypeAlias = Literal[
     "scheduler.runs.fired",
     "catalog.import.rows",
 ]
-Gauge: TypeAlias = Literal["process.stopped", "outbox.as_of", "stats.as_of"]
+Gauge: TypeAlias = Literal[
+    "process.stopped", "outbox.as_of", "stats.as_of", "stats.runs.differing"
+]
 Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.duration"]
 
 # Libraries that would show keys, values or whole requests at lower levels.

@@ -5,7 +5,7 @@ Answers:    /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile
 Tells:      nothing
 Listens to: RunBegun                                                       on `catalog.mailings`
             MailingScheduled, RunMissed                                    on `scheduler.runs`
-            MessagesPlanned, RunExpanded, RunFinished                      on `dispatcher.runs`
+            MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
             MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
             MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`

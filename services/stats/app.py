@@ -2,13 +2,12 @@
 
 from asyncio import TaskGroup
 
-from services.stats import workers
 from services.stats.routes import routers
 from services.stats.settings import Settings
-from services.stats.subscriptions import subscriptions
+from services.stats.subscriptions import CONSUMER, mender, subscriptions, subscriptions_of
+from services.stats.workers.proving import Prover, prove_runs
+from services.stats.workers.rebuilding import Rebuild, report
 from shared import database, http, kafka, loop, schema, telemetry
-
-CONSUMER = "stats"
 
 
 async def run(settings: Settings) -> None:
@@ -23,7 +22,11 @@ async def run(settings: Settings) -> None:
     ):
         clock = database.business_clock(pool)
         app = http.create_app("stats", routers, pool, clock, None)
-        loops = [kafka.listen(pool, settings.kafka_servers, CONSUMER, subscriptions())]
+        servers = settings.kafka_servers
+        loops = [
+            kafka.listen(pool, servers, CONSUMER, subscriptions()),
+            prove_runs(Prover(pool, servers, CONSUMER, subscriptions_of, mender)),
+        ]
         running = tasks.create_task(schema.run_when_migrated("stats", pool, loops))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
@@ -39,8 +42,8 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
     """
     _configure(settings)
     async with database.connect(settings.database_url, is_rebuildable=True) as pool:
-        worker = workers.Rebuild(pool, settings.kafka_servers, CONSUMER, subscriptions)
-        await workers.report(worker, as_json=as_json)
+        worker = Rebuild(pool, settings.kafka_servers, CONSUMER, subscriptions)
+        await report(worker, as_json=as_json)
 
 
 def _configure(settings: Settings) -> None:

@@ -5,10 +5,11 @@ At least once: the same event may come again, and then nothing changes.
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from services.stats import queue
 from services.stats.projections import counts, progress
 from services.stats.queries.freshness import freshness
+from services.stats.queue import generations
 from shared import telemetry
 from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
@@ -20,6 +21,7 @@ from shared.contracts.dispatcher import (
     MessagesPlanned,
     MessageSuppressed,
     MessageUndetermined,
+    RunCorrected,
     RunExpanded,
     RunFinished,
 )
@@ -29,37 +31,42 @@ from shared.database import Connection
 from shared.event import Received
 from shared.kafka import Handlers
 
+CONSUMER = "stats"
+
+KINDS = (
+    RunBegun,
+    MailingScheduled,
+    RunMissed,
+    MessagesPlanned,
+    RunExpanded,
+    RunFinished,
+    RunCorrected,
+    MessageAttempted,
+    MessageDelivered,
+    MessageFailed,
+    MessageExpired,
+    MessageCancelled,
+    MessageSuppressed,
+    MessageUndetermined,
+)
+
 
 def subscriptions(generation: int | None = None) -> Handlers:
     """Return what is done about each event: it is applied to a generation, or the current one.
 
     All kinds share one function, so a batch is never split, and writes each run once.
     """
+    consumer = CONSUMER if generation is None else rebuilder(generation)
 
     async def when_anything_happens_count_it(
         db: Connection, received: Sequence[Received[Any]]
     ) -> None:
-        chosen = await queue.current(db) if generation is None else generation
-        await counts.project(db, chosen, received)
+        chosen = await generations.current(db) if generation is None else generation
+        await counts.project(db, chosen, received, consumer=consumer)
 
-    kinds = (
-        RunBegun,
-        MailingScheduled,
-        RunMissed,
-        MessagesPlanned,
-        RunExpanded,
-        RunFinished,
-        MessageAttempted,
-        MessageDelivered,
-        MessageFailed,
-        MessageExpired,
-        MessageCancelled,
-        MessageSuppressed,
-        MessageUndetermined,
-    )
     if generation is not None:
-        return dict.fromkeys(kinds, when_anything_happens_count_it)
-    topics = {kind.topic.name for kind in kinds if kind.topic}
+        return dict.fromkeys(KINDS, when_anything_happens_count_it)
+    topics = {kind.topic.name for kind in KINDS if kind.topic}
 
     async def when_outboxes_are_published_keep_how_far(
         db: Connection, received: Sequence[Received[Any]]
@@ -69,6 +76,34 @@ def subscriptions(generation: int | None = None) -> Handlers:
             telemetry.measure("stats.as_of", as_of.timestamp())
 
     return {
-        **dict.fromkeys(kinds, when_anything_happens_count_it),
+        **dict.fromkeys(KINDS, when_anything_happens_count_it),
         OutboxPublished: when_outboxes_are_published_keep_how_far,
     }
+
+
+def subscriptions_of(run_id: UUID) -> Handlers:
+    """Return what is done about each event when one run is read again: only its own are applied.
+
+    Meanwhile the live consumer waits: two that apply events of one message would collide.
+    """
+
+    async def when_anything_happens_to_the_run_count_it(
+        db: Connection, received: Sequence[Received[Any]]
+    ) -> None:
+        own = [each for each in received if each.event.run_id == run_id]
+        if own:
+            await generations.hold_consumer(db, CONSUMER)
+            chosen = await generations.current(db)
+            await counts.project(db, chosen, own, consumer=mender(run_id))
+
+    return dict.fromkeys(KINDS, when_anything_happens_to_the_run_count_it)
+
+
+def rebuilder(generation: int | str) -> str:
+    """Return the consumer that fills a generation; `%` gives the pattern of all."""
+    return f"{CONSUMER}.rebuild.{generation}"
+
+
+def mender(run_id: UUID | str) -> str:
+    """Return the consumer that reads a run again; `%` gives the pattern of all."""
+    return f"{CONSUMER}.mend.{run_id}"

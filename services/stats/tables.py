@@ -15,6 +15,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.tables import Timestamp
 
@@ -71,8 +72,20 @@ runs = Table(
     Column("scheduled_at", Timestamp),
     Column("missed_at", Timestamp),
     Column("finished_at", Timestamp),
+    Column("totals", JSONB, comment="by state, as the ledger counted them"),
+    Column("totals_number", Integer, comment="0 as the run finished, then of each correction"),
+    Column("proved_number", Integer, comment="of the totals that were compared last"),
+    Column("proved_at", Timestamp),
+    Column("difference", JSONB, comment="by state, how many more there are than in the ledger"),
+    Column("mended", JSONB, nullable=False, server_default="[]", comment="differences, each once"),
+    Column("read_from", JSONB, comment="positions before the run's first event"),
     PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
     Index("runs_mailing_id_idx", "generation", "mailing_id"),
+    Index(
+        "runs_unproved_idx",
+        *("generation", "run_id"),
+        postgresql_where=text("totals_number IS DISTINCT FROM proved_number"),
+    ),
 )
 
 chunks = Table(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.stats import queue
 from services.stats.projections import counts
+from services.stats.queue import generations
+from services.stats.subscriptions import CONSUMER
 from shared import ids
 from shared.contracts import dispatcher, scheduler
 from shared.contracts.catalog import Filter, GatewayName
@@ -22,6 +23,7 @@ from shared.contracts.dispatcher import (
     MessagesPlanned,
     MessageSuppressed,
     MessageUndetermined,
+    RunCorrected,
     RunExpanded,
     RunFinished,
     State,
@@ -101,9 +103,22 @@ class Run:
             run_id=self.id, mailing_id=self.mailing_id, planned=planned, expanded_at=NOON
         )
 
-    def finished(self) -> RunFinished:
+    def finished(self, totals: dict[State, int] | None = None) -> RunFinished:
         return RunFinished(
-            run_id=self.id, mailing_id=self.mailing_id, is_last=True, finished_at=NOON
+            run_id=self.id,
+            mailing_id=self.mailing_id,
+            is_last=True,
+            finished_at=NOON,
+            totals=totals,
+        )
+
+    def corrected(self, number: int, totals: dict[State, int]) -> RunCorrected:
+        return RunCorrected(
+            run_id=self.id,
+            mailing_id=self.mailing_id,
+            number=number,
+            totals=totals,
+            corrected_at=NOON,
         )
 
     def attempted(
@@ -155,4 +170,5 @@ async def apply(pool: Pool, events: Sequence[Event], *, by: int = 1_000) -> None
     for first in range(0, len(events), by):
         async with transaction(pool) as db:
             batch = [received(each, key(each)) for each in events[first : first + by]]
-            await counts.project(db, await queue.current(db), batch)
+            current = await generations.current(db)
+            await counts.project(db, current, batch, consumer=CONSUMER)

@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from services.stats import queue, tables
+from services.stats import tables
 from services.stats.projections import counts
 from services.stats.queries import figures, proof
+from services.stats.queue import generations
+from services.stats.subscriptions import CONSUMER
 from shared.contracts.dispatcher import State
 from shared.database import Pool, transaction
 from shared.event import Event
@@ -186,14 +188,16 @@ async def test_generations_know_nothing_of_each_other(stats_pool: Pool) -> None:
     before = await by_status(stats_pool)
 
     async with transaction(stats_pool) as db:
-        generation = await queue.begin(db)
+        generation = await generations.begin(db)
         events = [run.planned(0, range(9)), run.ended(0, State.DELIVERED)]
-        await counts.project(db, generation, [received(each, key(each)) for each in events])
+        await counts.project(
+            db, generation, [received(each, key(each)) for each in events], consumer=CONSUMER
+        )
 
     assert await by_status(stats_pool) == before
     assert await reconciles(stats_pool)
     async with transaction(stats_pool) as db:
-        await queue.switch(db, generation)
+        await generations.switch(db, generation)
     assert await by_status(stats_pool) == {"planned": 8, "delivered": 1}
 
 
@@ -206,17 +210,17 @@ async def test_a_newer_event_changes_only_the_generation_that_it_is_applied_to(
     before = await everything(stats_pool)
 
     async with transaction(stats_pool) as db:
-        generation = await queue.begin(db)
+        generation = await generations.begin(db)
         for events in (story, [newer]):
             batch = [received(each, key(each)) for each in events]
-            await counts.project(db, generation, batch)
+            await counts.project(db, generation, batch, consumer=CONSUMER)
 
     after = await everything(stats_pool)
     for name, rows in before.items():
         assert [row for row in after[name] if row[0] != generation] == rows
     await apply(stats_pool, [newer])
     async with transaction(stats_pool) as db:
-        await queue.switch(db, generation)
+        await generations.switch(db, generation)
     assert await by_status(stats_pool) == {"planned": 1, "delivered": 1}
     assert await reconciles(stats_pool)
 

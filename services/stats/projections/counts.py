@@ -7,7 +7,8 @@ A run's counts say how many of its messages have had an event, by the state that
 event counts for itself, whether or not the plan that names its message has been heard of.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ from shared.contracts.dispatcher import (
     MESSAGES,
     MessageEvent,
     MessagesPlanned,
+    RunCorrected,
     RunExpanded,
     RunFinished,
     State,
@@ -73,15 +75,19 @@ CHANGE_MESSAGES = text("""
 CHANGE_RUNS = text(f"""
     INSERT INTO runs (
         generation, run_id, mailing_id, planned_count, {", ".join(COUNTS)}, attempt_count,
-        expected_count, scheduled_at, missed_at, finished_at
+        expected_count, scheduled_at, missed_at, finished_at, totals_number, totals, read_from
     )
-    SELECT CAST(:generation AS int), *
+    SELECT CAST(:generation AS int), changed.*, began.positions
     FROM unnest(
         CAST(:run_ids AS uuid[]), CAST(:mailing_ids AS uuid[]), CAST(:planned AS int[]),
         {", ".join(f"CAST(:{state} AS int[])" for state in COUNTED)}, CAST(:attempts AS int[]),
         CAST(:expected AS int[]), CAST(:scheduled_at AS timestamptz[]),
-        CAST(:missed_at AS timestamptz[]), CAST(:finished_at AS timestamptz[])
-    ) AS changed (run_id)
+        CAST(:missed_at AS timestamptz[]), CAST(:finished_at AS timestamptz[]),
+        CAST(:numbers AS int[]), CAST(:totals AS jsonb[])
+    ) AS changed (run_id), (
+        SELECT jsonb_object_agg(topic || '/' || partition, position) AS positions
+        FROM offsets WHERE consumer = :consumer
+    ) AS began
     ORDER BY changed.run_id
     ON CONFLICT ON CONSTRAINT runs_pkey DO UPDATE SET
         {", ".join(f"{c} = runs.{c} + excluded.{c}" for c in ("planned_count", *COUNTS))},
@@ -91,7 +97,10 @@ CHANGE_RUNS = text(f"""
         scheduled_at = coalesce(runs.scheduled_at, excluded.scheduled_at),
         missed_at = CASE WHEN coalesce(runs.scheduled_at, excluded.scheduled_at) IS NULL
             THEN coalesce(runs.missed_at, excluded.missed_at) END,
-        finished_at = coalesce(runs.finished_at, excluded.finished_at)
+        finished_at = coalesce(runs.finished_at, excluded.finished_at),
+        totals = CASE WHEN excluded.totals_number > coalesce(runs.totals_number, -1)
+            THEN excluded.totals ELSE runs.totals END,
+        totals_number = greatest(runs.totals_number, excluded.totals_number)
 """)  # noqa: S608 - names of ours
 
 
@@ -108,6 +117,13 @@ class RunChange:
     scheduled_at: Instant | None = None
     missed_at: Instant | None = None
     finished_at: Instant | None = None
+    number: int | None = None  # of the totals
+    totals: Mapping[State, int] | None = None
+
+    def take_totals(self, number: int, totals: Mapping[State, int] | None) -> None:
+        """Take totals of the ledger, unless there are newer ones."""
+        if totals is not None and (self.number is None or number > self.number):
+            self.number, self.totals = number, totals
 
 
 @dataclass(slots=True)
@@ -126,12 +142,14 @@ class Batch:
         return self.runs[number]
 
 
-async def project(db: Connection, generation: int, received: Sequence[Received[Any]]) -> None:
-    """Apply events of any kinds to one generation."""
+async def project(
+    db: Connection, generation: int, received: Sequence[Received[Any]], *, consumer: str
+) -> None:
+    """Apply events of any kinds to one generation; `consumer` has read them."""
     batch = batch_of(each.event for each in received)
     await _add_chunks(db, generation, batch)
     await _change_messages(db, generation, batch)
-    await _change_runs(db, generation, batch)
+    await _change_runs(db, generation, batch, consumer)
 
 
 def batch_of(events: Iterable[Any]) -> Batch:
@@ -152,7 +170,13 @@ def batch_of(events: Iterable[Any]) -> Batch:
 
 def _note(
     batch: Batch,
-    event: MessagesPlanned | RunExpanded | RunFinished | RunBegun | MailingScheduled | RunMissed,
+    event: MessagesPlanned
+    | RunExpanded
+    | RunFinished
+    | RunCorrected
+    | RunBegun
+    | MailingScheduled
+    | RunMissed,
 ) -> None:
     run = batch.run(event.run_id)
     run.mailing_id = event.mailing_id
@@ -163,6 +187,15 @@ def _note(
             run.expected = event.planned
         case RunFinished():
             run.finished_at = event.finished_at
+            run.take_totals(0, event.totals)
+        case RunCorrected():
+            run.take_totals(event.number, event.totals)
+        case RunBegun() | MailingScheduled() | RunMissed():
+            _note_beginning(run, event)
+
+
+def _note_beginning(run: RunChange, event: RunBegun | MailingScheduled | RunMissed) -> None:
+    match event:
         case RunBegun():
             run.scheduled_at = event.begun_at
         case MailingScheduled():
@@ -243,13 +276,16 @@ def _columns(generation: int, events: Sequence[MessageEvent]) -> dict[str, Any]:
     }
 
 
-async def _change_runs(db: Connection, generation: int, batch: Batch) -> None:
+async def _change_runs(db: Connection, generation: int, batch: Batch, consumer: str) -> None:
     changes = sorted(batch.runs.values(), key=attrgetter("run_id"))
     if not changes:
         return
     columns: dict[str, Any] = {
         "generation": generation,
+        "consumer": consumer,
         "run_ids": [each.run_id for each in changes],
+        "numbers": [each.number for each in changes],
+        "totals": [each.totals and json.dumps(each.totals) for each in changes],
         "mailing_ids": [each.mailing_id for each in changes],
         **{state: [each.counts[state] for each in changes] for state in COUNTED},
     }

@@ -23,6 +23,7 @@ OWN = (
     "missed_at",
     "finished_at",
 )
+PROOF = ("totals", "totals_number", "proved_number", "difference", "mended")
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
 
@@ -61,6 +62,16 @@ class MailingStats(Figures):
     runs: int
 
 
+class LedgerView(View):
+    """What the dispatcher's ledger says of a finished run, beside the figures shown here."""
+
+    correction: int  # 0 as the run finished; messages that changed later make it grow
+    by_status: ByStatus
+    agrees: bool | None  # None: the newest totals were not compared yet
+    differences: dict[State, int]  # by status, how many more there are here than in the ledger
+    was_mended: bool  # the run was read again because of a difference
+
+
 class RunStats(Figures):
     """The figures of a run."""
 
@@ -71,6 +82,7 @@ class RunStats(Figures):
     scheduled_at: Instant | None
     missed_at: Instant | None
     finished_at: Instant | None
+    ledger: LedgerView | None  # None: the run has not finished, or before there were totals
 
 
 class RunView(Freshness, RunStats):
@@ -186,6 +198,11 @@ def _run() -> Select[Any]:
         table.scheduled_at,
         table.missed_at,
         table.finished_at,
+        table.totals,
+        table.totals_number,
+        table.proved_number,
+        table.difference,
+        table.mended,
         planned,
         table.attempt_count,
         *(table[f"{state}_count"] for state in COUNTED),
@@ -194,4 +211,17 @@ def _run() -> Select[Any]:
 
 def _run_fields(row: Row[Any]) -> dict[str, Any]:
     own = dict(zip(OWN, row, strict=False))
-    return own | _figures(row[len(OWN) :])
+    return own | {"ledger": _ledger(row)} | _figures(row[len(OWN) + len(PROOF) :])
+
+
+def _ledger(row: Row[Any]) -> LedgerView | None:
+    if row.totals is None:
+        return None
+    is_compared = row.proved_number == row.totals_number
+    return LedgerView(
+        correction=row.totals_number,
+        by_status=ByStatus(**row.totals),
+        agrees=row.difference is None if is_compared else None,
+        differences=row.difference or {},
+        was_mended=bool(row.mended),
+    )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from services.stats.domain import differences, may_be_ahead
 from services.stats.queries.figures import COUNTED, ByStatus
 from services.stats.queries.freshness import Freshness, freshness
 from shared.contracts.dispatcher import State
@@ -33,6 +34,7 @@ PROVE = text(f"""
     )
     SELECT run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
         coalesce(by_state, '{{}}') AS by_state, coalesce(rows.attempts, 0) AS attempts,
+        totals, totals_number, proved_number,
         planned_count, expected_count, attempt_count, {", ".join(f"{s}_count" for s in COUNTED)}
     FROM chosen LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
     ORDER BY run_id
@@ -49,6 +51,10 @@ class RunProof(View):
     rows_by_status: ByStatus
     attempts: int
     counted_attempts: int
+    ledger_by_status: (
+        ByStatus | None
+    )  # None: the run has not finished, or before there were totals
+    agrees_with_ledger: bool | None  # None: the newest totals were not compared yet
     reconciles: bool
 
 
@@ -77,6 +83,7 @@ def _proof(row: Row[Any]) -> RunProof:
     total = sum(by_row.values())
     agrees = counted == by_row and row.attempts == row.attempt_count
     adds_up = row.named == total and row.expected_count in (None, total)
+    agrees_with_ledger = _agrees_with_ledger(row, by_row)
     return RunProof(
         run_id=row.run_id,
         planned=row.named,
@@ -85,5 +92,15 @@ def _proof(row: Row[Any]) -> RunProof:
         rows_by_status=ByStatus(**by_row),
         attempts=int(row.attempts),
         counted_attempts=row.attempt_count,
-        reconciles=agrees and adds_up,
+        ledger_by_status=None if row.totals is None else ByStatus(**row.totals),
+        agrees_with_ledger=agrees_with_ledger,
+        reconciles=agrees and adds_up and agrees_with_ledger is not False,
     )
+
+
+def _agrees_with_ledger(row: Row[Any], by_row: dict[str, int]) -> bool | None:
+    """Compare once all that the totals count has been applied; a correction may be on its way."""
+    if row.totals is None or row.proved_number != row.totals_number:
+        return None
+    more = differences(row.totals, {State(state): number for state, number in by_row.items()})
+    return None if may_be_ahead(more) else not more

@@ -63,6 +63,16 @@ async def progress(db: Connection, consumer: str) -> int:
     return int(await db.scalar(PROGRESS, {"consumer": consumer}) or 0)
 
 
+HOLD_CONSUMER = text("""
+    SELECT 1 FROM offsets WHERE consumer = :consumer ORDER BY topic, partition FOR UPDATE
+""")
+
+
+async def hold_consumer(db: Connection, consumer: str) -> None:
+    """Let `consumer` apply nothing until `db` ends."""
+    await db.execute(HOLD_CONSUMER, {"consumer": consumer})
+
+
 async def analyze(db: Connection) -> None:
     """Let the planner know what has been filled."""
     for table in TABLES:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from services.stats import queue
+from services.stats.queue import generations
 from shared.contracts.dispatcher import MESSAGES
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -61,16 +61,16 @@ class Rebuild:
             RebuildAlreadyRunning: There can be one at a time.
             Unavailable: Kafka or the database went away; nothing has changed.
         """
-        async with queue.turn(self.pool):
-            await queue.clear(self.pool, self._name("%"))
+        async with generations.turn(self.pool):
+            await generations.clear(self.pool, self._name("%"))
             begun = time.monotonic()
             async with transaction(self.pool) as db:
-                generation = await queue.begin(db)
+                generation = await generations.begin(db)
             filler = self._filler(generation)
             at = await self._fill(filler, say)
             at = await self._switch(filler, generation, at)
             seconds = time.monotonic() - begun
-            deleted = await queue.clear(self.pool, self._name("%"))
+            deleted = await generations.clear(self.pool, self._name("%"))
         events = sum(at[each] for each in at if each.topic == MESSAGES.name)
         return Rebuilt(
             generation=generation,
@@ -106,12 +106,12 @@ class Rebuild:
     async def _switch(self, filler: Listener, generation: int, at: Positions) -> Positions:
         """Read on to where the live consumer is, which waits meanwhile; take its place."""
         async with transaction(self.pool) as db:
-            await queue.analyze(db)
+            await generations.analyze(db)
         async with transaction(self.pool) as db:
             held = await hold_positions(db, self.consumer, at)
             until = {each: max(held[each], at[each]) for each in at}
             await _catch_up(filler, until)
-            await queue.switch(db, generation)
+            await generations.switch(db, generation)
             await transfer_positions(db, self.consumer, filler.consumer)
         return until
 
@@ -120,7 +120,7 @@ class Rebuild:
         while True:
             await asyncio.sleep(PROGRESS_EVERY_S)
             async with transaction(self.pool) as db:
-                done = await queue.progress(db, consumer)
+                done = await generations.progress(db, consumer)
             rate = done / (time.monotonic() - begun)
             say(f"{done:,} of {records:,} records, {rate:,.0f} per second")
 
@@ -146,8 +146,8 @@ async def report(rebuild: Rebuild, *, as_json: bool) -> None:
 
     try:
         rebuilt = await rebuild.run(say)
-    except* queue.RebuildAlreadyRunning:
-        raise SystemExit(queue.RebuildAlreadyRunning.__doc__) from None
+    except* generations.RebuildAlreadyRunning:
+        raise SystemExit(generations.RebuildAlreadyRunning.__doc__) from None
     except* PositionsLost as errors:
         raise SystemExit(f"nothing has changed: {errors.exceptions[0]}") from None
     except* Unavailable as errors:

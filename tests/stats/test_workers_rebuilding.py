@@ -1,89 +1,26 @@
 """A rebuild on a real Kafka: the same figures from offset 0, while the old ones answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
-from services.stats import queue
-from services.stats.app import CONSUMER
 from services.stats.queries import figures, proof
-from services.stats.subscriptions import subscriptions
-from services.stats.workers import Rebuild
-from shared import ids, kafka
+from services.stats.queue import generations
+from services.stats.subscriptions import CONSUMER, subscriptions
+from services.stats.workers.rebuilding import Rebuild
 from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, transaction
 from shared.errors import NotFound
-from shared.event import Event
 from shared.kafka import Handlers, ends
-from shared.testing import eventually, received
-from tests.stats.story import Run, apply, key
+from shared.testing import eventually
+from tests.stats.log import MANY, Log, listening
+from tests.stats.story import Run, apply
 
-MANY = 400
 TABLES = ("messages", "chunks", "runs")
-
-
-@dataclass
-class Log:
-    """The log, and a run in it that nobody else has."""
-
-    producer: AIOKafkaProducer
-    run: Run
-
-    async def tell(self, events: Sequence[Event]) -> None:
-        sent = []
-        for each in events:
-            of = key(each)
-            assert each.topic is not None
-            headers = list(received(each, of).headers.items())
-            record = {"key": of.encode(), "value": each.json(), "headers": headers}
-            sent.append(await self.producer.send(each.topic.name, **record))
-        await asyncio.gather(*sent)
-
-    async def tell_all(self) -> None:
-        """Tell of a run with MANY messages, of which a tenth fails and a tenth is open."""
-        run = self.run
-        await self.tell([run.scheduled(), run.planned(0, range(MANY)), run.expanded(MANY)])
-        fates = {0: State.FAILED, 1: State.RETRY}
-        for each in range(MANY):
-            state = fates.get(each % 10, State.DELIVERED)
-            ended = [] if state is State.RETRY else [run.ended(each, state)]
-            await self.tell([run.attempted(each, state), *ended])
-
-
-@pytest.fixture
-async def log(kafka: str) -> AsyncIterator[Log]:
-    producer = AIOKafkaProducer(bootstrap_servers=kafka)
-    await producer.start()
-    try:
-        yield Log(producer, Run(ids.new_id()))
-    finally:
-        await producer.stop()
-
-
-@pytest.fixture
-async def live(kafka: str, stats_pool: Pool) -> AsyncIterator[None]:
-    """Listen as the service does."""
-    async with listening(kafka, stats_pool):
-        yield
-
-
-class listening:  # noqa: N801 - reads as a block
-    def __init__(self, servers: str, pool: Pool) -> None:
-        self._loop = kafka.listen(pool, servers, CONSUMER, subscriptions())
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._loop)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
 
 async def shown(pool: Pool, run: Run) -> dict[str, int]:
@@ -165,7 +102,7 @@ async def test_while_it_fills_the_old_figures_answer_and_live_events_are_in_both
         later = ALL | {"delivered": ALL["delivered"] + 1, "retry": ALL["retry"] - 1}
         await eventually_shown(stats_pool, log.run, later)
         assert not rebuild.done()
-        with pytest.raises(queue.RebuildAlreadyRunning):
+        with pytest.raises(generations.RebuildAlreadyRunning):
             await Rebuild(stats_pool, kafka, CONSUMER, subscriptions).run(quiet)
         go_on.set()
         rebuilt = await asyncio.wait_for(rebuild, 60)

@@ -1,0 +1,1 @@
+"""The queue: statements that replicas and commands take turns at."""

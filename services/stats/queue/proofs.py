@@ -1,0 +1,212 @@
+"""The proofs: which totals of the ledger were compared, and where the figures differ from them."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.contracts.dispatcher import MESSAGES, State
+from shared.database import Connection, Pool, autocommit
+
+COUNTED = tuple(state for state in State if state is not State.PLANNED)
+
+LOCK = 7_206_947  # an arbitrary number that means "proving"; advisory, one at a time
+
+TAKE_TURN = text("SELECT pg_try_advisory_lock(:lock)")
+END_TURN = text("SELECT pg_advisory_unlock(:lock)")
+
+
+@asynccontextmanager
+async def turn(pool: Pool) -> AsyncIterator[bool]:
+    """Give whether no other replica is proving; for as long as the block lasts, none will."""
+    async with autocommit(pool) as db:
+        is_ours = bool(await db.scalar(TAKE_TURN, {"lock": LOCK}))
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                with suppress(DBAPIError, OSError):  # with the connection the lock is gone too
+                    await db.execute(END_TURN, {"lock": LOCK})
+
+
+class Unproved(NamedTuple):
+    """A run with totals that were not compared yet."""
+
+    run_id: UUID
+    number: int  # of the totals: 0 as it finished, then one for each correction
+
+
+UNPROVED = text("""
+    SELECT run_id, totals_number FROM runs
+    WHERE generation = (SELECT current FROM generations)
+        AND totals_number IS DISTINCT FROM proved_number
+    ORDER BY run_id LIMIT 100
+""")
+
+
+async def unproved(db: Connection) -> list[Unproved]:
+    """Return runs whose newest totals were not compared yet."""
+    return [Unproved(*row) for row in await db.execute(UNPROVED)]
+
+
+PROVED_FIRST = text("""
+    SELECT run_id, totals_number FROM runs
+    WHERE generation = (SELECT current FROM generations) AND proved_number = totals_number
+    ORDER BY proved_at LIMIT 1
+""")
+
+
+async def proved_first(db: Connection) -> Unproved | None:
+    """Return the run whose comparison is the oldest, to be compared again."""
+    row = (await db.execute(PROVED_FIRST)).one_or_none()
+    return None if row is None else Unproved(*row)
+
+
+POSITIONS = text("""
+    SELECT partition, position FROM offsets WHERE consumer = :consumer AND topic = :topic
+""")
+
+
+async def positions(db: Connection, consumer: str) -> dict[int, int]:
+    """Return how far `consumer` is in MESSAGES, by partition."""
+    rows = await db.execute(POSITIONS, {"consumer": consumer, "topic": MESSAGES.name})
+    return {row.partition: row.position for row in rows}
+
+
+class Figures(NamedTuple):
+    """A run's totals in the ledger, and its figures: by counter, and counted from the rows."""
+
+    number: int
+    totals: dict[State, int]
+    counters: dict[State, int]
+    rows: dict[State, int]
+    difference: dict[str, int] | None  # that was found last
+    mended: list[dict[str, Any]]  # differences, with the number of the totals
+
+
+# One statement, so one snapshot.
+FIGURES_OF = text(f"""
+    SELECT r.totals_number, r.totals, r.difference, r.mended, r.planned_count,
+        {", ".join(f"r.{state}_count" for state in COUNTED)},
+        (
+            SELECT coalesce(sum(client_count), 0) FROM chunks c
+            WHERE c.generation = r.generation AND c.run_id = r.run_id
+        ) AS named,
+        (
+            SELECT coalesce(jsonb_object_agg(state, number), '{{}}') FROM (
+                SELECT m.state, count(*) AS number FROM messages m
+                WHERE m.generation = r.generation AND m.run_id = r.run_id GROUP BY m.state
+            ) AS counted
+        ) AS by_state
+    FROM runs r
+    WHERE r.generation = (SELECT current FROM generations) AND r.run_id = :run_id
+        AND r.totals IS NOT NULL
+""")  # noqa: S608 - names of ours
+
+
+async def figures_of(db: Connection, run_id: UUID) -> Figures | None:
+    """Return what there is to compare; None if the run is not known with totals (any more)."""
+    row = (await db.execute(FIGURES_OF, {"run_id": run_id})).one_or_none()
+    if row is None:
+        return None
+    rows = {State(state): int(number) for state, number in row.by_state.items()}
+    rows[State.PLANNED] = rows.get(State.PLANNED, 0) + int(row.named) - sum(rows.values())
+    counters: dict[State, int] = {state: getattr(row, f"{state}_count") for state in COUNTED}
+    counters[State.PLANNED] = row.planned_count - sum(counters.values())
+    totals = {State(state): number for state, number in row.totals.items()}
+    return Figures(row.totals_number, totals, counters, rows, row.difference, row.mended)
+
+
+STORE_PROOF = text("""
+    UPDATE runs SET proved_number = :number, proved_at = clock_timestamp(),
+        difference = CAST(:difference AS jsonb)
+    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+""")
+
+
+async def store_proof(
+    db: Connection, run_id: UUID, number: int, difference: Mapping[State, int]
+) -> None:
+    """Store what came of a comparison with the totals of this number."""
+    values = {"run_id": run_id, "number": number}
+    stored = json.dumps(difference) if difference else None
+    await db.execute(STORE_PROOF, values | {"difference": stored})
+
+
+DIFFERING = text("""
+    SELECT count(*) FROM runs
+    WHERE generation = (SELECT current FROM generations) AND difference IS NOT NULL
+""")
+
+
+async def differing(db: Connection) -> int:
+    """Return how many runs differ from the ledger."""
+    return int(await db.scalar(DIFFERING))
+
+
+BEGIN_MENDING = text("""
+    WITH run AS (
+        UPDATE runs SET mended = mended || CAST(:entry AS jsonb)
+        WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+        RETURNING read_from
+    )
+    INSERT INTO offsets (consumer, topic, partition, position)
+    SELECT :mender, split_part(place.key, '/', 1), CAST(split_part(place.key, '/', 2) AS int),
+        CAST(place.value AS bigint)
+    FROM run, jsonb_each_text(coalesce(run.read_from, '{}')) AS place
+    ON CONFLICT DO NOTHING
+""")
+
+
+async def begin_mending(
+    db: Connection, mender: str, run_id: UUID, entry: Mapping[str, Any]
+) -> None:
+    """Note the difference as mended, and let the consumer `mender` begin where the run did."""
+    values = {"run_id": run_id, "mender": mender, "entry": json.dumps([entry])}
+    await db.execute(BEGIN_MENDING, values)
+
+
+MENDER = text("SELECT consumer FROM offsets WHERE consumer LIKE :menders ORDER BY 1 LIMIT 1")
+
+
+async def unfinished_mender(db: Connection, menders: str) -> str | None:
+    """Return a consumer that was mending when its process ended; `menders` is a LIKE pattern."""
+    found = await db.scalar(MENDER, {"menders": menders})
+    return None if found is None else str(found)
+
+
+LOCK_RUN = text("""
+    SELECT run_id FROM runs
+    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id FOR UPDATE
+""")
+# Events that others are applying add their differences after this commit.
+RECOUNT = text(f"""
+    UPDATE runs SET proved_number = NULL,
+        attempt_count = counted.attempts, planned_count = counted.named,
+        {", ".join(f"{state}_count = counted.{state}" for state in COUNTED)}
+    FROM (
+        SELECT coalesce(sum(attempts), 0) AS attempts,
+            {", ".join(f"count(*) FILTER (WHERE state = '{s}') AS {s}" for s in COUNTED)},
+            (
+                SELECT coalesce(sum(client_count), 0) FROM chunks
+                WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+            ) AS named
+        FROM messages
+        WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+    ) AS counted
+    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+""")  # noqa: S608 - names of ours
+END_MENDER = text("DELETE FROM offsets WHERE consumer = :mender")
+END_LETTERS = text("DELETE FROM dead_letters WHERE consumer = :mender")
+
+
+async def end_mending(db: Connection, mender: str, run_id: UUID) -> None:
+    """Count the run's messages anew from its rows, to be proved; the consumer `mender` ends."""
+    await db.execute(LOCK_RUN, {"run_id": run_id})
+    await db.execute(RECOUNT, {"run_id": run_id})
+    await db.execute(END_MENDER, {"mender": mender})
+    await db.execute(END_LETTERS, {"mender": mender})

@@ -1,0 +1,152 @@
+"""The proof: the figures of finished runs are compared with the ledger's totals, and mended.
+
+The totals are in the log behind all events that they count. So once the statistics have passed
+the end of those events, any difference is theirs; but a late success may have come since, whose
+correction is on its way. A difference is mended once: the run is read again, from its first event.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from services.stats.domain import differences, may_be_ahead
+from services.stats.queue import proofs
+from services.stats.queue.proofs import Figures, Unproved
+from shared import kafka, telemetry
+from shared.contracts.dispatcher import MESSAGES, State
+from shared.database import Connection, Pool, autocommit, transaction
+from shared.kafka import Handlers, Listener, PositionsLost
+from shared.loop import forever
+
+log = structlog.get_logger()
+
+EVERY = timedelta(seconds=1)
+POLL_S = 0.1
+PATIENCE_S = 30.0  # for the statistics to pass an end; then others get their turn
+CORRECTION_S = 60.0  # a correction that takes longer than this will not come
+REST = 20  # times as long as comparing again took: at most a twentieth of the time when idle
+
+
+@dataclass
+class Prover:
+    """Compares runs with the ledger; `handlers` gives those that apply one run's events."""
+
+    pool: Pool
+    servers: str
+    consumer: str
+    handlers: Callable[[UUID], Handlers]
+    mender: Callable[[UUID | str], str]
+    _ahead_since: dict[Unproved, float] = field(init=False, default_factory=dict)
+    _seen: Mapping[int, int] = field(init=False, default_factory=dict)
+    _rests_until: float = field(init=False, default=0.0)
+
+    async def step(self) -> bool:
+        """Mend what was begun, else prove what is new, else prove again; return whether at all.
+
+        Raises:
+            Unavailable: Kafka or the database went away; it is tried again.
+        """
+        async with proofs.turn(self.pool) as is_ours:
+            if not is_ours:
+                return False
+            return await self._mend() or await self._prove_new() or await self._prove_again()
+
+    async def _prove_new(self) -> bool:
+        """Compare runs with totals that have just come, once all that they count is applied."""
+        async with autocommit(self.pool) as db:
+            found = await proofs.unproved(db)
+        if not found:
+            return False
+        ends = await kafka.end_offsets(self.servers, MESSAGES)
+        if not await self._pass(ends):
+            return False
+        return any([await self._prove(each) for each in found])
+
+    async def _pass(self, ends: Mapping[int, int]) -> bool:
+        """Wait until all before `ends` is applied; return whether it is."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            async with autocommit(self.pool) as db:
+                at = await proofs.positions(db, self.consumer)
+            if all(at.get(partition, 0) >= end for partition, end in ends.items()):
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    async def _prove_again(self) -> bool:
+        """Compare the run whose comparison is the oldest, when there is nothing else to do."""
+        async with autocommit(self.pool) as db:
+            at = await proofs.positions(db, self.consumer)
+            seen, self._seen = self._seen, at
+            if at != seen or time.monotonic() < self._rests_until:
+                return False
+            oldest = await proofs.proved_first(db)
+        if oldest is not None:
+            begun = time.monotonic()
+            await self._prove(oldest)
+            ended = time.monotonic()
+            self._rests_until = ended + REST * (ended - begun)
+        return False
+
+    async def _prove(self, run: Unproved) -> bool:
+        """Compare a run; return whether that led to anything."""
+        async with transaction(self.pool) as db:
+            figures = await proofs.figures_of(db, run.run_id)
+            if figures is None:
+                return False
+            more = differences(figures.totals, figures.rows)
+            if may_be_ahead(more) and self._may_be_corrected(run):
+                return False
+            more = more or differences(figures.totals, figures.counters)
+            self._ahead_since.pop(run, None)
+            await proofs.store_proof(db, run.run_id, figures.number, more)
+            if more:
+                await self._begin_mending(db, run.run_id, figures, more)
+            telemetry.measure("stats.runs.differing", await proofs.differing(db))
+        return True
+
+    def _may_be_corrected(self, run: Unproved) -> bool:
+        since = self._ahead_since.setdefault(run, time.monotonic())
+        return time.monotonic() - since < CORRECTION_S
+
+    async def _begin_mending(
+        self, db: Connection, run_id: UUID, figures: Figures, more: Mapping[State, int]
+    ) -> None:
+        """Let the run be read again, unless that was done about the same difference."""
+        entry = {"number": figures.number, "difference": dict(more)}
+        is_known = entry in figures.mended
+        if figures.difference != dict(more) or not is_known:
+            values = {"run_id": str(run_id), "difference": dict(more), "was_mended": is_known}
+            log.error("stats.differs", **values)
+        if not is_known:
+            await proofs.begin_mending(db, self.mender(run_id), run_id, entry)
+
+    async def _mend(self) -> bool:
+        """Read a run again; what dies in the middle goes on here. Return whether there was one."""
+        async with autocommit(self.pool) as db:
+            consumer = await proofs.unfinished_mender(db, self.mender("%"))
+        if consumer is None:
+            return False
+        run_id = UUID(consumer.rpartition(".")[2])
+        handlers = self.handlers(run_id)
+        listener = Listener(self.pool, self.servers, consumer, handlers, without_group=True)
+        try:
+            await listener.catch_up(await kafka.ends(self.servers, handlers))
+        except (
+            PositionsLost
+        ) as error:  # what is left in the log was not read: it may be too little
+            log.error("stats.mending_impossible", run_id=str(run_id), reason=str(error))  # noqa: TRY400
+        async with transaction(self.pool) as db:
+            await proofs.end_mending(db, consumer, run_id)
+        log.info("stats.mended", run_id=str(run_id))
+        return True
+
+
+async def prove_runs(prover: Prover) -> None:
+    """Compare finished runs with the ledger, until cancelled."""
+    await forever("prove", prover.step, every=EVERY)

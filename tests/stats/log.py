@@ -1,0 +1,59 @@
+"""The log of statistics as tests write it, and the service's listener that reads it."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+
+from services.stats.subscriptions import CONSUMER, subscriptions
+from shared import kafka
+from shared.contracts.dispatcher import State
+from shared.database import Pool
+from shared.event import Event
+from shared.testing import received
+from tests.stats.story import Run, key
+
+MANY = 400
+
+
+@dataclass
+class Log:
+    """The log, and a run in it that nobody else has."""
+
+    producer: AIOKafkaProducer
+    run: Run
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        sent = []
+        for each in events:
+            of = key(each)
+            assert each.topic is not None
+            headers = list(received(each, of).headers.items())
+            record = {"key": of.encode(), "value": each.json(), "headers": headers}
+            sent.append(await self.producer.send(each.topic.name, **record))
+        await asyncio.gather(*sent)
+
+    async def tell_all(self) -> None:
+        """Tell of a run with MANY messages, of which a tenth fails and a tenth is open."""
+        run = self.run
+        await self.tell([run.scheduled(), run.planned(0, range(MANY)), run.expanded(MANY)])
+        fates = {0: State.FAILED, 1: State.RETRY}
+        for each in range(MANY):
+            state = fates.get(each % 10, State.DELIVERED)
+            ended = [] if state is State.RETRY else [run.ended(each, state)]
+            await self.tell([run.attempted(each, state), *ended])
+
+
+class listening:  # noqa: N801 - reads as a block
+    def __init__(self, servers: str, pool: Pool) -> None:
+        self._loop = kafka.listen(pool, servers, CONSUMER, subscriptions())
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._loop)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
