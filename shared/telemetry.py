@@ -28,7 +28,6 @@ Counter: TypeAlias = Literal[
     "kafka.rewinds",
     "outbox.published",
     "dispatcher.attempts",
-    "dispatcher.messages.claimed",
     "dispatcher.messages.planned",
     "scheduler.runs.fired",
     "catalog.import.rows",
@@ -36,7 +35,7 @@ Counter: TypeAlias = Literal[
 Gauge: TypeAlias = Literal[
     "process.stopped", "outbox.as_of", "stats.as_of", "stats.runs.differing"
 ]
-Histogram: TypeAlias = Literal["kafka.apply.duration", "dispatcher.record.duration"]
+Histogram: TypeAlias = Literal["kafka.apply.duration"]
 
 # Libraries that would show keys, values or whole requests at lower levels.
 QUIET = ("aiokafka", "asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")

@@ -11,9 +11,9 @@ from typing import IO, TypeAlias
 from deploy.local import services
 from deploy.local.account import can_enter, refuge, unprivileged
 from deploy.local.broker import Broker
+from deploy.local.classpath import kafka_jars
 from deploy.local.errors import StackError
 from deploy.local.home import Home
-from deploy.local.jars import kafka_jars
 from deploy.local.packages import java, postgres_binaries
 from deploy.local.part import Part
 from deploy.local.ports import USUAL, Ports

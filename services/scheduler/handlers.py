@@ -15,8 +15,7 @@ from shared import database, telemetry
 from shared.contracts.catalog import RunDeclined
 from shared.database import Connection, autocommit, transaction
 from shared.event import Cause, Received
-from shared.event_store import Append
-from shared.event_store.postgres import PostgresEventStore, load
+from shared.event_store.postgres import PostgresEventStore, execute_in
 
 AT_ONCE = 100  # mailings in one transaction
 
@@ -73,9 +72,4 @@ async def _execute(
 ) -> Sequence[ScheduleEvent]:
     """Decide and append; the caller has locked the schedule, so nobody else appends."""
     stream = f"schedule-{command.mailing_id}"
-    history = await load(db, stream, schedule.events)
-    decided = schedule.decide(command, schedule.replay(history))
-    if decided:
-        append = Append(stream, decided, len(history))
-        await store.append_in(db, [append], now=command.now, cause=cause)
-    return decided
+    return await execute_in(db, store, schedule, stream, command, cause=cause)

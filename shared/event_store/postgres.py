@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast, select, text
 
 from shared import outbox, telemetry
 from shared.database import Connection, Pool, copy, transaction
+from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Recorded
 from shared.event_store.protocol import NO_CAUSE, Append
@@ -140,6 +141,29 @@ async def _continue_streams(db: Connection, grown: Sequence[_Added]) -> None:
     )
     if done.rowcount != len(grown):
         raise StaleVersion
+
+
+async def execute_in(
+    db: Connection,
+    store: PostgresEventStore,
+    decider: Decider[C, S, E],
+    stream: str,
+    command: C,
+    *,
+    cause: Cause = NO_CAUSE,
+) -> Sequence[E]:
+    """Load the stream, decide, append, all in the caller's transaction; return the new events.
+
+    Raises:
+        StaleVersion: Another writer was faster, which ends the transaction; who has locked the
+            aggregate is safe from that.
+    """
+    history = await load(db, stream, decider.events)
+    decided = decider.decide(command, decider.replay(history))
+    if decided:
+        append = Append(stream, decided, len(history))
+        await store.append_in(db, [append], now=command.now, cause=cause)
+    return decided
 
 
 async def load(db: Connection, stream: str, kinds: Sequence[type[E]]) -> list[E]:

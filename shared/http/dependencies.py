@@ -12,6 +12,7 @@ from shared.database import Connection, Pool, autocommit
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.event_store import EventStore
+from shared.event_store.postgres import PostgresEventStore
 from shared.http.etags import Expected
 
 
@@ -24,8 +25,8 @@ def _pool(request: Request) -> Pool:
     return cast("Pool", request.app.state.pool)
 
 
-def _store(request: Request) -> EventStore:
-    return cast("EventStore", request.app.state.store)
+def _store(request: Request) -> PostgresEventStore:
+    return cast("PostgresEventStore", request.app.state.store)
 
 
 def _clock(request: Request) -> Clock:
@@ -60,6 +61,6 @@ async def _change(request: Request, expected: Expected) -> CommandContext:
 Database: TypeAlias = Annotated[Connection, Depends(_database, scope="function")]
 DatabasePool: TypeAlias = Annotated[Pool, Depends(_pool)]
 BusinessClock: TypeAlias = Annotated[Clock, Depends(_clock)]
-Store: TypeAlias = Annotated[EventStore, Depends(_store)]
+Store: TypeAlias = Annotated[PostgresEventStore, Depends(_store)]
 Creation: TypeAlias = Annotated[CommandContext, Depends(_creation)]
 Change: TypeAlias = Annotated[CommandContext, Depends(_change)]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.classpath import kafka_jars
 from deploy.local.errors import StackError
-from deploy.local.jars import LOCK, Jar, kafka_jars, locked
+from deploy.local.jars import LOCK, Jar, locked
 
 JAR = Jar("org.example", "a-thing", "1.0", "ab" * 32)
 

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry import trace
 from sqlalchemy import Text, cast, func, select, text
 
-from services.catalog.domain.client import FIELDS, client
+from services.catalog.domain.client import FIELDS, RemoveClient, client
 from services.catalog.domain.mailing import MailingBegan
 from services.catalog.projections import project
 from services.catalog.tables import clients
@@ -30,7 +30,7 @@ from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Cause, Event, Instant
 from shared.event_store import Append
-from shared.event_store.postgres import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore, execute_in
 from shared.outbox import Batch
 from shared.outbox.republish import republish_latest
 from shared.tables import events
@@ -381,3 +381,39 @@ async def test_who_writes_while_it_is_told_anew_comes_behind_it(
         dict(batch.records[0].headers)["ce_type"] for [batch] in await outbox_rows(catalog_pool)
     ]
     assert told == [b"ClientRegistered.v1", b"ClientRegistered.v1", b"ClientRemoved.v1"]
+
+
+async def test_a_command_in_the_callers_transaction_commits_with_it(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    register = registered(1, now)
+    remove = RemoveClient(client_id=UUID(int=1), now=now)
+
+    async with transaction(catalog_pool) as db:
+        await store.append_in(db, [register], now=now)
+        decided = await execute_in(db, store, client, register.stream, remove)
+        again = await execute_in(db, store, client, register.stream, remove)
+
+    assert decided == [ClientRemoved(client_id=UUID(int=1))]
+    assert again == []
+    assert await rows(catalog_pool, select(events.c.type).order_by(events.c.version)) == [
+        "ClientRegistered.v1",
+        "ClientRemoved.v1",
+    ]
+
+
+async def test_a_command_in_a_transaction_that_is_rolled_back_leaves_nothing(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    await store.append_many([registered(1, now)], now=now)
+    remove = RemoveClient(client_id=UUID(int=1), now=now)
+
+    async def remove_and_fail() -> None:
+        async with transaction(catalog_pool) as db:
+            await execute_in(db, store, client, registered(1, now).stream, remove)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await remove_and_fail()
+
+    assert await rows(catalog_pool, select(events.c.type)) == ["ClientRegistered.v1"]

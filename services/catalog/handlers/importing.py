@@ -20,7 +20,7 @@ from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Error, FieldError, StaleVersion, Unavailable
 from shared.event import Event, Instant
-from shared.event_store import Append, EventStore
+from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore
 from shared.loop import Backoff
 
@@ -30,7 +30,9 @@ CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the 
 BEAT = timedelta(seconds=2)  # between two heartbeats of an import
 
 
-async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterator[Chunk]) -> None:
+async def import_clients(
+    store: PostgresEventStore, import_id: UUID, chunks: AsyncIterator[Chunk]
+) -> None:
     """Register or change a client for each row, by phone; a bad row never harms a good one.
 
     Each chunk is one transaction: what dies in the middle leaves whole chunks, and the same
@@ -41,7 +43,6 @@ async def import_clients(store: EventStore, import_id: UUID, chunks: AsyncIterat
         ImportRefused: The file as a whole cannot be read.
         ImportBrokenOff: It did not come to its end.
     """
-    assert isinstance(store, PostgresEventStore)  # noqa: S101 - its rows and ours commit together
     async with transaction(store.pool) as db:
         epoch = await queue.begin_import(db, import_id, await database.now(db))
     if epoch is None:
