@@ -6,8 +6,8 @@ from typing import Any, TypeAlias, cast
 
 import asyncpg
 from pydantic import PostgresDsn
-from sqlalchemy import TextClause, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import TextClause, event, make_url, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -20,7 +20,7 @@ Connection: TypeAlias = AsyncConnection
 
 # A statement that takes longer is a bug; the caller is told to come back (seconds).
 LIMITS: dict[str, Any] = {
-    "timeout": 5,
+    "timeout": 10,
     "command_timeout": 30,
     "server_settings": {"timezone": "UTC", "idle_in_transaction_session_timeout": "60000"},
 }
@@ -106,10 +106,20 @@ async def connect(
         hide_parameters=True,  # they hold phones and names; errors are logged
         connect_args=LIMITS | {"server_settings": server},
     )
+    event.listen(pool.sync_engine, "checkout", _replace_closed)
     try:
         yield pool
     finally:
         await pool.dispose()
+
+
+def _replace_closed(connection: Any, _: object, __: object) -> None:  # noqa: ANN401
+    """Let the pool connect anew instead of a connection that is known to be closed.
+
+    After a restart of the server nobody gets one of those from before; nothing is asked for it.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 @asynccontextmanager

@@ -118,9 +118,23 @@ def _database(url: PostgresDsn) -> PostgresDsn:
     return url
 
 
+def _names(text: str) -> str:
+    """Check each name of a list; `*.example.com` stands for all that end so."""
+    names = [each.strip() for each in text.split(",")] if text.strip() else []
+    for name in names:
+        try:
+            check_host(name.removeprefix("*."))
+        except ValueError:
+            raise ValueError(
+                "a list such as mailings.example.com,*.example.com is needed"
+            ) from None
+    return ",".join(names)
+
+
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
 Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+Names: TypeAlias = Annotated[str, AfterValidator(_names)]
 Servers: TypeAlias = Annotated[str, AfterValidator(_servers)]
 DatabaseUrl: TypeAlias = Annotated[PostgresDsn, AfterValidator(_database)]
 
@@ -154,6 +168,9 @@ class ServiceSettings(DatabaseSettings):
 
     http_host: Host = "127.0.0.1"  # an image says 0.0.0.0: there the container is the border
     http_port: Port
+    # By which browsers and proxies reach it, and whose pages may call it: requests for other names
+    # are refused. Addresses, names without a dot and those inside of Kubernetes are known anyway.
+    http_names: Names = ""
     # Below the 30 s that Kubernetes grants.
     http_drain: Duration = Field(
         timedelta(seconds=20), ge=timedelta(seconds=1), le=timedelta(minutes=10)
@@ -167,6 +184,11 @@ class ServiceSettings(DatabaseSettings):
     relay_lease: Duration = Field(
         timedelta(seconds=4), ge=timedelta(seconds=1), le=timedelta(minutes=5)
     )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All names that are set."""
+        return (self.http_host, *filter(None, self.http_names.split(",")))
 
     @model_validator(mode="after")
     def _relay_renews_in_time(self) -> "ServiceSettings":

@@ -27,7 +27,7 @@ async def run(settings: Settings) -> None:
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
         store = PostgresEventStore("catalog", pool, project)
-        app = http.create_app("catalog", routers, pool, clock, store)
+        app = http.create_app("catalog", routers, pool, clock, store, hosts=settings.hosts)
         lease = settings.import_lease
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),

@@ -35,7 +35,12 @@ async def run(settings: Settings) -> None:
         channels = {gateway.name: gateway.channel for gateway in gateways}
         senders = [Sender(pool, gateway, limits) for gateway in gateways]
         app = http.create_app(
-            "dispatcher", routers, pool, database.business_clock(pool), store=None
+            "dispatcher",
+            routers,
+            pool,
+            database.business_clock(pool),
+            None,
+            hosts=settings.hosts,
         )
         app.state.senders = senders
         servers = settings.kafka_servers

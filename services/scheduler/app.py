@@ -22,7 +22,7 @@ async def run(settings: Settings) -> None:
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
         store = PostgresEventStore("scheduler", pool, project)
-        app = http.create_app("scheduler", routers, pool, clock, store)
+        app = http.create_app("scheduler", routers, pool, clock, store, hosts=settings.hosts)
         loops = [
             fire_due_mailings(store, every=settings.poll_interval),
             relay.relay(

@@ -21,7 +21,7 @@ async def run(settings: Settings) -> None:
         TaskGroup() as tasks,
     ):
         clock = database.business_clock(pool)
-        app = http.create_app("stats", routers, pool, clock, None)
+        app = http.create_app("stats", routers, pool, clock, None, hosts=settings.hosts)
         servers = settings.kafka_servers
         loops = [
             kafka.listen(pool, servers, CONSUMER, subscriptions()),

@@ -1,7 +1,6 @@
 """The dependencies: what a route may ask for, by the type of a parameter."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias, cast
 
@@ -9,7 +8,6 @@ from fastapi import Depends, Request
 
 from shared.clock import Clock
 from shared.database import Connection, Pool, autocommit
-from shared.errors import Unavailable
 from shared.event import Instant
 from shared.event_store import EventStore
 from shared.event_store.postgres import PostgresEventStore
@@ -34,10 +32,7 @@ def _clock(request: Request) -> Clock:
 
 
 async def _now(request: Request) -> Instant:
-    clock = _clock(request)
-    with suppress(Unavailable):  # a connection from before a restart; the next one is new
-        return await clock()
-    return await clock()
+    return await _clock(request)()
 
 
 @dataclass(frozen=True, slots=True)

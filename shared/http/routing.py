@@ -1,20 +1,18 @@
 """The routes: what is checked before each of them, and what is added behind it."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryInfo
 from fastapi.routing import APIRoute
 
-from shared.errors import FieldError, Invalid, Overloaded, Unavailable
+from shared.errors import FieldError, Invalid
 from shared.http.etags import if_unchanged
 from shared.http.openapi import answers
 from shared.http.requests import StrictRequest
-
-Handle: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def strict_router(prefix: str, tag: str) -> APIRouter:
@@ -49,7 +47,7 @@ class StrictRoute(APIRoute):
             elif await strict.body():
                 raise Invalid(FieldError("", "unexpected_body", "this request takes no body"))
             async with request.app.state.admission:
-                response = await _handled(handle, strict)
+                response = await handle(strict)
             return if_unchanged(strict, _without_type(response))
 
         return strictly
@@ -65,17 +63,6 @@ def _wrong_parameters(request: Request, known: set[str]) -> Iterator[FieldError]
     for name, value in given:
         if "\0" in value:
             yield FieldError(f"/{name}", "control_character", "no NUL characters")
-
-
-async def _handled(handle: Handle, request: Request) -> Response:
-    """Answer; a read whose connection was lost, as after a restart, is done once more."""
-    try:
-        return await handle(request)
-    except Unavailable as error:
-        is_slow = isinstance(error, Overloaded) or isinstance(error.__cause__, TimeoutError)
-        if request.method not in ("GET", "HEAD") or is_slow:
-            raise
-        return await handle(request)
 
 
 def _without_type(response: Response) -> Response:

@@ -26,7 +26,7 @@ SERVERS = ({"url": "/", "description": "The service that shows this document."},
 # Of requests that are answered at once, each with a connection to the database: the loops of a
 # service need the rest of its pool. A burst of a thousand reads is through in some seconds.
 AT_ONCE = 6
-WAIT_S = 15.0  # half of what clients wait before they give up
+WAIT_S = 20.0  # less than clients wait before they give up
 
 log = structlog.get_logger()
 

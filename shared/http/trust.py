@@ -29,7 +29,7 @@ AUTHORITY = re.compile(
 )
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
-UNKNOWN_HOST = "No service has this name here; set *_HTTP_HOSTS to the names that it has."
+UNKNOWN_HOST = "No service has this name here; …_HTTP_NAMES says which it has."
 CROSS_SITE = "Requests from pages of other sites are refused."
 
 
