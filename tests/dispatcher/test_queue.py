@@ -86,19 +86,69 @@ async def test_what_is_not_allowed_is_not_claimed(world: World, how: str) -> Non
         assert await claim(db, await world.now()) is None
 
 
-async def test_what_waits_has_ended_or_has_not_begun_is_not_claimed(world: World) -> None:
-    await register(world)
+async def planned(world: World, how: str) -> None:
+    """Plan a run that may not send now; it may tell why."""
     now = await world.now()
-    await world.plan(2, starts_at=now + MINUTE, ends_at=now + HOUR)
-    await world.plan(2, starts_at=now - HOUR, ends_at=now)
-    ended = await world.plan(2)
-    await ended.change_end(now)
-    await world.plan(2, gateway=GatewayName.LOG)
+    match how:
+        case "has not begun":
+            await world.plan(2, starts_at=now + MINUTE)
+        case "has ended":
+            await world.plan(2, starts_at=now - HOUR, ends_at=now)
+        case "was ended earlier":
+            run = await world.plan(2)
+            await run.change_end(await world.now())
+        case "ends at last and was to be ended later":
+            run = await world.plan(2, starts_at=now - HOUR, ends_at=now)
+            await run.change_end(now + HOUR)
+        case _:
+            await world.plan(2, gateway=GatewayName.LOG)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "has not begun",
+        "has ended",
+        "was ended earlier",
+        "ends at last and was to be ended later",
+        "is of another gateway",
+    ],
+)
+async def test_a_run_that_may_not_send_is_not_claimed(world: World, how: str) -> None:
+    await register(world)
+    await planned(world, how)
+    now = await world.now()  # after it was planned: nothing else keeps it from being claimed
 
     async with transaction(world.pool) as db:
         assert await claim(db, now) is None
-        assert (await claim(db, now + MINUTE)).key.chunk == 0
-        assert (await claim(db, await world.now(), name="log")).key.chunk == 0
+    await world.plan(2)
+    async with transaction(world.pool) as db:
+        assert await claim(db, await world.now()) is not None
+
+
+@pytest.mark.parametrize(
+    "how", ["has not begun", "has ended", "was ended earlier", "is of another gateway"]
+)
+async def test_retries_of_a_run_that_may_not_send_are_not_claimed(world: World, how: str) -> None:
+    await register(world)
+    await planned(world, how)
+    now = await world.now()
+    run_id = await world.value("SELECT run_id FROM runs")
+    await excepted(world, run_id, 1, now)
+
+    async with transaction(world.pool) as db:
+        assert await retries(db, now) == []
+    await forget_exceptions(world)
+
+
+@pytest.mark.parametrize("how", ["has not begun", "is of another gateway"])
+async def test_once_it_may_send_a_run_is_claimed(world: World, how: str) -> None:
+    await register(world)
+    await planned(world, how)
+    name = "log" if how == "is of another gateway" else "http"
+
+    async with transaction(world.pool) as db:
+        assert (await claim(db, await world.now() + MINUTE, name=name)).key.chunk == 0
 
 
 async def test_sending_begins_while_a_run_is_still_expanded(world: World) -> None:

@@ -129,9 +129,9 @@ class Replica:
 
 
 @asynccontextmanager
-async def at_work(world: World) -> AsyncIterator[None]:
-    """Let runs be expanded, ended and finished, and dead senders be found."""
-    reaper = Reaper(world.pool, QUICK)
+async def at_work(world: World, limits: Limits = QUICK) -> AsyncIterator[None]:
+    """Let runs be expanded, ended and finished, and senders be found that are dead by `limits`."""
+    reaper = Reaper(world.pool, limits)
     steps: dict[str, Callable[[], Awaitable[bool]]] = {
         "expand": partial(planning.expand, world.pool, CHANNELS),
         "end": partial(ending.end, world.pool),
@@ -269,7 +269,7 @@ async def test_without_a_fault_nothing_is_accepted_twice(
     working: list[asyncio.Task[None]] = []
     looking: list[asyncio.Task[None]] = []
 
-    async with at_work(world):
+    async with at_work(world, patient):
         for number, gateway in enumerate(gateways):
             if number > 1:
                 await sent_by(world, gateways, 30 * number)

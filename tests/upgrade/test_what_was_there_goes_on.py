@@ -217,7 +217,7 @@ def test_what_the_gateway_had_taken_is_not_sent_again(continued: Continued) -> N
     assert len(not_taken) <= continued.ledgers["middle"].by_status.get("undetermined", 0)
 
 
-def test_a_run_that_was_fired_and_not_heard_of_begins(continued: Continued) -> None:
+def test_a_run_that_was_fired_and_not_yet_read_begins(continued: Continued) -> None:
     assert continued.ledgers["begun"].by_status == {"delivered": 50}
 
 
