@@ -6,9 +6,10 @@ otherwise that of the stack on this machine.
 """
 
 import os
+import tomllib
 from enum import IntEnum, StrEnum
 
-from deploy.local.home import Home, usual_home
+from deploy.local.home import PROJECT, Home, usual_home
 from deploy.local.record import supervisor_of
 
 
@@ -36,6 +37,12 @@ class Failure(Exception):
     def __init__(self, message: str, code: Exit = Exit.ERROR) -> None:
         super().__init__(message)
         self.code = code
+
+
+def version() -> str:
+    """Return the version of this command line, which is the platform's."""
+    with (PROJECT / "cli" / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
 
 
 def home() -> Home:

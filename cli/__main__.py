@@ -1,12 +1,25 @@
 """`python -m cli`: all commands, put together."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from cli import Exit, Failure, clients, demo, mailings, messages, stack, statistics
-from deploy.local.errors import AlreadyRunning, StackError
+from cli import (
+    Exit,
+    Failure,
+    clients,
+    demo,
+    imports,
+    mailings,
+    messages,
+    runs,
+    stack,
+    statistics,
+    version,
+)
+from deploy.local.errors import AlreadyRunning, LogUnknown, StackError
 
 EXIT_CODES = (
     f"Exit codes: {Exit.OK} done; {Exit.ERROR} refused, or it failed; "
@@ -14,9 +27,10 @@ EXIT_CODES = (
     f"{Exit.CONFLICT} it cannot be done in this state; {Exit.UNAVAILABLE} nobody answers."
 )
 
+CODES = {AlreadyRunning: Exit.CONFLICT, LogUnknown: Exit.USAGE}
+
 app = typer.Typer(
     name="mailings",
-    help="Mailings that reach every client: the platform, from the command line.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -26,9 +40,33 @@ app = typer.Typer(
 app.add_typer(stack.app)
 app.add_typer(demo.app)
 app.add_typer(clients.app, name="clients")
+app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
+app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
 app.add_typer(statistics.app)
+
+
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"mailings {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda is_asked: _print_version(is_asked=is_asked),
+            help="Print the version and end.",
+        ),
+    ] = False,
+) -> None:
+    """Mailings that reach every client: the platform, from the command line."""
 
 
 def main() -> None:
@@ -40,7 +78,7 @@ def main() -> None:
         sys.exit(failure.code)
     except StackError as error:
         _say(str(error))
-        sys.exit(Exit.CONFLICT if isinstance(error, AlreadyRunning) else Exit.ERROR)
+        sys.exit(CODES.get(type(error), Exit.ERROR))
 
 
 def _say(message: str) -> None:

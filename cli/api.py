@@ -85,6 +85,22 @@ class Api:
         """
         return await self._ask(service, "POST", path, json=body)
 
+    async def patch(self, service: str, path: str, changes: Json) -> Json:
+        """Change what `changes` names. Source: RFC 7396, merge patch.
+
+        Raises:
+            Failure: It was refused, or the service is not there.
+        """
+        return await self._ask(service, "PATCH", path, json=changes)
+
+    async def delete(self, service: str, path: str) -> None:
+        """Delete something.
+
+        Raises:
+            Failure: It is not there, or the service is not.
+        """
+        await self._request(service, "DELETE", path)
+
     async def upload(
         self, service: str, path: str, pieces: AsyncIterable[bytes], content_type: str
     ) -> Json:
@@ -119,6 +135,19 @@ class Api:
         return items, cursor is not None
 
     async def _ask(self, service: str, method: str, path: str, **how: Any) -> Json:  # noqa: ANN401
+        answer = await self._request(service, method, path, **how)
+        try:
+            return cast("Json", answer.json())
+        except ValueError:
+            raise _no_answer_of(service, answer) from None
+
+    async def _request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        **how: Any,  # noqa: ANN401
+    ) -> httpx.Response:
         name = f"{service.upper()}_URL"
         base = _checked(name, self._address(name))
         try:
@@ -127,10 +156,7 @@ class Api:
             raise unreachable(service, base, error) from error
         if not answer.is_success:
             raise refused(service, answer)
-        try:
-            return cast("Json", answer.json())
-        except ValueError:
-            raise _no_answer_of(service, answer) from None
+        return answer
 
 
 def run(work: Callable[[Api], Awaitable[T]]) -> T:
@@ -231,7 +257,7 @@ def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
 def _named(url: httpx.URL) -> tuple[str, str]:
     """Return the group of commands that is about what the URL names, and its identifier."""
     what, _, rest = url.path.partition("/v1/")[2].partition("/")
-    if what not in ("mailings", "messages"):
+    if what not in ("mailings", "messages", "clients", "runs", "imports"):
         return "", ""
     return what, rest.partition("/")[0]
 

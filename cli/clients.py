@@ -1,7 +1,8 @@
-"""The commands about clients: by the file, and in lists."""
+"""The commands about clients: import files, list, show, change and remove."""
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -23,12 +24,28 @@ from rich.text import Text
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
-from cli.render import Format, Json, console, grid, say, say_more, show
+from cli.render import (
+    Format,
+    Json,
+    Listing,
+    Quiet,
+    console,
+    facts,
+    grid,
+    instant,
+    printable,
+    say,
+    show,
+)
 
-app = typer.Typer(help="Clients: import and list them.", no_args_is_help=True)
+app = typer.Typer(help="Clients: import, list, change and remove them.", no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(metavar="CLIENT", help="Identifier, or phone 7XXXXXXXXXX.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tags instead of those before.")]
+PHONE = re.compile(r"7\d{10}", re.ASCII)
 
 PIECE_BYTES = 262_144
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 
 
 class Kind(StrEnum):
@@ -66,8 +83,8 @@ def import_clients(
     kind = kind or kind_of(file.name)
 
     async def work(api: Api) -> tuple[Json, list[Json]]:
-        with upload_bar(f"importing {Path(file.name).name}", size_of(file)) as told:
-            view = await import_file(api, file, kind, told)
+        with upload_bar(f"importing {Path(file.name).name}", size_of(file)) as report:
+            view = await import_file(api, file, kind, report)
         path = f"/v1/imports/{view['import_id']}/rejections"
         shown = (await api.items("catalog", path, {}, rejections))[0] if view["rejected"] else []
         return view, shown
@@ -81,18 +98,127 @@ def import_clients(
 
 @app.command("list")
 def list_clients(
+    *,
     tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
     operator_code: Annotated[str | None, typer.Option(help="Such as 916.")] = None,
     phone: Annotated[str | None, typer.Option(help="Such as 79161234567.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
     """List clients that have all of what is asked for."""
     having = {"tag": tag, "operator_code": operator_code, "phone": phone}
-    found, has_more = run(lambda api: api.items("catalog", "/v1/clients", having, limit))
+    found = run(lambda api: api.items("catalog", "/v1/clients", having, limit))
+    things = "such clients" if any(having.values()) else "clients"
+    listing = Listing("client_id", things, found)
     columns = ("phone", "operator_code", "full_name", "tags", "time_zone", "email", "client_id")
-    show(output, found, lambda: grid(columns, ([each[c] for c in columns] for each in found)))
-    say_more(limit, has_more=has_more)
+    rows = ([each[c] for c in columns] for each in listing.items)
+    listing.show(output, lambda: grid(columns, rows), quiet=quiet)
+
+
+@app.command("show")
+def show_client(who: Who, output: Format = Output.TABLE) -> None:
+    """Show one client."""
+    found = run(lambda api: find_client(api, who))
+    show(output, found, lambda: client_table(found))
+
+
+@app.command("edit")
+def edit_client(  # noqa: PLR0913 (options are the fields of a client)
+    who: Who,
+    *,
+    phone: Annotated[str | None, typer.Option(help="7XXXXXXXXXX; '' for none.")] = None,
+    operator_code: Annotated[str | None, typer.Option(help="Three digits.")] = None,
+    tag: Tags = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Remove all tags.")] = False,
+    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Moscow.")] = None,
+    email: Annotated[str | None, typer.Option(help="'' for none.")] = None,
+    full_name: Annotated[str | None, typer.Option(help="'' for none.")] = None,
+    comment: Annotated[str | None, typer.Option(help="'' for none.")] = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Change a client; what is not named stays as it is."""
+    if tag and no_tags:
+        raise typer.BadParameter("say either --tag or --no-tags")
+    given = {
+        "phone": phone,
+        "operator_code": operator_code,
+        "time_zone": time_zone,
+        "email": email,
+        "full_name": full_name,
+        "comment": comment,
+    }
+    changes: Json = {name: value or None for name, value in given.items() if value is not None}
+    if tag or no_tags:
+        changes["tags"] = tag or []
+    if not changes:
+        raise typer.BadParameter("say what to change, such as --full-name 'Anna Smith'")
+
+    async def work(api: Api) -> Json:
+        found = await find_client(api, who)
+        return await api.patch("catalog", f"/v1/clients/{found['client_id']}", changes)
+
+    changed = run(work)
+    show(output, changed, lambda: client_table(changed))
+
+
+@app.command("remove")
+def remove_client(who: Who) -> None:
+    """Remove a client: nothing is sent to it any more, not even what is planned."""
+
+    async def work(api: Api) -> Json:
+        found = await find_client(api, who)
+        await api.delete("catalog", f"/v1/clients/{found['client_id']}")
+        return found
+
+    removed = run(work)
+    say(f"Client {removed['client_id']} is removed; what was planned for it is cancelled.")
+
+
+async def find_client(api: Api, who: str) -> Json:
+    """Return a client by its identifier or its phone.
+
+    Raises:
+        Failure: There is no such client, or it is neither.
+    """
+    if PHONE.fullmatch(who):
+        found, _ = await api.items("catalog", "/v1/clients", {"phone": who}, 1)
+        if found:
+            return found[0]
+        message = (
+            f"No client has the phone {who}.\n"
+            "  What to do: `./mailings clients list` shows what there is."
+        )
+        raise Failure(message, Exit.NOT_FOUND)
+    return await api.get("catalog", f"/v1/clients/{identifier(who)}")
+
+
+def identifier(text: str) -> UUID:
+    """Return the identifier that was typed.
+
+    Raises:
+        Failure: It is neither an identifier nor a phone.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        message = (
+            f"{printable(text)!r} is neither a client's identifier nor a phone 7XXXXXXXXXX.\n"
+            "  What to do: `./mailings clients list` shows both."
+        )
+        raise Failure(message, Exit.USAGE) from None
+
+
+def client_table(found: Json) -> RenderableType:
+    """Return all that is known of a client."""
+    names = ("phone", "operator_code", "tags", "time_zone", "email", "full_name", "comment")
+    return facts([
+        ("client_id", found["client_id"]),
+        *((name, found[name]) for name in names),
+        ("version", found["version"]),
+        ("created", instant(found["created_at"])),
+        ("changed", instant(found["changed_at"])),
+    ])  # fmt: skip
 
 
 def kind_of(name: str) -> Kind:
@@ -114,8 +240,8 @@ def size_of(file: BinaryIO) -> int | None:
     return size if file.seekable() else None
 
 
-async def import_file(api: Api, file: BinaryIO, kind: Kind, told: Callable[[int], None]) -> Json:
-    """Import a file as it is read, a piece at a time; `told` hears how many bytes are in.
+async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[int], None]) -> Json:
+    """Import a file as it is read, a piece at a time; `report` gets how many bytes are in.
 
     Raises:
         Failure: The file was refused as a whole, or the import broke off.
@@ -126,7 +252,7 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, told: Callable[[int]
             yield piece
 
     import_id = uuid4()
-    look = asyncio.create_task(_look(api, import_id, told))
+    polling = asyncio.create_task(_poll(api, import_id, report))
     path = f"/v1/imports?import_id={import_id}"
     try:
         return await api.upload("catalog", path, pieces(), CONTENT_TYPES[kind])
@@ -135,17 +261,25 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, told: Callable[[int]
             more = "  Then import the same file again: what is in already stays as it is."
             raise Failure(f"{failure}\n{more}", failure.code) from failure
         raise
+    except asyncio.CancelledError:  # Ctrl-C
+        say(
+            "The import is ended: the rows that are in stay in, the others are not read.\n"
+            f"  `./mailings imports show {import_id}` shows how far it came; "
+            "the same file again goes on with the rest.",
+            "yellow",
+        )
+        raise
     finally:
-        look.cancel()
-        await asyncio.wait([look])
+        polling.cancel()
+        await asyncio.wait([polling])
 
 
-async def _look(api: Api, import_id: UUID, told: Callable[[int], None]) -> None:
+async def _poll(api: Api, import_id: UUID, report: Callable[[int], None]) -> None:
     """Ask how far an import is, until cancelled: what went out may still be on its way."""
     while True:
         with suppress(Failure):  # it may not have begun; if it has failed, it says so itself
-            told((await api.get("catalog", f"/v1/imports/{import_id}"))["bytes"])
-        await asyncio.sleep(LOOK_EVERY_S)
+            report((await api.get("catalog", f"/v1/imports/{import_id}"))["bytes"])
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 @contextmanager
@@ -162,6 +296,8 @@ def upload_bar(title: str, size_bytes: int | None) -> Iterator[Callable[[int], N
     with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
         task = bar.add_task(title, total=size_bytes)
         yield lambda done: bar.update(task, completed=done)
+        done = bar.tasks[0].completed if size_bytes is None else size_bytes
+        bar.update(task, total=done, completed=done)  # whatever was seen last: all of it is in
 
 
 COUNTERS = ("rows", "created", "changed", "unchanged", "rejected", "bytes")

@@ -1,9 +1,10 @@
 """The commands about mailings: plan, look at, control and watch them."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TextIO
 from uuid import UUID
 
 import typer
@@ -11,8 +12,19 @@ from rich.console import RenderableType
 
 from cli import Output
 from cli.api import Api, run
-from cli.render import Format, Json, facts, grid, instant, say, say_more, show
-from cli.statistics.progress import Progress
+from cli.render import (
+    Format,
+    Json,
+    Listing,
+    Quiet,
+    facts,
+    grid,
+    instant,
+    say,
+    show,
+    show_one,
+)
+from cli.statistics.progress import SELECTS_NOBODY, Progress
 from cli.statistics.progress import watch as watch_progress
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
@@ -54,7 +66,7 @@ def read_instant(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no instant such as {EXAMPLE}") from None
+        raise typer.BadParameter(f"{text!r} is not a date-time such as {EXAMPLE}") from None
     if read.tzinfo is None:
         raise typer.BadParameter(f"{text!r} names no zone; write it as {EXAMPLE}")
     return read
@@ -77,58 +89,182 @@ def read_duration(text: str) -> timedelta:
     return length
 
 
+Name = Annotated[str | None, typer.Option(help="What people call it.")]
+Body = Annotated[
+    str | None, typer.Option(help="The text; may have {{ full_name }} and other variables.")
+]
+BodyFile = Annotated[
+    typer.FileText | None,
+    typer.Option(encoding="utf-8", help="The text from a file; - for standard input."),
+]
+Subject = Annotated[str | None, typer.Option(help="For gateways that send mails.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
+Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
+StartsAt = Annotated[
+    datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
+]
+EndsAt = Annotated[
+    datetime | None,
+    typer.Option(parser=read_instant, metavar="INSTANT", help=f"Such as {EXAMPLE}."),
+]
+For = Annotated[
+    timedelta | None,
+    typer.Option("--for", parser=read_duration, metavar="DURATION", help="Such as 2h."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show to how many it would go; create nothing.")
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Then watch it.")]
+
+
 @app.command("list")
 def list_mailings(
+    *,
     status: Annotated[Status | None, typer.Option(help="Only those there.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
     """List mailings, the newest first."""
-    having = {"status": status}
-    found, has_more = run(lambda api: api.items("catalog", "/v1/mailings", having, limit))
-    show(output, found, lambda: _mailings_table(found))
-    say_more(limit, has_more=has_more)
+    found = run(lambda api: api.items("catalog", "/v1/mailings", {"status": status}, limit))
+    listing = Listing("mailing_id", f"{status} mailings" if status else "mailings", found)
+    listing.show(output, lambda: _mailings_table(listing.items), quiet=quiet)
 
 
 @app.command("create")
 def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     *,
     name: Annotated[str, typer.Option(help="What people call it.")],
-    body: Annotated[str, typer.Option(help="The text; may have {{ full_name }} and others.")],
-    subject: Annotated[str | None, typer.Option(help="For gateways that send mails.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="To clients with any of these.")] = None,
-    operator_code: Annotated[list[str] | None, typer.Option(help="And any of these.")] = None,
-    starts_at: Annotated[
-        datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
-    ] = None,
-    ends_at: Annotated[
-        datetime | None,
-        typer.Option(parser=read_instant, metavar="INSTANT", help=f"Such as {EXAMPLE}."),
-    ] = None,
-    for_: Annotated[
-        timedelta | None,
-        typer.Option("--for", parser=read_duration, metavar="DURATION", help="Such as 2h."),
-    ] = None,
+    body: Body = None,
+    body_file: BodyFile = None,
+    subject: Subject = None,
+    tag: Tags = None,
+    operator_code: Codes = None,
+    starts_at: StartsAt = None,
+    ends_at: EndsAt = None,
+    for_: For = None,
     gateway: Annotated[Gateway, typer.Option(help="What hands it over.")] = Gateway.HTTP,
-    watch: Annotated[bool, typer.Option("--watch", help="Then watch it.")] = False,
+    dry_run: DryRun = False,
+    watch: Watch = False,
+    quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
     """Create a mailing; it starts by itself, at once or at its start, and ends at its end."""
     if (ends_at is None) == (for_ is None):
         raise typer.BadParameter("say when it ends: either --ends-at or --for")
+    text = text_of(body, body_file)
+    if text is None:
+        raise typer.BadParameter("say what it says: either --body or --body-file")
     plan = {
         "name": name,
-        "body": body,
+        "body": text,
         "subject": subject,
         "filter": {"tags": tag or [], "operator_codes": operator_code or []},
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": _end(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway.value,
     }
+    _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
+
+
+@app.command("copy")
+def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy)
+    mailing_id: MailingId,
+    *,
+    name: Name = None,
+    starts_at: StartsAt = None,
+    ends_at: EndsAt = None,
+    for_: For = None,
+    dry_run: DryRun = False,
+    watch: Watch = False,
+    quiet: Quiet = False,
+    output: Format = Output.TABLE,
+) -> None:
+    """Create a mailing like another one, with a window of its own."""
+    if (ends_at is None) == (for_ is None):
+        raise typer.BadParameter("say when the copy ends: either --ends-at or --for")
+    found = run(lambda api: api.get("catalog", f"/v1/mailings/{mailing_id}"))
+    plan = {each: found[each] for each in ("name", "body", "subject", "filter", "gateway")} | {
+        "starts_at": starts_at.isoformat() if starts_at else None,
+        "ends_at": _end(starts_at, ends_at, for_).isoformat(),
+    }
+    if name is not None:
+        plan["name"] = name
+    _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
+
+
+def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bool) -> None:
+    if dry_run:
+        preview = run(lambda api: api.post("catalog", "/v1/mailings/preview", plan))
+        show(output, preview, lambda: _preview_table(preview))
+        if not preview["clients"]:
+            say(SELECTS_NOBODY, "yellow")
+        return
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
-    show(output, created, lambda: mailing_table(created))
+    show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)
     if watch:
         _watch(created["mailing_id"], output)
+
+
+@app.command("edit")
+def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
+    mailing_id: MailingId,
+    *,
+    name: Name = None,
+    body: Body = None,
+    body_file: BodyFile = None,
+    subject: Annotated[str | None, typer.Option(help="'' for none.")] = None,
+    tag: Tags = None,
+    operator_code: Codes = None,
+    to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
+    starts_at: StartsAt = None,
+    ends_at: EndsAt = None,
+    gateway: Annotated[Gateway | None, typer.Option(help="What hands it over.")] = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Change a mailing; what is not named stays. One that has begun keeps its text and start."""
+    if to_all and (tag or operator_code):
+        raise typer.BadParameter("say either --to-all, or --tag and --operator-code")
+    changes: Json = {
+        "name": name,
+        "body": text_of(body, body_file),
+        "starts_at": starts_at.isoformat() if starts_at else None,
+        "ends_at": ends_at.isoformat() if ends_at else None,
+        "gateway": gateway.value if gateway else None,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if subject is not None:
+        changes["subject"] = subject or None
+    if to_all or tag or operator_code:
+        chosen = {"tags": tag, "operator_codes": operator_code}
+        changes["filter"] = {n: v or [] for n, v in chosen.items() if v or to_all}
+    if not changes:
+        raise typer.BadParameter("say what to change, such as --ends-at")
+    changed = run(lambda api: api.patch("catalog", f"/v1/mailings/{mailing_id}", changes))
+    show(output, changed, lambda: mailing_table(changed))
+
+
+@app.command("delete")
+def delete_mailing(mailing_id: MailingId) -> None:
+    """Stop a mailing and show it no more; what was sent stays on record."""
+    run(lambda api: api.delete("catalog", f"/v1/mailings/{mailing_id}"))
+    say(f"Mailing {mailing_id} is deleted; `./mailings messages list` still has what was sent.")
+
+
+def text_of(body: str | None, file: TextIO | None) -> str | None:
+    """Return the text, from wherever it comes; None if from nowhere.
+
+    Raises:
+        typer.BadParameter: It comes from both, or the file is not readable as UTF-8.
+    """
+    if file is None:
+        return body
+    if body is not None:
+        raise typer.BadParameter("say either --body or --body-file")
+    try:
+        return file.read().rstrip("\n")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
 
 
 @app.command("show")
@@ -197,7 +333,16 @@ def _end(
         raise typer.BadParameter("that is longer than time goes") from None
 
 
-def _mailings_table(found: list[Json]) -> RenderableType:
+def _preview_table(preview: Json) -> RenderableType:
+    return facts([
+        ("would go to", preview["clients"]),
+        ("of them without contact", preview["without_contact"]),
+        ("starts", instant(preview["starts_at"])),
+        ("ends", instant(preview["ends_at"])),
+    ])  # fmt: skip
+
+
+def _mailings_table(found: Sequence[Json]) -> RenderableType:
     rows = (
         [
             each["mailing_id"],
@@ -209,13 +354,13 @@ def _mailings_table(found: list[Json]) -> RenderableType:
         ]
         for each in found
     )
-    return grid(("mailing", "name", "status", "gateway", "starts", "ends"), rows)
+    return grid(("mailing_id", "name", "status", "gateway", "starts", "ends"), rows)
 
 
 def mailing_table(found: Json) -> RenderableType:
     """Return all that there is to say of a mailing."""
     return facts([
-        ("mailing", found["mailing_id"]),
+        ("mailing_id", found["mailing_id"]),
         ("name", found["name"]),
         ("status", found["status"]),
         ("missed", found["missed_reason"]),

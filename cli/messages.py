@@ -1,8 +1,10 @@
 """The commands about messages: the ledger of the dispatcher, in lists and one by one."""
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import typer
@@ -12,7 +14,8 @@ from typer.core import TyperCommand
 
 from cli import Output
 from cli.api import PAGE, Api, run
-from cli.render import Format, Json, facts, grid, instant, one_line, say_more, show
+from cli.names import client_phones, mailing_names
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, one_line, show
 
 app = typer.Typer(help="Messages: what became of each.", no_args_is_help=True)
 
@@ -32,25 +35,44 @@ class Status(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+class Names(NamedTuple):
+    """What people call the clients and mailings of messages, by identifier."""
+
+    phones: Mapping[str, str] = MappingProxyType({})
+    mailings: Mapping[str, str] = MappingProxyType({})
+
+
 @app.command("list")
 def list_messages(
+    *,
     run_id: Annotated[UUID | None, typer.Option("--run", help="Only of this run.")] = None,
     client_id: Annotated[UUID | None, typer.Option("--client", help="Only to this one.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only those there.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """List messages, each with the time of its last attempt."""
+    """List messages, those of the newest run first, each with the time of its last attempt."""
     having = {"run_id": run_id, "client_id": client_id, "status": status}
 
-    async def work(api: Api) -> tuple[list[Json], bool]:
+    async def work(api: Api) -> tuple[tuple[list[Json], bool], Names]:
+        if run_id is not None:
+            await api.get("dispatcher", f"/v1/runs/{run_id}")  # an unknown one is an error
         if run_id is None and client_id is None:
-            return await _of_all_runs(api, having, limit)
-        return await api.items("dispatcher", "/v1/messages", having, limit)
+            found = await _of_all_runs(api, having, limit)
+        else:
+            found = await api.items("dispatcher", "/v1/messages", having, limit)
+        is_table = output is Output.TABLE and not quiet
+        return found, await names_of(api, found[0]) if is_table else Names()
 
-    found, has_more = run(work)
-    show(output, found, lambda: _messages_table(found))
-    say_more(limit, has_more=has_more)
+    found, names = run(work)
+    listing = Listing("message_id", "such messages" if status else "messages", found)
+    listing.show(output, lambda: _messages_table(listing.items, names), quiet=quiet)
+
+
+async def names_of(api: Api, found: list[Json]) -> Names:
+    """Return what people call the clients and mailings of these messages."""
+    return Names(await client_phones(api, found), await mailing_names(api, found))
 
 
 async def _of_all_runs(api: Api, having: Json, limit: int) -> tuple[list[Json], bool]:
@@ -84,16 +106,25 @@ def show_message(
     """Show one message with all its attempts and the gateway's answers."""
     if not MESSAGE_ID.fullmatch(message_id):
         raise typer.BadParameter("an identifier of a message has 43 letters, digits, - and _")
-    found = run(lambda api: api.get("dispatcher", f"/v1/messages/{message_id}"))
-    show(output, found, lambda: _message_table(found))
+
+    async def work(api: Api) -> tuple[Json, Names]:
+        found = await api.get("dispatcher", f"/v1/messages/{message_id}")
+        return found, await names_of(api, [found]) if output is Output.TABLE else Names()
+
+    found, names = run(work)
+    show(output, found, lambda: _message_table(found, names))
 
 
-def _messages_table(found: list[Json]) -> RenderableType:
-    columns = ("message", "client", "status", "attempts", "last attempt", "next attempt", "reason")
+def _messages_table(found: Sequence[Json], names: Names) -> RenderableType:
+    columns = (
+        "message_id", "to", "mailing", "status", "attempts", "last attempt", "next attempt",
+        "reason",
+    )  # fmt: skip
     rows = (
         [
             each["message_id"],
-            each["client_id"],
+            _recipient(each, names),
+            _mailing(each, names),
             each["status"],
             each["attempts"],
             instant(each["last_attempt_at"]),
@@ -105,12 +136,22 @@ def _messages_table(found: list[Json]) -> RenderableType:
     return grid(columns, rows)
 
 
-def _message_table(found: Json) -> RenderableType:
+def _recipient(message: Json, names: Names) -> str:
+    return names.phones.get(message["client_id"], message["client_id"])
+
+
+def _mailing(message: Json, names: Names) -> str:
+    return names.mailings.get(message["mailing_id"], message["mailing_id"])
+
+
+def _message_table(found: Json, names: Names) -> RenderableType:
     about = facts([
-        ("message", found["message_id"]),
-        ("mailing", found["mailing_id"]),
-        ("run", found["run_id"]),
-        ("client", found["client_id"]),
+        ("message_id", found["message_id"]),
+        ("to", _recipient(found, names)),
+        ("mailing", _mailing(found, names)),
+        ("mailing_id", found["mailing_id"]),
+        ("run_id", found["run_id"]),
+        ("client_id", found["client_id"]),
         ("status", found["status"]),
         ("reason", found["reason"]),
         ("attempts", found["attempts"]),

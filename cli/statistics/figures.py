@@ -6,12 +6,11 @@ from uuid import UUID
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
-from cli.render import Format, Json, facts, grid, instant, show
+from cli.render import Format, Grid, Json, facts, grid, instant, show
 
 app = typer.Typer()
 
@@ -26,21 +25,27 @@ def stats(
     of: Annotated[
         UUID | None, typer.Argument(metavar="[ID]", help="A mailing or a run; all without it.")
     ] = None,
+    *,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Count every message anew, and compare.")
+    ] = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how many messages are in which status, as of when, and whether it all adds up."""
-    found = run(lambda api: _figures(api, of))
+    """Show how many messages are in which status, as of when, and if asked, whether it adds up."""
+    found = run(lambda api: _figures(api, of, reconcile=reconcile))
     show(output, found, lambda: _figures_table(found))
 
 
-async def _figures(api: Api, of: UUID | None) -> Json:
-    """Return the figures, and whether they reconcile."""
+async def _figures(api: Api, of: UUID | None, *, reconcile: bool) -> Json:
+    """Return the figures, and if asked, whether they reconcile: that counts every message."""
     if of is None:
         found, which = await api.get("stats", "/v1/totals"), {}
     elif (mailing := await mailing_figures(api, of)) is not None:
         found, which = mailing, {"mailing_id": of}
     else:
         found, which = await _run_figures(api, of), {"run_id": of}
+    if not reconcile:
+        return found
     return {**found, "reconcile": await api.get("stats", "/v1/reconcile", which)}
 
 
@@ -74,20 +79,20 @@ async def _run_figures(api: Api, run_id: UUID) -> Json:
 
 def _figures_table(found: Json) -> RenderableType:
     statuses = grid(("status", "messages", "share"), _shares(found))
-    reconciles = found["reconcile"]["reconciles"]
+    proof = found.get("reconcile")
     names = ("mailings", "mailing_id", "run_id")
     about = facts([
         *((name, found[name]) for name in names if name in found),
         ("planned", found["planned"]),
         ("attempts", found["attempts"]),
         ("as of", as_of(found, instant)),
-        ("reconciles", reconciles),
+        *([("reconciles", proof["reconciles"])] if proof else []),
     ])  # fmt: skip
     parts: list[RenderableType] = [about, Text(), statuses]
     if isinstance(found.get("runs"), list) and found["runs"]:
         parts += [Text(), _runs_table(found["runs"])]
-    if not reconciles:
-        parts += [Text(), _differences(found["reconcile"]["runs"])]
+    if proof and not proof["reconciles"]:
+        parts += [Text(), _differences(proof["runs"])]
     return Group(*parts)
 
 
@@ -97,8 +102,8 @@ def _shares(found: Json) -> Iterator[list[object]]:
         yield [status, count, f"{100 * count / planned:.2f} %" if planned else None]
 
 
-def _runs_table(runs: list[Json]) -> Table:
-    columns = ("run", "planned", "delivered", "open", "attempts", "scheduled", "finished")
+def _runs_table(runs: list[Json]) -> Grid:
+    columns = ("run_id", "planned", "delivered", "open", "attempts", "scheduled", "finished")
     rows = (
         [
             each["run_id"],
@@ -114,7 +119,7 @@ def _runs_table(runs: list[Json]) -> Table:
     return grid(columns, rows)
 
 
-def _differences(runs: list[Json]) -> Table:
+def _differences(runs: list[Json]) -> Grid:
     columns = ("run_id", "planned", "sum_of_statuses", "attempts", "counted_attempts")
     wrong = (each for each in runs if not each["reconciles"])
     return grid(columns, ([each[name] for name in columns] for each in wrong))

@@ -25,6 +25,7 @@ from cli.render import (
     duration,
     grid,
     instant,
+    say,
     show_line,
     time_of_day,
 )
@@ -35,6 +36,11 @@ LINE_EVERY_S = 2.0  # where there is no terminal
 RATE_OVER_S = 4.0
 AWAY_FOR_S = 60.0  # how long a service may be away while somebody watches
 BAR = 40  # columns
+
+SELECTS_NOBODY = (
+    "It selects nobody: no client had what its filter asks for.\n"
+    "  What to do: `./mailings clients list --tag TAG --operator-code CODE` shows who has what."
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Progress:
         if not self.rate_per_s or not all(each["is_expanded"] for each in self.runs):
             return None
         return (self.planned - self.done) / self.rate_per_s
+
+    @property
+    def selects_nobody(self) -> bool:
+        """Whether its runs are written down whole, and have no message."""
+        return bool(self.runs) and not self.planned and all(e["is_expanded"] for e in self.runs)
 
     def as_json(self) -> Json:
         """Return it for programs."""
@@ -146,6 +157,8 @@ async def watch(api: Api, mailing_id: UUID | str, output: Output = Output.TABLE)
         async for last in progress(api, mailing_id):
             look(last)
     assert last is not None  # noqa: S101 (it ends with the last one)
+    if last.selects_nobody:
+        say(SELECTS_NOBODY, "yellow")
     return last
 
 
@@ -182,7 +195,9 @@ def picture(now: Progress) -> RenderableType:
         (now.mailing["mailing_id"], "dim"),
     )  # fmt: skip
     bar = Table.grid(padding=(0, 2))
-    bar.add_row(ProgressBar(now.planned or 1, now.done, width=BAR), Text(_amount(now)))
+    total = now.planned or 1
+    done = total if now.is_over else now.done  # nothing more will come: the bar is full
+    bar.add_row(ProgressBar(total, done, width=BAR), Text(_amount(now)))
     counts = grid(*_counts(now))
     tail = Text(style="dim")
     if now.figures:
@@ -207,6 +222,8 @@ def _counts(now: Progress) -> tuple[list[str], list[list[int]]]:
 def _amount(now: Progress) -> str:
     if not now.figures:
         return _waiting(now)
+    if now.selects_nobody:
+        return "selects nobody"
     share = 100 * now.done // (now.planned or 1)
     told = f"{now.done:,} of {now.planned:,} ({share} %)"
     if now.rate_per_s is not None:

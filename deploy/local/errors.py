@@ -7,6 +7,10 @@ class StackError(Exception):
     """Something could not be started; the message says what, why, and what to do about it."""
 
 
+class LogUnknown(StackError):
+    """No part of this name has a log."""
+
+
 class AlreadyRunning(StackError):
     """Another supervisor holds this home."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from deploy.local.errors import StackError
+from deploy.local.errors import LogUnknown
 from deploy.local.home import Home
 
 EVERY_S = 0.2
@@ -17,13 +17,13 @@ def show(home: Home, name: str | None, *, lines: int, follow: bool) -> None:
     """Print the last lines of one log or of all, each behind its name; go on until Ctrl-C.
 
     Raises:
-        StackError: There is no such log.
+        LogUnknown: There is no such log.
     """
     paths = sorted(home.logs.glob(f"{name or '*'}.log"))
     if not paths:
         known = ", ".join(sorted(path.stem for path in home.logs.glob("*.log"))) or "no logs yet"
         message = f"There is no log {name or ''} in {home.logs}; there is: {known}."
-        raise StackError(message)
+        raise LogUnknown(message)
     width = max(len(path.stem) for path in paths)
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         files = {path: stack.enter_context(path.open(errors="replace")) for path in paths}

@@ -3,12 +3,12 @@
 from enum import StrEnum, auto
 from uuid import UUID
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, false, func, select, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
 from services.catalog.domain.mailing import MailingUnknown
-from shared.contracts.catalog import GatewayName
+from shared.contracts.catalog import Filter, GatewayName
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.event import Instant
@@ -64,6 +64,15 @@ class MailingView(View):
     version: int
     created_at: Instant
     changed_at: Instant
+
+
+class MailingPreview(View):
+    """What a mailing would be, and to how many it would go now."""
+
+    starts_at: Instant
+    ends_at: Instant
+    clients: int
+    without_contact: int  # of them: they have nothing that its gateway could write to
 
 
 class ImportView(View):
@@ -167,6 +176,22 @@ async def mailings(
         page = page.where(table.c.status == status)
     rows = await db.execute(page.limit(limit))
     return [MailingView.model_validate(row) for row in rows]
+
+
+async def audience(db: Connection, wanted: Filter, gateway: str) -> tuple[int, int]:
+    """Return how many clients a filter selects now, and how many of them have no contact.
+
+    Counts them all: for a person who asks, not for what is asked often.
+    """
+    table = tables.clients
+    lacks = table.c.phone.is_(None) if gateway == GatewayName.HTTP else false()
+    counts = select(func.count(), func.count().filter(lacks)).select_from(table)
+    if wanted.operator_codes:
+        counts = counts.where(table.c.operator_code.in_(wanted.operator_codes))
+    if wanted.tags:
+        counts = counts.where(table.c.tags.op("&&")(list(wanted.tags)))
+    clients, without_contact = (await db.execute(counts)).one()
+    return clients, without_contact
 
 
 async def import_(db: Connection, import_id: UUID) -> ImportView:

@@ -305,3 +305,35 @@ async def test_a_mailing_that_was_stored_with_such_instants_is_shown_and_can_be_
     assert shown["starts_at"] == "0001-01-01T00:00:00Z"
     assert shown["ends_at"] == "9999-12-31T23:59:59.999999Z"
     assert ended.status_code == 200, ended.text
+
+
+async def test_a_preview_counts_whom_it_would_go_to_and_creates_nothing(
+    http: AsyncClient,
+) -> None:
+    for number, tags, code in ((1, ["vip"], "916"), (2, ["vip", "new"], "917"), (3, [], "916")):
+        body = {"phone": f"7916000000{number}", "tags": tags, "operator_code": code}
+        assert (await http.post("/clients", json=body)).status_code == 201
+    mail_only = {"email": "a@b.example", "tags": ["vip"], "operator_code": "916"}
+    assert (await http.post("/clients", json=mail_only)).status_code == 201
+
+    async def counted(**fields: Any) -> tuple[int, int]:
+        answer = await http.post("/mailings/preview", json=SPRING | {"gateway": "http"} | fields)
+        assert answer.status_code == 200
+        found = answer.json()
+        return found["clients"], found["without_contact"]
+
+    assert await counted(filter={}) == (4, 1)
+    assert await counted(filter={"tags": ["vip", "new"]}) == (3, 1)
+    assert await counted(filter={"tags": ["vip"], "operator_codes": ["916"]}) == (2, 1)
+    assert await counted(filter={"tags": ["vip"]}, gateway="log") == (3, 0)
+    assert await counted(filter={"tags": ["nobody"]}) == (0, 0)
+    assert (await http.get("/mailings")).json()["items"] == []
+
+
+async def test_a_preview_refuses_what_a_creation_would(http: AsyncClient) -> None:
+    wrong = SPRING | {"body": "{{ nonsense }}"}
+
+    created = await http.post("/mailings", json=wrong)
+    previewed = await http.post("/mailings/preview", json=wrong)
+
+    assert (previewed.status_code, previewed.json()["errors"]) == (422, created.json()["errors"])

@@ -1,6 +1,8 @@
 """The commands about clients."""
 
+import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -164,3 +166,113 @@ def test_a_list_that_goes_on_says_so(services: Services, mailings: Mailings) -> 
     services.answer("/v1/clients", page([dict.fromkeys(names)], next_cursor="more"))
 
     assert "more than these 1" in mailings("clients", "list", "--limit", "1").err
+
+
+CLIENT = "01a201e4-6c68-70f0-baaf-d5cbd070123b"
+
+
+@pytest.fixture
+def client() -> Json:
+    profile = dict.fromkeys(("operator_code", "time_zone", "email", "full_name", "comment"))
+    times = {"created_at": "2026-01-01T12:00:00Z", "changed_at": "2026-01-01T12:00:00Z"}
+    known = {"client_id": CLIENT, "phone": "79161234567", "tags": ["vip"], "version": 1}
+    return {**profile, **times, **known}
+
+
+@pytest.mark.parametrize("who", [CLIENT, "79161234567"])
+def test_a_client_is_found_by_identifier_or_phone(
+    services: Services, mailings: Mailings, client: Json, who: str
+) -> None:
+    services.answer(f"/v1/clients/{CLIENT}", client)
+    services.answer("/v1/clients", page([client]))
+
+    assert CLIENT in mailings("clients", "show", who).out
+
+
+def test_an_edit_sends_only_what_is_named_and_null_for_what_is_emptied(
+    services: Services, mailings: Mailings, client: Json
+) -> None:
+    services.answer(f"/v1/clients/{CLIENT}", client)
+    change = ("--full-name", "Анна", "--email", "", "--no-tags")
+
+    result = mailings("clients", "edit", CLIENT, *change)
+
+    assert result.code == Exit.OK
+    sent = services.asked[-1]
+    assert sent.method == "PATCH"
+    assert json.loads(sent.body) == {"full_name": "Анна", "email": None, "tags": []}
+
+
+def test_a_client_is_removed(services: Services, mailings: Mailings, client: Json) -> None:
+    services.answer(f"/v1/clients/{CLIENT}", client)
+
+    result = mailings("clients", "remove", CLIENT)
+
+    assert result.code == Exit.OK
+    assert services.asked[-1].method == "DELETE"
+
+
+@pytest.mark.parametrize(
+    ("who", "code"), [("nobody", Exit.USAGE), ("79160000000", Exit.NOT_FOUND), (CLIENT, 3)]
+)
+def test_a_client_that_is_not_there_is_an_error_with_advice(
+    services: Services, mailings: Mailings, who: str, code: Exit
+) -> None:
+    services.answer("/v1/clients", page([]))
+    services.refuse(f"/v1/clients/{CLIENT}", 404, title="No client has this identifier.")
+
+    result = mailings("clients", "show", who)
+
+    assert (result.code, "./mailings clients list" in result.err) == (code, True)
+
+
+def test_identifiers_alone_are_printed_for_the_quiet(
+    services: Services, mailings: Mailings, client: Json
+) -> None:
+    services.answer("/v1/clients", page([client]))
+
+    assert mailings("clients", "list", "-q").out == f"{CLIENT}\n"
+
+
+def test_an_empty_list_says_that_it_is(services: Services, mailings: Mailings) -> None:
+    services.answer("/v1/clients", page([]))
+
+    assert "There are no such clients." in mailings("clients", "list", "--tag", "x").err
+    assert mailings("clients", "list", "-o", "json").json == []
+
+
+def test_imports_are_listed_and_shown_with_their_rejections(
+    services: Services, mailings: Mailings
+) -> None:
+    view = {
+        **imported(rejected=1),
+        "import_id": CLIENT,
+        "failure_reason": None,
+        "started_at": "2026-01-01T12:00:00Z",
+        "ended_at": None,
+    }
+    services.answer("/v1/imports", page([view]))
+    services.answer(f"/v1/imports/{CLIENT}", view)
+    rejection = {"row": 2, "column": "phone", "reason": "no phone"}
+    services.answer(f"/v1/imports/{CLIENT}/rejections", page([rejection]))
+
+    assert CLIENT in mailings("imports", "list").out
+    assert "no phone" in mailings("imports", "show", CLIENT).out
+    assert mailings("imports", "list", "-q").out == f"{CLIENT}\n"
+
+
+async def test_who_interrupts_an_import_reads_what_becomes_of_it(
+    catalog: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Endless(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            task.cancel()
+            return b"phone\n79161234567\n"
+
+    task = asyncio.ensure_future(import_file(catalog, Endless(), Kind.CSV, lambda _: None))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    said = capsys.readouterr().err
+    assert "the rows that are in stay in" in said
+    assert "./mailings imports show" in said

@@ -1,9 +1,11 @@
 """The commands about mailings."""
 
+import io
 import json
 import os
 import signal
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +131,106 @@ def test_mailings_are_listed_by_status(
 
     assert mailing["mailing_id"] in result.out
     assert services.asked[0].parameters["status"] == "running"
+
+
+PREVIEW = {
+    "clients": 3,
+    "without_contact": 1,
+    "starts_at": "2026-01-01T12:00:00Z",
+    "ends_at": "2026-01-01T14:00:00Z",
+}
+
+
+def test_a_dry_run_shows_to_how_many_it_would_go_and_creates_nothing(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/mailings/preview", PREVIEW)
+
+    result = mailings(*CREATE, "--for", "2h", "--tag", "vip", "--dry-run")
+
+    assert ["would", "go", "to", "3"] in [line.split() for line in result.out.splitlines()]
+    assert [each.path for each in services.asked] == ["/v1/mailings/preview"]
+    assert sent(services)["filter"] == {"tags": ["vip"], "operator_codes": []}
+
+
+def test_a_dry_run_that_selects_nobody_says_how_to_find_out_why(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/mailings/preview", {**PREVIEW, "clients": 0})
+
+    result = mailings(*CREATE, "--for", "2h", "--dry-run")
+
+    assert "selects nobody" in result.err
+    assert "./mailings clients list" in result.err
+
+
+def test_the_text_may_come_from_a_file_or_from_standard_input(
+    services: Services,
+    mailings: Mailings,
+    mailing: Json,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services.answer("/v1/mailings", mailing, status=201)
+    create = ("mailings", "create", "--name", "Spring", "--for", "2h", "--body-file")
+    file = tmp_path / "body.txt"
+    file.write_text("Grüße,\nWelt\n", "utf-8")
+
+    mailings(*create, str(file))
+    from_file = sent(services)["body"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Piped")))
+    mailings(*create, "-")
+
+    assert (from_file, sent(services)["body"]) == ("Grüße,\nWelt", "Piped")
+
+
+def test_a_text_that_is_no_utf_8_or_comes_twice_or_never_is_a_mistake_of_usage(
+    mailings: Mailings, tmp_path: Path
+) -> None:
+    file = tmp_path / "body.txt"
+    file.write_bytes(b"\xff\xfe")
+    create = ("mailings", "create", "--name", "Spring", "--for", "2h")
+
+    assert mailings(*create, "--body-file", str(file)).code == Exit.USAGE
+    assert mailings(*create, "--body-file", str(file), "--body", "x").code == Exit.USAGE
+    assert mailings(*create).code == Exit.USAGE
+
+
+def test_an_edit_sends_only_what_is_named(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing)
+    edit = ("mailings", "edit", mailing["mailing_id"])
+
+    mailings(*edit, "--subject", "", "--tag", "new")
+    some = (services.asked[-1].method, sent(services))
+    mailings(*edit, "--to-all")
+
+    assert some == ("PATCH", {"subject": None, "filter": {"tags": ["new"]}})
+    assert sent(services) == {"filter": {"tags": [], "operator_codes": []}}
+    assert mailings(*edit).code == Exit.USAGE
+
+
+def test_a_copy_has_all_but_its_window_from_the_other(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing)
+    services.answer("/v1/mailings", mailing, status=201)
+
+    result = mailings(
+        "mailings", "copy", mailing["mailing_id"], "--name", "Again",
+        "--starts-at", "2027-01-01T10:00Z", "--for", "1h", "-q",
+    )  # fmt: skip
+
+    assert result.out == f"{mailing['mailing_id']}\n"
+    same = {name: mailing[name] for name in ("body", "subject", "filter", "gateway")}
+    window = {"starts_at": "2027-01-01T10:00:00+00:00", "ends_at": "2027-01-01T11:00:00+00:00"}
+    assert sent(services) == {"name": "Again", **same, **window}
+
+
+def test_a_mailing_is_deleted(services: Services, mailings: Mailings, mailing: Json) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", {})
+
+    result = mailings("mailings", "delete", mailing["mailing_id"])
+
+    assert (result.code, services.asked[-1].method) == (Exit.OK, "DELETE")

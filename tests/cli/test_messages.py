@@ -69,15 +69,50 @@ def test_an_identifier_of_another_length_is_a_mistake_of_usage(mailings: Mailing
     assert mailings("messages", "show", "short").code == Exit.USAGE
 
 
-def test_messages_of_a_run_are_listed(
+def test_messages_of_a_run_are_listed_with_phone_and_mailing(
     services: Services, mailings: Mailings, message: Json
 ) -> None:
+    services.answer(f"/v1/runs/{RUN}", {"run_id": RUN})
     services.answer("/v1/messages", page([message]))
+    services.answer(f"/v1/clients/{OTHER}", {"phone": "79161234567", "email": None})
+    services.answer(f"/v1/mailings/{OTHER}", {"name": "Spring"})
 
     result = mailings("messages", "list", "--run", RUN, "--status", "delivered")
 
-    assert ID in result.out
-    assert services.asked[0].parameters == {"run_id": RUN, "status": "delivered", "limit": "50"}
+    assert {ID, "79161234567", "Spring"} <= set(result.out.split())
+    assert services.asked[1].parameters == {"run_id": RUN, "status": "delivered", "limit": "50"}
+
+
+def test_who_is_removed_is_named_by_identifier(
+    services: Services, mailings: Mailings, message: Json
+) -> None:
+    services.answer(f"/v1/runs/{RUN}", {"run_id": RUN})
+    services.answer("/v1/messages", page([message]))
+
+    result = mailings("messages", "list", "--run", RUN)
+
+    assert (result.code, OTHER in result.out) == (Exit.OK, True)
+
+
+def test_messages_of_a_run_that_is_none_are_an_error(
+    services: Services, mailings: Mailings
+) -> None:
+    services.refuse(f"/v1/runs/{RUN}", 404, type="RunUnknown", title="No run has this identifier.")
+
+    result = mailings("messages", "list", "--run", RUN)
+
+    assert result.code == Exit.NOT_FOUND
+    assert "No run has this identifier." in result.err
+    assert "./mailings runs list" in result.err
+
+
+def test_no_messages_are_said_to_be_none(services: Services, mailings: Mailings) -> None:
+    services.answer("/v1/runs", page([]))
+
+    result = mailings("messages", "list")
+
+    assert (result.code, result.out) == (Exit.OK, "")
+    assert "There are no messages." in result.err
 
 
 def test_messages_of_all_runs_are_listed_run_by_run_up_to_the_limit(

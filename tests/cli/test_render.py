@@ -48,6 +48,47 @@ def test_nothing_that_a_table_shows_can_command_the_terminal() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\u00a0000\u202f₽",
+        "\u2003em\u3000wide",
+        "👩\u200d👩\u200d👧",
+        "\u0645\u06cc\u200c\u062e\u0648",
+        "Donau\u00addampf",
+        "a\u2060b\ufeff",
+        "🏴\U000e0067\U000e007f",
+        "שלום\u200f",
+        "\U0001fae8 newer than this Python",
+        "\uf8ff private",
+    ],
+)
+def test_text_of_all_languages_is_shown_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    "each", "\0\a\b\t\r\x1b\x7f\x85\x9b\u2028\u2029\u202a\u202e\u2066\u2069\ud800"
+)
+def test_what_moves_the_cursor_or_turns_text_around_is_replaced(each: str) -> None:
+    assert printable(f"a{each}b") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_rows_are_legible_at_every_width(width: int) -> None:
+    screen = Console(width=width, record=True, file=console().file)
+    identifier, words = "01a201e4-6c68-70f0-baaf-d5cbd070123b", "Spring sale for all"
+    columns = ["mailing_id", "name", "status", "planned", "starts", "ends"]
+    row = [identifier, words, "finished", 1_000_000, "2026-01-01 12:00:00 UTC", None]
+
+    screen.print(grid(columns, [row, row]))
+
+    lines = screen.export_text().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    for whole in (identifier, "finished", "1,000,000", "planned", "2026-01-01", "Spring"):
+        assert any(whole in line for line in lines)
+
+
 def test_markup_in_a_value_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
     show(Output.TABLE, {}, lambda: grid(["name"], [["[red]x[/red] :smile:"]]))
 
@@ -70,7 +111,7 @@ def test_identifiers_stay_in_one_piece_on_a_narrow_terminal() -> None:
     screen = Console(width=60, record=True, file=console().file)
     identifier = "01a201e4-6c68-70f0-baaf-d5cbd070123b"
 
-    screen.print(grid(["mailing", "name"], [[identifier, "a name of several words " * 3]]))
+    screen.print(grid(["mailing_id", "name"], [[identifier, "a name of several words " * 3]]))
 
     assert identifier in screen.export_text()
 

@@ -48,7 +48,7 @@ def test_totals_are_shown_with_their_age_and_whether_they_reconcile(
     services.answer("/v1/totals", {**totals, **counted(delivered=3, failed=1)})
     services.answer("/v1/reconcile", reconcile())
 
-    lines = [each.split() for each in mailings("stats").out.splitlines()]
+    lines = [each.split() for each in mailings("stats", "--reconcile").out.splitlines()]
 
     assert ["delivered", "3", "75.00", "%"] in lines
     assert ["reconciles", "yes"] in lines
@@ -61,10 +61,23 @@ def test_figures_that_do_not_reconcile_are_named(services: Services, mailings: M
     services.answer("/v1/totals", {**totals, **counted()})
     services.answer("/v1/reconcile", reconcile(**wrong, counted_attempts=2, reconciles=False))
 
-    lines = [each.split() for each in mailings("stats").out.splitlines()]
+    lines = [each.split() for each in mailings("stats", "--reconcile").out.splitlines()]
 
     assert ["reconciles", "no"] in lines
     assert [RUN, "4", "3", "1", "2"] in lines
+
+
+def test_every_message_is_counted_anew_only_when_asked(
+    services: Services, mailings: Mailings
+) -> None:
+    totals = {"mailings": 1, "runs": 1, "as_of": None, "lag_s": None}
+    services.answer("/v1/totals", {**totals, **counted(delivered=3)})
+
+    result = mailings("stats", "-o", "json")
+
+    assert result.code == Exit.OK
+    assert "reconcile" not in result.json
+    assert [each.path for each in services.asked] == ["/v1/totals"]
 
 
 def test_an_identifier_may_be_that_of_a_run(services: Services, mailings: Mailings) -> None:
@@ -74,7 +87,7 @@ def test_an_identifier_may_be_that_of_a_run(services: Services, mailings: Mailin
     services.answer(f"/v1/runs/{RUN}", {**fresh, **counted(delivered=2)})
     services.answer("/v1/reconcile", reconcile())
 
-    result = mailings("stats", RUN, "-o", "json")
+    result = mailings("stats", RUN, "--reconcile", "-o", "json")
 
     assert result.json["by_status"]["delivered"] == 2
     assert result.json["reconcile"]["reconciles"] is True

@@ -20,7 +20,7 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import Plan, check, check_running, plan_of
+from services.catalog.domain.plan import Plan, check, check_running, plan_of, settled
 from shared import ids
 from shared.contracts.catalog import (
     DeclinedReason,
@@ -173,8 +173,7 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
 
 
 def _created(command: CreateMailing) -> MailingCreated:
-    plan = replace(command.plan, starts_at=command.plan.starts_at or command.now)
-    check(plan, command.now)
+    plan = settled(command.plan, command.now)
     return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
 
 

@@ -1,6 +1,6 @@
 """A plan: what a mailing may say, to whom, when and through what."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +45,18 @@ FIELDS = tuple(field.name for field in fields(Plan))
 def plan_of(state: MailingState) -> Plan:
     """Return the plan that an event tells."""
     return Plan(**{name: getattr(state, name) for name in FIELDS})
+
+
+def settled(plan: Plan, now: Instant) -> Plan:
+    """Return the plan of a new mailing with its start, which is `now` if it names none.
+
+    Raises:
+        MailingInvalid: As `check` does.
+        TemplateInvalid: The same.
+    """
+    fixed = replace(plan, starts_at=plan.starts_at or now)
+    check(fixed, now)
+    return fixed
 
 
 def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:

@@ -24,8 +24,8 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan
-from services.catalog.queries import MailingStatus, MailingView
+from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan, settled
+from services.catalog.queries import MailingPreview, MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter, GatewayName
 from shared.database import transaction
@@ -105,6 +105,24 @@ async def create_mailing(
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
     return await _do(command, context, response)
+
+
+@router.post(
+    "/preview",
+    operation_id="preview_mailing",
+    responses=answers(MailingInvalid, TemplateInvalid),
+)
+async def preview_mailing(body: NewMailing, context: Creation) -> MailingPreview:
+    """Check a mailing as its creation would, and count whom it would go to. Creates nothing."""
+    plan = settled(Plan(**_values(body, set(NewMailing.model_fields))), context.now)
+    async with transaction(context.pool) as db:
+        clients, without_contact = await queries.audience(db, plan.filter, plan.gateway)
+    return MailingPreview(
+        starts_at=plan.starts_at or context.now,
+        ends_at=plan.ends_at,
+        clients=clients,
+        without_contact=without_contact,
+    )
 
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))

@@ -1,0 +1,68 @@
+"""The commands about imports: what became of each file, row by rejected row."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Group, RenderableType
+
+from cli import Output
+from cli.api import Api, run
+from cli.clients import import_table
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
+
+app = typer.Typer(help="Imports: what became of each file.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_imports(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
+    output: Format = Output.TABLE,
+) -> None:
+    """List imports, the newest first."""
+    found = run(lambda api: api.items("catalog", "/v1/imports", {}, limit))
+    listing = Listing("import_id", "imports", found)
+    counters = ("rows", "created", "changed", "unchanged", "rejected")
+    columns = ("import_id", "status", "started", *counters)
+    rows = (
+        [
+            each["import_id"],
+            each["status"],
+            instant(each["started_at"]),
+            *(each[name] for name in counters),
+        ]
+        for each in listing.items
+    )
+    listing.show(output, lambda: grid(columns, rows), quiet=quiet)
+
+
+@app.command("show")
+def show_import(
+    import_id: Annotated[UUID, typer.Argument(metavar="IMPORT", help="As `list` shows it.")],
+    rejections: Annotated[int, typer.Option(min=0, help="How many rejected rows to show.")] = 100,
+    output: Format = Output.TABLE,
+) -> None:
+    """Show one import and the rows that were rejected."""
+
+    async def work(api: Api) -> tuple[Json, list[Json]]:
+        path = f"/v1/imports/{import_id}"
+        view = await api.get("catalog", path)
+        if not view["rejected"]:
+            return view, []
+        return view, (await api.items("catalog", f"{path}/rejections", {}, rejections))[0]
+
+    view, shown = run(work)
+    show(output, {**view, "rejections": shown}, lambda: _import_table(view, shown))
+
+
+def _import_table(view: Json, rejections: list[Json]) -> RenderableType:
+    about = facts([
+        ("import_id", view["import_id"]),
+        ("status", view["status"]),
+        ("reason", view["failure_reason"]),
+        ("started", instant(view["started_at"])),
+        ("ended", instant(view["ended_at"])),
+    ])  # fmt: skip
+    return Group(about, "", import_table(view, rejections))

@@ -1,0 +1,64 @@
+"""The commands about runs: each occurrence of a mailing, and how far it is."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from cli import Output
+from cli.api import Api, run
+from cli.names import mailing_names
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
+
+app = typer.Typer(help="Runs: each occurrence of a mailing.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_runs(
+    *,
+    mailing_id: Annotated[UUID | None, typer.Option("--mailing", help="Only of this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
+    output: Format = Output.TABLE,
+) -> None:
+    """List runs, the newest first."""
+
+    async def work(api: Api) -> tuple[tuple[list[Json], bool], dict[str, str]]:
+        found = await api.items("dispatcher", "/v1/runs", {"mailing_id": mailing_id}, limit)
+        is_table = output is Output.TABLE and not quiet
+        return found, await mailing_names(api, found[0]) if is_table else {}
+
+    found, names = run(work)
+    listing = Listing("run_id", "runs", found)
+    columns = ("run_id", "mailing", "state", "planned", "open", "created", "finished")
+    rows = (
+        [
+            each["run_id"],
+            names.get(each["mailing_id"], each["mailing_id"]),
+            each["state"],
+            each["planned"],
+            each["open"],
+            instant(each["created_at"]),
+            instant(each["finished_at"]),
+        ]
+        for each in listing.items
+    )
+    listing.show(output, lambda: grid(columns, rows), quiet=quiet)
+
+
+@app.command("show")
+def show_run(
+    run_id: Annotated[UUID, typer.Argument(metavar="RUN", help="As `list` shows it.")],
+    output: Format = Output.TABLE,
+) -> None:
+    """Show how far one run is."""
+    found = run(lambda api: api.get("dispatcher", f"/v1/runs/{run_id}"))
+    instants = ("starts_at", "ends_at", "created_at", "finished_at")
+    show(
+        output,
+        found,
+        lambda: facts(
+            (name.removesuffix("_at"), instant(value) if name in instants else value)
+            for name, value in found.items()
+        ),
+    )

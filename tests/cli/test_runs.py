@@ -1,0 +1,53 @@
+"""The commands about runs."""
+
+from cli import Exit
+from tests.cli.conftest import Json, Mailings, Services, page
+
+RUN = "0d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
+MAILING = "1d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
+
+
+def run() -> Json:
+    times = dict.fromkeys(("starts_at", "ends_at", "created_at"), "2026-01-01T12:00:00Z")
+    amounts = {"planned": 3, "open": 0, "finished_at": None}
+    known = {"run_id": RUN, "mailing_id": MAILING, "gateway": "http", "state": "sending"}
+    return {**known, **amounts, **times}
+
+
+def test_runs_are_listed_with_the_names_of_their_mailings(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/runs", page([run()]))
+    services.answer(f"/v1/mailings/{MAILING}", {"name": "Spring"})
+
+    result = mailings("runs", "list", "--mailing", MAILING)
+
+    assert {RUN, "Spring", "sending"} <= set(result.out.split())
+    assert services.asked[0].parameters == {"mailing_id": MAILING, "limit": "50"}
+
+
+def test_a_run_is_shown(services: Services, mailings: Mailings) -> None:
+    services.answer(f"/v1/runs/{RUN}", run())
+
+    lines = [line.split() for line in mailings("runs", "show", RUN).out.splitlines()]
+
+    assert ["run_id", RUN] in lines
+    assert ["created", "2026-01-01", "12:00:00", "UTC"] in lines
+
+
+def test_an_unknown_run_is_an_error_with_advice(services: Services, mailings: Mailings) -> None:
+    services.refuse(f"/v1/runs/{RUN}", 404, title="No run has this identifier.")
+
+    result = mailings("runs", "show", RUN)
+
+    assert (result.code, "./mailings runs list" in result.err) == (Exit.NOT_FOUND, True)
+
+
+def test_the_version_is_printed(mailings: Mailings) -> None:
+    result = mailings("--version")
+
+    assert (result.code, result.out.split()[0]) == (Exit.OK, "mailings")
+
+
+def test_the_log_of_a_part_that_does_not_exist_is_a_mistake_of_usage(mailings: Mailings) -> None:
+    assert mailings("logs", "nope").code == Exit.USAGE
