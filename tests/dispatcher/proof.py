@@ -45,6 +45,11 @@ def read(name: bytes, value: bytes) -> Event:
     return KINDS[name].read(value)
 
 
+def _lost_first(row: Any) -> bool:
+    """Return what sorts the answer to an attempt behind its loss."""
+    return bool(row.kind == "answer")
+
+
 class Proof:
     """All tables and events as they are at one moment."""
 
@@ -102,6 +107,7 @@ class Proof:
         assert where == self.statistics()
         self._check_chunks(where)
         self._check_leases()
+        self._check_certainty(where)
         self._check_stories()
         self._check_runs(where)
 
@@ -123,6 +129,13 @@ class Proof:
         for row in self.exceptions.values():
             assert row.sender_id is None or row.state == "retry", row
             assert (row.due_at is not None) == (row.state == "retry"), row
+            assert row.contact is None or (row.state == "retry" and row.unknowns), row
+
+    def _check_certainty(self, where: dict[tuple[UUID, UUID], Where]) -> None:
+        for key, rows in self.attempts.items():
+            outcomes = {row.attempt: row.outcome for row in sorted(rows, key=_lost_first)}
+            if "unknown" in outcomes.values() and where[key].state not in OPEN:
+                assert where[key].state in (State.DELIVERED, State.UNDETERMINED), rows
 
     def _check_stories(self) -> None:
         for key, events in self.of_message.items():

@@ -13,7 +13,6 @@ from sqlalchemy import text
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers import batching, sending
 from services.dispatcher.handlers import claiming as claiming_handler
-from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import claiming
 from services.dispatcher.queue import leasing as leasing_queue
@@ -39,21 +38,13 @@ from tests.dispatcher.world import (
     give_back,
     lasting,
     numbers,
+    reap_all,
     registered,
     work,
 )
 
 SECOND = timedelta(seconds=1)
 KINDS = pytest.mark.parametrize("is_idempotent", [True, False])
-
-
-async def reap_all(world: World) -> None:
-    """Let a reaper that has waited long enough find all senders dead."""
-    now = [0.0]
-    reaper = Reaper(world.pool, lasting(), lambda: now[0])
-    await reaper.check()
-    now[0] = 1_000.0
-    await reaper.check()
 
 
 async def attempts(world: World) -> list[tuple[int, int, str, str | None]]:

@@ -17,6 +17,7 @@ from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import ending, planning
+from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.subscriptions import READERS
@@ -365,6 +366,15 @@ async def fetch(sender: Sender) -> None:
 async def give_back(sender: Sender) -> None:
     """Let a sender see what is allowed now, and give back the rest."""
     await sender.renew()
+
+
+async def reap_all(world: World) -> None:
+    """Let a reaper that has waited long enough find all senders dead."""
+    now = [0.0]
+    reaper = Reaper(world.pool, lasting(), lambda: now[0])
+    await reaper.check()
+    now[0] = 1_000.0
+    await reaper.check()
 
 
 def lasting(limits: Limits = LIMITS, **fields: float) -> Limits:
