@@ -117,6 +117,19 @@ dead_letters = Table(
     comment="records that could not be applied; the value stays in Kafka",
 )
 
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("loop", Text, nullable=False),
+    Column("item", Uuid, nullable=False, comment="a mailing, a run, whatever the loop works on"),
+    Column("failures", Integer, nullable=False, comment="in succession"),
+    Column("reason", Text, nullable=False),
+    Column("set_aside_at", Timestamp, nullable=False),
+    Column("retry_at", Timestamp, nullable=False, comment="until then the loop passes over it"),
+    PrimaryKeyConstraint("loop", "item", name="set_aside_pkey"),
+    comment="rows at which a loop fails; the others go on",
+)
+
 clock = Table(
     "clock",
     metadata,

@@ -26,6 +26,7 @@ Counter: TypeAlias = Literal[
     "kafka.consumed",
     "kafka.dead_letters",
     "kafka.rewinds",
+    "loop.set_aside",
     "outbox.published",
     "dispatcher.attempts",
     "dispatcher.messages.planned",

@@ -11,11 +11,13 @@ from services.scheduler.domain import (
     ScheduleEvent,
     schedule,
 )
-from shared import database, telemetry
+from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
-from shared.database import Connection, autocommit, transaction
+from shared.database import Connection, autocommit, is_fault_of_record, transaction
+from shared.errors import Unavailable
 from shared.event import Cause, Received
 from shared.event_store.postgres import PostgresEventStore, execute_in
+from shared.set_aside import Item, guard
 
 AT_ONCE = 100  # mailings in one transaction
 
@@ -29,16 +31,42 @@ async def fire_due(store: PostgresEventStore) -> bool:
     async with autocommit(store.pool) as db:
         if not await queue.is_any_due(db, await database.now(db)):
             return False
+    try:
+        fired = await _fire(store, Item(), limit=AT_ONCE)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if not is_fault_of_record(error):
+            raise
+        fired = await _fire_apart(store)
+    telemetry.count("scheduler.runs.fired", fired)
+    return bool(fired)
+
+
+async def _fire_apart(store: PostgresEventStore) -> int:
+    """Do the same for one after the other; set those aside that fail."""
+    fired = 0
+    for _ in range(AT_ONCE):
+        async with guard(store.pool, queue.FIRE) as item:
+            fired += await _fire(store, item, limit=1)
+        if item.id is None:
+            break
+    return fired
+
+
+async def _fire(store: PostgresEventStore, item: Item, *, limit: int) -> int:
     async with transaction(store.pool) as db:
         now = await database.now(db)
-        claimed = await queue.claim_due(db, now, limit=AT_ONCE)
+        claimed = await queue.claim_due(db, now, limit=limit)
         for due in claimed:
-            command = FireMailing(mailing_id=due.mailing_id, plan=due.plan, now=now)
-            await _execute(store, db, command, Cause(traceparent=due.traceparent))
+            item.id = due.mailing_id
+            command = FireMailing(mailing_id=due.mailing_id, plan=due.plan(), now=now)
+            await _execute(store, db, command, Cause(traceparent=due.row.traceparent))
         if claimed:
             await queue.settle(db, [due.mailing_id for due in claimed])
-    telemetry.count("scheduler.runs.fired", len(claimed))
-    return bool(claimed)
+        if again := [due.mailing_id for due in claimed if due.was_set_aside]:
+            await set_aside.clear(db, queue.FIRE, again)
+    return len(claimed)
 
 
 async def decline_runs(

@@ -2,30 +2,64 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from services.scheduler.domain import Plan
 from services.scheduler.tables import schedules
 from shared.contracts.catalog import Filter, GatewayName, MailingContent
-from shared.database import Connection
+from shared.database import Connection, fragment
 from shared.event import Instant
+from shared.set_aside import is_free, was_set_aside
+
+FIRE = "fire"  # the loop, by which its rows are set aside
+# What is known of a mailing must be whole: where an event of it is set aside, it waits for that.
+IS_WHOLE = "NOT EXISTS (SELECT FROM dead_letters WHERE key = schedules.mailing_id)"
+IS_FREE = text(fragment("{free} AND {whole}", free=is_free(FIRE, "mailing_id"), whole=IS_WHOLE))
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """A mailing whose time has come."""
 
-    mailing_id: UUID
-    plan: Plan
-    traceparent: str | None
+    row: Any  # of `schedules`
+
+    @property
+    def mailing_id(self) -> UUID:
+        """Return the mailing's identifier."""
+        return cast("UUID", self.row.mailing_id)
+
+    @property
+    def was_set_aside(self) -> bool:
+        """Say whether it has failed before."""
+        return bool(self.row.was_set_aside)
+
+    def plan(self) -> Plan:
+        """Return the plan of the mailing.
+
+        Raises:
+            ValueError: The row is none that this release can read.
+        """
+        row = self.row
+        return Plan(
+            revision=row.revision,
+            content=MailingContent(
+                body=row.body,
+                subject=row.subject,
+                filter=msgspec.convert(row.filter, Filter),
+                starts_at=row.next_fire_at,
+                ends_at=row.ends_at,
+                gateway=GatewayName(row.gateway),
+            ),
+        )
 
 
 async def is_any_due(db: Connection, now: Instant) -> bool:
     """Say whether a mailing is due: a look at an index, without a lock."""
-    due = select(schedules.c.mailing_id).where(schedules.c.next_fire_at <= now)
+    due = select(schedules.c.mailing_id).where(schedules.c.next_fire_at <= now, IS_FREE)
     return await db.scalar(due.limit(1)) is not None
 
 
@@ -34,28 +68,14 @@ async def claim_due(db: Connection, now: Instant, *, limit: int) -> list[Due]:
 
     Guarantee: nobody else gets or changes them until the commit; rivals take the next ones.
     """
-    due = select(schedules).where(schedules.c.next_fire_at <= now)
+    before = text(was_set_aside(FIRE, "mailing_id"))
+    due = select(schedules, before).where(schedules.c.next_fire_at <= now, IS_FREE)
     rows = await db.execute(
-        due.order_by(schedules.c.next_fire_at).limit(limit).with_for_update(skip_locked=True)
+        due.order_by(schedules.c.next_fire_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=schedules)
     )
-    return [
-        Due(
-            row.mailing_id,
-            Plan(
-                revision=row.revision,
-                content=MailingContent(
-                    body=row.body,
-                    subject=row.subject,
-                    filter=msgspec.convert(row.filter, Filter),
-                    starts_at=row.next_fire_at,
-                    ends_at=row.ends_at,
-                    gateway=GatewayName(row.gateway),
-                ),
-            ),
-            row.traceparent,
-        )
-        for row in rows
-    ]
+    return [Due(row) for row in rows]
 
 
 async def settle(db: Connection, mailing_ids: Sequence[UUID]) -> None:

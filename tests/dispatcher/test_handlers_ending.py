@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.queue import ending as ending_queue
 from services.dispatcher.queue import planning as planning_queue
+from shared import ids
 from shared.contracts.dispatcher import (
     MessageCancelled,
     MessageExpired,
@@ -15,7 +17,7 @@ from shared.contracts.dispatcher import (
     RunFinished,
     State,
 )
-from shared.database import transaction
+from shared.database import Connection, transaction
 from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
@@ -26,6 +28,7 @@ from tests.dispatcher.world import (
     NOT_PROCESSED,
     UNKNOWN,
     FakeGateway,
+    Run,
     World,
     alive,
     fetch,
@@ -204,3 +207,60 @@ async def test_without_the_database_nothing_ends_and_it_is_said(no_pool: Any) ->
     for step in (ending.end, ending.finish):
         with pytest.raises(Unavailable):
             await step(no_pool)
+
+
+async def failing_at(monkeypatch: pytest.MonkeyPatch, name: str, run: Run) -> None:
+    """Let a function of `ending` fail at one run."""
+    original = getattr(ending, name)
+
+    async def fail(db: Connection, run_or_id: Any, *rest: Any) -> Any:
+        if run.run_id in (run_or_id, getattr(run_or_id, "run_id", None)):
+            raise KeyError(name)
+        return await original(db, run_or_id, *rest)
+
+    monkeypatch.setattr(ending, name, fail)
+
+
+@pytest.mark.parametrize(("name", "loop"), [("_end_chunks", "end"), ("totals_of", "finish")])
+async def test_a_run_that_cannot_be_ended_stops_no_other_and_is_tried_again_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, loop: str
+) -> None:
+    bad, good = await world.plan(2), await world.plan()
+    await world.pass_time(HOUR)
+
+    with monkeypatch.context() as patched:
+        await failing_at(patched, name, bad)
+        for _ in range(3):
+            await ending.end(world.pool)
+            await ending.finish(world.pool)
+
+        assert (await bad.status(), await good.status()) == ("sending", "finished")
+        rows = await world.rows("SELECT loop, item, reason, failures FROM set_aside")
+        assert [tuple(row) for row in rows] == [(loop, bad.run_id, "KeyError", 1)]
+        await world.pass_time(2 * SECOND)
+    await world.end()
+    await ending.finish(world.pool)
+
+    assert await bad.status() == "finished"
+
+
+async def test_a_mailing_of_which_an_event_is_set_aside_is_paused_until_that_was_replayed(
+    world: World,
+) -> None:
+    gateway = FakeGateway()
+    run, other = await world.plan(2), await world.plan()
+    letter = "INSERT INTO dead_letters VALUES ('it', 'catalog.mailings', 0, 1, '', now(), :key)"
+    await world.rows(f"{letter} RETURNING 1", key=run.mailing_id)
+    sender = await alive(world, gateway)
+
+    await work(sender)
+    assert {each.run_id for each in runs_of(gateway)} == {other.run_id}
+
+    await world.rows("DELETE FROM dead_letters RETURNING 1")
+    await work(sender)
+    assert {each.run_id for each in runs_of(gateway)} == {run.run_id, other.run_id}
+
+
+def runs_of(gateway: FakeGateway) -> list[MessageKey]:
+    found = [ids.run_and_client(each.message_id.decode()) for each in gateway.messages]
+    return [MessageKey(*both) for both in found if both is not None]

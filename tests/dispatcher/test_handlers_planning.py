@@ -254,7 +254,7 @@ async def test_a_filter_takes_any_of_the_codes_and_any_of_the_tags(
     assert await members(world) == ([chosen] if chosen else [])
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process is gone."""
 
 
@@ -351,3 +351,31 @@ async def test_a_runs_events_carry_its_trace_and_key(world: World) -> None:
 async def test_without_the_database_nothing_is_written_down_and_it_is_said(no_pool: Any) -> None:
     with pytest.raises(Unavailable):
         await planning.expand(no_pool, CHANNELS)
+
+
+async def test_a_run_that_cannot_be_expanded_stops_no_other_and_is_tried_again_later(
+    world: World,
+) -> None:
+    await world.know_clients(range(1, 4))
+    bad, good = await world.schedule(), await world.schedule()
+    for each in (bad, good):
+        await each.begin()
+    await world.rows(
+        "UPDATE runs SET filter = '{}' WHERE run_id = :run_id RETURNING 1", run_id=bad.run_id
+    )
+
+    while await planning.expand(world.pool, CHANNELS):
+        pass
+
+    assert (await bad.status(), await good.status()) == ("expanding", "sending")
+    rows = await world.rows("SELECT loop, item, reason FROM set_aside")
+    assert [tuple(row) for row in rows] == [("expand", bad.run_id, "KeyError")]
+
+    whole = '{"operator_codes": [], "tags": []}'
+    await world.rows("UPDATE runs SET filter = CAST(:whole AS jsonb) RETURNING 1", whole=whole)
+    await world.pass_time(2 * SECOND)
+    while await planning.expand(world.pool, CHANNELS):
+        pass
+
+    assert await bad.status() == "sending"
+    assert await world.rows("SELECT 1 FROM set_aside") == []

@@ -570,3 +570,29 @@ async def test_a_message_that_was_rejected_in_two_lives_is_on_record_once(
 
     await work(sender)
     assert await prove(world.pool) == {State.DELIVERED: 2, state: 1}
+
+
+async def test_a_sender_that_cannot_be_reaped_stops_no_other_and_is_tried_again_later(
+    world: World, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = [await alive(world, FakeGateway(connections=0)) for _ in range(2)]
+    original = reaping.reap
+
+    async def fail(db: Any, sender_id: Any, beat: int) -> Any:
+        if sender_id == bad.lease.sender_id:
+            raise KeyError
+        return await original(db, sender_id, beat)
+
+    await watch.look()
+    with monkeypatch.context() as patched:
+        patched.setattr(reaping, "reap", fail)
+        assert await watch.look(after=LEASE + 1)
+        assert not await watch.look()
+    left = await world.value("SELECT array_agg(sender_id) FROM senders")
+    assert left == [bad.lease.sender_id] != [good.lease.sender_id]
+    await world.pass_time(timedelta(seconds=2))
+
+    assert await watch.look()
+
+    assert await world.value("SELECT count(*) FROM senders") == 0
+    assert await world.value("SELECT count(*) FROM set_aside") == 0

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from services.scheduler import handlers, queue, workers
 from services.scheduler.projections import project
-from shared import ids
+from shared import ids, set_aside
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.event_store.postgres import PostgresEventStore
-from shared.testing import eventually
+from shared.testing import NEVER, eventually
 from tests.scheduler.world import HOUR, TRACE, Mailing, Scheduler
 
 SECOND = timedelta(seconds=1)
@@ -259,3 +260,80 @@ async def test_instants_that_the_driver_stores_as_infinities_stop_no_other_maili
 
     kinds = {event.mailing_id: type(event) for event in await scheduler.events()}
     assert kinds == {endless.id: MailingScheduled, over.id: RunMissed, due.id: MailingScheduled}
+
+
+async def test_a_schedule_that_fails_stops_no_other_and_is_tried_again_later(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    now = await scheduler.now()
+    bad = [Mailing(now, now + HOUR, number=number) for number in (7, 8)]
+    for each in (*bad, due):
+        await scheduler.hear(each.created())
+    await break_schedules(scheduler, "pigeon")
+
+    with capture_logs() as logs:
+        await scheduler.fire()
+        await scheduler.fire()
+
+    fired = [event.mailing_id for event in await scheduler.events()]
+    rows = await set_aside_rows(scheduler)
+    assert fired == [due.id]
+    assert rows == [(bad[0].id, "ValueError", 1), (bad[1].id, "ValueError", 1)]
+    assert [each["item"] for each in logs if each["event"] == "loop.set_aside"] == [
+        str(each.id) for each in bad
+    ]
+    await scheduler.pass_time(HOUR / 2)
+    with capture_logs():
+        await scheduler.fire()
+    assert all(failures > 1 for *_, failures in await set_aside_rows(scheduler))
+
+    await break_schedules(scheduler, "http")
+    await scheduler.pass_time(HOUR / 4)
+    await scheduler.fire()
+
+    assert {each.id for each in bad} <= {each.mailing_id for each in await scheduler.events()}
+    assert await set_aside_rows(scheduler) == []
+
+
+async def test_more_failures_than_can_be_the_fault_of_rows_end_the_loop(
+    scheduler: Scheduler, due: Mailing, later: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_aside, "MOST", 1)
+    for each in (due, later):
+        await scheduler.hear(each.created())
+    await scheduler.pass_time(HOUR)
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text("UPDATE schedules SET gateway = 'pigeon', ends_at = 'infinity'"))
+
+    with pytest.raises(ValueError, match="pigeon"):
+        await scheduler.fire()
+
+
+async def test_a_mailing_of_which_an_event_is_set_aside_fires_when_that_was_replayed(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    await scheduler.hear(due.created())
+    letter = (
+        "INSERT INTO dead_letters VALUES ('scheduler', 'catalog.mailings', 0, 1, '', now(), :key)"
+    )
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text(letter), {"key": due.id})
+
+    assert not await scheduler.fire()
+
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text("DELETE FROM dead_letters"))
+    assert await scheduler.fire()
+
+
+async def break_schedules(scheduler: Scheduler, gateway: str) -> None:
+    numbers = [Mailing(NEVER, NEVER, number=number).id for number in (7, 8)]
+    statement = text("UPDATE schedules SET gateway = :gateway WHERE mailing_id = ANY(:ids)")
+    async with transaction(scheduler.pool) as db:
+        await db.execute(statement, {"gateway": gateway, "ids": numbers})
+
+
+async def set_aside_rows(scheduler: Scheduler) -> list[tuple[Any, ...]]:
+    statement = text("SELECT item, reason, failures FROM set_aside ORDER BY item")
+    async with transaction(scheduler.pool) as db:
+        return [tuple(row) for row in await db.execute(statement)]

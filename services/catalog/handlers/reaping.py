@@ -1,18 +1,21 @@
 """Reaping: imports whose process died are ended as failed."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ImportLease
-from shared import database
+from shared import database, set_aside
 from shared.clock import Monotonic, monotonic
 from shared.database import Pool, autocommit, transaction
 from shared.heartbeats import Heartbeats
+from shared.set_aside import Item, guard
 
 log = structlog.get_logger()
 
+REAP = "reap"  # the loop, by which its imports are set aside
 LOST = "the service that took it ended; what is in stays, send it again"
 
 
@@ -30,9 +33,16 @@ class Reaper:
             Unavailable: The database did not answer; heartbeats seen before are forgotten.
         """
         lost = await self._heartbeats.update(self._beats)
-        for lease, beat in lost.items():
-            await self._end(lease, beat)
-        return bool(lost)
+        known = await self._set_aside() if lost else {}
+        free = {each: beat for each, beat in lost.items() if not known.get(each.import_id)}
+        for lease, beat in free.items():
+            async with guard(self._pool, REAP, Item(lease.import_id, lease.import_id in known)):
+                await self._end(lease, beat)
+        return bool(free)
+
+    async def _set_aside(self) -> dict[UUID, bool]:
+        async with autocommit(self._pool) as db:
+            return await set_aside.items(db, REAP)
 
     async def _beats(self) -> dict[ImportLease, int]:
         async with autocommit(self._pool) as db:

@@ -4,6 +4,7 @@ Every step is one transaction with its events: what dies in the middle is done a
 """
 
 from collections import Counter
+from uuid import UUID
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import ended
@@ -13,11 +14,14 @@ from services.dispatcher.queue import ending, recording
 from services.dispatcher.queue.ending import EndedRun
 from services.dispatcher.queue.recording import Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
-from shared import database, ids
+from shared import database, ids, set_aside
 from shared.contracts.dispatcher import RunFinished, State
-from shared.database import Connection, Pool, autocommit, transaction
+from shared.database import Connection, Pool, autocommit, is_fault_of_record, transaction
+from shared.errors import Unavailable
 from shared.event import Instant
+from shared.set_aside import Item, guard
 
+END, FINISH = "end", "finish"  # the loops, by which their runs are set aside
 CHUNKS = 10  # that end in one transaction: ten thousand events
 RETRIES = 1_000  # the same for retries
 
@@ -29,12 +33,19 @@ async def end(pool: Pool) -> bool:
     """
     async with autocommit(pool) as db:
         runs = await ending.runs_to_end(db, await database.now(db))
-    for run in runs:
-        async with transaction(pool) as db:
-            now = await database.now(db)
-            await _end_chunks(db, run, now)
-            await _end_retries(db, run, now)
-    return bool(runs)
+        known = await set_aside.items(db, END) if runs else {}
+    free = [run for run in runs if not known.get(run.run_id)]
+    for run in free:
+        async with guard(pool, END, Item(run.run_id, run.run_id in known)):
+            await _end_run(pool, run)
+    return bool(free)
+
+
+async def _end_run(pool: Pool, run: EndedRun) -> None:
+    async with transaction(pool) as db:
+        now = await database.now(db)
+        await _end_chunks(db, run, now)
+        await _end_retries(db, run, now)
 
 
 async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
@@ -70,10 +81,31 @@ async def _end_retries(db: Connection, run: EndedRun, now: Instant) -> None:
 
 
 async def finish(pool: Pool) -> bool:
-    """Finish runs that have no open message any more; return whether there were any."""
+    """Finish runs that have no open message any more; return whether there were any.
+
+    All at once; if that fails, one after the other, and those at which it does are set aside.
+    """
+    try:
+        return bool(await _finish(pool))
+    except Unavailable:
+        raise
+    except Exception as error:
+        if not is_fault_of_record(error):
+            raise
+    async with autocommit(pool) as db:
+        complete = await ending.complete_runs(db)
+        known = await set_aside.items(db, FINISH)
+    for run_id in complete:
+        if not known.get(run_id):
+            async with guard(pool, FINISH, Item(run_id, run_id in known)):
+                await _finish(pool, run_id)
+    return False
+
+
+async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
     async with transaction(pool) as db:
         now = await database.now(db)
-        finished = await ending.finish(db, now)
+        finished = await ending.finish(db, now, run_id)
         for run in finished:
             event = RunFinished(
                 run_id=run.run_id,
@@ -85,4 +117,4 @@ async def finish(pool: Pool) -> bool:
             await put_run_events(
                 db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now
             )
-    return bool(finished)
+    return len(finished)

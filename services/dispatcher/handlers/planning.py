@@ -17,6 +17,7 @@ from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Instant
 from shared.kafka import EndOffsets
+from shared.set_aside import Item, guard
 
 
 async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
@@ -38,9 +39,18 @@ async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
 
 
 async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:
-    """Write the next chunks of a run down, with the events; return whether there were any."""
+    """Write the next chunks of a run down, with the events; return whether there were any.
+
+    A run at which that fails is set aside, and the next one comes.
+    """
+    async with guard(pool, planning.EXPAND) as item:
+        return await _expand_next(pool, channels, item)
+    return True
+
+
+async def _expand_next(pool: Pool, channels: Mapping[str, Channel], item: Item) -> bool:
     async with transaction(pool) as db:
-        step = await planning.expand_next(db, channels)
+        step = await planning.expand_next(db, channels, item)
         if step is None:
             return False
         now = await database.now(db)

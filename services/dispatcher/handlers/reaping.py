@@ -10,15 +10,17 @@ from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping
 from services.dispatcher.queue.reaping import LostAttempt
-from shared import database, ids
+from shared import database, ids, set_aside
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 from shared.heartbeats import Heartbeats
+from shared.set_aside import Item, guard
 
 log = structlog.get_logger()
 
+REAP = "reap"  # the loop, by which its senders are set aside
 LOST = Verdict(Outcome.UNKNOWN, "sender_lost")
 
 
@@ -37,9 +39,16 @@ class Reaper:
             Unavailable: The database did not answer; what was seen before counts no more.
         """
         dead = await self._heartbeats.update(self._beats)
-        for sender_id, beat in dead.items():
-            await self._reap(sender_id, beat)
-        return bool(dead)
+        known = await self._set_aside() if dead else {}
+        free = {each: beat for each, beat in dead.items() if not known.get(each)}
+        for sender_id, beat in free.items():
+            async with guard(self._pool, REAP, Item(sender_id, sender_id in known)):
+                await self._reap(sender_id, beat)
+        return bool(free)
+
+    async def _set_aside(self) -> dict[UUID, bool]:
+        async with autocommit(self._pool) as db:
+            return await set_aside.items(db, REAP)
 
     async def _beats(self) -> dict[UUID, int]:
         async with autocommit(self._pool) as db:

@@ -13,11 +13,14 @@ from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.template import Template, TemplateInvalid, compile_template
 
-# Runs with what their mailing's controls say now, of which the catalog had the last word.
+# Runs with what their mailing's controls say now, of which the catalog had the last word. What an
+# event says that could not be applied nobody knows: its mailing is paused until it is replayed.
 CONTROLLED_RUNS = """
     SELECT r.run_id, r.gateway, r.state, r.traceparent, r.starts_at,
         least(r.ends_at, m.ends_at) AS ends_at,
-        coalesce(m.is_paused, false) AS is_paused, coalesce(m.is_stopped, false) AS is_stopped
+        coalesce(m.is_paused, false)
+            OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
+        coalesce(m.is_stopped, false) AS is_stopped
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
 """
 # Runs of which a message may be started now. `latest`: what a window must end after for that.

@@ -125,15 +125,27 @@ IS_COMPLETE = """
         SELECT FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0
     )
 """
+COMPLETE_RUNS = sql(
+    "SELECT run_id FROM runs WHERE {is_complete} ORDER BY run_id", is_complete=IS_COMPLETE
+)
+
+
+async def complete_runs(db: Connection) -> list[UUID]:
+    """Return the runs that are fully expanded and have no open message."""
+    return list(await db.scalars(COMPLETE_RUNS))
+
+
 FINISH = sql(
     """
-    UPDATE runs SET state = 'finished', finished_at = :now WHERE {is_complete}
+    UPDATE runs SET state = 'finished', finished_at = :now
+    WHERE {is_complete} AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
     RETURNING run_id, mailing_id, is_last, chunk_count, traceparent
     """,
     is_complete=IS_COMPLETE,
 )
 
 
-async def finish(db: Connection, now: Instant) -> list[FinishedRun]:
-    """Finish the runs that are fully expanded and have no open message, each once."""
-    return [FinishedRun(*row) for row in await db.execute(FINISH, {"now": now})]
+async def finish(db: Connection, now: Instant, run_id: UUID | None = None) -> list[FinishedRun]:
+    """Finish the complete runs, or this one, each once."""
+    rows = await db.execute(FINISH, {"now": now, "run_id": run_id})
+    return [FinishedRun(*row) for row in rows]

@@ -12,6 +12,7 @@ from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.keys import ChunkKey
 from shared.database import Connection, sql
 from shared.event import Instant, finite
+from shared.set_aside import Item, is_free, was_set_aside
 
 CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
 AT_ONCE = 10  # chunks in a statement
@@ -86,13 +87,19 @@ class Expanded(NamedTuple):
     is_done: bool
 
 
+EXPAND = "expand"  # the loop, by which its runs are set aside
+
 # The smallest first: no run waits for the end of another.
-SELECT_NEXT = text("""
+SELECT_NEXT = sql(
+    """
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent, begun_at
-    FROM runs WHERE state = 'expanding' ORDER BY planned_count, run_id LIMIT 1
+        traceparent, begun_at, {was_set_aside}
+    FROM runs WHERE state = 'expanding' AND {is_free} ORDER BY planned_count, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
-""")
+    """,
+    was_set_aside=was_set_aside(EXPAND, "runs.run_id"),
+    is_free=is_free(EXPAND, "runs.run_id"),
+)
 # A client that was registered later is not in the run: its phone may be that of one who is.
 CHOSEN = """
     NOT is_removed AND coalesce(registered_at < CAST(:begun_at AS timestamptz), true)
@@ -126,11 +133,15 @@ ADVANCE_RUN = text("""
 """)
 
 
-async def expand_next(db: Connection, channels: Mapping[str, Channel]) -> Expanded | None:
-    """Write the next chunks of a run down; None if there is nothing to expand."""
+async def expand_next(
+    db: Connection, channels: Mapping[str, Channel], item: Item | None = None
+) -> Expanded | None:
+    """Write the next chunks of a run down, which is the `item` then; None if there is none."""
     run = (await db.execute(SELECT_NEXT)).first()
     if run is None:
         return None
+    if item is not None:
+        item.id, item.was_set_aside = run.run_id, run.was_set_aside
     chosen = {
         "codes": run.filter["operator_codes"],
         "tags": run.filter["tags"],
