@@ -1,6 +1,6 @@
 """HTTP as every service speaks it: strict requests, problem details, pages, health."""
 
-from shared.http.bodies import Body, View
+from shared.http.bodies import Body, View, WrittenInstant
 from shared.http.dependencies import (
     BusinessClock,
     Change,
@@ -34,6 +34,7 @@ __all__ = (
     "Page",
     "Store",
     "View",
+    "WrittenInstant",
     "answers",
     "create_app",
     "cursor_of",

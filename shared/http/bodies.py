@@ -1,6 +1,24 @@
 """The bodies of requests and answers: what all their models have in common."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticKnownError
+
+from shared.event import Instant
+
+NUMBER = re.compile(r"\s*[-+]?[\d._]+(?:e[-+]?\d+)?\s*", re.IGNORECASE)
+
+
+def _written(value: object) -> object:
+    """Take a date-time as people write it; pydantic would take a number for seconds as well."""
+    if not isinstance(value, str) or NUMBER.fullmatch(value):
+        raise PydanticKnownError("datetime_type")
+    return value
+
+
+WrittenInstant: TypeAlias = Annotated[Instant, BeforeValidator(_written)]
 
 
 class Body(BaseModel):

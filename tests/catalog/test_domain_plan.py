@@ -39,7 +39,7 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
     ({"name": ""}, FieldError("/name", "length", "1 to 200 characters")),
     ({"name": "n" * 201}, FieldError("/name", "length", "1 to 200 characters")),
     ({"body": "b" * 50_001}, FieldError("/body", "length", "1 to 50000 characters")),
-    ({"body": "a\0"}, FieldError("/body", "length", "1 to 50000 characters")),
+    ({"body": "a\0"}, FieldError("/body", "control_character", "no control characters")),
     ({"subject": ""}, FieldError("/subject", "length", "1 to 500 characters")),
     (
         {"ends_at": PLAN.starts_at},

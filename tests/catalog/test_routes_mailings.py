@@ -122,18 +122,92 @@ async def test_a_mailing_that_someone_else_changed_meanwhile_is_not_changed(
     assert (await http.get(path)).json() == mailing | {"name": "summer", "version": 2}
 
 
-async def test_a_change_replaces_what_it_names(http: AsyncClient) -> None:
+async def test_a_filter_that_is_given_in_part_keeps_its_other_part(http: AsyncClient) -> None:
     mailing = await created(http, subject="Dear")
     changes = {"filter": {"tags": ["new"]}, "subject": None, "gateway": "http"}
 
     response = await http.patch(f"/mailings/{mailing['mailing_id']}", json=changes)
 
     assert response.json() == mailing | {
-        "filter": {"operator_codes": [], "tags": ["new"]},
+        "filter": {"operator_codes": ["916"], "tags": ["new"]},
         "subject": None,
         "gateway": "http",
         "version": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({"filter": None}, {"filter": {"operator_codes": [], "tags": []}}),
+        ({"filter": {"tags": None}}, {"filter": {"operator_codes": ["916"], "tags": []}}),
+        ({"filter": {"operator_codes": None, "tags": ["a"]}},
+         {"filter": {"operator_codes": [], "tags": ["a"]}}),
+        ({"filter": {}}, {}),
+        ({"subject": None}, {"subject": None}),
+        ({"gateway": None}, {"gateway": "http"}),
+        ({"starts_at": None}, {"starts_at": "2026-01-01T12:00:00Z"}),
+        ({}, {}),
+    ],
+)  # fmt: skip
+async def test_null_removes_as_if_it_had_never_been_named(
+    http: AsyncClient, changes: dict[str, Any], after: dict[str, Any]
+) -> None:
+    mailing = await created(
+        http,
+        subject="Dear",
+        filter={"operator_codes": ["916"], "tags": ["vip"]},
+        gateway="log",
+        starts_at="2026-01-01T12:30:00Z",
+    )
+
+    response = await http.patch(
+        f"/mailings/{mailing['mailing_id']}",
+        json=changes,
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+
+    version = 2 if after else 1
+    assert response.status_code == 200, response.text
+    assert response.json() == mailing | after | {"version": version}
+
+
+@pytest.mark.parametrize("name", ["name", "body", "ends_at"])
+async def test_what_a_mailing_needs_cannot_be_removed(http: AsyncClient, name: str) -> None:
+    mailing = await created(http)
+
+    response = await http.patch(f"/mailings/{mailing['mailing_id']}", json={name: None})
+
+    assert (response.status_code, response.json()["type"]) == (422, "MailingInvalid")
+    assert response.json()["errors"] == [
+        {"pointer": f"/{name}", "code": "required", "detail": "it cannot be removed"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "instant", [1_770_000_000, 1.77e9, "1770000000", "1.77e9", "+1770000000.5", True, None]
+)
+async def test_a_number_is_no_instant(http: AsyncClient, instant: object) -> None:
+    response = await http.post("/mailings", json=SPRING | {"ends_at": instant})
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {
+            "pointer": "/ends_at",
+            "code": "datetime_type",
+            "detail": "a date-time is needed, as in 2026-01-31T12:00:00Z",
+        }
+    ]
+
+
+@pytest.mark.parametrize("status", ["absent", "deleted", "nonsense"])
+async def test_a_status_that_is_never_shown_cannot_be_asked_for(
+    http: AsyncClient, status: str
+) -> None:
+    response = await http.get("/mailings", params={"status": status})
+
+    assert response.status_code == 422
+    assert "'created'" in response.json()["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,8 @@ def test_an_entity_tag_is_expected_where_there_is_one(service: str) -> None:
         names = {each["name"] for each in operation.get("parameters", ())}
         success = next(iter(operation["responses"]))
         tagged = "ETag" in operation["responses"][success].get("headers", {})
-        is_creation = method == "post" and "{" not in path
-        assert ("If-Match" in names) == (
-            method in ("patch", "delete") or (method == "post" and not is_creation)
-        )
+        is_creation = "201" in operation["responses"]
+        assert ("If-Match" in names) == (method != "get" and "{" in path)
         assert ("412" in operation["responses"]) == ("If-Match" in names)
         assert ("If-None-Match" in names) == (method == "get" and tagged)
         assert ("304" in operation["responses"]) == ("If-None-Match" in names)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.resources import files
 from typing import Any, TypeAlias, TypeGuard, get_args
 from uuid import UUID
-from zoneinfo import available_timezones
 
 import msgspec
 
+from services.catalog.domain.text import is_one_line, mistake
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
@@ -17,14 +18,17 @@ from shared.event import Instant
 
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
-# Enough to catch what is no address; whether it exists, only a mail can tell.
-EMAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
+# Enough to catch what is no address; whether it exists, only a mail can tell. The local part has
+# nothing that a head of a message reads otherwise; the domain is a name, not an address.
+LOCAL = r"""[^\s\x00-\x20\x7f-\x9f()<>\[\]:;@\\,"]{1,64}"""
+LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+EMAIL = re.compile(rf"{LOCAL}@(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
 # Characters. Generous: they bound what a row may cost, nothing else.
-TEXTS = (("email", 254), ("full_name", 200), ("comment", 2000))
+EMAIL_LIMIT = 254  # Source: RFC 5321 §4.5.3.1.3, less the angle brackets
+TEXTS = (("email", EMAIL_LIMIT), ("full_name", 200), ("comment", 2000))
 TAG_LIMIT = 100
 TAGS = 50  # of a client
-TAG = re.compile(rf"[^\x00-\x1f\x7f]{{1,{TAG_LIMIT}}}")
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):  # an import makes one a row
@@ -161,15 +165,16 @@ def checked(changes: Mapping[str, Any], profile: Profile = NOBODY) -> Profile:
         same = phone == profile.phone and "operator_code" not in given
         given["operator_code"] = profile.operator_code if same else phone and phone[1:4]
     changed = msgspec.structs.replace(profile, **given)
-    if mistakes := _mistakes(changed):
-        raise ClientInvalid(*mistakes)
+    mistakes = _mistakes(changed)
+    if new := [each for each in mistakes if _is_new(each, changed, profile)]:
+        raise ClientInvalid(*new)
     return changed
 
 
 def _mistakes(profile: Profile) -> list[FieldError]:
     phone, code = profile.phone, profile.operator_code
     zone, email = profile.time_zone, profile.email
-    mistakes = _too_long(profile)
+    mistakes = _in_texts(profile)
     if phone is None and email is None:
         mistakes.append(FieldError("/phone", "missing", "a phone or an e-mail is needed"))
     if phone is not None and not is_phone(phone):
@@ -178,12 +183,19 @@ def _mistakes(profile: Profile) -> list[FieldError]:
         mistakes.append(FieldError("/operator_code", "operator_code", "three digits, as in 916"))
     if zone is not None and zone not in zones():
         mistakes.append(FieldError("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
-    if email is not None and not EMAIL.fullmatch(email):
+    if email is not None and len(email) <= EMAIL_LIMIT and not EMAIL.fullmatch(email):
         mistakes.append(FieldError("/email", "email", "as in anna@example.com"))
     return mistakes
 
 
-def _too_long(profile: Profile) -> list[FieldError]:
+def _is_new(found: FieldError, profile: Profile, before: Profile) -> bool:
+    """Say whether a change brought it: what was taken by earlier rules does not block others."""
+    name = found.pointer[1:]
+    is_changed = getattr(profile, name) != getattr(before, name)
+    return is_changed or found.code == "missing"
+
+
+def _in_texts(profile: Profile) -> list[FieldError]:
     mistakes = []
     for name, limit in TEXTS:
         text = getattr(profile, name)
@@ -191,8 +203,8 @@ def _too_long(profile: Profile) -> list[FieldError]:
             continue
         if len(text) > limit:
             mistakes.append(FieldError(f"/{name}", "too_long", f"at most {limit} characters"))
-        elif "\0" in text:
-            mistakes.append(FieldError(f"/{name}", "control_character", "no NUL characters"))
+        elif wrong := mistake(f"/{name}", text, has_lines=name == "comment"):
+            mistakes.append(wrong)
     tags = profile.tags
     if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
         told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
@@ -207,13 +219,18 @@ def is_phone(text: object) -> TypeGuard[str]:
 
 def is_tag(text: str) -> bool:
     """Say whether it may be a client's tag."""
-    return TAG.fullmatch(text) is not None
+    return 1 <= len(text) <= TAG_LIMIT and is_one_line(text)
 
 
 @cache
 def zones() -> frozenset[str]:
-    """Return the names of all time zones; the list is part of the release."""
-    return frozenset(available_timezones())
+    """Return the names of all time zones; the list is part of the release.
+
+    IANA's own, not what a machine's folder has besides, such as `localtime`; and not `Factory`,
+    which stands for a zone that was not set.
+    """
+    names = (files("tzdata") / "zones").read_text().split()
+    return frozenset(names) - {"Factory"}
 
 
 # Refusals

@@ -20,7 +20,14 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import Plan, check, check_running, plan_of, settled
+from services.catalog.domain.plan import (
+    Plan,
+    check,
+    check_running,
+    patched,
+    plan_of,
+    settled,
+)
 from shared import ids
 from shared.contracts.catalog import (
     DeclinedReason,
@@ -188,7 +195,7 @@ def _created_again(command: CreateMailing, first: Plan | None) -> list[MailingEv
 
 def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
     before = _plan(mailing)
-    plan = replace(before, **dict(command.changes))
+    plan = patched(before, command.changes, command.now)
     if plan == before:
         return []
     if mailing.has_begun:

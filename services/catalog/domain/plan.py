@@ -1,10 +1,14 @@
 """A plan: what a mailing may say, to whom, when and through what."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
+from services.catalog.domain.text import mistake
 from shared.contracts.catalog import Filter, GatewayName, MailingState
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
@@ -59,20 +63,40 @@ def settled(plan: Plan, now: Instant) -> Plan:
     return fixed
 
 
+def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
+    """Return `plan` with `changes`: None removes, a filter given in part keeps its other part.
+
+    What was removed is as if it had never been named: nobody's subject, everybody, now.
+    Source: RFC 7396.
+
+    Raises:
+        MailingInvalid: A mailing cannot be without what is removed.
+    """
+    mistakes = [
+        FieldError(f"/{name}", "required", "it cannot be removed")
+        for name in ("name", "body", "ends_at")
+        if name in changes and changes[name] is None
+    ]
+    if mistakes:
+        raise MailingInvalid(*mistakes)
+    defaults = {"filter": Filter(), "starts_at": now, "gateway": GatewayName.HTTP}
+    given: dict[str, Any] = {
+        name: defaults.get(name) if value is None else value for name, value in changes.items()
+    }
+    if isinstance(parts := given.get("filter"), Mapping):
+        kept = {name: value or () for name, value in parts.items()}
+        given["filter"] = msgspec.structs.replace(plan.filter, **kept)
+    return replace(plan, **given)
+
+
 def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
-    """Refuse what could never be sent, or not as it was meant; of instants, those new to `before`.
+    """Refuse what could never be sent, or not as it was meant; of most, what is new to `before`.
 
     Raises:
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [
-        FieldError(f"/{name}", "length", f"1 to {limit} characters")
-        for name, limit in LIMITS.items()
-        if (text := getattr(plan, name)) is not None
-        and (not 1 <= len(text) <= limit or "\0" in text)
-    ]
-    mistakes += _in_filter(plan.filter)
+    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
     mistakes += [
         FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
         for name in ("starts_at", "ends_at")
@@ -89,6 +113,18 @@ def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
         raise MailingInvalid(*mistakes)
     compile_template(plan.body, "/body")
     compile_template(plan.subject or "", "/subject")
+
+
+def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
+    """Give what is wrong with the texts that are new to `before`."""
+    for name, limit in LIMITS.items():
+        text = getattr(plan, name)
+        if text is None or (before is not None and getattr(before, name) == text):
+            continue
+        if not 1 <= len(text) <= limit:
+            yield FieldError(f"/{name}", "length", f"1 to {limit} characters")
+        elif wrong := mistake(f"/{name}", text, has_lines=name == "body"):
+            yield wrong
 
 
 def _in_filter(chosen: Filter) -> list[FieldError]:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Response, status
+from pydantic import Field
 
 from services.catalog import handlers, queries
 from services.catalog.domain.client import (
@@ -48,13 +49,13 @@ FIRST = UUID(int=0)
 class NewClient(Body):
     """The body of POST /v1/clients; a phone or an e-mail is needed."""
 
-    phone: str | None = None
-    operator_code: str | None = None
-    tags: tuple[str, ...] | None = None
-    time_zone: str | None = None
-    email: str | None = None
-    full_name: str | None = None
-    comment: str | None = None
+    phone: str | None = Field(None, examples=["79161234567"])
+    operator_code: str | None = Field(None, examples=["916"])
+    tags: tuple[str, ...] | None = Field(None, examples=[["vip"]])
+    time_zone: str | None = Field(None, examples=["Europe/Moscow"])
+    email: str | None = Field(None, examples=["anna@example.com"])
+    full_name: str | None = Field(None, examples=["Anna Ivanova"])
+    comment: str | None = Field(None, examples=["Calls back in the evening"])
 
 
 class ClientChanges(NewClient):

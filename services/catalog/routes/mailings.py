@@ -1,6 +1,5 @@
 """Mailings over HTTP."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import Response, status
@@ -41,6 +40,7 @@ from shared.http import (
     IdempotencyKey,
     Limit,
     Page,
+    WrittenInstant,
     answers,
     etag,
     page,
@@ -53,35 +53,48 @@ router = strict_router("/v1/mailings", "mailings")
 
 INSTANT: TypeAdapter[Instant] = TypeAdapter(Instant)
 
+PLAIN = ("name", "body", "subject", "starts_at", "ends_at", "gateway")
+
 
 class FilterBody(Body):
     """Whom a mailing is for: any of the codes and any of the tags; empty doesn't restrict."""
 
-    operator_codes: tuple[str, ...] = Field((), max_length=1000)
-    tags: tuple[str, ...] = Field((), max_length=1000)
+    operator_codes: tuple[str, ...] = Field((), max_length=1000, examples=[["916", "903"]])
+    tags: tuple[str, ...] = Field((), max_length=1000, examples=[["vip"]])
 
 
 class NewMailing(Body):
     """The body of POST /v1/mailings; its window `[starts_at, ends_at)` begins now by default."""
 
-    name: str
-    body: str
-    subject: str | None = None
+    name: str = Field(examples=["Spring"])
+    body: str = Field(examples=["Hello {{ full_name }}"])
+    subject: str | None = Field(None, examples=["News"])
     filter: FilterBody = FilterBody()
-    starts_at: Instant | None = None
-    ends_at: Instant
+    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
+    ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayName = GatewayName.HTTP
 
 
-class MailingChanges(Body):
-    """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays."""
+class FilterChanges(Body):
+    """A part of a filter: what it does not name stays, null means no restriction."""
 
-    name: str | None = None
-    body: str | None = None
-    subject: str | None = None
-    filter: FilterBody | None = None
-    starts_at: Instant | None = None
-    ends_at: Instant | None = None
+    operator_codes: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["916"]])
+    tags: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["vip"]])
+
+
+class MailingChanges(Body):
+    """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays.
+
+    Null removes, as if it had never been named: no subject, everybody, now, the default gateway.
+    Name, body and end cannot be removed.
+    """
+
+    name: str | None = Field(None, examples=["Spring"])
+    body: str | None = Field(None, examples=["Hello {{ full_name }}"])
+    subject: str | None = Field(None, examples=["News"])
+    filter: FilterChanges | None = None
+    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
+    ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayName | None = None
 
 
@@ -101,7 +114,7 @@ async def create_mailing(
     With an Idempotency-Key, a repeated request creates no second one.
     """
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
-    plan = Plan(**_values(body, set(NewMailing.model_fields)))
+    plan = _plan(body)
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
     return await _do(command, context, response)
@@ -114,7 +127,7 @@ async def create_mailing(
 )
 async def preview_mailing(body: NewMailing, context: Creation) -> MailingPreview:
     """Check a mailing as its creation would, and count whom it would go to. Creates nothing."""
-    plan = settled(Plan(**_values(body, set(NewMailing.model_fields))), context.now)
+    plan = settled(_plan(body), context.now)
     async with transaction(context.pool) as db:
         clients, without_contact = await queries.audience(db, plan.filter, plan.gateway)
     return MailingPreview(
@@ -163,9 +176,7 @@ async def change_mailing(
     mailing_id: UUID, body: MailingChanges, response: Response, context: Change
 ) -> MailingView:
     """Change what the body names, as a merge patch (RFC 7396)."""
-    changes = _values(body, body.model_fields_set)
-    # Only the subject can be emptied; a null elsewhere means the same as not to name it.
-    changes = {name: v for name, v in changes.items() if v is not None or name == "subject"}
+    changes = body.model_dump(exclude_unset=True)
     command = ChangeMailing(mailing_id=mailing_id, changes=changes, now=context.now)
     return await _do(command, context, response)
 
@@ -230,12 +241,9 @@ async def _do(command: MailingCommand, context: CommandContext, response: Respon
         return await mailing(command.mailing_id, response, db)
 
 
-def _values(body: NewMailing | MailingChanges, names: set[str]) -> dict[str, Any]:
-    """Return the fields `names` of the body as the domain has them."""
-    values = {name: getattr(body, name) for name in names}
-    if (chosen := values.get("filter")) is not None:
-        values["filter"] = Filter(operator_codes=chosen.operator_codes, tags=chosen.tags)
-    return values
+def _plan(body: NewMailing) -> Plan:
+    chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
+    return Plan(**{name: getattr(body, name) for name in PLAIN}, filter=chosen)
 
 
 def _created_and_id(cursor: str) -> tuple[Instant, UUID]:
