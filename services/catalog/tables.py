@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -71,6 +72,7 @@ imports = Table(
     Column("size_bytes", BigInteger, nullable=False, comment="of the body, so far"),
     Column("line_count", BigInteger, comment="with blank lines and header; none: not counted yet"),
     Column("failure_reason", Text),
+    Column("digest", LargeBinary, comment="of the file, once completed; none: not computed then"),
     Column("started_at", Timestamp, nullable=False),
     Column("ended_at", Timestamp),
     Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
@@ -80,10 +82,10 @@ import_chunks = Table(
     "import_chunks",
     metadata,
     Column("import_id", Uuid, nullable=False),
-    Column("epoch", Integer, nullable=False),
     Column("chunk", Integer, nullable=False, comment="from 0"),
-    PrimaryKeyConstraint("import_id", "epoch", "chunk", name="import_chunks_pkey"),
-    comment="chunks of imports under way that are in",
+    Column("digest", LargeBinary, nullable=False, comment="of the file up to the chunk's end"),
+    PrimaryKeyConstraint("import_id", "chunk", name="import_chunks_pkey"),
+    comment="chunks that are written of imports that are not completed",
 )
 
 import_rejections = Table(

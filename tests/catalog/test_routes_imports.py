@@ -253,16 +253,6 @@ async def test_the_newest_import_stands_first_and_pages_follow(http: AsyncClient
     assert [each["import_id"] for each in second["items"]] == sorted(ids)[:1]
 
 
-async def test_an_import_that_is_repeated_with_its_key_is_one_import(http: AsyncClient) -> None:
-    key = {"Idempotency-Key": "k1"}
-    first = await imported(http, lines([1]), CSV | key)
-
-    second = await imported(http, lines([1, 2]), CSV | key)
-
-    assert second == first
-    assert len(await clients(http)) == 1
-
-
 # What goes wrong on the way
 
 

@@ -25,8 +25,16 @@ from shared.testing import eventually
 
 ID = UUID(int=1)
 LEASE = 15.0  # seconds
-LAST = Chunk(
-    rows=[FileRow(1, 2, 2, {"phone": "79161234567"})], rejections=[], bytes_read=18, lines_read=2
+FIRST, LAST = (
+    Chunk(
+        number=number,
+        digest=bytes([number]),
+        rows=[FileRow(number + 1, number + 2, number + 2, {"phone": f"7916123456{number}"})],
+        rejections=[],
+        bytes_read=18,
+        lines_read=2,
+    )
+    for number in (0, 1)
 )
 
 
@@ -74,9 +82,9 @@ def is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def begin(pool: Pool) -> ImportLease:
     async with transaction(pool) as db:
-        epoch = await queue.begin_import(db, ID, await database.now(db))
-    assert epoch is not None
-    return ImportLease(ID, epoch)
+        lease = await queue.begin_import(db, ID, 0, await database.now(db))
+    assert lease is not None
+    return lease
 
 
 async def beat(pool: Pool, lease: ImportLease) -> None:
@@ -265,7 +273,7 @@ async def test_an_import_that_wakes_up_after_it_was_given_up_learns_it(
     http: AsyncClient, store: PostgresEventStore, watch: Watch, *, at_the_end: bool
 ) -> None:
     async with asyncio.timeout(30):
-        upload = Upload(store, LAST, after=() if at_the_end else (LAST,))
+        upload = Upload(store, FIRST, after=() if at_the_end else (LAST,))
         await upload.pauses.wait()
 
         async def has_rows() -> bool:

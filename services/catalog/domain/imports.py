@@ -32,8 +32,10 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Some rows of an import, as they were read."""
+    """Some rows of an import, as they were read; the same file has the same chunks."""
 
+    number: int  # from 0
+    digest: bytes  # SHA-256 of the file as far as the end of this chunk
     rows: Sequence[FileRow]
     rejections: Sequence[Rejection]
     bytes_read: int  # since the import began
@@ -58,6 +60,10 @@ class Counts:
 
 class ImportOvertaken(Conflict):
     """It was begun again meanwhile, and that one goes on; or it was given up as lost."""
+
+
+class ImportDiffers(Invalid):
+    """This Idempotency-Key or import_id came before, with another file; this is not imported."""
 
 
 class ImportBrokenOff(Invalid):

@@ -4,13 +4,15 @@ A bad row never harms a good one, and no row takes more memory than `ROW_LIMIT_B
 """
 
 from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
 from typing import Protocol
 
 from services.catalog.domain.imports import Chunk, FileRow, Parsed, Rejection
 from services.catalog.files.csv_rows import CsvReader
 from services.catalog.files.json_rows import JsonReader
-from services.catalog.files.lines import read_lines
+from services.catalog.files.lines import ROW_LIMIT_BYTES, read_lines
 
+# An import that is sent again is compared chunk by chunk: with other bounds it is another file.
 ROWS = 2_000  # in a chunk, and so in a transaction
 CHUNK_BYTES = 4_000_000  # of the same: rows may be long, and some chunks are under way at once
 
@@ -35,10 +37,10 @@ async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncItera
         ImportRefused: It is no list of clients at all.
     """
     reader: Reader = CsvReader() if content_type == "text/csv" else JsonReader()
-    chunk, lines = _ChunkBuilder(), list[bytes]()
+    chunk, lines = _ChunkBuilder(content_type), list[bytes]()
     async for new, size, is_last in read_lines(body):
         lines += new
-        at, end = 0, len(lines)
+        at, begin, end = 0, 0, len(lines)
         while at < end:
             line = lines[at]
             row: Parsed
@@ -48,10 +50,15 @@ async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncItera
                 row, taken = reader.read(lines, at, is_last=is_last)
                 if not taken:
                     break
-            chunk.add(row, lines, at, taken)
+            chunk.add(
+                row, taken, len(line) if taken == 1 else sum(map(len, lines[at : at + taken]))
+            )
             at += taken
             if chunk.is_full:
+                chunk.hash(lines[begin:at])
+                begin = at
                 yield chunk.take(size)
+        chunk.hash(lines[begin:at])
         del lines[:at]
     reader.check_end()
     yield chunk.take(size)
@@ -60,8 +67,9 @@ async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncItera
 class _ChunkBuilder:
     """Collects the rows of the next chunk, and numbers rows and lines from 1."""
 
-    def __init__(self) -> None:
-        self._row = self._line = self._bytes = 0
+    def __init__(self, content_type: str) -> None:
+        self._chunk = self._row = self._line = self._bytes = 0
+        self._hash = sha256(content_type.encode())
         self._rows: list[FileRow] = []
         self._rejections: list[Rejection] = []
 
@@ -69,10 +77,10 @@ class _ChunkBuilder:
     def is_full(self) -> bool:
         return len(self._rows) + len(self._rejections) >= ROWS or self._bytes >= CHUNK_BYTES
 
-    def add(self, row: Parsed, lines: Sequence[bytes], at: int, taken: int) -> None:
-        """Add what was read of the `taken` lines from `at` on; blank lines and a header too."""
-        first, self._line = self._line + 1, self._line + taken
-        self._bytes += len(lines[at]) if taken == 1 else sum(map(len, lines[at : at + taken]))
+    def add(self, row: Parsed, lines: int, size: int) -> None:
+        """Add what was read of some lines of `size` bytes; blank lines and a header too."""
+        first, self._line = self._line + 1, self._line + lines
+        self._bytes += size
         if row is None:
             return
         self._row += 1
@@ -81,13 +89,20 @@ class _ChunkBuilder:
         else:
             self._rejections.append(Rejection(self._row, first, self._line, row))
 
+    def hash(self, lines: Sequence[bytes]) -> None:
+        """Add lines to the digest; what is cut of those that are too long is not compared."""
+        self._hash.update(b"".join([line[: ROW_LIMIT_BYTES + 1] for line in lines]))
+
     def take(self, bytes_read: int) -> Chunk:
         """Return the chunk, and begin the next."""
         chunk = Chunk(
+            number=self._chunk,
+            digest=self._hash.digest(),
             rows=self._rows,
             rejections=self._rejections,
             bytes_read=bytes_read,
             lines_read=self._line,
         )
+        self._chunk += 1
         self._rows, self._rejections, self._bytes = [], [], 0
         return chunk

@@ -6,15 +6,21 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
-from services.catalog.domain.imports import Chunk, Counts, FileRow, ImportOvertaken, Rejection
+from services.catalog.domain.imports import (
+    Chunk,
+    Counts,
+    FileRow,
+    ImportDiffers,
+    ImportOvertaken,
+    Rejection,
+)
 from services.catalog.queue import imports as queue
-from services.catalog.queue.imports import ExistingClient, ImportLease
+from services.catalog.queue.imports import EarlierTry, ExistingClient, ImportLease
 from shared import database, ids, telemetry
 from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.database import Pool, autocommit, transaction
@@ -35,34 +41,101 @@ async def import_clients(
 ) -> None:
     """Register or change a client for each row, by phone; a bad row never harms a good one.
 
-    Each chunk is one transaction: what dies in the middle leaves whole chunks, and the same
-    rows again change nothing. A repeated request takes the import over.
+    Each chunk is one transaction: what dies in the middle leaves whole chunks. A repeated request
+    takes the import over and goes on behind them. They are compared first: of another file
+    nothing is imported.
 
     Raises:
+        ImportDiffers: An earlier request for it has brought another file.
         ImportOvertaken: Another request has taken it over, or it was given up as lost.
         ImportRefused: The file as a whole cannot be read.
         ImportBrokenOff: It did not come to its end.
     """
-    async with transaction(store.pool) as db:
-        epoch = await queue.begin_import(db, import_id, await database.now(db))
-    if epoch is None:
+    begun = await _begin(store.pool, import_id, chunks)
+    if begun is None:
         return
-    lease, failure = ImportLease(import_id, epoch), "it was interrupted here; send it again"
+    lease = begun.lease
+    failure = "it was interrupted here; send it again"
     try:
         async with _beating(store.pool, lease):
-            await _import_all(store, lease, chunks)
+            last = await _import_all(store, lease, _chain(begun.missing, chunks))
         failure = ""
     except Error as error:
-        failure = "; ".join(place.detail for place in error.field_errors) or str(
-            type(error).__doc__
-        )
+        failure = "; ".join(each.detail for each in error.field_errors) or str(type(error).__doc__)
         raise
     finally:
-        async with transaction(store.pool) as db:
-            now = await database.now(db)
-            is_own = await queue.end_import(db, lease, failure=failure or None, now=now)
+        if failure:
+            await _fail(store.pool, lease, failure)
+    await _complete(store.pool, lease, last or begun.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    lease: ImportLease
+    missing: Sequence[Chunk]  # of those that were compared; the others are written
+    digest: bytes  # of what was compared
+
+
+async def _begin(pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk]) -> _Begun | None:
+    """Begin an import, or go on with it, behind the chunks that an earlier request has written.
+
+    None if the import was completed before, with the same file. Nothing is changed before all
+    that an earlier request has written is compared.
+
+    Raises:
+        ImportDiffers: An earlier request for it has brought another file.
+    """
+    compared, missing, digest = 0, list[Chunk](), b""
+    while True:
+        async with transaction(pool) as db:
+            earlier = await queue.earlier_try(db, import_id)
+        if earlier.status == "completed":
+            await _compare_whole(earlier, chunks)
+            return None
+        while compared < earlier.end:  # a few are missing at the end: some are written at once
+            chunk = await anext(chunks, None)
+            if chunk is None or earlier.chunks.get(compared, chunk.digest) != chunk.digest:
+                raise ImportDiffers
+            missing += [] if compared in earlier.chunks else [chunk]
+            compared, digest = compared + 1, chunk.digest
+        async with transaction(pool) as db:
+            lease = await queue.begin_import(db, import_id, compared, await database.now(db))
+        if lease is not None:
+            return _Begun(lease, missing, digest)
+
+
+async def _compare_whole(earlier: EarlierTry, chunks: AsyncIterator[Chunk]) -> None:
+    """Read a file that was imported before; its last digest is that of the whole.
+
+    Raises:
+        ImportDiffers: It is another one.
+    """
+    if earlier.digest is None:
+        return
+    digest = b""
+    async for chunk in chunks:
+        digest = chunk.digest
+    if digest != earlier.digest:
+        raise ImportDiffers
+
+
+async def _fail(pool: Pool, lease: ImportLease, reason: str) -> None:
+    async with transaction(pool) as db:
+        await queue.fail_import(db, lease, reason, await database.now(db))
+
+
+async def _complete(pool: Pool, lease: ImportLease, digest: bytes) -> None:
+    async with transaction(pool) as db:
+        is_own = await queue.complete_import(db, lease, digest, await database.now(db))
     if not is_own:
         raise ImportOvertaken
+
+
+async def _chain(first: Sequence[Chunk], rest: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    for chunk in first:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
 
 
 @asynccontextmanager
@@ -98,13 +171,15 @@ async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
 
 async def _import_all(
     store: PostgresEventStore, lease: ImportLease, chunks: AsyncIterator[Chunk]
-) -> None:
-    """Import `chunks`, some at a time: one is planned while the database works on the others.
+) -> bytes:
+    """Import `chunks`, some at a time, and return the last one's digest; empty if there are none.
+
+    One is planned while the database works on the others.
 
     Those that share a phone take turns, for rows with one phone build on each other.
     """
     under_way: deque[tuple[asyncio.Task[None], set[str]]] = deque()
-    numbers = count()
+    digest = b""
     try:
         async for chunk in _ahead(chunks):
             phones = {phone for row in chunk.rows if is_phone(phone := row.fields.get("phone"))}
@@ -112,7 +187,8 @@ async def _import_all(
                 phones.isdisjoint(others) for _, others in under_way
             ):
                 await under_way.popleft()[0]
-            work = _import_chunk(store, lease, next(numbers), chunk, phones)
+            digest = chunk.digest
+            work = _import_chunk(store, lease, chunk, phones)
             under_way.append((asyncio.create_task(work), phones))
         while under_way:
             await under_way.popleft()[0]
@@ -122,12 +198,12 @@ async def _import_all(
         raise
     finally:  # what came before a failure is imported
         await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
+    return digest
 
 
 async def _import_chunk(
     store: PostgresEventStore,
     lease: ImportLease,
-    number: int,
     chunk: Chunk,
     phones: Collection[str],
 ) -> None:
@@ -135,24 +211,23 @@ async def _import_chunk(
     backoff = Backoff("catalog.import")
     for _ in range(CHUNK_RETRIES):
         try:
-            return await _try_chunk(store, lease, number, chunk, phones)
+            return await _try_chunk(store, lease, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
             await backoff.wait(error)
-    return await _try_chunk(store, lease, number, chunk, phones)
+    return await _try_chunk(store, lease, chunk, phones)
 
 
 async def _try_chunk(
     store: PostgresEventStore,
     lease: ImportLease,
-    number: int,
     chunk: Chunk,
     phones: Collection[str],
 ) -> None:
     async with transaction(store.pool) as db:
-        if not await queue.begin_chunk(db, lease, number):
-            return  # committed before; only the confirmation was lost
+        if not await queue.begin_chunk(db, lease, chunk.number, chunk.digest):
+            return  # by this request, unconfirmed, or by an earlier one
         known = await queue.existing_clients(db, phones)
         now = await database.now(db)  # later than the removal of those who had such a phone
         plan = _plan(chunk, known, now)

@@ -1,6 +1,6 @@
 """Rows that an import locks: its own, with its lease, and the clients that it reads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -62,39 +62,69 @@ COLUMNS = {
 }
 
 
-async def begin_import(db: Connection, import_id: UUID, now: Instant) -> int | None:
-    """Insert or restart an import; return its epoch, or None if it was completed before.
+@dataclass(frozen=True, slots=True)
+class EarlierTry:
+    """What is known of an import that was requested before."""
 
-    An earlier request loses its lease: it may have died, and nothing else would show that.
+    status: str
+    digest: bytes | None  # of the whole file, if it is completed
+    chunks: Mapping[int, bytes]  # digests of the chunks that are written, if it is not
+
+    @property
+    def end(self) -> int:
+        """The number behind the last chunk that is written."""
+        return max(self.chunks, default=-1) + 1
+
+
+NO_TRY = EarlierTry("unknown", None, {})
+
+
+async def earlier_try(db: Connection, import_id: UUID) -> EarlierTry:
+    """Return what an earlier request for an import has written."""
+    status = select(imports.c.status, imports.c.digest).where(imports.c.import_id == import_id)
+    found = (await db.execute(status)).one_or_none()
+    if found is None:
+        return NO_TRY
+    columns = (import_chunks.c.chunk, import_chunks.c.digest)
+    written = select(*columns).where(import_chunks.c.import_id == import_id)
+    chunks = {each.chunk: each.digest for each in await db.execute(written)}
+    return EarlierTry(found.status, found.digest, chunks)
+
+
+async def begin_import(
+    db: Connection, import_id: UUID, compared: int, now: Instant
+) -> ImportLease | None:
+    """Insert an import, or go on with it; return its lease.
+
+    None if it is completed, or has more chunks than were `compared` with this file. An earlier
+    request loses its lease: it may have died, and nothing else would show that.
     """
-    fresh: dict[str, object] = {column.name: 0 for column in COLUMNS.values()} | {
-        "size_bytes": 0,
-        "line_count": 0,
-        "status": "running",
-        "beat": 0,
-        "failure_reason": None,
-        "started_at": now,
-        "ended_at": None,
-    }
-    added = upsert(imports).values(import_id=import_id, epoch=1, **fresh)
-    taken = added.on_conflict_do_update(
-        index_elements=[imports.c.import_id],
-        set_=fresh | {"epoch": imports.c.epoch + 1},
-        where=imports.c.status != "completed",
-    )
-    epoch: int | None = await db.scalar(taken.returning(imports.c.epoch))
-    if epoch is not None and epoch > 1:
-        for table in (import_rejections, import_chunks):
-            await db.execute(delete(table).where(table.c.import_id == import_id))
-    return epoch
+    counted: dict[str, object] = dict.fromkeys([each.name for each in COLUMNS.values()], 0)
+    counted |= {"size_bytes": 0, "line_count": 0}
+    begun: dict[str, object] = {"status": "running", "beat": 0, "started_at": now}
+    begun |= {"failure_reason": None, "ended_at": None}
+    added = upsert(imports).values(import_id=import_id, epoch=0, **counted, **begun)
+    await db.execute(added.on_conflict_do_nothing())
+    own_row = imports.c.import_id == import_id
+    await db.execute(select(imports.c.import_id).where(own_row).with_for_update())
+    earlier = await earlier_try(db, import_id)  # the lock: it writes no more chunks meanwhile
+    if earlier.status == "completed" or earlier.end > compared:
+        return None
+    if not earlier.chunks:  # then what was counted and rejected will be so again
+        begun |= counted
+        own_rejections = import_rejections.c.import_id == import_id
+        await db.execute(delete(import_rejections).where(own_rejections))
+    again = update(imports).where(own_row).values(**begun, epoch=imports.c.epoch + 1)
+    epoch = await db.scalar(again.returning(imports.c.epoch))
+    return ImportLease(import_id, int(epoch or 0))
 
 
-async def begin_chunk(db: Connection, lease: ImportLease, chunk: int) -> bool:
+async def begin_chunk(db: Connection, lease: ImportLease, chunk: int, digest: bytes) -> bool:
     """Insert a chunk in the transaction that imports it; return False if it is there already.
 
-    So a chunk whose commit was not confirmed is counted once.
+    So a chunk is imported and counted once, whether its commit was confirmed or not.
     """
-    values = {"import_id": lease.import_id, "epoch": lease.epoch, "chunk": chunk}
+    values = {"import_id": lease.import_id, "chunk": chunk, "digest": digest}
     added = await db.execute(upsert(import_chunks).values(values).on_conflict_do_nothing())
     return bool(added.rowcount)
 
@@ -131,14 +161,19 @@ async def note_import(
     return bool(noted.rowcount)
 
 
-async def end_import(
-    db: Connection, lease: ImportLease, *, failure: str | None, now: Instant
-) -> bool:
-    """Mark an import as ended, with the reason if it failed; return False without the lease."""
-    status = "failed" if failure else "completed"
-    values = {"status": status, "failure_reason": failure, "ended_at": now}
-    own_rows = (import_chunks.c.import_id == lease.import_id, import_chunks.c.epoch == lease.epoch)
-    await db.execute(delete(import_chunks).where(*own_rows))
+async def complete_import(db: Connection, lease: ImportLease, digest: bytes, now: Instant) -> bool:
+    """Mark an import as completed; return False without the lease."""
+    values = {"status": "completed", "digest": digest, "ended_at": now}
+    is_own = bool((await db.execute(_leased(lease).values(**values))).rowcount)
+    if is_own:
+        own_chunks = import_chunks.c.import_id == lease.import_id
+        await db.execute(delete(import_chunks).where(own_chunks))
+    return is_own
+
+
+async def fail_import(db: Connection, lease: ImportLease, reason: str, now: Instant) -> bool:
+    """Mark an import as failed, its chunks stay; return False without the lease."""
+    values = {"status": "failed", "failure_reason": reason, "ended_at": now}
     return bool((await db.execute(_leased(lease).values(**values))).rowcount)
 
 

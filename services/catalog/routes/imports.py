@@ -8,7 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.catalog import queries
-from services.catalog.domain.imports import ImportBrokenOff, ImportOvertaken, ImportRefused
+from services.catalog.domain.imports import (
+    ImportBrokenOff,
+    ImportDiffers,
+    ImportOvertaken,
+    ImportRefused,
+)
 from services.catalog.files import read_rows
 from services.catalog.handlers import importing
 from services.catalog.queries import ImportUnknown, ImportView, RejectionView
@@ -44,7 +49,12 @@ TYPES = {
     operation_id="import_clients",
     status_code=status.HTTP_201_CREATED,
     responses=answers(
-        ImportBrokenOff, ImportOvertaken, ImportRefused, status=201, headers=("Location",)
+        ImportBrokenOff,
+        ImportDiffers,
+        ImportOvertaken,
+        ImportRefused,
+        status=201,
+        headers=("Location",),
     ),
     openapi_extra={
         "requestBody": {
