@@ -96,6 +96,10 @@ class Platform:
         path = f"/v1/mailings/{mailing['mailing_id']}/{verb}"
         return await self._json("POST", "CATALOG_URL", path)
 
+    async def change(self, mailing: Json, **plan: Any) -> Json:
+        path = f"/v1/mailings/{mailing['mailing_id']}"
+        return await self._json("PATCH", "CATALOG_URL", path, json=plan)
+
     async def mailing(self, mailing: Json) -> Json:
         return await self.get("CATALOG_URL", f"/v1/mailings/{mailing['mailing_id']}")
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from datetime import datetime
 
 from deploy.local.services import SERVICES
 from deploy.local.stack import KAFKA, POSTGRES, Stack
@@ -44,6 +45,41 @@ async def test_what_is_accepted_while_kafka_is_away_is_carried_out_when_it_is_ba
         ledger = await platform.statistics_equal_the_ledger(run, within=PATIENT)
         assert ledger.by_status == {"delivered": clients}
     assert (await platform.mailing(stopped))["status"] == "stopped"
+
+
+async def test_what_is_postponed_while_kafka_is_away_goes_out_at_its_new_start_once(
+    fragile: Stack, fragile_platform: Platform
+) -> None:
+    platform, tag = fragile_platform, new_tag()
+    await platform.import_clients(20, tag=tag, first=9_340_000_000)
+    soon, end = in_seconds(8), in_seconds(90_000)
+    mailing = await platform.create_mailing(tag=tag, starts_at=soon, ends_at=end)
+
+    async def fires(at: str | None) -> bool:
+        found = await platform.get("SCHEDULER_URL", "/v1/schedules", limit=200)
+        shown = {each["mailing_id"]: each["next_fire_at"] for each in found["items"]}
+        if mailing["mailing_id"] not in shown:
+            return False
+        next_fire_at = shown[mailing["mailing_id"]]
+        return (next_fire_at and datetime.fromisoformat(next_fire_at)) == (
+            at and datetime.fromisoformat(at)
+        )
+
+    await eventually(lambda: fires(soon), within=PATIENT)
+    await fragile.kill(KAFKA)
+    await eventually(lambda: fires(None), within=PATIENT)
+    tomorrow = in_seconds(86_400)
+    await platform.change(mailing, starts_at=tomorrow)
+    await fragile.begin(KAFKA)
+    await eventually(lambda: fires(tomorrow), within=PATIENT)
+    while_postponed = await platform.run(mailing)
+    await platform.change(mailing, starts_at=in_seconds(0))
+    run = await platform.finished(mailing, within=PATIENT)
+
+    assert while_postponed is None
+    ledger = await platform.statistics_equal_the_ledger(run, within=PATIENT)
+    assert ledger.by_status == {"delivered": 20}
+    assert ledger.attempts == 20
 
 
 async def test_after_a_restart_of_postgresql_every_service_goes_on_by_itself(

@@ -29,7 +29,7 @@ from shared.event_store.postgres import PostgresEventStore
 from shared.kafka import EndOffsets, Handlers
 from shared.kafka.handlers import topics_of
 from shared.kafka.records import read
-from tests.dispatcher.world import FakeGateway, World, alive, work
+from tests.dispatcher.world import CHANNELS, FakeGateway, World, alive, work
 
 Json = dict[str, Any]
 SERVICES = ("catalog", "scheduler", "dispatcher")
@@ -171,15 +171,15 @@ class Platform:
 
     async def plan(self) -> bool:
         found = await planning.begin_waiting(self.pools["dispatcher"], self.log, READERS)
-        while await planning.expand(self.pools["dispatcher"]):
+        while await planning.expand(self.pools["dispatcher"], CHANNELS):
             found = True
         return found
 
     async def send(self) -> bool:
         """Let a sender send all that may be sent now."""
-        before, now = len(self.gateway.letters), await self.now()
+        before, now = len(self.gateway.messages), await self.now()
         await work(await alive(self.world, self.gateway))
-        new = self.gateway.letters[before:]
+        new = self.gateway.messages[before:]
         self.sent += [Sent(each.phone, each.text, now) for each in new]
         pool = self.pools["dispatcher"]
         ended, finished = await ending.end(pool), await ending.finish(pool)
