@@ -8,7 +8,7 @@ from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers.reaping import Reaper
-from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.handlers.sending import Sender, policy_for
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
@@ -32,6 +32,8 @@ async def run(settings: Settings) -> None:
         )
         poller = workers.WorkPoller(pool)
         gateways = _gateways(settings)
+        policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
+        reaper = Reaper(pool, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}
         senders = [Sender(pool, gateway, limits) for gateway in gateways]
         app = http.create_app(
@@ -50,7 +52,7 @@ async def run(settings: Settings) -> None:
                 for each in senders
             ),
             workers.advance_runs(pool, kafka.EndOffsets(servers), READERS, channels, poller),
-            workers.reap_dead_senders(Reaper(pool, limits), every=settings.lease / 8),
+            workers.reap_dead_senders(reaper, every=settings.lease / 8),
             relay.relay(
                 pool,
                 servers,
@@ -75,6 +77,8 @@ def _gateways(settings: Settings) -> list[Gateway]:
             str(settings.http_gateway_url),
             token=token.get_secret_value() if token else None,
             is_idempotent=settings.http_gateway_idempotent,
+            resends_unknown=settings.http_gateway_resends_unknown,
+            not_taken=settings.not_taken,
             connections=settings.http_gateway_connections,
         ),
         LogGateway(settings.log_gateway_path),

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.dispatcher.gateways.http.contract import NOT_TAKEN
 from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
 from shared.settings import Duration, Port, ServiceSettings
 
@@ -43,11 +44,21 @@ def _is_writable(path: Path) -> Path:
     return path
 
 
+def _statuses(text: str) -> str:
+    statuses = [each.strip() for each in text.split(",")] if text.strip() else []
+    if not set(statuses) <= set(map(str, NOT_TAKEN)):
+        raise ValueError("500, 503, both (500,503) or nothing is needed")
+    return ",".join(statuses)
+
+
 GatewayUrl: TypeAlias = Annotated[
     HttpUrl, BeforeValidator(_has_host), AfterValidator(_is_endpoint)
 ]
 GatewayToken: TypeAlias = Annotated[SecretStr, AfterValidator(_is_sendable)]
 WritableFile: TypeAlias = Annotated[Path, AfterValidator(_is_writable)]
+
+
+Statuses: TypeAlias = Annotated[str, AfterValidator(_statuses)]
 
 
 class Settings(ServiceSettings):
@@ -62,6 +73,12 @@ class Settings(ServiceSettings):
     http_gateway_token: GatewayToken | None = None
     # Whether it recognizes an Idempotency-Key that it has taken before. No: the careful guess.
     http_gateway_idempotent: bool = False
+    # Which of 500 and 503 say that it has not taken the message. For one that may take it and fail
+    # then, leave them out: the outcome is unknown, and the next setting holds.
+    http_gateway_not_taken: Statuses = "500,503"
+    # Whether one that is not idempotent gets once more what may have arrived: once in a while a
+    # message comes twice. No: then such a message is undetermined, and may never have come.
+    http_gateway_resends_unknown: bool = True
     # Needed are rate times latency: 64 carry 1,000 messages a second at 64 ms.
     http_gateway_connections: int = Field(64, ge=1, le=10_000)
     # All of a request, connecting included.
@@ -80,6 +97,11 @@ class Settings(ServiceSettings):
 
     # How long the messages of a dispatcher that died wait for another one.
     lease: Duration = Field(timedelta(seconds=15), gt=timedelta(), le=timedelta(hours=1))
+
+    @property
+    def not_taken(self) -> frozenset[int]:
+        """The statuses with which the HTTP gateway has certainly not taken a message."""
+        return frozenset(map(int, filter(None, self.http_gateway_not_taken.split(","))))
 
     @model_validator(mode="after")
     def _durations_fit_together(self) -> "Settings":

@@ -1,17 +1,22 @@
 """Once an attempt may have arrived: how its message ends, and what is sent again."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.gateways.http.gateway import HttpGateway
+from services.dispatcher.handlers.sending import Sender, policy_for
 from shared.contracts.dispatcher import MessageAttempted, State
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     ACCEPTED,
     HOUR,
+    LIMITS,
     NOT_PROCESSED,
     REFUSED,
     UNKNOWN,
@@ -437,3 +442,73 @@ async def test_at_a_strict_gateway_what_was_taken_is_told_as_delivered(world: Wo
 
     assert len(gateway.messages) == 80
     assert await prove(world.pool) == {State.DELIVERED: 40}
+
+
+# A gateway that takes a message and fails then
+
+
+@asynccontextmanager
+async def failing(status: int) -> AsyncIterator[tuple[list[bytes], str]]:
+    """Run a server that keeps each request, and answers all of them as a failure."""
+    taken: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        taken.append(await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield taken, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+async def drain(sender: Sender) -> None:
+    """Let a sender claim, send and record until there is nothing more to do right now."""
+    while await sender.claim() or await sender.mark_and_start() or sender.in_flight:
+        while sender.in_flight or len(sender.results):
+            await sender.record_when_full()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize(
+    ("not_taken", "resends_unknown", "requests", "state"),
+    [
+        (frozenset({500, 503}), True, 3, State.RETRY),
+        (frozenset[int](), True, 2, State.UNDETERMINED),
+        (frozenset[int](), False, 1, State.UNDETERMINED),
+    ],
+)
+async def test_a_plain_gateway_that_takes_and_fails_is_written_to_as_its_settings_say(
+    world: World,
+    status: int,
+    not_taken: frozenset[int],
+    requests: int,
+    state: State,
+    *,
+    resends_unknown: bool,
+) -> None:
+    await world.plan(1)
+    async with failing(status) as (taken, url):
+        gateway = HttpGateway(url, not_taken=not_taken, resends_unknown=resends_unknown)
+        sender = await alive(world, gateway)
+        for _ in range(3):
+            await drain(sender)
+            await world.pass_time(MINUTE)
+            await give_back(sender)
+        await gateway.close()
+
+    assert len(taken) == requests
+    assert len(set(taken)) == 1
+    assert await prove(world.pool) == {state: 1}
+
+
+async def test_a_lost_attempt_goes_again_only_if_unknowns_may(world: World) -> None:
+    await world.plan(1)
+    gateway = FakeGateway({1: [None]}, is_idempotent=False, resends_unknown=False)
+    await fetch(await alive(world, gateway))
+
+    await reap_all(world, policies={"http": policy_for(gateway, LIMITS)})
+
+    assert await prove(world.pool) == {State.UNDETERMINED: 1}

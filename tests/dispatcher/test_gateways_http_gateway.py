@@ -40,6 +40,27 @@ def test_the_contracts_answer_is_accepted(status: int, content_type: str) -> Non
     assert verdict == Verdict(Outcome.ACCEPTED, "accepted", status, "g-1", text)
 
 
+@pytest.mark.parametrize("not_taken", [set(), {500}, {503}, {500, 503}])
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_failure_is_certain_only_if_the_gateway_says_so(
+    status: int, not_taken: set[int]
+) -> None:
+    verdict = judge(answered(status), frozenset(not_taken))
+
+    is_certain = status in not_taken
+    assert verdict.outcome is (Outcome.NOT_PROCESSED if is_certain else Outcome.UNKNOWN)
+    assert (verdict.reason, verdict.status_code) == (f"status_{status}", status)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_conflict"), [(409, True), (422, True), (400, False), (500, False)]
+)
+def test_a_conflict_is_what_a_used_key_may_be_answered_with(
+    status: int, *, is_conflict: bool
+) -> None:
+    assert judge(answered(status)).is_conflict == is_conflict
+
+
 def test_more_fields_than_the_contracts_do_no_harm() -> None:
     body = b'{"status": "accepted", "price": {"amount": 1}, "id": "g-1"}'
 

@@ -39,6 +39,7 @@ class WildGateway:
 
     name = "http"
     channel = CHANNELS["http"]
+    resends_unknown = True
 
     def __init__(
         self, chances: dict[Verdict | None, int], seed: int, *, is_idempotent: bool

@@ -15,7 +15,7 @@ from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.domain.window import LAST_START_S
-from services.dispatcher.gateways import Done
+from services.dispatcher.gateways import Done, Gateway
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
@@ -264,9 +264,11 @@ class FakeGateway:
         script: Mapping[int, list[Verdict | None]] | None = None,
         *,
         is_idempotent: bool = True,
+        resends_unknown: bool = True,
         connections: int = 1_000,
     ) -> None:
         self.is_idempotent = is_idempotent
+        self.resends_unknown = resends_unknown
         self.messages: list[OutgoingMessage] = []
         self.deadlines: list[float] = []
         self.under_way: dict[bytes, Sent] = {}
@@ -334,7 +336,7 @@ def numbers(gateway: FakeGateway) -> list[int]:
     return [client_of(each).int & 0xFFFF for each in gateway.messages]
 
 
-async def alive(world: World, gateway: FakeGateway, limits: Limits = LIMITS) -> Sender:
+async def alive(world: World, gateway: Gateway, limits: Limits = LIMITS) -> Sender:
     """Return a sender that has shown itself."""
     sender = Sender(world.pool, gateway, limits)
     await sender.renew()
@@ -368,10 +370,10 @@ async def give_back(sender: Sender) -> None:
     await sender.renew()
 
 
-async def reap_all(world: World) -> None:
+async def reap_all(world: World, **fields: Any) -> None:
     """Let a reaper that has waited long enough find all senders dead."""
     now = [0.0]
-    reaper = Reaper(world.pool, lasting(), lambda: now[0])
+    reaper = Reaper(world.pool, lasting(), lambda: now[0], **fields)
     await reaper.check()
     now[0] = 1_000.0
     await reaper.check()

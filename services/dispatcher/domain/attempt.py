@@ -30,6 +30,12 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     is_idempotent: bool  # the gateway recognizes what it has taken before
     backoff_base_s: float
     backoff_cap_s: float
+    # Of a gateway that does not: whether what may have arrived is sent once more.
+    resends_unknown: bool = True
+
+    def allows(self, unknowns: int) -> bool:
+        """Return whether a message may go again after so many attempts that may have arrived."""
+        return self.is_idempotent or unknowns <= self.resends_unknown
 
     def backoff_s(self, attempts: int, jitter: float) -> float:
         """Return how long to wait after so many attempts; `jitter` is in `[0, 1)`.

@@ -184,7 +184,7 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
 
 def _again(after: Progress, attempt: Attempt, retry_at: float) -> _Next:
     """Return the same message waiting for its next attempt; ended, if there can't be one."""
-    if after.unknowns > 1 and not attempt.policy.is_idempotent:
+    if not attempt.policy.allows(after.unknowns):
         return replace(after, state=State.UNDETERMINED), None
     if retry_at >= attempt.last_start:
         return replace(after, state=_certain(after, State.EXPIRED)), None

@@ -25,6 +25,10 @@ class Gateway(Protocol):
         """Whether it recognizes a message that it has taken before."""
 
     @property
+    def resends_unknown(self) -> bool:
+        """Whether it gets once more what may have arrived, if it does not recognize it."""
+
+    @property
     def free(self) -> int:
         """How many messages can be started now."""
 

@@ -48,6 +48,7 @@ class LogGateway:
     name = "log"
     channel = Channel(contact=None)
     is_idempotent = False
+    resends_unknown = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

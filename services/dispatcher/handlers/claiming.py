@@ -18,7 +18,7 @@ from services.dispatcher.domain.contact import (
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress
-from services.dispatcher.domain.window import Window, must_outlast
+from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
@@ -111,7 +111,7 @@ class Claimer:
         for control in allowed:
             run = self._runs.get(control.run_id)
             if run is not None:
-                run.is_open, run.window = control.is_open, _window(control)
+                run.is_open, run.window = control.is_open, control.window
 
     async def give_back(self) -> None:
         """Give back what must not be started, once nothing of its lease is under way."""
@@ -222,7 +222,7 @@ class Claimer:
                 traceparent=templates.traceparent,
                 is_valid=templates.is_valid,
                 is_open=control.is_open,
-                window=_window(control),
+                window=control.window,
             )
         return known
 
@@ -266,10 +266,6 @@ class Claimer:
         self._backlog.claimed(lease, len(jobs))
         self.ready.add(jobs)
         return rejected
-
-
-def _window(control: Control) -> Window:
-    return Window(control.starts_at.timestamp(), control.ends_at.timestamp())
 
 
 def _lock_order(lease: Lease) -> ChunkKey:

@@ -1,12 +1,13 @@
 """Reaping: the leases of a dead sender become free, and its lost attempts go on record."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
 
 from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy
 from services.dispatcher.domain.outcome import Outcome, Verdict
-from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping
 from services.dispatcher.queue.reaping import LostAttempt
@@ -27,9 +28,22 @@ LOST = Verdict(Outcome.UNKNOWN, "sender_lost")
 class Reaper:
     """Takes the leases of senders that have stopped to renew their own."""
 
-    def __init__(self, pool: Pool, limits: Limits, clock: Monotonic = monotonic) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        limits: Limits,
+        clock: Monotonic = monotonic,
+        *,
+        policies: Mapping[str, RetryPolicy] = MappingProxyType({}),
+    ) -> None:
+        """`policies` are those of gateways by name, for the attempts that were lost."""
         self._pool = pool
-        self._limits = limits
+        self._policies = policies
+        self._policy = RetryPolicy(
+            is_idempotent=False,  # only of those are starts marked
+            backoff_base_s=limits.backoff_base_s,
+            backoff_cap_s=limits.backoff_cap_s,
+        )
         self._heartbeats = Heartbeats[UUID](limits.lease_s, clock)
 
     async def check(self) -> bool:
@@ -65,15 +79,7 @@ class Reaper:
 
     async def _record(self, db: Connection, lost: list[LostAttempt], now: Instant) -> None:
         run_ids = list({each.key.run_id for each in lost})
-        windows = {
-            each.run_id: Window(each.starts_at.timestamp(), each.ends_at.timestamp())
-            for each in await controls.controls(db, run_ids)
-        }
-        policy = RetryPolicy(
-            is_idempotent=False,  # only of those are starts marked
-            backoff_base_s=self._limits.backoff_base_s,
-            backoff_cap_s=self._limits.backoff_cap_s,
-        )
+        runs = {each.run_id: each for each in await controls.controls(db, run_ids)}
         attempts = [
             Attempt(
                 message_id=ids.message_id(*each.key),
@@ -84,8 +90,8 @@ class Reaper:
                 verdict=LOST,
                 started_at=each.started_at.timestamp(),
                 ended_at=now.timestamp(),
-                last_start=windows[each.key.run_id].last_start,
-                policy=policy,
+                last_start=runs[each.key.run_id].window.last_start,
+                policy=self._policies.get(runs[each.key.run_id].gateway, self._policy),
                 sender_id=None,
                 contact=None,
             )

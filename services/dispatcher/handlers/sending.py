@@ -29,6 +29,16 @@ log = structlog.get_logger()
 NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
 
 
+def policy_for(gateway: Gateway, limits: Limits) -> RetryPolicy:
+    """Return when a failed attempt at `gateway` is followed by another one."""
+    return RetryPolicy(
+        is_idempotent=gateway.is_idempotent,
+        backoff_base_s=limits.backoff_base_s,
+        backoff_cap_s=limits.backoff_cap_s,
+        resends_unknown=gateway.resends_unknown,
+    )
+
+
 class Sender:
     """Sends through one gateway in this process.
 
@@ -40,9 +50,7 @@ class Sender:
         self.gateway = gateway
         self._pool = pool
         self._limits = limits
-        self._policy = RetryPolicy(
-            gateway.is_idempotent, limits.backoff_base_s, limits.backoff_cap_s
-        )
+        self._policy = policy_for(gateway, limits)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._backlog = Backlog()

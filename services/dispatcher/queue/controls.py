@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
+from services.dispatcher.domain.window import Window
 from services.dispatcher.tables import runs
 from shared.database import Connection, fragment, sql
 from shared.event import finite
@@ -41,9 +41,9 @@ class Control:
     """What is allowed of a run now."""
 
     run_id: UUID
+    gateway: str
     is_open: bool
-    starts_at: datetime
-    ends_at: datetime
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RunTemplates:
 
 CONTROLS = fragment(
     """
-    SELECT run_id, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at
+    SELECT run_id, gateway, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
     controlled=CONTROLLED_RUNS,
@@ -74,7 +74,9 @@ async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
 
 def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     """Return what such a row says."""
-    return Control(row.run_id, row.is_open, finite(row.starts_at), finite(row.ends_at))
+    starts_at, ends_at = finite(row.starts_at), finite(row.ends_at)
+    window = Window(starts_at.timestamp(), ends_at.timestamp())
+    return Control(row.run_id, row.gateway, row.is_open, window)
 
 
 async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:

@@ -10,7 +10,7 @@ from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.gateways.http.client import HttpClient
-from services.dispatcher.gateways.http.contract import Message, judge
+from services.dispatcher.gateways.http.contract import NOT_TAKEN, Message, judge
 from services.dispatcher.gateways.http.endpoint import check_token
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
@@ -25,18 +25,22 @@ class HttpGateway:
     name = "http"
     channel = Channel(contact="phone")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a gateway can do is its own to say
         self,
         url: str,
         *,
         token: str | None = None,
         is_idempotent: bool = False,
+        resends_unknown: bool = True,
+        not_taken: frozenset[int] = NOT_TAKEN,
         connections: int = 64,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         if token is not None:
             check_token(token)
         self.is_idempotent = is_idempotent
+        self.resends_unknown = resends_unknown
+        self._not_taken = not_taken
         self._client = HttpClient(url, connections=connections, tls=tls)
         self._loop = asyncio.get_running_loop()
         self._encode = msgspec.json.Encoder().encode
@@ -62,8 +66,8 @@ class HttpGateway:
         if message.phone is None:
             self._loop.call_soon(done, _NO_PHONE)
             return
-        request = self._request(message, message.phone)
-        self._client.start(request, deadline, lambda answer: done(judge(answer)))
+        request, not_taken = self._request(message, message.phone), self._not_taken
+        self._client.start(request, deadline, lambda answer: done(judge(answer, not_taken)))
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
