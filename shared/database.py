@@ -18,7 +18,7 @@ from shared.event import Instant
 Pool: TypeAlias = AsyncEngine
 Connection: TypeAlias = AsyncConnection
 
-# A statement that takes longer is a bug; the caller is told to come back (seconds).
+# A statement that takes longer is a bug; the caller may try again later (seconds).
 LIMITS: dict[str, Any] = {
     "timeout": 10,
     "command_timeout": 30,

@@ -1,4 +1,4 @@
-"""The tables that every service has: its log, what others have yet to hear, what it has heard."""
+"""The tables that every service has: its log, its outbox, and how far it has read others."""
 
 from datetime import datetime
 from typing import Any
@@ -76,10 +76,10 @@ relays = Table(
     "relays",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("owner", Uuid, comment="the relay at work; none if it let go"),
+    Column("owner", Uuid, comment="the relay at work; none if it was released"),
     Column("epoch", BigInteger, nullable=False, comment="grows with every change of the owner"),
     Column("beat", BigInteger, nullable=False, comment="grows while the owner lives"),
-    comment="who publishes the outbox",
+    comment="the lease of the relay that publishes the outbox",
 )
 
 offsets = Table(

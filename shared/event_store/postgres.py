@@ -1,4 +1,4 @@
-"""Streams of events, kept in PostgreSQL."""
+"""The event store in PostgreSQL: events, read tables and outbox commit together."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,39 +16,6 @@ from shared.event_store.protocol import NO_CAUSE, Append
 from shared.tables import events
 
 Project: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
-
-# One statement for any number of events. Whatever finds its stream at another version than the
-# one expected adds no row; a rival that has not committed yet is waited for.
-APPEND = text("""
-    INSERT INTO events (
-        stream, version, id, type, data, recorded_at, correlation_id, causation_id, traceparent
-    )
-    SELECT
-        stream, version, id, type, CAST(data AS json), :now, correlation_id, :causation_id,
-        :traceparent
-    FROM unnest(
-        CAST(:streams AS text[]), CAST(:expected AS int[]), CAST(:versions AS int[]),
-        CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:data AS text[]),
-        CAST(:correlation_ids AS uuid[])
-    ) AS added (stream, expected, version, id, type, data, correlation_id)
-    WHERE EXISTS (
-        SELECT FROM events WHERE events.stream = added.stream AND events.version = expected
-    )
-    ORDER BY stream, version
-    ON CONFLICT ON CONSTRAINT events_stream_version_key DO NOTHING
-""")
-
-COLUMNS = (
-    "stream",
-    "version",
-    "id",
-    "type",
-    "data",
-    "recorded_at",
-    "correlation_id",
-    "causation_id",
-    "traceparent",
-)
 
 # The version expected before, the event in its envelope, its JSON.
 _Added: TypeAlias = tuple[int, Recorded[Any], bytes]
@@ -96,12 +63,25 @@ class PostgresEventStore:
         if grown := [row for row in added if row[0]]:
             await _continue_streams(db, grown)
         await self.project(db, [each for _, each, _ in added])
-        told = ((each, data) for _, each, data in added)
-        await outbox.put(db, outbox.recorded_batches(told, self.service))
+        encoded = ((each, data) for _, each, data in added)
+        await outbox.put(db, outbox.recorded_batches(encoded, self.service))
+
+
+COLUMNS = (
+    "stream",
+    "version",
+    "id",
+    "type",
+    "data",
+    "recorded_at",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+)
 
 
 async def _begin_streams(db: Connection, fresh: Sequence[_Added]) -> None:
-    """Add events of streams that are to be new: by COPY, which costs a fifth of an INSERT."""
+    """Add the events of new streams: by COPY, which costs a fifth of an INSERT."""
     rows = [
         (
             each.stream,
@@ -122,10 +102,33 @@ async def _begin_streams(db: Connection, fresh: Sequence[_Added]) -> None:
         raise StaleVersion from error
 
 
+# One statement for any number of events. An event adds no row if its stream is at another version
+# than the one expected; another writer that has not committed yet is waited for.
+CONTINUE_STREAMS = text("""
+    INSERT INTO events (
+        stream, version, id, type, data, recorded_at, correlation_id, causation_id, traceparent
+    )
+    SELECT
+        stream, version, id, type, CAST(data AS json), :now, correlation_id, :causation_id,
+        :traceparent
+    FROM unnest(
+        CAST(:streams AS text[]), CAST(:expected AS int[]), CAST(:versions AS int[]),
+        CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:data AS text[]),
+        CAST(:correlation_ids AS uuid[])
+    ) AS added (stream, expected, version, id, type, data, correlation_id)
+    WHERE EXISTS (
+        SELECT FROM events WHERE events.stream = added.stream AND events.version = expected
+    )
+    ORDER BY stream, version
+    ON CONFLICT ON CONSTRAINT events_stream_version_key DO NOTHING
+""")
+
+
 async def _continue_streams(db: Connection, grown: Sequence[_Added]) -> None:
+    """Add events to streams that exist."""
     first = grown[0][1]
     done = await db.execute(
-        APPEND,
+        CONTINUE_STREAMS,
         {
             "now": first.recorded_at,
             "causation_id": first.causation_id,
@@ -155,8 +158,8 @@ async def execute_in(
     """Load the stream, decide, append, all in the caller's transaction; return the new events.
 
     Raises:
-        StaleVersion: Another writer was faster, which ends the transaction; who has locked the
-            aggregate is safe from that.
+        StaleVersion: Another writer was faster, which ends the transaction. It cannot happen to
+            a caller that has locked the aggregate.
     """
     history = await load(db, stream, decider.events)
     decided = decider.decide(command, decider.replay(history))

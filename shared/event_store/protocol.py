@@ -65,13 +65,13 @@ async def execute(
 ) -> int:
     """Load the stream, decide, append; return the version of the stream afterwards.
 
-    Whoever does not say which versions they `expected` is not refused because of a rival: the
-    command is decided again, on what the rival left.
+    Without `expected`, a command is not refused because of another writer: it is decided again,
+    on what that one has added.
 
     Raises:
         StaleVersion: The stream is not, or no longer, at a version that is `expected`.
     """
-    while True:  # each turn that is lost was won by another writer
+    while True:  # each round that fails was won by another writer
         history = await store.load(stream, decider.events)
         version = len(history)
         if expected is not None and version not in expected:

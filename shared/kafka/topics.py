@@ -14,7 +14,7 @@ from shared.topic import Topic
 
 PARTITIONS = 12  # divides evenly among 1, 2, 3, 4 and 6 replicas
 SHORT_MS = 10 * 60 * 1000  # until a segment is closed, and so can be compacted
-REMEMBERED_MS = 30 * 24 * 3600 * 1000  # tombstones: how long a consumer may have been away
+TOMBSTONES_KEPT_MS = 30 * 24 * 3600 * 1000  # as long as a consumer may have been away
 
 
 class Settings(BaseSettings):
@@ -71,7 +71,7 @@ async def _described(client: AIOKafkaAdminClient) -> dict[str, list[object]]:
 def _settings(topic: Topic) -> dict[str, str]:
     if not topic.is_compacted:
         return {"cleanup.policy": "delete", "retention.ms": "-1"}
-    compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(REMEMBERED_MS)}
+    compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(TOMBSTONES_KEPT_MS)}
     return compacted | ({"segment.ms": str(SHORT_MS)} if topic.has_short_segments else {})
 
 

@@ -114,7 +114,7 @@ HOLDER = text("SELECT owner, epoch, beat FROM relays WHERE name = 'outbox'")
 
 
 async def holder(pool: Pool) -> Holder:
-    """Return who holds the lease, if anybody does, with the heartbeat.
+    """Return the row of the lease, with its owner and its heartbeat.
 
     Raises:
         Unavailable: The database did not answer.

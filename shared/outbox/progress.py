@@ -105,7 +105,7 @@ def batch_of(report: OutboxPublished, epoch: int | None) -> Batch:
     return batch
 
 
-# Transactions that have inserted into the outbox, or deleted from it: whoever only reads it, as a
+# Transactions that have inserted into the outbox, or deleted from it: one that only reads it, as a
 # backup does, holds another lock. Of sessions of another role it is hidden when they began.
 WRITERS = text("""
     SELECT min(activity.xact_start) + (SELECT shift FROM clock) AS began_at,
