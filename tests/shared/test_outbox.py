@@ -245,17 +245,17 @@ Send = Callable[[AIOKafkaProducer, Sequence[Batch]], Awaitable[list[End]]]
 
 @pytest.fixture
 def overtaken(monkeypatch: pytest.MonkeyPatch, catalog_pool: Pool) -> None:
-    """Let another relay take over while ours sends, whose sending fails after that."""
-    send = producer.send
+    """Let another relay take over, once, while ours sends, whose sending fails after that."""
+    send, failures = producer.send, iter([KafkaError])
 
     async def fail(client: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End]:
         ends = await send(client, batches)
-        if batches[0].topic != MAILINGS.name:
+        if batches[0].topic != MAILINGS.name or not (failure := next(failures, None)):
             return ends
         async with transaction(catalog_pool) as db:
             taken = text("UPDATE relays SET owner = :other, epoch = epoch + 1, beat = beat + 1")
             await db.execute(taken, {"other": OTHER})
-        raise KafkaError
+        raise failure
 
     monkeypatch.setattr(producer, "send", fail)
 
