@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -32,6 +33,9 @@ STOP_WITHIN_S = 90.0  # services, gateway and stores one after the other, each w
 # The sandbox gateway that comes with `up` knows a message again: nobody is written to twice.
 GATEWAY_OPTIONS = ("--idempotent",)
 
+# A server's address may have a password in it: this is how it is handed on, and can be given.
+POSTGRES_URL = "MAILINGS_POSTGRES"
+
 Only = Annotated[list[str] | None, typer.Option(help="Start only this part (may be repeated).")]
 
 
@@ -41,12 +45,15 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
     detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
     only: Only = None,
-    postgres: Annotated[str, typer.Option(help="Use this server: postgresql://…")] = "",
+    postgres: Annotated[
+        str, typer.Option(envvar=POSTGRES_URL, help="Use this server: postgresql://…")
+    ] = "",
     kafka: Annotated[str, typer.Option(help="Use this Kafka: host:port")] = "",
 ) -> None:
     """Start PostgreSQL, Kafka, the services and the sandbox gateway."""
+    _hide(postgres)
     if detach:
-        _up_detached()
+        _up_detached(postgres)
         return
     given = {POSTGRES: postgres, KAFKA: kafka}
     parts = [name for name in only or ALL if not given.get(name)]
@@ -187,19 +194,44 @@ async def _stay_and_say(stack: Stack) -> int:
     return await _stay(stack)
 
 
-def _up_detached() -> None:
+def _hide(postgres: str) -> None:
+    """Begin anew without the server's address among the arguments, which everybody can see.
+
+    A process can say what it was started with only by being started again.
+    """
+    kept = _without_address(sys.argv[1:])
+    if urlsplit(postgres).password and kept != sys.argv[1:]:
+        os.environ[POSTGRES_URL] = postgres
+        safe_path = ["-P"] if sys.flags.safe_path else []
+        command = [sys.executable, *safe_path, "-m", "cli", *kept]
+        os.execv(sys.executable, command)  # noqa: S606 - ourselves
+
+
+def _without_address(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments but for `--postgres` and what it is."""
+    option = f"--{POSTGRES}"
+    before = ["", *arguments]
+    return [
+        word
+        for previous, word in zip(before, arguments, strict=False)
+        if option not in (previous, word) and not word.startswith(f"{option}=")
+    ]
+
+
+def _up_detached(postgres: str) -> None:
     """Start the supervisor in a session of its own; return when it says that all is ready."""
     place = home()
     if supervisor_of(place):
         raise AlreadyRunning(place.path)
     place.make()
-    arguments = ["--detached" if word == "--detach" else word for word in sys.argv[1:]]
+    kept = _without_address(sys.argv[1:])  # the rest of it, when it has no password
+    arguments = ["--detached" if word == "--detach" else word for word in kept]
     with place.log("supervisor").open("ab") as log:
         begin = log.tell()
         supervisor = subprocess.Popen(  # noqa: S603 (ourselves)
             [sys.executable, "-u", "-m", "cli", *arguments],
             cwd=PROJECT,
-            env={**os.environ, "MAILINGS_HOME": str(place.path)},
+            env={**os.environ, "MAILINGS_HOME": str(place.path), POSTGRES_URL: postgres},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

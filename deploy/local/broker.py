@@ -95,6 +95,7 @@ class Broker:
             left.unlink()
         self._write("kafka")
         if (self.data / "kafka").exists():
+            (self.data / "kafka").chmod(0o700)  # made before its files were private
             return
         shutil.rmtree(self.data / "kafka.new", ignore_errors=True)  # half of an earlier try
         self._write("kafka.new")

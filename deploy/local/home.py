@@ -12,6 +12,7 @@ from deploy.local.errors import AlreadyRunning
 
 PROJECT = Path(__file__).resolve().parents[2]
 
+PRIVATE = 0o600
 LOG_KEPT_BYTES = 10_000_000  # a longer log moves aside when its part is started again
 
 
@@ -62,9 +63,17 @@ class Home:
         return self.path / "refuge"
 
     def make(self) -> None:
-        """Make the folders that are missing."""
-        for folder in (self.data, self.logs, self.record.parent):
+        """Make the folders that are missing; what is in them is nobody else's to read.
+
+        Addresses may hold passwords, logs and ledgers hold phones. Only into the data may others
+        go, without seeing what is there: PostgreSQL may run as another user.
+        """
+        for folder, mode in ((self.data, 0o711), (self.logs, 0o700), (self.record.parent, 0o700)):
             folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(mode)
+        for file in self.data.iterdir():  # of before this was so
+            if file.is_file():
+                file.chmod(PRIVATE)
 
     def lock(self) -> IO[bytes]:
         """Keep this home for us until the file is closed or the process is gone.
@@ -110,5 +119,6 @@ def exports(addresses: Mapping[str, str]) -> str:
 def replace_text(path: Path, text: str) -> None:
     """Write a file at once: a reader sees the old text or the new one, never half of it."""
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new.touch(mode=PRIVATE)
     new.write_text(text)
     new.replace(path)

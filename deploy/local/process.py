@@ -16,6 +16,7 @@ from deploy.local.account import Account
 from deploy.local.errors import StackError
 
 EVERY_S = 0.04
+PRIVATE = 0o077  # what a part writes is for nobody else: there are phones in it
 TAIL_LINES = 12
 TAIL_BYTES = 8_192
 
@@ -54,6 +55,7 @@ class Process:
                 group=account.group if account else None,
                 extra_groups=[] if account else None,
                 start_new_session=True,
+                umask=PRIVATE,
             )
 
     @property

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select
 
-from services.stats.queries.freshness import Freshness, freshness
+from services.stats.queries.freshness import Freshness, rows_with_freshness
 from services.stats.tables import generations, runs
 from shared.contracts.dispatcher import State
 from shared.database import Connection
@@ -116,10 +116,9 @@ planned: ColumnElement[int] = func.greatest(runs.c.planned_count, with_event)
 
 async def totals(db: Connection) -> TotalsView:
     """Return the figures of everything."""
-    fresh = await freshness(db)
-    count = func.count
-    row = (await db.execute(_sums(count(distinct(runs.c.mailing_id)), count()))).one()
-    mailings, number, *sums = row
+    everything = _sums(func.count(distinct(runs.c.mailing_id)), func.count())
+    fresh, found = await rows_with_freshness(db, everything)
+    mailings, number, *sums = tuple(found[0])
     return TotalsView(mailings=mailings, runs=number, **_figures(sums), **fresh)
 
 
@@ -142,9 +141,8 @@ async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
     Raises:
         MailingUnknown: No run of it has been heard of.
     """
-    fresh = await freshness(db)
-    found = await db.execute(_run().where(runs.c.mailing_id == mailing_id).order_by(runs.c.run_id))
-    views = [RunStats(**_run_fields(row)) for row in found]
+    fresh, found = await rows_with_freshness(db, _run().where(runs.c.mailing_id == mailing_id))
+    views = sorted((RunStats(**_run_fields(row)) for row in found), key=lambda run: run.run_id)
     if not views:
         raise MailingUnknown
     by_status = {
@@ -166,11 +164,10 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     Raises:
         RunUnknown: It has not been heard of.
     """
-    fresh = await freshness(db)
-    row = (await db.execute(_run().where(runs.c.run_id == run_id))).one_or_none()
-    if row is None:
+    fresh, found = await rows_with_freshness(db, _run().where(runs.c.run_id == run_id))
+    if not found:
         raise RunUnknown
-    return RunView(**_run_fields(row), **fresh)
+    return RunView(**_run_fields(found[0]), **fresh)
 
 
 def _sums(*more: ColumnElement[Any]) -> Select[Any]:
@@ -181,7 +178,7 @@ def _sums(*more: ColumnElement[Any]) -> Select[Any]:
 
 
 def _figures(sums: Sequence[int]) -> dict[str, Any]:
-    total, attempts, *counts = map(int, sums)
+    total, attempts, *counts = map(int, sums[: 2 + len(COUNTED)])
     by_status = dict(zip((state.value for state in COUNTED), counts, strict=True))
     by_status["planned"] = total - sum(counts)
     return {"planned": total, "attempts": attempts, "by_status": ByStatus(**by_status)}

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from sqlalchemy import DateTime, Float, Row, Select, column, literal, select
+
 from services.stats.tables import PASSED
-from shared import contracts, database
+from shared import contracts
 from shared.contracts.platform import PROGRESS
-from shared.database import Connection, sql
+from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.http import View
 
@@ -23,14 +25,19 @@ class Freshness(View):
 
 AS_OF = sql(
     """
-    SELECT CASE WHEN count(*) = count(as_of) THEN min(as_of) END FROM (
-        SELECT database, max(as_of) FILTER (WHERE {passed}) AS as_of
-        FROM unnest(CAST(:needed AS text[])) AS needed (database)
-        FULL JOIN progress USING (database) GROUP BY database
-    ) AS databases
+    SELECT as_of, CAST(greatest(extract(epoch FROM {instant} - as_of), 0) AS float) AS lag_s
+    FROM (
+        SELECT CASE WHEN count(*) = count(as_of) THEN min(as_of) END AS as_of FROM (
+            SELECT database, max(as_of) FILTER (WHERE {passed}) AS as_of
+            FROM unnest(CAST(:needed AS text[])) AS needed (database)
+            FULL JOIN progress USING (database) GROUP BY database
+        ) AS databases
+    ) AS oldest
     """,
     passed=PASSED,
+    instant=INSTANT,
 )
+COLUMNS = (column("as_of", DateTime(timezone=True)), column("lag_s", Float()))
 
 
 async def freshness(db: Connection) -> dict[str, Any]:
@@ -40,11 +47,25 @@ async def freshness(db: Connection) -> dict[str, Any]:
     reports with it. So the figures are as old as the oldest of these instants whose offsets are
     passed, over all databases; one that publishes nothing any more makes them older and older.
     """
-    as_of = await db.scalar(AS_OF, {"needed": NEEDED})
-    if as_of is None:
-        return {"as_of": None, "lag_s": None}
-    lag = await database.now(db) - as_of
-    return {"as_of": as_of, "lag_s": max(lag.total_seconds(), 0.0)}
+    return _fresh((await db.execute(AS_OF, {"needed": NEEDED})).one())
+
+
+async def rows_with_freshness(
+    db: Connection, query: Select[Any]
+) -> tuple[dict[str, Any], list[Row[Any]]]:
+    """Return what `freshness` does, and the rows of `query`, in any order, with more behind them.
+
+    It takes one round trip, and one statement sees one state of the database.
+    """
+    fresh = AS_OF.bindparams(needed=NEEDED).columns(*COLUMNS).cte("fresh")
+    rows = query.add_columns(literal(value=True).label("is_there")).subquery("found")
+    both = select(rows, fresh).select_from(fresh.outerjoin(rows, literal(value=True)))
+    found = (await db.execute(both)).all()
+    return _fresh(found[0]), [row for row in found if row.is_there]
+
+
+def _fresh(row: Row[Any]) -> dict[str, Any]:
+    return {"as_of": row.as_of, "lag_s": None if row.as_of is None else row.lag_s}
 
 
 PASSED_ENDS = sql(

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from services.stats.domain import differences, may_be_ahead
-from services.stats.queries.figures import COUNTED, ByStatus
+from services.stats.queries.figures import COUNTED, ByStatus, MailingUnknown, RunUnknown
 from services.stats.queries.freshness import Freshness, freshness
 from shared.contracts.dispatcher import State
 from shared.database import Connection
@@ -68,10 +68,19 @@ class ReconcileView(Freshness):
 async def reconcile(
     db: Connection, *, run_id: UUID | None, mailing_id: UUID | None
 ) -> ReconcileView:
-    """Count all messages of the runs that are meant; as slow as there are many."""
+    """Count all messages of the runs that are meant; as slow as there are many.
+
+    Raises:
+        RunUnknown: A run is meant that is not known, or not of that mailing.
+        MailingUnknown: No run is known of the mailing that is meant.
+    """
     fresh = await freshness(db)
     rows = await db.execute(PROVE, {"run_id": run_id, "mailing_id": mailing_id})
     proofs = [_proof(row) for row in rows]
+    if not proofs and run_id is not None:
+        raise RunUnknown
+    if not proofs and mailing_id is not None:
+        raise MailingUnknown
     return ReconcileView(reconciles=all(each.reconciles for each in proofs), runs=proofs, **fresh)
 
 
