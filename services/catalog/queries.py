@@ -8,7 +8,8 @@ from sqlalchemy import Select, false, func, select, tuple_
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
 from services.catalog.domain.mailing import MailingUnknown
-from shared.contracts.catalog import Filter, GatewayName
+from services.catalog.domain.plan import GatewayName
+from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.event import Instant

@@ -48,7 +48,7 @@ mailings = Table(
     Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
     Column("starts_at", Timestamp, nullable=False),
     Column("ends_at", Timestamp, nullable=False),
-    Column("gateway", Text, nullable=False, comment="shared.contracts.catalog.GatewayName"),
+    Column("gateway", Text, nullable=False, comment="services.catalog.domain.plan.GatewayName"),
     Column("status", Text, nullable=False, comment="services.catalog.domain.mailing.Status"),
     Column("has_begun", Boolean, nullable=False, comment="a run has"),
     Column("missed_reason", Text),

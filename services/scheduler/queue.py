@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 
 from services.scheduler.domain import Plan
 from services.scheduler.tables import schedules
-from shared.contracts.catalog import Filter, GatewayName, MailingContent
+from shared.contracts.catalog import Filter, MailingContent
 from shared.database import Connection, fragment
 from shared.event import Instant
 from shared.set_aside import is_free, was_set_aside
@@ -52,7 +52,7 @@ class Due:
                 filter=msgspec.convert(row.filter, Filter),
                 starts_at=row.next_fire_at,
                 ends_at=row.ends_at,
-                gateway=GatewayName(row.gateway),
+                gateway=row.gateway,
             ),
         )
 

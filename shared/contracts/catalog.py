@@ -1,7 +1,7 @@
 """What the catalog tells the others."""
 
 from enum import StrEnum, auto
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,11 +14,8 @@ CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
 MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS,))
 
 
-class GatewayName(StrEnum):
-    """The gateways that a mailing may name."""
-
-    HTTP = auto()
-    LOG = auto()
+# The name of a gateway. Which there are is not for events to say: old ones stay readable.
+GatewayKey: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +33,7 @@ class MailingContent(msgspec.Struct, frozen=True, kw_only=True):
     filter: Filter
     starts_at: Instant
     ends_at: Instant  # nothing is handed over then or later
-    gateway: GatewayName
+    gateway: GatewayKey
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, as an event has them among its own."""
@@ -103,7 +100,7 @@ class MailingState(Event, frozen=True, kw_only=True):
     filter: Filter
     starts_at: Instant
     ends_at: Instant  # nothing is handed over then or later
-    gateway: GatewayName
+    gateway: GatewayKey
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True):
@@ -182,7 +179,7 @@ class RunBegun(Event, frozen=True, kw_only=True):
     filter: Filter
     starts_at: Instant
     ends_at: Instant
-    gateway: GatewayName
+    gateway: GatewayKey
     proposed_at: Instant  # names the scheduler's proposal
     begun_at: Instant  # clients that were registered before it are in the run
 

@@ -4,7 +4,7 @@ from enum import StrEnum, auto
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter, GatewayKey
 from shared.event import Event, Instant
 from shared.topic import Topic
 
@@ -39,7 +39,7 @@ class MailingScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
     filter: Filter
     starts_at: Instant
     ends_at: Instant
-    gateway: GatewayName
+    gateway: GatewayKey
     scheduled_at: Instant
     is_proposal: bool = False
 

@@ -33,12 +33,11 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan
+from services.catalog.domain.plan import GatewayName, MailingAlreadyRunning, MailingInvalid, Plan
 from shared import ids
 from shared.contracts.catalog import (
     DeclinedReason,
     Filter,
-    GatewayName,
     MailingChanged,
     MailingCreated,
     MailingDeleted,

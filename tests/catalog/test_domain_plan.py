@@ -8,13 +8,14 @@ import pytest
 
 from services.catalog.domain.plan import (
     LIMITS,
+    GatewayName,
     MailingAlreadyRunning,
     MailingInvalid,
     Plan,
     check,
     check_running,
 )
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter
 from shared.errors import FieldError
 from shared.template import TemplateInvalid
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from services.catalog.domain import plan as plans
 from services.catalog.domain.client import ClientInvalid, Profile, checked, zones
-from services.catalog.domain.plan import MailingInvalid, Plan
+from services.catalog.domain.plan import GatewayName, MailingInvalid, Plan
 from services.catalog.domain.text import is_blank, is_one_line, mistake
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter
 from shared.event import Instant
 
 PHONE = {"phone": "79161234567"}

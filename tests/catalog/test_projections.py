@@ -15,6 +15,7 @@ from services.catalog.domain.mailing import (
     MailingMissed,
     Status,
 )
+from services.catalog.domain.plan import GatewayName
 from services.catalog.projections import PROJECTIONS, project
 from services.catalog.queries import ClientView, MailingView
 from shared.contracts.catalog import (
@@ -22,7 +23,6 @@ from shared.contracts.catalog import (
     ClientRegistered,
     ClientRemoved,
     Filter,
-    GatewayName,
     MailingChanged,
     MailingCreated,
     MailingDeleted,

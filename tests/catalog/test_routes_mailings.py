@@ -8,8 +8,9 @@ import pytest
 from httpx import AsyncClient
 
 from services.catalog.domain.mailing_commands import FinishRun, RecordRun
+from services.catalog.domain.plan import GatewayName
 from services.catalog.handlers import handle
-from shared.contracts.catalog import Filter, GatewayName, MailingCreated
+from shared.contracts.catalog import Filter, MailingCreated
 from shared.event import Instant
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore

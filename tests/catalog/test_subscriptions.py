@@ -10,10 +10,10 @@ import pytest
 
 from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, mailing
 from services.catalog.domain.mailing_commands import CreateMailing
-from services.catalog.domain.plan import Plan
+from services.catalog.domain.plan import GatewayName, Plan
 from services.catalog.handlers import handle
 from services.catalog.subscriptions import subscriptions
-from shared.contracts.catalog import DeclinedReason, Filter, GatewayName, RunBegun, RunDeclined
+from shared.contracts.catalog import DeclinedReason, Filter, RunBegun, RunDeclined
 from shared.contracts.dispatcher import RunFinished
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.event import Event, Instant

@@ -1,7 +1,9 @@
 """The published language is frozen: each event reads what was ever sent, and writes it again."""
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.contracts import EVENTS, NAMES, TOPICS
@@ -44,3 +46,26 @@ def test_personal_data_stands_only_in_what_the_catalog_says_of_clients(kind: typ
     has_some = bool(personal & set(kind.__struct_fields__))
 
     assert not has_some or (kind.topic is TOPICS["catalog.clients"])
+
+
+WITH_GATEWAY = sorted(
+    path for path in GOLDEN.iterdir() if "gateway" in KINDS[name_of(path)].__struct_fields__
+)
+
+
+@pytest.mark.parametrize("path", WITH_GATEWAY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", ["http", "log", "smtp", "sms-2", "viber_eu"])
+def test_an_event_names_whatever_gateway_there_was(path: Path, name: str) -> None:
+    data = re.sub(rb'"gateway":"[a-z]+"', b'"gateway":"%b"' % name.encode(), path.read_bytes())
+
+    event = KINDS[name_of(path)].read(data)
+
+    assert (event.gateway, event.json()) == (name, data)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["", "HTTP", "2", "a b", "a\n", "x" * 64, "+79161234567"])
+def test_a_gateways_name_is_checked_text(name: str) -> None:
+    data = msgspec.json.decode(WITH_GATEWAY[0].read_bytes()) | {"gateway": name}
+
+    with pytest.raises(msgspec.ValidationError, match="gateway"):
+        KINDS[name_of(WITH_GATEWAY[0])].read(msgspec.json.encode(data))

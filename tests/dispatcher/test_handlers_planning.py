@@ -10,7 +10,7 @@ from services.dispatcher.handlers import planning
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.subscriptions import READERS
 from shared import database, outbox
-from shared.contracts.catalog import CLIENTS, MAILINGS, Filter, GatewayName
+from shared.contracts.catalog import CLIENTS, MAILINGS, Filter
 from shared.contracts.dispatcher import (
     MessageFailed,
     MessagesPlanned,
@@ -329,7 +329,7 @@ async def test_a_run_of_nobody_with_a_phone_finishes_without_a_request(world: Wo
 async def test_a_log_needs_no_phone(world: World) -> None:
     await world.know_clients([1], phone=None)
 
-    await world.plan(gateway=GatewayName.LOG)
+    await world.plan(gateway="log")
 
     assert await prove(world.pool) == {State.PLANNED: 1}
 

@@ -13,7 +13,6 @@ from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.recording import ExceptionRow
-from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
@@ -101,7 +100,7 @@ async def planned(world: World, how: str) -> None:
             run = await world.plan(2, starts_at=now - HOUR, ends_at=now)
             await run.change_end(now + HOUR)
         case _:
-            await world.plan(2, gateway=GatewayName.LOG)
+            await world.plan(2, gateway="log")
 
 
 @pytest.mark.parametrize(

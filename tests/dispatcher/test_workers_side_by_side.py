@@ -18,7 +18,6 @@ from services.dispatcher.handlers.ready import READY_LIMIT
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue.planning import CHUNK
 from shared import database
-from shared.contracts.catalog import GatewayName
 from shared.contracts.dispatcher import State
 from shared.database import Pool
 from shared.loop import forever
@@ -90,8 +89,8 @@ async def test_a_gateway_that_hangs_stops_no_other_and_holds_nothing_but_its_con
     world: World, one_connection: Pool, tmp_path: Path, is_idempotent: bool
 ) -> None:
     messages = tmp_path / "messages.log"
-    stuck = await world.plan(CLIENTS, gateway=GatewayName.HTTP)
-    other = await world.plan(gateway=GatewayName.LOG)
+    stuck = await world.plan(CLIENTS, gateway="http")
+    other = await world.plan(gateway="log")
 
     async with hanging() as (stranger, url):
         http = HttpGateway(url, is_idempotent=is_idempotent, connections=CONNECTIONS)

@@ -26,7 +26,6 @@ from shared.contracts.catalog import (
     ClientRegistered,
     ClientRemoved,
     Filter,
-    GatewayName,
     MailingChanged,
     MailingCreated,
     MailingDeleted,
@@ -130,7 +129,7 @@ class World:
             "filter": Filter(),
             "starts_at": now,
             "ends_at": now + HOUR,
-            "gateway": GatewayName.HTTP,
+            "gateway": "http",
         }
         return values | fields
 
@@ -233,7 +232,7 @@ def mailing(mailing_id: UUID, starts_at: Instant, ends_at: Instant) -> dict[str,
         "filter": Filter(),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "gateway": GatewayName.HTTP,
+        "gateway": "http",
     }
 
 

@@ -17,7 +17,7 @@ from services.scheduler.domain import (
     schedule,
 )
 from shared import ids
-from shared.contracts.catalog import DeclinedReason, Filter, GatewayName, MailingContent
+from shared.contracts.catalog import DeclinedReason, Filter, MailingContent
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.event import Instant
 from shared.testing import Scenario
@@ -34,7 +34,7 @@ def plan(now: Instant) -> Plan:
         filter=Filter(operator_codes=("916",), tags=("vip",)),
         starts_at=now,
         ends_at=now + HOUR,
-        gateway=GatewayName.LOG,
+        gateway="log",
     )
     return Plan(revision=3, content=content)
 
@@ -56,7 +56,7 @@ def scheduled(plan: Plan, now: Instant) -> MailingScheduled:
         filter=Filter(operator_codes=("916",), tags=("vip",)),
         starts_at=plan.content.starts_at,
         ends_at=plan.content.ends_at,
-        gateway=GatewayName.LOG,
+        gateway="log",
         scheduled_at=now,
         is_proposal=True,
     )

@@ -14,7 +14,6 @@ from shared import database, outbox
 from shared.contracts.catalog import (
     DeclinedReason,
     Filter,
-    GatewayName,
     MailingChanged,
     MailingCreated,
     MailingDeleted,
@@ -135,7 +134,7 @@ class Mailing:
             "filter": Filter(operator_codes=("916",), tags=("vip",)),
             "starts_at": self.starts_at,
             "ends_at": self.ends_at,
-            "gateway": GatewayName.HTTP,
+            "gateway": "http",
         } | fields
 
     def created(self, **fields: Any) -> MailingCreated:

@@ -9,7 +9,7 @@ import pytest
 
 from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import PauseMailing, ResumeMailing
-from shared.contracts.catalog import Filter, GatewayName, MailingCreated, MailingPaused
+from shared.contracts.catalog import Filter, MailingCreated, MailingPaused
 from shared.contracts.catalog import MailingResumed as Resumed
 from shared.errors import StaleVersion
 from shared.event import Event, Instant
@@ -43,7 +43,7 @@ def created(now: Instant) -> Event:
         filter=Filter(),
         starts_at=now,
         ends_at=now,
-        gateway=GatewayName.LOG,
+        gateway="log",
         created_at=now,
     )
 

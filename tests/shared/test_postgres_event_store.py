@@ -21,7 +21,6 @@ from shared.contracts.catalog import (
     ClientRegistered,
     ClientRemoved,
     Filter,
-    GatewayName,
     MailingCreated,
     MailingPaused,
 )
@@ -204,7 +203,7 @@ async def test_records_go_to_their_topics_in_their_order(
         filter=Filter(),
         starts_at=now,
         ends_at=now,
-        gateway=GatewayName.LOG,
+        gateway="log",
         created_at=now,
     )
     new = Append(f"mailing-{UUID(int=9)}", [mailing], 0)

@@ -11,7 +11,7 @@ from services.stats.queue import generations
 from services.stats.subscriptions import CONSUMER
 from shared import ids
 from shared.contracts import dispatcher, scheduler
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter
 from shared.contracts.dispatcher import (
     AttemptKind,
     MessageAttempted,
@@ -75,7 +75,7 @@ class Run:
             filter=Filter(),
             starts_at=NOON,
             ends_at=NOON + timedelta(hours=1),
-            gateway=GatewayName.HTTP,
+            gateway="http",
             scheduled_at=NOON,
         )
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from enum import StrEnum, auto
 from typing import Any
 
 import msgspec
 
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from services.catalog.domain.text import mistake
-from shared.contracts.catalog import Filter, GatewayName, MailingState
+from shared.contracts.catalog import Filter, MailingState
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
 from shared.template import compile_template
@@ -22,6 +23,13 @@ FARTHEST = timedelta(days=36_525)
 LIMITS = {"name": 200, "subject": 500, "body": 50_000}
 
 
+class GatewayName(StrEnum):
+    """The gateways that a mailing may name."""
+
+    HTTP = auto()
+    LOG = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a mailing says, to whom, when and through what; the window is `[starts, ends)`."""
@@ -32,7 +40,7 @@ class Plan:
     filter: Filter
     starts_at: Instant | None  # None: now
     ends_at: Instant
-    gateway: GatewayName
+    gateway: str  # a GatewayName, or one of an earlier release
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""

@@ -23,10 +23,16 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
-from services.catalog.domain.plan import MailingAlreadyRunning, MailingInvalid, Plan, settled
+from services.catalog.domain.plan import (
+    GatewayName,
+    MailingAlreadyRunning,
+    MailingInvalid,
+    Plan,
+    settled,
+)
 from services.catalog.queries import MailingPreview, MailingStatus, MailingView
 from shared import ids
-from shared.contracts.catalog import Filter, GatewayName
+from shared.contracts.catalog import Filter
 from shared.database import transaction
 from shared.event import Instant
 from shared.http import (
