@@ -3,6 +3,7 @@
 from enum import StrEnum, auto
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import Select, false, func, select, tuple_
 
 from services.catalog import tables
@@ -101,7 +102,7 @@ class RejectionView(View):
     line: int | None
     last_line: int | None
     column: str | None
-    reason: str
+    reason: str = Field(examples=["7 and ten digits, as in 79161234567"])
 
 
 class ImportUnknown(NotFound):

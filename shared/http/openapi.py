@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from shared import errors
 from shared.http import problems
+from shared.http.examples import add_examples
 from shared.http.problems import BROKEN, KINDS, FieldProblem, Problem, status_of
 
 Json: TypeAlias = dict[str, Any]
@@ -53,7 +54,7 @@ IF_NONE_MATCH: Json = {
 # What may happen to every request, whatever it is about.
 ANYWHERE = {
     403: ("Forbidden", "Requests from pages of other sites are refused."),
-    421: ("MisdirectedRequest", "No service has this name here."),
+    421: ("MisdirectedRequest", "This service has another name."),
     500: ("Broken", BROKEN),
 }
 OF_A_BODY = {
@@ -95,6 +96,7 @@ def document(app: FastAPI) -> Json:
     )
     components = found.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem_schemas())
+    add_examples(components["schemas"])
     components["responses"] = {}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():

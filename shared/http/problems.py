@@ -46,21 +46,25 @@ BROKEN = "Internal error; see the service's log."
 class FieldProblem(BaseModel):
     """Where a request is wrong, and why; never what it said there."""
 
-    pointer: str = Field(description="a JSON pointer (RFC 6901) into the body, or /parameter")
-    code: str = Field(description="for programs: it does not change")
-    detail: str = Field("", description="for people")
+    pointer: str = Field(
+        description="A JSON pointer (RFC 6901) into the body, or /parameter.", examples=["/phone"]
+    )
+    code: str = Field(description="For programs: it does not change.", examples=["phone"])
+    detail: str = Field(
+        "", description="For people.", examples=["7 and ten digits, as in 79161234567"]
+    )
 
 
 class Problem(BaseModel):
     """Why a request failed (RFC 9457); programs go by `type`, which does not change."""
 
-    type: str
-    title: str
-    status: int
-    instance: str = Field(description="the request's path")
-    errors: list[FieldProblem] = Field([], description=f"the first {ERRORS_SHOWN} mistakes")
-    error_count: int = Field(0, description="how many mistakes there are")
-    trace_id: str = Field("", description="it is in each line of the service's log about it")
+    type: str = Field(examples=["ClientInvalid"])
+    title: str = Field(examples=["A client cannot be like this."])
+    status: int = Field(examples=[422])
+    instance: str = Field(description="The request's path.", examples=["/v1/clients"])
+    errors: list[FieldProblem] = Field([], description=f"The first {ERRORS_SHOWN} mistakes.")
+    error_count: int = Field(0, description="How many mistakes there are.")
+    trace_id: str = Field("", description="It is in each line of the service's log about it.")
 
 
 def handle_errors(app: FastAPI) -> None:

@@ -29,7 +29,7 @@ AUTHORITY = re.compile(
 )
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
-UNKNOWN_HOST = "No service has this name here; …_HTTP_NAMES says which it has."
+UNKNOWN_HOST = "This service has another name; its setting …_HTTP_NAMES lists those it has."
 CROSS_SITE = "Requests from pages of other sites are refused."
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,11 @@ from pytest import MonkeyPatch  # noqa: PT013 - for its type
 
 from deploy import openapi
 from deploy.env_example import SERVICES
+from services.catalog.domain.client import checked
 from services.catalog.domain.mailing import Status
+from services.catalog.domain.plan import settled
+from services.catalog.routes.clients import NewClient
+from services.catalog.routes.mailings import NewMailing, plan_from
 from shared.errors import Conflict, Error, Invalid, NotFound
 
 Json: TypeAlias = dict[str, Any]
@@ -165,3 +170,30 @@ def test_a_document_says_where_the_service_is(service: str) -> None:
 
     assert urls[0] == "/"
     assert urls[1].startswith("http://127.0.0.1:800")
+
+
+def objects(service: str) -> Iterator[tuple[str, Json]]:
+    for name, schema in DOCUMENTS[service]["components"]["schemas"].items():
+        if schema.get("type") == "object":
+            yield name, schema
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_object_has_an_example_with_all_its_fields(service: str) -> None:
+    for name, schema in objects(service):
+        [example] = schema["examples"]
+        assert set(example) == set(schema.get("properties", {})), name
+        for field in schema.get("required", ()):
+            alternatives = schema["properties"][field].get("anyOf", [{}])
+            is_nullable = {"type": "null"} in alternatives
+            assert example[field] is not None or is_nullable, (name, field)
+
+
+def test_the_examples_are_what_the_rules_take() -> None:
+    schemas = DOCUMENTS["catalog"]["components"]["schemas"]
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    client = NewClient.model_validate(schemas["NewClient"]["examples"][0])
+    mailing = NewMailing.model_validate(schemas["NewMailing"]["examples"][0])
+
+    assert checked(client.model_dump()).phone == "79161234567"
+    settled(plan_from(mailing), now)

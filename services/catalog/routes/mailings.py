@@ -120,7 +120,7 @@ async def create_mailing(
     With an Idempotency-Key, a repeated request creates no second one.
     """
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
-    plan = _plan(body)
+    plan = plan_from(body)
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
     return await _do(command, context, response)
@@ -133,7 +133,7 @@ async def create_mailing(
 )
 async def preview_mailing(body: NewMailing, context: Creation) -> MailingPreview:
     """Check a mailing as its creation would, and count whom it would go to. Creates nothing."""
-    plan = settled(_plan(body), context.now)
+    plan = settled(plan_from(body), context.now)
     async with transaction(context.pool) as db:
         clients, without_contact = await queries.audience(db, plan.filter, plan.gateway)
     return MailingPreview(
@@ -247,7 +247,8 @@ async def _do(command: MailingCommand, context: CommandContext, response: Respon
         return await mailing(command.mailing_id, response, db)
 
 
-def _plan(body: NewMailing) -> Plan:
+def plan_from(body: NewMailing) -> Plan:
+    """Return the plan that a body describes."""
     chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
     return Plan(**{name: getattr(body, name) for name in PLAIN}, filter=chosen)
 
