@@ -1,6 +1,6 @@
 """The database: one pool per process, the only place where transactions begin, and its time."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, cast
 
@@ -17,6 +17,9 @@ from shared.event import Instant
 
 Pool: TypeAlias = AsyncEngine
 Connection: TypeAlias = AsyncConnection
+# A connection as the driver makes it; and what looks at it before it is used, and may refuse it.
+RawConnection: TypeAlias = asyncpg.Connection
+Admit: TypeAlias = Callable[[RawConnection], Awaitable[None]]
 
 # A statement that takes longer is a bug; the caller may try again later (seconds).
 LIMITS: dict[str, Any] = {
@@ -88,7 +91,11 @@ class Unstorable(Exception):
 
 @asynccontextmanager
 async def connect(
-    url: PostgresDsn, *, size: int = 10, is_rebuildable: bool = False
+    url: PostgresDsn,
+    *,
+    size: int = 10,
+    is_rebuildable: bool = False,
+    admit: Admit | None = None,
 ) -> AsyncIterator[Pool]:
     """Open a pool for as long as the block lasts. It connects when it is first used.
 
@@ -104,7 +111,7 @@ async def connect(
         pool_timeout=5,
         pool_use_lifo=True,  # what is idle stays idle
         hide_parameters=True,  # they hold phones and names; errors are logged
-        connect_args=LIMITS | {"server_settings": server},
+        connect_args=LIMITS | {"server_settings": server} | _creator(admit),
     )
     event.listen(pool.sync_engine, "checkout", _replace_closed)
     try:
@@ -120,6 +127,23 @@ def _replace_closed(connection: Any, _: object, __: object) -> None:  # noqa: AN
     """
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _creator(admit: Admit | None) -> dict[str, Any]:
+    """Return the argument that lets `admit` look at each connection first."""
+    if admit is None:
+        return {}
+
+    async def create(*arguments: Any, **named: Any) -> asyncpg.Connection:  # noqa: ANN401 - asyncpg's
+        connection = await asyncpg.connect(*arguments, **named)
+        try:
+            await admit(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    return {"async_creator_fn": create}
 
 
 @asynccontextmanager
@@ -249,7 +273,7 @@ def business_clock(pool: Pool) -> Clock:
 
 async def fetch(db: Connection, query: str, *values: object) -> list[asyncpg.Record]:
     """Return rows by the thousand, as the driver makes them; `query` has `$1` and so on."""
-    return cast("list[asyncpg.Record]", await (await _driver(db)).fetch(query, *values))
+    return cast("list[asyncpg.Record]", await (await driver_of(db)).fetch(query, *values))
 
 
 async def copy(
@@ -261,7 +285,7 @@ async def copy(
         asyncpg.UniqueViolationError: A row was there already.
         Unstorable: A number or an instant is too large.
     """
-    driver = await _driver(db)
+    driver = await driver_of(db)
     try:
         await driver.copy_records_to_table(table, columns=columns, records=rows)
     except OverflowError as error:  # of an encoder; for other statements the driver wraps it
@@ -280,7 +304,7 @@ async def copy_if_new(
     return True
 
 
-async def _driver(db: Connection) -> asyncpg.Connection:
+async def driver_of(db: Connection) -> asyncpg.Connection:
     """Return the connection below SQLAlchemy's, inside the transaction of `db`."""
     driver = (await db.get_raw_connection()).driver_connection
     if driver is None or not driver.is_in_transaction():

@@ -1,10 +1,16 @@
-"""The process: `python -m services.dispatcher`."""
+"""The process: `python -m services.dispatcher`; and `… adopt`, after its database was restored."""
+
+import argparse
 
 import uvloop
 
-from services.dispatcher.app import run
+from services.dispatcher.app import adopt_results, run
 from services.dispatcher.settings import Settings
 from shared.settings import read
 
 if __name__ == "__main__":
-    uvloop.run(run(read(Settings)))
+    parser = argparse.ArgumentParser("python -m services.dispatcher", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["adopt"], help="default: serve")
+    given = parser.parse_args()
+    settings = read(Settings)
+    uvloop.run(adopt_results(settings) if given.command else run(settings))

@@ -1,5 +1,6 @@
 """The composition root: the only place where the dispatcher is put together."""
 
+import sys
 from asyncio import TaskGroup
 
 from services.dispatcher import workers
@@ -7,13 +8,19 @@ from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender, policy_for
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
 from shared import database, http, kafka, loop, schema, telemetry
+from shared.errors import Unavailable
 from shared.outbox import relay
+
+# Connections of those that answer and listen, and of those that write the ledger: these wait
+# while it is older than what it has published.
+READERS_SIZE, WRITERS_SIZE = 8, 14
 
 
 async def run(settings: Settings) -> None:
@@ -23,19 +30,25 @@ async def run(settings: Settings) -> None:
     """
     telemetry.configure("dispatcher", settings.log_format)
     loop.collect_garbage_rarely()
-    async with database.connect(settings.database_url, size=20) as pool, TaskGroup() as tasks:
+    servers = settings.kafka_servers
+    guard = LedgerGuard(servers)
+    async with (
+        database.connect(settings.database_url, size=READERS_SIZE) as pool,
+        database.connect(settings.database_url, size=WRITERS_SIZE, admit=guard.admit) as ledger,
+        TaskGroup() as tasks,
+    ):
         limits = Limits(
             timeout_s=settings.http_gateway_timeout.total_seconds(),
             lease_s=settings.lease.total_seconds(),
             backoff_base_s=settings.backoff_base.total_seconds(),
             backoff_cap_s=settings.backoff_cap.total_seconds(),
         )
-        poller = workers.WorkPoller(pool)
+        poller = workers.WorkPoller(ledger)
         gateways = _gateways(settings)
         policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
-        reaper = Reaper(pool, limits, policies=policies)
+        reaper = Reaper(ledger, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}
-        senders = [Sender(pool, gateway, limits) for gateway in gateways]
+        senders = [Sender(ledger, gateway, limits) for gateway in gateways]
         app = http.create_app(
             "dispatcher",
             routers,
@@ -45,21 +58,21 @@ async def run(settings: Settings) -> None:
             hosts=settings.hosts,
         )
         app.state.senders = senders
-        servers = settings.kafka_servers
         loops = [
             *(
                 workers.send_messages(each, poller, drain=settings.http_drain / 2)
                 for each in senders
             ),
-            workers.advance_runs(pool, kafka.EndOffsets(servers), READERS, channels, poller),
+            workers.advance_runs(ledger, kafka.EndOffsets(servers), READERS, channels, poller),
             workers.reap_dead_senders(reaper, every=settings.lease / 8),
             relay.relay(
-                pool,
+                ledger,
                 servers,
                 "dispatcher",
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
             ),
+            workers.check_ledger(guard, ledger),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]
@@ -68,6 +81,29 @@ async def run(settings: Settings) -> None:
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
         running.cancel()
+
+
+async def adopt_results(settings: Settings) -> None:
+    """Read back what the log says of a ledger that was restored, and end.
+
+    Raises:
+        SystemExit: It could not be done; it goes on where it was when called again.
+    """
+    telemetry.configure("dispatcher", settings.log_format)
+    servers = settings.kafka_servers
+    async with database.connect(settings.database_url) as pool:
+        others = [
+            kafka.Listener(pool, servers, CONSUMER, subscriptions()),
+            kafka.Listener(pool, servers, CONTROLS, controls(), without_group=True),
+        ]
+        try:
+            records = await adopt(pool, servers, others)
+        except kafka.PositionsLost as error:
+            raise SystemExit(f"the log does not have all of it: {error}") from None
+        except Unavailable as error:
+            cause = error.__cause__
+            raise SystemExit(f"not all is adopted yet: {type(cause).__name__}: {cause}") from None
+    sys.stdout.write(f"adopted: {records:,} records are on record now\n")
 
 
 def _gateways(settings: Settings) -> list[Gateway]:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.handlers import ending, planning
+from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
@@ -23,6 +24,7 @@ Step: TypeAlias = Callable[[], Awaitable[bool]]
 POLL_INTERVAL = timedelta(milliseconds=100)  # a new run or retry is found at most this late
 RETRY_INTERVAL = timedelta(milliseconds=50)  # to see what the last poll found costs nothing
 RENEW_INTERVAL = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
+CHECK_INTERVAL = timedelta(minutes=1)
 
 
 class WorkPoller:
@@ -104,3 +106,16 @@ async def send_messages(sender: Sender, poller: WorkPoller, *, drain: timedelta)
 async def reap_dead_senders(reaper: Reaper, *, every: timedelta) -> None:
     """Free the leases of senders that died, until cancelled."""
     await forever("reap", reaper.check, every=every)
+
+
+async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
+    """Note how far what is published is on record, until cancelled.
+
+    So an older copy of this database needs to read back only what came later.
+    """
+
+    async def check() -> bool:
+        await guard.check_again(ledger)
+        return False
+
+    await forever("check_ledger", check, every=CHECK_INTERVAL)

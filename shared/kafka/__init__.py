@@ -9,6 +9,7 @@ from shared.kafka.handlers import Handlers
 from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
 from shared.kafka.positions import Positions, hold_positions, transfer_positions
+from shared.kafka.tail import last_events
 
 __all__ = (
     "EndOffsets",
@@ -19,6 +20,7 @@ __all__ = (
     "end_offsets",
     "ends",
     "hold_positions",
+    "last_events",
     "listen",
     "partitions_of",
     "transfer_positions",

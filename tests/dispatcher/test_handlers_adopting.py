@@ -1,0 +1,329 @@
+"""A ledger that is older than what it has published sends nothing before it has read that back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pydantic import PostgresDsn
+from sqlalchemy import text
+
+from deploy.local.stack import Stack
+from services.dispatcher.handlers import adopting, planning
+from services.dispatcher.handlers.adopting import LEDGER, LedgerGuard, adopt
+from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue.totals import totals_of
+from shared import database, stops
+from shared.contracts.dispatcher import MESSAGES, RUNS
+from shared.database import Pool, transaction
+from shared.errors import Unavailable
+from shared.kafka import topics
+from shared.outbox import relay
+from shared.testing import eventually
+from tests.dispatcher.proof import Proof
+from tests.dispatcher.world import (
+    CHANNELS,
+    HOUR,
+    NOT_PROCESSED,
+    REFUSED,
+    UNKNOWN,
+    FakeGateway,
+    Run,
+    World,
+    alive,
+    numbers,
+    work,
+)
+from tests.restoring import back_up, restore
+
+if TYPE_CHECKING:
+    from services.dispatcher.domain.outcome import Verdict
+
+CLIENTS = 60
+MAILINGS = count(1_000, 1_000)  # so that no two tests have a run in common
+SOON = timedelta(milliseconds=20)
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a Kafka in which nothing is but what these tests have published."""
+    said: list[str] = []
+    home = tmp_path_factory.mktemp("kafka")
+    stack = Stack(home, parts=["kafka"], report=said.append, ephemeral=True)
+    asyncio.run(stack.start())
+    try:
+        servers = stack.env["KAFKA_SERVERS"]
+        asyncio.run(topics.create(servers, partitions=3))
+        yield servers
+    finally:
+        asyncio.run(stack.stop())
+
+
+@dataclass
+class Dispatcher:
+    """A dispatcher's database, what happens around it, and its gateway, which is a plain one."""
+
+    world: World
+    url: PostgresDsn
+    servers: str
+    gateway: FakeGateway
+
+    @property
+    def pool(self) -> Pool:
+        return self.world.pool
+
+    async def publish(self) -> None:
+        """Let a relay send all there is."""
+        loop = relay.relay(
+            self.pool, self.servers, "dispatcher", every=SOON, lease=timedelta(seconds=1)
+        )
+        task = asyncio.create_task(loop)
+
+        async def is_published() -> bool:
+            return not await self.world.value("SELECT count(*) FROM outbox")
+
+        try:
+            await eventually(is_published, within=30)
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def back_up(self) -> None:
+        await self.publish()
+        await self.pool.dispose()
+        await back_up(self.url)
+
+    async def restore(self) -> None:
+        await self.publish()
+        await self.pool.dispose()
+        await restore(self.url)
+
+    async def send(self) -> None:
+        """Send what is due, retries too, until nothing is."""
+        for _ in range(4):
+            await work(await alive(self.world, self.gateway))
+            await self.world.pass_time(timedelta(minutes=1))
+
+    async def ledger(self) -> Any:
+        """Return where each message is, and the runs."""
+        tables = {}
+        async with transaction(self.pool) as db:
+            for name in ("runs", "chunks", "exceptions", "senders", "attempts"):
+                tables[name] = list(await db.execute(text(f"SELECT * FROM {name}")))
+        proof = Proof(tables, [])
+        runs = {
+            key: (run.state, run.chunk_count, run.planned_count, run.finished_at)
+            for key, run in proof.runs.items()
+        }
+        open_counts = {key: row.open_count for key, row in proof.chunks.items()}
+        return proof.ledger(), runs, open_counts
+
+    @asynccontextmanager
+    async def guarded(self) -> AsyncIterator[Pool]:
+        guard = LedgerGuard(self.servers)
+        async with database.connect(self.url, admit=guard.admit) as pool:
+            yield pool
+        stops.resumed(adopting.PART)
+
+
+@pytest.fixture
+async def dispatcher(
+    dispatcher_pool: Pool,
+    dispatcher_database: PostgresDsn,
+    own_kafka: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Dispatcher]:
+    """Give a dispatcher whose log holds what it has published, and nothing else is looked at."""
+    monkeypatch.setattr(planning_queue, "CHUNK", 10)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
+    script: dict[int, list[Verdict | None]] = {
+        4: [REFUSED],
+        14: [NOT_PROCESSED],
+        24: [UNKNOWN],
+        34: [UNKNOWN, UNKNOWN],
+    }
+    script |= {44: [NOT_PROCESSED, REFUSED], 54: [REFUSED]}
+    gateway = FakeGateway(script, is_idempotent=False)
+    world = World(dispatcher_pool, last_mailing=next(MAILINGS))
+    await empty(own_kafka)
+    yield Dispatcher(world, dispatcher_database, own_kafka, gateway)
+    stops.resumed(adopting.PART)
+
+
+async def empty(servers: str) -> None:
+    """Make the topics anew."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([RUNS.name, MESSAGES.name])
+
+        async def are_gone() -> bool:
+            return not {RUNS.name, MESSAGES.name} & set(await admin.list_topics())
+
+        await eventually(are_gone, within=20)
+    finally:
+        await admin.close()
+    await topics.create(servers, partitions=3)
+
+
+async def use(ledger: Pool) -> None:
+    async with transaction(ledger) as db:
+        await db.execute(text("SELECT 1"))
+
+
+async def expand(dispatcher: Dispatcher, *, steps: int) -> None:
+    for _ in range(steps):
+        await planning.expand(dispatcher.pool, CHANNELS)
+
+
+async def begun(dispatcher: Dispatcher, *, steps: int) -> Run:
+    """Begin a run of 60 messages in six chunks, of which some are written down by now."""
+    await dispatcher.world.know_clients(range(1, CLIENTS + 1))
+    run = await dispatcher.world.schedule()
+    await run.begin()
+    await expand(dispatcher, steps=steps)
+    return run
+
+
+async def go_on(dispatcher: Dispatcher, run: Run, *, steps: int, end: str) -> None:
+    """Let a run go on to its end, or until only retries are left; publish all of it."""
+    await expand(dispatcher, steps=steps)
+    if end in ("finished", "open"):
+        await dispatcher.send()
+    if end == "expired":
+        await dispatcher.world.pass_time(HOUR)
+    if end == "stopped":
+        await run.stop()
+    if end != "open":
+        await dispatcher.world.end()
+    await dispatcher.publish()
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent", "end"),
+    [
+        (0, False, "finished"),
+        (1, True, "finished"),
+        (4, True, "open"),
+        (1, False, "expired"),
+        (4, True, "expired"),
+        (1, True, "stopped"),
+    ],
+)
+async def test_a_ledger_from_the_middle_of_a_run_sends_nothing_twice(
+    dispatcher: Dispatcher, steps: int, end: str, *, sent: bool
+) -> None:
+    run = await begun(dispatcher, steps=steps)
+    if sent:
+        await work(await alive(dispatcher.world, dispatcher.gateway))
+    await dispatcher.back_up()
+    await go_on(dispatcher, run, steps=4 - steps, end=end)
+    before, sent_before = await dispatcher.ledger(), numbers(dispatcher.gateway)
+    await dispatcher.restore()
+
+    async with dispatcher.guarded() as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)
+        assert "the log has results" in stops.reasons()[adopting.PART]
+
+        await adopt(dispatcher.pool, dispatcher.servers, [])
+
+        await use(ledger)
+        assert adopting.PART not in stops.reasons()
+    assert await dispatcher.ledger() == before
+    await dispatcher.send()
+    assert numbers(dispatcher.gateway) == sent_before
+    await dispatcher.world.end()
+    if end != "open":
+        async with transaction(dispatcher.pool) as db:
+            totals = await totals_of(db, run.run_id)
+        assert totals == Counter(where.state for where in before[0].values())
+
+
+async def test_a_ledger_that_knows_what_it_published_is_used_and_notes_how_far_that_is(
+    dispatcher: Dispatcher,
+) -> None:
+    await begun(dispatcher, steps=4)
+    await dispatcher.send()
+    await dispatcher.world.end()
+    await dispatcher.publish()
+
+    async with dispatcher.guarded() as ledger:
+        await use(ledger)
+
+    noted = await dispatcher.world.value(
+        "SELECT sum(position) FROM offsets WHERE consumer = :consumer", consumer=LEDGER
+    )
+    assert noted >= CLIENTS
+
+
+async def test_a_database_that_takes_the_place_of_another_is_looked_at_before_it_is_used(
+    dispatcher: Dispatcher,
+) -> None:
+    await begun(dispatcher, steps=4)
+    await dispatcher.back_up()
+    async with dispatcher.guarded() as ledger:
+        await use(ledger)
+        await dispatcher.send()
+        await dispatcher.restore()
+
+        for _ in range(3):  # a connection from before fails, and then there are only new ones
+            with pytest.raises(Unavailable):
+                await use(ledger)
+        sender = await _refused(ledger, dispatcher.gateway)
+        assert sender is None
+        await adopt(dispatcher.pool, dispatcher.servers, [])
+
+
+async def _refused(ledger: Pool, gateway: FakeGateway) -> Any:
+    with pytest.raises(Unavailable):
+        await alive(World(ledger), gateway)
+
+
+async def test_adopting_tells_how_much_it_was_and_a_second_time_changes_nothing(
+    dispatcher: Dispatcher,
+) -> None:
+    run = await begun(dispatcher, steps=0)
+    await dispatcher.back_up()
+    await expand(dispatcher, steps=4)
+    await dispatcher.send()
+    await dispatcher.world.end()
+    await dispatcher.publish()
+    before = await dispatcher.ledger()
+    await dispatcher.restore()
+
+    records = await adopt(dispatcher.pool, dispatcher.servers, [])
+
+    again = await adopt(dispatcher.pool, dispatcher.servers, [])
+    assert (records >= CLIENTS, again) == (True, 0)
+    assert (await dispatcher.ledger())[0] == before[0]
+    assert await run.status() == "finished"
+
+
+async def test_results_of_a_run_that_nobody_has_begun_are_not_adopted(
+    dispatcher: Dispatcher,
+) -> None:
+    await dispatcher.back_up()
+    await begun(dispatcher, steps=4)
+    await dispatcher.restore()
+
+    with pytest.raises(Unavailable) as caught:
+        await adopt(dispatcher.pool, dispatcher.servers, [])
+
+    assert isinstance(caught.value.__cause__, adopting.RunsUnknown)
+    assert await dispatcher.world.value("SELECT count(*) FROM chunks") == 0
+
+
+async def test_without_kafka_no_database_is_known_to_be_good(dispatcher: Dispatcher) -> None:
+    guard = LedgerGuard("127.0.0.1:1")
+    async with database.connect(dispatcher.url, admit=guard.admit) as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)
+    assert adopting.PART not in stops.reasons()
