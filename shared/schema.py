@@ -5,10 +5,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-
 from shared import stops
-from shared.database import NotMigrated, Pool, autocommit
+from shared.database import NotMigrated, Pool, autocommit, sql
 from shared.errors import Unavailable
 from shared.loop import Backoff
 
@@ -60,7 +58,7 @@ async def run_when_migrated(
 async def _check(service: str, pool: Pool) -> None:
     async with autocommit(pool) as db:
         for table, folder in migrations_of(service).items():
-            applied = await db.scalar(text(f"SELECT max(version_num) FROM {table}"))  # noqa: S608 - names of ours
+            applied = await db.scalar(sql("SELECT max(version_num) FROM {table}", table=table))
             needed = max(path.name[:DIGITS] for path in folder.glob(f"{'[0-9]' * DIGITS}_*.py"))
             if (applied or "") < needed:
                 raise Unavailable from NotMigrated(

@@ -29,7 +29,7 @@ from shared.contracts.catalog import (
     RunBegun,
     RunDeclined,
 )
-from shared.database import Connection, copy_if_new
+from shared.database import Connection, copy_if_new, sql
 from shared.errors import FieldError
 from shared.event import Event, Recorded
 
@@ -52,14 +52,18 @@ KNOWN = text("""
     SELECT client_id FROM clients
     WHERE client_id = ANY(CAST(string_to_array(:client_ids, ',') AS uuid[]))
 """)
-CHANGE = text(f"""
+CHANGE = sql(
+    """
     UPDATE clients SET
         phone = added.phone, operator_code = added.operator_code,
-        tags = {TAGS},
+        tags = {tags},
         time_zone = added.time_zone, email = added.email, full_name = added.full_name,
         comment = added.comment, version = added.version, changed_at = added.at
-    {ADDED} WHERE clients.client_id = added.client_id AND clients.version < added.version
-""")  # noqa: S608 - constants
+    {added} WHERE clients.client_id = added.client_id AND clients.version < added.version
+""",
+    tags=TAGS,
+    added=ADDED,
+)
 
 
 async def project(db: Connection, recorded: Sequence[Recorded[Any]]) -> None:

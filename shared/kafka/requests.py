@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
-
-from shared.database import Pool, transaction
+from shared.database import Pool, sql, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,13 @@ CHOSEN = """
     (CAST(:consumer AS text) IS NULL OR consumer = :consumer)
         AND (CAST(:key AS uuid) IS NULL OR key = :key)
 """
-LETTERS = text(f"""
+LETTERS = sql(
+    """
     SELECT consumer, topic, partition, "offset", key, reason, is_held, is_requested
-    FROM dead_letters WHERE {CHOSEN} ORDER BY consumer, topic, partition, "offset"
-""")  # noqa: S608 - constants
+    FROM dead_letters WHERE {chosen} ORDER BY consumer, topic, partition, "offset"
+""",
+    chosen=CHOSEN,
+)
 
 
 async def letters(pool: Pool, choice: Choice) -> list[StoredLetter]:
@@ -50,9 +51,12 @@ async def letters(pool: Pool, choice: Choice) -> list[StoredLetter]:
         return [StoredLetter(*row) for row in await db.execute(LETTERS, _values(choice))]
 
 
-REQUEST = text(f"""
-    UPDATE dead_letters SET is_requested = true WHERE NOT is_held AND {CHOSEN}
-""")  # noqa: S608 - constants
+REQUEST = sql(
+    """
+    UPDATE dead_letters SET is_requested = true WHERE NOT is_held AND {chosen}
+""",
+    chosen=CHOSEN,
+)
 
 
 async def request_replay(pool: Pool, choice: Choice) -> int:
@@ -65,7 +69,7 @@ async def request_replay(pool: Pool, choice: Choice) -> int:
         return (await db.execute(REQUEST, _values(choice))).rowcount
 
 
-DISCARD = text(f"DELETE FROM dead_letters WHERE NOT is_held AND {CHOSEN}")  # noqa: S608 - constants
+DISCARD = sql("DELETE FROM dead_letters WHERE NOT is_held AND {chosen}", chosen=CHOSEN)
 
 
 async def discard(pool: Pool, choice: Choice) -> int:

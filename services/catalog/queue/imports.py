@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Update, delete, func, select, text, update
+from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.client import FIELDS, Profile
 from services.catalog.domain.imports import Counts, Rejection
 from services.catalog.tables import import_chunks, import_rejections, imports
-from shared.database import Connection
+from shared.database import Connection, sql
 from shared.event import Instant
 
 
@@ -35,10 +35,13 @@ class ImportLease:
 
 # One statement for a chunk's phones, whatever their number. They come as one text: of an array
 # the driver would look at each element's type, which costs more than to find the row.
-SELECT_CLIENTS = text(f"""
-    SELECT client_id, version, created_at, {", ".join(FIELDS)} FROM clients
+SELECT_CLIENTS = sql(
+    """
+    SELECT client_id, version, created_at, {fields} FROM clients
     WHERE phone = ANY(string_to_array(:phones, ','))
-""")  # noqa: S608 - names of fields
+""",
+    fields=", ".join(FIELDS),
+)
 
 
 async def existing_clients(db: Connection, phones: Collection[str]) -> dict[str, ExistingClient]:

@@ -27,7 +27,7 @@ from shared.contracts.dispatcher import (
     State,
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
-from shared.database import Connection, copy
+from shared.database import Connection, copy, sql
 from shared.event import Instant, Received
 
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
@@ -72,15 +72,16 @@ CHANGE_MESSAGES = text("""
         AND messages.client_id = changed.client_id
 """)
 # All of a transaction's changes of runs in one statement, in order: two never deadlock.
-CHANGE_RUNS = text(f"""
+CHANGE_RUNS = sql(
+    """
     INSERT INTO runs (
-        generation, run_id, mailing_id, planned_count, {", ".join(COUNTS)}, attempt_count,
+        generation, run_id, mailing_id, planned_count, {counts}, attempt_count,
         expected_count, scheduled_at, missed_at, finished_at, totals_number, totals, read_from
     )
     SELECT CAST(:generation AS int), changed.*, began.positions
     FROM unnest(
         CAST(:run_ids AS uuid[]), CAST(:mailing_ids AS uuid[]), CAST(:planned AS int[]),
-        {", ".join(f"CAST(:{state} AS int[])" for state in COUNTED)}, CAST(:attempts AS int[]),
+        {arrays}, CAST(:attempts AS int[]),
         CAST(:expected AS int[]), CAST(:scheduled_at AS timestamptz[]),
         CAST(:missed_at AS timestamptz[]), CAST(:finished_at AS timestamptz[]),
         CAST(:numbers AS int[]), CAST(:totals AS jsonb[])
@@ -90,7 +91,7 @@ CHANGE_RUNS = text(f"""
     ) AS began
     ORDER BY changed.run_id
     ON CONFLICT ON CONSTRAINT runs_pkey DO UPDATE SET
-        {", ".join(f"{c} = runs.{c} + excluded.{c}" for c in ("planned_count", *COUNTS))},
+        {changes},
         attempt_count = runs.attempt_count + excluded.attempt_count,
         mailing_id = coalesce(runs.mailing_id, excluded.mailing_id),
         expected_count = coalesce(runs.expected_count, excluded.expected_count),
@@ -101,7 +102,11 @@ CHANGE_RUNS = text(f"""
         totals = CASE WHEN excluded.totals_number > coalesce(runs.totals_number, -1)
             THEN excluded.totals ELSE runs.totals END,
         totals_number = greatest(runs.totals_number, excluded.totals_number)
-""")  # noqa: S608 - names of ours
+""",
+    counts=", ".join(COUNTS),
+    arrays=", ".join(f"CAST(:{state} AS int[])" for state in COUNTED),
+    changes=", ".join(f"{c} = runs.{c} + excluded.{c}" for c in ("planned_count", *COUNTS)),
+)
 
 
 @dataclass(slots=True)

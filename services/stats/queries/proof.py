@@ -3,18 +3,19 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from services.stats.domain import differences, may_be_ahead
 from services.stats.queries.figures import COUNTED, ByStatus, MailingUnknown, RunUnknown
 from services.stats.queries.freshness import Freshness, freshness
 from shared.contracts.dispatcher import State
-from shared.database import Connection
+from shared.database import Connection, sql
 from shared.http import View
 
 # One statement, so one snapshot. A row that no chunk names makes the sum too large; a client of a
 # chunk without a row is planned.
-PROVE = text(f"""
+PROVE = sql(
+    """
     WITH chosen AS (
         SELECT * FROM runs WHERE generation = (SELECT current FROM generations)
             AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
@@ -35,10 +36,12 @@ PROVE = text(f"""
     SELECT run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
         coalesce(by_state, '{{}}') AS by_state, coalesce(rows.attempts, 0) AS attempts,
         totals, totals_number, proved_number,
-        planned_count, expected_count, attempt_count, {", ".join(f"{s}_count" for s in COUNTED)}
+        planned_count, expected_count, attempt_count, {counts}
     FROM chosen LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
     ORDER BY run_id
-""")  # noqa: S608 - names of ours
+""",
+    counts=", ".join(f"{s}_count" for s in COUNTED),
+)
 
 
 class RunProof(View):

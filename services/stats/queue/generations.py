@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.database import Connection, Pool, ping, transaction
+from shared.database import Connection, Pool, ping, sql, transaction
 from shared.errors import Conflict
 
 LOCK = 7_206_946  # an arbitrary number that means "rebuilding"; advisory, one at a time
@@ -96,11 +96,15 @@ async def clear(pool: Pool, consumers: str) -> int:
     deleted = 0
     for table in TABLES:
         for side in ("<", ">"):
-            slice_ = text(f"""
+            slice_ = sql(
+                """
                 DELETE FROM {table} WHERE ctid = ANY (ARRAY(
                     SELECT ctid FROM {table} WHERE generation {side} :kept LIMIT :slice
                 ))
-            """)  # noqa: S608 - names of ours
+            """,
+                table=table,
+                side=side,
+            )
             found = SLICE
             while found == SLICE:
                 async with transaction(pool) as db:

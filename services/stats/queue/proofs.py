@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.contracts.dispatcher import MESSAGES, State
-from shared.database import Connection, Pool, autocommit
+from shared.database import Connection, Pool, autocommit, sql
 
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
@@ -89,9 +89,10 @@ class Figures(NamedTuple):
 
 
 # One statement, so one snapshot.
-FIGURES_OF = text(f"""
+FIGURES_OF = sql(
+    """
     SELECT r.totals_number, r.totals, r.difference, r.mended, r.planned_count,
-        {", ".join(f"r.{state}_count" for state in COUNTED)},
+        {counts},
         (
             SELECT coalesce(sum(client_count), 0) FROM chunks c
             WHERE c.generation = r.generation AND c.run_id = r.run_id
@@ -105,7 +106,9 @@ FIGURES_OF = text(f"""
     FROM runs r
     WHERE r.generation = (SELECT current FROM generations) AND r.run_id = :run_id
         AND r.totals IS NOT NULL
-""")  # noqa: S608 - names of ours
+""",
+    counts=", ".join(f"r.{state}_count" for state in COUNTED),
+)
 
 
 async def figures_of(db: Connection, run_id: UUID) -> Figures | None:
@@ -184,13 +187,14 @@ LOCK_RUN = text("""
     WHERE generation = (SELECT current FROM generations) AND run_id = :run_id FOR UPDATE
 """)
 # Events that others are applying add their differences after this commit.
-RECOUNT = text(f"""
+RECOUNT = sql(
+    """
     UPDATE runs SET proved_number = NULL,
         attempt_count = counted.attempts, planned_count = counted.named,
-        {", ".join(f"{state}_count = counted.{state}" for state in COUNTED)}
+        {changes}
     FROM (
         SELECT coalesce(sum(attempts), 0) AS attempts,
-            {", ".join(f"count(*) FILTER (WHERE state = '{s}') AS {s}" for s in COUNTED)},
+            {counts},
             (
                 SELECT coalesce(sum(client_count), 0) FROM chunks
                 WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
@@ -199,7 +203,10 @@ RECOUNT = text(f"""
         WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
     ) AS counted
     WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-""")  # noqa: S608 - names of ours
+""",
+    changes=", ".join(f"{state}_count = counted.{state}" for state in COUNTED),
+    counts=", ".join(f"count(*) FILTER (WHERE state = '{s}') AS {s}" for s in COUNTED),
+)
 END_MENDER = text("DELETE FROM offsets WHERE consumer = :mender")
 END_LETTERS = text("DELETE FROM dead_letters WHERE consumer = :mender")
 
