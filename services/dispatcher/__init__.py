@@ -1,12 +1,12 @@
 """Dispatcher: every message of a run reaches its gateway, and every attempt is on record.
 
-Owns:       runs, chunks, messages, attempts; its own copy of clients and of mailings' controls
-Answers:    GET /v1/runs[/{run_id}], GET /v1/messages[/{message_id}], GET /v1/gateways
-Tells:      MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
-            MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
-            MessageCancelled, MessageUndetermined                      on `dispatcher.messages`
-Listens to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
-            MailingCreated, MailingChanged, MailingPaused, MailingResumed,
-            MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`
-            MailingScheduled                                               on `scheduler.runs`
+Owns:          runs, chunks, messages, attempts; its own copy of clients and of mailings' controls
+API:           GET /v1/runs[/{run_id}], GET /v1/messages[/{message_id}], GET /v1/gateways
+Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
+               MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
+               MessageCancelled, MessageUndetermined                      on `dispatcher.messages`
+Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
+               MailingCreated, MailingChanged, MailingPaused, MailingResumed,
+               MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`
+               MailingScheduled                                               on `scheduler.runs`
 """

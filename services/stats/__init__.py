@@ -1,13 +1,13 @@
 """Stats: every figure about mailings, runs and messages, and the proof that they add up.
 
-Owns:       nothing but projections: all it knows can be rebuilt from the log
-Answers:    /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile
-Tells:      nothing
-Listens to: RunBegun                                                       on `catalog.mailings`
-            MailingScheduled, RunMissed                                    on `scheduler.runs`
-            MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
-            MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
-            MessageCancelled, MessageSuppressed, MessageUndetermined
+Owns:          nothing but projections: all it knows can be rebuilt from the log
+API:           /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile
+Publishes:     nothing
+Subscribes to: RunBegun                                                       on `catalog.mailings`
+               MailingScheduled, RunMissed                                    on `scheduler.runs`
+               MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
+               MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
+               MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`
-            OutboxPublished                                                on `platform.progress`
+               OutboxPublished                                              on `platform.progress`
 """

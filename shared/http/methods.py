@@ -8,6 +8,8 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.http.requests import PATCHES
+
 
 def allowed(app: FastAPI, scope: Scope) -> list[str]:
     """Return the methods of a path, in order; none if there is no such path."""
@@ -30,9 +32,10 @@ class Methods:
         """Answer, or let the routes do it."""
         method = scope.get("method")
         if method == "OPTIONS" and (methods := allowed(scope["app"], scope)):
-            answer = Response(
-                status_code=status.HTTP_204_NO_CONTENT, headers={"Allow": ", ".join(methods)}
-            )
+            headers = {"Allow": ", ".join(methods)}
+            if "PATCH" in methods:
+                headers["Accept-Patch"] = ", ".join(PATCHES)  # Source: RFC 5789 §3.1
+            answer = Response(status_code=status.HTTP_204_NO_CONTENT, headers=headers)
             await answer(scope, receive, send)
         elif method == "HEAD":
             await self._app({**scope, "method": "GET"}, receive, _without_body(send))

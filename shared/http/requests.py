@@ -23,6 +23,7 @@ BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log take
 BODY_WITHIN_S = 30.0  # the same; a second a kilobyte on the worst of lines
 PIECE_BYTES = 65_536  # unpacked at a time: a few packed bytes may become a thousand times as many
 JSON = re.compile(r"application/(.+\+)?json")
+PATCHES = ("application/merge-patch+json", "application/json")
 CHARSETS = ("utf-8", "utf8", "us-ascii")  # ASCII is UTF-8
 GZIP = ("gzip", "x-gzip")  # Source: RFC 9110 §8.4.1.3
 FIELDS_SHOWN = 21  # of those that stand twice: one more than an answer shows
@@ -99,6 +100,9 @@ class StrictRequest(Request):
         if not body:
             return
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self.method == "PATCH" and kind not in PATCHES:
+            headers = {"Accept-Patch": ", ".join(PATCHES)}
+            raise HTTPException(415, f"Content-Type must be {' or '.join(PATCHES)}", headers)
         if not JSON.fullmatch(kind):
             raise HTTPException(415, "Content-Type must be application/json")
         try:
@@ -156,12 +160,17 @@ def _parse(text: str) -> tuple[Any, list[FieldError]]:
     """
     twice: list[FieldError] = []
     try:
-        parsed = json.loads(text, object_pairs_hook=_each_once)
+        parsed = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
     except _FieldTwice:
-        parsed = json.loads(text, object_pairs_hook=_Fields)
+        parsed = json.loads(text, object_pairs_hook=_Fields, parse_constant=_no_number)
         twice = list(islice(_twice(parsed, ()), FIELDS_SHOWN))
     json.dumps(parsed, ensure_ascii=False).encode()
     return parsed, twice
+
+
+def _no_number(name: str) -> float:
+    """Refuse NaN and the infinities, which Python takes for numbers and JSON does not know."""
+    raise ValueError(name)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

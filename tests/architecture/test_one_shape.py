@@ -11,7 +11,7 @@ from shared.contracts import EVENTS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/__init__.py"))
-LINES = ("Owns", "Answers", "Tells", "Listens to")
+LINES = ("Owns", "API", "Publishes", "Subscribes to")
 TOLD = {kind.__name__: kind.topic.name for kind in EVENTS if kind.topic}
 
 
@@ -34,30 +34,30 @@ def test_a_card_has_its_lines_and_begins_with_the_name(service: str) -> None:
 
     assert text.startswith(f"{service.capitalize()}: ")
     assert list(card(service)) == [line for line in LINES if line in card(service)]
-    assert {"Owns", "Answers", "Listens to"} <= set(card(service))
+    assert {"Owns", "API", "Subscribes to"} <= set(card(service))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_card_tells_what_the_service_makes_of_its_contract(service: str) -> None:
+def test_a_card_names_what_the_service_publishes_of_its_contract(service: str) -> None:
     folder = ROOT / "services" / service
     source = "".join(path.read_text() for path in folder.rglob("*.py"))
     own = {name: topic for name, topic in TOLD.items() if topic.startswith(f"{service}.")}
 
-    tells = events_by_topic(card(service).get("Tells", ""))
+    published = events_by_topic(card(service).get("Publishes", ""))
 
-    assert tells == {
+    assert published == {
         name: own[name] for name in own if len(re.findall(rf"\b{name}\b", source)) > 1
     }
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_card_listens_to_what_the_subscriptions_name(service: str) -> None:
+def test_a_card_names_what_the_service_subscribes_to(service: str) -> None:
     source = (ROOT / "services" / service / "subscriptions.py").read_text()
     named = {name for name in TOLD if re.search(rf"\b{name}\b", source)}
 
-    listens = events_by_topic(card(service)["Listens to"])
+    subscribed = events_by_topic(card(service)["Subscribes to"])
 
-    assert listens == {name: TOLD[name] for name in named}
+    assert subscribed == {name: TOLD[name] for name in named}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -240,8 +240,17 @@ async def test_of_many_fields_that_stand_twice_some_are_told_and_soon(
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"\xff", b'{"name": "\xff"}', b"[" * 100_000, b"1" * 5_000, b"nonsense"],
-    ids=["cut", "not UTF-8", "not UTF-8 inside", "too deep", "too many digits", "no JSON"],
+    [
+        b"{",
+        b"\xff",
+        b'{"name": "\xff"}',
+        b"[" * 100_000,
+        b"1" * 5_000,
+        b"nonsense",
+        b'{"name": NaN}',
+        b"-Infinity",
+    ],
+    ids=["cut", "not UTF-8", "not UTF-8 inside", "too deep", "digits", "no JSON", "NaN", "inf"],
 )
 async def test_a_body_that_is_no_json_is_refused(client: AsyncClient, body: bytes) -> None:
     response = await client.post(

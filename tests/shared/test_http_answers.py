@@ -201,6 +201,33 @@ async def test_only_reads_are_answered_with_what_the_client_has(client: AsyncCli
     assert (response.status_code, response.json()) == (200, "a")
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/json-patch+json", "application/vnd.a+json", "text/plain", ""]
+)
+async def test_a_patch_of_another_kind_is_refused_with_those_that_are_taken(
+    client: AsyncClient, kind: str
+) -> None:
+    response = await client.patch(
+        "/things/7", content='{"name": "a"}', headers={"Content-Type": kind}
+    )
+    asked = await client.options("/things/7")
+
+    assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
+    kinds = "application/merge-patch+json, application/json"
+    assert response.headers["accept-patch"] == asked.headers["accept-patch"] == kinds
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/merge-patch+json", "Application/JSON", "application/json; charset=utf-8"]
+)
+async def test_a_merge_patch_is_taken_by_both_its_types(client: AsyncClient, kind: str) -> None:
+    response = await client.patch(
+        "/things/7", content='{"name": "a"}', headers={"Content-Type": kind}
+    )
+
+    assert (response.status_code, response.json()) == (200, "a")
+
+
 # Headers
 
 
