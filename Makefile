@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check bench lock clean
+.PHONY: help venv demo test up down check fix quick bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -28,6 +28,13 @@ check: venv ## format, lint, types, import contracts, the API's documents
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
 	@$(python) -m deploy.openapi --check
+
+fix: venv ## format, and mend what tools can mend
+	@$(python) -m ruff format
+	@$(python) -m ruff check --fix
+
+quick: venv ## the tests that need neither PostgreSQL nor Kafka
+	@$(python) -m pytest -m "not postgres and not kafka" --ignore tests/e2e --ignore tests/local --ignore tests/upgrade
 
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)
