@@ -281,6 +281,25 @@ async def test_an_expansion_that_dies_in_a_step_does_it_again(
     assert await members(world) == [[1, 2, 3], [4, 5, 6], [7, 8]]
 
 
+async def test_small_runs_are_written_down_many_in_a_transaction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "STEPS", 4)
+    await world.know_clients([1])
+    runs = [await world.begin_run() for _ in range(9)]
+    for run in runs:
+        await run.begin()
+
+    assert [await planning.expand(world.pool, CHANNELS) for _ in range(4)] == [
+        *[True] * 3,
+        False,
+    ]
+
+    assert await world.value("SELECT count(DISTINCT xmin::text) FROM chunks") == 3
+    assert {await run.status() for run in runs} == {"sending"}
+    assert len(await kinds(world, RunExpanded)) == 9
+
+
 @pytest.mark.usefixtures("small_chunks")
 async def test_two_expand_two_runs_at_once_and_one_run_alone(world: World) -> None:
     await world.know_clients(range(1, 9))

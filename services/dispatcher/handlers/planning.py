@@ -19,6 +19,8 @@ from shared.event import Event, Instant
 from shared.kafka import EndOffsets
 from shared.set_aside import Item, guard
 
+STEPS = 50  # of runs in one transaction
+
 
 async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
     """Let runs begin once `readers` have read all that was there when they came.
@@ -39,47 +41,57 @@ async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
 
 
 async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:
-    """Write the next chunks of a run down, with the events; return whether there were any.
+    """Write the next chunks of runs down, with the events; return whether there were any.
 
-    A run at which that fails is set aside, and the next one comes.
+    Small runs share a transaction. A run at which that fails is set aside, and the next one comes.
     """
     async with guard(pool, planning.EXPAND) as item:
-        return await _expand_next(pool, channels, item)
+        return await _expand_some(pool, channels, item)
     return True
 
 
-async def _expand_next(pool: Pool, channels: Mapping[str, Channel], item: Item) -> bool:
+async def _expand_some(pool: Pool, channels: Mapping[str, Channel], item: Item) -> bool:
+    steps, planned = 0, 0
     async with transaction(pool) as db:
-        step = await planning.expand_next(db, channels, item)
-        if step is None:
-            return False
         now = await database.now(db)
-        events: list[tuple[int, Event]] = [
-            (
-                chunk + 1,
-                MessagesPlanned(
-                    run_id=step.run_id,
-                    mailing_id=step.mailing_id,
-                    chunk=chunk,
-                    client_ids=client_ids,
-                    due_at=step.due_at,
-                ),
-            )
-            for chunk, client_ids in step.chunks
-        ]
-        if step.is_done:
-            expanded = RunExpanded(
+        while steps < STEPS and planned < planning.CHUNK * planning.AT_ONCE:
+            step = await planning.expand_next(db, channels, item)
+            if step is None:
+                break
+            await _publish(db, step, now)
+            if step.unreachable:
+                await _reject(db, step, channels[step.gateway], now)
+            steps, planned = steps + 1, planned + sum(len(each) for _, each in step.chunks)
+            if item.was_set_aside:
+                break  # so that the guard notes that it succeeded
+    telemetry.count("dispatcher.messages.planned", planned)
+    return steps > 0
+
+
+async def _publish(db: Connection, step: Expanded, now: Instant) -> None:
+    """Write the events of a step to the outbox."""
+    events: list[tuple[int, Event]] = [
+        (
+            chunk + 1,
+            MessagesPlanned(
                 run_id=step.run_id,
                 mailing_id=step.mailing_id,
-                planned=step.planned,
-                expanded_at=now,
-            )
-            events.append((step.chunk_count + 1, expanded))
-        await put_run_events(db, step.run_id, step.traceparent, events, now)
-        if step.unreachable:
-            await _reject(db, step, channels[step.gateway], now)
-    telemetry.count("dispatcher.messages.planned", sum(len(c) for _, c in step.chunks))
-    return True
+                chunk=chunk,
+                client_ids=client_ids,
+                due_at=step.due_at,
+            ),
+        )
+        for chunk, client_ids in step.chunks
+    ]
+    if step.is_done:
+        expanded = RunExpanded(
+            run_id=step.run_id,
+            mailing_id=step.mailing_id,
+            planned=step.planned,
+            expanded_at=now,
+        )
+        events.append((step.chunk_count + 1, expanded))
+    await put_run_events(db, step.run_id, step.traceparent, events, now)
 
 
 async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant) -> None:
