@@ -229,7 +229,7 @@ class Listener:
         """Show tools and autoscalers how far the group is. Nothing of ours depends on it."""
         mine = client.assignment()
         known = {each: at for each, at in self._positions.items() if each in mine}
-        if self.without_group or known == self._shown:
+        if self.without_group or not known or known == self._shown:
             return
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(STUCK):
