@@ -3,7 +3,7 @@
 Idempotent, and deaf to what is older than the row: applying twice, or late, changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -87,6 +87,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
     await copy(db, "clients", COLUMNS, [row for row in rows if row[0] not in known])
     if known:
         await _change(db, {client_id: newest[client_id] for client_id in known})
+    await _drop_contacts(db, newest)
 
 
 def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
@@ -126,6 +127,19 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
             "registered_at": _each(states, "registered_at"),
         },
     )
+
+
+DROP_CONTACTS = text("""
+    UPDATE exceptions SET contact = NULL
+    WHERE client_id = ANY(CAST(:client_ids AS uuid[])) AND contact IS NOT NULL
+""")
+
+
+async def _drop_contacts(db: Connection, newest: Mapping[UUID, tuple[int, ClientEvent]]) -> None:
+    """Drop the contacts of removed clients that were kept to be used again."""
+    removed = [key for key, (_, event) in newest.items() if isinstance(event, ClientRemoved)]
+    if removed:
+        await db.execute(DROP_CONTACTS, {"client_ids": removed})
 
 
 def _each(states: Iterable[ClientEvent], name: str) -> list[Any]:

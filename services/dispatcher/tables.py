@@ -144,6 +144,7 @@ exceptions = Table(
     ),
     Index("exceptions_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index("exceptions_state", "run_id", "state", "client_id"),
+    Index("exceptions_contact", "client_id", postgresql_where=text("contact IS NOT NULL")),
     comment="messages that aren't simply planned or answered",
 )
 

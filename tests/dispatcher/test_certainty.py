@@ -321,6 +321,19 @@ async def test_a_removed_client_gets_nothing_again(world: World) -> None:
     assert len(gateway.messages) == 1
 
 
+async def test_of_a_removed_client_no_contact_is_kept_though_the_mailing_is_paused(
+    world: World,
+) -> None:
+    run = await world.plan(2)
+    await work(await alive(world, FakeGateway({1: [UNKNOWN], 2: [UNKNOWN]})))
+    await run.pause()
+
+    await world.forget_client(1)
+
+    rows = await world.rows("SELECT contact FROM exceptions ORDER BY client_id")
+    assert [row.contact is None for row in rows] == [True, False]
+
+
 async def test_a_late_unknown_answer_keeps_the_contact_that_was_used_first(world: World) -> None:
     await world.plan(1)
     frozen = FakeGateway({1: [None]})
