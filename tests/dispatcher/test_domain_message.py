@@ -319,6 +319,18 @@ def test_a_late_answer_makes_its_own_attempt_certain(
     assert step.progress.attempts == 1, "it is one attempt, lost and answered"
 
 
+def test_a_retry_that_was_lost_counts_as_unknown_though_its_number_was_left_out() -> None:
+    reaped = Progress(State.RETRY, 1, 2, 1)  # a retry of a sender that marks what it starts
+    lost = attempt(Outcome.UNKNOWN, 2, is_idempotent=False, kind=AttemptKind.LOST)
+    before = replace(reaped, unknowns=1)
+
+    step = attempted_late(Found(reaped, frozenset({1}), None, 3), lost, jitter=0.5)
+    again = attempted_late(Found(before, frozenset({1}), None, 3), lost, jitter=0.5)
+
+    assert (step.progress.state, step.progress.unknowns) == (State.RETRY, 1)
+    assert (again.progress.state, again.progress.unknowns) == (State.UNDETERMINED, 2)
+
+
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
