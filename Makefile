@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick bench lock clean
+.PHONY: help venv demo test up down check fix quick mutants bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -35,6 +35,9 @@ fix: venv ## format, and mend what tools can mend
 
 quick: venv ## the tests that need neither PostgreSQL nor Kafka
 	@$(python) -m pytest -m "not postgres and not kafka" --ignore tests/e2e --ignore tests/local --ignore tests/upgrade
+
+mutants: venv ## break each promise once, and want a test that fails (files: ONLY=scheduler)
+	@$(python) -m tests.mutants $(ONLY)
 
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)
