@@ -13,6 +13,7 @@ from services.catalog.domain.mailing_commands import CreateMailing
 from services.catalog.domain.plan import GatewayName, Plan
 from services.catalog.handlers import handle
 from services.catalog.subscriptions import subscriptions
+from shared import ids
 from shared.contracts.catalog import DeclinedReason, Filter, RunBegun, RunDeclined
 from shared.contracts.dispatcher import RunFinished
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
@@ -122,6 +123,18 @@ async def test_what_comes_again_changes_nothing(store: InMemoryEventStore, now: 
     twice = [scheduled(now), scheduled(now), finished(now), finished(now)]
 
     assert len(await answers(store, now, twice)) == 2
+
+
+async def test_a_proposal_that_the_end_has_overtaken_was_of_a_run_that_began(
+    store: InMemoryEventStore, now: Instant
+) -> None:
+    """As a catalog does that was restored from a backup: it reads both topics again."""
+    once = msgspec.structs.replace(scheduled(now), run_id=ids.run_id(ID, "once"))
+
+    _, declined = await answers(store, now, [finished(now), once])
+
+    assert isinstance(declined, RunDeclined)
+    assert declined.reason is DeclinedReason.ALREADY_BEGUN
 
 
 async def test_an_end_that_overtakes_the_beginning_is_an_end(

@@ -311,7 +311,10 @@ def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
             return replace(mailing, status=Status.STOPPED)
         case MailingDeleted():
             return replace(mailing, status=Status.DELETED)
-        case MailingMissed() | MailingFinished():
+        case MailingFinished():  # its only run has begun, whichever topic was read first
+            begun = mailing.begun | {ids.run_id(event.mailing_id, ONCE)}
+            return replace(mailing, status=Status.FINISHED, begun=begun)
+        case MailingMissed():
             return replace(mailing, status=Status.FINISHED)
 
 
