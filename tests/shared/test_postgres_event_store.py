@@ -17,6 +17,7 @@ from services.catalog.tables import clients
 from shared import outbox
 from shared.contracts.catalog import (
     CLIENTS,
+    MAILINGS,
     ClientChanged,
     ClientRegistered,
     ClientRemoved,
@@ -24,12 +25,11 @@ from shared.contracts.catalog import (
     MailingCreated,
     MailingPaused,
 )
-from shared.contracts.dispatcher import MESSAGES
 from shared.database import Pool, transaction
-from shared.errors import Unavailable
-from shared.event import Cause, Event, Instant
+from shared.errors import StaleVersion, Unavailable
+from shared.event import Cause, Instant
 from shared.event_store import Append
-from shared.event_store.postgres import PostgresEventStore, execute_in
+from shared.event_store.postgres import PostgresEventStore, execute_in, load
 from shared.outbox import Batch
 from shared.outbox.republish import republish_latest
 from shared.tables import events
@@ -347,17 +347,17 @@ async def test_what_is_told_anew_is_the_latest_of_each_aggregate(
     assert ClientChanged.read(first.value).comment == "new"
 
 
-async def test_of_other_topics_nothing_is_told_anew(catalog_pool: Pool) -> None:
-    sent = [outbox.bulk_batch(MESSAGES, None, [outbox.bulk_record("key", 1, _some_event())])]
+async def test_of_other_topics_nothing_is_told_anew(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    await store.append_many([registered(1, now)], now=now)
+    sent = [outbox.Batch(MAILINGS.name, [], [outbox.Record(str(UUID(int=1)).encode(), b"1", [])])]
 
     async with transaction(catalog_pool) as db:
+        await db.execute(table.delete())
         await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
 
     assert await outbox_rows(catalog_pool) == []
-
-
-def _some_event() -> Event:
-    return ClientRemoved(client_id=UUID(int=1))
 
 
 async def test_who_writes_while_it_is_told_anew_comes_behind_it(
@@ -416,3 +416,44 @@ async def test_a_command_in_a_transaction_that_is_rolled_back_leaves_nothing(
         await remove_and_fail()
 
     assert await rows(catalog_pool, select(events.c.type)) == ["ClientRegistered.v1"]
+
+
+@pytest.mark.parametrize("are_new", [True, False])
+async def test_streams_are_written_in_one_order_so_that_two_writers_never_deadlock(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant, are_new: bool
+) -> None:
+    if not are_new:
+        await store.append_many([registered(n, now) for n in (1, 2)], now=now)
+
+    def change(number: int) -> Append:
+        return registered(number, now) if are_new else changed(number, now, 2, comment="new")
+
+    async def a_writer_waits() -> bool:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool((await rows(catalog_pool, waiting))[0])
+
+    async def write_both() -> None:
+        with pytest.raises(StaleVersion):
+            await store.append_many([change(2), change(1)], now=now)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:  # noqa: SIM117 - a task outlives the transaction
+        async with transaction(catalog_pool) as first:
+            await store.append_in(first, [change(1)], now=now)
+            tasks.create_task(write_both())
+            await eventually(a_writer_waits, within=10)
+            # It waits for the first of the two in that order, and has not written the other.
+            await store.append_many([change(2)], now=now)
+
+
+async def test_a_history_is_loaded_in_the_order_of_its_versions_wherever_its_rows_lie(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    first = registered(1, now)
+    await store.append_many([first], now=now)
+    await store.append_many([changed(1, now, 2, comment="new")], now=now)
+    async with transaction(catalog_pool) as db:  # a row that is written again lies behind all
+        await db.execute(text("UPDATE events SET data = data WHERE version = 1"))
+        await db.execute(text("SET LOCAL enable_indexscan = off"))
+        history = await load(db, first.stream, client.events)
+
+    assert [type(each) for each in history] == [ClientRegistered, ClientChanged]
