@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from services.stats.projections.progress import SLICES
-from services.stats.queries.freshness import NEEDED, freshness, passed_ends
+from services.stats.queries.freshness import NEEDED, freshness
 from services.stats.subscriptions import subscriptions
 from shared.contracts.platform import OutboxPublished
 from shared.database import Pool, transaction
@@ -194,19 +194,13 @@ async def test_what_is_passed_is_dropped_but_for_the_newest(stats_pool: Pool) ->
     assert await kept(stats_pool) == [NOON + each * SECOND for each in (2, 3, 4, 5)]
 
 
-async def test_passed_ends_are_those_of_the_newest_report_that_holds(stats_pool: Pool) -> None:
-    await told(
-        stats_pool,
-        report("dispatcher", NOON, dispatcher_runs=[3, 4]),
-        report("dispatcher", NOON + SECOND, dispatcher_runs=[9, 9]),
-    )
-    async with transaction(stats_pool) as db:
-        nothing = await passed_ends(db, "dispatcher")
-    await read_to(stats_pool, {(RUNS, 0): 3, (RUNS, 1): 8})
+@pytest.mark.usefixtures("others")
+async def test_what_is_passed_is_kept_however_many_follow_that_are_not(stats_pool: Pool) -> None:
+    await told(stats_pool, report("dispatcher", NOON))
+    for each in range(1, 100):
+        await told(stats_pool, report("dispatcher", NOON + each * SECOND, dispatcher_runs=[each]))
 
-    async with transaction(stats_pool) as db:
-        assert await passed_ends(db, "dispatcher") == {(RUNS, 0): 3, (RUNS, 1): 4}
-        assert nothing == await passed_ends(db, "scheduler") == {}
+    assert await as_of(stats_pool) == NOON
 
 
 async def test_a_rebuild_leaves_progress_to_the_live_consumer() -> None:

@@ -66,27 +66,3 @@ async def rows_with_freshness(
 
 def _fresh(row: Row[Any]) -> dict[str, Any]:
     return {"as_of": row.as_of, "lag_s": None if row.as_of is None else row.lag_s}
-
-
-PASSED_ENDS = sql(
-    """
-    SELECT topics, partitions, ends FROM progress WHERE database = :database AND {passed}
-    ORDER BY as_of DESC LIMIT 1
-    """,
-    passed=PASSED,
-)
-
-
-async def passed_ends(db: Connection, name: str) -> dict[tuple[str, int], int]:
-    """Return up to where all that database `name` had published once is applied.
-
-    By topic and partition. Whatever it had recorded before a record that stands before these ends
-    is applied too, on all topics: a report is made between transactions, never within one.
-    """
-    row = (await db.execute(PASSED_ENDS, {"database": name})).one_or_none()
-    if row is None:
-        return {}
-    return {
-        (topic, partition): end
-        for topic, partition, end in zip(row.topics, row.partitions, row.ends, strict=True)
-    }
