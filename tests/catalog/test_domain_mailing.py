@@ -16,6 +16,7 @@ from services.catalog.domain.mailing import (
     MailingIsPaused,
     MailingMissed,
     MailingUnknown,
+    MailingWasDeleted,
     MailingWindowOver,
     mailing,
 )
@@ -239,7 +240,7 @@ TABLE: dict[str, tuple[MailingEvent | type[Error] | None, ...]] = {
         *[None] * 4,
     ),
     "deleted": (
-        *(None, *[UNKNOWN] * 5, None),
+        *(MailingWasDeleted, *[UNKNOWN] * 5, None),
         *[declined("deleted", proposed_at=LATER)] * 2,
         *[None] * 4,
     ),

@@ -166,6 +166,17 @@ async def test_a_key_with_another_client_is_refused(http: AsyncClient) -> None:
     assert (response.status_code, response.json()["type"]) == (422, "ClientDiffers")
 
 
+async def test_a_key_whose_client_was_deleted_is_refused(http: AsyncClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = await http.post("/clients", json=ANNA, headers=key)
+    await http.delete(f"/clients/{first.json()['client_id']}")
+
+    response = await http.post("/clients", json=ANNA, headers=key)
+
+    assert (response.status_code, response.json()["type"]) == (409, "ClientWasDeleted")
+    assert (await http.get("/clients")).json()["items"] == []
+
+
 # Lists
 
 

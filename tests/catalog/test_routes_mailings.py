@@ -267,6 +267,17 @@ async def test_a_request_that_is_repeated_with_its_key_creates_one_mailing(
     assert len((await http.get("/mailings")).json()["items"]) == 1
 
 
+async def test_a_key_whose_mailing_was_deleted_is_refused(http: AsyncClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = await http.post("/mailings", json=SPRING, headers=key)
+    await http.delete(f"/mailings/{first.json()['mailing_id']}")
+
+    response = await http.post("/mailings", json=SPRING, headers=key)
+
+    assert (response.status_code, response.json()["type"]) == (409, "MailingWasDeleted")
+    assert (await http.get("/mailings")).json()["items"] == []
+
+
 async def test_the_newest_mailing_stands_first_and_pages_follow(
     http: AsyncClient, clock: FrozenClock
 ) -> None:

@@ -103,10 +103,12 @@ def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
             return [
                 ClientRegistered(client_id=c.client_id, registered_at=c.now, **c.profile.as_dict())
             ]
-        case RegisterClient() as c if client.registered_as == c.profile:
-            return []
-        case RegisterClient():
+        case RegisterClient() as c if client.registered_as != c.profile:
             raise ClientDiffers
+        case RegisterClient() if client.profile is None:
+            raise ClientWasDeleted
+        case RegisterClient():
+            return []
         case RemoveClient() if client.registered_as is not None and client.profile is None:
             return []
         case _ if client.profile is None:
@@ -242,6 +244,10 @@ class ClientUnknown(NotFound):
 
 class ClientDiffers(Invalid):
     """This Idempotency-Key came before, with another client."""
+
+
+class ClientWasDeleted(Conflict):
+    """This Idempotency-Key came before, with a client that was deleted; take another key."""
 
 
 class ClientInvalid(Invalid):

@@ -127,7 +127,7 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
         case CreateMailing() as c, Status.ABSENT:
             return [_created(c)]
         case CreateMailing() as c, _:
-            return _created_again(c, mailing.created_as)
+            return _created_again(c, mailing)
         case _, Status.ABSENT:
             raise MailingUnknown
         case BeginRun() | RecordRun() | MissRun() | FinishRun() as c, _:
@@ -184,13 +184,15 @@ def _created(command: CreateMailing) -> MailingCreated:
     return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
 
 
-def _created_again(command: CreateMailing, first: Plan | None) -> list[MailingEvent]:
-    wanted = command.plan
+def _created_again(command: CreateMailing, mailing: Mailing) -> list[MailingEvent]:
+    wanted, first = command.plan, mailing.created_as
     if first is not None and wanted.starts_at is None:
         wanted = replace(wanted, starts_at=first.starts_at)
-    if wanted == first:
-        return []
-    raise MailingDiffers
+    if wanted != first:
+        raise MailingDiffers
+    if mailing.status == Status.DELETED:
+        raise MailingWasDeleted
+    return []
 
 
 def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
@@ -338,6 +340,10 @@ class MailingUnknown(NotFound):
 
 class MailingDiffers(Invalid):
     """This Idempotency-Key came before, with another mailing."""
+
+
+class MailingWasDeleted(Conflict):
+    """This Idempotency-Key came before, with a mailing that was deleted; take another key."""
 
 
 class MailingAlreadyEnded(Conflict):

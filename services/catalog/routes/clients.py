@@ -13,6 +13,7 @@ from services.catalog.domain.client import (
     ClientDiffers,
     ClientInvalid,
     ClientUnknown,
+    ClientWasDeleted,
     PhoneTaken,
     RegisterClient,
     RemoveClient,
@@ -67,7 +68,12 @@ class ClientChanges(NewClient):
     operation_id="register_client",
     status_code=status.HTTP_201_CREATED,
     responses=answers(
-        ClientDiffers, ClientInvalid, PhoneTaken, status=201, headers=("ETag", "Location")
+        ClientDiffers,
+        ClientInvalid,
+        ClientWasDeleted,
+        PhoneTaken,
+        status=201,
+        headers=("ETag", "Location"),
     ),
 )
 async def register_client(

@@ -11,6 +11,7 @@ from services.catalog.domain.mailing import (
     MailingDiffers,
     MailingIsPaused,
     MailingUnknown,
+    MailingWasDeleted,
     MailingWindowOver,
 )
 from services.catalog.domain.mailing_commands import (
@@ -109,7 +110,12 @@ class MailingChanges(Body):
     operation_id="create_mailing",
     status_code=status.HTTP_201_CREATED,
     responses=answers(
-        MailingDiffers, MailingInvalid, TemplateInvalid, status=201, headers=("ETag", "Location")
+        MailingDiffers,
+        MailingInvalid,
+        MailingWasDeleted,
+        TemplateInvalid,
+        status=201,
+        headers=("ETag", "Location"),
     ),
 )
 async def create_mailing(
@@ -174,6 +180,7 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
         MailingAlreadyRunning,
         MailingInvalid,
         MailingUnknown,
+        MailingWasDeleted,
         TemplateInvalid,
         headers=("ETag",),
     ),
