@@ -2,6 +2,7 @@
 
 Error:
 ├── Invalid       the request makes no sense            422
+│   └── TooLarge       there is too much of it          413
 ├── NotFound      there is no such thing                404
 ├── Conflict      it makes sense, but not now           409
 │   └── StaleVersion   someone else was faster          412
@@ -37,6 +38,10 @@ class Error(Exception):
 
 class Invalid(Error):
     """The request makes no sense."""
+
+
+class TooLarge(Invalid):
+    """There is more of it than is taken."""
 
 
 class NotFound(Error):

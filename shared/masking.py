@@ -19,6 +19,15 @@ PLACE_OR_CODE = re.compile(r"(\s*\| )?( {2}File \"| {4})(?!\s*\|)")
 LIMIT = 500  # characters
 
 
+# A name as programs have them, that can hold neither an address nor a phone nor a full name.
+IDENTIFIER = re.compile(r"(?!.*\d{5})[A-Za-z_][A-Za-z0-9_-]{0,39}", re.ASCII)
+
+
+def given_name(text: str) -> str:
+    """Return a name that a caller gave to a field, or a mask if it may be what stands in one."""
+    return f"'{text}'" if IDENTIFIER.fullmatch(text) else f"'{MASK}'"
+
+
 def masked(text: str) -> str:
     """Return `text` without what may be the value of a row."""
     kept = "\n".join(line for line in text.splitlines() if not OF_ROWS.match(line))

@@ -9,7 +9,7 @@ from services.catalog.projections import project
 from services.catalog.routes import routers
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
-from services.catalog.workers import end_lost_imports
+from services.catalog.workers import PRUNE_EVERY, end_lost_imports, prune_ended_imports
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.event_store.postgres import PostgresEventStore
@@ -28,9 +28,11 @@ async def run(settings: Settings) -> None:
         clock = database.business_clock(pool)
         store = PostgresEventStore("catalog", pool, project)
         app = http.create_app("catalog", routers, pool, clock, store, hosts=settings.hosts)
+        app.state.import_limits = settings.import_limits
         lease = settings.import_lease
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),
+            prune_ended_imports(pool, settings.import_retention, every=PRUNE_EVERY),
             relay.relay(
                 pool,
                 settings.kafka_servers,

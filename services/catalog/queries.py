@@ -4,15 +4,15 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Select, false, func, select, tuple_
+from sqlalchemy import JSON, Select, false, func, literal_column, select, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
+from services.catalog.domain.imports import ImportUnknown
 from services.catalog.domain.mailing import MailingUnknown
 from services.catalog.domain.plan import GatewayName
 from shared.contracts.catalog import Filter
 from shared.database import Connection
-from shared.errors import NotFound
 from shared.event import Instant
 from shared.http import View
 
@@ -77,6 +77,14 @@ class MailingPreview(View):
     without_contact: int  # of them: they have nothing that its gateway could write to
 
 
+class RejectionCount(View):
+    """How often rows were rejected for one reason; a row may have several."""
+
+    column: str | None
+    code: str
+    count: int
+
+
 class ImportView(View):
     """An import: how far it is, or what came of it."""
 
@@ -87,6 +95,7 @@ class ImportView(View):
     changed: int
     unchanged: int
     rejected: int
+    rejection_counts: list[RejectionCount]
     bytes: int
     lines: int | None
     failure_reason: str | None
@@ -103,10 +112,6 @@ class RejectionView(View):
     last_line: int | None
     column: str | None
     reason: str = Field(examples=["7 and ten digits, as in 79161234567"])
-
-
-class ImportUnknown(NotFound):
-    """No import has this identifier."""
 
 
 async def client(db: Connection, client_id: UUID) -> ClientView:
@@ -208,11 +213,28 @@ async def import_(db: Connection, import_id: UUID) -> ImportView:
     return ImportView.model_validate(row)
 
 
-async def imports(db: Connection, *, before: UUID, limit: int) -> list[ImportView]:
-    """Return up to `limit` imports, the newest first, from behind `before`."""
-    key = tables.imports.c.import_id
-    rows = await db.execute(_imports().where(key < before).order_by(key.desc()).limit(limit))
+async def imports(
+    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int
+) -> list[ImportView]:
+    """Return up to `limit` imports, the newest first, from behind an instant and identifier."""
+    newest = (tables.imports.c.started_at, tables.imports.c.import_id)
+    page = _imports().order_by(*(column.desc() for column in newest))
+    if before is not None:
+        page = page.where(tuple_(*newest) < tuple_(*before))
+    rows = await db.execute(page.limit(limit))
     return [ImportView.model_validate(row) for row in rows]
+
+
+# Of each import, the most frequent first.
+REJECTION_COUNTS = literal_column(
+    """
+    (SELECT coalesce(json_agg(counted), '[]') FROM (
+        SELECT nullif("column", '') AS "column", code, count FROM import_rejection_counts c
+        WHERE c.import_id = imports.import_id ORDER BY count DESC, "column", code
+    ) AS counted)
+    """,
+    type_=JSON,
+)
 
 
 def _imports() -> Select[tuple[object, ...]]:
@@ -225,12 +247,13 @@ def _imports() -> Select[tuple[object, ...]]:
         table.changed_count.label("changed"),
         table.unchanged_count.label("unchanged"),
         table.rejected_count.label("rejected"),
+        REJECTION_COUNTS.label("rejection_counts"),
         table.size_bytes.label("bytes"),
         table.line_count.label("lines"),
         table.failure_reason,
         table.started_at,
         table.ended_at,
-    )
+    ).where(table.status != "deleted")
 
 
 async def rejections(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.catalog.domain.imports import ImportLimits
 from shared.settings import Duration, Port, ServiceSettings
 
 
@@ -20,3 +21,23 @@ class Settings(ServiceSettings):
     import_lease: Duration = Field(
         timedelta(seconds=15), ge=timedelta(seconds=4), le=timedelta(hours=1)
     )
+
+    # What one import may bring; more ends it. Clients with everything take some 200 bytes each.
+    import_bytes_limit: int = Field(2 << 30, ge=1 << 20, le=1 << 50, description="unpacked")
+    import_rows_limit: int = Field(10_000_000, ge=1, le=10**12)
+
+    # Rejected rows of an import that are kept with line and reason; beyond, they are counted by
+    # reason. And how long an import is known after its end: by its key, with its rejections.
+    import_rejections_limit: int = Field(10_000, ge=1, le=1_000_000)
+    import_retention: Duration = Field(
+        timedelta(days=30), ge=timedelta(minutes=1), le=timedelta(days=3650)
+    )
+
+    @property
+    def import_limits(self) -> ImportLimits:
+        """How much one import may bring."""
+        return ImportLimits(
+            bytes=self.import_bytes_limit,
+            rows=self.import_rows_limit,
+            rejections=self.import_rejections_limit,
+        )

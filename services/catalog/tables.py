@@ -61,7 +61,7 @@ imports = Table(
     "imports",
     metadata,
     Column("import_id", Uuid, primary_key=True),
-    Column("status", Text, nullable=False, comment="running, completed or failed"),
+    Column("status", Text, nullable=False, comment="running, completed, failed or deleted"),
     Column("epoch", Integer, nullable=False, comment="grows with each request for it"),
     Column("beat", BigInteger, nullable=False, comment="grows while the request lives"),
     Column("row_count", BigInteger, nullable=False, comment="rows seen, the header not counted"),
@@ -76,6 +76,8 @@ imports = Table(
     Column("started_at", Timestamp, nullable=False),
     Column("ended_at", Timestamp),
     Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
+    Index("imports_newest", "started_at", "import_id"),
+    Index("imports_ended", "ended_at"),
 )
 
 import_chunks = Table(
@@ -86,6 +88,16 @@ import_chunks = Table(
     Column("digest", LargeBinary, nullable=False, comment="of the file up to the chunk's end"),
     PrimaryKeyConstraint("import_id", "chunk", name="import_chunks_pkey"),
     comment="chunks that are written of imports that are not completed",
+)
+
+import_rejection_counts = Table(
+    "import_rejection_counts",
+    metadata,
+    Column("import_id", Uuid, nullable=False),
+    Column("column", Text, nullable=False, comment="empty: the row as a whole"),
+    Column("code", Text, nullable=False, comment="of shared.errors.FieldError"),
+    Column("count", BigInteger, nullable=False, comment="of mistakes; a row may have several"),
+    PrimaryKeyConstraint("import_id", "column", "code", name="import_rejection_counts_pkey"),
 )
 
 import_rejections = Table(
@@ -99,4 +111,5 @@ import_rejections = Table(
     Column("column", Text, comment="none: the row as a whole"),
     Column("reason", Text, nullable=False, comment="never the value"),
     PrimaryKeyConstraint("import_id", "row", "place", name="import_rejections_pkey"),
+    comment="the first ones of each import",
 )

@@ -13,7 +13,16 @@ from shared.http.dependencies import (
 from shared.http.etags import etag
 from shared.http.idempotency import IdempotencyKey
 from shared.http.openapi import answers
-from shared.http.pages import BadCursor, Cursor, Limit, Page, cursor_of, page, position
+from shared.http.pages import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    cursor_of,
+    instant_and_id,
+    page,
+    position,
+)
 from shared.http.requests import BODY_LIMIT_BYTES
 from shared.http.routing import strict_router
 from shared.http.server import create_app, describe, serve
@@ -40,6 +49,7 @@ __all__ = (
     "cursor_of",
     "describe",
     "etag",
+    "instant_and_id",
     "page",
     "position",
     "serve",

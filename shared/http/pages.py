@@ -3,13 +3,17 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Annotated, Generic, TypeAlias, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from shared.errors import FieldError, Invalid
+from shared.event import Instant
 
 T = TypeVar("T")
+
+INSTANT: TypeAdapter[Instant] = TypeAdapter(Instant)
 
 BAD_CURSOR = FieldError("/cursor", "bad_cursor")
 
@@ -62,6 +66,16 @@ def position(cursor: str | None, parse: Callable[[str], T], first: T) -> T:
         return parse(cursor)
     except ValueError:
         raise BadCursor(BAD_CURSOR) from None
+
+
+def instant_and_id(cursor: str) -> tuple[Instant, UUID]:
+    """Read where a page of a list begins that shows the newest first.
+
+    Raises:
+        ValueError: It is no such cursor.
+    """
+    instant, identifier = cursor.split(",")
+    return INSTANT.validate_python(instant), UUID(identifier)
 
 
 Cursor: TypeAlias = Annotated[str | None, Depends(_read)]

@@ -22,6 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 # Source: RFC 9110 §15.5. Most specific first: the first match answers.
 STATUS: dict[type[errors.Error], int] = {
     errors.StaleVersion: 412,
+    errors.TooLarge: 413,
     errors.Conflict: 409,
     errors.NotFound: 404,
     errors.Invalid: 422,

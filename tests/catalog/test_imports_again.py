@@ -215,10 +215,10 @@ def without_the_second_chunk(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Let the second chunk fail, and those beside it succeed."""
     try_chunk = importing._try_chunk  # noqa: SLF001 - which fails for one reason or another
 
-    async def fail(store: Any, lease: Any, chunk: Chunk, phones: Any) -> None:
+    async def fail(writer: Any, chunk: Chunk, phones: Any) -> None:
         if chunk.number == 1:
             raise ImportBrokenOff
-        await try_chunk(store, lease, chunk, phones)
+        await try_chunk(writer, chunk, phones)
 
     monkeypatch.setattr(importing, "_try_chunk", fail)
     return monkeypatch

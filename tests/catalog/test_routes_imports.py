@@ -208,7 +208,7 @@ async def test_chunks_become_one_row_of_the_outbox_each(
     [
         ("", "no header"),
         ("full_name\nAnna\n", "no column 'phone'"),
-        ("phone,age\n7,7\n", "unknown column 'age'"),
+        ("phone,age\n7,7\n", "unknown column 2, 'age'"),
         ("phone,phone\n7,7\n", "twice"),
     ],
 )

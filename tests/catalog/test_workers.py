@@ -110,7 +110,9 @@ async def test_an_import_is_lost_after_a_whole_lease_without_a_sign_of_life(
 ) -> None:
     lease = await begin(catalog_pool)
     async with transaction(catalog_pool) as db:
-        await queue.note_import(db, lease, Counts(7, 7, 0, 0, 0, bytes_read=70, lines_read=8), [])
+        await queue.note_import(
+            db, lease, Counts(7, 7, 0, 0, 0, bytes_read=70, lines_read=8), [], 10
+        )
     before = await shown(http)
 
     assert not await watch.look()

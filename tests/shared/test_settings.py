@@ -96,7 +96,13 @@ def test_what_is_wrong_with_several_together_is_told_in_our_words(
 
 
 DURATIONS = {
-    "CATALOG": ("HTTP_DRAIN", "OUTBOX_POLL_INTERVAL", "RELAY_LEASE", "IMPORT_LEASE"),
+    "CATALOG": (
+        "HTTP_DRAIN",
+        "OUTBOX_POLL_INTERVAL",
+        "RELAY_LEASE",
+        "IMPORT_LEASE",
+        "IMPORT_RETENTION",
+    ),
     "SCHEDULER": ("HTTP_DRAIN", "OUTBOX_POLL_INTERVAL", "RELAY_LEASE", "POLL_INTERVAL"),
     "DISPATCHER": (
         *("HTTP_DRAIN", "OUTBOX_POLL_INTERVAL", "RELAY_LEASE", "LEASE"),
@@ -155,6 +161,11 @@ WRONG = [
     *(("DISPATCHER_HTTP_GATEWAY_URL", each) for each in NO_URLS),
     *(("DISPATCHER_HTTP_GATEWAY_TOKEN", each) for each in ("", " ", "two words", "l\n", "\u00e9")),
     *(("DISPATCHER_HTTP_GATEWAY_CONNECTIONS", each) for each in ("", "0", "-64", "1e9", "99999")),
+    *(
+        (f"CATALOG_IMPORT_{limit}_LIMIT", each)
+        for limit in ("BYTES", "ROWS", "REJECTIONS")
+        for each in ("", "0", "-1", "1.5", "1e30", "9" * 30)
+    ),
     *(("DISPATCHER_HTTP_GATEWAY_IDEMPOTENT", each) for each in ("", "perhaps")),
     *(("DISPATCHER_LOG_GATEWAY_PATH", each) for each in ("", ".", "/", "nowhere/messages.log")),
 ]

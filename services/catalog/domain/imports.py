@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from shared.errors import Conflict, FieldError, Invalid
+from shared.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 
 Fields: TypeAlias = dict[str, Any]  # of a row, by the name of its column
 Parsed: TypeAlias = Fields | Sequence[FieldError] | None  # None: what was read is no row
@@ -55,7 +55,35 @@ class Counts:
     lines_read: int  # the same
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportLimits:
+    """How much one import may bring: more bytes or rows end it."""
+
+    bytes: int = 2 << 30  # unpacked
+    rows: int = 10_000_000
+    rejections: int = 10_000  # that are kept row by row; more are only counted
+
+
+DEFAULT_LIMITS = ImportLimits()
+
+
 # Refusals
+
+
+class ImportUnknown(NotFound):
+    """No import has this identifier."""
+
+
+class ImportRunning(Conflict):
+    """It is running; once it has ended it can be deleted."""
+
+
+class ImportWasDeleted(Conflict):
+    """This Idempotency-Key or import_id came before, with an import that was deleted."""
+
+
+class ImportTooLarge(TooLarge):
+    """The file is larger than an import may be; whole chunks that came before are imported."""
 
 
 class ImportOvertaken(Conflict):

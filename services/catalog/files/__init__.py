@@ -1,5 +1,5 @@
 """Files of clients: bytes in, rows out. No database, no HTTP."""
 
-from services.catalog.files.rows import read_rows
+from services.catalog.files.rows import check_size, read_rows
 
-__all__ = ("read_rows",)
+__all__ = ("check_size", "read_rows")

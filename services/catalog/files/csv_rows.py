@@ -8,6 +8,7 @@ from services.catalog.domain.client import FIELDS, is_phone
 from services.catalog.domain.imports import Fields, ImportRefused, Parsed
 from services.catalog.files.lines import ROW_LIMIT_BYTES, TOO_LONG, is_too_long
 from shared.errors import FieldError
+from shared.masking import given_name
 
 KNOWN_COLUMNS = f"the columns are {', '.join(FIELDS)}, separated by ','"
 HEADER_NOT_UTF8 = FieldError("", "not_utf8", "the file must be encoded as UTF-8")
@@ -170,7 +171,8 @@ def read_header(line: bytes) -> list[str]:
         raise ImportRefused(FieldError("/phone", "missing_column", detail))
     unknown = [name for name in names if name not in FIELDS]
     if unknown:
-        detail = f"unknown column {unknown[0][:50]!r}; {KNOWN_COLUMNS}"
+        which = f"column {names.index(unknown[0]) + 1}, {given_name(unknown[0])}"
+        detail = f"unknown {which}; {KNOWN_COLUMNS}"
         raise ImportRefused(FieldError("", "unknown_column", detail))
     if len(set(names)) < len(names):
         raise ImportRefused(FieldError("", "double_column", "a column stands twice in the header"))

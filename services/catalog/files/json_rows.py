@@ -1,6 +1,7 @@
 """Rows of NDJSON: each line is one object."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from services.catalog.domain.client import FIELDS
 from services.catalog.domain.imports import Fields, Parsed
 from services.catalog.files.lines import TOO_LONG, is_too_long
 from shared.errors import FieldError
+from shared.masking import given_name
 
 
 class _JsonRow(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,6 +23,9 @@ class _JsonRow(msgspec.Struct, forbid_unknown_fields=True):
     full_name: str | msgspec.UnsetType | None = msgspec.UNSET
     comment: str | msgspec.UnsetType | None = msgspec.UNSET
 
+
+# Source: msgspec's messages.
+UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
 _json_row = msgspec.json.Decoder(_JsonRow)
 
@@ -43,15 +48,22 @@ def read_object(line: bytes) -> Fields | Sequence[FieldError]:
     try:
         row = _json_row.decode(line)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        column = path.removeprefix(".").rstrip("`").partition("[")[0]
-        return [FieldError(f"/{column}" if column else "", "json", detail)]
+        return [_invalid(str(error))]
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [FieldError("", "json", "no JSON object")]
     given = {name: value for name in FIELDS if (value := getattr(row, name)) is not msgspec.UNSET}
     if line.count(b":") > len(given) and (repeated := _repeated(line)):
         return [FieldError(f"/{name}", "duplicate_field", "stands twice") for name in repeated]
     return given
+
+
+def _invalid(message: str) -> FieldError:
+    """Return what msgspec says, with JSON's words and without what a field may be called."""
+    if unknown := UNKNOWN_FIELD.match(message):
+        return FieldError("", "json", f"unknown field {given_name(unknown[1])}")
+    detail, _, path = message.partition(" - at `$")
+    column = path.removeprefix(".").rstrip("`").partition("[")[0]
+    return FieldError(f"/{column}" if column in FIELDS else "", "json", detail)
 
 
 def _repeated(line: bytes) -> list[str]:

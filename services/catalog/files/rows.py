@@ -7,10 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Protocol
 
-from services.catalog.domain.imports import Chunk, FileRow, Parsed, Rejection
+from services.catalog.domain.imports import (
+    DEFAULT_LIMITS,
+    Chunk,
+    FileRow,
+    ImportLimits,
+    ImportTooLarge,
+    Parsed,
+    Rejection,
+)
 from services.catalog.files.csv_rows import CsvReader
 from services.catalog.files.json_rows import JsonReader
 from services.catalog.files.lines import ROW_LIMIT_BYTES, read_lines
+from shared.errors import FieldError
 
 # An import that is sent again is compared chunk by chunk: with other bounds it is another file.
 ROWS = 2_000  # in a chunk, and so in a transaction
@@ -30,16 +39,20 @@ class Reader(Protocol):
         """Refuse a file that ends where it must not."""
 
 
-async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncIterator[Chunk]:
+async def read_rows(
+    body: AsyncIterator[bytes], content_type: str, limits: ImportLimits = DEFAULT_LIMITS
+) -> AsyncIterator[Chunk]:
     """Cut `body` into chunks of rows. Each line is in a row or a rejection, or blank.
 
     Raises:
+        ImportTooLarge: It has more bytes or rows than `limits` allow.
         ImportRefused: It is no list of clients at all.
     """
     reader: Reader = CsvReader() if content_type == "text/csv" else JsonReader()
     chunk, lines = _ChunkBuilder(content_type), list[bytes]()
     async for new, size, is_last in read_lines(body):
         lines += new
+        check_size(size, limits)
         at, begin, end = 0, 0, len(lines)
         while at < end:
             line = lines[at]
@@ -57,11 +70,21 @@ async def read_rows(body: AsyncIterator[bytes], content_type: str) -> AsyncItera
             if chunk.is_full:
                 chunk.hash(lines[begin:at])
                 begin = at
-                yield chunk.take(size)
+                yield chunk.take(size, limits)
         chunk.hash(lines[begin:at])
         del lines[:at]
     reader.check_end()
-    yield chunk.take(size)
+    yield chunk.take(size, limits)
+
+
+def check_size(size: int, limits: ImportLimits) -> None:
+    """Refuse a file of too many bytes.
+
+    Raises:
+        ImportTooLarge: It has more than `limits` allow.
+    """
+    if size > limits.bytes:
+        raise ImportTooLarge(FieldError("", "too_large", f"more than {limits.bytes} bytes"))
 
 
 class _ChunkBuilder:
@@ -93,8 +116,14 @@ class _ChunkBuilder:
         """Add lines to the digest; what is cut of those that are too long is not compared."""
         self._hash.update(b"".join([line[: ROW_LIMIT_BYTES + 1] for line in lines]))
 
-    def take(self, bytes_read: int) -> Chunk:
-        """Return the chunk, and begin the next."""
+    def take(self, bytes_read: int, limits: ImportLimits) -> Chunk:
+        """Return the chunk, and begin the next.
+
+        Raises:
+            ImportTooLarge: With it, there are more rows than `limits` allow.
+        """
+        if self._row > limits.rows:
+            raise ImportTooLarge(FieldError("", "too_large", f"more than {limits.rows} rows"))
         chunk = Chunk(
             number=self._chunk,
             digest=self._hash.digest(),

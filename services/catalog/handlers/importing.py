@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
 from services.catalog.domain.imports import (
+    DEFAULT_LIMITS,
     Chunk,
     Counts,
     FileRow,
     ImportDiffers,
+    ImportLimits,
     ImportOvertaken,
+    ImportWasDeleted,
     Rejection,
 )
 from services.catalog.queue import imports as queue
@@ -37,15 +40,19 @@ BEAT = timedelta(seconds=2)  # between two heartbeats of an import
 
 
 async def import_clients(
-    store: PostgresEventStore, import_id: UUID, chunks: AsyncIterator[Chunk]
+    store: PostgresEventStore,
+    import_id: UUID,
+    chunks: AsyncIterator[Chunk],
+    limits: ImportLimits = DEFAULT_LIMITS,
 ) -> None:
     """Register or change a client for each row, by phone; a bad row never harms a good one.
 
     Each chunk is one transaction: what dies in the middle leaves whole chunks. A repeated request
     takes the import over and goes on behind them. They are compared first: of another file
-    nothing is imported.
+    nothing is imported. Of the rejections the first ones are kept.
 
     Raises:
+        ImportWasDeleted: It was, so nothing is known that could be compared.
         ImportDiffers: An earlier request for it has brought another file.
         ImportOvertaken: Another request has taken it over, or it was given up as lost.
         ImportRefused: The file as a whole cannot be read.
@@ -58,7 +65,9 @@ async def import_clients(
     failure = "it was interrupted here; send it again"
     try:
         async with _beating(store.pool, lease):
-            last = await _import_all(store, lease, _chain(begun.missing, chunks))
+            last = await _import_all(
+                _Writer(store, lease, limits.rejections), _chain(begun.missing, chunks)
+            )
         failure = ""
     except Error as error:
         failure = "; ".join(each.detail for each in error.field_errors) or str(type(error).__doc__)
@@ -83,12 +92,15 @@ async def _begin(pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk]) -> _
     that an earlier request has written is compared.
 
     Raises:
+        ImportWasDeleted: It was.
         ImportDiffers: An earlier request for it has brought another file.
     """
     compared, missing, digest = 0, list[Chunk](), b""
     while True:
         async with transaction(pool) as db:
             earlier = await queue.earlier_try(db, import_id)
+        if earlier.status == "deleted":
+            raise ImportWasDeleted
         if earlier.status == "completed":
             await _compare_whole(earlier, chunks)
             return None
@@ -169,9 +181,16 @@ async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _import_all(
-    store: PostgresEventStore, lease: ImportLease, chunks: AsyncIterator[Chunk]
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """What each chunk of an import is written with."""
+
+    store: PostgresEventStore
+    lease: ImportLease
+    kept: int  # rejections
+
+
+async def _import_all(writer: _Writer, chunks: AsyncIterator[Chunk]) -> bytes:
     """Import `chunks`, some at a time, and return the last one's digest; empty if there are none.
 
     One is planned while the database works on the others.
@@ -188,7 +207,7 @@ async def _import_all(
             ):
                 await under_way.popleft()[0]
             digest = chunk.digest
-            work = _import_chunk(store, lease, chunk, phones)
+            work = _import_chunk(writer, chunk, phones)
             under_way.append((asyncio.create_task(work), phones))
         while under_way:
             await under_way.popleft()[0]
@@ -201,30 +220,21 @@ async def _import_all(
     return digest
 
 
-async def _import_chunk(
-    store: PostgresEventStore,
-    lease: ImportLease,
-    chunk: Chunk,
-    phones: Collection[str],
-) -> None:
+async def _import_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
     """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
     backoff = Backoff("catalog.import")
     for _ in range(CHUNK_RETRIES):
         try:
-            return await _try_chunk(store, lease, chunk, phones)
+            return await _try_chunk(writer, chunk, phones)
         except (StaleVersion, PhoneTaken):
             continue
         except Unavailable as error:
             await backoff.wait(error)
-    return await _try_chunk(store, lease, chunk, phones)
+    return await _try_chunk(writer, chunk, phones)
 
 
-async def _try_chunk(
-    store: PostgresEventStore,
-    lease: ImportLease,
-    chunk: Chunk,
-    phones: Collection[str],
-) -> None:
+async def _try_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
+    store, lease = writer.store, writer.lease
     async with transaction(store.pool) as db:
         if not await queue.begin_chunk(db, lease, chunk.number, chunk.digest):
             return  # by this request, unconfirmed, or by an earlier one
@@ -232,7 +242,8 @@ async def _try_chunk(
         now = await database.now(db)  # later than the removal of those who had such a phone
         plan = _plan(chunk, known, now)
         await store.append_in(db, plan.appends, now=now)
-        if not await queue.note_import(db, lease, _counts(chunk, plan), plan.rejections):
+        counts = _counts(chunk, plan)
+        if not await queue.note_import(db, lease, counts, plan.rejections, writer.kept):
             raise ImportOvertaken
     telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
 

@@ -1,7 +1,9 @@
 """Rows that an import locks: its own, with its lease, and the clients that it reads."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +12,19 @@ from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.client import FIELDS, Profile
-from services.catalog.domain.imports import Counts, Rejection
-from services.catalog.tables import import_chunks, import_rejections, imports
+from services.catalog.domain.imports import (
+    DEFAULT_LIMITS,
+    Counts,
+    ImportRunning,
+    ImportUnknown,
+    Rejection,
+)
+from services.catalog.tables import (
+    import_chunks,
+    import_rejection_counts,
+    import_rejections,
+    imports,
+)
 from shared.database import Connection, sql
 from shared.event import Instant
 
@@ -79,6 +92,7 @@ class EarlierTry:
         return max(self.chunks, default=-1) + 1
 
 
+ENDED_FOR_GOOD = ("completed", "deleted")
 NO_TRY = EarlierTry("unknown", None, {})
 
 
@@ -99,8 +113,8 @@ async def begin_import(
 ) -> ImportLease | None:
     """Insert an import, or go on with it; return its lease.
 
-    None if it is completed, or has more chunks than were `compared` with this file. An earlier
-    request loses its lease: it may have died, and nothing else would show that.
+    None if it is completed or deleted, or has more chunks than were `compared` with this file.
+    An earlier request loses its lease: it may have died, and nothing else would show that.
     """
     counted: dict[str, object] = dict.fromkeys([each.name for each in COLUMNS.values()], 0)
     counted |= {"size_bytes": 0, "line_count": 0}
@@ -111,12 +125,11 @@ async def begin_import(
     own_row = imports.c.import_id == import_id
     await db.execute(select(imports.c.import_id).where(own_row).with_for_update())
     earlier = await earlier_try(db, import_id)  # the lock: it writes no more chunks meanwhile
-    if earlier.status == "completed" or earlier.end > compared:
+    if earlier.status in ENDED_FOR_GOOD or earlier.end > compared:
         return None
     if not earlier.chunks:  # then what was counted and rejected will be so again
         begun |= counted
-        own_rejections = import_rejections.c.import_id == import_id
-        await db.execute(delete(import_rejections).where(own_rejections))
+        await _delete_details(db, [import_id])
     again = update(imports).where(own_row).values(**begun, epoch=imports.c.epoch + 1)
     epoch = await db.scalar(again.returning(imports.c.epoch))
     return ImportLease(import_id, int(epoch or 0))
@@ -133,11 +146,16 @@ async def begin_chunk(db: Connection, lease: ImportLease, chunk: int, digest: by
 
 
 async def note_import(
-    db: Connection, lease: ImportLease, counts: Counts, rejections: Sequence[Rejection]
+    db: Connection,
+    lease: ImportLease,
+    counts: Counts,
+    rejections: Sequence[Rejection],
+    kept: int = DEFAULT_LIMITS.rejections,
 ) -> bool:
     """Add a chunk's `counts` in the transaction that imports it; return False without the lease.
 
-    In any order: a chunk may be done before the one that it follows.
+    In any order: a chunk may be done before the one that it follows. Of the import's rejections
+    the first ones are `kept`; beyond them they are only counted.
     """
     values: dict[str, Any] = {
         column.name: column + getattr(counts, name) for name, column in COLUMNS.items()
@@ -145,23 +163,52 @@ async def note_import(
     values["size_bytes"] = func.greatest(imports.c.size_bytes, counts.bytes_read)
     values["line_count"] = func.greatest(imports.c.line_count, counts.lines_read)
     values["beat"] = imports.c.beat + 1
-    noted = await db.execute(_leased(lease).values(**values))
+    noted = _leased(lease).values(**values).returning(imports.c.rejected_count)
+    rejected = await db.scalar(noted)
+    if rejected is None:
+        return False
+    if rejections:
+        await _count_rejections(db, lease.import_id, rejections)
+        room = max(0, kept - (rejected - len(rejections)))
+        first = sorted(rejections, key=attrgetter("row"))[:room]
+        await _keep_rejections(db, lease.import_id, first)
+    return True
+
+
+async def _count_rejections(
+    db: Connection, import_id: UUID, rejections: Sequence[Rejection]
+) -> None:
+    counted = Counter(
+        (mistake.pointer[1:], mistake.code) for each in rejections for mistake in each.field_errors
+    )
+    rows = [
+        {"import_id": import_id, "column": column, "code": code, "count": count}
+        for (column, code), count in counted.items()
+    ]
+    added = upsert(import_rejection_counts)
+    total = import_rejection_counts.c.count + added.excluded.count
+    keys = ("import_id", "column", "code")
+    await db.execute(added.on_conflict_do_update(index_elements=keys, set_={"count": total}), rows)
+
+
+async def _keep_rejections(
+    db: Connection, import_id: UUID, rejections: Sequence[Rejection]
+) -> None:
     rows = [
         {
-            "import_id": lease.import_id,
+            "import_id": import_id,
             "row": each.row,
             "line": each.line,
             "last_line": each.last_line,
             "place": number,
-            "column": place.pointer[1:] or None,
-            "reason": place.detail or place.code,
+            "column": mistake.pointer[1:] or None,
+            "reason": mistake.detail or mistake.code,
         }
         for each in rejections
-        for number, place in enumerate(each.field_errors)
+        for number, mistake in enumerate(each.field_errors)
     ]
     if rows:
         await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
-    return bool(noted.rowcount)
 
 
 async def complete_import(db: Connection, lease: ImportLease, digest: bytes, now: Instant) -> bool:
@@ -178,6 +225,39 @@ async def fail_import(db: Connection, lease: ImportLease, reason: str, now: Inst
     """Mark an import as failed, its chunks stay; return False without the lease."""
     values = {"status": "failed", "failure_reason": reason, "ended_at": now}
     return bool((await db.execute(_leased(lease).values(**values))).rowcount)
+
+
+async def delete_import(db: Connection, import_id: UUID) -> None:
+    """Delete all that an import has brought but its clients; its identifier stays taken.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+        ImportRunning: It has not ended.
+    """
+    own_row = imports.c.import_id == import_id
+    status = await db.scalar(select(imports.c.status).where(own_row).with_for_update())
+    if status is None:
+        raise ImportUnknown
+    if status == "running":
+        raise ImportRunning
+    gone = {"status": "deleted", "failure_reason": None, "digest": None}
+    await db.execute(update(imports).where(own_row).values(**gone))
+    await _delete_details(db, [import_id])
+
+
+async def delete_ended_imports(db: Connection, *, before: Instant, limit: int) -> int:
+    """Delete up to `limit` imports that ended `before`; return how many."""
+    ended = select(imports.c.import_id).where(imports.c.ended_at < before)
+    oldest = ended.order_by(imports.c.ended_at).limit(limit).with_for_update(skip_locked=True)
+    gone = list(await db.scalars(oldest))
+    await _delete_details(db, gone)
+    await db.execute(delete(imports).where(imports.c.import_id.in_(gone)))
+    return len(gone)
+
+
+async def _delete_details(db: Connection, import_ids: Sequence[UUID]) -> None:
+    for table in (import_rejections, import_rejection_counts, import_chunks):
+        await db.execute(delete(table).where(table.c.import_id.in_(import_ids)))
 
 
 async def beat(db: Connection, lease: ImportLease) -> None:

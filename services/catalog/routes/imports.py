@@ -9,14 +9,20 @@ from starlette.requests import ClientDisconnect
 
 from services.catalog import queries
 from services.catalog.domain.imports import (
+    DEFAULT_LIMITS,
     ImportBrokenOff,
     ImportDiffers,
+    ImportLimits,
     ImportOvertaken,
     ImportRefused,
+    ImportRunning,
+    ImportTooLarge,
+    ImportUnknown,
+    ImportWasDeleted,
 )
-from services.catalog.files import read_rows
-from services.catalog.handlers import importing
-from services.catalog.queries import ImportUnknown, ImportView, RejectionView
+from services.catalog.files import check_size, read_rows
+from services.catalog.handlers import importing, pruning
+from services.catalog.queries import ImportView, RejectionView
 from shared import ids
 from shared.database import transaction
 from shared.http import (
@@ -29,6 +35,7 @@ from shared.http import (
     Page,
     Store,
     answers,
+    instant_and_id,
     page,
     position,
     strict_router,
@@ -36,7 +43,6 @@ from shared.http import (
 
 router = strict_router("/v1/imports", "imports")
 
-LAST = UUID(int=(1 << 128) - 1)
 TYPES = {
     "text/csv": "text/csv",
     "application/x-ndjson": "application/x-ndjson",
@@ -53,6 +59,8 @@ TYPES = {
         ImportDiffers,
         ImportOvertaken,
         ImportRefused,
+        ImportTooLarge,
+        ImportWasDeleted,
         status=201,
         headers=("Location",),
     ),
@@ -78,9 +86,11 @@ async def import_clients(
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in TYPES:
         raise HTTPException(415, f"Content-Type must be one of {', '.join(TYPES)}")
+    limits = _limits(request)
+    check_size(int(request.headers.get("content-length", "0")), limits)
     import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
-    chunks = read_rows(_pieces(request), TYPES[given])
-    await importing.import_clients(store, import_id, chunks)
+    chunks = read_rows(_pieces(request), TYPES[given], limits)
+    await importing.import_clients(store, import_id, chunks, limits)
     response.headers["Location"] = f"{router.prefix}/{import_id}"
     async with transaction(pool) as db:
         return await queries.import_(db, import_id)
@@ -89,9 +99,9 @@ async def import_clients(
 @router.get("", operation_id="list_imports", responses=answers(BadCursor))
 async def imports(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[ImportView]:
     """Show a page of imports, the newest first."""
-    before = position(cursor, UUID, LAST)
+    before = position(cursor, instant_and_id, None)
     found = await queries.imports(db, before=before, limit=limit + 1)
-    return page(found, limit, lambda each: str(each.import_id))
+    return page(found, limit, lambda each: f"{each.started_at.isoformat()},{each.import_id}")
 
 
 @router.get("/{import_id}", operation_id="get_import", responses=answers(ImportUnknown))
@@ -108,11 +118,30 @@ async def import_(import_id: UUID, db: Database) -> ImportView:
 async def rejections(
     import_id: UUID, db: Database, cursor: Cursor, limit: Limit = 50
 ) -> Page[RejectionView]:
-    """Show a page of the rows that were not imported, each with its place and reason."""
+    """Show a page of the rows that were not imported, each with its place and reason.
+
+    Of very many only the first ones are kept; the import counts all of them by reason.
+    """
     await queries.import_(db, import_id)
     after = position(cursor, _row_and_place, (0, 0))
     found = await queries.rejections(db, import_id, after=after, limit=limit + 1)
     return page(found, limit, lambda each: f"{each.row},{each.place}")
+
+
+@router.delete(
+    "/{import_id}",
+    operation_id="delete_import",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(ImportRunning, ImportUnknown),
+)
+async def delete_import(import_id: UUID, pool: DatabasePool) -> None:
+    """Delete an import that has ended, with its rejections; its clients stay."""
+    await pruning.delete_import(pool, import_id)
+
+
+def _limits(request: Request) -> ImportLimits:
+    """Return what the settings say; an application that is made without them has the defaults."""
+    return getattr(request.app.state, "import_limits", DEFAULT_LIMITS)
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import Response, status
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from services.catalog import handlers, queries
 from services.catalog.domain.mailing import (
@@ -35,7 +35,6 @@ from services.catalog.queries import MailingPreview, MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter
 from shared.database import transaction
-from shared.event import Instant
 from shared.http import (
     BadCursor,
     Body,
@@ -50,6 +49,7 @@ from shared.http import (
     WrittenInstant,
     answers,
     etag,
+    instant_and_id,
     page,
     position,
     strict_router,
@@ -58,7 +58,6 @@ from shared.template import TemplateInvalid
 
 router = strict_router("/v1/mailings", "mailings")
 
-INSTANT: TypeAdapter[Instant] = TypeAdapter(Instant)
 
 PLAIN = ("name", "body", "subject", "starts_at", "ends_at", "gateway")
 
@@ -155,7 +154,7 @@ async def mailings(
     db: Database, cursor: Cursor, limit: Limit = 50, status: MailingStatus | None = None
 ) -> Page[MailingView]:
     """Show a page of mailings, the newest first."""
-    before = position(cursor, _created_and_id, None)
+    before = position(cursor, instant_and_id, None)
     found = await queries.mailings(db, before=before, limit=limit + 1, status=status)
     return page(found, limit, lambda each: f"{each.created_at.isoformat()},{each.mailing_id}")
 
@@ -258,8 +257,3 @@ def plan_from(body: NewMailing) -> Plan:
     """Return the plan that a body describes."""
     chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
     return Plan(**{name: getattr(body, name) for name in PLAIN}, filter=chosen)
-
-
-def _created_and_id(cursor: str) -> tuple[Instant, UUID]:
-    created_at, mailing_id = cursor.split(",")
-    return INSTANT.validate_python(created_at), UUID(mailing_id)
