@@ -13,7 +13,7 @@ from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
 from cli import Exit, Failure
-from cli.render import console, say
+from cli.render import console, note
 from deploy.local.errors import StackError
 
 WHAT = ("import", "pipeline", "expand", "rebuild")
@@ -21,16 +21,16 @@ WHAT = ("import", "pipeline", "expand", "rebuild")
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
-    say(f"importing {rig.messages:,} clients", "dim")
+    note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)
     if only in (None, "pipeline", "rebuild"):
-        say(f"sending {rig.messages:,} messages", "dim")
+        note(f"sending {rig.messages:,} messages", "dim")
         report.pipeline = await send_mailing(rig)
     if only in (None, "rebuild"):
-        say("rebuilding the statistics", "dim")
+        note("rebuilding the statistics", "dim")
         report.rebuilt = await rebuild(rig)
     if only in (None, "pipeline", "expand"):
-        say(f"planning {rig.messages:,} messages", "dim")
+        note(f"planning {rig.messages:,} messages", "dim")
         report.expansion = await expand(rig)
 
 
@@ -58,7 +58,7 @@ def main() -> int:
     try:
         return uvloop.run(with_rig(asked.messages, measurements, is_profiled=asked.profile))
     except (Failure, StackError) as error:
-        say(str(error), "bold red")
+        note(str(error), "bold red")
         return Exit.ERROR
 
 

@@ -42,7 +42,7 @@ async def import_clients(rig: Rig) -> Imported:
     rig.toggle_profile("catalog")
     with path.open("rb") as file:
         begun = perf_counter()
-        view = await import_file(rig.api, file, Kind.CSV, lambda _: meter.look())
+        view = await import_file(rig.api, file, Kind.CSV, lambda _: meter.sample())
         seconds = perf_counter() - begun
     rig.toggle_profile("catalog")
     if view["created"] != rig.messages:
@@ -64,7 +64,7 @@ async def _until_known(rig: Rig, meter: Meter) -> None:
     try:
 
         async def is_known() -> bool:
-            meter.look()
+            meter.sample()
             return bool(await db.fetchval("SELECT count(*) FROM clients") == rig.messages)
 
         await wait_for(is_known, "the dispatcher's copy of all clients", KNOWN_WITHIN_S, 0.25)

@@ -51,7 +51,7 @@ class _Watch:
     run: Json = field(default_factory=dict)
 
     async def is_over(self) -> bool:
-        self.meter.look()
+        self.meter.sample()
         found = await mailing_figures(self.rig.api, self.mailing_id)
         if found is None:
             return False

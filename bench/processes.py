@@ -24,9 +24,9 @@ class Meter:
         self._spent_before = self._spent()
         self._machine_before = psutil.cpu_times()
         self._peaks = dict.fromkeys(pids, 0)
-        self.look()
+        self.sample()
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Take note of how much memory each of them holds now."""
         for name, process in self._processes.items():
             self._peaks[name] = max(self._peaks[name], process.memory_info().rss)

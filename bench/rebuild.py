@@ -37,11 +37,11 @@ async def rebuild(rig: Rig) -> Rebuilt:
     )
     try:
         async with asyncio.timeout(WITHIN_S):
-            said, complaints = await process.communicate()
+            output, complaints = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode != 0:
         raise Failure(f"The rebuild failed.\n{complaints.decode(errors='replace')}")
-    outcome = json.loads(said.splitlines()[-1])
+    outcome = json.loads(output.splitlines()[-1])
     return Rebuilt(outcome["events"], outcome["seconds"], outcome["rate_per_s"])

@@ -130,8 +130,8 @@ def spent(on: str, cpu_us: dict[str, float]) -> RenderableType:
 def share(machine: dict[str, float]) -> RenderableType:
     """Return what the rest of the machine did meanwhile; a busy one measures nothing."""
     idle, elsewhere = machine["idle"], machine["elsewhere"]
-    told = f"the cores were {idle:.0%} idle, and {elsewhere:.0%} busy with something else"
-    return Text(told, style="yellow" if elsewhere > BUSY else "dim")
+    line = f"the cores were {idle:.0%} idle, and {elsewhere:.0%} busy with something else"
+    return Text(line, style="yellow" if elsewhere > BUSY else "dim")
 
 
 BUSY = 0.1  # of all cores; beyond it the machine is not ours

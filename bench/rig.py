@@ -19,10 +19,10 @@ import httpx
 from bench.processes import Meter
 from cli import Exit, Failure
 from cli.api import Api
-from cli.render import say
+from cli.render import note
 from deploy.local.account import sweep
 from deploy.local.errors import AlreadyRunning
-from deploy.local.foreground import run_until_told
+from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home, usual_home
 from deploy.local.ports import HOST, Ports
 from deploy.local.process import Process, until
@@ -113,7 +113,7 @@ async def with_rig(messages: int, measurements: Measurements, *, is_profiled: bo
             return await measurements(rig)
 
     try:
-        return await run_until_told(stack, work)
+        return await run_until_ended(stack, work)
     finally:
         ports.release()
         _clear(home)
@@ -176,4 +176,4 @@ def _clear(home: Home) -> None:
 
 
 def _report(line: str) -> None:
-    say(line, "dim")
+    note(line, "dim")

@@ -263,10 +263,10 @@ def _named(url: httpx.URL) -> tuple[str, str]:
 
 
 def _no_answer_of(service: str, answer: httpx.Response) -> Failure:
-    said = printable(" ".join(answer.text[:SHOWN].split()))
+    excerpt = printable(" ".join(answer.text[:SHOWN].split()))
     status = answer.status_code
     return Failure(
-        f"{answer.url} answers with {status}, but not as the {service} does: {said!r}\n"
+        f"{answer.url} answers with {status}, but not as the {service} does: {excerpt!r}\n"
         f"  What to do: check {service.upper()}_URL; something else may have that address.",
         CODES.get(status, Exit.ERROR) if status != httpx.codes.NOT_FOUND else Exit.ERROR,
     )

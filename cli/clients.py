@@ -33,14 +33,14 @@ from cli.render import (
     facts,
     grid,
     instant,
+    note,
     printable,
-    say,
     show,
 )
 
 app = typer.Typer(help="Clients: import, list, change and remove them.", no_args_is_help=True)
 
-Who = Annotated[str, typer.Argument(metavar="CLIENT", help="Identifier, or phone 7XXXXXXXXXX.")]
+Client = Annotated[str, typer.Argument(metavar="CLIENT", help="Identifier, or phone 7XXXXXXXXXX.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tags instead of those before.")]
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 
@@ -92,7 +92,7 @@ def import_clients(
     view, shown = run(work)
     show(output, {**view, "rejections": shown}, lambda: import_table(view, shown))
     if view["rejected"]:
-        say(f"{view['rejected']:,} of {view['rows']:,} rows were rejected.", "yellow")
+        note(f"{view['rejected']:,} of {view['rows']:,} rows were rejected.", "yellow")
         raise typer.Exit(Exit.ERROR if strict else Exit.OK)
 
 
@@ -117,15 +117,15 @@ def list_clients(
 
 
 @app.command("show")
-def show_client(who: Who, output: Format = Output.TABLE) -> None:
+def show_client(client: Client, output: Format = Output.TABLE) -> None:
     """Show one client."""
-    found = run(lambda api: find_client(api, who))
+    found = run(lambda api: find_client(api, client))
     show(output, found, lambda: client_table(found))
 
 
 @app.command("edit")
 def edit_client(  # noqa: PLR0913 (options are the fields of a client)
-    who: Who,
+    client: Client,
     *,
     phone: Annotated[str | None, typer.Option(help="7XXXXXXXXXX; '' for none.")] = None,
     operator_code: Annotated[str | None, typer.Option(help="Three digits.")] = None,
@@ -155,7 +155,7 @@ def edit_client(  # noqa: PLR0913 (options are the fields of a client)
         raise typer.BadParameter("say what to change, such as --full-name 'Anna Smith'")
 
     async def work(api: Api) -> Json:
-        found = await find_client(api, who)
+        found = await find_client(api, client)
         return await api.patch("catalog", f"/v1/clients/{found['client_id']}", changes)
 
     changed = run(work)
@@ -163,34 +163,34 @@ def edit_client(  # noqa: PLR0913 (options are the fields of a client)
 
 
 @app.command("remove")
-def remove_client(who: Who) -> None:
+def remove_client(client: Client) -> None:
     """Remove a client: nothing is sent to it any more, not even what is planned."""
 
     async def work(api: Api) -> Json:
-        found = await find_client(api, who)
+        found = await find_client(api, client)
         await api.delete("catalog", f"/v1/clients/{found['client_id']}")
         return found
 
     removed = run(work)
-    say(f"Client {removed['client_id']} is removed; what was planned for it is cancelled.")
+    note(f"Client {removed['client_id']} is removed; what was planned for it is cancelled.")
 
 
-async def find_client(api: Api, who: str) -> Json:
+async def find_client(api: Api, client: str) -> Json:
     """Return a client by its identifier or its phone.
 
     Raises:
         Failure: There is no such client, or it is neither.
     """
-    if PHONE.fullmatch(who):
-        found, _ = await api.items("catalog", "/v1/clients", {"phone": who}, 1)
+    if PHONE.fullmatch(client):
+        found, _ = await api.items("catalog", "/v1/clients", {"phone": client}, 1)
         if found:
             return found[0]
         message = (
-            f"No client has the phone {who}.\n"
+            f"No client has the phone {client}.\n"
             "  What to do: `./mailings clients list` shows what there is."
         )
         raise Failure(message, Exit.NOT_FOUND)
-    return await api.get("catalog", f"/v1/clients/{identifier(who)}")
+    return await api.get("catalog", f"/v1/clients/{identifier(client)}")
 
 
 def identifier(text: str) -> UUID:
@@ -225,7 +225,7 @@ def kind_of(name: str) -> Kind:
     """Return what a file is, by its name.
 
     Raises:
-        typer.BadParameter: The name does not say it.
+        typer.BadParameter: The name does not tell the format.
     """
     kind = KINDS.get(Path(name).suffix.lower())
     if kind is None:
@@ -262,7 +262,7 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[in
             raise Failure(f"{failure}\n{more}", failure.code) from failure
         raise
     except asyncio.CancelledError:  # Ctrl-C
-        say(
+        note(
             "The import is ended: the rows that are in stay in, the others are not read.\n"
             f"  `./mailings imports show {import_id}` shows how far it came; "
             "the same file again goes on with the rest.",

@@ -20,7 +20,7 @@ from cli.render import (
     facts,
     grid,
     instant,
-    say,
+    note,
     show,
     show_one,
 )
@@ -198,7 +198,7 @@ def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bo
         preview = run(lambda api: api.post("catalog", "/v1/mailings/preview", plan))
         show(output, preview, lambda: _preview_table(preview))
         if not preview["clients"]:
-            say(SELECTS_NOBODY, "yellow")
+            note(SELECTS_NOBODY, "yellow")
         return
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
     show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)
@@ -248,7 +248,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
 def delete_mailing(mailing_id: MailingId) -> None:
     """Stop a mailing and show it no more; what was sent stays on record."""
     run(lambda api: api.delete("catalog", f"/v1/mailings/{mailing_id}"))
-    say(f"Mailing {mailing_id} is deleted; `./mailings messages list` still has what was sent.")
+    note(f"Mailing {mailing_id} is deleted; `./mailings messages list` still has what was sent.")
 
 
 def text_of(body: str | None, file: TextIO | None) -> str | None:
@@ -312,7 +312,7 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
         run(work)
     except KeyboardInterrupt:
         stop = f"./mailings mailings stop {mailing_id}"
-        say(f"That ends the watching, not the mailing: `{stop}` would.", "dim")
+        note(f"That ends the watching, not the mailing: `{stop}` would.", "dim")
         raise
 
 

@@ -75,7 +75,7 @@ def show_line(answer: Json) -> None:
     typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def say(message: str, style: str = "") -> None:
+def note(message: str, style: str = "") -> None:
     """Tell something that is no result."""
     console(to_stderr=True).print(message, style=style, soft_wrap=True)
 
@@ -97,9 +97,9 @@ class Listing:
             if self.items or output is Output.JSON:
                 show(output, self.items, table)
             if not self.items:
-                say(f"There are no {self.things}.", "dim")
+                note(f"There are no {self.things}.", "dim")
         if self.has_more:
-            say(f"There are more than these {len(self.items):,}; --limit shows them.", "dim")
+            note(f"There are more than these {len(self.items):,}; --limit shows them.", "dim")
 
 
 def show_one(

@@ -15,10 +15,10 @@ import typer
 from dotenv import dotenv_values
 
 from cli import NAMES, Exit, Failure, Output, address, addresses, home
-from cli.render import Format, grid, say, show
+from cli.render import Format, grid, note, show
 from deploy.local import logs
 from deploy.local.errors import AlreadyRunning
-from deploy.local.foreground import run_until_told
+from deploy.local.foreground import run_until_ended
 from deploy.local.home import PROJECT, Home, exports
 from deploy.local.record import Record, is_alive, send, supervisor_of
 from deploy.local.services import SERVICES
@@ -66,7 +66,7 @@ def up(
         message = f"Services need {' and '.join(missing)}: add {options}."
         raise Failure(message, Exit.USAGE)
     stack = Stack(home().path, settings(postgres, kafka), parts, GATEWAY_OPTIONS, _report)
-    raise typer.Exit(asyncio.run(run_until_told(stack, _stay if detached else _stay_and_say)))
+    raise typer.Exit(asyncio.run(run_until_ended(stack, _stay if detached else _stay_and_say)))
 
 
 @app.command()
@@ -99,7 +99,7 @@ def status(output: Format = Output.TABLE) -> None:
     rows = [(part.name, part.state, str(part.pid), part.address) for part in found]
     show(output, [asdict(part) for part in found], lambda: grid(columns, rows))
     if found and supervisor_of(home()) is None:
-        say(
+        note(
             "Who started this was killed: nothing of it is started again when it ends.\n"
             "  What to do: `./mailings up --detach` starts all anew, `./mailings down` ends it.",
             "yellow",

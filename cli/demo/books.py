@@ -13,7 +13,7 @@ from cli.render import Json, console
 from cli.statistics.figures import FINAL, OPEN, STATUSES
 
 AGREE_WITHIN_S = 20.0
-LOOK_EVERY_S = 0.3
+POLL_INTERVAL_S = 0.3
 
 # Figure; in the statistics, in the ledger, at the gateway; whether they agree.
 Comparison: TypeAlias = tuple[str, int | None, int | None, int | None, bool]
@@ -87,7 +87,7 @@ async def open_books(api: Api, run_id: str, imported: int) -> Books:
         )
         if books.agree or loop.time() > end:
             return books
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
         if loop.time() > end - AGREE_WITHIN_S / 2:
             ledger = await _ledger(api, run_id, imported)
 

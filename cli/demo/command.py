@@ -21,10 +21,10 @@ from cli.api import Api
 from cli.clients import Kind, import_file, import_table, kind_of, upload_bar
 from cli.demo.books import Books, open_books
 from cli.generate import MOST, csv_pieces
-from cli.render import Json, console, facts, grid, say
+from cli.render import Json, console, facts, grid, note
 from cli.statistics.progress import watch
 from deploy.local.errors import AlreadyRunning
-from deploy.local.foreground import run_until_told
+from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home
 from deploy.local.record import Record
 from deploy.local.services import SERVICES
@@ -77,9 +77,9 @@ def demo(
     _clear(place)
     play = _Play(source, place, stays=console().is_terminal and not leave)
     stack = Stack(place.path, SETTINGS, ALL, GATEWAY_OPTIONS, _report)
-    asyncio.run(run_until_told(stack, play.run))
+    asyncio.run(run_until_ended(stack, play.run))
     if play.agrees is None:
-        say("The demo was interrupted; everything has stopped.", "yellow")
+        note("The demo was interrupted; everything has stopped.", "yellow")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(Exit.OK if play.agrees else Exit.ERROR)
 
@@ -111,8 +111,8 @@ def _clear(place: Home) -> None:
     with lock:
         Record(place.record).end_orphans()
         shutil.rmtree(place.data, ignore_errors=True)
-        if place.refuge.exists():
-            shutil.rmtree(Path(place.refuge.read_text()) / "postgres", ignore_errors=True)
+        if place.fallback.exists():
+            shutil.rmtree(Path(place.fallback.read_text()) / "postgres", ignore_errors=True)
 
 
 class _Play:
@@ -128,7 +128,7 @@ class _Play:
         async with Api(stack.env.__getitem__) as api:
             imported = await self._import(api)
             mailing = await _mailing(api)
-            say(f"The mailing {mailing['mailing_id']} is created.")
+            note(f"The mailing {mailing['mailing_id']} is created.")
             end = await watch(api, mailing["mailing_id"])
             if not end.runs or end.mailing["missed_reason"]:
                 raise Failure(f"The mailing had no run: {end.mailing['missed_reason']}")
@@ -138,7 +138,7 @@ class _Play:
         _show(books, mailing, run)
         if self._stays:
             _say_addresses(stack.env, self._place)
-            say("Everything stays up; Ctrl-C stops it.", "bold")
+            note("Everything stays up; Ctrl-C stops it.", "bold")
             await asyncio.Event().wait()
         return 0
 
@@ -150,15 +150,15 @@ class _Play:
         else:
             path, kind = self._source, kind_of(self._source.name)
         title = f"importing {path.name}"
-        with path.open("rb") as file, upload_bar(title, path.stat().st_size) as told:
-            view = await import_file(api, file, kind, told)
+        with path.open("rb") as file, upload_bar(title, path.stat().st_size) as report:
+            view = await import_file(api, file, kind, report)
         rejections = f"/v1/imports/{view['import_id']}/rejections"
         shown, _ = await api.items("catalog", rejections, {}, REJECTIONS)
         console().print(import_table(view, shown))
         if not view["created"]:
             raise Failure(f"There is no client in {path}; the demo has nobody to write to.")
         seconds = _seconds(view["started_at"], view["ended_at"])
-        say(f"{view['rows']:,} rows in {seconds:.1f} s, {view['rows'] / seconds:,.0f} rows/s")
+        note(f"{view['rows']:,} rows in {seconds:.1f} s, {view['rows'] / seconds:,.0f} rows/s")
         return view
 
 
@@ -215,8 +215,8 @@ def _say_addresses(env: Mapping[str, str], place: Home) -> None:
     screen.print(
         facts((n.lower(), f"{url}/docs" if n in documented else url) for n, url in urls.items())
     )
-    say(f"All commands speak to it with MAILINGS_HOME={quote(str(place.path))}")
+    note(f"All commands speak to it with MAILINGS_HOME={quote(str(place.path))}")
 
 
 def _report(line: str) -> None:
-    say(line, "dim")
+    note(line, "dim")

@@ -125,11 +125,11 @@ def _differences(runs: list[Json]) -> Grid:
     return grid(columns, ([each[name] for name in columns] for each in wrong))
 
 
-def as_of(found: Json, say: Callable[[str], str]) -> str:
-    """Say how old figures are."""
+def as_of(found: Json, shown: Callable[[str], str]) -> str:
+    """Return how old figures are, as text."""
     if found["as_of"] is None:
         return ""
-    return f"{say(found['as_of'])}, {found['lag_s']:.1f} s ago"
+    return f"{shown(found['as_of'])}, {found['lag_s']:.1f} s ago"
 
 
 def open_of(figures: Json) -> int:

@@ -25,13 +25,13 @@ from cli.render import (
     duration,
     grid,
     instant,
-    say,
+    note,
     show_line,
     time_of_day,
 )
 from cli.statistics.figures import STATUSES, as_of, mailing_figures, open_of
 
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 LINE_EVERY_S = 2.0  # where there is no terminal
 RATE_OVER_S = 4.0
 AWAY_FOR_S = 60.0  # how long a service may be away while somebody watches
@@ -78,7 +78,7 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """How long it still takes at this rate; None while nobody can say."""
+        """How long it still takes at this rate; None while it is not known."""
         if not self.rate_per_s or not all(each["is_expanded"] for each in self.runs):
             return None
         return (self.planned - self.done) / self.rate_per_s
@@ -143,7 +143,7 @@ async def progress(api: Api, mailing_id: UUID | str) -> AsyncIterator[Progress]:
             yield now
             if now.is_over:
                 return
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def watch(api: Api, mailing_id: UUID | str, output: Output = Output.TABLE) -> Progress:
@@ -153,12 +153,12 @@ async def watch(api: Api, mailing_id: UUID | str, output: Output = Output.TABLE)
         Failure: There is no such mailing, or a service was away for too long.
     """
     last: Progress | None = None
-    with _view(output) as look:
+    with _view(output) as update:
         async for last in progress(api, mailing_id):
-            look(last)
+            update(last)
     assert last is not None  # noqa: S101 (it ends with the last one)
     if last.selects_nobody:
-        say(SELECTS_NOBODY, "yellow")
+        note(SELECTS_NOBODY, "yellow")
     return last
 
 
@@ -175,17 +175,17 @@ def _view(output: Output) -> Iterator[Callable[[Progress], None]]:
         yield _every(LINE_EVERY_S, lambda now: screen.print(line(now)))
 
 
-def _every(seconds: float, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """Tell the first and the last, and between them no more often than that."""
-    told = -seconds
+def _every(seconds: float, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Return what shows the first and the last, and between them no more often than that."""
+    shown_at = -seconds
 
-    def look(now: Progress) -> None:
-        nonlocal told
-        if now.is_over or time.monotonic() - told >= seconds:
-            told = time.monotonic()
-            tell(now)
+    def update(now: Progress) -> None:
+        nonlocal shown_at
+        if now.is_over or time.monotonic() - shown_at >= seconds:
+            shown_at = time.monotonic()
+            show(now)
 
-    return look
+    return update
 
 
 def picture(now: Progress) -> RenderableType:
@@ -209,9 +209,9 @@ def picture(now: Progress) -> RenderableType:
 def line(now: Progress) -> Text:
     """Return how a mailing goes, in one line."""
     columns, [counts] = _counts(now)
-    told = ", ".join(f"{name} {n:,}" for name, n in zip(columns, counts, strict=True) if n)
+    counted = ", ".join(f"{name} {n:,}" for name, n in zip(columns, counts, strict=True) if n)
     clock = f"{datetime.now(UTC).astimezone():%H:%M:%S %Z}"
-    return Text("  ".join([clock, now.mailing["status"], _amount(now), told]).rstrip())
+    return Text("  ".join([clock, now.mailing["status"], _amount(now), counted]).rstrip())
 
 
 def _counts(now: Progress) -> tuple[list[str], list[list[int]]]:
@@ -225,12 +225,12 @@ def _amount(now: Progress) -> str:
     if now.selects_nobody:
         return "selects nobody"
     share = 100 * now.done // (now.planned or 1)
-    told = f"{now.done:,} of {now.planned:,} ({share} %)"
+    amount = f"{now.done:,} of {now.planned:,} ({share} %)"
     if now.rate_per_s is not None:
-        told += f"  {now.rate_per_s:,.0f}/s"
+        amount += f"  {now.rate_per_s:,.0f}/s"
     if now.is_over or now.left_s is None:
-        return told
-    return f"{told}  {duration(now.left_s)} left"
+        return amount
+    return f"{amount}  {duration(now.left_s)} left"
 
 
 def _waiting(now: Progress) -> str:

@@ -56,7 +56,7 @@ def _is_open(found: os.stat_result, account: Account) -> bool:
     return bool(found.st_mode & stat.S_IXOTH)
 
 
-def refuge(home: Home) -> Path:
+def fallback_dir(home: Home) -> Path:
     """Return a folder outside of the home, for what the account must reach and cannot there.
 
     It belongs to the home: its path is on record there, and it is swept away when the home is
@@ -75,7 +75,7 @@ def refuge(home: Home) -> Path:
         raise StackError(message)
     folder.chmod(0o755)  # whatever the umask was
     (folder / "home").write_text(str(home.path))
-    home.refuge.write_text(str(folder))
+    home.fallback.write_text(str(folder))
     return folder
 
 

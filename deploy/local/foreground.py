@@ -9,7 +9,7 @@ from deploy.local.stack import Stack
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run_until_told(stack: Stack, work: Callable[[Stack], Awaitable[int]]) -> int:
+async def run_until_ended(stack: Stack, work: Callable[[Stack], Awaitable[int]]) -> int:
     """Start the stack, do `work` while what dies is started again, stop the stack.
 
     The first signal (Ctrl-C, SIGTERM, a closed terminal) ends the work and stops everything in
@@ -22,18 +22,18 @@ async def run_until_told(stack: Stack, work: Callable[[Stack], Awaitable[int]]) 
         StackError: The stack could not be started.
     """
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    end_requested = asyncio.Event()
     stopping = asyncio.Event()
 
-    def tell() -> None:
-        if told.is_set() or stopping.is_set():
+    def end_or_kill() -> None:
+        if end_requested.is_set() or stopping.is_set():
             stack.kill_all()
-        told.set()
+        end_requested.set()
 
     for number in SIGNALS:
-        loop.add_signal_handler(number, tell)
+        loop.add_signal_handler(number, end_or_kill)
     life = loop.create_task(_start_and_work(stack, work))
-    end = loop.create_task(told.wait())
+    end = loop.create_task(end_requested.wait())
     try:
         await asyncio.wait([life, end], return_when=asyncio.FIRST_COMPLETED)
         return await _result(life)

@@ -58,7 +58,7 @@ class Home:
         return self.path / "run" / "env"
 
     @property
-    def refuge(self) -> Path:
+    def fallback(self) -> Path:
         """The path of the folder outside that is part of this home, if there is one."""
         return self.path / "refuge"
 
@@ -97,7 +97,7 @@ class Home:
             path.replace(path.with_suffix(".log.old"))
         return path
 
-    def tell_addresses(self, addresses: Mapping[str, str]) -> None:
+    def write_addresses(self, addresses: Mapping[str, str]) -> None:
         """Write the addresses for everybody, as shell exports."""
         replace_text(self.env, exports(addresses))
 

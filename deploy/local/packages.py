@@ -6,7 +6,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.account import Account, can_enter, refuge
+from deploy.local.account import Account, can_enter, fallback_dir
 from deploy.local.errors import StackError
 from deploy.local.home import Home
 
@@ -15,7 +15,7 @@ AGAIN = "Remove the folder .venv and run the command again: it installs what is 
 
 
 def postgres_binaries(home: Home, account: Account | None) -> Path:
-    """Return the folder of `postgres` and `initdb`: where they are, or copies in the refuge.
+    """Return the folder of `postgres` and `initdb`: where they are, or the fallback folder.
 
     Raises:
         StackError: The package is not installed, or not whole.
@@ -27,7 +27,7 @@ def postgres_binaries(home: Home, account: Account | None) -> Path:
         raise StackError(message)
     if can_enter(found, account):
         return found
-    return _copy(package, refuge(home)) / "pginstall18" / "bin"
+    return _copy(package, fallback_dir(home)) / "pginstall18" / "bin"
 
 
 def java() -> Path:
@@ -59,10 +59,10 @@ def _folder(package: str) -> Path:
 
 def _version(java: str) -> int:
     """Return the feature release; 0 when it does not say."""
-    said = subprocess.run(  # noqa: S603 (what stands on the PATH)
+    answer = subprocess.run(  # noqa: S603 (what stands on the PATH)
         [java, "-version"], capture_output=True, text=True, check=False
     )
-    found = re.search(r'version "(\d+)', said.stderr)
+    found = re.search(r'version "(\d+)', answer.stderr)
     return int(found[1]) if found else 0
 
 

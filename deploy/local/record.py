@@ -96,13 +96,13 @@ def birth(pid: int) -> str | None:
     None when there is no such process, or nothing left of it but its exit code.
     """
     if not PROC.exists():  # macOS
-        said = subprocess.run(  # noqa: S603 (a number is all that is ours)
+        answer = subprocess.run(  # noqa: S603 (a number is all that is ours)
             ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
             capture_output=True,
             text=True,
             check=False,
         )
-        return said.stdout.strip() or None
+        return answer.stdout.strip() or None
     try:
         text = (PROC / str(pid) / "stat").read_text()
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import IO, TypeAlias
 
 from deploy.local import services
-from deploy.local.account import can_enter, refuge, unprivileged
+from deploy.local.account import can_enter, fallback_dir, unprivileged
 from deploy.local.broker import Broker
 from deploy.local.classpath import kafka_jars
 from deploy.local.errors import StackError
@@ -85,7 +85,7 @@ class Stack:
         try:
             self._lock = self.home.lock()
             await self._start()
-            self.home.tell_addresses(self._addresses.for_people())
+            self.home.write_addresses(self._addresses.for_people())
         except OSError as error:  # a full disk, a folder that may not be written
             await self.stop()
             message = f"The stack in {self.home.path} could not be started: {error}"
@@ -174,7 +174,7 @@ class Stack:
         reached = can_enter(self.home.data, account)
         return postgres(
             postgres_binaries(self.home, account),
-            self.home.data if reached else refuge(self.home),
+            self.home.data if reached else fallback_dir(self.home),
             self._addresses.ports[POSTGRES],
             self.home.log(POSTGRES),
             account,
@@ -210,6 +210,6 @@ class Stack:
 
     def _remove_data(self) -> None:
         shutil.rmtree(self.home.data, ignore_errors=True)
-        if self.home.refuge.exists():
-            shutil.rmtree(self.home.refuge.read_text(), ignore_errors=True)
-            self.home.refuge.unlink()
+        if self.home.fallback.exists():
+            shutil.rmtree(self.home.fallback.read_text(), ignore_errors=True)
+            self.home.fallback.unlink()

@@ -13,7 +13,7 @@ from deploy.local.record import Record
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 GOOD_AFTER_S = 60.0  # who has lived that long gets the first pause again
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 
 
 class Supervisor:
@@ -146,7 +146,7 @@ class Supervisor:
             code = self._processes[name].exit_code
             if code is not None and name not in self._held:
                 return code
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def all_of(tasks: Iterable[Awaitable[None]]) -> None:

@@ -179,14 +179,14 @@ def client() -> Json:
     return {**profile, **times, **known}
 
 
-@pytest.mark.parametrize("who", [CLIENT, "79161234567"])
+@pytest.mark.parametrize("typed", [CLIENT, "79161234567"])
 def test_a_client_is_found_by_identifier_or_phone(
-    services: Services, mailings: Mailings, client: Json, who: str
+    services: Services, mailings: Mailings, client: Json, typed: str
 ) -> None:
     services.answer(f"/v1/clients/{CLIENT}", client)
     services.answer("/v1/clients", page([client]))
 
-    assert CLIENT in mailings("clients", "show", who).out
+    assert CLIENT in mailings("clients", "show", typed).out
 
 
 def test_an_edit_sends_only_what_is_named_and_null_for_what_is_emptied(
@@ -213,15 +213,15 @@ def test_a_client_is_removed(services: Services, mailings: Mailings, client: Jso
 
 
 @pytest.mark.parametrize(
-    ("who", "code"), [("nobody", Exit.USAGE), ("79160000000", Exit.NOT_FOUND), (CLIENT, 3)]
+    ("typed", "code"), [("nobody", Exit.USAGE), ("79160000000", Exit.NOT_FOUND), (CLIENT, 3)]
 )
 def test_a_client_that_is_not_there_is_an_error_with_advice(
-    services: Services, mailings: Mailings, who: str, code: Exit
+    services: Services, mailings: Mailings, typed: str, code: Exit
 ) -> None:
     services.answer("/v1/clients", page([]))
     services.refuse(f"/v1/clients/{CLIENT}", 404, title="No client has this identifier.")
 
-    result = mailings("clients", "show", who)
+    result = mailings("clients", "show", typed)
 
     assert (result.code, "./mailings clients list" in result.err) == (code, True)
 

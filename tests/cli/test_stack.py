@@ -147,7 +147,7 @@ def test_a_password_stands_in_no_list_of_processes(
 def test_what_a_stack_keeps_is_for_its_owner_alone(home: Home) -> None:
     (home.data / "messages.log").touch(mode=0o644)
     home.make()
-    home.tell_addresses({"CATALOG_DATABASE_URL": "postgresql://someone:secret@host/catalog"})
+    home.write_addresses({"CATALOG_DATABASE_URL": "postgresql://someone:secret@host/catalog"})
 
     assert mode(home.env) == 0o600
     assert mode(home.env.parent) == mode(home.logs) == 0o700

@@ -30,13 +30,13 @@ def test_a_home_is_free_again_when_its_supervisor_is_gone(home: Home) -> None:
 def test_addresses_are_read_as_they_were_told(home: Home) -> None:
     addresses = {"CATALOG_URL": "http://127.0.0.1:8001", "ODD": "a 'b' $c"}
 
-    home.tell_addresses(addresses)
+    home.write_addresses(addresses)
 
     assert home.addresses() == addresses
 
 
 def test_a_shell_reads_addresses_as_they_were_told(home: Home) -> None:
-    home.tell_addresses({"ODD": "a 'b' $c"})
+    home.write_addresses({"ODD": "a 'b' $c"})
 
     said = subprocess.run(  # noqa: S603 (a path that the test made)
         ["/bin/sh", "-c", '. "$0"; printf %s "$ODD"', str(home.env)],

@@ -101,7 +101,7 @@ async def test_an_ephemeral_stack_leaves_no_data_behind(stack: Stack) -> None:
     await stack.stop()
 
     assert not stack.home.data.exists()
-    assert not stack.home.refuge.exists()
+    assert not stack.home.fallback.exists()
 
 
 def test_a_stack_outlives_the_loop_that_it_was_started_in(home: Path) -> None:

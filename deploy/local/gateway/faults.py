@@ -49,7 +49,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         outage(self.outage)
 
 
-def latency(text: str, chance: random.Random) -> Callable[[], float] | None:
+def latency(text: str, draw: random.Random) -> Callable[[], float] | None:
     """Return what draws latencies in seconds; None: there is none.
 
     Raises:
@@ -60,14 +60,14 @@ def latency(text: str, chance: random.Random) -> Callable[[], float] | None:
             _, median, sigma = text.split(":")
             mu, width = log(float(median) / 1000), float(sigma)
             _check(0 < float(median) <= _MOST_MS and 0 <= width <= 3)  # noqa: PLR2004
-            return lambda: min(chance.lognormvariate(mu, width), _MOST_MS / 1000)
+            return lambda: min(draw.lognormvariate(mu, width), _MOST_MS / 1000)
         low, _, high = text.partition("-")
         start, end = float(low) / 1000, float(high or low) / 1000
         _check(0 <= start <= end <= _MOST_MS / 1000)
     except ValueError:
         message = "a latency is '30', '20-50' or 'lognormal:30:0.5', in ms"
         raise ValueError(message) from None
-    return (lambda: chance.uniform(start, end)) if end else None
+    return (lambda: draw.uniform(start, end)) if end else None
 
 
 def outage(text: str | None) -> tuple[float, float]:
@@ -92,7 +92,7 @@ class Misbehavior:
     """Draws what happens to each request; the same seed draws the same."""
 
     def __init__(self, faults: Faults, seed: int, now: Callable[[], float]) -> None:
-        self._chance = random.Random(seed)  # noqa: S311
+        self._draw = random.Random(seed)  # noqa: S311
         self._now = now
         self._garbage = cycle(range(7))
         self._set(faults, is_outage_new=True)
@@ -111,7 +111,7 @@ class Misbehavior:
         """Draw what becomes of a request that is as it should be."""
         if self._outage[1] and self._outage[0] <= self._now() < self._outage[1]:
             return Decision.OUTAGE
-        drawn = self._chance.random()
+        drawn = self._draw.random()
         for end, decision in self._ends:
             if drawn < end:
                 return decision
@@ -123,7 +123,7 @@ class Misbehavior:
 
     def is_taken_anyway(self) -> bool:
         """Draw whether a message is taken although the answer will not tell."""
-        return self._chance.random() < 0.5  # noqa: PLR2004
+        return self._draw.random() < 0.5  # noqa: PLR2004
 
     def garbage(self) -> int:
         """Return the number of the next kind of garbage: they take turns."""
@@ -131,7 +131,7 @@ class Misbehavior:
 
     def _set(self, faults: Faults, *, is_outage_new: bool) -> None:
         self.faults = faults
-        self._latency = latency(faults.latency_ms, self._chance)
+        self._latency = latency(faults.latency_ms, self._draw)
         if is_outage_new:
             start, end = outage(faults.outage)
             now = self._now()

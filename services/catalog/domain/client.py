@@ -209,8 +209,8 @@ def _in_texts(profile: Profile) -> list[FieldError]:
             mistakes.append(wrong)
     tags = profile.tags
     if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
-        told = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
-        mistakes.append(FieldError("/tags", "tags", told))
+        detail = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
+        mistakes.append(FieldError("/tags", "tags", detail))
     return mistakes
 
 

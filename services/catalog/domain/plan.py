@@ -112,11 +112,11 @@ def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
         and abs(at - now) > FARTHEST
     ]
     if plan.is_over(now):
-        told = "it has passed already" if plan.ends_at <= now else "at least a second from now"
-        mistakes.append(FieldError("/ends_at", "window_over", told))
+        detail = "it has passed already" if plan.ends_at <= now else "at least a second from now"
+        mistakes.append(FieldError("/ends_at", "window_over", detail))
     elif plan.starts_at is not None and plan.ends_at - plan.starts_at < SHORTEST:
-        told = "at least a second after starts_at"
-        mistakes.append(FieldError("/ends_at", "window_too_short", told))
+        detail = "at least a second after starts_at"
+        mistakes.append(FieldError("/ends_at", "window_too_short", detail))
     if mistakes:
         raise MailingInvalid(*mistakes)
     compile_template(plan.body, "/body")
@@ -161,8 +161,8 @@ def check_running(before: Plan, after: Plan) -> None:
         if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
     ]
     if after.ends_at > before.ends_at:
-        told = "a run that has begun can end earlier, not later"
-        fixed.append(FieldError("/ends_at", "already_running", told))
+        detail = "a run that has begun can end earlier, not later"
+        fixed.append(FieldError("/ends_at", "already_running", detail))
     if fixed:
         raise MailingAlreadyRunning(*fixed)
 

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 EVERY = timedelta(seconds=1)
 POLL_S = 0.1
-PATIENCE_S = 30.0  # for the statistics to pass an end; then others get their turn
+WAIT_S = 30.0  # for the statistics to pass an end; then others get their turn
 CORRECTION_S = 60.0  # a correction that takes longer than this will not come
 REST = 20  # times as long as comparing again took: at most a twentieth of the time when idle
 
@@ -69,7 +69,7 @@ class Prover:
 
     async def _pass(self, ends: Mapping[int, int]) -> bool:
         """Wait until all before `ends` is applied; return whether it is."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             async with autocommit(self.pool) as db:
                 at = await proofs.positions(db, self.consumer)

@@ -54,7 +54,7 @@ class Rebuild:
     consumer: str
     handlers: Callable[[int], Handlers]
 
-    async def run(self, say: Callable[[str], None]) -> Rebuilt:
+    async def run(self, report: Callable[[str], None]) -> Rebuilt:
         """Fill a new generation and switch to it.
 
         Raises:
@@ -67,7 +67,7 @@ class Rebuild:
             async with transaction(self.pool) as db:
                 generation = await generations.begin(db)
             filler = self._filler(generation)
-            at = await self._fill(filler, say)
+            at = await self._fill(filler, report)
             at = await self._switch(filler, generation, at)
             seconds = time.monotonic() - begun
             deleted = await generations.clear(self.pool, self._name("%"))
@@ -88,7 +88,7 @@ class Rebuild:
         name, handlers = self._name(generation), self.handlers(generation)
         return Listener(self.pool, self.servers, name, handlers, without_group=True, batch=BATCH)
 
-    async def _fill(self, filler: Listener, say: Callable[[str], None]) -> Positions:
+    async def _fill(self, filler: Listener, report: Callable[[str], None]) -> Positions:
         """Read until nearly nothing is left; return how far that is at least."""
         at: Positions = {}
         while True:
@@ -96,11 +96,13 @@ class Rebuild:
             behind = sum(until.values()) - sum(at.values())
             if at and behind < NEARLY:
                 return at
-            telling = asyncio.create_task(self._tell(filler.consumer, sum(until.values()), say))
+            reporting = asyncio.create_task(
+                self._report(filler.consumer, sum(until.values()), report)
+            )
             try:
                 await _catch_up(filler, until)
             finally:
-                telling.cancel()
+                reporting.cancel()
             at = until
 
     async def _switch(self, filler: Listener, generation: int, at: Positions) -> Positions:
@@ -115,14 +117,14 @@ class Rebuild:
             await transfer_positions(db, self.consumer, filler.consumer)
         return until
 
-    async def _tell(self, consumer: str, records: int, say: Callable[[str], None]) -> None:
+    async def _report(self, consumer: str, records: int, report: Callable[[str], None]) -> None:
         begun = time.monotonic()
         while True:
             await asyncio.sleep(PROGRESS_EVERY_S)
             async with transaction(self.pool) as db:
                 done = await generations.progress(db, consumer)
             rate = done / (time.monotonic() - begun)
-            say(f"{done:,} of {records:,} records, {rate:,.0f} per second")
+            report(f"{done:,} of {records:,} records, {rate:,.0f} per second")
 
 
 async def _catch_up(filler: Listener, until: Positions) -> None:
@@ -140,24 +142,24 @@ async def report(rebuild: Rebuild, *, as_json: bool) -> None:
     """
     out = sys.stderr if as_json else sys.stdout
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         out.write(f"{line}\n")
         out.flush()
 
     try:
-        rebuilt = await rebuild.run(say)
+        rebuilt = await rebuild.run(report)
     except* generations.RebuildAlreadyRunning:
         raise SystemExit(generations.RebuildAlreadyRunning.__doc__) from None
     except* PositionsLost as errors:
         raise SystemExit(f"nothing has changed: {errors.exceptions[0]}") from None
     except* Unavailable as errors:
         cause = errors.exceptions[0].__cause__
-        told = "Kafka or PostgreSQL is away; nothing has changed, try again"
-        raise SystemExit(f"{told}: {cause}") from None
+        advice = "Kafka or PostgreSQL is away; nothing has changed, try again"
+        raise SystemExit(f"{advice}: {cause}") from None
     if as_json:
         sys.stdout.write(json.dumps(asdict(rebuilt)) + "\n")
     else:
-        say(
+        report(
             f"rebuilt: {rebuilt.events:,} events in {rebuilt.seconds:.1f} s, "
             f"{rebuilt.rate_per_s:,.0f} per second (generation {rebuilt.generation})"
         )

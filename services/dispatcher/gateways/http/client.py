@@ -119,7 +119,7 @@ class HttpClient:
         if cut_at < self._sweep_at:
             self._sweep_by(cut_at)
 
-    def forget(self, connection: Connection) -> None:
+    def drop(self, connection: Connection) -> None:
         """Let go of a connection that is gone."""
         self._connections.discard(connection)
         self._idle.pop(connection, None)
@@ -131,7 +131,7 @@ class HttpClient:
             connection, _ = self._idle.popitem()
             if connection.cut_at > now and connection.is_reusable:
                 return connection
-            self.forget(connection)  # at once: its place is needed
+            self.drop(connection)  # at once: its place is needed
             connection.fail("idle")
         return None
 
@@ -161,7 +161,7 @@ class HttpClient:
         del self._opening[connection]
         if connection.was_made:  # and may be lost again, which it has told by itself
             return
-        self.forget(connection)
+        self.drop(connection)
         error = None if task.cancelled() else task.exception()
         connection.fail("tls_failed" if isinstance(error, ssl.SSLError) else "connect_failed")
 

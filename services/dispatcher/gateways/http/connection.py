@@ -60,7 +60,7 @@ class Owner(Protocol):
     def rest(self, connection: "Connection", at_most_s: float) -> None:
         """Keep an open connection for another request."""
 
-    def forget(self, connection: "Connection") -> None:
+    def drop(self, connection: "Connection") -> None:
         """Let go of a connection that is gone."""
 
 
@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell what that means for the request under way."""
-        self._owner.forget(self)
+        self._owner.drop(self)
         if self._done is None:
             return
         is_until_close = self._has_head and not (self._has_length or self._is_coded)
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
         if self._is_complete:
             self._fault = "malformed"
         elif self._is_interim:
-            self._forget_head()
+            self._reset_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note the few headers that matter."""
@@ -290,7 +290,7 @@ class Connection(asyncio.Protocol):
         elif name == b"keep-alive":
             self._rest_s = _keep_alive_s(value)
 
-    def _forget_head(self) -> None:
+    def _reset_head(self) -> None:
         self._status = None
         self._content_type = self._content_encoding = ""
         self._body = b""
@@ -338,7 +338,7 @@ class Connection(asyncio.Protocol):
             self._is_sent,
             self._content_encoding,
         )
-        self._forget_head()
+        self._reset_head()
         if is_kept:
             self._owner.rest(self, self._rest_s)
         if done is not None:
