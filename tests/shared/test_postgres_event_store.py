@@ -453,7 +453,8 @@ async def test_a_history_is_loaded_in_the_order_of_its_versions_wherever_its_row
     await store.append_many([changed(1, now, 2, comment="new")], now=now)
     async with transaction(catalog_pool) as db:  # a row that is written again lies behind all
         await db.execute(text("UPDATE events SET data = data WHERE version = 1"))
-        await db.execute(text("SET LOCAL enable_indexscan = off"))
+        for how in ("indexscan", "bitmapscan"):
+            await db.execute(text(f"SET LOCAL enable_{how} = off"))
         history = await load(db, first.stream, client.events)
 
     assert [type(each) for each in history] == [ClientRegistered, ClientChanged]
