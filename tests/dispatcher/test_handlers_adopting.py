@@ -1,12 +1,14 @@
 """A ledger that is older than what it has published sends nothing before it has read that back."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -327,3 +329,29 @@ async def test_without_kafka_no_database_is_known_to_be_good(dispatcher: Dispatc
         with pytest.raises(Unavailable):
             await use(ledger)
     assert adopting.PART not in stops.reasons()
+
+
+async def test_the_command_adopts_and_says_how_much(dispatcher: Dispatcher) -> None:
+    await begun(dispatcher, steps=1)
+    await dispatcher.back_up()
+    await expand(dispatcher, steps=3)
+    await dispatcher.send()
+    await dispatcher.publish()
+    before = await dispatcher.ledger()
+    await dispatcher.restore()
+    environment = {
+        "DISPATCHER_DATABASE_URL": str(dispatcher.url),
+        "KAFKA_SERVERS": dispatcher.servers,
+    }
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.dispatcher", "adopt"),
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, _ = await process.communicate()
+
+    assert (process.returncode, out.decode().startswith("adopted: ")) == (0, True)
+    assert await dispatcher.ledger() == before

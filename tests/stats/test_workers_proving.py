@@ -210,6 +210,23 @@ async def test_a_row_that_was_deleted_is_found_and_mended_once(
         assert list(consumers) == [CONSUMER]
 
 
+async def test_a_run_of_an_older_release_is_mended_from_the_logs_beginning(
+    prover: Prover, log: Log, api: httpx.AsyncClient
+) -> None:
+    async with listening(prover.servers, prover.pool), proving(prover):
+        await finish(log, ALL)
+        await eventually_agrees(api, log)
+        async with transaction(prover.pool) as db:
+            await db.execute(text("UPDATE runs SET read_from = NULL"))
+        await delete(prover.pool, "messages", "client_id = :client_id", client_id=client(3))
+
+        async def is_mended() -> bool:
+            found = await ledger(api, log)
+            return bool(found["was_mended"] and found["agrees"])
+
+        await eventually(is_mended, within=60)
+
+
 async def test_counters_that_are_not_what_the_rows_are_get_counted_anew(
     prover: Prover, log: Log, api: httpx.AsyncClient
 ) -> None:

@@ -124,7 +124,8 @@ class Prover:
             values = {"run_id": str(run_id), "difference": dict(more), "was_mended": is_known}
             log.error("stats.differs", **values)
         if not is_known:
-            await proofs.begin_mending(db, self.mender(run_id), run_id, entry)
+            mender = self.mender(run_id)
+            await proofs.begin_mending(db, self.consumer, mender, run_id, entry)
 
     async def _mend(self) -> bool:
         """Read a run again; what dies in the middle goes on here. Return whether there was one."""
