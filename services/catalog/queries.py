@@ -143,11 +143,11 @@ async def clients(
     """
     table = tables.clients
     page = select(table).where(table.c.client_id > after).order_by(table.c.client_id)
-    if having.get("phone"):
+    if having.get("phone") is not None:
         page = page.where(table.c.phone == having["phone"])
-    if having.get("operator_code"):
+    if having.get("operator_code") is not None:
         page = page.where(table.c.operator_code == having["operator_code"])
-    if having.get("tag"):
+    if having.get("tag") is not None:
         page = page.where(table.c.tags.any_() == having["tag"])
     rows = await db.execute(page.limit(limit))
     return [ClientView.model_validate(row) for row in rows]

@@ -23,6 +23,8 @@ from shared.http import (
     Limit,
     Page,
     answers,
+    instant_and_id,
+    newest_key,
     page,
     position,
     strict_router,
@@ -50,10 +52,10 @@ async def totals(db: Database) -> TotalsView:
 @router.get("/mailings", operation_id="list_mailings", responses=answers(BadCursor))
 async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
     """Show a page of mailings that have begun, with their figures, the newest first."""
-    before = position(cursor, UUID, None)
+    before = position(cursor, instant_and_id, None)
     fresh = await freshness(db)
     found = await figures.mailings(db, before=before, limit=limit + 1)
-    shown = page(found, limit, lambda each: str(each.mailing_id))
+    shown = page(found, limit, lambda each: newest_key(*each.newest))
     return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
 
 

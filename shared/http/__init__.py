@@ -20,6 +20,7 @@ from shared.http.pages import (
     Page,
     cursor_of,
     instant_and_id,
+    newest_key,
     page,
     position,
 )
@@ -50,6 +51,7 @@ __all__ = (
     "describe",
     "etag",
     "instant_and_id",
+    "newest_key",
     "page",
     "position",
     "serve",

@@ -68,6 +68,11 @@ def position(cursor: str | None, parse: Callable[[str], T], first: T) -> T:
         raise BadCursor(BAD_CURSOR) from None
 
 
+def newest_key(instant: Instant, identifier: UUID) -> str:
+    """Write what `instant_and_id` reads."""
+    return f"{instant.isoformat()},{identifier}"
+
+
 def instant_and_id(cursor: str) -> tuple[Instant, UUID]:
     """Read where a page of a list begins that shows the newest first.
 

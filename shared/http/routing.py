@@ -61,6 +61,8 @@ def _wrong_parameters(request: Request, known: set[str]) -> Iterator[FieldError]
         if times > 1:
             yield FieldError(f"/{name}", "duplicate_parameter", "it is given twice")
     for name, value in given:
+        if name in known and not value.strip():
+            yield FieldError(f"/{name}", "empty_parameter", "it is empty: leave it out or fill it")
         if "\0" in value:
             yield FieldError(f"/{name}", "control_character", "no NUL characters")
 

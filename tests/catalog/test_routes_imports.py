@@ -253,6 +253,22 @@ async def test_the_newest_import_stands_first_and_pages_follow(http: AsyncClient
     assert [each["import_id"] for each in second["items"]] == sorted(ids)[:1]
 
 
+async def test_the_newest_import_stands_first_whatever_its_identifier(http: AsyncClient) -> None:
+    ids = [str(UUID(int=number)) for number in (3, 1, 4, 2)]
+    for each in ids:
+        await imported(http, "phone\n", import_id=each)
+
+    shown: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in ids:
+        page = (await http.get("/imports", params={"limit": "1"} | cursor)).json()
+        shown += [each["import_id"] for each in page["items"]]
+        cursor = {"cursor": page["next_cursor"]}
+
+    assert shown == ids[::-1]
+    assert cursor == {"cursor": None}
+
+
 # What goes wrong on the way
 
 

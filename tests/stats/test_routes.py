@@ -1,7 +1,7 @@
 """The figures over HTTP."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from services.stats.routes import routers
 from shared import database, http
 from shared.contracts.dispatcher import State
 from shared.database import Pool
-from tests.stats.story import Run, apply, client
+from tests.stats.story import NOON, Run, apply, client
 
 run = Run()
 unknown = UUID(int=1)
@@ -100,6 +100,34 @@ async def test_mailings_are_shown_page_by_page(api: httpx.AsyncClient, stats_poo
     shown = [each["mailing_id"] for each in (*first["items"], *rest["items"])]
     assert shown == [str(each.mailing_id) for each in reversed(several)]
     assert rest["next_cursor"] is None
+
+
+async def test_the_newest_mailing_stands_first_whatever_its_identifier(
+    api: httpx.AsyncClient, stats_pool: Pool
+) -> None:
+    early, late, missed, same = (Run(UUID(int=each)) for each in (4, 1, 2, 3))
+    unknown = Run(UUID(int=5))
+    hour = timedelta(hours=1)
+    await apply(
+        stats_pool,
+        [
+            early.scheduled(),
+            replace(late.scheduled(), scheduled_at=NOON + 3 * hour),
+            replace(missed.missed(), missed_at=NOON + 2 * hour),
+            replace(same.scheduled(), scheduled_at=NOON),
+            unknown.planned(0, range(2)),
+        ],
+    )
+    order = [unknown, late, missed, early, same]  # of one its start has not been heard of yet
+
+    shown, cursor = [], None
+    for _ in order:
+        page = await get(api, "/v1/mailings", limit=1, **({"cursor": cursor} if cursor else {}))
+        shown += [each["mailing_id"] for each in page["items"]]
+        cursor = page["next_cursor"]
+
+    assert shown == [str(each.mailing_id) for each in order]
+    assert cursor is None
 
 
 @pytest.mark.usefixtures("told")

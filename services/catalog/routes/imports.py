@@ -36,6 +36,7 @@ from shared.http import (
     Store,
     answers,
     instant_and_id,
+    newest_key,
     page,
     position,
     strict_router,
@@ -101,7 +102,7 @@ async def imports(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[Impor
     """Show a page of imports, the newest first."""
     before = position(cursor, instant_and_id, None)
     found = await queries.imports(db, before=before, limit=limit + 1)
-    return page(found, limit, lambda each: f"{each.started_at.isoformat()},{each.import_id}")
+    return page(found, limit, lambda each: newest_key(each.started_at, each.import_id))
 
 
 @router.get("/{import_id}", operation_id="get_import", responses=answers(ImportUnknown))

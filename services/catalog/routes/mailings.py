@@ -50,6 +50,7 @@ from shared.http import (
     answers,
     etag,
     instant_and_id,
+    newest_key,
     page,
     position,
     strict_router,
@@ -156,7 +157,7 @@ async def mailings(
     """Show a page of mailings, the newest first."""
     before = position(cursor, instant_and_id, None)
     found = await queries.mailings(db, before=before, limit=limit + 1, status=status)
-    return page(found, limit, lambda each: f"{each.created_at.isoformat()},{each.mailing_id}")
+    return page(found, limit, lambda each: newest_key(each.created_at, each.mailing_id))
 
 
 @router.get(

@@ -1,10 +1,11 @@
 """The figures: what the runs' counts add up to, and how old that is."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select, tuple_
 
 from services.stats.queries.freshness import Freshness, rows_with_freshness
 from services.stats.tables import generations, runs
@@ -24,6 +25,7 @@ OWN = (
     "finished_at",
 )
 PROOF = ("totals", "totals_number", "proved_number", "difference", "mended")
+JUST_NOW = datetime(2200, 1, 1, tzinfo=UTC)  # later than any run that is known
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
 
@@ -60,6 +62,12 @@ class MailingStats(Figures):
 
     mailing_id: UUID
     runs: int
+    last_run_at: Instant | None  # scheduled or missed; None: that has not been heard of yet
+
+    @property
+    def newest(self) -> tuple[Instant, UUID]:
+        """What it is listed by; without a known instant it has just begun."""
+        return self.last_run_at or JUST_NOW, self.mailing_id
 
 
 class LedgerView(View):
@@ -122,16 +130,20 @@ async def totals(db: Connection) -> TotalsView:
     return TotalsView(mailings=mailings, runs=number, **_figures(sums), **fresh)
 
 
-async def mailings(db: Connection, *, before: UUID | None, limit: int) -> list[MailingStats]:
-    """Return up to `limit` mailings, the latest identifier first, from behind `before`."""
+async def mailings(
+    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int
+) -> list[MailingStats]:
+    """Return up to `limit` mailings, the newest first, from behind a `newest` of one."""
     mailing_id = runs.c.mailing_id
-    page = _sums(mailing_id, func.count()).where(mailing_id.is_not(None))
+    last_run_at = func.max(func.coalesce(runs.c.scheduled_at, runs.c.missed_at))
+    newest = (func.coalesce(last_run_at, literal(JUST_NOW)), mailing_id)
+    page = _sums(mailing_id, func.count(), last_run_at).where(mailing_id.is_not(None))
+    page = page.group_by(mailing_id).order_by(*(each.desc() for each in newest))
     if before is not None:
-        page = page.where(mailing_id < before)
-    page = page.group_by(mailing_id).order_by(mailing_id.desc()).limit(limit)
+        page = page.having(tuple_(*newest) < tuple_(*before))
     return [
-        MailingStats(mailing_id=identifier, runs=number, **_figures(sums))
-        for identifier, number, *sums in await db.execute(page)
+        MailingStats(mailing_id=identifier, runs=number, last_run_at=instant, **_figures(sums))
+        for identifier, number, instant, *sums in await db.execute(page.limit(limit))
     ]
 
 
