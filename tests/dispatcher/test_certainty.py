@@ -350,6 +350,25 @@ async def test_a_late_unknown_answer_keeps_the_contact_that_was_used_first(world
     assert content(gateway.messages[0]) == content(frozen.messages[0])
 
 
+async def test_a_late_unknown_answer_takes_no_contact_away_that_is_kept(world: World) -> None:
+    await world.plan(1)
+    frozen = FakeGateway({1: [None]})
+    sender = await alive(world, frozen)
+    await fetch(sender)
+    await reap_all(world)
+    await world.know(registered(1, **CORRECTED), version=2)
+    successor = FakeGateway({1: [UNKNOWN]})
+    other = await alive(world, successor)
+    await work(other)
+    frozen.answer(1, UNKNOWN)
+    await sender.record()
+
+    await later(world, other)
+
+    first, second = map(content, successor.messages)
+    assert first == second != content(frozen.messages[0])
+
+
 @KINDS
 @pytest.mark.parametrize("conflict", CONFLICTS)
 async def test_a_conflict_of_a_repeat_is_unknown_and_no_refusal(
