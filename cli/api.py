@@ -223,7 +223,10 @@ def refused(service: str, answer: httpx.Response) -> Failure:
         return _no_answer_of(service, answer)
     if title == NO_SUCH_PATH:
         return _no_answer_of(service, answer)
-    lines = [str(title), *(_place(place) for place in problem.get("errors", ()))]
+    shown = problem.get("errors", ())
+    lines = [str(title), *(_place(place) for place in shown)]
+    if (more := problem.get("error_count", 0) - len(shown)) > 0:
+        lines.append(f"  and {more:,} more")
     lines.append(f"  What to do: {_advice(service, answer, problem)}")
     return Failure(printable("\n".join(lines)), CODES.get(answer.status_code, Exit.ERROR))
 

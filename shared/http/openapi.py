@@ -120,6 +120,7 @@ def _with_names(found: Json) -> Json:
 
 def _complete(path: str, method: str, operation: Json, shared: Json) -> None:
     """Add to an operation what it has by its kind; `shared` takes answers that many have."""
+    operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
     responses: Json = operation["responses"]
     kinds: dict[int, dict[str, str]] = defaultdict(dict)
     for number, response in responses.items():

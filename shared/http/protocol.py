@@ -3,11 +3,14 @@
 Without one, a few hundred connections that never send all of theirs are kept for ever.
 """
 
+import json
 from asyncio import Transport
 from asyncio.events import TimerHandle
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shared.http.problems import MEDIA_TYPE
 
 HEAD_WITHIN_S = 10.0
 HEAD_LIMIT_BYTES = 65_536  # a request line and all headers
@@ -86,11 +89,13 @@ class TimedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _answer(self, status: HTTPStatus, text: str) -> None:
-        body = text.encode("ascii")
+    def _answer(self, status: HTTPStatus, title: str) -> None:
+        """Answer with problem details, as everything else is, and end the connection."""
+        kind = status.phrase.replace(" ", "")
+        body = json.dumps({"type": kind, "title": title, "status": status.value}).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n{HEADERS}"
-            f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         if not self.transport.is_closing():
             self.transport.write(head.encode("ascii") + body)

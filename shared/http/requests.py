@@ -16,11 +16,13 @@ from typing import Any
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared.errors import FieldError, Invalid, pointer
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 BODY_WITHIN_S = 30.0  # the same; a second a kilobyte on the worst of lines
+PIECE_WITHIN_S = 120.0  # of a stream, whose length nobody knows
 PIECE_BYTES = 65_536  # unpacked at a time: a few packed bytes may become a thousand times as many
 JSON = re.compile(r"application/(.+\+)?json")
 PATCHES = ("application/merge-patch+json", "application/json")
@@ -60,8 +62,9 @@ class StrictRequest(Request):
 
         Raises:
             Invalid: It is not gzip, though the headers say so.
+            ClientDisconnect: The client is gone, or as good as that.
         """
-        packed = super().stream()
+        packed = _in_time(super().stream())
         pieces = _unpacked(packed) if self._encoding in GZIP else packed
         async for piece in pieces:
             yield piece
@@ -117,6 +120,19 @@ class StrictRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 - whatever JSON there is
         """Return what `read_json` has read."""
         return self._parsed
+
+
+async def _in_time(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Give the pieces; a client that sends nothing for long has gone without a word."""
+    while True:
+        try:
+            async with asyncio.timeout(PIECE_WITHIN_S):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise ClientDisconnect from None
+        yield piece
 
 
 async def _unpacked(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -65,6 +65,15 @@ def test_each_place_is_shown_with_its_pointer_and_its_detail(
     ]
 
 
+def test_mistakes_that_are_not_shown_are_counted(services: Services, mailings: Mailings) -> None:
+    places = [{"pointer": f"/{number}", "code": "odd"} for number in range(20)]
+    services.refuse(PATH, 422, title="It cannot be.", errors=places, error_count=2_020)
+
+    lines = mailings("mailings", "show", ID).err.splitlines()
+
+    assert lines[20:22] == ["  /19: odd", "  and 2,000 more"]
+
+
 def test_a_fault_of_a_service_names_its_log_and_its_trace(
     services: Services, mailings: Mailings
 ) -> None:

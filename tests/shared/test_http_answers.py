@@ -525,3 +525,32 @@ async def test_a_body_that_does_not_come_is_given_up(
     )
 
     assert (response.status_code, response.json()["type"]) == (408, "RequestTimeout")
+
+
+async def test_a_client_that_sends_nothing_any_more_is_gone(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_requests, "PIECE_WITHIN_S", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(60)
+
+    with capture_logs() as lines, pytest.raises(AssertionError):  # of httpx: there is no answer
+        async with asyncio.timeout(20):
+            await client.post("/streams", content=never())
+
+    assert (lines, [each for each in caplog.records if each.levelname == "ERROR"]) == ([], [])
+
+
+async def test_a_stream_may_take_longer_than_one_piece_of_it(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_requests, "PIECE_WITHIN_S", 0.5)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"x"
+            await asyncio.sleep(0.1)
+
+    assert (await client.post("/streams", content=slowly())).json() == 8

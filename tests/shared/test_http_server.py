@@ -144,6 +144,7 @@ async def test_what_is_no_http_is_refused_like_everything_else(no_pool: Pool, te
     assert answer.startswith(b"http/1.1 400")
     assert b"x-content-type-options: nosniff" in answer
     assert b"cache-control: no-store" in answer
+    assert b"content-type: application/problem+json" in answer
 
 
 # Reads at once
