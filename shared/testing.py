@@ -1,7 +1,7 @@
 """Given, when, then: the way tests speak; and the stand-ins that pass the real suites."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -52,6 +52,12 @@ class InMemoryEventStore:
         named = {kind.type_name(): kind for kind in kinds}
         history = [each.event for each in self.recorded if each.stream == stream]
         return [named[event.type_name()].read(event.json()) for event in history]
+
+    async def load_many(
+        self, streams: Collection[str], kinds: Sequence[type[E]]
+    ) -> Mapping[str, Sequence[E]]:
+        """Return the events of each of `streams`, none of one that does not exist."""
+        return {stream: await self.load(stream, kinds) for stream in streams}
 
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import bindparam, case, delete, text, update
+from sqlalchemy import Update, bindparam, case, delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -216,8 +216,8 @@ async def run_begun(db: Connection, recorded: Sequence[Recorded[RunBegun | Maili
     """Show that it is running, unless it was paused before."""
     is_paused = mailings.c.status == Status.PAUSED
     status = case((is_paused, Status.PAUSED), else_=Status.RUNNING)
-    for each in recorded:
-        await _show(db, each, status=status, has_begun=True)
+    shown = _newer().values(status=status, has_begun=True, **_versions())
+    await db.execute(shown, [_version(each) for each in recorded])
 
 
 async def run_declined(db: Connection, recorded: Sequence[Recorded[RunDeclined]]) -> None:
@@ -239,11 +239,26 @@ async def mailing_finished(db: Connection, recorded: Sequence[Recorded[MailingFi
 
 
 async def _show(db: Connection, each: Recorded[Any], **values: object) -> None:
-    newer = update(mailings).where(
-        mailings.c.mailing_id == bindparam("id"), mailings.c.version < bindparam("at")
-    )
-    values |= {"version": each.version, "changed_at": each.recorded_at}
-    await db.execute(newer.values(**values), {"id": each.event.mailing_id, "at": each.version})
+    await db.execute(_newer().values(**(values | _versions())), _version(each))
+
+
+def _newer() -> Update:
+    """Return an update of the row of a mailing, if that is older."""
+    is_same = mailings.c.mailing_id == bindparam("id")
+    return update(mailings).where(is_same, mailings.c.version < bindparam("at"))
+
+
+def _versions() -> dict[str, Any]:
+    return {"version": bindparam("at"), "changed_at": bindparam("recorded_at")}
+
+
+def _version(each: Recorded[Any]) -> dict[str, object]:
+    """Return the parameters of `_newer` and `_versions`."""
+    return {
+        "id": each.event.mailing_id,
+        "at": each.version,
+        "recorded_at": each.recorded_at,
+    }
 
 
 PROJECTIONS: Mapping[type[Event], Projection] = {

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.catalog import handlers
-from services.catalog.domain.mailing import MailingUnknown
 from services.catalog.domain.mailing_commands import (
     BeginRun,
     FinishRun,
@@ -29,11 +28,8 @@ def subscriptions(store: EventStore, clock: Clock) -> Handlers:
 
     async def when_runs_advance_mailings(_: Connection, received: Sequence[Received[Any]]) -> None:
         now = await clock()
-        for each in received:
-            try:
-                await handlers.handle(store, _command(each.event, now), cause=each.cause)
-            except MailingUnknown:
-                continue  # a log that is older than our database; the mailing will not come
+        commands = [(_command(each.event, now), each.cause) for each in received]
+        await handlers.handle_many(store, commands, now=now)
 
     return {
         MailingScheduled: when_runs_advance_mailings,

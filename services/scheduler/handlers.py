@@ -1,22 +1,18 @@
 """What the scheduler does when time has come: the only place where rules meet I/O."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from services.scheduler import queue
-from services.scheduler.domain import (
-    DeclineRun,
-    FireMailing,
-    RunPostponed,
-    ScheduleCommand,
-    ScheduleEvent,
-    schedule,
-)
+from services.scheduler.domain import DeclineRun, FireMailing, RunPostponed, schedule
+from services.scheduler.queue import Due
 from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
 from shared.database import Connection, autocommit, is_fault_of_record, transaction
 from shared.errors import Unavailable
-from shared.event import Cause, Received
-from shared.event_store.postgres import PostgresEventStore, execute_in
+from shared.event import Cause, Instant, Received
+from shared.event_store import Append
+from shared.event_store.postgres import PostgresEventStore, execute_in, load_many
 from shared.set_aside import Item, guard
 
 AT_ONCE = 100  # mailings in one transaction
@@ -58,15 +54,32 @@ async def _fire(store: PostgresEventStore, item: Item, *, limit: int) -> int:
     async with transaction(store.pool) as db:
         now = await database.now(db)
         claimed = await queue.claim_due(db, now, limit=limit)
-        for due in claimed:
-            item.id = due.mailing_id
-            command = FireMailing(mailing_id=due.mailing_id, plan=due.plan(), now=now)
-            await _execute(store, db, command, Cause(traceparent=due.row.traceparent))
+        if claimed:
+            item.id = claimed[-1].mailing_id
+        await store.append_in(db, await _fired(db, claimed, now), now=now)
         if claimed:
             await queue.settle(db, [due.mailing_id for due in claimed])
         if again := [due.mailing_id for due in claimed if due.was_set_aside]:
             await set_aside.clear(db, queue.FIRE, again)
     return len(claimed)
+
+
+async def _fired(db: Connection, claimed: Sequence[Due], now: Instant) -> list[Append]:
+    """Return what follows for each schedule that is due."""
+    streams = {_stream(due.mailing_id): due for due in claimed}
+    histories = await load_many(db, streams, schedule.events)
+    appends = []
+    for stream, due in streams.items():
+        history = histories.get(stream, [])
+        command = FireMailing(mailing_id=due.mailing_id, plan=due.plan(), now=now)
+        if decided := schedule.decide(command, schedule.replay(history)):
+            cause = Cause(traceparent=due.row.traceparent)
+            appends.append(Append(stream, decided, len(history), cause))
+    return appends
+
+
+def _stream(mailing_id: UUID) -> str:
+    return f"schedule-{mailing_id}"
 
 
 async def decline_runs(
@@ -90,14 +103,7 @@ async def decline_runs(
             proposed_at=event.proposed_at,
             now=now,
         )
-        for decided in await _execute(store, db, command, each.cause):
+        stream = _stream(event.mailing_id)
+        for decided in await execute_in(db, store, schedule, stream, command, cause=each.cause):
             if isinstance(decided, RunPostponed):
                 await queue.arm(db, event.mailing_id, event.starts_at, revision=each.version)
-
-
-async def _execute(
-    store: PostgresEventStore, db: Connection, command: ScheduleCommand, cause: Cause
-) -> Sequence[ScheduleEvent]:
-    """Decide and append; the caller has locked the schedule, so nobody else appends."""
-    stream = f"schedule-{command.mailing_id}"
-    return await execute_in(db, store, schedule, stream, command, cause=cause)

@@ -1,6 +1,6 @@
 """The event store in PostgreSQL: events, read tables and outbox commit together."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -8,7 +8,7 @@ from asyncpg import UniqueViolationError
 from sqlalchemy import Text, cast, select, text
 
 from shared import outbox, telemetry
-from shared.database import Connection, Pool, copy, transaction
+from shared.database import Connection, Pool, autocommit, copy, transaction
 from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Recorded
@@ -36,6 +36,13 @@ class PostgresEventStore:
         """Return all events of `stream`, oldest first; each is one of `kinds`."""
         async with transaction(self.pool) as db:
             return await load(db, stream, kinds)
+
+    async def load_many(
+        self, streams: Collection[str], kinds: Sequence[type[E]]
+    ) -> Mapping[str, Sequence[E]]:
+        """Return the events of each of `streams`, none of one that does not exist."""
+        async with autocommit(self.pool) as db:
+            return await load_many(db, streams, kinds)
 
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE
@@ -109,13 +116,16 @@ CONTINUE_STREAMS = text("""
         stream, version, id, type, data, recorded_at, correlation_id, causation_id, traceparent
     )
     SELECT
-        stream, version, id, type, CAST(data AS json), :now, correlation_id, :causation_id,
-        :traceparent
+        stream, version, id, type, CAST(data AS json), :now, correlation_id, causation_id,
+        traceparent
     FROM unnest(
         CAST(:streams AS text[]), CAST(:expected AS int[]), CAST(:versions AS int[]),
         CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:data AS text[]),
-        CAST(:correlation_ids AS uuid[])
-    ) AS added (stream, expected, version, id, type, data, correlation_id)
+        CAST(:correlation_ids AS uuid[]), CAST(:causation_ids AS uuid[]),
+        CAST(:traceparents AS text[])
+    ) AS added (
+        stream, expected, version, id, type, data, correlation_id, causation_id, traceparent
+    )
     WHERE EXISTS (
         SELECT FROM events WHERE events.stream = added.stream AND events.version = expected
     )
@@ -126,13 +136,10 @@ CONTINUE_STREAMS = text("""
 
 async def _continue_streams(db: Connection, grown: Sequence[_Added]) -> None:
     """Add events to streams that exist."""
-    first = grown[0][1]
     done = await db.execute(
         CONTINUE_STREAMS,
         {
-            "now": first.recorded_at,
-            "causation_id": first.causation_id,
-            "traceparent": first.traceparent,
+            "now": grown[0][1].recorded_at,
             "streams": [each.stream for _, each, _ in grown],
             "expected": [expected for expected, _, _ in grown],
             "versions": [each.version for _, each, _ in grown],
@@ -140,6 +147,8 @@ async def _continue_streams(db: Connection, grown: Sequence[_Added]) -> None:
             "types": [each.event.type_name() for _, each, _ in grown],
             "data": [data.decode() for _, _, data in grown],
             "correlation_ids": [each.correlation_id for _, each, _ in grown],
+            "causation_ids": [each.causation_id for _, each, _ in grown],
+            "traceparents": [each.traceparent for _, each, _ in grown],
         },
     )
     if done.rowcount != len(grown):
@@ -171,7 +180,17 @@ async def execute_in(
 
 async def load(db: Connection, stream: str, kinds: Sequence[type[E]]) -> list[E]:
     """Return all events of `stream`, oldest first; each is one of `kinds`."""
+    return (await load_many(db, [stream], kinds)).get(stream, [])
+
+
+async def load_many(
+    db: Connection, streams: Collection[str], kinds: Sequence[type[E]]
+) -> dict[str, list[E]]:
+    """Return the events of each of `streams`, none of one that does not exist."""
     named = {kind.type_name(): kind for kind in kinds}
-    wanted = select(events.c.type, cast(events.c.data, Text))
-    rows = await db.execute(wanted.where(events.c.stream == stream).order_by(events.c.version))
-    return [named[name].read(data) for name, data in rows]
+    wanted = select(events.c.stream, events.c.type, cast(events.c.data, Text))
+    wanted = wanted.where(events.c.stream.in_(streams))
+    found: dict[str, list[E]] = {}
+    for stream, name, data in await db.execute(wanted.order_by(events.c.stream, events.c.version)):
+        found.setdefault(stream, []).append(named[name].read(data))
+    return found

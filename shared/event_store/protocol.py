@@ -1,6 +1,6 @@
 """The protocol of an event store: append events to streams, and decide on what they hold."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -20,9 +20,11 @@ class Append(msgspec.Struct, frozen=True, gc=False):  # as Recorded: an import m
     stream: str
     events: Sequence[Event]
     expected: int
+    cause: Cause | None = None  # None: that of all that is appended with it
 
     def recorded(self, now: Instant, cause: Cause = NO_CAUSE) -> list[Recorded[Event]]:
         """Return the events in their envelopes."""
+        cause = self.cause or cause
         story, recorded = cause.correlation_id, []
         for version, event in enumerate(self.events, self.expected + 1):
             own = ids.event_id(self.stream, version)
@@ -47,6 +49,11 @@ class EventStore(Protocol):
 
     async def load(self, stream: str, kinds: Sequence[type[E]]) -> Sequence[E]:
         """Return all events of `stream`, oldest first; each is one of `kinds`."""
+
+    async def load_many(
+        self, streams: Collection[str], kinds: Sequence[type[E]]
+    ) -> Mapping[str, Sequence[E]]:
+        """Return the events of each of `streams`, none of one that does not exist."""
 
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE
@@ -83,3 +90,27 @@ async def execute(
             append = Append(stream, decided, version)
             await store.append_many([append], now=command.now, cause=cause)
             return version + len(decided)
+
+
+async def execute_many(
+    store: EventStore,
+    decider: Decider[C, S, E],
+    commands: Mapping[str, tuple[C, Cause]],
+    *,
+    now: Instant,
+) -> None:
+    """Decide on one command for each stream, and append all that follows at once.
+
+    Where another writer was faster, all are decided again.
+    """
+    while True:
+        histories = await store.load_many(commands.keys(), decider.events)
+        appends = []
+        for stream, (command, cause) in commands.items():
+            history = histories.get(stream, ())
+            if decided := decider.decide(command, decider.replay(history)):
+                appends.append(Append(stream, decided, len(history), cause))
+        with suppress(StaleVersion):
+            if appends:
+                await store.append_many(appends, now=now)
+            return

@@ -192,7 +192,7 @@ UNKNOWN, ENDED, PAUSED = MailingUnknown, MailingAlreadyEnded, MailingIsPaused
 TABLE: dict[str, tuple[MailingEvent | type[Error] | None, ...]] = {
     #         create, change; start, pause, resume, stop, delete;
     #         begin, begin by hand; record, miss, finish, finish one
-    "absent": (created, *[UNKNOWN] * 12),
+    "absent": (created, *[UNKNOWN] * 6, *[None] * 6),
     "created": (
         *(None, renamed, requested, paused, None, stopped, deleted),
         *(begun(revision=1, proposed_at=LATER), declined("postponed", proposed_at=LATER)),

@@ -1,6 +1,7 @@
 """The Kafka door of the catalog."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,15 +10,16 @@ import msgspec
 import pytest
 
 from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, mailing
-from services.catalog.domain.mailing_commands import CreateMailing
+from services.catalog.domain.mailing_commands import ChangeMailing, CreateMailing
 from services.catalog.domain.plan import GatewayName, Plan
-from services.catalog.handlers import handle
+from services.catalog.handlers import commands, handle
 from services.catalog.subscriptions import subscriptions
 from shared import ids
 from shared.contracts.catalog import DeclinedReason, Filter, RunBegun, RunDeclined
 from shared.contracts.dispatcher import RunFinished
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.event import Event, Instant
+from shared.event_store import Append
 from shared.testing import FrozenClock, InMemoryEventStore, received
 
 ID, RUN = UUID(int=1), UUID(int=2)
@@ -157,3 +159,54 @@ async def test_an_answer_names_its_cause(store: InMemoryEventStore, now: Instant
 
 async def test_a_run_of_a_mailing_that_nobody_knows_is_passed_over(now: Instant) -> None:
     assert await answers(InMemoryEventStore(), now, [scheduled(now), finished(now)]) == []
+
+
+@dataclass(slots=True)
+class CountingStore(InMemoryEventStore):
+    """Counts how many streams are appended to at once."""
+
+    appends: list[int] = field(default_factory=list)
+
+    async def append_many(self, appends: Sequence[Append], **how: Any) -> None:
+        self.appends.append(len(appends))
+        await InMemoryEventStore.append_many(self, appends, **how)
+
+
+async def test_many_mailings_take_few_transactions_and_those_of_one_stay_in_order(
+    now: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "AT_ONCE", 2)
+    store, numbers = CountingStore(), [UUID(int=number) for number in range(10, 15)]
+    plan = Plan("spring", "Hello", None, Filter(), now, now.replace(year=2030), "log")
+    for number in numbers:
+        await handle(store, CreateMailing(mailing_id=number, plan=plan, now=now))
+    proposals = [msgspec.structs.replace(scheduled(now), mailing_id=each) for each in numbers]
+    ends = [msgspec.structs.replace(finished(now), mailing_id=each) for each in numbers]
+    both = [received(each, "any") for each in (*proposals, *ends)]
+    store.appends.clear()
+    await subscriptions(store, FrozenClock(now))[MailingScheduled](NOBODY, both)
+
+    assert store.appends == [2, 2, 2, 2, 1, 1]
+    for number, message in zip(numbers, both, strict=False):
+        history = [each for each in store.recorded if each.stream == f"mailing-{number}"]
+        assert [type(each.event) for each in history[1:]] == [RunBegun, MailingFinished]
+        assert history[1].causation_id == message.cause.event_id
+
+
+async def test_a_rival_that_edits_meanwhile_lets_all_be_decided_again(
+    store: InMemoryEventStore, now: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_many = store.load_many
+
+    async def then_edited(*what: Any) -> Any:
+        monkeypatch.undo()
+        histories = await load_many(*what)
+        change = ChangeMailing(mailing_id=ID, changes={"body": "newest"}, now=now)
+        await handle(store, change)
+        return histories
+
+    monkeypatch.setattr(InMemoryEventStore, "load_many", lambda _, *what: then_edited(*what))
+    [_, begun] = await answers(store, now, [scheduled(now)])
+
+    assert isinstance(begun, RunBegun)
+    assert (begun.body, begun.revision) == ("newest", 2)

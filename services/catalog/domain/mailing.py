@@ -128,10 +128,10 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
             return [_created(c)]
         case CreateMailing() as c, _:
             return _created_again(c, mailing)
-        case _, Status.ABSENT:
-            raise MailingUnknown
         case BeginRun() | RecordRun() | MissRun() | FinishRun() as c, _:
             return _decide_run(c, mailing)
+        case _, Status.ABSENT:
+            raise MailingUnknown
         case DeleteMailing(), Status.DELETED:
             return []
         case _, Status.DELETED:
@@ -163,6 +163,8 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
     """Decide what the scheduler proposes, and record what became of runs."""
     is_over = mailing.status in (Status.STOPPED, Status.FINISHED, Status.DELETED)
     match command:
+        case _ if mailing.status is Status.ABSENT:
+            return []  # a log that is older than our database: the mailing will not come
         case BeginRun():
             return _proposed(command, mailing)
         case _ if is_over:

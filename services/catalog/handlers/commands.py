@@ -1,13 +1,16 @@
 """Commands: load the stream, decide, append."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from services.catalog.domain.client import ClientCommand, client
 from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import MailingCommand
-from shared.event import Cause
-from shared.event_store import NO_CAUSE, EventStore, execute
+from shared.event import Cause, Instant
+from shared.event_store import NO_CAUSE, EventStore, execute, execute_many
+
+AT_ONCE = 100  # commands in one transaction: few, for a rival of one lets all be decided again
 
 
 def stream(command: MailingCommand | ClientCommand) -> str:
@@ -31,3 +34,16 @@ async def handle(
     """
     decider: Any = client if isinstance(command, ClientCommand) else mailing
     return await execute(store, decider, stream(command), command, expected=expected, cause=cause)
+
+
+async def handle_many(
+    store: EventStore, commands: Sequence[tuple[MailingCommand, Cause]], *, now: Instant
+) -> None:
+    """Carry out commands of many mailings, those of each in order, with few transactions."""
+    waiting: dict[str, list[tuple[MailingCommand, Cause]]] = {}
+    for each in commands:
+        waiting.setdefault(stream(each[0]), []).append(each)
+    while waiting:
+        heads = {name: waiting[name].pop(0) for name in list(islice(waiting, AT_ONCE))}
+        await execute_many(store, mailing, heads, now=now)
+        waiting = {name: left for name, left in waiting.items() if left}
