@@ -60,7 +60,7 @@ class MailingView(View):
     filter: FilterView
     starts_at: Instant
     ends_at: Instant
-    gateway: GatewayName
+    gateway: str  # of any release, also one that knows more than this
     status: MailingStatus
     missed_reason: str | None
     version: int
