@@ -8,9 +8,14 @@ otherwise that of the stack on this machine.
 import os
 import tomllib
 from enum import IntEnum, StrEnum
+from uuid import UUID
+
+import typer
 
 from deploy.local.home import PROJECT, Home, usual_home
 from deploy.local.record import supervisor_of
+
+EXAMPLE_ID = "01a223e7-6a60-70b3-918e-ee3db44241bc"
 
 
 class Exit(IntEnum):
@@ -43,6 +48,18 @@ def version() -> str:
     """Return the version of this command line, which is the platform's."""
     with (PROJECT / "cli" / "pyproject.toml").open("rb") as file:
         return str(tomllib.load(file)["project"]["version"])
+
+
+def read_id(text: str) -> UUID:
+    """Read an identifier.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an identifier such as {EXAMPLE_ID}") from None
 
 
 def home() -> Home:

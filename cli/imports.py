@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 from rich.console import Group, RenderableType
 
-from cli import Output
+from cli import Output, read_id
 from cli.api import Api, run
 from cli.clients import import_table
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
@@ -40,7 +40,9 @@ def list_imports(
 
 @app.command("show")
 def show_import(
-    import_id: Annotated[UUID, typer.Argument(metavar="IMPORT", help="As `list` shows it.")],
+    import_id: Annotated[
+        UUID, typer.Argument(parser=read_id, metavar="IMPORT", help="As `list` shows it.")
+    ],
     rejections: Annotated[int, typer.Option(min=0, help="How many rejected rows to show.")] = 100,
     output: Format = Output.TABLE,
 ) -> None:

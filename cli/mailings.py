@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.console import RenderableType
 
-from cli import Output
+from cli import Output, read_id
 from cli.api import Api, run
 from cli.render import (
     Format,
@@ -29,7 +29,9 @@ from cli.statistics.progress import watch as watch_progress
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 
-MailingId = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` shows it.")]
+MailingId = Annotated[
+    UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
+]
 
 EXAMPLE = "2026-03-01T10:00+03:00"
 # 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli import Output
+from cli import Output, read_id
 from cli.api import PAGE, Api, run
 from cli.names import client_phones, mailing_names
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, one_line, show
@@ -45,8 +45,12 @@ class Names(NamedTuple):
 @app.command("list")
 def list_messages(
     *,
-    run_id: Annotated[UUID | None, typer.Option("--run", help="Only of this run.")] = None,
-    client_id: Annotated[UUID | None, typer.Option("--client", help="Only to this one.")] = None,
+    run_id: Annotated[
+        UUID | None, typer.Option("--run", parser=read_id, help="Only of this run.")
+    ] = None,
+    client_id: Annotated[
+        UUID | None, typer.Option("--client", parser=read_id, help="Only to this one.")
+    ] = None,
     status: Annotated[Status | None, typer.Option(help="Only those there.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     quiet: Quiet = False,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output
+from cli import Output, read_id
 from cli.api import Api, run
 from cli.names import mailing_names
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
@@ -16,7 +16,9 @@ app = typer.Typer(help="Runs: each occurrence of a mailing.", no_args_is_help=Tr
 @app.command("list")
 def list_runs(
     *,
-    mailing_id: Annotated[UUID | None, typer.Option("--mailing", help="Only of this one.")] = None,
+    mailing_id: Annotated[
+        UUID | None, typer.Option("--mailing", parser=read_id, help="Only of this one.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     quiet: Quiet = False,
     output: Format = Output.TABLE,
@@ -48,7 +50,9 @@ def list_runs(
 
 @app.command("show")
 def show_run(
-    run_id: Annotated[UUID, typer.Argument(metavar="RUN", help="As `list` shows it.")],
+    run_id: Annotated[
+        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
+    ],
     output: Format = Output.TABLE,
 ) -> None:
     """Show how far one run is."""

@@ -8,7 +8,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli import Exit, Failure, Output
+from cli import Exit, Failure, Output, read_id
 from cli.api import Api, run
 from cli.render import Format, Grid, Json, facts, grid, instant, show
 
@@ -23,7 +23,8 @@ STATUSES = (*OPEN, *FINAL)
 @app.command()
 def stats(
     of: Annotated[
-        UUID | None, typer.Argument(metavar="[ID]", help="A mailing or a run; all without it.")
+        UUID | None,
+        typer.Argument(parser=read_id, metavar="[ID]", help="A mailing or a run; all without it."),
     ] = None,
     *,
     reconcile: Annotated[

@@ -1,5 +1,7 @@
 """The commands about runs."""
 
+import pytest
+
 from cli import Exit
 from tests.cli.conftest import Json, Mailings, Services, page
 
@@ -51,3 +53,26 @@ def test_the_version_is_printed(mailings: Mailings) -> None:
 
 def test_the_log_of_a_part_that_does_not_exist_is_a_mistake_of_usage(mailings: Mailings) -> None:
     assert mailings("logs", "nope").code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("mailings", "show", "nope"),
+        ("mailings", "pause", "0d6a5c1b"),
+        ("runs", "show", "nope"),
+        ("imports", "show", "nope"),
+        ("messages", "list", "--run", "nope"),
+        ("messages", "list", "--client", "nope"),
+        ("stats", "nope"),
+    ],
+)
+def test_what_is_no_identifier_is_said_to_be_none_in_plain_words(
+    mailings: Mailings, arguments: tuple[str, ...]
+) -> None:
+    result = mailings(*arguments)
+
+    assert result.code == Exit.USAGE
+    said = " ".join(result.err.replace("│", " ").split())
+    assert "is not an identifier such as" in said
+    assert "UUID" not in said

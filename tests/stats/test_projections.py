@@ -232,3 +232,13 @@ def test_of_a_batch_the_newest_event_of_each_message_is_left() -> None:
 
     assert [each.client_id for each in batch.messages.values()] == [client(0), client(1)]
     assert [each.attempts for each in batch.messages.values()] == [3, 1]
+
+
+async def test_a_run_that_selects_nobody_finishes(stats_pool: Pool) -> None:
+    empty = Run(UUID(int=0xC << 124))
+
+    await apply(stats_pool, [empty.scheduled(), empty.expanded(0), empty.finished({})])
+
+    async with transaction(stats_pool) as db:
+        row = (await db.execute(select(tables.runs).where(tables.runs.c.run_id == empty.id))).one()
+    assert (row.finished_at, row.totals) == (empty.finished().finished_at, {})

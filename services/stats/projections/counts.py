@@ -290,7 +290,7 @@ async def _change_runs(db: Connection, generation: int, batch: Batch, consumer: 
         "consumer": consumer,
         "run_ids": [each.run_id for each in changes],
         "numbers": [each.number for each in changes],
-        "totals": [each.totals and json.dumps(each.totals) for each in changes],
+        "totals": [None if each.totals is None else json.dumps(each.totals) for each in changes],
         "mailing_ids": [each.mailing_id for each in changes],
         **{state: [each.counts[state] for each in changes] for state in COUNTED},
     }
