@@ -28,6 +28,11 @@ class Template:
         """Return the text for one client; what the client does not have is left empty."""
         return self.format % tuple([getattr(client, name) or "" for name in self.variables])
 
+    def render_line(self, client: object) -> str:
+        """Return the same as one line: a comment may have several, a head has not."""
+        text = self.render(client)
+        return text if text.isprintable() else " ".join(text.splitlines())
+
 
 def compile_template(source: str, pointer: str) -> Template:
     """Cut `source`, which stands at `pointer` of the request.

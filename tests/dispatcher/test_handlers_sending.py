@@ -56,6 +56,16 @@ async def attempts(world: World) -> list[tuple[int, int, str, str | None]]:
 # What goes out
 
 
+async def test_a_subject_stays_one_line_whatever_a_client_has(world: World) -> None:
+    await world.plan(1, subject="Dear {{ comment }}")
+    await world.know(registered(1, comment="a\r\nBcc: b@example.com"), version=2)
+    gateway = FakeGateway()
+
+    await work(await alive(world, gateway))
+
+    assert [message.subject for message in gateway.messages] == ["Dear a Bcc: b@example.com"]
+
+
 @KINDS
 async def test_every_message_is_sent_once_in_order(world: World, *, is_idempotent: bool) -> None:
     run = await world.plan(5, body="Hi {{ full_name }}", subject="{{ phone }}")

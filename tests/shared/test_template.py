@@ -81,3 +81,25 @@ def test_a_template_is_rendered_as_if_each_variable_was_replaced(parts: list[str
     text = compile_template("".join(marked), "/body").render(everything)
 
     assert text == "".join(f"<{part}>" if part in VARIABLES else part for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("comment", "line"),
+    [
+        ("calls back", "Dear calls back"),
+        ("a\r\nBcc: b@example.com", "Dear a Bcc: b@example.com"),
+        ("a\nb\rc\u2028d\x85e", "Dear a b c d e"),
+        ("a\u00a0b", "Dear a\u00a0b"),
+    ],
+)
+def test_a_line_stays_one_whatever_a_client_has(comment: str, line: str) -> None:
+    template = compile_template("Dear {{ comment }}", "/subject")
+
+    assert template.render_line(client(comment=comment)) == line
+
+
+@given(st.text())
+def test_a_line_has_no_line_breaks(comment: str) -> None:
+    line = compile_template("{{ comment }}", "/subject").render_line(client(comment=comment))
+
+    assert len(line.splitlines()) <= 1

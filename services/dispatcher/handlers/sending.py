@@ -105,7 +105,7 @@ class Sender:
             job.message_id.encode(),
             contact.phone,
             contact.email,
-            run.subject.render(contact) if run.subject else None,
+            run.subject.render_line(contact) if run.subject else None,
             run.body.render(contact),
             run.trace,
         )
