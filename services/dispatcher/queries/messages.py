@@ -14,7 +14,7 @@ from services.dispatcher.domain.message import STOPPED, MessageUnknown
 from services.dispatcher.domain.outcome import Outcome
 from shared import ids
 from shared.contracts.dispatcher import State
-from shared.database import Connection
+from shared.database import Connection, fragment, sql
 from shared.errors import FieldError, Invalid
 from shared.event import Instant
 from shared.http import View, cursor_of, position
@@ -75,7 +75,8 @@ class Wanted:
 
 
 # Where the message of `m (run_id, client_id, chunk, chunk_state)` is.
-DERIVED = f"""
+DERIVED = fragment(
+    """
     SELECT m.run_id, r.mailing_id, m.client_id,
         coalesce(
             e.state,
@@ -86,7 +87,7 @@ DERIVED = f"""
         coalesce(e.attempts, a.attempts, 0) AS attempts, a.last_attempt_at,
         CASE WHEN e.state = 'retry' THEN e.due_at END AS next_attempt_at,
         coalesce(
-            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{STOPPED}' END
+            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
         ) AS reason
     FROM m JOIN runs r USING (run_id)
     LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
@@ -97,7 +98,9 @@ DERIVED = f"""
         FROM attempts
         WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id AND kind <> 'start'
     ) a
-"""  # noqa: S608 - constants
+    """,
+    stopped=STOPPED,
+)
 
 
 async def messages(
@@ -119,7 +122,8 @@ async def messages(
 
 
 # A client's messages are few: one of each run at most.
-OF_CLIENT = text(f"""
+OF_CLIENT = sql(
+    """
     WITH m AS (
         SELECT r.run_id, CAST(:client_id AS uuid) AS client_id, c.chunk, c.state AS chunk_state
         FROM runs r CROSS JOIN LATERAL (
@@ -132,10 +136,12 @@ OF_CLIENT = text(f"""
         ORDER BY r.run_id
         LIMIT CASE WHEN CAST(:status AS text) IS NULL THEN CAST(:limit AS bigint) END
     )
-    SELECT derived.* FROM ({DERIVED}) AS derived
+    SELECT derived.* FROM ({derived}) AS derived
     WHERE CAST(:status AS text) IS NULL OR derived.status = CAST(:status AS text)
     ORDER BY derived.run_id LIMIT :limit
-""")  # noqa: S608 - constants
+    """,
+    derived=DERIVED,
+)
 
 
 async def _of_client(
@@ -154,15 +160,18 @@ async def _of_client(
 
 
 # Exceptions have an index of their own.
-EXCEPTIONS = text(f"""
+EXCEPTIONS = sql(
+    """
     WITH m AS (
         SELECT x.run_id, x.client_id, x.chunk, c.state AS chunk_state
         FROM exceptions x JOIN chunks c USING (run_id, chunk)
         WHERE x.run_id = :run_id AND x.state = :status AND x.client_id > :after
         ORDER BY x.client_id LIMIT :limit
     )
-    {DERIVED} ORDER BY m.client_id
-""")  # noqa: S608 - constants
+    {derived} ORDER BY m.client_id
+    """,
+    derived=DERIVED,
+)
 
 
 async def _exceptions(
@@ -185,20 +194,28 @@ OF_RUN = """
 # Delivered and planned messages are the bulk, found by walking through the chunks; of one state
 # the walk is bounded, and its last row, without a message, is where the next one begins.
 BOUND = 20_000
-WALK = text(f"""
-    WITH m AS (SELECT * FROM ({OF_RUN}) AS page LIMIT :limit)
-    SELECT derived.*, m.chunk, m.n FROM ({DERIVED}) AS derived
+WALK = sql(
+    """
+    WITH m AS (SELECT * FROM ({of_run}) AS page LIMIT :limit)
+    SELECT derived.*, m.chunk, m.n FROM ({derived}) AS derived
     JOIN m USING (run_id, client_id) ORDER BY m.chunk, m.n
-""")  # noqa: S608 - constants
-WALK_TO_STATE = text(f"""
-    WITH m AS MATERIALIZED (SELECT * FROM ({OF_RUN}) AS page LIMIT :bound), found AS (
-        SELECT derived.*, m.chunk, m.n FROM ({DERIVED}) AS derived
+    """,
+    of_run=OF_RUN,
+    derived=DERIVED,
+)
+WALK_TO_STATE = sql(
+    """
+    WITH m AS MATERIALIZED (SELECT * FROM ({of_run}) AS page LIMIT :bound), found AS (
+        SELECT derived.*, m.chunk, m.n FROM ({derived}) AS derived
         JOIN m USING (run_id, client_id) WHERE derived.status = :status
         ORDER BY m.chunk, m.n LIMIT :limit
     ), bound AS (SELECT chunk, n FROM m ORDER BY chunk, n OFFSET :bound - 1)
     SELECT found.*, bound.chunk AS bound_chunk, bound.n AS bound_n
     FROM found FULL JOIN bound ON false ORDER BY found.chunk, found.n
-""")  # noqa: S608 - constants
+    """,
+    of_run=OF_RUN,
+    derived=DERIVED,
+)
 
 
 async def _walk(

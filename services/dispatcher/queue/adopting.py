@@ -14,7 +14,7 @@ from shared.contracts.dispatcher import (
     RunExpanded,
     RunFinished,
 )
-from shared.database import Connection, RawConnection
+from shared.database import Connection, RawConnection, fragment, sql
 from shared.kafka import Positions
 
 # A chunk's clients are in order, and so are the chunks.
@@ -23,7 +23,8 @@ ITS_CHUNK = """
     WHERE c.run_id = e.run_id AND c.client_ids[1] <= e.client_id
     ORDER BY c.client_ids[1] DESC LIMIT 1
 """
-COUNT_UNKNOWN_MESSAGES = f"""
+COUNT_UNKNOWN_MESSAGES = fragment(
+    """
     SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::text[])
         AS e (run_id, client_id, version, attempt, kind)
     WHERE CASE WHEN e.attempt IS NOT NULL THEN NOT EXISTS (
@@ -36,9 +37,11 @@ COUNT_UNKNOWN_MESSAGES = f"""
         SELECT FROM attempts a WHERE a.run_id = e.run_id AND a.client_id = e.client_id
             AND a.outcome = 'accepted'
     ) AND NOT EXISTS (
-        SELECT FROM ({ITS_CHUNK}) AS its WHERE its.state IN ('expired', 'cancelled')
+        SELECT FROM ({its_chunk}) AS its WHERE its.state IN ('expired', 'cancelled')
     ) END
-"""  # noqa: S608 - constants
+    """,
+    its_chunk=ITS_CHUNK,
+)
 
 
 async def count_unknown_messages(db: RawConnection, events: Sequence[MessageEvent]) -> int:
@@ -122,11 +125,14 @@ async def note_known(db: RawConnection, consumer: str, ends: Positions) -> None:
     )
 
 
-FIND_CHUNKS = text(f"""
+FIND_CHUNKS = sql(
+    """
     SELECT e.run_id, e.client_id, its.chunk
     FROM unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[])) AS e (run_id, client_id)
-    CROSS JOIN LATERAL ({ITS_CHUNK}) AS its
-""")  # noqa: S608 - constants
+    CROSS JOIN LATERAL ({its_chunk}) AS its
+    """,
+    its_chunk=ITS_CHUNK,
+)
 
 
 async def find_chunks(db: Connection, keys: Collection[MessageKey]) -> dict[MessageKey, ChunkKey]:
