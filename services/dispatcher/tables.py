@@ -92,6 +92,7 @@ runs = Table(
     Column("finished_at", Timestamp),
     Column("correction_count", Integer, nullable=False, server_default="0"),
     Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
+    Index("runs_newest", "created_at", "run_id"),
     Index("runs_mailing_id", "mailing_id"),
 )
 

@@ -129,14 +129,21 @@ async def test_a_run_shows_how_far_it_is(world: World, http: AsyncClient) -> Non
     assert shown["finished_at"] is not None
 
 
-async def test_runs_come_in_pages_and_by_mailing(world: World, http: AsyncClient) -> None:
-    made = {str((await world.schedule()).run_id) for _ in range(5)}
-    one = await world.schedule()
+async def test_runs_come_in_pages_the_newest_first_and_by_mailing(
+    world: World, http: AsyncClient
+) -> None:
+    now = await world.now()
+    ages = [3, 0, 5, 1, 4, 1]  # minutes; two began together
+    made = [await world.schedule(scheduled_at=now - timedelta(minutes=age)) for age in ages]
+    one = made[2]
 
     found = [each["run_id"] for each in await pages(http, "/runs", limit=2)]
     of_one = await pages(http, "/runs", mailing_id=one.mailing_id)
 
-    assert (len(found), set(found)) == (6, made | {str(one.run_id)})
+    newest = sorted(
+        zip(ages, made, strict=True), key=lambda each: (-each[0], each[1].run_id), reverse=True
+    )
+    assert found == [str(run.run_id) for _, run in newest]
     assert [each["run_id"] for each in of_one] == [str(one.run_id)]
 
 

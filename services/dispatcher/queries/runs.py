@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import text
-
 from services.dispatcher.domain.message import RunUnknown
-from shared.database import Connection
+from shared.database import Connection, sql
 from shared.event import Instant
 from shared.http import View
 
@@ -34,7 +32,7 @@ RUNS = """
         r.starts_at, r.ends_at, r.created_at, r.finished_at
     FROM runs r
 """
-RUN = text(f"{RUNS} WHERE r.run_id = :run_id")
+RUN = sql("{runs} WHERE r.run_id = :run_id", runs=RUNS)
 
 
 async def run(db: Connection, run_id: UUID) -> RunView:
@@ -49,17 +47,27 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     return RunView.model_validate(row)
 
 
-RUNS_PAGE = text(f"""
-    {RUNS} WHERE r.run_id > :after AND (
+RUNS_PAGE = sql(
+    """
+    {runs} WHERE (
         CAST(:mailing_id AS uuid) IS NULL OR r.mailing_id = CAST(:mailing_id AS uuid)
+    ) AND (
+        CAST(:at AS timestamptz) IS NULL
+        OR (r.created_at, r.run_id) < (CAST(:at AS timestamptz), CAST(:run_id AS uuid))
     )
-    ORDER BY r.run_id LIMIT :limit
-""")
+    ORDER BY r.created_at DESC, r.run_id DESC LIMIT :limit
+    """,
+    runs=RUNS,
+)
 
 
 async def runs(
-    db: Connection, *, mailing_id: UUID | None, after: UUID, limit: int
+    db: Connection, *, mailing_id: UUID | None, before: tuple[Instant, UUID] | None, limit: int
 ) -> list[RunView]:
-    """Return up to `limit` runs, of one mailing or of all, behind `after`."""
-    values = {"mailing_id": mailing_id, "after": after, "limit": limit}
+    """Return up to `limit` runs, the newest first, from behind an instant and identifier.
+
+    Of one mailing or of all.
+    """
+    at, run_id = before or (None, None)
+    values = {"mailing_id": mailing_id, "at": at, "run_id": run_id, "limit": limit}
     return [RunView.model_validate(row) for row in await db.execute(RUNS_PAGE, values)]

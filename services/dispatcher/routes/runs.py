@@ -12,6 +12,8 @@ from shared.http import (
     Limit,
     Page,
     answers,
+    instant_and_id,
+    newest_key,
     page,
     position,
     strict_router,
@@ -19,17 +21,15 @@ from shared.http import (
 
 router = strict_router("/v1/runs", "runs")
 
-FIRST = UUID(int=0)
-
 
 @router.get("", operation_id="list_runs", responses=answers(BadCursor))
 async def runs(
     db: Database, cursor: Cursor, limit: Limit = 50, mailing_id: UUID | None = None
 ) -> Page[RunView]:
-    """Show a page of runs."""
-    after = position(cursor, UUID, FIRST)
-    found = await queries.runs(db, mailing_id=mailing_id, after=after, limit=limit + 1)
-    return page(found, limit, lambda each: str(each.run_id))
+    """Show a page of runs, the newest first."""
+    before = position(cursor, instant_and_id, None)
+    found = await queries.runs(db, mailing_id=mailing_id, before=before, limit=limit + 1)
+    return page(found, limit, lambda each: newest_key(each.created_at, each.run_id))
 
 
 @router.get("/{run_id}", operation_id="get_run", responses=answers(RunUnknown))
