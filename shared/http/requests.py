@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from email.message import Message
-from itertools import islice
 from typing import Any
 
 from fastapi import Request
@@ -28,7 +27,7 @@ JSON = re.compile(r"application/(.+\+)?json")
 PATCHES = ("application/merge-patch+json", "application/json")
 CHARSETS = ("utf-8", "utf8", "us-ascii")  # ASCII is UTF-8
 GZIP = ("gzip", "x-gzip")  # Source: RFC 9110 §8.4.1.3
-FIELDS_SHOWN = 21  # of those that stand twice: one more than an answer shows
+PLACED = 20  # of the fields that stand twice get a pointer, which may be long; all are counted
 
 NOT_GZIP = FieldError("", "content_encoding", "it is not valid gzip")
 
@@ -179,7 +178,12 @@ def _parse(text: str) -> tuple[Any, list[FieldError]]:
         parsed = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
     except _FieldTwice:
         parsed = json.loads(text, object_pairs_hook=_Fields, parse_constant=_no_number)
-        twice = list(islice(_twice(parsed, ()), FIELDS_SHOWN))
+        twice = [
+            FieldError(
+                pointer(*path) if number < PLACED else "", "duplicate_field", "it stands twice"
+            )
+            for number, path in enumerate(_twice(parsed, ()))
+        ]
     json.dumps(parsed, ensure_ascii=False).encode()
     return parsed, twice
 
@@ -196,19 +200,15 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[FieldError]:
-    """Give the place of each field below `path` that stands twice, from the outside in."""
+def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Give the path of each field below `path` that stands twice, from the outside in."""
     if not isinstance(value, list):
         return
     inner: list[tuple[str | int, Any]] = list(enumerate(value))
     if isinstance(value, _Fields):
         inner = [*value]
         counted = Counter(name for name, _ in value)
-        yield from (
-            FieldError(pointer(*path, name), "duplicate_field", "it stands twice")
-            for name, count in counted.items()
-            if count > 1
-        )
+        yield from ((*path, name) for name, count in counted.items() if count > 1)
     for name, each in inner:
         yield from _twice(each, (*path, name))
 

@@ -235,6 +235,7 @@ async def test_of_many_fields_that_stand_twice_some_are_told_and_soon(
 
     assert response.status_code == 422
     assert {each["code"] for each in response.json()["errors"]} == {"duplicate_field"}
+    assert response.json()["error_count"] == 40_000
     assert len(response.content) < len(body)
 
 
