@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher.domain.outcome import Verdict
-from services.dispatcher.handlers import batching, sending
+from services.dispatcher.handlers import backlog, batching, sending
 from services.dispatcher.handlers import claiming as claiming_handler
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import claiming
@@ -192,6 +192,95 @@ async def test_no_more_is_under_way_than_the_gateway_takes(world: World) -> None
     gateway.answer_all(ACCEPTED)
     await work(sender)
     assert await prove(world.pool) == {State.DELIVERED: 5}
+
+
+async def test_a_plain_gateway_has_no_more_under_way_or_unrecorded_than_connections(
+    world: World,
+) -> None:
+    await world.plan(6)
+    gateway = FakeGateway(is_idempotent=False, connections=2)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer_all(ACCEPTED)
+    assert gateway.free == 2
+
+    await sender.mark_and_start()
+    assert numbers(gateway) == [1, 2], "what a crash would leave unknown is bounded"
+    await sender.record()
+    await sender.mark_and_start()
+
+    assert numbers(gateway) == [1, 2, 3, 4]
+    gateway.is_hanging = False
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+    assert await prove(world.pool) == {State.DELIVERED: 6}
+
+
+@KINDS
+async def test_nothing_is_started_or_claimed_while_too_much_waits_to_be_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool
+) -> None:
+    monkeypatch.setattr(backlog, "UNRECORDED_LIMIT", 2)
+    await world.plan(5)
+    gateway = FakeGateway(is_idempotent=is_idempotent)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await asyncio.sleep(0)
+    assert numbers(gateway) == [1, 2]
+    await world.plan()
+
+    assert not await sender.claim()
+    assert await world.value("SELECT count(*) FROM chunks WHERE state = 'leased'") == 1
+    await work(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 10}
+
+
+@KINDS
+@pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED, NOT_PROCESSED, UNKNOWN])
+async def test_the_answer_to_a_retry_that_was_given_back_meanwhile_moves_it_all_the_same(
+    world: World, verdict: Verdict, *, is_idempotent: bool
+) -> None:
+    await world.plan(1)
+    gateway = FakeGateway({1: [NOT_PROCESSED, None]}, is_idempotent=is_idempotent)
+    sender = await alive(world, gateway)
+    await work(sender)
+    await world.pass_time(60 * SECOND)
+    await give_back(sender)
+    await fetch(sender)
+    await world.rows("UPDATE exceptions SET sender_id = NULL RETURNING 1")
+
+    gateway.answer(1, verdict)
+    await sender.record()
+
+    state = {ACCEPTED: State.DELIVERED, REFUSED: State.FAILED}.get(verdict, State.RETRY)
+    assert await prove(world.pool) == {state: 1}
+    assert await world.value("SELECT attempt FROM exceptions") == 2
+
+
+@KINDS
+async def test_a_retry_that_another_has_leased_meanwhile_is_left_to_it(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(1)
+    gateway = FakeGateway({1: [NOT_PROCESSED, None]}, is_idempotent=is_idempotent)
+    sender = await alive(world, gateway)
+    await work(sender)
+    await world.pass_time(60 * SECOND)
+    await give_back(sender)
+    await fetch(sender)
+    other = await alive(world, FakeGateway(is_idempotent=is_idempotent))
+    await world.rows(  # as if it had been reaped and claimed
+        "UPDATE exceptions SET sender_id = :it, attempt = 2, unknowns = 1 RETURNING 1",
+        it=other.lease.sender_id,
+    )
+
+    gateway.answer(1, REFUSED)
+    await sender.record()
+
+    assert await prove(world.pool) == {State.RETRY: 1}
+    assert await world.value("SELECT attempt FROM exceptions") == 3, "the number of the other"
 
 
 # The window
