@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
+from sqlalchemy import event
 
 from services.dispatcher.queries import messages as queries
 from services.dispatcher.queue import planning as planning_queue
@@ -227,6 +228,45 @@ async def test_messages_of_a_client_are_shown_over_all_runs(
     assert [each["run_id"] for each in of_one] == [str(runs_of_client[1].run_id)]
     assert len(of_late) == 1
     assert await pages(http, "/messages", client_id=client(77)) == []
+
+
+async def test_a_page_of_a_status_is_never_empty_before_the_last(
+    world: World, http: AsyncClient
+) -> None:
+    planned = [await world.plan(1) for _ in range(4)]
+    await max(planned, key=lambda run: run.run_id).stop()
+    await world.end()
+
+    page = await get(http, "/messages", client_id=client(1), status="cancelled", limit=1)
+
+    assert (len(page["items"]), page["next_cursor"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs",
+        "/runs/{run}",
+        "/messages?run_id={run}",
+        "/messages?run_id={run}&status=planned",
+        "/messages?run_id={run}&status=retry",
+        "/messages?client_id={client}",
+        "/messages/{message}",
+    ],
+)
+async def test_a_read_takes_one_round_trip(world: World, http: AsyncClient, path: str) -> None:
+    run = await world.plan(1)
+    message = ids.message_id(run.run_id, client(1))
+    sent = []
+
+    @event.listens_for(world.pool.sync_engine, "before_cursor_execute")
+    def note(db: Any, *_: object) -> None:
+        sent.append(db.connection.driver_connection.is_in_transaction())
+
+    answer = await http.get(path.format(run=run.run_id, client=client(1), message=message))
+
+    assert answer.status_code == 200
+    assert sent == [False]  # neither BEGIN nor COMMIT
 
 
 async def test_messages_of_a_client_are_shown_by_status(world: World, http: AsyncClient) -> None:

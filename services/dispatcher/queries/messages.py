@@ -257,12 +257,18 @@ def _page(
     return [_message(row) for row in shown], cursor
 
 
-ATTEMPTS = text("""
-    SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason, gateway_message_id,
-        answer, CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
-    FROM attempts WHERE run_id = :run_id AND client_id = :client_id
-    ORDER BY attempt, started_at, kind DESC
-""")
+MESSAGE = text(f"""
+    SELECT message.*, (
+        SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY attempt, started_at, kind DESC), '[]')
+        FROM (
+            SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason,
+                gateway_message_id, answer,
+                CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
+            FROM attempts a WHERE a.run_id = message.run_id AND a.client_id = message.client_id
+        ) AS one
+    ) AS attempts_log
+    FROM ({OF_CLIENT.text}) AS message
+""")  # noqa: S608 - constants
 
 
 async def message(db: Connection, message_id: str) -> MessageWithAttempts:
@@ -275,13 +281,12 @@ async def message(db: Connection, message_id: str) -> MessageWithAttempts:
     if both is None:
         raise MessageUnknown
     run_id, client_id = both
-    wanted = Wanted(run_id=run_id, client_id=client_id)
-    found, _ = await _of_client(db, wanted, FIRST, 1)
-    if not found:
+    values = {"run_id": run_id, "client_id": client_id, "status": None, "after": FIRST, "limit": 1}
+    row = (await db.execute(MESSAGE, values)).first()
+    if row is None:
         raise MessageUnknown
-    rows = await db.execute(ATTEMPTS, {"run_id": run_id, "client_id": client_id})
-    log = [AttemptView.model_validate(row) for row in rows]
-    return MessageWithAttempts(**found[0].model_dump(), attempts_log=log)
+    log = [AttemptView.model_validate(each) for each in row.attempts_log]
+    return MessageWithAttempts(**_message(row).model_dump(), attempts_log=log)
 
 
 def _message(row: Any) -> MessageView:  # noqa: ANN401 - a row of DERIVED
