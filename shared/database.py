@@ -1,18 +1,17 @@
 """The database: one pool per process, the only place where transactions begin, and its time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, cast
 
 import asyncpg
 from pydantic import PostgresDsn
 from sqlalchemy import TextClause, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.clock import Clock
-from shared.errors import Overloaded, Unavailable
+from shared.database_errors import Unstorable, translate_errors
 from shared.event import Instant
 
 Pool: TypeAlias = AsyncEngine
@@ -26,37 +25,6 @@ LIMITS: dict[str, Any] = {
     "timeout": 10,
     "command_timeout": 30,
     "server_settings": {"timezone": "UTC", "idle_in_transaction_session_timeout": "60000"},
-}
-
-# What PostgreSQL says when it is starting, stopping or full: not our fault, and it passes.
-PASSING = (
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.InterfaceError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    # A role, too, may be made after the service has started.
-    asyncpg.InvalidAuthorizationSpecificationError,
-)
-
-# What no row is to blame for: a mistake in a statement, a right that is missing, a full disk.
-OF_ALL = (
-    asyncpg.SyntaxOrAccessError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresSystemError,
-    asyncpg.InternalServerError,
-    asyncpg.InvalidTransactionStateError,
-    asyncpg.InterfaceError,
-)
-
-# What PostgreSQL says before `shared.migrate` has done its work.
-NOT_MIGRATED = {
-    asyncpg.InvalidCatalogNameError: "the database does not exist yet",
-    asyncpg.UndefinedTableError: "a table does not exist yet",
 }
 
 
@@ -76,17 +44,6 @@ def sql(statement: str, **pieces: str) -> TextClause:
 # The business instant: the only SQL of ours that reads a clock.
 INSTANT = "(SELECT clock_timestamp() + shift FROM clock)"
 NOW = text(f"SELECT {INSTANT}")
-
-
-class NotMigrated(Exception):
-    """The database, or something in it, does not exist yet; the text says what."""
-
-
-class Unstorable(Exception):
-    """A value is none that the database takes: a number too large for it, a text with NUL in it.
-
-    The text is what kind of refusal it was, never the value, which may be a phone or a name.
-    """
 
 
 @asynccontextmanager
@@ -155,7 +112,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             the block did may be committed all the same if the connection broke then.
         Unstorable: Among what the block wrote is a value that the database does not take.
     """
-    with _translate_errors():
+    with translate_errors():
         async with pool.begin() as db:
             yield db
 
@@ -168,7 +125,7 @@ async def savepoint(db: Connection) -> AsyncIterator[None]:
         Unavailable: As `transaction`; then that is lost as well.
         Unstorable: As `transaction`.
     """
-    with _translate_errors():
+    with translate_errors():
         async with db.begin_nested():
             yield
 
@@ -181,64 +138,9 @@ async def autocommit(pool: Pool) -> AsyncIterator[Connection]:
         Unavailable: As `transaction`.
         Unstorable: As `transaction`.
     """
-    with _translate_errors():
+    with translate_errors():
         async with pool.connect() as db:
             yield await db.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@contextmanager
-def _translate_errors() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
-        raise (Overloaded if isinstance(error, PoolTimeout) else Unavailable) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
-        cause = _cause_of(error)
-        if isinstance(cause, asyncpg.DataError):
-            raise _unstorable(cause).with_traceback(error.__traceback__) from None
-        for kind, reason in NOT_MIGRATED.items():
-            if isinstance(cause, kind):
-                raise Unavailable from NotMigrated(reason)
-        _hide_row(error)
-        is_broken = isinstance(error, DBAPIError) and error.connection_invalidated
-        if not (is_broken or _passes(cause)):
-            raise
-        raise Unavailable from error
-
-
-def is_fault_of_record(error: Exception) -> bool:
-    """Say whether `error` may come from what one row or record says; others fail for all."""
-    return not isinstance(error, MemoryError) and not isinstance(_cause_of(error), OF_ALL)
-
-
-def _cause_of(error: BaseException) -> BaseException | None:
-    """Return the driver's own error, which is below SQLAlchemy's two layers."""
-    if isinstance(error, DBAPIError):
-        return error.orig.__cause__ if error.orig is not None else None
-    return error
-
-
-def _hide_row(error: BaseException) -> None:
-    """Cut PostgreSQL's details, which repeat the row, from an error and from its causes."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, asyncpg.PostgresError):
-            cause.detail = None
-        cause.args = tuple(
-            each.partition("\nDETAIL:")[0] if isinstance(each, str) else each
-            for each in cause.args
-        )
-        cause = cause.__cause__
-
-
-def _passes(error: BaseException | None) -> bool:
-    """Say whether it may go well next time; what a value was refused for will not."""
-    return isinstance(error, PASSING) and not isinstance(error, ValueError)
-
-
-def _unstorable(error: asyncpg.DataError) -> Unstorable:
-    """Return the same without the value: refused by PostgreSQL, or by the driver's encoders."""
-    return Unstorable(type(error.__cause__ or error).__name__)
 
 
 async def ping(pool: Pool) -> None:
@@ -248,7 +150,7 @@ async def ping(pool: Pool) -> None:
         Unavailable: There was none.
     """
     url = pool.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with _translate_errors():
+    with translate_errors():
         db = await asyncpg.connect(url, **LIMITS)
         try:
             await db.execute("SELECT 1")

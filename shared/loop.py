@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from shared.database import NotMigrated
+from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
 from shared.masking import masked
 

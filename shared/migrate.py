@@ -16,7 +16,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import Connection, make_url, text
 
 from shared import database
-from shared.database import NotMigrated
+from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
 from shared.schema import migrations_of
 from shared.settings import DatabaseSettings, read

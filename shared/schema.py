@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from shared import stops
-from shared.database import NotMigrated, Pool, autocommit, sql
+from shared.database import Pool, autocommit, sql
+from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
 from shared.loop import Backoff
 

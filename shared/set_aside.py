@@ -13,16 +13,8 @@ import structlog
 from sqlalchemy import text
 
 from shared import telemetry
-from shared.database import (
-    INSTANT,
-    Connection,
-    Pool,
-    autocommit,
-    fragment,
-    is_fault_of_record,
-    sql,
-    transaction,
-)
+from shared.database import INSTANT, Connection, Pool, autocommit, fragment, sql, transaction
+from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
 
 log = structlog.get_logger()

@@ -8,7 +8,8 @@ from services.scheduler.domain import DeclineRun, FireMailing, RunPostponed, sch
 from services.scheduler.queue import Due
 from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
-from shared.database import Connection, autocommit, is_fault_of_record, transaction
+from shared.database import Connection, autocommit, transaction
+from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
 from shared.event import Cause, Instant, Received
 from shared.event_store import Append

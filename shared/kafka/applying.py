@@ -8,14 +8,8 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from shared import database, telemetry
-from shared.database import (
-    Connection,
-    Pool,
-    Unstorable,
-    is_fault_of_record,
-    savepoint,
-    transaction,
-)
+from shared.database import Connection, Pool, savepoint, transaction
+from shared.database_errors import Unstorable, is_fault_of_record
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.kafka.dead_letters import (

@@ -37,7 +37,8 @@ from shared import database, http
 from shared.contracts.catalog import ClientRegistered, MailingCreated, RunBegun
 from shared.contracts.dispatcher import MessageDelivered, MessagesPlanned
 from shared.contracts.scheduler import MailingScheduled
-from shared.database import Pool, Unstorable, transaction
+from shared.database import Pool, transaction
+from shared.database_errors import Unstorable
 from shared.errors import StaleVersion
 from shared.event import Event
 from shared.event_store import Append

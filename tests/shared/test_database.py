@@ -11,7 +11,8 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from shared import database
-from shared.database import Pool, Unstorable, business_clock, savepoint, transaction
+from shared.database import Pool, business_clock, savepoint, transaction
+from shared.database_errors import Unstorable
 from shared.errors import Unavailable
 
 

@@ -16,7 +16,8 @@ from services.dispatcher.queue.recording import Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, set_aside
 from shared.contracts.dispatcher import RunFinished, State
-from shared.database import Connection, Pool, autocommit, is_fault_of_record, transaction
+from shared.database import Connection, Pool, autocommit, transaction
+from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.set_aside import Item, guard
