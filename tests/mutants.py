@@ -8,6 +8,7 @@ Each is applied in a copy of the tree, and the tests that it names are run there
 import argparse
 import asyncio
 import compileall
+import json
 import os
 import re
 import shutil
@@ -31,7 +32,29 @@ ROOT = Path(__file__).parents[1]
 ENTRIES = ROOT / "tests" / "mutations.toml"
 
 TESTS_FAILED, TESTS_PASSED = 1, 0  # Source: pytest.ExitCode
-LONGEST_S = 300.0  # of a mutant's tests; a mutant that never ends is caught
+LONGEST_S = 300  # of a mutant's tests; a mutant that never ends is caught
+
+# What most tests need and takes long to load. Nothing of ours: that is what changes.
+LIBRARIES = (
+    "aiokafka.admin",
+    "alembic.runtime.environment",
+    "asyncpg",
+    "fastapi",
+    "httptools",
+    "httpx",
+    "hypothesis",
+    "msgspec",
+    "opentelemetry.exporter.prometheus",
+    "opentelemetry.sdk.metrics",
+    "opentelemetry.sdk.trace",
+    "pydantic_settings",
+    "pytest",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.ext.asyncio",
+    "structlog",
+    "uvicorn",
+    "uvloop",
+)
 
 
 class Mutation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,30 +109,35 @@ def read_mutations(path: Path = ENTRIES) -> list[Mutation]:
 class Bench:
     """A copy of the tree, with stores of its own, in which one mutation is tried at a time."""
 
-    def __init__(self, tree: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, tree: Path, env: Mapping[str, str], libraries: Sequence[str] = ()) -> None:
         self.tree = tree
         self.log = tree / "pytest.log"  # of the last run
         self._env = {**os.environ, **env}
+        self._libraries = libraries
+        self._runner: asyncio.subprocess.Process | None = None
 
-    async def run_tests(self, tests: Sequence[str], within_s: float | None) -> int | None:
+    async def run_tests(self, tests: Sequence[str], within_s: int | None) -> int | None:
         """Return pytest's exit code; None when the tests did not end in time."""
-        with self.log.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests),
-                cwd=self.tree,
-                env=self._env,
-                stdout=log,
-                stderr=asyncio.subprocess.STDOUT,
+        if self._runner is None:
+            pipe = asyncio.subprocess.PIPE
+            program = Path(__file__).with_name("forking.py")
+            command = (sys.executable, str(program), str(self.log), *self._libraries)
+            self._runner = await asyncio.create_subprocess_exec(
+                *command, cwd=self.tree, env=self._env, stdin=pipe, stdout=pipe
             )
-        try:
-            async with asyncio.timeout(within_s):
-                return await process.wait()
-        except TimeoutError:
-            return None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        assert self._runner.stdin is not None
+        assert self._runner.stdout is not None
+        request = json.dumps([within_s, "-x", "-q", *tests])
+        self._runner.stdin.write(request.encode() + b"\n")
+        await self._runner.stdin.drain()
+        code: int | None = json.loads(await self._runner.stdout.readline())
+        return code
+
+    async def close(self) -> None:
+        """End the process that runs the tests."""
+        if self._runner is not None and self._runner.stdin is not None:
+            self._runner.stdin.close()
+            await self._runner.wait()
 
     async def judge(self, mutation: Mutation) -> Verdict:
         """Apply a mutation, run its tests, and take it back."""
@@ -184,10 +212,13 @@ async def _bench(number: int, home: Path, exits: AsyncExitStack) -> Bench:
     await stack.start()
     exits.push_async_callback(stack.stop)
     url = make_url(stack.env["POSTGRES_URL"]).render_as_string(hide_password=False)
-    return Bench(
+    bench = Bench(
         tree,
         {"TEST_DATABASE_URL": url, "TEST_KAFKA_SERVERS": stack.env["KAFKA_SERVERS"]},
+        LIBRARIES,
     )
+    exits.push_async_callback(bench.close)
+    return bench
 
 
 async def run(mutations: Sequence[Mutation], parallel: int) -> int:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_smaller_one_is_the_least():
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def tree(tmp_path: Path) -> Path:
     """Give a tree of one module and one test, copied as the real one is."""
     root = tmp_path / "root"
     root.mkdir()
@@ -46,7 +47,14 @@ def bench(tmp_path: Path) -> Bench:
     (root / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     subprocess.run(["git", "init", "--quiet", root], check=True)  # noqa: S603, S607
     copy_tree(root, tmp_path / "copy")
-    return Bench(tmp_path / "copy", {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})  # they take seconds
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+async def bench(tree: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tree, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})  # they take seconds
+    yield bench
+    await bench.close()
 
 
 def mutation(old: str, new: str, *, equal: str = "") -> Mutation:

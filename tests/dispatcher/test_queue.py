@@ -217,8 +217,9 @@ async def forget_exceptions(world: World) -> None:
 
 async def test_retries_are_claimed_when_due_the_longest_due_first_and_once(world: World) -> None:
     await register(world)
-    run = await world.plan(2)
-    await world.plan(1)
+    an_hour_ago = await world.now() - HOUR  # so that nothing but the retries' time counts
+    run = await world.plan(2, starts_at=an_hour_ago)
+    await world.plan(1, starts_at=an_hour_ago)
     now = await world.now()
     await excepted(world, run.run_id, 1, now - MINUTE)
     await excepted(world, run.run_id, 2, now - 2 * MINUTE)
