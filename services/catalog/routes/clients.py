@@ -21,7 +21,7 @@ from services.catalog.domain.client import (
 )
 from services.catalog.queries import ClientView
 from shared import ids
-from shared.database import transaction
+from shared.database import autocommit
 from shared.errors import FieldError
 from shared.http import (
     BadCursor,
@@ -96,7 +96,7 @@ async def register_client(
 
 async def _refuse_taken(phone: str | None, client_id: UUID, context: CommandContext) -> None:
     """Raise `PhoneTaken` if another client has the phone."""
-    async with transaction(context.pool) as db:
+    async with autocommit(context.pool) as db:
         owner = await queries.client_with_phone(db, phone) if phone else None
     if owner not in (None, client_id):
         raise PhoneTaken(FieldError("/phone", "taken"))
@@ -158,5 +158,5 @@ async def remove_client(client_id: UUID, context: Change) -> None:
 
 async def _do(command: ClientCommand, context: CommandContext, response: Response) -> ClientView:
     await handlers.handle(context.store, command, expected=context.expected)
-    async with transaction(context.pool) as db:
+    async with autocommit(context.pool) as db:
         return await client(command.client_id, response, db)

@@ -34,7 +34,7 @@ from services.catalog.domain.plan import (
 from services.catalog.queries import MailingPreview, MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter
-from shared.database import transaction
+from shared.database import autocommit
 from shared.http import (
     BadCursor,
     Body,
@@ -140,7 +140,7 @@ async def create_mailing(
 async def preview_mailing(body: NewMailing, context: Creation) -> MailingPreview:
     """Check a mailing as its creation would, and count whom it would go to. Creates nothing."""
     plan = settled(plan_from(body), context.now)
-    async with transaction(context.pool) as db:
+    async with autocommit(context.pool) as db:
         clients, without_contact = await queries.audience(db, plan.filter, plan.gateway)
     return MailingPreview(
         starts_at=plan.starts_at or context.now,
@@ -250,7 +250,7 @@ async def stop_mailing(mailing_id: UUID, response: Response, context: Change) ->
 
 async def _do(command: MailingCommand, context: CommandContext, response: Response) -> MailingView:
     await handlers.handle(context.store, command, expected=context.expected)
-    async with transaction(context.pool) as db:
+    async with autocommit(context.pool) as db:
         return await mailing(command.mailing_id, response, db)
 
 
