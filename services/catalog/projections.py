@@ -13,7 +13,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from services.catalog.domain.client import PhoneTaken
-from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, Status
+from services.catalog.domain.mailing_state import (
+    MailingBegan,
+    MailingFinished,
+    MailingMissed,
+    Status,
+)
 from services.catalog.tables import clients, mailings
 from shared.contracts.catalog import (
     ClientChanged,

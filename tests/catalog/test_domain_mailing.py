@@ -9,12 +9,8 @@ import pytest
 
 from services.catalog.domain.mailing import (
     MailingAlreadyEnded,
-    MailingBegan,
     MailingDiffers,
-    MailingEvent,
-    MailingFinished,
     MailingIsPaused,
-    MailingMissed,
     MailingUnknown,
     MailingWasDeleted,
     MailingWindowOver,
@@ -33,6 +29,12 @@ from services.catalog.domain.mailing_commands import (
     ResumeMailing,
     StartMailing,
     StopMailing,
+)
+from services.catalog.domain.mailing_state import (
+    MailingBegan,
+    MailingEvent,
+    MailingFinished,
+    MailingMissed,
 )
 from services.catalog.domain.plan import GatewayName, MailingAlreadyRunning, MailingInvalid, Plan
 from shared import ids

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.catalog import queries
 from services.catalog.domain.client import PhoneTaken, Profile
-from services.catalog.domain.mailing import (
+from services.catalog.domain.mailing_state import (
     MailingBegan,
     MailingEvent,
     MailingFinished,

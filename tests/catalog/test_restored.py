@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import PostgresDsn
 
-from services.catalog.domain.mailing import MailingFinished, mailing
+from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import CreateMailing
+from services.catalog.domain.mailing_state import MailingFinished
 from services.catalog.domain.plan import Plan
 from services.catalog.handlers import handle
 from services.catalog.projections import project

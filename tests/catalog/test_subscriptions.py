@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.catalog.domain.mailing import MailingBegan, MailingFinished, MailingMissed, mailing
+from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import ChangeMailing, CreateMailing
+from services.catalog.domain.mailing_state import MailingBegan, MailingFinished, MailingMissed
 from services.catalog.domain.plan import GatewayName, Plan
 from services.catalog.handlers import commands, handle
 from services.catalog.subscriptions import subscriptions

@@ -13,7 +13,7 @@ from pytest import MonkeyPatch  # noqa: PT013 - for its type
 from deploy import openapi
 from deploy.env_example import SERVICES
 from services.catalog.domain.client import checked
-from services.catalog.domain.mailing import Status
+from services.catalog.domain.mailing_state import Status
 from services.catalog.domain.plan import settled
 from services.catalog.routes.clients import NewClient
 from services.catalog.routes.mailings import NewMailing, plan_from

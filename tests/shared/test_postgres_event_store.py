@@ -11,7 +11,7 @@ from opentelemetry import trace
 from sqlalchemy import Text, cast, func, select, text
 
 from services.catalog.domain.client import FIELDS, RemoveClient, client
-from services.catalog.domain.mailing import MailingBegan
+from services.catalog.domain.mailing_state import MailingBegan
 from services.catalog.projections import project
 from services.catalog.tables import clients
 from shared import outbox

@@ -1,9 +1,7 @@
 """A mailing: what may be asked of it, and what follows."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum, auto
-from typing import TypeAlias, get_args
-from uuid import UUID
+from dataclasses import replace
+from typing import get_args
 
 from services.catalog.domain.mailing_commands import (
     BeginRun,
@@ -20,15 +18,23 @@ from services.catalog.domain.mailing_commands import (
     StartMailing,
     StopMailing,
 )
+from services.catalog.domain.mailing_state import (
+    Mailing,
+    MailingBegan,
+    MailingEvent,
+    MailingFinished,
+    MailingMissed,
+    Status,
+    current_plan,
+    evolve,
+)
 from services.catalog.domain.plan import (
     Plan,
     check,
     check_running,
     patched,
-    plan_of,
     settled,
 )
-from shared import ids
 from shared.contracts.catalog import (
     DeclinedReason,
     MailingChanged,
@@ -42,83 +48,8 @@ from shared.contracts.catalog import (
     RunDeclined,
     content_of,
 )
-from shared.contracts.scheduler import ONCE
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
-from shared.event import Event, Instant
-
-# Private events: others know it from the runs
-
-
-class MailingBegan(Event, frozen=True, kw_only=True):
-    """A run has begun, of which the scheduler decided. Written in older releases only."""
-
-    mailing_id: UUID
-    began_at: Instant
-
-
-class MailingMissed(Event, frozen=True, kw_only=True):
-    """Its only run was missed; nothing was sent."""
-
-    mailing_id: UUID
-    reason: str
-    missed_at: Instant
-
-
-class MailingFinished(Event, frozen=True, kw_only=True):
-    """Its last run has finished."""
-
-    mailing_id: UUID
-    finished_at: Instant
-
-
-MailingEvent: TypeAlias = (
-    MailingCreated
-    | MailingChanged
-    | MailingRunRequested
-    | MailingPaused
-    | MailingResumed
-    | MailingStopped
-    | MailingDeleted
-    | RunBegun
-    | RunDeclined
-    | MailingBegan
-    | MailingMissed
-    | MailingFinished
-)
-
-
-# State
-
-
-class Status(StrEnum):
-    """Where a mailing is in its life; the last three are final."""
-
-    ABSENT = auto()
-    CREATED = auto()
-    RUNNING = auto()
-    PAUSED = auto()
-    STOPPED = auto()
-    FINISHED = auto()
-    DELETED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Mailing:
-    """All that `decide` needs to know; nothing more."""
-
-    status: Status = Status.ABSENT
-    plan: Plan | None = None
-    created_as: Plan | None = None
-    is_requested: bool = False  # by hand: its window begins then
-    begun: frozenset[UUID] = frozenset()  # runs
-    answered: Instant | None = None  # the proposal that was decided last
-    version: int = 0
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether a run has begun."""
-        return bool(self.begun)
 
 
 def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
@@ -198,7 +129,7 @@ def _created_again(command: CreateMailing, mailing: Mailing) -> list[MailingEven
 
 
 def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
-    before = _plan(mailing)
+    before = current_plan(mailing)
     plan = patched(before, command.changes, command.now)
     if plan == before:
         return []
@@ -213,14 +144,14 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
 def _requested(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun or mailing.is_requested:
         return []
-    if _plan(mailing).is_over(command.now):
+    if current_plan(mailing).is_over(command.now):
         raise MailingWindowOver(FieldError("/ends_at", "window_over"))
     return [MailingRunRequested(mailing_id=command.mailing_id, requested_at=command.now)]
 
 
 def _proposed(command: BeginRun, mailing: Mailing) -> list[MailingEvent]:
     """Begin the run with the newest revision, or decline it; the same proposal only once."""
-    plan = _plan(mailing)
+    plan = current_plan(mailing)
     if command.proposed_at == mailing.answered:
         return []
     reason = _obstacle(command, mailing, plan)
@@ -259,7 +190,7 @@ def _missed(command: MissRun, mailing: Mailing) -> list[MailingEvent]:
 
     Where both know the same end the scheduler's time counts: two clocks would argue for ever.
     """
-    plan = _plan(mailing)
+    plan = current_plan(mailing)
     if command.run_id in mailing.begun or command.proposed_at == mailing.answered:
         return []
     if command.now < plan.ends_at != command.ends_at:
@@ -281,56 +212,6 @@ def _declined(command: BeginRun | MissRun, plan: Plan, reason: DeclinedReason) -
         proposed_at=command.proposed_at,
         declined_at=command.now,
     )
-
-
-def evolve(mailing: Mailing, event: MailingEvent) -> Mailing:
-    """Apply what happened. Never fails: history is not negotiable."""
-    return replace(_evolved(mailing, event), version=mailing.version + 1)
-
-
-def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
-    match event:
-        case MailingCreated():
-            plan = plan_of(event)
-            return Mailing(status=Status.CREATED, plan=plan, created_as=plan)
-        case MailingChanged():  # another start replaces a start by hand
-            plan = plan_of(event)
-            is_requested = mailing.is_requested and plan.starts_at == _plan(mailing).starts_at
-            return replace(mailing, plan=plan, is_requested=is_requested)
-        case MailingRunRequested():
-            plan = replace(_plan(mailing), starts_at=event.requested_at)
-            return replace(mailing, plan=plan, is_requested=True)
-        case MailingPaused():
-            return replace(mailing, status=Status.PAUSED)
-        case MailingResumed():
-            resumed = Status.RUNNING if mailing.has_begun else Status.CREATED
-            return replace(mailing, status=resumed)
-        case RunBegun():
-            return replace(_running(mailing, event.run_id), answered=event.proposed_at)
-        case RunDeclined():
-            return replace(mailing, answered=event.proposed_at)
-        case MailingBegan():  # of the only run that there was
-            return _running(mailing, ids.run_id(event.mailing_id, ONCE))
-        case MailingStopped():
-            return replace(mailing, status=Status.STOPPED)
-        case MailingDeleted():
-            return replace(mailing, status=Status.DELETED)
-        case MailingFinished():  # its only run has begun, whichever topic was read first
-            begun = mailing.begun | {ids.run_id(event.mailing_id, ONCE)}
-            return replace(mailing, status=Status.FINISHED, begun=begun)
-        case MailingMissed():
-            return replace(mailing, status=Status.FINISHED)
-
-
-def _plan(mailing: Mailing) -> Plan:
-    """Return the plan of a mailing that is not absent."""
-    assert mailing.plan is not None  # noqa: S101 - all that follows from MailingCreated
-    return mailing.plan
-
-
-def _running(mailing: Mailing, run_id: UUID) -> Mailing:
-    status = Status.PAUSED if mailing.status is Status.PAUSED else Status.RUNNING
-    return replace(mailing, status=status, begun=mailing.begun | {run_id})
 
 
 # Refusals
