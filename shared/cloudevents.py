@@ -24,18 +24,19 @@ VERSION_LENGTH = 10  # digits; more are no version of anything, and beyond 4,300
 TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def write_plain(event_id: str, kind: str) -> list[Header]:
+def write_plain(event_id: str, type_header: Header) -> list[Header]:
     """Return the headers of an event whose version stands in it: no reader needs more."""
-    return [(ID, event_id.encode()), _type(kind)]
+    return [(ID, event_id.encode()), type_header]
 
 
 def write(event_id: UUID, kind: str, version: int) -> list[Header]:
     """Return the headers that readers of every other event need."""
-    return [(ID, str(event_id).encode()), _type(kind), (SEQUENCE, b"%d" % version)]
+    return [(ID, str(event_id).encode()), write_type(kind), (SEQUENCE, b"%d" % version)]
 
 
 @cache
-def _type(kind: str) -> Header:
+def write_type(kind: str) -> Header:
+    """Return the header that says what an event is."""
     return (TYPE, kind.encode())
 
 

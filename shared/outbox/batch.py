@@ -1,6 +1,7 @@
 """The batches: what a row of the outbox holds, and how records are made of events."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -80,8 +81,13 @@ def bulk_record(key: str, version: int, event: Event) -> Record:
     """Return the record of a message's event; `version` is the message's, with this event."""
     kind = type(event)
     event_id = f"{key}.{version}.{kind.__name__}"
-    headers = cloudevents.write_plain(event_id, kind.type_name())
+    headers = cloudevents.write_plain(event_id, _type_header(kind))
     return Record(key.encode(), event.json(), headers)
+
+
+@cache  # by class: a message's event has no time for looking up its name first
+def _type_header(kind: type[Event]) -> Header:
+    return cloudevents.write_type(kind.type_name())
 
 
 def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> Batch:
