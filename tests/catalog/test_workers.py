@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -309,3 +310,58 @@ async def test_a_lost_import_can_be_sent_again(
 
     after = await shown(http)
     assert (after["status"], after["failure_reason"], after["created"]) == ("completed", None, 1)
+
+
+async def test_after_an_import_is_cancelled_none_of_its_rows_is_written(
+    http: AsyncClient, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_chunk = importing._try_chunk  # noqa: SLF001 - which is under way
+    is_under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: Any) -> None:
+        is_under_way.set()
+        await go_on.wait()
+        await try_chunk(*args)
+
+    monkeypatch.setattr(importing, "_try_chunk", slowly)
+    async with asyncio.timeout(30):
+        upload = Upload(store, FIRST, after=(LAST,))
+        await is_under_way.wait()
+        await upload.pauses.wait()
+        upload.task.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await upload.task
+
+    view = await shown(http)
+    assert (view["status"], view["rows"]) == ("failed", 0)
+    assert (await http.get("/clients")).json()["items"] == []
+
+
+async def test_chunks_that_share_a_phone_are_written_one_after_the_other(
+    http: AsyncClient, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_chunk = importing._try_chunk  # noqa: SLF001 - which begins and ends
+    steps: list[tuple[str, int]] = []
+
+    async def noted(writer: Any, chunk: Chunk, phones: Any) -> None:
+        steps.append(("begin", chunk.number))
+        await try_chunk(writer, chunk, phones)
+        steps.append(("end", chunk.number))
+
+    monkeypatch.setattr(importing, "_try_chunk", noted)
+    rows = [FIRST.rows[0].fields | {"comment": comment} for comment in ("a", "b", "c")]
+    shared = [
+        replace(FIRST, number=number, rows=[FileRow(number + 1, number + 2, number + 2, row)])
+        for number, row in enumerate(rows)
+    ]
+    upload = Upload(store, after=(*shared, replace(LAST, number=3)))
+    upload.go_on.set()
+    async with asyncio.timeout(30):
+        await upload.task
+
+    of_shared = [step for step in steps if step[1] < 3]
+    assert of_shared == [(step, number) for number in range(3) for step in ("begin", "end")]
+    found = {each["phone"]: each for each in (await http.get("/clients")).json()["items"]}
+    assert found["79161234560"]["comment"] == "c"
+    assert found["79161234560"]["version"] == 3
