@@ -91,6 +91,17 @@ async def test_a_quote_that_is_left_open_hides_no_row_that_has_several_lines_its
     assert rejections == [(2, 2, "quotes")]
 
 
+async def test_the_lines_of_a_row_that_is_rejected_may_be_rows_with_their_phone_at_the_end() -> (
+    None
+):
+    rows, rejections = await report(
+        f'full_name,phone\n"Anna,{phone(9)}\n"\nBoris",{phone(1)}\nN2,{phone(2)}\n'
+    )
+
+    assert rows == [(phone(1), "Boris"), *goods(2)]
+    assert rejections == [(2, 2, "cells")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
