@@ -102,6 +102,27 @@ async def test_the_lines_of_a_row_that_is_rejected_may_be_rows_with_their_phone_
     assert rejections == [(2, 2, "cells")]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("full_name,phone", '"{name}",{phone}'),
+        ("full_name,comment,phone", '"{name}","{name}",{phone}'),
+        ("full_name,comment,phone", '{phone},"{name}",{phone}'),
+        ("full_name,phone,comment", '"{name}",{phone},"{name}"'),
+    ],
+)
+async def test_a_quoted_cell_over_several_lines_may_stand_before_the_phone(
+    header: str, row: str
+) -> None:
+    text = row.format(name="Anna\nB., C.\n\nD.", phone=phone(1))
+
+    [chunk] = await read(f"{header}\n{text}\n{text}\n".encode())
+
+    expected = next(csv.reader(io.StringIO(text, newline="")))
+    assert [list(each.fields.values()) for each in chunk.rows] == [expected] * 2
+    assert chunk.rejections == []
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
@@ -189,11 +210,13 @@ ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
 @st.composite
-def files(draw: st.DrawFn) -> list[Line]:
+def files(draw: st.DrawFn, phone_at: int = 0) -> list[Line]:
     """Return lines, of which some were damaged."""
     found = []
     for number in range(draw(st.integers(1, 12))):
-        data = f"{phone(number)},{draw(CELLS)}".encode()
+        cells = [draw(CELLS)]
+        cells.insert(phone_at, phone(number))
+        data = ",".join(cells).encode()
         damage = draw(st.sampled_from(["none"] * 4 + ["quote", "nul", "cut", "cell", "byte"]))
         at = draw(st.integers(0, len(data)))
         match damage:
@@ -237,6 +260,27 @@ async def test_every_good_row_is_in_as_if_it_stood_alone_and_every_line_is_count
     assert sorted([1, *counted, *blank]) == list(range(1, len(physical) + 1))
     assert chunks[-1].lines_read == len(physical)
     assert sorted(each.row for each in spans) == list(range(1, len(spans) + 1))
+
+
+@settings(max_examples=300)
+@given(files(phone_at=1), st.integers(1, 80))
+async def test_with_the_phone_at_the_end_every_good_row_is_in_or_named(
+    lines: list[Line], size: int
+) -> None:
+    data = b"full_name,phone\n" + b"".join(line.data for line in lines)
+
+    chunks = await read(data, size=size)
+
+    known = {row.fields["phone"]: row.fields["full_name"] for c in chunks for row in c.rows}
+    named = {n for c in chunks for r in c.rejections for n in range(r.line, r.last_line + 1)}
+    for line in lines:
+        ends_at = len((data[: data.index(line.data) + len(line.data)]).splitlines())
+        if line.is_good:
+            text = line.data.decode().rstrip("\r\n") + "\n"
+            [[name, number]] = csv.reader(io.StringIO(text, newline=""), strict=True)
+            assert number in known or ends_at in named
+            if len(line.data.splitlines()) == 1:
+                assert known[number] == (name.strip() or None)
 
 
 @settings(max_examples=200)

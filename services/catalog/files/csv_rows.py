@@ -112,8 +112,15 @@ class CsvReader:
         self._inside_bytes -= sum(map(len, gone))
 
     def _begins_row(self, line: bytes) -> bool:
-        """Return whether a line by itself is a valid row, or begins one with its phone."""
+        """Return whether a line by itself is a valid row, or begins one with its phone.
+
+        With a quote in the middle of a cell it may as well end a quoted one: then it is a row only
+        if its phone stands before the quote, and would be hidden.
+        """
         text = line.rstrip(b"\r\n")
+        before, quote, _ = text.partition(b'"')
+        if quote and before[-1:] not in b"," and before.count(b",") <= self._phone_at:
+            return False
         is_open = b'"' in text and OPENS.fullmatch(text) is not None
         try:
             cells = _cells([text + b'"' if is_open else text])
