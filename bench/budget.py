@@ -44,6 +44,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "gateways/http/gateway.py:HttpGateway._request": "encode request",
         "gateways/http/client.py:": "send, read answer",
         "gateways/http/connection.py:": "send, read answer",
+        "gateways/http/answer.py:": "send, read answer",
         "gateways/http/contract.py:judge": "judge",
         "handlers/sending.py:Sender._answered": "note result",
         "dispatcher/domain/message.py:": "rule",

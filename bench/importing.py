@@ -11,8 +11,8 @@ from bench.processes import Meter
 from bench.rig import Rig
 from bench.waiting import wait_for
 from cli import Failure
-from cli.clients import Kind, import_file
 from cli.generate import csv_pieces
+from cli.upload import Kind, import_file
 
 KNOWN_WITHIN_S = 600.0
 

@@ -1,17 +1,31 @@
 """The commands about mailings: plan, look at, control and watch them."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TextIO
+from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.console import RenderableType
 
-from cli import Output, read_id
+from cli import Output
 from cli.api import Api, run
+from cli.options import (
+    Body,
+    BodyFile,
+    Codes,
+    DryRun,
+    EndsAt,
+    For,
+    MailingId,
+    Name,
+    StartsAt,
+    Subject,
+    Tags,
+    Watch,
+    end_of,
+    text_of,
+)
 from cli.render import (
     Format,
     Json,
@@ -29,18 +43,6 @@ from cli.statistics.progress import watch as watch_progress
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 
-MailingId = Annotated[
-    UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
-]
-
-EXAMPLE = "2026-03-01T10:00+03:00"
-# 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M
-DURATION = re.compile(
-    r"(?:P(?=.))?(?:(?P<days>\d+)d)?(?:T(?=.))?"
-    r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?",
-    re.IGNORECASE | re.ASCII,
-)
-
 
 class Status(StrEnum):
     """Where a mailing is in its life."""
@@ -57,66 +59,6 @@ class Gateway(StrEnum):
 
     HTTP = "http"
     LOG = "log"
-
-
-def read_instant(text: str) -> datetime:
-    """Read an instant with its zone.
-
-    Raises:
-        typer.BadParameter: It is none, or it has no zone.
-    """
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a date-time such as {EXAMPLE}") from None
-    if read.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} names no zone; write it as {EXAMPLE}")
-    return read
-
-
-def read_duration(text: str) -> timedelta:
-    """Read a duration.
-
-    Raises:
-        typer.BadParameter: It is none, or it is zero.
-    """
-    found = DURATION.fullmatch(text)
-    parts = found.groupdict() if found else {}
-    try:
-        length = timedelta(**{name: int(value) for name, value in parts.items() if value})
-    except OverflowError:
-        length = timedelta()
-    if not length:
-        raise typer.BadParameter(f"{text!r} is no duration such as 90s, 15m, 2h, 1d or 1h30m")
-    return length
-
-
-Name = Annotated[str | None, typer.Option(help="What people call it.")]
-Body = Annotated[
-    str | None, typer.Option(help="The text; may have {{ full_name }} and other variables.")
-]
-BodyFile = Annotated[
-    typer.FileText | None,
-    typer.Option(encoding="utf-8", help="The text from a file; - for standard input."),
-]
-Subject = Annotated[str | None, typer.Option(help="For gateways that send mails.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
-Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
-StartsAt = Annotated[
-    datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
-]
-EndsAt = Annotated[
-    datetime | None,
-    typer.Option(parser=read_instant, metavar="INSTANT", help=f"Such as {EXAMPLE}."),
-]
-For = Annotated[
-    timedelta | None,
-    typer.Option("--for", parser=read_duration, metavar="DURATION", help="Such as 2h."),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show to how many it would go; create nothing.")
-]
-Watch = Annotated[bool, typer.Option("--watch", help="Then watch it.")]
 
 
 @app.command("list")
@@ -163,7 +105,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "subject": subject,
         "filter": {"tags": tag or [], "operator_codes": operator_code or []},
         "starts_at": starts_at.isoformat() if starts_at else None,
-        "ends_at": _end(starts_at, ends_at, for_).isoformat(),
+        "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway.value,
     }
     _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
@@ -188,7 +130,7 @@ def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy
     found = run(lambda api: api.get("catalog", f"/v1/mailings/{mailing_id}"))
     plan = {each: found[each] for each in ("name", "body", "subject", "filter", "gateway")} | {
         "starts_at": starts_at.isoformat() if starts_at else None,
-        "ends_at": _end(starts_at, ends_at, for_).isoformat(),
+        "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
     }
     if name is not None:
         plan["name"] = name
@@ -253,22 +195,6 @@ def delete_mailing(mailing_id: MailingId) -> None:
     note(f"Mailing {mailing_id} is deleted; `./mailings messages list` still has what was sent.")
 
 
-def text_of(body: str | None, file: TextIO | None) -> str | None:
-    """Return the text, from wherever it comes; None if from nowhere.
-
-    Raises:
-        typer.BadParameter: It comes from both, or the file is not readable as UTF-8.
-    """
-    if file is None:
-        return body
-    if body is not None:
-        raise typer.BadParameter("say either --body or --body-file")
-    try:
-        return file.read().rstrip("\n")
-    except UnicodeDecodeError:
-        raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
-
-
 @app.command("show")
 def show_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
     """Show one mailing."""
@@ -321,18 +247,6 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
 def _command(mailing_id: UUID, what: str, output: Output) -> None:
     done = run(lambda api: api.post("catalog", f"/v1/mailings/{mailing_id}/{what}"))
     show(output, done, lambda: mailing_table(done))
-
-
-def _end(
-    starts_at: datetime | None, ends_at: datetime | None, length: timedelta | None
-) -> datetime:
-    """Return when the window ends."""
-    if ends_at is not None:
-        return ends_at
-    try:
-        return (starts_at or datetime.now(UTC)) + (length or timedelta())
-    except OverflowError:
-        raise typer.BadParameter("that is longer than time goes") from None
 
 
 def _preview_table(preview: Json) -> RenderableType:

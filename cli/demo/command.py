@@ -18,11 +18,12 @@ from rich.text import Text
 
 from cli import Exit, Failure, home
 from cli.api import Api
-from cli.clients import Kind, import_file, import_table, kind_of, upload_bar
+from cli.clients import import_table
 from cli.demo.books import Books, open_books
 from cli.generate import MOST, csv_pieces
 from cli.render import Json, console, facts, grid, note
 from cli.statistics.progress import watch
+from cli.upload import Kind, import_file, kind_of, upload_bar
 from deploy.local.errors import AlreadyRunning
 from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home

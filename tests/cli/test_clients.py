@@ -11,8 +11,8 @@ from httpx import ASGITransport
 
 from cli import Exit, Failure
 from cli.api import Api
-from cli.clients import PIECE_BYTES, Kind, import_file
 from cli.generate import csv_pieces
+from cli.upload import PIECE_BYTES, Kind, import_file
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from shared.database import Pool

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import Exit
-from cli.mailings import read_duration
+from cli.options import read_duration
 from tests.cli.conftest import Answer, Json, Mailings, Services, page
 
 CREATE = ("mailings", "create", "--name", "Spring", "--body", "Hello")

@@ -16,7 +16,8 @@ from typing import TypeAlias
 import pytest
 import uvloop
 
-from services.dispatcher.gateways.http.client import Answer, HttpClient
+from services.dispatcher.gateways.http.answer import Answer
+from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
 

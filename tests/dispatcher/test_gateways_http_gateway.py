@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.gateways.http.client import Answer
+from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.contract import judge
 from services.dispatcher.gateways.http.gateway import HttpGateway
 

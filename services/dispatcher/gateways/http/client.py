@@ -8,15 +8,9 @@ import ssl
 from datetime import timedelta
 from math import inf
 
-from services.dispatcher.gateways.http.connection import (
-    UNKNOWN_HEAD,
-    Answer,
-    Connection,
-    OnAnswer,
-)
+from services.dispatcher.gateways.http.answer import UNKNOWN_HEAD, Answer, OnAnswer
+from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
-
-__all__ = ["Answer", "HttpClient", "OnAnswer"]
 
 _CUT_EARLY_S = 0.012  # what ends within this time is ended now: early rather than late
 _WAKE_EARLY_S = 0.005  # so sweeps lie at least the difference, 7 ms, apart

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from services.dispatcher.domain.outcome import Outcome, Verdict
-from services.dispatcher.gateways.http.client import Answer
+from services.dispatcher.gateways.http.answer import Answer
 
 _ANSWER_LENGTH = 500  # characters kept of an answer
 _LONGEST_CHARACTER = 4  # bytes in UTF-8

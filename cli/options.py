@@ -1,0 +1,110 @@
+"""The options of commands about mailings, and how what is typed is read."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TextIO
+from uuid import UUID
+
+import typer
+
+from cli import read_id
+
+MailingId = Annotated[
+    UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
+]
+
+EXAMPLE = "2026-03-01T10:00+03:00"
+# 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M
+DURATION = re.compile(
+    r"(?:P(?=.))?(?:(?P<days>\d+)d)?(?:T(?=.))?"
+    r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def read_instant(text: str) -> datetime:
+    """Read an instant with its zone.
+
+    Raises:
+        typer.BadParameter: It is none, or it has no zone.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date-time such as {EXAMPLE}") from None
+    if read.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} names no zone; write it as {EXAMPLE}")
+    return read
+
+
+def read_duration(text: str) -> timedelta:
+    """Read a duration.
+
+    Raises:
+        typer.BadParameter: It is none, or it is zero.
+    """
+    found = DURATION.fullmatch(text)
+    parts = found.groupdict() if found else {}
+    try:
+        length = timedelta(**{name: int(value) for name, value in parts.items() if value})
+    except OverflowError:
+        length = timedelta()
+    if not length:
+        raise typer.BadParameter(f"{text!r} is no duration such as 90s, 15m, 2h, 1d or 1h30m")
+    return length
+
+
+Name = Annotated[str | None, typer.Option(help="What people call it.")]
+Body = Annotated[
+    str | None, typer.Option(help="The text; may have {{ full_name }} and other variables.")
+]
+BodyFile = Annotated[
+    typer.FileText | None,
+    typer.Option(encoding="utf-8", help="The text from a file; - for standard input."),
+]
+Subject = Annotated[str | None, typer.Option(help="For gateways that send mails.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
+Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
+StartsAt = Annotated[
+    datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
+]
+EndsAt = Annotated[
+    datetime | None,
+    typer.Option(parser=read_instant, metavar="INSTANT", help=f"Such as {EXAMPLE}."),
+]
+For = Annotated[
+    timedelta | None,
+    typer.Option("--for", parser=read_duration, metavar="DURATION", help="Such as 2h."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show to how many it would go; create nothing.")
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Then watch it.")]
+
+
+def text_of(body: str | None, file: TextIO | None) -> str | None:
+    """Return the text, from wherever it comes; None if from nowhere.
+
+    Raises:
+        typer.BadParameter: It comes from both, or the file is not readable as UTF-8.
+    """
+    if file is None:
+        return body
+    if body is not None:
+        raise typer.BadParameter("say either --body or --body-file")
+    try:
+        return file.read().rstrip("\n")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
+
+
+def end_of(
+    starts_at: datetime | None, ends_at: datetime | None, length: timedelta | None
+) -> datetime:
+    """Return when the window ends."""
+    if ends_at is not None:
+        return ends_at
+    try:
+        return (starts_at or datetime.now(UTC)) + (length or timedelta())
+    except OverflowError:
+        raise typer.BadParameter("that is longer than time goes") from None

@@ -1,0 +1,117 @@
+"""The upload of a file of clients: as it is read, a piece at a time, with its progress."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from cli import Exit, Failure
+from cli.api import Api
+from cli.render import Json, console, note
+
+PIECE_BYTES = 262_144
+POLL_INTERVAL_S = 0.25
+
+
+class Kind(StrEnum):
+    """What a file of clients may be."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+CONTENT_TYPES = {Kind.CSV: "text/csv", Kind.NDJSON: "application/x-ndjson"}
+KINDS = {".csv": Kind.CSV, ".ndjson": Kind.NDJSON, ".jsonl": Kind.NDJSON}
+
+
+def kind_of(name: str) -> Kind:
+    """Return what a file is, by its name.
+
+    Raises:
+        typer.BadParameter: The name does not tell the format.
+    """
+    kind = KINDS.get(Path(name).suffix.lower())
+    if kind is None:
+        what = "standard input" if name == "<stdin>" else name
+        raise typer.BadParameter(f"say what {what} is: --format csv or --format ndjson")
+    return kind
+
+
+def size_of(file: BinaryIO) -> int | None:
+    """Return the size in bytes; None when only its end will tell."""
+    size = os.fstat(file.fileno()).st_size
+    return size if file.seekable() else None
+
+
+async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[int], None]) -> Json:
+    """Import a file as it is read, a piece at a time; `report` gets how many bytes are in.
+
+    Raises:
+        Failure: The file was refused as a whole, or the import broke off.
+    """
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+    import_id = uuid4()
+    polling = asyncio.create_task(_poll(api, import_id, report))
+    path = f"/v1/imports?import_id={import_id}"
+    try:
+        return await api.upload("catalog", path, pieces(), CONTENT_TYPES[kind])
+    except Failure as failure:
+        if failure.code is Exit.UNAVAILABLE:
+            more = "  Then import the same file again: what is in already stays as it is."
+            raise Failure(f"{failure}\n{more}", failure.code) from failure
+        raise
+    except asyncio.CancelledError:  # Ctrl-C
+        note(
+            "The import is ended: the rows that are in stay in, the others are not read.\n"
+            f"  `./mailings imports show {import_id}` shows how far it came; "
+            "the same file again goes on with the rest.",
+            "yellow",
+        )
+        raise
+    finally:
+        polling.cancel()
+        await asyncio.wait([polling])
+
+
+async def _poll(api: Api, import_id: UUID, report: Callable[[int], None]) -> None:
+    """Ask how far an import is, until cancelled: what went out may still be on its way."""
+    while True:
+        with suppress(Failure):  # it may not have begun; if it has failed, it says so itself
+            report((await api.get("catalog", f"/v1/imports/{import_id}"))["bytes"])
+        await asyncio.sleep(POLL_INTERVAL_S)
+
+
+@contextmanager
+def upload_bar(title: str, size_bytes: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how much of a file is in, on a terminal."""
+    screen = console(to_stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(title, total=size_bytes)
+        yield lambda done: bar.update(task, completed=done)
+        done = bar.tasks[0].completed if size_bytes is None else size_bytes
+        bar.update(task, total=done, completed=done)  # whatever was seen last: all of it is in
