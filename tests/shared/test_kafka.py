@@ -19,10 +19,10 @@ from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
     ClientRemoved,
-    MailingCreated,
     MailingPaused,
     MailingResumed,
 )
+from shared.contracts.dispatcher import MessageAttempted
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
@@ -286,8 +286,8 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_next_is_hea
         (MailingPaused, None, "no MailingPaused has a tombstone"),
         (ClientRemoved, None, "Invalid UUID - at `$.client_id`"),
         (MailingPaused, {"mailing_id": "79161234567"}, "Invalid UUID - at `$.mailing_id`"),
-        (MailingCreated, {"gateway": "'79161234567"}, "Invalid enum value - at `$.gateway`"),
-        (MailingCreated, {"gateway": "79161234567'\0"}, "Invalid enum value - at `$.gateway`"),
+        (MessageAttempted, {"state": "'79161234567"}, "Invalid enum value - at `$.state`"),
+        (MessageAttempted, {"state": "79161234567'\0"}, "Invalid enum value - at `$.state`"),
     ],
 )
 def test_why_a_record_cannot_be_read_is_said_without_what_it_says(
