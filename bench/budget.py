@@ -20,8 +20,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
     "catalog": {
         "catalog/files/": "read rows",
         "domain/client.py:": "check",
-        "catalog/handlers/importing.py:_plan": "plan",
-        "catalog/handlers/importing.py:_registered": "plan",
+        "catalog/handlers/import_plan.py:": "plan",
         "shared/event_store/protocol.py:": "make and encode events",
         "shared/event.py:": "make and encode events",
         "shared/outbox/batch.py:recorded_batches": "outbox row",

@@ -8,32 +8,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from msgspec.structs import replace
-
-from services.catalog.domain.client import NOBODY, ClientInvalid, PhoneTaken, checked, is_phone
+from services.catalog.domain.client import PhoneTaken, is_phone
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     Chunk,
-    Counts,
-    FileRow,
     ImportDiffers,
     ImportLimits,
     ImportOvertaken,
     ImportWasDeleted,
-    Rejection,
 )
+from services.catalog.handlers.import_plan import counts_of, plan_chunk
 from services.catalog.queue import imports as queue
-from services.catalog.queue.imports import EarlierTry, ExistingClient, ImportLease
-from shared import database, ids, telemetry
-from shared.contracts.catalog import ClientChanged, ClientRegistered
+from services.catalog.queue.imports import EarlierTry, ImportLease
+from shared import database, telemetry
 from shared.database import Pool, autocommit, transaction
-from shared.errors import Error, FieldError, StaleVersion, Unavailable
-from shared.event import Event, Instant
-from shared.event_store import Append
+from shared.errors import Error, StaleVersion, Unavailable
 from shared.event_store.postgres import PostgresEventStore
 from shared.loop import Backoff
 
-NO_PHONE = [FieldError("/phone", "missing", "a row needs a phone")]
 AT_ONCE = 3  # chunks of an import under way; more were no faster
 CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the database
 BEAT = timedelta(seconds=2)  # between two heartbeats of an import
@@ -240,83 +232,9 @@ async def _try_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> 
             return  # by this request, unconfirmed, or by an earlier one
         known = await queue.existing_clients(db, phones)
         now = await database.now(db)  # later than the removal of those who had such a phone
-        plan = _plan(chunk, known, now)
+        plan = plan_chunk(chunk, known, now)
         await store.append_in(db, plan.appends, now=now)
-        counts = _counts(chunk, plan)
+        counts = counts_of(chunk, plan)
         if not await queue.note_import(db, lease, counts, plan.rejections, writer.kept):
             raise ImportOvertaken
     telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
-
-
-@dataclass(slots=True)
-class _Plan:
-    appends: list[Append]
-    rejections: list[Rejection]
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-
-def _plan(chunk: Chunk, known: dict[str, ExistingClient], now: Instant) -> _Plan:
-    """Return what the rows lead to; of several with one phone each builds on the one before."""
-    plan = _Plan([], list(chunk.rejections))
-    events: dict[str, list[Event]] = {}
-    for row in chunk.rows:
-        phone = row.fields.get("phone")
-        if not phone:
-            plan.rejections.append(_rejected(row, NO_PHONE))
-            continue
-        before = known.get(phone)
-        try:
-            profile = checked(row.fields, before.profile if before else NOBODY)
-        except ClientInvalid as error:
-            plan.rejections.append(_rejected(row, error.field_errors))
-            continue
-        if before is None:
-            plan.created += 1
-            known[phone] = after = ExistingClient(ids.new_id(), 1, now, profile)
-            events[phone] = [_registered(after, now)]
-        elif before.profile == profile:
-            plan.unchanged += 1
-        else:
-            plan.changed += 1
-            known[phone] = after = replace(before, version=before.version + 1, profile=profile)
-            events.setdefault(phone, []).append(_changed(after, now))
-    plan.appends = [_append(known[phone], new) for phone, new in events.items()]
-    return plan
-
-
-def _rejected(row: FileRow, mistakes: Sequence[FieldError]) -> Rejection:
-    return Rejection(row.row, row.line, row.last_line, mistakes)
-
-
-def _registered(known: ExistingClient, now: Instant) -> Event:
-    return ClientRegistered(
-        client_id=known.client_id, registered_at=now, **known.profile.as_dict()
-    )
-
-
-def _changed(known: ExistingClient, now: Instant) -> Event:
-    return ClientChanged(
-        client_id=known.client_id,
-        changed_at=now,
-        registered_at=known.registered_at,
-        **known.profile.as_dict(),
-    )
-
-
-def _append(known: ExistingClient, events: Sequence[Event]) -> Append:
-    """Return `events`, which led to `known`, as what is to be appended to its stream."""
-    return Append(f"client-{known.client_id}", events, known.version - len(events))
-
-
-def _counts(chunk: Chunk, plan: _Plan) -> Counts:
-    return Counts(
-        rows=len(chunk.rows) + len(chunk.rejections),
-        created=plan.created,
-        changed=plan.changed,
-        unchanged=plan.unchanged,
-        rejected=len(plan.rejections),
-        bytes_read=chunk.bytes_read,
-        lines_read=chunk.lines_read,
-    )
