@@ -1,7 +1,4 @@
-"""Messages: where each of them is, and what was tried.
-
-A message's state is derived: its exception, else its last answer, else its chunk.
-"""
+"""Messages: where each of them is, and what was tried."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,55 +7,25 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from services.dispatcher.domain.message import STOPPED, MessageUnknown
-from services.dispatcher.domain.outcome import Outcome
+from services.dispatcher.domain.message import MessageUnknown
+from services.dispatcher.queries.derived import (
+    DERIVED,
+    AttemptView,
+    MessageView,
+    MessageWithAttempts,
+    view_of,
+)
 from shared import ids
 from shared.contracts.dispatcher import State
-from shared.database import Connection, fragment, sql
+from shared.database import Connection, sql
 from shared.errors import FieldError, Invalid
-from shared.event import Instant
-from shared.http import View, cursor_of, position
+from shared.http import cursor_of, position
 
 FIRST = UUID(int=0)
 LAST = 2**31 - 1  # the numbers of chunks, and of messages in them, are below
 
 # The states that an exception has, and so an index of their own.
 RARE = frozenset(State) - {State.PLANNED, State.DELIVERED, State.EXPIRED, State.CANCELLED}
-
-
-class MessageView(View):
-    """A message: where it is."""
-
-    message_id: str
-    run_id: UUID
-    mailing_id: UUID
-    client_id: UUID
-    status: State
-    attempts: int
-    last_attempt_at: Instant | None
-    next_attempt_at: Instant | None
-    reason: str | None
-
-
-class AttemptView(View):
-    """An attempt: what was tried, and what came of it; or that it begins."""
-
-    attempt: int
-    kind: str
-    started_at: Instant
-    ended_at: Instant | None
-    outcome: Outcome | None
-    status_code: int | None
-    reason: str | None
-    gateway_message_id: str | None
-    answer: str | None
-    latency_ms: float | None
-
-
-class MessageWithAttempts(MessageView):
-    """A message with all that was tried."""
-
-    attempts_log: list[AttemptView]
 
 
 class TooWide(Invalid):
@@ -72,35 +39,6 @@ class Wanted:
     run_id: UUID | None = None
     client_id: UUID | None = None
     status: State | None = None
-
-
-# Where the message of `m (run_id, client_id, chunk, chunk_state)` is.
-DERIVED = fragment(
-    """
-    SELECT m.run_id, r.mailing_id, m.client_id,
-        coalesce(
-            e.state,
-            CASE WHEN a.is_accepted THEN 'delivered'
-                WHEN m.chunk_state IN ('expired', 'cancelled') THEN m.chunk_state
-                ELSE 'planned' END
-        ) AS status,
-        coalesce(e.attempts, a.attempts, 0) AS attempts, a.last_attempt_at,
-        CASE WHEN e.state = 'retry' THEN e.due_at END AS next_attempt_at,
-        coalesce(
-            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
-        ) AS reason
-    FROM m JOIN runs r USING (run_id)
-    LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
-    CROSS JOIN LATERAL (
-        SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
-            max(started_at) AS last_attempt_at,
-            (array_agg(attempts.reason ORDER BY attempt DESC, kind))[1] AS reason
-        FROM attempts
-        WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id AND kind <> 'start'
-    ) a
-    """,
-    stopped=STOPPED,
-)
 
 
 async def messages(
@@ -254,7 +192,7 @@ def _page(
     """Return the first `limit` messages, and the cursor of the rest if there is one."""
     shown = rows[:limit]
     cursor = cursor_of(key(shown[-1])) if len(rows) > limit else None
-    return [_message(row) for row in shown], cursor
+    return [view_of(row) for row in shown], cursor
 
 
 MESSAGE = text(f"""
@@ -286,18 +224,4 @@ async def message(db: Connection, message_id: str) -> MessageWithAttempts:
     if row is None:
         raise MessageUnknown
     log = [AttemptView.model_validate(each) for each in row.attempts_log]
-    return MessageWithAttempts(**_message(row).model_dump(), attempts_log=log)
-
-
-def _message(row: Any) -> MessageView:  # noqa: ANN401 - a row of DERIVED
-    return MessageView(
-        message_id=ids.message_id(row.run_id, row.client_id),
-        run_id=row.run_id,
-        mailing_id=row.mailing_id,
-        client_id=row.client_id,
-        status=row.status,
-        attempts=row.attempts,
-        last_attempt_at=row.last_attempt_at,
-        next_attempt_at=row.next_attempt_at,
-        reason=row.reason,
-    )
+    return MessageWithAttempts(**view_of(row).model_dump(), attempts_log=log)

@@ -4,12 +4,8 @@ from uuid import UUID
 
 from services.dispatcher.domain.message import MessageUnknown
 from services.dispatcher.queries import messages as queries
-from services.dispatcher.queries.messages import (
-    MessageView,
-    MessageWithAttempts,
-    TooWide,
-    Wanted,
-)
+from services.dispatcher.queries.derived import MessageView, MessageWithAttempts
+from services.dispatcher.queries.messages import TooWide, Wanted
 from shared.contracts.dispatcher import State
 from shared.http import BadCursor, Cursor, Database, Limit, Page, answers, strict_router
 

@@ -177,15 +177,9 @@ class Connection(asyncio.Protocol):
             and self._is_kept
             and data.find(b"\r\n\r\n") + 4 == len(raw)  # else something follows the body
         )
-        if is_plain and self._status is not None:
-            self._owner.head = Head(
-                raw,
-                len(data),
-                self._status,
-                self._content_type,
-                self._content_encoding,
-                self._rest_s,
-            )
+        status, kind, encoding = self._status, self._content_type, self._content_encoding
+        if is_plain and status is not None:
+            self._owner.head = Head(raw, len(data), status, kind, encoding, self._rest_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell what that means for the request under way."""
@@ -289,14 +283,8 @@ class Connection(asyncio.Protocol):
 
     def _settle(self, failure: str | None, *, is_kept: bool = False) -> None:
         done, self._done = self._done, None
-        answer = Answer(
-            self._status,
-            self._content_type,
-            self._body,
-            failure,
-            self._is_sent,
-            self._content_encoding,
-        )
+        kind, encoding = self._content_type, self._content_encoding
+        answer = Answer(self._status, kind, self._body, failure, self._is_sent, encoding)
         self._reset_head()
         if is_kept:
             self._owner.rest(self, self._rest_s)

@@ -1,0 +1,91 @@
+"""The state of a message: derived from its exception, else its last answer, else its chunk."""
+
+from typing import Any
+from uuid import UUID
+
+from services.dispatcher.domain.message import STOPPED
+from services.dispatcher.domain.outcome import Outcome
+from shared import ids
+from shared.contracts.dispatcher import State
+from shared.database import fragment
+from shared.event import Instant
+from shared.http import View
+
+
+class MessageView(View):
+    """A message: where it is."""
+
+    message_id: str
+    run_id: UUID
+    mailing_id: UUID
+    client_id: UUID
+    status: State
+    attempts: int
+    last_attempt_at: Instant | None
+    next_attempt_at: Instant | None
+    reason: str | None
+
+
+class AttemptView(View):
+    """An attempt: what was tried, and what came of it; or that it begins."""
+
+    attempt: int
+    kind: str
+    started_at: Instant
+    ended_at: Instant | None
+    outcome: Outcome | None
+    status_code: int | None
+    reason: str | None
+    gateway_message_id: str | None
+    answer: str | None
+    latency_ms: float | None
+
+
+class MessageWithAttempts(MessageView):
+    """A message with all that was tried."""
+
+    attempts_log: list[AttemptView]
+
+
+# Where the message of `m (run_id, client_id, chunk, chunk_state)` is.
+DERIVED = fragment(
+    """
+    SELECT m.run_id, r.mailing_id, m.client_id,
+        coalesce(
+            e.state,
+            CASE WHEN a.is_accepted THEN 'delivered'
+                WHEN m.chunk_state IN ('expired', 'cancelled') THEN m.chunk_state
+                ELSE 'planned' END
+        ) AS status,
+        coalesce(e.attempts, a.attempts, 0) AS attempts, a.last_attempt_at,
+        CASE WHEN e.state = 'retry' THEN e.due_at END AS next_attempt_at,
+        coalesce(
+            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
+        ) AS reason
+    FROM m JOIN runs r USING (run_id)
+    LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
+            max(started_at) AS last_attempt_at,
+            (array_agg(attempts.reason ORDER BY attempt DESC, kind))[1] AS reason
+        FROM attempts
+        WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id AND kind <> 'start'
+    ) a
+    """,
+    stopped=STOPPED,
+)
+
+
+def view_of(row: Any) -> MessageView:  # noqa: ANN401 - a row of DERIVED
+    """Return a row as it is shown."""
+    return MessageView(
+        message_id=ids.message_id(row.run_id, row.client_id),
+        run_id=row.run_id,
+        mailing_id=row.mailing_id,
+        client_id=row.client_id,
+        status=row.status,
+        attempts=row.attempts,
+        last_attempt_at=row.last_attempt_at,
+        next_attempt_at=row.next_attempt_at,
+        reason=row.reason,
+    )
