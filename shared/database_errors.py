@@ -80,7 +80,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def is_fault_of_record(error: Exception) -> bool:
-    """Say whether `error` may come from what one row or record says; others fail for all."""
+    """Return whether `error` may come from what one row or record says; others fail for all."""
     return not isinstance(error, MemoryError) and not isinstance(_cause_of(error), OF_ALL)
 
 
@@ -105,7 +105,7 @@ def _hide_row(error: BaseException) -> None:
 
 
 def _passes(error: BaseException | None) -> bool:
-    """Say whether it may go well next time; what a value was refused for will not."""
+    """Return whether it may go well next time; what a value was refused for will not."""
     return isinstance(error, PASSING) and not isinstance(error, ValueError)
 
 

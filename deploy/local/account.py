@@ -43,7 +43,7 @@ def unprivileged() -> Account | None:
 
 
 def can_enter(path: Path, account: Account | None) -> bool:
-    """Say whether the account gets as far as into this folder, or would once it exists."""
+    """Return whether the account gets as far as into this folder, or would once it exists."""
     if account is None:
         return True
     folders = [folder for folder in (path, *path.parents) if folder.exists()]

@@ -24,7 +24,7 @@ class Jar:
         return folder / f"{self.artifact}-{self.version}.jar"
 
     def is_at(self, path: Path) -> bool:
-        """Say whether this is the file, whole and unchanged."""
+        """Return whether this is the file, whole and unchanged."""
         return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 

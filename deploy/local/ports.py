@@ -102,7 +102,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server could listen on this port of the loopback."""
+    """Return whether a server could listen on this port of the loopback."""
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -16,14 +16,14 @@ _METADATA = struct.pack(">hhihi", 3, 1, 1, -1, 0)
 
 
 async def answers_http(port: int, path: str) -> bool:
-    """Say whether GET `path` is answered with 204."""
+    """Return whether GET `path` is answered with 204."""
     request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
     head = await _ask(port, request.encode(), len("HTTP/1.1 204"))
     return head.endswith(b" 204")
 
 
 async def has_broker(port: int) -> bool:
-    """Say whether Kafka answers and counts itself among the brokers that can take topics."""
+    """Return whether Kafka answers and counts itself among the brokers that can take topics."""
     request = struct.pack(">i", len(_METADATA)) + _METADATA
     head = await _ask(port, request, 12)  # length, correlation id, number of brokers
     return len(head) == 12 and struct.unpack(">iii", head)[2] > 0  # noqa: PLR2004 (the head)

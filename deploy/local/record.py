@@ -113,7 +113,7 @@ def birth(pid: int) -> str | None:
 
 
 def is_alive(entry: Entry) -> bool:
-    """Say whether the very process that was recorded still runs."""
+    """Return whether the very process that was recorded still runs."""
     return birth(entry.pid) == entry.birth
 
 

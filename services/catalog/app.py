@@ -18,7 +18,7 @@ from shared.outbox.republish import republish_latest
 
 
 async def run(settings: Settings) -> None:
-    """Serve HTTP, end lost imports, relay the outbox and listen to Kafka until told to stop.
+    """Serve HTTP, end lost imports, relay the outbox and listen to Kafka until a signal.
 
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """

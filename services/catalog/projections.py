@@ -1,6 +1,6 @@
 """Projections: events in, rows of the catalog's own tables out.
 
-Idempotent, and deaf to what is older than the row: applying twice, or late, changes nothing.
+Idempotent, and what is older than the row is ignored: applying twice, or late, changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Projections: events of others in, rows of the dispatcher's own copies out.
 
-Idempotent, and deaf to what is older than the row: applying twice, or late, changes nothing.
+Idempotent, and what is older than the row is ignored: applying twice, or late, changes nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ CHANGE_CLIENTS = text("""
 
 
 async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> None:
-    """Know the clients as they are now; of a removed one only that it is.
+    """Store the clients as they are now; of a removed one only that it is removed.
 
     The caller holds the partitions that the events came from: nobody else writes these clients.
     """
@@ -147,7 +147,7 @@ def _each(states: Iterable[ClientEvent], name: str) -> list[Any]:
 
 
 async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -> None:
-    """Know what is allowed of each mailing now, whether its run is here or still to come."""
+    """Store what is allowed of each mailing now, whether its run is here or still to come."""
     for each in received:
         values: dict[str, Any] = {"version": each.version}
         match each.event:

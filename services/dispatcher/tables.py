@@ -39,7 +39,7 @@ clients = Table(
     Column("email", Text),
     Column("full_name", Text),
     Column("comment", Text),
-    Column("registered_at", Timestamp, comment="none: heard of in an older release"),
+    Column("registered_at", Timestamp, comment="none: read by an older release"),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
 )
 

@@ -13,7 +13,7 @@ from shared.outbox import relay
 
 
 async def run(settings: Settings) -> None:
-    """Serve HTTP, fire what is due, relay the outbox and listen to Kafka until told to stop.
+    """Serve HTTP, fire what is due, relay the outbox and listen to Kafka until a signal.
 
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """

@@ -94,7 +94,7 @@ async def decline_runs(
     for each in received:
         event = each.event
         if not await queue.lock(db, event.mailing_id):
-            continue  # its mailing was never heard of: a log that is older than our database
+            continue  # its mailing is unknown: a log that is older than our database
         command = DeclineRun(
             run_id=event.run_id,
             mailing_id=event.mailing_id,

@@ -34,7 +34,7 @@ class Due:
 
     @property
     def was_set_aside(self) -> bool:
-        """Say whether it has failed before."""
+        """Return whether it has failed before."""
         return bool(self.row.was_set_aside)
 
     def plan(self) -> Plan:
@@ -58,7 +58,7 @@ class Due:
 
 
 async def is_any_due(db: Connection, now: Instant) -> bool:
-    """Say whether a mailing is due: a look at an index, without a lock."""
+    """Return whether a mailing is due: a look at an index, without a lock."""
     due = select(schedules.c.mailing_id).where(schedules.c.next_fire_at <= now, IS_FREE)
     return await db.scalar(due.limit(1)) is not None
 

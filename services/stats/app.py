@@ -11,7 +11,7 @@ from shared import database, http, kafka, loop, schema, telemetry
 
 
 async def run(settings: Settings) -> None:
-    """Serve HTTP and listen to Kafka until told to stop.
+    """Serve HTTP and listen to Kafka until a signal.
 
     The listener connects by itself, so HTTP answers while Kafka cannot be reached.
     """

@@ -58,7 +58,7 @@ runs = Table(
     metadata,
     Column("generation", Integer, nullable=False),
     Column("run_id", Uuid, nullable=False),
-    Column("mailing_id", Uuid, comment="none until it is heard of"),
+    Column("mailing_id", Uuid, comment="none until it is known"),
     Column("planned_count", Integer, nullable=False, comment="clients in the chunks"),
     Column("retry_count", Integer, nullable=False),
     Column("delivered_count", Integer, nullable=False),

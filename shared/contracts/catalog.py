@@ -1,4 +1,4 @@
-"""What the catalog tells the others."""
+"""What the catalog publishes."""
 
 from enum import StrEnum, auto
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
@@ -10,7 +10,7 @@ from shared.event import Event, Instant
 from shared.topic import Topic
 
 CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
-# A mailing must not be heard of before the clients that were there when it was created.
+# A mailing must not be read before the clients that were there when it was created.
 MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS,))
 
 

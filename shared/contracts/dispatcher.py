@@ -1,4 +1,4 @@
-"""What the dispatcher tells the others."""
+"""What the dispatcher publishes."""
 
 from enum import StrEnum, auto
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What the scheduler tells the others."""
+"""What the scheduler publishes."""
 
 from enum import StrEnum, auto
 from typing import ClassVar

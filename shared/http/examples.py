@@ -85,7 +85,7 @@ def _of_type(schema: Json, schemas: Mapping[str, Json], name: str) -> object:
 
 
 def _allows(schema: Json, value: object) -> bool:
-    """Say whether a name's example has the field's type: names are used for more than one."""
+    """Return whether a name's example has the field's type: names are used for more than one."""
     types = {each.get("type") for each in schema.get("anyOf", [schema])}
     match value:
         case None:

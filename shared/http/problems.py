@@ -1,4 +1,4 @@
-"""The problem details: how a request is told that it failed, and where. Source: RFC 9457."""
+"""The problem details: the body of an answer to a request that failed. Source: RFC 9457."""
 
 from collections.abc import Sequence
 from typing import cast

@@ -159,7 +159,7 @@ def _member() -> "zlib._Decompress":
 
 
 class _FieldTwice(Exception):
-    """An object names a field twice; which one, only a look at the whole can tell."""
+    """An object names a field twice; which one, the whole must be read again for."""
 
 
 class _Fields(list[tuple[str, Any]]):

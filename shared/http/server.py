@@ -91,7 +91,7 @@ def _is_probe(scope: MutableMapping[str, Any]) -> bool:
 
 
 async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None:
-    """Answer requests until told to stop, then finish those begun within `drain`."""
+    """Answer requests until a signal, then finish those begun within `drain`."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -113,7 +113,7 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End gracefully when told to. Unlike uvicorn, do not end the whole process then."""
+        """End gracefully at a signal. Unlike uvicorn, do not end the whole process then."""
         loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
         for number in numbers:
             loop.add_signal_handler(number, self.handle_exit, number, None)

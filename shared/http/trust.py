@@ -74,7 +74,7 @@ class Trust:
         )
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        """Say whether an origin is the address that was asked, or has a name that was set."""
+        """Return whether an origin is the address that was asked, or has a name that was set."""
         try:
             parts = urlsplit(origin)
             name, port = (parts.hostname or "").rstrip("."), parts.port

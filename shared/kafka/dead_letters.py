@@ -75,7 +75,7 @@ COUNT_UNEXPECTED = text("""
 
 
 async def may_be_set_aside(db: Connection, consumer: str, letters: Collection[DeadLetter]) -> bool:
-    """Say whether the unexpected among `letters` are few enough to be the fault of records."""
+    """Return whether the unexpected among `letters` are few enough to be the fault of records."""
     new = sum(reason.startswith(UNEXPECTED) for _, reason in letters)
     if not new:
         return True
@@ -84,7 +84,7 @@ async def may_be_set_aside(db: Connection, consumer: str, letters: Collection[De
 
 
 def is_ordered(topic: str) -> bool:
-    """Say whether the order of a key's records counts."""
+    """Return whether the order of a key's records counts."""
     return topic in contracts.TOPICS and contracts.TOPICS[topic].is_ordered
 
 

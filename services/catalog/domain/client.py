@@ -18,7 +18,7 @@ from shared.event import Instant
 
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
-# Enough to catch what is no address; whether it exists, only a mail can tell. The local part has
+# Enough to catch what is no address; whether it exists, only a mail can show. The local part has
 # nothing that a head of a message reads otherwise; the domain is a name, not an address.
 LOCAL = r"""[^\s\x00-\x20\x7f-\x9f()<>\[\]:;@\\,"]{1,64}"""
 LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
@@ -56,7 +56,7 @@ NOBODY = Profile()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterClient:
-    """Let there be a client. Asked twice with the same identifier and profile, it is one."""
+    """Register a client. Repeating it with the same identifier and profile has no effect."""
 
     client_id: UUID
     profile: Profile
@@ -65,7 +65,7 @@ class RegisterClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeClient:
-    """Know the client otherwise; what `changes` does not name stays."""
+    """Change a client; fields that are not in `changes` keep their values."""
 
     client_id: UUID
     changes: Mapping[str, Any]
@@ -191,7 +191,7 @@ def _mistakes(profile: Profile) -> list[FieldError]:
 
 
 def _is_new(found: FieldError, profile: Profile, before: Profile) -> bool:
-    """Say whether a change brought it: what was taken by earlier rules does not block others."""
+    """Return whether a change brought it: what earlier rules have taken blocks no others."""
     name = found.pointer[1:]
     is_changed = getattr(profile, name) != getattr(before, name)
     return is_changed or found.code == "missing"
@@ -215,12 +215,12 @@ def _in_texts(profile: Profile) -> list[FieldError]:
 
 
 def is_phone(text: object) -> TypeGuard[str]:
-    """Say whether it may be a client's phone."""
+    """Return whether it may be a client's phone."""
     return isinstance(text, str) and PHONE.fullmatch(text) is not None
 
 
 def is_tag(text: str) -> bool:
-    """Say whether it may be a client's tag."""
+    """Return whether it may be a client's tag."""
     return 1 <= len(text) <= TAG_LIMIT and is_one_line(text)
 
 

@@ -1,4 +1,4 @@
-"""What may be asked of a mailing: by people, and by what is heard of its runs."""
+"""What may be asked of a mailing: by people, and by what is known of its runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.event import Instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateMailing:
-    """Let there be a mailing. Asked twice with the same identifier and plan, it is one."""
+    """Create a mailing. Repeating it with the same identifier and plan has no effect."""
 
     mailing_id: UUID
     plan: Plan
@@ -20,7 +20,7 @@ class CreateMailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeMailing:
-    """Plan it otherwise; what `changes` does not name stays."""
+    """Change a mailing; fields that are not in `changes` keep their values."""
 
     mailing_id: UUID
     changes: Mapping[str, Any]

@@ -47,7 +47,7 @@ class Plan:
         return {name: getattr(self, name) for name in FIELDS}
 
     def is_over(self, now: Instant) -> bool:
-        """Say whether its window ends too soon for anything to be sent."""
+        """Return whether its window ends too soon for anything to be sent."""
         return self.ends_at - now < SHORTEST
 
 
@@ -55,7 +55,7 @@ FIELDS = tuple(field.name for field in fields(Plan))
 
 
 def plan_of(state: MailingState) -> Plan:
-    """Return the plan that an event tells."""
+    """Return the plan that an event has."""
     return Plan(**{name: getattr(state, name) for name in FIELDS})
 
 

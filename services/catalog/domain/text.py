@@ -23,7 +23,7 @@ NO_CONTROL = "no control characters"
 
 
 def is_blank(text: str) -> bool:
-    """Say whether there is nothing to be seen: blanks, or characters that show nothing."""
+    """Return whether there is nothing to be seen: blanks, or characters that show nothing."""
     rest = text.strip(f" {INVISIBLE}")
     if rest.isprintable():  # all but controls, formats and blanks other than the usual one
         return not rest
@@ -31,7 +31,7 @@ def is_blank(text: str) -> bool:
 
 
 def is_one_line(text: str) -> bool:
-    """Say whether it is a line without control characters, in which something is to be seen."""
+    """Return whether it is a line without control characters, in which something is to be seen."""
     return (text.isprintable() or not CONTROL.search(text)) and not is_blank(text)
 
 

@@ -1,10 +1,10 @@
 """Projections: events in, rows of one generation out.
 
-Idempotent, and deaf to what is older than the row: applying twice, late, or in any order changes
-nothing. A batch reads each table once and writes it once.
+Idempotent, and what is older than the row is ignored: applying twice, late, or in any order
+changes nothing. A batch reads each table once and writes it once.
 
 A run's counts say how many of its messages have had an event, by the state that it left: so an
-event counts for itself, whether or not the plan that names its message has been heard of.
+event counts for itself, whether or not the plan that names its message was read.
 """
 
 import json

@@ -62,7 +62,7 @@ class MailingStats(Figures):
 
     mailing_id: UUID
     runs: int
-    last_run_at: Instant | None  # scheduled or missed; None: that has not been heard of yet
+    last_run_at: Instant | None  # scheduled or missed; None: not known yet
 
     @property
     def newest(self) -> tuple[Instant, UUID]:
@@ -84,7 +84,7 @@ class RunStats(Figures):
     """The figures of a run."""
 
     run_id: UUID
-    mailing_id: UUID | None  # None: it has not been heard of yet
+    mailing_id: UUID | None  # None: not known yet
     is_expanded: bool
     is_finished: bool
     scheduled_at: Instant | None
@@ -105,11 +105,11 @@ class MailingView(Freshness, Figures):
 
 
 class RunUnknown(NotFound):
-    """No run with this identifier has been heard of."""
+    """No run with this identifier is known."""
 
 
 class MailingUnknown(NotFound):
-    """No run of a mailing with this identifier has been heard of."""
+    """No run of a mailing with this identifier is known."""
 
 
 current = select(generations.c.current).scalar_subquery()
@@ -118,7 +118,7 @@ with_event: ColumnElement[int] = sum(
     (runs.c[f"{state}_count"] for state in COUNTED[1:]), runs.c[f"{COUNTED[0]}_count"]
 )
 # Topics overtake each other for moments: a message that had an event was planned, whether or not
-# its chunk has been heard of. So no figure is ever negative, and they always add up.
+# its chunk is known. So no figure is ever negative, and they always add up.
 planned: ColumnElement[int] = func.greatest(runs.c.planned_count, with_event)
 
 
@@ -151,7 +151,7 @@ async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
     """Return a mailing with its runs.
 
     Raises:
-        MailingUnknown: No run of it has been heard of.
+        MailingUnknown: No run of it is known.
     """
     fresh, found = await rows_with_freshness(db, _run().where(runs.c.mailing_id == mailing_id))
     views = sorted((RunStats(**_run_fields(row)) for row in found), key=lambda run: run.run_id)
@@ -174,7 +174,7 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     """Return a run.
 
     Raises:
-        RunUnknown: It has not been heard of.
+        RunUnknown: It is not known.
     """
     fresh, found = await rows_with_freshness(db, _run().where(runs.c.run_id == run_id))
     if not found:

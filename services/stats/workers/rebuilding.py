@@ -135,7 +135,7 @@ async def _catch_up(filler: Listener, until: Positions) -> None:
 
 
 async def report(rebuild: Rebuild, *, as_json: bool) -> None:
-    """Run a rebuild; tell people how it goes, or machines what came of it.
+    """Run a rebuild; print its progress for people, or its result for machines.
 
     Raises:
         SystemExit: It could not be done.

@@ -92,7 +92,7 @@ class HttpClient:
         if self._connections:
             await self._gone.wait()
 
-    # What connections tell
+    # Called by connections
 
     def settle(self, done: OnAnswer, answer: Answer) -> None:
         """Call `done`; what it raises is its own affair, not the connection's."""
@@ -153,7 +153,7 @@ class HttpClient:
 
     def _is_opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
         del self._opening[connection]
-        if connection.was_made:  # and may be lost again, which it has told by itself
+        if connection.was_made:  # and `connection_lost` has handled its end, if it is lost again
             return
         self.drop(connection)
         error = None if task.cancelled() else task.exception()

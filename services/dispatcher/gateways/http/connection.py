@@ -24,7 +24,7 @@ _MAX_STATUS = 599
 
 
 class Connection(asyncio.Protocol):
-    """At most one request at a time; `begin` is told the answer's receiver, the owner the rest."""
+    """At most one request at a time; its answer goes to the receiver that `begin` got."""
 
     __slots__ = (
         "_body",
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         """End what has lasted too long: a request, or a rest."""
         self.fail("connect_timeout" if self._transport is None else "timeout")
 
-    # What the event loop tells
+    # Callbacks of the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request that waits, unless the server has closed already."""
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _remember(self, data: bytes) -> None:
-        """Know the head of an answer again that came in one piece and said how long it is."""
+        """Keep the head of an answer that came in one piece and named its length."""
         raw = data[: len(data) - len(self._body)]
         is_plain = (
             len(data) == self._received
@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._owner.head = Head(raw, len(data), status, kind, encoding, self._rest_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell what that means for the request under way."""
+        """End the request under way, by what has come of its answer."""
         self._owner.drop(self)
         if self._done is None:
             return
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         else:
             self._settle("reset" if exc else "truncated" if self._received else "closed")
 
-    # What the parser tells. It is never interrupted by an exception: faults are noted.
+    # Callbacks of the parser. It is never interrupted by an exception: faults are noted.
 
     def on_message_begin(self) -> None:
         """Start anew after an interim answer; after the answer itself nothing may follow."""
