@@ -177,6 +177,20 @@ async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: Wo
         await db.rollback()
 
 
+async def test_a_start_that_is_marked_is_no_answer_and_its_message_is_claimed_again(
+    world: World,
+) -> None:
+    await register(world)
+    run = await world.plan(2)
+    now = await world.now()
+    async with transaction(world.pool) as db:
+        first = await claim(db, now)
+        await claiming.mark_starts(db, [(run.run_id, client(1), 1)], now)
+        await claiming.release_chunk(db, ME, first.key, first.epoch)
+        assert (await claim(db, now)).client_ids == [client(1), client(2)]
+        await db.rollback()
+
+
 async def test_only_the_lease_that_is_meant_is_given_back(world: World) -> None:
     await register(world)
     await world.plan(2)
