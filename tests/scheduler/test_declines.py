@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from services.scheduler import queue
 from services.scheduler.domain import RunPostponed
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
+from shared.database import transaction
 from shared.errors import Unavailable
 from tests.scheduler.world import HOUR, Mailing, Scheduler
 
@@ -161,3 +163,24 @@ async def test_what_dies_while_it_declines_declines_when_it_comes_again(
     await scheduler.hear(declined, version=2)
 
     assert await scheduler.fire()
+
+
+async def test_a_decline_that_is_read_after_a_stop_arms_nothing(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    first = await proposed(scheduler, due)
+    await scheduler.hear(due.stopped(), version=3)
+    await scheduler.hear(due.declined(first, "postponed"), version=2)
+
+    assert not await scheduler.fire()
+
+
+async def test_nobody_fires_a_mailing_while_its_decline_is_decided(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    await scheduler.hear(due.created())
+    async with transaction(scheduler.pool) as deciding, transaction(scheduler.pool) as firing:
+        is_known = await queue.lock(deciding, due.id)
+        claimed = await queue.claim_due(firing, await scheduler.now(), limit=10)
+
+    assert (is_known, list(claimed)) == (True, [])
