@@ -121,7 +121,7 @@ async def test_nothing_is_compared_before_what_the_totals_count_has_been_applied
             return await ledger(api, log)
 
         await eventually(has_totals, within=20)
-        monkeypatch.setattr("services.stats.workers.proving.PATIENCE_S", 0.5)
+        monkeypatch.setattr("services.stats.workers.proving.WAIT_S", 0.5)
 
         async def behind(_: Connection, __: str) -> dict[int, int]:
             return {0: 0}
