@@ -146,7 +146,7 @@ class Api:
         service: str,
         method: str,
         path: str,
-        **how: Any,  # noqa: ANN401
+        **how: Any,  # noqa: ANN401 - as the client has it
     ) -> httpx.Response:
         name = f"{service.upper()}_URL"
         base = _checked(name, self._address(name))

@@ -166,7 +166,10 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     gateway: Annotated[Gateway | None, typer.Option(help="What hands it over.")] = None,
     output: Format = Output.TABLE,
 ) -> None:
-    """Change a mailing; what is not named stays. One that has begun keeps its text and start."""
+    """Change a mailing; what is not named stays.
+
+    Of one that has begun only the name can be changed, and the end moved earlier.
+    """
     if to_all and (tag or operator_code):
         raise typer.BadParameter("say either --to-all, or --tag and --operator-code")
     changes: Json = {

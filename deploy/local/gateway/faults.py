@@ -92,7 +92,7 @@ class Misbehavior:
     """Draws what happens to each request; the same seed draws the same."""
 
     def __init__(self, faults: Faults, seed: int, now: Callable[[], float]) -> None:
-        self._draw = random.Random(seed)  # noqa: S311
+        self._draw = random.Random(seed)  # noqa: S311 - faults to play with, not secrets
         self._now = now
         self._garbage = cycle(range(7))
         self._set(faults, is_outage_new=True)
@@ -123,7 +123,7 @@ class Misbehavior:
 
     def is_taken_anyway(self) -> bool:
         """Draw whether a message is taken although the answer will not tell."""
-        return self._draw.random() < 0.5  # noqa: PLR2004
+        return self._draw.random() < 0.5  # noqa: PLR2004 - a coin
 
     def garbage(self) -> int:
         """Return the number of the next kind of garbage: they take turns."""
