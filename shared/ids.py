@@ -28,18 +28,18 @@ def new_id() -> UUID:
     ms = time.time_ns() // 1_000_000
     chance = random.getrandbits(74)
     high, low = chance >> 62, chance & ((1 << 62) - 1)
-    return _uuid((ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+    return from_number((ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
 
 
 def event_id(stream: str, version: int) -> UUID:
     """Return the identifier of the event at `version` of `stream`: always the same one."""
     digest = sha1(SEED + f"{stream}/{version}".encode(), usedforsecurity=False).digest()
     number = int.from_bytes(digest[:BYTES], "big")  # as uuid5, in a fifth of its time
-    return _uuid(number & ~VERSION_BITS | 5 << 76 | 2 << 62)
+    return from_number(number & ~VERSION_BITS | 5 << 76 | 2 << 62)
 
 
-def _uuid(number: int) -> UUID:
-    """Return a UUID as the driver has them.
+def from_number(number: int) -> UUID:
+    """Return a UUID of 128 bits as the driver has them.
 
     To all others it is a UUID like any, but it is made, written and compared in C: what an
     import makes by the hundred thousand must not be an object of Python.

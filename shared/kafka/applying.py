@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from shared import database, telemetry
-from shared.database import Connection, Pool, savepoint, transaction
+from shared import telemetry
+from shared.database import Connection, Pool, autocommit, savepoint, transaction
 from shared.database_errors import Unstorable, is_fault_of_record
 from shared.errors import Unavailable
 from shared.event import Event, Received
@@ -27,6 +27,7 @@ from shared.kafka.handlers import Handler, Handlers
 from shared.kafka.positions import (
     PartitionProgress,
     PositionsBehind,
+    advance_positions,
     lock_reached,
     store_positions,
 )
@@ -74,6 +75,16 @@ class Applier:
         if applied:
             telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
 
+    async def advance(self, progress: Sequence[PartitionProgress]) -> None:
+        """Store positions that moved without records, and see that the database has them.
+
+        Raises:
+            Unavailable: The database went away; it may have stored them all the same.
+            PositionsBehind: It lacks something before these positions.
+        """
+        async with autocommit(self.pool) as db:
+            await advance_positions(db, self.consumer, progress)
+
     async def apply_one(self, db: Connection, record: FromKafka) -> str | None:
         """Apply a dead letter again, within a transaction; return why that fails, None if not."""
         letters = await self._handle_apart(db, [record], set())
@@ -85,8 +96,7 @@ class Applier:
         """Handle what is new, in one transaction with our positions; return how much it was."""
         letters: list[DeadLetter] = []
         async with transaction(self.pool) as db:
-            now = await database.now(db)
-            positions = await lock_reached(db, self.consumer, progress)
+            positions, now = await lock_reached(db, self.consumer, progress)
             fresh: list[FromKafka] = []
             for partition in sorted(fetched):
                 position = positions[partition]

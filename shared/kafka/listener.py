@@ -210,7 +210,10 @@ class Listener:
 
     async def _apply(self, fetched: Fetched, progress: list[PartitionProgress]) -> None:
         try:
-            await self._applier.apply(fetched, progress)
+            if fetched:
+                await self._applier.apply(fetched, progress)
+            elif progress:
+                await self._applier.advance(progress)
         except PositionsBehind as error:  # the batch is dropped: it is read again after the gap
             telemetry.rewound(self.consumer)
             log.warning("kafka.rewind", consumer=self.consumer, partitions=str(error))

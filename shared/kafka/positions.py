@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 
-from shared.database import Connection
+from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.kafka.records import Fetched, FromKafka
 
@@ -107,21 +107,38 @@ async def lock_positions(
     return {TopicPartition(topic, number): position for topic, number, position in rows}
 
 
+LOCK_REACHED = sql(
+    """
+    SELECT topic, partition, position, {instant} AS now FROM offsets
+    WHERE consumer = :consumer AND (topic, partition) IN (
+        SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]))
+    )
+    ORDER BY topic, partition FOR UPDATE OF offsets
+    """,
+    instant=INSTANT,
+)
+
+
 async def lock_reached(
     db: Connection, consumer: str, progress: Sequence[PartitionProgress]
-) -> dict[TopicPartition, int]:
-    """Return how far `consumer` is, and hold the rows: what another has applied is not repeated.
+) -> tuple[dict[TopicPartition, int], Instant]:
+    """Return how far `consumer` is and the business instant; hold the rows until `db` ends.
+
+    So what another replica has applied is not applied again. `progress` is of one partition or
+    more.
 
     Raises:
         PositionsBehind: The database lacks something before the batch.
     """
-    positions = await lock_positions(db, consumer, [each.partition for each in progress])
+    columns = _columns(consumer, [each.partition for each in progress])
+    rows = (await db.execute(LOCK_REACHED, columns)).all()
+    positions = {TopicPartition(row.topic, row.partition): row.position for row in rows}
     behind = [
         each.partition for each in progress if positions.get(each.partition, -1) < each.start
     ]
     if behind:
         raise PositionsBehind(behind)
-    return positions
+    return positions, rows[0].now
 
 
 STORE_POSITIONS = text("""
@@ -144,6 +161,49 @@ async def store_positions(
     columns["positions"] = [each.position for each in progress]
     columns["as_of"] = [None if each.behind is None else now - each.behind for each in progress]
     await db.execute(STORE_POSITIONS, columns)
+
+
+# Rows are locked in order first, as by all who lock more than one: two never deadlock.
+ADVANCE_POSITIONS = sql(
+    """
+    WITH reached AS (
+        SELECT * FROM unnest(
+            CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:starts AS bigint[]),
+            CAST(:positions AS bigint[]), CAST(:behind AS interval[])
+        ) AS reached (topic, partition, start, position, behind)
+    ), locked AS (
+        SELECT reached.* FROM offsets JOIN reached USING (topic, partition)
+        WHERE consumer = :consumer ORDER BY topic, partition FOR UPDATE OF offsets
+    )
+    UPDATE offsets SET position = greatest(offsets.position, locked.position),
+        as_of = CASE WHEN offsets.position <= locked.position
+            THEN coalesce({instant} - behind, as_of) ELSE as_of END
+    FROM locked
+    WHERE consumer = :consumer AND offsets.topic = locked.topic
+        AND offsets.partition = locked.partition AND offsets.position >= start
+    RETURNING offsets.topic, offsets.partition
+    """,
+    instant=INSTANT,
+)
+
+
+async def advance_positions(
+    db: Connection, consumer: str, progress: Sequence[PartitionProgress]
+) -> None:
+    """Store where `consumer` is when there was nothing to apply: one statement, one transaction.
+
+    Raises:
+        PositionsBehind: The database lacks something before that; the other partitions' positions
+            are stored.
+    """
+    columns = _columns(consumer, [each.partition for each in progress])
+    columns["starts"] = [each.start for each in progress]
+    columns["positions"] = [each.position for each in progress]
+    columns["behind"] = [each.behind for each in progress]
+    rows = await db.execute(ADVANCE_POSITIONS, columns)
+    reached = {TopicPartition(topic, number) for topic, number in rows}
+    if behind := [each.partition for each in progress if each.partition not in reached]:
+        raise PositionsBehind(behind)
 
 
 INHERIT = text("""

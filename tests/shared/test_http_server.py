@@ -179,7 +179,7 @@ async def execute(url: PostgresDsn, statement: str) -> None:
         await db.execute(text(statement))
 
 
-async def test_a_read_whose_connection_was_lost_is_done_again(
+async def test_a_connection_that_was_lost_while_it_rested_is_not_used(
     catalog_pool: Pool, catalog_database: PostgresDsn
 ) -> None:
     app = create_app("test", [router], catalog_pool, business_clock(catalog_pool), None)
@@ -188,7 +188,7 @@ async def test_a_read_whose_connection_was_lost_is_done_again(
         await client.get("/test/read")
         async with catalog_pool.connect() as db:
             number = await db.scalar(text("SELECT pg_backend_pid()"))
-        await execute(catalog_database, f"SELECT pg_terminate_backend({number})")
+        await execute(catalog_database, f"SELECT pg_terminate_backend({number}, 10000)")
         answers = [(await client.get("/test/read")).status_code for _ in range(3)]
 
     assert answers == [200, 200, 200]

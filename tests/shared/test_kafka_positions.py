@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from uuid import uuid4
@@ -19,10 +20,16 @@ from structlog.testing import capture_logs
 
 from shared import database, http, stops
 from shared.contracts.catalog import CLIENTS, MAILINGS
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Received
 from shared.kafka import Handlers, Listener, PositionsLost, listen
 from shared.kafka.limits import lost_positions, readable_from
+from shared.kafka.positions import (
+    PartitionProgress,
+    PositionsBehind,
+    advance_positions,
+    hold_positions,
+)
 from shared.testing import eventually
 from shared.topic import Topic
 
@@ -179,6 +186,52 @@ async def test_going_back_is_logged_and_what_another_has_applied_is_not_repeated
 
     [line] = [each for each in logs if each["event"] == "kafka.rewind"]
     assert line["partitions"] == f"{log.topic}/0"
+
+
+FIRST, SECOND = TopicPartition("some.topic", 0), TopicPartition("some.topic", 1)
+
+
+def reached(
+    partition: TopicPartition, start: int, position: int, behind: timedelta | None = None
+) -> PartitionProgress:
+    return PartitionProgress(partition, start, position, behind)
+
+
+async def stored(pool: Pool) -> dict[int, tuple[int, Any]]:
+    query = text("SELECT partition, position, as_of FROM offsets WHERE consumer = 'test'")
+    async with transaction(pool) as db:
+        return {row.partition: (row.position, row.as_of) for row in await db.execute(query)}
+
+
+async def test_positions_that_move_without_records_go_forward_only(catalog_pool: Pool) -> None:
+    async with transaction(catalog_pool) as db:
+        await hold_positions(db, CONSUMER, [FIRST, SECOND])
+    async with autocommit(catalog_pool) as db:
+        before = await database.now(db)
+        await advance_positions(db, CONSUMER, [reached(FIRST, 0, 7), reached(SECOND, 0, 9)])
+        assert await stored(catalog_pool) == {0: (7, None), 1: (9, None)}
+
+        await advance_positions(db, CONSUMER, [reached(FIRST, 7, 7, timedelta(hours=1))])
+        position, as_of = (await stored(catalog_pool))[0]
+        assert position == 7
+        assert timedelta() <= as_of - (before - timedelta(hours=1)) < timedelta(minutes=1)
+
+        # another replica is further: its word on how old its figures are stands as well
+        await advance_positions(db, CONSUMER, [reached(FIRST, 3, 5, timedelta())])
+        assert (await stored(catalog_pool))[0] == (7, as_of)
+
+
+async def test_what_the_database_lost_is_noticed_without_records_and_the_others_are_stored(
+    catalog_pool: Pool,
+) -> None:
+    async with transaction(catalog_pool) as db:
+        await hold_positions(db, CONSUMER, [FIRST, SECOND])
+    async with autocommit(catalog_pool) as db:
+        with pytest.raises(PositionsBehind) as behind:
+            await advance_positions(db, CONSUMER, [reached(FIRST, 3, 4), reached(SECOND, 0, 9)])
+
+    assert behind.value.partitions == [FIRST]
+    assert await stored(catalog_pool) == {0: (0, None), 1: (9, None)}
 
 
 async def eventually_stopped() -> str:

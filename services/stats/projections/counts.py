@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from shared import ids
 from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
     MESSAGES,
@@ -44,6 +45,7 @@ MESSAGE_COLUMNS = (
     "version",
     "changed_at",
 )
+VALUES = attrgetter("state", "attempts", "version", "at")  # of an event, in that order
 CHUNK_COLUMNS = ("generation", "run_id", "chunk", "due_at", "client_count", "client_ids")
 
 KNOWN_CHUNKS = text("""
@@ -237,18 +239,18 @@ async def _change_messages(db: Connection, generation: int, batch: Batch) -> Non
     """Apply what is newer than the rows; count the differences."""
     if not batch.messages:
         return
-    events = [batch.messages[key] for key in sorted(batch.messages)]
-    wanted = {
-        "generation": generation,
-        "run_ids": [each.run_id for each in events],
-        "client_ids": [each.client_id for each in events],
-    }
+    keys = sorted(batch.messages)
+    events = [batch.messages[key] for key in keys]
+    runs = {run: ids.from_number(run) for run, _ in keys}
+    run_ids = [runs[run] for run, _ in keys]
+    client_ids = [ids.from_number(client) for _, client in keys]
+    wanted = {"generation": generation, "run_ids": run_ids, "client_ids": client_ids}
     known = {number: row for number, *row in await db.execute(KNOWN_MESSAGES, wanted)}
     new, changed = [], []
     for number, event in enumerate(events):
         row = known.get(number)
         if row is None:
-            new.append(event)
+            new.append((generation, run_ids[number], client_ids[number], *VALUES(event)))
         elif row[2] < event.version:
             changed.append(event)
             _count(batch.run(event.run_id), row[0], -row[1], -1)
@@ -258,10 +260,7 @@ async def _change_messages(db: Connection, generation: int, batch: Batch) -> Non
     if changed:
         await db.execute(CHANGE_MESSAGES, _columns(generation, changed))
     if new:
-        rows = [
-            (generation, e.run_id, e.client_id, e.state, e.attempts, e.version, e.at) for e in new
-        ]
-        await copy(db, "messages", MESSAGE_COLUMNS, rows)
+        await copy(db, "messages", MESSAGE_COLUMNS, new)
 
 
 def _count(run: RunChange, state: State, attempts: int, sign: int) -> None:

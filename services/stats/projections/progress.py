@@ -18,11 +18,15 @@ from shared.event import Received
 # Of more reports than twice as many, one is kept of each slice of the time that they span.
 SLICES = 32
 
-# One that is read again, or was made before the clock was moved back, takes the place of its like.
-REPLACE = text("DELETE FROM progress WHERE database = :database AND as_of >= :as_of")
+# One that is read again takes the place of its like; those behind it were made before the clock
+# was moved back.
 INSERT = text("""
+    WITH dropped AS (DELETE FROM progress WHERE database = :database AND as_of > :as_of)
     INSERT INTO progress (database, as_of, topics, partitions, ends)
     VALUES (:database, :as_of, :topics, :partitions, :ends)
+    ON CONFLICT (database, as_of) DO UPDATE SET topics = excluded.topics,
+        partitions = excluded.partitions, ends = excluded.ends
+    RETURNING (SELECT count(*) FROM progress WHERE database = :database) + 1 AS number
 """)
 DROP_PASSED = sql(
     """
@@ -59,13 +63,13 @@ async def apply(
     reports: dict[str, list[OutboxPublished]] = defaultdict(list)
     for each in received:
         reports[each.event.database].append(each.event)
+    number = 0  # of reports of one database that are kept, at most
     for of_database in reports.values():
         for report in of_database[-2 * SLICES :]:
-            row = _row(report, topics)
-            await db.execute(REPLACE, row)
-            await db.execute(INSERT, row)
+            number = max(number, await db.scalar(INSERT, _row(report, topics)) or 0)
     await db.execute(DROP_PASSED)
-    await db.execute(THIN_OUT, {"slices": SLICES})
+    if number > 2 * SLICES:
+        await db.execute(THIN_OUT, {"slices": SLICES})
 
 
 def _row(report: OutboxPublished, topics: Collection[str]) -> dict[str, Any]:

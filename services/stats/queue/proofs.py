@@ -14,6 +14,11 @@ from shared.database import Connection, Pool, autocommit, sql
 
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
+UNPROVED_RUNS = """
+    generation = (SELECT current FROM generations)
+        AND totals_number IS DISTINCT FROM proved_number
+"""
+
 LOCK = 7_206_947  # an arbitrary number that means "proving"; advisory, one at a time
 
 TAKE_TURN = text("SELECT pg_try_advisory_lock(:lock)")
@@ -33,6 +38,33 @@ async def turn(pool: Pool) -> AsyncIterator[bool]:
                     await db.execute(END_TURN, {"lock": LOCK})
 
 
+class Work(NamedTuple):
+    """What there is to do, and how far the consumer is in MESSAGES, by partition."""
+
+    is_waiting: bool  # a run to be mended, or totals that were not compared yet
+    positions: dict[str, int]
+
+
+WORK = sql(
+    """
+    SELECT
+        EXISTS (SELECT FROM offsets WHERE consumer LIKE :menders)
+            OR EXISTS (SELECT FROM runs WHERE {unproved}) AS is_waiting,
+        (
+            SELECT coalesce(jsonb_object_agg(partition, position), '{{}}') FROM offsets
+            WHERE consumer = :consumer AND topic = :topic
+        ) AS positions
+    """,
+    unproved=UNPROVED_RUNS,
+)
+
+
+async def work(db: Connection, consumer: str, menders: str) -> Work:
+    """Return what there is to do; `menders` is a LIKE pattern of consumers."""
+    values = {"consumer": consumer, "topic": MESSAGES.name, "menders": menders}
+    return Work(*(await db.execute(WORK, values)).one())
+
+
 class Unproved(NamedTuple):
     """A run with totals that were not compared yet."""
 
@@ -40,12 +72,10 @@ class Unproved(NamedTuple):
     number: int  # of the totals: 0 as it finished, then one for each correction
 
 
-UNPROVED = text("""
-    SELECT run_id, totals_number FROM runs
-    WHERE generation = (SELECT current FROM generations)
-        AND totals_number IS DISTINCT FROM proved_number
-    ORDER BY run_id LIMIT 100
-""")
+UNPROVED = sql(
+    "SELECT run_id, totals_number FROM runs WHERE {unproved} ORDER BY run_id LIMIT 100",
+    unproved=UNPROVED_RUNS,
+)
 
 
 async def unproved(db: Connection) -> list[Unproved]:

@@ -42,7 +42,7 @@ class Prover:
     handlers: Callable[[UUID], Handlers]
     mender: Callable[[UUID | str], str]
     _ahead_since: dict[Unproved, float] = field(init=False, default_factory=dict)
-    _seen: Mapping[int, int] = field(init=False, default_factory=dict)
+    _seen: Mapping[str, int] = field(init=False, default_factory=dict)
     _rests_until: float = field(init=False, default=0.0)
 
     async def step(self) -> bool:
@@ -51,10 +51,20 @@ class Prover:
         Raises:
             Unavailable: Kafka or the database went away; it is tried again.
         """
+        async with autocommit(self.pool) as db:
+            work = await proofs.work(db, self.consumer, self.mender("%"))
+        is_quiet, self._seen = work.positions == self._seen, work.positions
+        may_prove_again = is_quiet and time.monotonic() >= self._rests_until
+        if not work.is_waiting and not may_prove_again:
+            return False
         async with proofs.turn(self.pool) as is_ours:
             if not is_ours:
                 return False
-            return await self._mend() or await self._prove_new() or await self._prove_again()
+            if await self._mend() or await self._prove_new():
+                return True
+            if may_prove_again:
+                await self._prove_again()
+            return False
 
     async def _prove_new(self) -> bool:
         """Compare runs with totals that have just come, once all that they count is applied."""
@@ -78,20 +88,15 @@ class Prover:
             await asyncio.sleep(POLL_S)
         return False
 
-    async def _prove_again(self) -> bool:
+    async def _prove_again(self) -> None:
         """Compare the run whose comparison is the oldest, when there is nothing else to do."""
         async with autocommit(self.pool) as db:
-            at = await proofs.positions(db, self.consumer)
-            seen, self._seen = self._seen, at
-            if at != seen or time.monotonic() < self._rests_until:
-                return False
             oldest = await proofs.proved_first(db)
         if oldest is not None:
             begun = time.monotonic()
             await self._prove(oldest)
             ended = time.monotonic()
             self._rests_until = ended + REST * (ended - begun)
-        return False
 
     async def _prove(self, run: Unproved) -> bool:
         """Compare a run; return whether that led to anything."""
