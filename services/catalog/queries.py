@@ -4,7 +4,7 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import JSON, Select, false, func, literal_column, select, tuple_
+from sqlalchemy import JSON, Select, false, func, literal_column, select, true, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
@@ -259,10 +259,19 @@ def _imports() -> Select[tuple[object, ...]]:
 async def rejections(
     db: Connection, import_id: UUID, *, after: tuple[int, int], limit: int
 ) -> list[RejectionView]:
-    """Return up to `limit` rejections of an import, from behind a row and a place in it."""
-    table = tables.import_rejections
-    page = select(table).where(
+    """Return up to `limit` rejections of an import, from behind a row and a place in it.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+    """
+    imports, table = tables.imports, tables.import_rejections
+    found = select(table).where(
         table.c.import_id == import_id, tuple_(table.c.row, table.c.place) > tuple_(*after)
     )
-    rows = await db.execute(page.order_by(table.c.row, table.c.place).limit(limit))
-    return [RejectionView.model_validate(row) for row in rows]
+    page = found.order_by(table.c.row, table.c.place).limit(limit).subquery("page")
+    query = select(page).select_from(imports.outerjoin(page, true()))
+    query = query.where(imports.c.import_id == import_id, imports.c.status != "deleted")
+    rows = (await db.execute(query.order_by(page.c.row, page.c.place))).all()
+    if not rows:
+        raise ImportUnknown
+    return [RejectionView.model_validate(row) for row in rows if row.row is not None]

@@ -12,7 +12,7 @@ from services.stats.queries.figures import (
     RunView,
     TotalsView,
 )
-from services.stats.queries.freshness import Freshness, freshness
+from services.stats.queries.freshness import Freshness
 from services.stats.queries.messages import MessageView, Place, Wanted
 from services.stats.queries.proof import ReconcileView
 from shared.contracts.dispatcher import State
@@ -53,8 +53,7 @@ async def totals(db: Database) -> TotalsView:
 async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
     """Show a page of mailings that have begun, with their figures, the newest first."""
     before = position(cursor, instant_and_id, None)
-    fresh = await freshness(db)
-    found = await figures.mailings(db, before=before, limit=limit + 1)
+    fresh, found = await figures.mailings(db, before=before, limit=limit + 1)
     shown = page(found, limit, lambda each: newest_key(*each.newest))
     return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
 
@@ -87,11 +86,10 @@ async def list_messages(
     A page takes bounded time, so it may be shorter than `limit`, even empty, and others follow.
     """
     place = position(cursor, Place.read, messages.START)
-    fresh = await freshness(db)
     wanted = Wanted(run_id, mailing_id, status)
-    found, rest = await messages.page(db, wanted, place, limit)
-    next_cursor = None if rest is None else _cursor(rest)
-    return MessagePage(items=found, next_cursor=next_cursor, **fresh)
+    found = await messages.page(db, wanted, place, limit)
+    next_cursor = None if found.rest is None else _cursor(found.rest)
+    return MessagePage(items=found.items, next_cursor=next_cursor, **found.fresh)
 
 
 @router.get("/reconcile", operation_id="reconcile", responses=answers(MailingUnknown, RunUnknown))

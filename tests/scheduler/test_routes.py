@@ -11,6 +11,7 @@ from httpx import ASGITransport, AsyncClient
 from services.scheduler.routes import routers
 from shared import database, ids
 from shared.http import create_app
+from tests.reading import reads, statements
 from tests.scheduler.world import HOUR, Mailing, Scheduler
 
 
@@ -127,6 +128,34 @@ async def test_runs_are_found_by_mailing(
 
     assert [each["mailing_id"] for each in page["items"]] == [str(due.id)]
     assert none == {"items": [], "next_cursor": None}
+
+
+READS = (
+    "/v1/runs",
+    "/v1/runs?mailing_id={mailing_id}",
+    "/v1/runs/{run_id}",
+    "/v1/schedules",
+    "/v1/schedules/{mailing_id}",
+)
+
+
+def test_every_read_stands_in_the_table() -> None:
+    assert {path.partition("?")[0] for path in READS} == reads(routers)
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_a_read_takes_one_round_trip(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient, path: str
+) -> None:
+    await scheduler.hear(due.created())
+    await scheduler.fire()
+    named = path.format(mailing_id=due.id, run_id=ids.run_id(due.id, "once")).removeprefix("/v1")
+
+    with statements(scheduler.pool) as sent:
+        answer = await http.get(named)
+
+    assert answer.status_code == 200, answer.text
+    assert sent == [False]
 
 
 NONSENSE = [

@@ -33,10 +33,10 @@ async def pages(
     while place is not None:
         assert len(found) < READ_LIMIT
         async with transaction(pool) as db:
-            items, place = await messages.page(db, wanted, place, limit, bounds=bounds)
-        assert len(items) <= limit
-        place = None if place is None else Place.read(str(place))
-        found.append(items)
+            page = await messages.page(db, wanted, place, limit, bounds=bounds)
+        assert len(page.items) <= limit
+        place = None if page.rest is None else Place.read(str(page.rest))
+        found.append(page.items)
     return found
 
 

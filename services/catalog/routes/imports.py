@@ -123,7 +123,6 @@ async def rejections(
 
     Of very many only the first ones are kept; the import counts all of them by reason.
     """
-    await queries.import_(db, import_id)
     after = position(cursor, _row_and_place, (0, 0))
     found = await queries.rejections(db, import_id, after=after, limit=limit + 1)
     return page(found, limit, lambda each: f"{each.row},{each.place}")

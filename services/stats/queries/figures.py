@@ -132,8 +132,11 @@ async def totals(db: Connection) -> TotalsView:
 
 async def mailings(
     db: Connection, *, before: tuple[Instant, UUID] | None, limit: int
-) -> list[MailingStats]:
-    """Return up to `limit` mailings, the newest first, from behind a `newest` of one."""
+) -> tuple[dict[str, Any], list[MailingStats]]:
+    """Return the fields of `Freshness`, and up to `limit` mailings from behind a `newest` of one.
+
+    The newest stands first.
+    """
     mailing_id = runs.c.mailing_id
     last_run_at = func.max(func.coalesce(runs.c.scheduled_at, runs.c.missed_at))
     newest = (func.coalesce(last_run_at, literal(JUST_NOW)), mailing_id)
@@ -141,10 +144,12 @@ async def mailings(
     page = page.group_by(mailing_id).order_by(*(each.desc() for each in newest))
     if before is not None:
         page = page.having(tuple_(*newest) < tuple_(*before))
-    return [
+    fresh, found = await rows_with_freshness(db, page.limit(limit))
+    views = [
         MailingStats(mailing_id=identifier, runs=number, last_run_at=instant, **_figures(sums))
-        for identifier, number, instant, *sums in await db.execute(page.limit(limit))
+        for identifier, number, instant, *sums in map(tuple, found)
     ]
+    return fresh, sorted(views, key=lambda each: each.newest, reverse=True)
 
 
 async def mailing(db: Connection, mailing_id: UUID) -> MailingView:

@@ -41,19 +41,19 @@ COLUMNS = (column("as_of", DateTime(timezone=True)), column("lag_s", Float()))
 
 
 async def freshness(db: Connection) -> dict[str, Any]:
-    """Return `as_of` and `lag_s`; ask before the figures that they speak of.
+    """Return `as_of` and `lag_s` of figures that are read by this statement or a later one.
 
     What is recorded in a database before an instant is published before the offsets that it
     reports with it. So the figures are as old as the oldest of these instants whose offsets are
     passed, over all databases; one that publishes nothing any more makes them older and older.
     """
-    return _fresh((await db.execute(AS_OF, {"needed": NEEDED})).one())
+    return freshness_of((await db.execute(AS_OF, {"needed": NEEDED})).one())
 
 
 async def rows_with_freshness(
     db: Connection, query: Select[Any]
 ) -> tuple[dict[str, Any], list[Row[Any]]]:
-    """Return what `freshness` does, and the rows of `query`, in any order, with more behind them.
+    """Return what `freshness` does, and the rows of `query`, in any order, with more columns.
 
     It takes one round trip, and one statement sees one state of the database.
     """
@@ -61,8 +61,9 @@ async def rows_with_freshness(
     rows = query.add_columns(literal(value=True).label("is_there")).subquery("found")
     both = select(rows, fresh).select_from(fresh.outerjoin(rows, literal(value=True)))
     found = (await db.execute(both)).all()
-    return _fresh(found[0]), [row for row in found if row.is_there]
+    return freshness_of(found[0]), [row for row in found if row.is_there]
 
 
-def _fresh(row: Row[Any]) -> dict[str, Any]:
+def freshness_of(row: Row[Any]) -> dict[str, Any]:
+    """Return `as_of` and `lag_s` of a row that has the columns of `AS_OF`."""
     return {"as_of": row.as_of, "lag_s": None if row.as_of is None else row.lag_s}

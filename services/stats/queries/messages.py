@@ -5,13 +5,24 @@ So a page costs the same whether one in two messages fits or one in a million.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+    text,
+    true,
+)
 
 from services.stats.queries.figures import current, planned, with_event
-from services.stats.tables import chunks, messages, runs
+from services.stats.queries.freshness import rows_with_freshness
+from services.stats.tables import messages, runs
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection
@@ -21,19 +32,30 @@ from shared.http import View
 FIRST = UUID(int=0)
 LAST_CHUNK = 2**31 - 1
 
-# Chunk by chunk, so that it ends with the first that fill the page.
+# Chunk by chunk, so that it ends with the first that fill the page. `bound` is the last chunk of
+# those that were looked at, if there may be more behind it.
 PLANNED = text("""
-    SELECT chunk, client_id FROM (
-        SELECT chunk, client_ids FROM chunks
-        WHERE generation = (SELECT current FROM generations)
-            AND run_id = :run_id AND chunk <= :chunk
-        ORDER BY chunk DESC LIMIT :looked_at
-    ) AS near, unnest(client_ids) AS near_client (client_id)
-    WHERE (chunk < :chunk OR client_id > :after) AND NOT EXISTS (
-        SELECT FROM messages WHERE generation = (SELECT current FROM generations)
-            AND run_id = :run_id AND messages.client_id = near_client.client_id
+    WITH found AS (
+        SELECT chunk, client_id FROM (
+            SELECT chunk, client_ids FROM chunks
+            WHERE generation = (SELECT current FROM generations)
+                AND run_id = :run_id AND chunk <= :chunk
+            ORDER BY chunk DESC LIMIT :looked_at
+        ) AS near, unnest(client_ids) AS near_client (client_id)
+        WHERE (chunk < :chunk OR client_id > :after) AND NOT EXISTS (
+            SELECT FROM messages WHERE generation = (SELECT current FROM generations)
+                AND run_id = :run_id AND messages.client_id = near_client.client_id
+        )
+        ORDER BY chunk DESC, client_id LIMIT :limit
     )
-    ORDER BY chunk DESC, client_id LIMIT :limit
+    SELECT found.chunk, client_id, bound FROM (
+        SELECT (
+            SELECT chunk FROM chunks
+            WHERE generation = (SELECT current FROM generations)
+                AND run_id = :run_id AND chunk <= :chunk
+            ORDER BY chunk DESC OFFSET :looked_at - 1 LIMIT 1
+        ) AS bound
+    ) AS bounds LEFT JOIN found ON true ORDER BY found.chunk DESC, client_id
 """)
 
 
@@ -101,23 +123,34 @@ class Bounds:
 BOUNDS = Bounds()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of messages."""
+
+    items: list[MessageView]
+    rest: Place | None  # where the next page begins; None: this is the last
+    fresh: dict[str, Any]  # the fields of `Freshness`
+
+
 async def page(
     db: Connection, wanted: Wanted, place: Place, limit: int, *, bounds: Bounds = BOUNDS
-) -> tuple[list[MessageView], Place | None]:
-    """Return up to `limit` messages from `place`, and where the next page begins; None: nowhere.
+) -> Found:
+    """Return up to `limit` messages from `place`.
 
-    They come by run; of each run those that are planned, then the others by client.
+    They come by run; of each run those that are planned, then the others by client. The runs are
+    read by one statement, then each of the two parts of a run by one, until the page is full: how
+    much of a run is looked at depends on what was found before.
     """
     reader = _Reader(db, wanted, limit, bounds.chunks, bounds.rows)
-    found = await db.execute(_runs(wanted, place).limit(bounds.runs + 1))
-    candidates = [(run_id, has_planned) for run_id, has_planned in found]
-    for run_id, has_planned in candidates[: bounds.runs]:
-        at = place if run_id == place.run_id else Place(run_id)
-        rest = await reader.read(at, has_planned=has_planned)
+    fresh, found = await rows_with_freshness(db, _runs(wanted, place).limit(bounds.runs + 1))
+    candidates = sorted(found, key=lambda row: row.run_id)
+    for run in candidates[: bounds.runs]:
+        at = place if run.run_id == place.run_id else Place(run.run_id)
+        rest = await reader.read(at, has_planned=run.has_planned)
         if rest is not None:
-            return reader.items, rest
-    more = Place(candidates[bounds.runs][0]) if len(candidates) > bounds.runs else None
-    return reader.items, more
+            return Found(reader.items, rest, fresh)
+    more = Place(candidates[bounds.runs].run_id) if len(candidates) > bounds.runs else None
+    return Found(reader.items, more, fresh)
 
 
 @dataclass(slots=True)
@@ -151,13 +184,13 @@ class _Reader:
         if not self.missing or not self.chunks_left:
             return place
         near = {**place._asdict(), "looked_at": self.chunks_left, "limit": self.missing + 1}
-        found = [(chunk, each) for chunk, each in await self.db.execute(PLANNED, near)]
+        rows = (await self.db.execute(PLANNED, near)).all()
+        found = [row for row in rows if row.client_id is not None]
         shown = found[: self.missing]
-        self.items += [_view(place.run_id, each, State.PLANNED, 0, None) for _, each in shown]
+        self.items += [_view(place.run_id, row.client_id, State.PLANNED, 0, None) for row in shown]
         if len(found) > len(shown):
-            chunk, client_id = shown[-1]
-            return Place(place.run_id, client_id, chunk)
-        last = await self.db.scalar(_last_chunk_of(place, self.chunks_left))
+            return Place(place.run_id, shown[-1].client_id, shown[-1].chunk)
+        last = rows[0].bound
         self.chunks_left = self.chunks_left // 2 if last is None else 0  # for other runs
         return Place(place.run_id, FIRST, last - 1) if last else None
 
@@ -166,23 +199,24 @@ class _Reader:
         if not self.missing or not self.rows_left:
             return place
         status = self.wanted.status
-        found = await self.db.execute(_rows(place, status, self.missing + 1, self.rows_left))
-        views = [_view(*row) for row in found]
+        query = _rows(place, status, self.missing + 1, self.rows_left)
+        rows = (await self.db.execute(query)).all()
+        views = [_view(*fields) for *fields, _ in rows if fields[0] is not None]
         shown = views[: self.missing]
         self.items += shown
         if len(views) > len(shown):
             return place._replace(after=shown[-1].client_id)
         if status is not State.DELIVERED:
             return None
-        last = await self.db.scalar(_last_of(place, self.rows_left))
+        last = rows[0].bound
         self.rows_left = self.rows_left // 2 if last is None else 0
         return None if last is None else place._replace(after=last)
 
 
-def _runs(wanted: Wanted, place: Place) -> Select[UUID, bool]:
+def _runs(wanted: Wanted, place: Place) -> Select[Any]:
     """Select the runs from `place` on that have any such message, and whether one is planned."""
     table = runs.c
-    query = select(table.run_id, planned > with_event).where(
+    query = select(table.run_id, (planned > with_event).label("has_planned")).where(
         table.generation == current, table.run_id >= place.run_id
     )
     if wanted.run_id is not None:
@@ -205,10 +239,11 @@ def _behind(place: Place) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _rows(
-    place: Place, status: State | None, limit: int, looked_at: int
-) -> Select[UUID, UUID, State, int, Instant]:
-    """Select rows behind `place`; delivered ones from the next `looked_at` rows of any state."""
+def _rows(place: Place, status: State | None, limit: int, looked_at: int) -> Select[Any]:
+    """Select rows behind `place`; delivered ones from the next `looked_at` rows of any state.
+
+    Behind the columns of each stands `bound`: where delivered ones were looked for in vain.
+    """
     table = messages
     rows = select(
         table.c.run_id, table.c.client_id, table.c.state, table.c.attempts, table.c.changed_at
@@ -216,26 +251,26 @@ def _rows(
     if status is State.DELIVERED:
         scanned = rows.order_by(table.c.client_id).limit(looked_at).subquery()
         rows = select(scanned).where(scanned.c.state == status)
-        return rows.order_by(scanned.c.client_id).limit(limit)
+        return _with_bound(
+            rows.order_by(scanned.c.client_id).limit(limit), limit, place, looked_at
+        )
     if status is not None:  # what the partial index says, word for word
         rows = rows.where(table.c.state == status, literal_column("state <> 'delivered'"))
-    return rows.order_by(table.c.client_id).limit(limit)
+    return rows.add_columns(null().label("bound")).order_by(table.c.client_id).limit(limit)
 
 
-def _last_chunk_of(place: Place, looked_at: int) -> Select[int]:
-    """Select the last chunk of those that were looked at, if there may be more behind."""
-    rows = select(chunks.c.chunk).where(
-        chunks.c.generation == current,
-        chunks.c.run_id == place.run_id,
-        chunks.c.chunk <= place.chunk,
-    )
-    return rows.order_by(chunks.c.chunk.desc()).offset(looked_at - 1).limit(1)
+def _with_bound(rows: Select[Any], limit: int, place: Place, looked_at: int) -> Select[Any]:
+    """Select `rows`, and the last client that was looked at if there may be more behind it.
 
-
-def _last_of(place: Place, looked_at: int) -> Select[UUID]:
-    """Select the last client of those that were looked at, if there may be more behind."""
-    rows = select(messages.c.client_id).where(*_behind(place)).order_by(messages.c.client_id)
-    return rows.offset(looked_at - 1).limit(1)
+    That is looked up only if the rows don't fill the page; without rows it stands alone.
+    """
+    found = rows.cte("found")
+    clients = select(messages.c.client_id).where(*_behind(place)).order_by(messages.c.client_id)
+    last = clients.offset(looked_at - 1).limit(1).scalar_subquery()
+    number = select(func.count()).select_from(found).scalar_subquery()
+    bounds = select(case((number < limit, last)).label("bound")).subquery("bounds")
+    both = bounds.outerjoin(found, true())
+    return select(found, bounds.c.bound).select_from(both).order_by(found.c.client_id)
 
 
 def _view(

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from services.stats.domain import differences, may_be_ahead
 from services.stats.queries.figures import COUNTED, ByStatus, MailingUnknown, RunUnknown
-from services.stats.queries.freshness import Freshness, freshness
+from services.stats.queries.freshness import AS_OF, NEEDED, Freshness, freshness_of
 from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.http import View
@@ -32,14 +32,16 @@ PROVE = sql(
     ), rows AS (
         SELECT run_id, jsonb_object_agg(state, number) AS by_state, sum(attempts) AS attempts
         FROM states GROUP BY run_id
-    )
-    SELECT run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
+    ), fresh AS ({as_of})
+    SELECT as_of, lag_s, run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
         coalesce(by_state, '{{}}') AS by_state, coalesce(rows.attempts, 0) AS attempts,
         totals, totals_number, proved_number,
         planned_count, expected_count, attempt_count, {counts}
-    FROM chosen LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
+    FROM fresh LEFT JOIN chosen ON true
+    LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
     ORDER BY run_id
 """,
+    as_of=AS_OF.text,
     counts=", ".join(f"{s}_count" for s in COUNTED),
 )
 
@@ -77,9 +79,10 @@ async def reconcile(
         RunUnknown: A run is meant that is not known, or not of that mailing.
         MailingUnknown: No run is known of the mailing that is meant.
     """
-    fresh = await freshness(db)
-    rows = await db.execute(PROVE, {"run_id": run_id, "mailing_id": mailing_id})
-    proofs = [_proof(row) for row in rows]
+    values = {"run_id": run_id, "mailing_id": mailing_id, "needed": NEEDED}
+    rows = (await db.execute(PROVE, values)).all()
+    fresh = freshness_of(rows[0])
+    proofs = [_proof(row) for row in rows if row.run_id is not None]
     if not proofs and run_id is not None:
         raise RunUnknown
     if not proofs and mailing_id is not None:

@@ -1,0 +1,48 @@
+"""The catalog's reads: each of them takes one round trip to the database."""
+
+import pytest
+from httpx import AsyncClient
+
+from services.catalog.routes import routers
+from shared.database import Pool
+from tests.reading import reads, statements
+
+NEW_MAILING = {
+    "name": "Spring",
+    "body": "Hello {{ full_name }}",
+    "ends_at": "2026-03-01T18:00:00Z",
+}
+ROWS = "phone\n79161234567\n1\n2\n"
+READS = (
+    "/v1/clients",
+    "/v1/clients?phone=79161234567&operator_code=916&tag=vip",
+    "/v1/clients/{client_id}",
+    "/v1/imports",
+    "/v1/imports/{import_id}",
+    "/v1/imports/{import_id}/rejections",
+    "/v1/imports/{import_id}/rejections?limit=1",
+    "/v1/mailings",
+    "/v1/mailings?status=created",
+    "/v1/mailings/{mailing_id}",
+)
+
+
+def test_every_read_stands_in_the_table() -> None:
+    assert {path.partition("?")[0] for path in READS} == reads(routers)
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_a_read_takes_one_round_trip(
+    http: AsyncClient, catalog_pool: Pool, path: str
+) -> None:
+    mailing = (await http.post("/mailings", json=NEW_MAILING)).json()
+    csv = {"Content-Type": "text/csv"}
+    imported = (await http.post("/imports", content=ROWS, headers=csv)).json()
+    (client,) = (await http.get("/clients")).json()["items"]
+    named = path.format(**client | imported | mailing).removeprefix("/v1")
+
+    with statements(catalog_pool) as sent:
+        answer = await http.get(named)
+
+    assert answer.status_code == 200, answer.text
+    assert sent == [False]
