@@ -105,7 +105,7 @@ def _hide_row(error: BaseException) -> None:
 
 
 def _passes(error: BaseException | None) -> bool:
-    """Return whether it may go well next time; what a value was refused for will not."""
+    """Return whether it may go well next time; a setting that the driver refuses will not."""
     return isinstance(error, PASSING) and not isinstance(error, ValueError)
 
 

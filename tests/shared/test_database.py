@@ -67,6 +67,19 @@ async def test_a_mistake_of_ours_is_not_unavailable(catalog_pool: Pool) -> None:
     assert not isinstance(caught.value, Unavailable)
 
 
+@pytest.mark.parametrize("how", ["a ping", "a statement"])
+async def test_a_setting_that_the_driver_refuses_is_not_unavailable(
+    catalog_database: PostgresDsn, how: str
+) -> None:
+    wrong = PostgresDsn(f"{catalog_database}?target_session_attrs=nonsense")
+    async with database.connect(wrong) as pool:
+        ask = database.ping(pool) if how == "a ping" else business_clock(pool)()
+        with pytest.raises(Exception, match="target_session_attrs") as caught:
+            await ask
+
+    assert not isinstance(caught.value, Unavailable)
+
+
 OFFSETS = ("consumer", "topic", "partition", "position")
 
 
@@ -213,7 +226,8 @@ async def test_only_what_can_be_rebuilt_commits_without_waiting_for_the_disk(
 async def test_a_statement_that_takes_too_long_is_given_up(
     catalog_database: PostgresDsn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "command_timeout", 0.05)
+    limit_s = database.LIMITS["command_timeout"]
+    monkeypatch.setitem(database.LIMITS, "command_timeout", limit_s / 600)  # not to wait for it
     async with asyncio.timeout(20), database.connect(catalog_database) as pool:
         with pytest.raises(Unavailable):
             async with transaction(pool) as db:

@@ -12,7 +12,7 @@ from services.catalog.domain.mailing_commands import PauseMailing, ResumeMailing
 from shared.contracts.catalog import Filter, MailingCreated, MailingPaused
 from shared.contracts.catalog import MailingResumed as Resumed
 from shared.errors import StaleVersion
-from shared.event import Event, Instant
+from shared.event import Cause, Event, Instant
 from shared.event_store import Append, EventStore, execute
 from shared.event_store.postgres import PostgresEventStore
 from shared.testing import InMemoryEventStore
@@ -137,6 +137,21 @@ async def test_a_chunk_that_names_a_stream_twice_is_refused(
         await store.append_many(chunk, now=now)
 
     assert await store.load("mailing-1", KINDS) == []
+
+
+def test_all_events_of_an_append_bear_the_story_of_their_cause(
+    now: Instant, created: Event, paused: Event
+) -> None:
+    caused = Append("mailing-1", [created, paused], 0).recorded(
+        now, Cause(UUID(int=7), UUID(int=8))
+    )
+    first, second = Append("mailing-1", [created, paused], 0).recorded(now)
+
+    assert [each.correlation_id for each in caused] == [UUID(int=8)] * 2
+    assert first.correlation_id == second.correlation_id == first.id, (
+        "without a cause: the first's"
+    )
+    assert second.id != first.id
 
 
 async def test_an_empty_chunk_changes_nothing(store: EventStore, now: Instant) -> None:

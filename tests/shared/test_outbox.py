@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -294,6 +294,29 @@ async def test_a_repair_that_failed_is_done_again(catalog_pool: Pool, kafka: str
     assert tries == [news(b"1"), news(b"1")]
 
 
+async def test_what_was_acknowledged_is_not_repaired_when_another_relay_takes_over_later(
+    catalog_pool: Pool, kafka: str
+) -> None:
+    await put(catalog_pool, b"1")
+    repaired = list[Batch]()
+
+    async def repair(_: Connection, sent: Sequence[Batch]) -> None:
+        repaired.extend(sent)
+
+    async def is_ours_again() -> bool:
+        return (await holder(catalog_pool)).epoch == 3
+
+    async with relaying(catalog_pool, kafka, lease=SHORT, repair=repair):
+        await all_sent(catalog_pool)
+        async with transaction(catalog_pool) as db:  # it took over, and has left since
+            await db.execute(text("UPDATE relays SET owner = NULL, epoch = 2"))
+        await eventually(is_ours_again, within=10)
+        await put(catalog_pool, b"2")
+        await all_sent(catalog_pool)
+
+    assert repaired == []
+
+
 async def test_a_batch_that_is_acknowledged_without_its_offset_is_not_taken_for_sent(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,6 +402,25 @@ async def test_a_cache_never_holds_more_than_its_limit_and_has_room_again_when_r
 
     assert held == [1, 2]
     assert [position for position in range(1, 8) if kept.get((position, at))] == [2, 6]
+
+
+async def test_what_was_rolled_back_leaves_the_cache_with_what_is_published_after_it(
+    catalog_pool: Pool,
+) -> None:
+    with caching(catalog_pool) as kept:
+        with suppress(ZeroDivisionError):
+            async with transaction(catalog_pool) as db:
+                await outbox.put(db, news())
+                row = (await db.execute(text("SELECT position, recorded_at FROM outbox"))).one()
+                raise ZeroDivisionError
+        was_kept = kept.get((row.position, row.recorded_at)) is not None
+        await put(catalog_pool, b"1")
+        [published] = await positions(catalog_pool)
+
+        kept.drop(published)
+
+    assert was_kept
+    assert kept.get((row.position, row.recorded_at)) is None
 
 
 async def test_a_position_that_came_back_after_a_failover_is_not_taken_from_the_cache(

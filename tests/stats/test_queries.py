@@ -1,5 +1,6 @@
 """The messages behind each figure, found page by page; and a proof that finds what is wrong."""
 
+from operator import attrgetter
 from uuid import UUID
 
 import pytest
@@ -108,6 +109,21 @@ async def test_a_rare_state_is_found_page_by_page_in_bounded_steps(
     assert [m.client_id for page in planned for m in page] == [client(61)]
     assert len(delivered) > 2
     assert len(planned) > 2
+
+
+@pytest.mark.parametrize("status", [State.PLANNED, State.DELIVERED])
+async def test_all_runs_of_a_page_share_what_it_may_look_at(
+    stats_pool: Pool, status: State
+) -> None:
+    runs = sorted((run, other), key=attrgetter("id"))
+    for each in runs:
+        planned, delivered = each.planned(0, [1, 2]), each.ended(2, State.DELIVERED)
+        await apply(stats_pool, [planned, delivered])
+
+    found = await pages(stats_pool, Wanted(status=status), 50, Bounds(chunks=1, rows=1))
+
+    shown = [[m.run_id for m in page] for page in found if page]
+    assert shown == [[each.id] for each in runs]
 
 
 async def test_the_last_chunk_is_shown_first_for_sending_begins_with_the_first(

@@ -8,15 +8,16 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
+from services.stats.projections import counts
 from services.stats.queries import figures, proof
 from services.stats.queue import generations
-from services.stats.subscriptions import CONSUMER, subscriptions
+from services.stats.subscriptions import CONSUMER, rebuilder, subscriptions
 from services.stats.workers.rebuilding import Rebuild
 from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, transaction
 from shared.errors import NotFound
 from shared.kafka import Handlers, ends
-from shared.testing import eventually
+from shared.testing import eventually, received
 from tests.stats.log import MANY, Log, listening
 from tests.stats.story import Run, apply
 
@@ -142,6 +143,26 @@ async def test_a_rebuild_that_breaks_off_leaves_the_old_one_and_the_next_sweeps_
     assert await number(stats_pool, "SELECT count(DISTINCT generation) FROM runs") == 1
     consumers = "SELECT array_agg(DISTINCT consumer) FROM offsets"
     assert await number(stats_pool, consumers) == [CONSUMER]
+
+
+async def test_what_was_filled_and_never_read_is_deleted_before_a_rebuild_begins(
+    stats_pool: Pool,
+) -> None:
+    run, rows = Run(), "SELECT count(*) FROM {} WHERE generation <> 1"
+    await apply(stats_pool, [run.scheduled(), run.planned(0, range(3))])
+    async with transaction(stats_pool) as db:
+        filled = await generations.begin(db)
+        event = run.planned(0, range(3))
+        await counts.project(
+            db, filled, [received(event, str(run.id))], consumer=rebuilder(filled)
+        )
+    left = [await number(stats_pool, rows.format(table)) for table in ("chunks", "runs")]
+
+    await generations.clear(stats_pool, rebuilder("%"))
+
+    assert left == [1, 1]
+    assert [await number(stats_pool, rows.format(table)) for table in TABLES] == [0, 0, 0]
+    assert await shown(stats_pool, run) == {"planned": 3}
 
 
 async def test_a_rebuild_needs_no_service_that_ever_ran(
