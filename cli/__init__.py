@@ -39,9 +39,14 @@ class Output(StrEnum):
 class Failure(Exception):
     """A command that could not do its work; the message says why, and what to do about it."""
 
-    def __init__(self, message: str, code: Exit = Exit.ERROR) -> None:
+    def __init__(
+        self, message: str, code: Exit = Exit.ERROR, *, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = (
+            retry_after_s  # None: the service does not say that it may be repeated
+        )
 
 
 def version() -> str:

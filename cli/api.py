@@ -228,7 +228,17 @@ def refused(service: str, answer: httpx.Response) -> Failure:
     if (more := problem.get("error_count", 0) - len(shown)) > 0:
         lines.append(f"  and {more:,} more")
     lines.append(f"  What to do: {_advice(service, answer, problem)}")
-    return Failure(printable("\n".join(lines)), CODES.get(answer.status_code, Exit.ERROR))
+    code = CODES.get(answer.status_code, Exit.ERROR)
+    return Failure(printable("\n".join(lines)), code, retry_after_s=_retry_after_s(answer))
+
+
+def _retry_after_s(answer: httpx.Response) -> int | None:
+    """Return after how many seconds a request may be repeated. Source: RFC 9110 §10.2.3."""
+    given = answer.headers.get("retry-after", "")
+    is_number = given.isascii() and given.isdecimal()
+    return (
+        int(given) if is_number and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else None
+    )
 
 
 def _place(place: Json) -> str:

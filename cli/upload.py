@@ -25,6 +25,7 @@ from cli.render import Json, console, note
 
 PIECE_BYTES = 262_144
 POLL_INTERVAL_S = 0.25
+TRIES = 60  # while the catalog has too many imports; each takes some seconds
 
 
 class Kind(StrEnum):
@@ -60,19 +61,16 @@ def size_of(file: BinaryIO) -> int | None:
 async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[int], None]) -> Json:
     """Import a file as it is read, a piece at a time; `report` gets how many bytes are in.
 
+    It is sent again where the catalog says that it may be, if it can be read again.
+
     Raises:
         Failure: The file was refused as a whole, or the import broke off.
     """
-
-    async def pieces() -> AsyncIterator[bytes]:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
-
     import_id = uuid4()
     polling = asyncio.create_task(_poll(api, import_id, report))
     path = f"/v1/imports?import_id={import_id}"
     try:
-        return await api.upload("catalog", path, pieces(), CONTENT_TYPES[kind])
+        return await _send(api, path, file, CONTENT_TYPES[kind])
     except Failure as failure:
         if failure.code is Exit.UNAVAILABLE:
             more = "  Then import the same file again: what is in already stays as it is."
@@ -89,6 +87,32 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[in
     finally:
         polling.cancel()
         await asyncio.wait([polling])
+
+
+async def _send(api: Api, path: str, file: BinaryIO, content_type: str) -> Json:
+    """Send a file, again and again while the service says when it may be repeated.
+
+    Raises:
+        Failure: It was refused otherwise, too often, or cannot be read again.
+    """
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+    begin = file.tell() if file.seekable() else None
+    for _ in range(TRIES - 1):
+        try:
+            return await api.upload("catalog", path, pieces(), content_type)
+        except Failure as failure:
+            pause_s = failure.retry_after_s
+            if begin is None or pause_s is None:
+                raise
+            reason = str(failure).partition("\n")[0]
+            note(f"{reason} The file is sent again in {pause_s} s.", "yellow")
+            await asyncio.sleep(pause_s)
+            file.seek(begin)
+    return await api.upload("catalog", path, pieces(), content_type)
 
 
 async def _poll(api: Api, import_id: UUID, report: Callable[[int], None]) -> None:

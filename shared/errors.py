@@ -12,7 +12,7 @@ Error:
 Only `shared.http.problems` knows the numbers on the right.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 
 class FieldError(NamedTuple):
@@ -58,6 +58,8 @@ class StaleVersion(Conflict):
 
 class Unavailable(Error):
     """A dependency failed; the same request may succeed later."""
+
+    retry_after_s: ClassVar[int] = 1
 
 
 class Overloaded(Unavailable):

@@ -7,6 +7,7 @@ from services.catalog.domain.client import client
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
 from services.catalog.routes import routers
+from services.catalog.routes.imports import admission
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
 from services.catalog.workers import PRUNE_EVERY, end_lost_imports, prune_ended_imports
@@ -29,6 +30,7 @@ async def run(settings: Settings) -> None:
         store = PostgresEventStore("catalog", pool, project)
         app = http.create_app("catalog", routers, pool, clock, store, hosts=settings.hosts)
         app.state.import_limits = settings.import_limits
+        app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.catalog.domain.imports import ImportLimits
+from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
 from shared.settings import Duration, Port, ServiceSettings
 
 
@@ -21,6 +21,9 @@ class Settings(ServiceSettings):
     import_lease: Duration = Field(
         timedelta(seconds=15), ge=timedelta(seconds=4), le=timedelta(hours=1)
     )
+
+    # More than these are answered 503 and may be sent again: all others wait for the same pool.
+    imports_at_once: int = Field(IMPORTS_AT_ONCE, ge=1, le=100)
 
     # What one import may bring; more ends it. Clients with everything take some 200 bytes each.
     import_bytes_limit: int = Field(2 << 30, ge=1 << 20, le=1 << 50, description="unpacked")

@@ -1,5 +1,6 @@
 """HTTP as every service speaks it: strict requests, problem details, pages, health."""
 
+from shared.http.admission import Admission
 from shared.http.bodies import Body, View, WrittenInstant
 from shared.http.dependencies import (
     BusinessClock,
@@ -30,6 +31,7 @@ from shared.http.server import create_app, describe, serve
 
 __all__ = (
     "BODY_LIMIT_BYTES",
+    "Admission",
     "BadCursor",
     "Body",
     "BusinessClock",

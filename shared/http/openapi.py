@@ -39,7 +39,7 @@ HEADERS: Mapping[str, Json] = {
     "Retry-After": {
         "description": "Seconds after which the request may be repeated.",
         "schema": {"type": "integer"},
-        "example": problems.RETRY_AFTER_S,
+        "example": errors.Unavailable.retry_after_s,
     },
 }
 IF_NONE_MATCH: Json = {

@@ -40,7 +40,6 @@ KINDS = {
 
 ERRORS_SHOWN = 20  # an answer stays smaller than what it is about
 TEXT_LIMIT = 200  # characters of a pointer or a path: they repeat what the request named
-RETRY_AFTER_S = 1
 BROKEN = "Internal error; see the service's log."
 
 
@@ -84,7 +83,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast("errors.Error", error)
     kind = type(refusal)
     number = status_of(kind)
-    return problem(request, kind.__name__, kind.__doc__ or "", number, refusal.field_errors)
+    response = problem(request, kind.__name__, kind.__doc__ or "", number, refusal.field_errors)
+    if isinstance(refusal, errors.Unavailable):
+        response.headers["Retry-After"] = str(refusal.retry_after_s)
+    return response
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
@@ -156,8 +158,7 @@ def problem(
         body["error_count"] = max(count, len(found))
     if trace := telemetry.trace_id():
         body["trace_id"] = trace
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if number == STATUS[errors.Unavailable] else {}
-    return JSONResponse(body, status_code=number, media_type=MEDIA_TYPE, headers=headers)
+    return JSONResponse(body, status_code=number, media_type=MEDIA_TYPE)
 
 
 def _shown(mistake: errors.FieldError) -> dict[str, str]:

@@ -168,6 +168,38 @@ async def test_an_import_whose_process_was_killed_is_told_as_failed_by_the_next_
 
 
 @pytest.mark.usefixtures("catalog_pool")
+async def test_an_import_too_many_is_refused_by_name_though_it_is_large(
+    catalog_database: PostgresDsn, tmp_path: Path
+) -> None:
+    csv, first = {"content-type": "text/csv"}, "00000000-0000-0000-0000-000000000001"
+    may_end = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"phone\n"
+        await may_end.wait()
+
+    log = tmp_path / "log"
+    async with catalog(catalog_database, AWAY, log, CATALOG_IMPORTS_AT_ONCE="1") as (_, client):
+        await lives(client)
+        params = {"import_id": first}
+        sending = asyncio.create_task(
+            client.post("/v1/imports", params=params, content=slow(), headers=csv)
+        )
+
+        async def is_running() -> bool:
+            return (await client.get(f"/v1/imports/{first}")).status_code == 200
+
+        await eventually(is_running, within=30)
+        large = b"phone\n" + b"79161234567\n" * 2_000_000
+        refused = await client.post("/v1/imports", content=large, headers=csv)
+        may_end.set()
+        answer = await sending
+
+    assert (refused.status_code, refused.json()["type"]) == (503, "TooManyImports")
+    assert answer.status_code == 201
+
+
+@pytest.mark.usefixtures("catalog_pool")
 async def test_the_trace_of_a_request_stays_with_what_it_recorded(
     catalog_database: PostgresDsn, catalog_pool: Pool, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/json"
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Services:
         body = json.dumps({"status": status, **problem}).encode()
         self.answers[path] = [Answer(status, body, "application/problem+json")]
 
+    def busy(self, path: str, *, times: int, retry_after: str | None, title: str) -> None:
+        """Answer 503 that often before all that is answered already."""
+        body = json.dumps({"status": 503, "title": title}).encode()
+        answer = Answer(503, body, "application/problem+json", retry_after)
+        self.answers[path] = [*[answer] * times, *self.answers[path]]
+
     def take(self, asked: Asked) -> Answer:
         self.asked.append(asked)
         answers = self.answers.get(asked.path)
@@ -71,6 +78,8 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
+            if answer.retry_after is not None:
+                self.send_header("Retry-After", answer.retry_after)
             self.end_headers()
             self.wfile.write(answer.body)
 

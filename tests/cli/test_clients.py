@@ -12,7 +12,7 @@ from httpx import ASGITransport
 from cli import Exit, Failure
 from cli.api import Api
 from cli.generate import csv_pieces
-from cli.upload import PIECE_BYTES, Kind, import_file
+from cli.upload import PIECE_BYTES, TRIES, Kind, import_file
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from shared.database import Pool
@@ -120,6 +120,50 @@ def test_an_import_that_breaks_off_says_that_it_can_be_repeated(
 
     assert result.code == Exit.UNAVAILABLE
     assert "import the same file again" in result.err
+
+
+BUSY = "As many imports are running as may be at once."
+
+
+def test_an_import_that_has_to_wait_for_others_says_so_and_is_sent_again(
+    services: Services, mailings: Mailings, file: Path
+) -> None:
+    services.answer("/v1/imports", imported(), status=201)
+    services.busy("/v1/imports", times=2, retry_after="0", title=BUSY)
+
+    result = mailings("clients", "import", str(file))
+
+    assert result.code == Exit.OK
+    assert result.err.count(f"{BUSY} The file is sent again in 0 s.") == 2
+    sent = [each for each in services.asked if each.method == "POST"]
+    assert [each.body for each in sent] == [file.read_bytes()] * 3
+    assert len({each.parameters["import_id"] for each in sent}) == 1
+
+
+@pytest.mark.parametrize(("retry_after", "sent"), [("0", TRIES), (None, 1), ("later", 1)])
+def test_an_import_is_not_sent_again_for_ever_nor_where_nothing_says_that_it_may_be(
+    services: Services, mailings: Mailings, file: Path, retry_after: str | None, sent: int
+) -> None:
+    services.answer("/v1/imports", imported(), status=201)
+    services.busy("/v1/imports", times=TRIES, retry_after=retry_after, title=BUSY)
+
+    result = mailings("clients", "import", str(file))
+
+    assert (result.code, BUSY in result.err) == (Exit.UNAVAILABLE, True)
+    assert len([each for each in services.asked if each.method == "POST"]) == sent
+
+
+async def test_what_cannot_be_read_again_is_not_sent_again(services: Services) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    services.answer("/v1/imports", imported(), status=201)
+    services.busy("/v1/imports", times=1, retry_after="0", title=BUSY)
+
+    async with Api(lambda _: services.url) as api:
+        with pytest.raises(Failure, match=BUSY):
+            await import_file(api, Pipe(b"phone\n"), Kind.CSV, lambda _: None)
 
 
 def test_an_import_as_json_has_its_rejections(

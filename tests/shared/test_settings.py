@@ -166,6 +166,7 @@ WRONG = [
         for limit in ("BYTES", "ROWS", "REJECTIONS")
         for each in ("", "0", "-1", "1.5", "1e30", "9" * 30)
     ),
+    *(("CATALOG_IMPORTS_AT_ONCE", each) for each in ("", "0", "-1", "1.5", "101")),
     *(("DISPATCHER_HTTP_GATEWAY_IDEMPOTENT", each) for each in ("", "perhaps")),
     *(("DISPATCHER_LOG_GATEWAY_PATH", each) for each in ("", ".", "/", "nowhere/messages.log")),
 ]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-from shared.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from shared.errors import Conflict, FieldError, Invalid, NotFound, Overloaded, TooLarge
 
 Fields: TypeAlias = dict[str, Any]  # of a row, by the name of its column
 Parsed: TypeAlias = Fields | Sequence[FieldError] | None  # None: what was read is no row
@@ -66,12 +66,21 @@ class ImportLimits:
 
 DEFAULT_LIMITS = ImportLimits()
 
+# In a process: each writes some chunks at once, and two keep a core and most of the pool busy.
+IMPORTS_AT_ONCE = 2
+
 
 # Refusals
 
 
 class ImportUnknown(NotFound):
     """No import has this identifier."""
+
+
+class TooManyImports(Overloaded):
+    """As many imports are running as may be at once; this one was not begun."""
+
+    retry_after_s: ClassVar[int] = 5
 
 
 class ImportRunning(Conflict):

@@ -1,6 +1,7 @@
 """Imports over HTTP: clients by the file, streamed."""
 
 from collections.abc import AsyncIterator
+from typing import cast
 from uuid import UUID
 
 from fastapi import Request, Response, status
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from services.catalog import queries
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
+    IMPORTS_AT_ONCE,
     ImportBrokenOff,
     ImportDiffers,
     ImportLimits,
@@ -19,13 +21,15 @@ from services.catalog.domain.imports import (
     ImportTooLarge,
     ImportUnknown,
     ImportWasDeleted,
+    TooManyImports,
 )
 from services.catalog.files import check_size, read_rows
 from services.catalog.handlers import importing, pruning
 from services.catalog.queries import ImportView, RejectionView
 from shared import ids
-from shared.database import transaction
+from shared.database import autocommit
 from shared.http import (
+    Admission,
     BadCursor,
     Cursor,
     Database,
@@ -43,6 +47,9 @@ from shared.http import (
 )
 
 router = strict_router("/v1/imports", "imports")
+
+# For a turn. Nothing is read meanwhile: less than clients wait to get rid of a piece (httpx: 5 s).
+WAIT_S = 3.0
 
 TYPES = {
     "text/csv": "text/csv",
@@ -62,6 +69,7 @@ TYPES = {
         ImportRefused,
         ImportTooLarge,
         ImportWasDeleted,
+        TooManyImports,
         status=201,
         headers=("Location",),
     ),
@@ -83,6 +91,7 @@ async def import_clients(
     """Import clients from CSV or NDJSON: a row registers the client with its phone, or changes it.
 
     Answers when all rows are in. Who names the import by `import_id` can watch it meanwhile.
+    Some are taken at once; the others are answered 503 and may be sent again, as it is.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in TYPES:
@@ -91,9 +100,10 @@ async def import_clients(
     check_size(int(request.headers.get("content-length", "0")), limits)
     import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
     chunks = read_rows(_pieces(request), TYPES[given], limits)
-    await importing.import_clients(store, import_id, chunks, limits)
+    async with _admission(request):
+        await importing.import_clients(store, import_id, chunks, limits)
     response.headers["Location"] = f"{router.prefix}/{import_id}"
-    async with transaction(pool) as db:
+    async with autocommit(pool) as db:
         return await queries.import_(db, import_id)
 
 
@@ -137,6 +147,19 @@ async def rejections(
 async def delete_import(import_id: UUID, pool: DatabasePool) -> None:
     """Delete an import that has ended, with its rejections; its clients stay."""
     await pruning.delete_import(pool, import_id)
+
+
+def admission(at_once: int) -> Admission:
+    """Return what admits that many imports at once, and refuses the others by what it is."""
+    return Admission(at_once, WAIT_S, TooManyImports)
+
+
+def _admission(request: Request) -> Admission:
+    """Return what the settings say; an application that is made without them has the defaults."""
+    state = request.app.state
+    if not hasattr(state, "import_admission"):
+        state.import_admission = admission(IMPORTS_AT_ONCE)
+    return cast("Admission", state.import_admission)
 
 
 def _limits(request: Request) -> ImportLimits:
