@@ -36,12 +36,12 @@ def write(event_id: UUID, kind: str, version: int) -> list[Header]:
 
 @cache
 def write_type(kind: str) -> Header:
-    """Return the header that says what an event is."""
+    """Return the header with the type of an event."""
     return (TYPE, kind.encode())
 
 
 def write_story(stream: str, correlation_id: UUID) -> list[Header]:
-    """Return the headers that say where an event belongs."""
+    """Return the headers with the stream of an event and what it belongs to."""
     return [
         ("ce_subject", stream.encode()),
         (CORRELATION, str(correlation_id).encode()),

@@ -77,17 +77,17 @@ async def connect(
         await pool.dispose()
 
 
-def _replace_closed(connection: Any, _: object, __: object) -> None:  # noqa: ANN401
-    """Let the pool connect anew instead of a connection that is known to be closed.
+def _replace_closed(connection: Any, _: object, __: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+    """Make the pool connect anew instead of using a connection that is known to be closed.
 
-    After a restart of the server nobody gets one of those from before; nothing is asked for it.
+    After a restart of the server none from before is used. The check takes no round trip.
     """
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
 
 def _creator(admit: Admit | None) -> dict[str, Any]:
-    """Return the argument that lets `admit` look at each connection first."""
+    """Return the argument by which `admit` checks each connection first."""
     if admit is None:
         return {}
 
@@ -144,10 +144,10 @@ async def autocommit(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def ping(pool: Pool) -> None:
-    """Ask the database for a sign of life, on a connection of its own: the pool may be busy.
+    """Check that the database answers, on a connection of its own: the pool may be busy.
 
     Raises:
-        Unavailable: There was none.
+        Unavailable: It does not.
     """
     url = pool.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with translate_errors():

@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Overloaded, Unavailable
 
-# What PostgreSQL says when it is starting, stopping or full: not our fault, and it passes.
+# PostgreSQL's errors when it is starting, stopping or full: not our fault, and it passes.
 PASSING = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -34,7 +34,7 @@ OF_ALL = (
     asyncpg.InterfaceError,
 )
 
-# What PostgreSQL says before `shared.migrate` has done its work.
+# PostgreSQL's errors before `shared.migrate` has done its work.
 NOT_MIGRATED = {
     asyncpg.InvalidCatalogNameError: "the database does not exist yet",
     asyncpg.UndefinedTableError: "a table does not exist yet",
@@ -80,7 +80,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def is_fault_of_record(error: Exception) -> bool:
-    """Return whether `error` may come from what one row or record says; others fail for all."""
+    """Return whether `error` may come from the values of one record; others fail for all."""
     return not isinstance(error, MemoryError) and not isinstance(_cause_of(error), OF_ALL)
 
 

@@ -9,7 +9,7 @@ Error:
 └── Unavailable   not our fault, try again later        503
     └── Overloaded     too much at once                 503
 
-Only `shared.http.problems` knows the numbers on the right.
+Only `shared.http.problems` has the numbers on the right.
 """
 
 from typing import ClassVar, NamedTuple

@@ -18,7 +18,7 @@ def finite(instant: datetime) -> datetime:
 
     It stores those instants as infinities, and returns these without a zone.
     """
-    is_infinite = instant.tzinfo is None and instant in (datetime.min, datetime.max)  # noqa: DTZ901
+    is_infinite = instant.tzinfo is None and instant in (datetime.min, datetime.max)  # noqa: DTZ901 - so asyncpg returns them
     return instant.replace(tzinfo=UTC) if is_infinite else instant
 
 
@@ -27,7 +27,7 @@ def _finite(value: object) -> object:
 
 
 def _in_utc(instant: datetime) -> datetime:
-    """See that an instant of a request has a place in time: in UTC, which PostgreSQL keeps.
+    """Return an instant of a request if it is one in UTC as well, which PostgreSQL keeps.
 
     Raises:
         ValueError: Its year there is none from 1 to 9999.
@@ -78,7 +78,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
         return cast("Self", _decoder(cls).decode(data))
 
     @classmethod
-    def from_tombstone(cls, key: str) -> Self:  # noqa: ARG003 - of those that have one
+    def from_tombstone(cls, key: str) -> Self:  # noqa: ARG003 - kinds that have one override it
         """Return the event that a tombstone of `key` stands for.
 
         Raises:
@@ -101,7 +101,7 @@ def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something is recorded: the event that we answer, or a person's request."""
+    """The cause of an event: the event that it follows from, or a person's request."""
 
     event_id: UUID | None = None
     correlation_id: UUID | None = None  # the event that began the story
@@ -116,7 +116,7 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
     version: int  # of the stream, with this event in it; the first is 1
     recorded_at: Instant
     correlation_id: UUID
-    causation_id: UUID | None  # None if a person asked
+    causation_id: UUID | None  # None: a person's request
     traceparent: str | None
     event: E
 
@@ -127,7 +127,7 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
 
 
 class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
-    """An event as it came from Kafka. Its headers are read when somebody asks for them."""
+    """An event as it came from Kafka. Its headers are read when they are first needed."""
 
     event: E
     key: str

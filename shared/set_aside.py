@@ -26,7 +26,7 @@ LONGEST_PAUSE_S = 3_600
 
 @dataclass(slots=True)
 class Item:
-    """What a loop works on: a row, once it is known which."""
+    """The row that a loop works on, once it is known which."""
 
     id: UUID | None = None
     was_set_aside: bool = False  # before; now it is tried again
@@ -64,7 +64,7 @@ def was_set_aside(loop: str, item: str) -> str:
 async def guard(pool: Pool, loop: str, item: Item | None = None) -> AsyncIterator[Item]:
     """Set the item aside if the block fails at it; raise what is no fault of one row.
 
-    The block rolls back what it has done, and names its item as soon as it knows it.
+    The block rolls back what it has done, and names its item as soon as that is known.
     """
     item = item or Item()
     try:

@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 
 S = TypeVar("S", bound=BaseSettings)
 
-MISUSED = 2  # the exit code. Source: what shells and argparse say of a command they cannot read
+MISUSED = 2  # the exit code. Source: shells and argparse, for a command they cannot read
 ENV_FILE = ".env"  # in the current folder; what the environment has wins
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
@@ -151,7 +151,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class ServiceSettings(DatabaseSettings):
-    """A value without a default is required; a default is a decision and says why.
+    """A value without a default is required; a default is a decision, with its reason.
 
     Each service puts its prefix before the names, but for those that all services share.
     """
@@ -187,7 +187,7 @@ class ServiceSettings(DatabaseSettings):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All names that are set."""
+        """Return all names that are set."""
         return (self.http_host, *filter(None, self.http_names.split(",")))
 
     @model_validator(mode="after")
@@ -230,14 +230,14 @@ def read(kind: type[S], prefix: str | None = None) -> S:
 
 
 def file_settings() -> dict[str, str]:
-    """Return what `.env` in the current folder says."""
+    """Return the settings of `.env` in the current folder."""
     return {name: value or "" for name, value in dotenv_values(ENV_FILE).items()}
 
 
 def _refused(
     kind: type[BaseSettings], error: ValidationError, prefix: str | None
 ) -> Iterator[str]:
-    """Give a line for each field that is missing or wrong."""
+    """Yield a line for each field that is missing or wrong."""
     hints = {
         variable(kind, name, prefix): field.description
         for name, field in kind.model_fields.items()
@@ -251,7 +251,7 @@ def _refused(
 
 
 def _unknown(kind: type[BaseSettings]) -> Iterator[str]:
-    """Give a line for each name that begins as those of the service do, and is none of them."""
+    """Yield a line for each name that begins as those of the service do, and is none of them."""
     prefix = kind.model_config.get("env_prefix", "")
     if not prefix or not issubclass(kind, ServiceSettings):
         return

@@ -39,8 +39,12 @@ class Timestamp(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ANN401, ARG002
-        """Return what is read."""
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Any,  # noqa: ANN401, ARG002 - SQLAlchemy's signature
+    ) -> datetime | None:
+        """Return an instant with its zone."""
         return None if value is None else finite(value)
 
 

@@ -124,7 +124,7 @@ def _print_traceback(output: TextIO, error: structlog.typing.ExcInfo) -> None:
 
 
 def _mask_event(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Mask what a library says: asyncio, for one, repeats errors in its own words."""
+    """Mask the log lines of libraries: asyncio, for one, repeats the text of errors."""
     line["event"] = masked(str(line["event"]))
     return line
 
@@ -148,7 +148,7 @@ def trace_id() -> str | None:
 
 
 def traceparent() -> str | None:
-    """Return the current span as others name it; None outside of one.
+    """Return the current span as a `traceparent` header; None outside of one.
 
     Source: W3C Trace Context §3.2.
     """

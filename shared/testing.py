@@ -1,4 +1,4 @@
-"""Given, when, then: the way tests speak; and the stand-ins that pass the real suites."""
+"""Given, when, then: the form of a test; and the stand-ins that pass the real suites."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

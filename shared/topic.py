@@ -11,7 +11,7 @@ class Topic:
     `has_short_segments`: few keys, which change all the time; so it is compacted often.
     `is_bulk`: one record per message, whose version stands in the event.
     `is_terse`: no headers beyond those that readers need; else they would outweigh the events.
-    `is_ordered`: an event means what it says only after those before it of its key; so where one
+    `is_ordered`: an event is valid only after those before it of its key; so where one
     could not be applied, the later ones of its key wait.
     `waits_for`: what was committed before to these topics is acknowledged before a record goes
     out to this one.

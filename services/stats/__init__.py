@@ -1,6 +1,6 @@
 """Stats: every figure about mailings, runs and messages, and the proof that they add up.
 
-Owns:          nothing but projections: all it knows can be rebuilt from the log
+Owns:          nothing but projections: all its rows can be rebuilt from the log
 API:           /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile
 Publishes:     nothing
 Subscribes to: RunBegun                                                       on `catalog.mailings`

@@ -35,7 +35,7 @@ async def run(settings: Settings) -> None:
 
 
 async def rebuild(settings: Settings, *, as_json: bool) -> None:
-    """Fill all tables anew from the log, say how that goes, and end.
+    """Fill all tables anew from the log, report the progress, and end.
 
     Raises:
         SystemExit: It could not be done; everything is as it was.

@@ -6,7 +6,7 @@ from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Stats needs nothing beyond what every service needs."""
+    """The settings of stats: only those that every service has."""
 
     model_config = SettingsConfigDict(env_prefix="STATS_")
 

@@ -68,7 +68,7 @@ runs = Table(
     Column("undetermined_count", Integer, nullable=False),
     Column("suppressed_count", Integer, nullable=False),
     Column("attempt_count", Integer, nullable=False, comment="of all messages"),
-    Column("expected_count", Integer, comment="planned, as RunExpanded says"),
+    Column("expected_count", Integer, comment="planned, as RunExpanded has it"),
     Column("scheduled_at", Timestamp),
     Column("missed_at", Timestamp),
     Column("finished_at", Timestamp),

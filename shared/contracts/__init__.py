@@ -1,4 +1,4 @@
-"""The published language: all that one service knows about another. One module per producer."""
+"""The published language: all that one service depends on of another. One module per producer."""
 
 from shared.contracts import catalog, dispatcher, platform, scheduler
 from shared.event import Event

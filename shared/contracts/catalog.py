@@ -14,7 +14,7 @@ CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
 MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS,))
 
 
-# The name of a gateway. Which there are is not for events to say: old ones stay readable.
+# The name of a gateway. Events don't restrict which there are: old ones stay readable.
 GatewayKey: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 
 
@@ -91,7 +91,7 @@ class ClientRemoved(Event, frozen=True, kw_only=True):
 
 
 class MailingState(Event, frozen=True, kw_only=True):
-    """What a mailing says, to whom, when and through what."""
+    """The content of a mailing: its text, for whom, when and through what."""
 
     mailing_id: UUID
     name: str

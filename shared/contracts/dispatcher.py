@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class AttemptKind(StrEnum):
-    """Who says how an attempt went."""
+    """The source of an attempt's outcome."""
 
     ANSWER = auto()  # the sender, which waited for it
     LOST = auto()  # the reaper, which found an attempt begun by a sender that is gone
@@ -83,9 +83,9 @@ class RunCorrected(Event, frozen=True, kw_only=True):
 
 
 class MessageEvent(Event, frozen=True, kw_only=True):
-    """What each event of a message says: what it leaves behind.
+    """The fields of each event of a message: the state that it leaves behind.
 
-    `version` only grows along a message's life; who knows a higher one ignores this event.
+    `version` only grows along a message's life; a reader that has a higher one ignores this event.
     """
 
     topic: ClassVar = MESSAGES

@@ -24,7 +24,7 @@ class MissedReason(StrEnum):
 class MailingScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
     """It is time for a run. The catalog begins it, or declines it if the mailing has changed.
 
-    Not a proposal: it was written when the scheduler decided; the run begins as it says.
+    Not a proposal: it was written when the scheduler decided; the run begins with its content.
     """
 
     topic: ClassVar = RUNS

@@ -1,4 +1,4 @@
-"""HTTP as every service speaks it: strict requests, problem details, pages, health."""
+"""HTTP as every service serves it: strict requests, problem details, pages, health."""
 
 from shared.http.admission import Admission
 from shared.http.bodies import Body, View, WrittenInstant

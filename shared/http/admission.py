@@ -32,5 +32,5 @@ class Admission:
             raise self._refusal from None
 
     async def __aexit__(self, *_: object) -> None:
-        """Give the turn to the next."""
+        """Release the turn for the next."""
         self._turns.release()

@@ -1,4 +1,4 @@
-"""The dependencies: what a route may ask for, by the type of a parameter."""
+"""The dependencies: what a route receives, by the type of a parameter."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The health of a process: whether it turns, whether it is ready, its metrics."""
+"""The health of a process: whether it runs, whether it is ready, its metrics."""
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["health"], default_response_class=Response)
 
 @router.get("/livez", operation_id="get_liveness", status_code=status.HTTP_204_NO_CONTENT)
 async def livez() -> None:
-    """Say that the process turns; it depends on nothing else."""
+    """Answer while the process runs; this depends on nothing else."""
 
 
 @router.get(
@@ -28,7 +28,7 @@ async def livez() -> None:
     responses=answers(PartStopped, Unavailable),
 )
 async def readyz(request: Request, pool: DatabasePool) -> None:
-    """Say that all is at work: the database answers, no part has stopped. Kafka may be away."""
+    """Answer 204 while the database answers and no part has stopped; Kafka may be away."""
     async with request.app.state.probes:
         await ping(pool)
     if reasons := stops.reasons():

@@ -1,4 +1,4 @@
-"""The methods of a path: HEAD wherever there is GET, OPTIONS and Allow say which there are.
+"""The methods of a path: HEAD wherever there is GET, OPTIONS and Allow list them.
 
 Source: RFC 9110 §9.3.2, §9.3.7 and §10.2.1.
 """
@@ -23,13 +23,13 @@ def allowed(app: FastAPI, scope: Scope) -> list[str]:
 
 
 class Methods:
-    """Answers HEAD and OPTIONS before the routes, which know nothing of them."""
+    """Answers HEAD and OPTIONS before the routes, which are made for neither."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the routes do it."""
+        """Answer HEAD and OPTIONS, and pass on the rest."""
         method = scope.get("method")
         if method == "OPTIONS" and (methods := allowed(scope["app"], scope)):
             headers = {"Allow": ", ".join(methods)}

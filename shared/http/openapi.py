@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, and what no signature says.
+"""The OpenAPI document: what FastAPI derives from the routes, and what no signature has.
 
 Every operation names the problems that it may be answered with, by status and type; reads of
 what has an entity tag take If-None-Match, and a PATCH takes a merge patch by both its types.

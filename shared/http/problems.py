@@ -44,7 +44,7 @@ BROKEN = "Internal error; see the service's log."
 
 
 class FieldProblem(BaseModel):
-    """Where a request is wrong, and why; never what it said there."""
+    """A mistake in a request: where and why; never the value."""
 
     pointer: str = Field(
         description="A JSON pointer (RFC 6901) into the body, or /parameter.", examples=["/phone"]
@@ -68,7 +68,7 @@ class Problem(BaseModel):
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Let `app` answer every error with problem details."""
+    """Make `app` answer every error with problem details."""
     app.add_exception_handler(errors.Error, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unroutable)
@@ -90,7 +90,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
-    """Say where the request is wrong, as JSON pointers; never repeat what it said."""
+    """Answer where the request is wrong, as JSON pointers; never repeat its values."""
     found = cast("RequestValidationError", error).errors()
     shown = [
         errors.FieldError(
@@ -115,7 +115,7 @@ async def _unroutable(request: Request, error: Exception) -> Response:
 
 
 def _without_slash(request: Request) -> Response | None:
-    """Send those who ask for a path with a slash at its end to the one without, on this host."""
+    """Redirect a path with a slash at its end to the one without, on this host."""
     path = request.scope["path"].rstrip("/")
     if path == request.scope["path"] or not allowed(request.app, {**request.scope, "path": path}):
         return None
@@ -133,7 +133,7 @@ def refuse(request: Request, error: HTTPException) -> Response:
 
 
 def broken(request: Request, error: Exception) -> Response:
-    """Log what is our fault, and answer with nothing of what was in our hands."""
+    """Log an internal error, and answer without its details."""
     log.error("http.request.failed", method=request.method, exc_info=error)
     return problem(request, "Broken", BROKEN, 500)
 

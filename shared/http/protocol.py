@@ -26,18 +26,18 @@ class TimedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _is_in_body = False
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Expect the first head from now on."""
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # uvicorn narrows it too
+        """Start the timer of the first head."""
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Stop the timer: no head is expected any more."""
         self._disarm()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read; what is sent between two requests begins a head."""
+        """Parse what was received; what is sent between two requests begins a head."""
         if self._timer is None and self._is_idle and not self._is_in_body:
             self._expect_head()
         self._head_bytes += len(data)
@@ -46,19 +46,19 @@ class TimedProtocol(HttpToolsProtocol):
             self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """Expect the head of a request that follows the one being answered."""
+        """Start the timer of a head that follows a request being answered."""
         super().on_message_begin()
         if self._timer is None:
             self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """Have the head."""
+        """Stop the timer: the head is complete."""
         self._disarm()
         self._is_in_body = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Have the body."""
+        """Note that the body is complete."""
         self._is_in_body = False
         super().on_message_complete()
 

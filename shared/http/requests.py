@@ -1,7 +1,7 @@
 """The requests, read strictly.
 
-What a request says of its body is obeyed or refused: type, charset, encoding. Limits count what
-is unpacked. A field that comes twice is a mistake that would otherwise go unnoticed.
+What a request declares about its body is obeyed or refused: type, charset, encoding. Limits count
+what is unpacked. A field that comes twice is a mistake that would otherwise go unnoticed.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from shared.errors import FieldError, Invalid, pointer
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 BODY_WITHIN_S = 30.0  # the same; a second a kilobyte on the worst of lines
-PIECE_WITHIN_S = 120.0  # of a stream, whose length nobody knows
+PIECE_WITHIN_S = 120.0  # of a stream, whose length is unknown
 PIECE_BYTES = 65_536  # unpacked at a time: a few packed bytes may become a thousand times as many
 JSON = re.compile(r"application/(.+\+)?json")
 PATCHES = ("application/merge-patch+json", "application/json")
@@ -33,7 +33,7 @@ NOT_GZIP = FieldError("", "content_encoding", "it is not valid gzip")
 
 
 class StrictRequest(Request):
-    """A request whose body is what its headers say."""
+    """A request whose body must be what its headers declare."""
 
     _parsed: Any = None
 
@@ -57,10 +57,10 @@ class StrictRequest(Request):
         return ",".join(self.headers.getlist("content-encoding")).strip().lower()
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Give the body piece by piece, unpacked.
+        """Yield the body piece by piece, unpacked.
 
         Raises:
-            Invalid: It is not gzip, though the headers say so.
+            Invalid: It is not gzip, though the headers declare it.
             ClientDisconnect: The client is gone, or as good as that.
         """
         packed = _in_time(super().stream())
@@ -95,7 +95,7 @@ class StrictRequest(Request):
 
         Raises:
             Invalid: It is no JSON, or names a field twice.
-            HTTPException: It is too large, or says that it is something else.
+            HTTPException: It is too large, or declared to be something else.
         """
         _check_size(int(self.headers.get("content-length", "0")))
         body = await self.body()
@@ -122,7 +122,7 @@ class StrictRequest(Request):
 
 
 async def _in_time(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Give the pieces; a client that sends nothing for long has gone without a word."""
+    """Yield the pieces; a client that sends nothing for long counts as disconnected."""
     while True:
         try:
             async with asyncio.timeout(PIECE_WITHIN_S):
@@ -159,7 +159,7 @@ def _member() -> "zlib._Decompress":
 
 
 class _FieldTwice(Exception):
-    """An object names a field twice; which one, the whole must be read again for."""
+    """An object names a field twice; a second parse finds out which one."""
 
 
 class _Fields(list[tuple[str, Any]]):
@@ -167,7 +167,7 @@ class _Fields(list[tuple[str, Any]]):
 
 
 def _parse(text: str) -> tuple[Any, list[FieldError]]:
-    """Return what the JSON says, and which fields stand twice in it.
+    """Return the parsed JSON, and which fields stand twice in it.
 
     Raises:
         ValueError: It is no JSON; `UnicodeError`: with half of a surrogate pair.
@@ -189,7 +189,7 @@ def _parse(text: str) -> tuple[Any, list[FieldError]]:
 
 
 def _no_number(name: str) -> float:
-    """Refuse NaN and the infinities, which Python takes for numbers and JSON does not know."""
+    """Refuse NaN and the infinities, which Python takes for numbers and JSON does not have."""
     raise ValueError(name)
 
 
@@ -201,7 +201,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _twice(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Give the path of each field below `path` that stands twice, from the outside in."""
+    """Yield the path of each field below `path` that stands twice, from the outside in."""
     if not isinstance(value, list):
         return
     inner: list[tuple[str | int, Any]] = list(enumerate(value))

@@ -23,7 +23,7 @@ def strict_router(prefix: str, tag: str) -> APIRouter:
 
 
 class StrictRoute(APIRoute):
-    """A route that takes each field and each parameter once, and only those it knows."""
+    """A route that takes each field and each parameter once, and only those that it declares."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with the checks before it."""

@@ -23,7 +23,7 @@ class Secured:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in every case but one: there is nobody any more."""
+        """Answer every request, after an error as well, unless the client has disconnected."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         is_begun = False

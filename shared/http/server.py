@@ -62,7 +62,7 @@ def create_app(
 
 class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Return the document, which is made when it is first asked for."""
+        """Return the document, which is made when it is first needed."""
         if self.openapi_schema is None:
             self.openapi_schema = openapi.document(self)
         return self.openapi_schema
@@ -78,7 +78,7 @@ def describe(
         servers=[*servers],
         docs_url=None,  # FastAPI's pages need servers on the internet
         redoc_url=None,
-        redirect_slashes=False,  # FastAPI sends people to whatever `Host` says
+        redirect_slashes=False,  # FastAPI redirects to whatever `Host` has
         telemetry={"exclude": _is_probe, "auto_configure": False},
     )
     for router in (health.router, docs.router, *routers):
@@ -102,7 +102,7 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
         timeout_graceful_shutdown=int(drain.total_seconds()),
     )
     server = _Server(config)
-    with suppress(SystemExit):  # uvicorn's own, which does not say what to do
+    with suppress(SystemExit):  # uvicorn's own, without what to do
         await server.serve()
     if not server.started:
         reason = "is taken: end what listens there or set another port"

@@ -1,7 +1,7 @@
 """Trust: which requests are answered at all, until there are keys.
 
 A page of a stranger that is open in a browser can send requests to this network, and by DNS
-rebinding even read the answers. The browser says in headers that the page cannot set where a
+rebinding even read the answers. The browser declares in headers that the page cannot set where a
 request comes from, and a rebound name stands in `Host`.
 
 Source: W3C Fetch Metadata Request Headers, and the resource isolation policy of web.dev.
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.problems import refuse
 
-PROBES = ("/livez", "/readyz", "/metrics")  # by those who know a process by its address only
+PROBES = ("/livez", "/readyz", "/metrics")  # by those who have only the address of a process
 
 # Names that no stranger can own: without a dot, and inside of a Kubernetes cluster.
 INSIDE = ("localhost", "*.localhost", "*.svc", "*.svc.cluster.local")
@@ -41,7 +41,7 @@ class Trust:
         self._hosts = tuple(host.lower().rstrip(".") for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or refuse it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in PROBES:
             headers = Headers(scope=scope)
             if not self._knows(headers, scope["http_version"]):
@@ -55,7 +55,7 @@ class Trust:
     def _knows(self, headers: Headers, version: str) -> bool:
         hosts = headers.getlist("host")
         if not hosts:
-            return version == "1.0"  # Source: RFC 9112 §3.2; no browser speaks it
+            return version == "1.0"  # Source: RFC 9112 §3.2; no browser uses it
         found = AUTHORITY.fullmatch(hosts[0])
         return len(hosts) == 1 and found is not None and self._is_known(found["name"].lower())
 
@@ -74,7 +74,7 @@ class Trust:
         )
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        """Return whether an origin is the address that was asked, or has a name that was set."""
+        """Return whether an origin is the requested address, or has a name that was set."""
         try:
             parts = urlsplit(origin)
             name, port = (parts.hostname or "").rstrip("."), parts.port

@@ -103,7 +103,7 @@ def _choice(arguments: argparse.Namespace) -> Choice:
 
 
 async def _replay(pool: Pool, choice: Choice) -> None:
-    """Ask for it, and wait until no letter is asked for or held back behind such any more."""
+    """Request a replay; wait until no letter is requested, or held back behind one, any more."""
     before = len(await requests.letters(pool, choice))
     if not await requests.request_replay(pool, choice):
         sys.exit("nothing is set aside there")

@@ -76,7 +76,7 @@ class Applier:
             telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
 
     async def advance(self, progress: Sequence[PartitionProgress]) -> None:
-        """Store positions that moved without records, and see that the database has them.
+        """Store positions that moved without records, and check that the database has them.
 
         Raises:
             Unavailable: The database went away; it may have stored them all the same.
@@ -158,7 +158,7 @@ class Applier:
 
 
 def _hold(record: FromKafka, held: Held) -> None:
-    """Let the later records of the same key wait, where their order counts."""
+    """Hold back the later records of the same key, where their order counts."""
     if key := ordered_key(record):
         held.add((record.topic, key))
 

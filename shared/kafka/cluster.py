@@ -31,7 +31,7 @@ CONSUMER: dict[str, Any] = {
 
 @asynccontextmanager
 async def connected(servers: str, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
-    """Give a client that reads; the members of a `group` may share partitions.
+    """Yield a client that reads; the members of a `group` may share partitions.
 
     Raises:
         Unavailable: Kafka cannot be reached, or went away meanwhile.

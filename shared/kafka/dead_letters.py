@@ -1,4 +1,4 @@
-"""The dead letters: which records a consumer could not apply, and why; never what they said.
+"""The dead letters: which records a consumer could not apply, and why; never their content.
 
 Of a topic whose order counts, later records of the same key are held back behind them: they wait
 until the first was replayed or discarded. All other keys go on.

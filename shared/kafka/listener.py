@@ -85,7 +85,7 @@ class Listener:
     _applier: Applier = field(init=False)
     _stored_at: float = field(init=False, default=0.0)
     _replayed_at: float = field(init=False, default=0.0)
-    # Up to where the database has everything, as far as we know; none: ask it before reading.
+    # Up to where the database has everything, as far as is known here; none: it is read first.
     _positions: dict[TopicPartition, int] = field(init=False, default_factory=dict)
     _shown: dict[TopicPartition, int] = field(init=False, default_factory=dict)
 
@@ -140,7 +140,7 @@ class Listener:
         return None
 
     async def seek(self, client: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
-        """Go to where the database says that this consumer is.
+        """Seek to the positions that the database has of this consumer.
 
         Raises:
             PositionsLost: The log has nothing there.
@@ -154,7 +154,7 @@ class Listener:
             self._positions[each] = positions[each]
 
     def drop_positions(self, partitions: Iterable[TopicPartition]) -> None:
-        """Drop what is known of these partitions: the database is asked before they are read."""
+        """Drop the positions of these partitions; the next fetch reads the database's."""
         for each in partitions:
             self._positions.pop(each, None)
 
@@ -229,7 +229,7 @@ class Listener:
             self._replayed_at = time.monotonic()
 
     async def _show_kafka(self, client: AIOKafkaConsumer) -> None:
-        """Show tools and autoscalers how far the group is. Nothing of ours depends on it."""
+        """Commit the positions to Kafka, for tools and autoscalers; nothing of ours needs them."""
         mine = client.assignment()
         known = {each: at for each, at in self._positions.items() if each in mine}
         if self.without_group or not known or known == self._shown:
@@ -251,8 +251,8 @@ class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka 
         self._listener = listener
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Ask anew; what is in hand is applied under locked positions, whoever owns it now."""
+        """Drop the positions; what was fetched is still applied, under locked ones."""
         self._listener.drop_positions(revoked)
 
     async def on_partitions_assigned(self, _: Iterable[TopicPartition]) -> None:
-        """Nothing: the next turn goes to the database's positions before it reads."""
+        """Do nothing: the next turn seeks to the database's positions before it reads."""

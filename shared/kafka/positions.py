@@ -13,7 +13,7 @@ from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.kafka.records import Fetched, FromKafka
 
-LATELY_MS = 2_000  # an idle topic is asked for twice a second
+LATELY_MS = 2_000  # an idle topic is read twice a second
 
 Positions: TypeAlias = Mapping[TopicPartition, int]  # the next offset of each
 
@@ -216,7 +216,7 @@ END = text("DELETE FROM offsets WHERE consumer = :consumer")
 
 
 async def transfer_positions(db: Connection, successor: str, consumer: str) -> None:
-    """Let `successor`, whose positions are held, go on where `consumer` is, which ends then."""
+    """Move the positions of `consumer` to `successor`, whose own are held; `consumer` ends."""
     await db.execute(INHERIT, {"successor": successor, "consumer": consumer})
     await db.execute(END, {"consumer": consumer})
 

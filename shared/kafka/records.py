@@ -15,16 +15,16 @@ FromKafka: TypeAlias = ConsumerRecord[bytes, bytes]
 Fetched: TypeAlias = Mapping[TopicPartition, Sequence[FromKafka]]
 Kinds: TypeAlias = Mapping[bytes, type[Event]]  # by the name in the header
 
-# What msgspec repeats of a record when it says what is wrong with it: no reason holds a phone.
+# What msgspec repeats of a record when it reports what is wrong with it: no reason holds a phone.
 REPEATED = re.compile(r"(?<=value) (['\"]).*\1", re.DOTALL)
 
 
 class Unreadable(Exception):
-    """A record that says nothing we know; the text is why."""
+    """A record that cannot be read as a known event; the text is why."""
 
 
 def read(record: FromKafka, kinds: Kinds) -> Received[Any] | None:
-    """Return the event; None if it is none of `kinds`, but one that we know.
+    """Return the event; None if it is none of `kinds`, but a known one.
 
     Raises:
         Unreadable: There is no event in it.

@@ -35,7 +35,7 @@ class Letter(NamedTuple):
     reason: str
 
 
-# Asked for, or held back by none any more that was not asked for.
+# Requested, or held back by none any more that was not requested.
 WANTED = text("""
     SELECT topic, partition, "offset", key, reason FROM dead_letters AS own
     WHERE consumer = :consumer AND (is_requested OR is_held) AND NOT EXISTS (

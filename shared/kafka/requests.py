@@ -60,7 +60,7 @@ REQUEST = sql(
 
 
 async def request_replay(pool: Pool, choice: Choice) -> int:
-    """Ask the service, which runs, to apply dead letters again; return how many.
+    """Mark dead letters, which the running service then applies again; return how many.
 
     Raises:
         Unavailable: The database cannot be reached.

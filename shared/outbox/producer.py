@@ -83,7 +83,7 @@ async def send(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End
 
 
 def _end(sent: RecordMetadata, count: int) -> End:
-    if sent.offset < 0:  # a repeated batch that the broker no longer knows the place of
+    if sent.offset < 0:  # a repeated batch whose place the broker no longer has
         raise KafkaError("a batch was acknowledged without its offset")
     return End(sent.topic, sent.partition, sent.offset + count)
 

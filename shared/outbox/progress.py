@@ -122,7 +122,7 @@ OLDEST_ROW = text("""
 
 
 async def published_until(db: Connection, lease: RelayLease) -> Instant | None:
-    """Return until when all is published; None if that is not known, or not ours to say.
+    """Return until when all is published; None if that is not known, or the lease is not ours.
 
     `db` commits each statement, and their order counts. A transaction that locks the outbox after
     `WRITERS` was read gives its row a later instant than `now`; one that did so before is among

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from services.dispatcher.domain.message import MessageUnknown
 from services.dispatcher.queries.derived import (
@@ -195,7 +195,8 @@ def _page(
     return [view_of(row) for row in shown], cursor
 
 
-MESSAGE = text(f"""
+MESSAGE = sql(
+    """
     SELECT message.*, (
         SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY attempt, started_at, kind DESC), '[]')
         FROM (
@@ -205,8 +206,10 @@ MESSAGE = text(f"""
             FROM attempts a WHERE a.run_id = message.run_id AND a.client_id = message.client_id
         ) AS one
     ) AS attempts_log
-    FROM ({OF_CLIENT.text}) AS message
-""")  # noqa: S608 - constants
+    FROM ({of_client}) AS message
+    """,
+    of_client=OF_CLIENT.text,
+)
 
 
 async def message(db: Connection, message_id: str) -> MessageWithAttempts:

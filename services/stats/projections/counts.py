@@ -3,7 +3,7 @@
 Idempotent, and what is older than the row is ignored: applying twice, late, or in any order
 changes nothing. A batch reads each table once and writes it once.
 
-A run's counts say how many of its messages have had an event, by the state that it left: so an
+A run's counts are how many of its messages have had an event, by the state that it left: so an
 event counts for itself, whether or not the plan that names its message was read.
 """
 
@@ -113,7 +113,7 @@ CHANGE_RUNS = sql(
 
 @dataclass(slots=True)
 class RunChange:
-    """What a batch does to a run: what is added to it, what is said of it."""
+    """A change of a run by a batch: counts to add, and fields to set."""
 
     run_id: UUID
     mailing_id: UUID | None = None
@@ -135,14 +135,14 @@ class RunChange:
 
 @dataclass(slots=True)
 class Batch:
-    """What is to be applied: of each message the newest event, of each chunk one plan."""
+    """The events to apply: of each message the newest event, of each chunk one plan."""
 
     messages: dict[Key, MessageEvent] = field(default_factory=dict)
     chunks: dict[Key, MessagesPlanned] = field(default_factory=dict)
     runs: dict[int, RunChange] = field(default_factory=dict)
 
     def run(self, run_id: UUID) -> RunChange:
-        """Return what happens to a run, to be added to."""
+        """Return the change of a run, to be added to."""
         number = run_id.int
         if number not in self.runs:
             self.runs[number] = RunChange(run_id)
@@ -160,7 +160,7 @@ async def project(
 
 
 def batch_of(events: Iterable[Any]) -> Batch:
-    """Return what is left of `events` when what they say twice is said once."""
+    """Return what is to be applied of `events`: repetitions and superseded ones are dropped."""
     batch = Batch()
     messages = batch.messages
     for event in events:

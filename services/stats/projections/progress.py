@@ -59,7 +59,7 @@ THIN_OUT = text("""
 async def apply(
     db: Connection, received: Sequence[Received[OutboxPublished]], topics: Collection[str]
 ) -> None:
-    """Keep what databases report of `topics`, those that statistics are made of."""
+    """Store the progress that databases report in `topics`, which statistics are made of."""
     reports: dict[str, list[OutboxPublished]] = defaultdict(list)
     for each in received:
         reports[each.event.database].append(each.event)

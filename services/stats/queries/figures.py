@@ -43,7 +43,7 @@ class ByStatus(View):
 
 
 class Figures(View):
-    """Of some runs: messages, attempts, messages by status."""
+    """The figures of some runs: messages, attempts, messages by status."""
 
     planned: int
     attempts: int
@@ -66,12 +66,12 @@ class MailingStats(Figures):
 
     @property
     def newest(self) -> tuple[Instant, UUID]:
-        """What it is listed by; without a known instant it has just begun."""
+        """Return the key of the list's order; without a known instant it has just begun."""
         return self.last_run_at or JUST_NOW, self.mailing_id
 
 
 class LedgerView(View):
-    """What the dispatcher's ledger says of a finished run, beside the figures shown here."""
+    """The dispatcher's totals of a finished run, compared with the figures shown here."""
 
     correction: int  # 0 as the run finished; messages that changed later make it grow
     by_status: ByStatus

@@ -12,7 +12,7 @@ from shared.event import Instant
 from shared.http import View
 
 # The databases that all figures come from: as long as one of them has never reported its
-# progress, nobody knows how old the figures are.
+# progress, the age of the figures is unknown.
 NEEDED = sorted({name.partition(".")[0] for name in contracts.TOPICS if name != PROGRESS.name})
 
 

@@ -1,6 +1,6 @@
 """The messages behind a figure: pages of them, each read in bounded time.
 
-A page may be shorter than its limit, even empty: only `next_cursor` says that it was the last.
+A page may be shorter than its limit, even empty: it was the last only if it has no `next_cursor`.
 So a page costs the same whether one in two messages fits or one in a million.
 """
 
@@ -72,7 +72,7 @@ class MessageView(View):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which messages are asked for; None doesn't restrict."""
+    """A filter of messages; None doesn't restrict."""
 
     run_id: UUID | None = None
     mailing_id: UUID | None = None
@@ -80,7 +80,7 @@ class Wanted:
 
 
 class Place(NamedTuple):
-    """Where a page begins: behind a client, of a run, of its rows or of one of its chunks.
+    """A position at which a page begins: behind a client, in a run's rows or in one of its chunks.
 
     Planned messages come first: one that changes between two pages is shown twice, never missed.
     Chunks go from the last to the first: sending begins with the first.
@@ -91,17 +91,17 @@ class Place(NamedTuple):
     chunk: int | None = LAST_CHUNK  # None: planned messages are done, rows follow
 
     def __str__(self) -> str:
-        """Write it as `read` reads it."""
+        """Return it as text that `read` parses."""
         return f"{self.run_id}/{self.after}/{'' if self.chunk is None else self.chunk}"
 
     @classmethod
-    def read(cls, written: str) -> "Place":
-        """Read it.
+    def read(cls, text: str) -> "Place":
+        """Return the place that `text` stands for.
 
         Raises:
-            ValueError: It was never written.
+            ValueError: It stands for none.
         """
-        run_id, after, chunk = written.split("/")
+        run_id, after, chunk = text.split("/")
         number = int(chunk) if chunk else None
         if number is not None and not 0 <= number <= LAST_CHUNK:
             raise ValueError(chunk)
@@ -113,7 +113,7 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one page may look at: some ten milliseconds."""
+    """The limits of what one page may read: some ten milliseconds."""
 
     runs: int = 20
     chunks: int = 8
@@ -155,7 +155,7 @@ async def page(
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads runs one after the other, as much as a page may look at."""
+    """A reader of runs, one after the other, as much as a page may read."""
 
     db: Connection
     wanted: Wanted
@@ -254,7 +254,7 @@ def _rows(place: Place, status: State | None, limit: int, looked_at: int) -> Sel
         return _with_bound(
             rows.order_by(scanned.c.client_id).limit(limit), limit, place, looked_at
         )
-    if status is not None:  # what the partial index says, word for word
+    if status is not None:  # as the partial index has it, word for word
         rows = rows.where(table.c.state == status, literal_column("state <> 'delivered'"))
     return rows.add_columns(null().label("bound")).order_by(table.c.client_id).limit(limit)
 

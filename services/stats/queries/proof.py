@@ -1,4 +1,4 @@
-"""The proof: what the counters say, beside what counting all rows says."""
+"""The proof: the counters, beside the counts of all rows."""
 
 from typing import Any
 from uuid import UUID
@@ -73,7 +73,7 @@ class ReconcileView(Freshness):
 async def reconcile(
     db: Connection, *, run_id: UUID | None, mailing_id: UUID | None
 ) -> ReconcileView:
-    """Count all messages of the runs that are meant; as slow as there are many.
+    """Return the figures of the chosen runs beside counts of all their messages, which take time.
 
     Raises:
         RunUnknown: A run is meant that is not known, or not of that mailing.
@@ -114,7 +114,7 @@ def _proof(row: Row[Any]) -> RunProof:
 
 
 def _agrees_with_ledger(row: Row[Any], by_row: dict[str, int]) -> bool | None:
-    """Compare once all that the totals count has been applied; a correction may be on its way."""
+    """Return whether the rows agree with the ledger; None while that cannot be compared yet."""
     if row.totals is None or row.proved_number != row.totals_number:
         return None
     more = differences(row.totals, {State(state): number for state, number in by_row.items()})

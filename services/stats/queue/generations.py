@@ -35,7 +35,7 @@ async def current(db: Connection) -> int:
 
 @asynccontextmanager
 async def turn(pool: Pool) -> AsyncIterator[None]:
-    """Be the only rebuild for as long as the block lasts, or the process, or the connection.
+    """Hold the lock of the only rebuild until the block, the process or the connection ends.
 
     Raises:
         RebuildAlreadyRunning: There is another one.
@@ -54,7 +54,7 @@ async def turn(pool: Pool) -> AsyncIterator[None]:
 
 
 async def begin(db: Connection) -> int:
-    """Return the number of a generation that nobody has had before."""
+    """Begin a generation; return its number, which no other has had."""
     return int(await db.scalar(BEGIN))
 
 
@@ -69,18 +69,18 @@ HOLD_CONSUMER = text("""
 
 
 async def hold_consumer(db: Connection, consumer: str) -> None:
-    """Let `consumer` apply nothing until `db` ends."""
+    """Lock the positions of `consumer`: it applies nothing until `db` ends."""
     await db.execute(HOLD_CONSUMER, {"consumer": consumer})
 
 
 async def analyze(db: Connection) -> None:
-    """Let the planner know what has been filled."""
+    """Analyze the tables: the planner needs statistics of what was filled."""
     for table in TABLES:
         await db.execute(text(f"ANALYZE {table}"))
 
 
 async def switch(db: Connection, generation: int) -> None:
-    """Read another generation from the commit on. The live consumer's offsets must be held."""
+    """Make a generation current at the commit. The live consumer's offsets must be held."""
     await db.execute(SWITCH, {"generation": generation})
 
 

@@ -27,7 +27,7 @@ END_TURN = text("SELECT pg_advisory_unlock(:lock)")
 
 @asynccontextmanager
 async def turn(pool: Pool) -> AsyncIterator[bool]:
-    """Give whether no other replica is proving; for as long as the block lasts, none will."""
+    """Yield whether this replica has the lock of proving, which it holds until the block ends."""
     async with autocommit(pool) as db:
         is_ours = bool(await db.scalar(TAKE_TURN, {"lock": LOCK}))
         try:
@@ -39,7 +39,7 @@ async def turn(pool: Pool) -> AsyncIterator[bool]:
 
 
 class Work(NamedTuple):
-    """What there is to do, and how far the consumer is in MESSAGES, by partition."""
+    """The work that is left, and how far the consumer is in MESSAGES, by partition."""
 
     is_waiting: bool  # a run to be mended, or totals that were not compared yet
     positions: dict[str, int]
@@ -60,7 +60,7 @@ WORK = sql(
 
 
 async def work(db: Connection, consumer: str, menders: str) -> Work:
-    """Return what there is to do; `menders` is a LIKE pattern of consumers."""
+    """Return the work that is left; `menders` is a LIKE pattern of consumers."""
     values = {"consumer": consumer, "topic": MESSAGES.name, "menders": menders}
     return Work(*(await db.execute(WORK, values)).one())
 

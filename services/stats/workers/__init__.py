@@ -1,1 +1,1 @@
-"""The workers: what happens without anybody asking, and the rebuild, which is a command."""
+"""The workers: loops that run by themselves, and the rebuild, which is a command."""

@@ -122,7 +122,7 @@ class Prover:
     async def _begin_mending(
         self, db: Connection, run_id: UUID, figures: Figures, more: Mapping[State, int]
     ) -> None:
-        """Let the run be read again, unless that was done about the same difference."""
+        """Begin to read the run again, unless that was done for the same difference."""
         entry = {"number": figures.number, "difference": dict(more)}
         is_known = entry in figures.mended
         if figures.difference != dict(more) or not is_known:
@@ -143,10 +143,9 @@ class Prover:
         listener = Listener(self.pool, self.servers, consumer, handlers, without_group=True)
         try:
             await listener.catch_up(await kafka.ends(self.servers, handlers))
-        except (
-            PositionsLost
-        ) as error:  # what is left in the log was not read: it may be too little
-            log.error("stats.mending_impossible", run_id=str(run_id), reason=str(error))  # noqa: TRY400
+        except PositionsLost as error:  # what is left in the log may be too little: it is not read
+            reason = str(error)
+            log.error("stats.mending_impossible", run_id=str(run_id), reason=reason)  # noqa: TRY400 - the reason is enough
         async with transaction(self.pool) as db:
             await proofs.end_mending(db, consumer, run_id)
         log.info("stats.mended", run_id=str(run_id))

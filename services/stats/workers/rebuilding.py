@@ -35,7 +35,7 @@ PROGRESS_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of a rebuild."""
+    """The result of a rebuild."""
 
     generation: int
     events: int  # records of `dispatcher.messages`
@@ -47,7 +47,7 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What it takes: `handlers` gives those that fill a generation."""
+    """A rebuild, with what it works on: `handlers` returns those that fill a generation."""
 
     pool: Pool
     servers: str
