@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
@@ -27,8 +27,9 @@ from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
-from shared.kafka import Handlers, Listener, end_offsets, ends, listen
+from shared.kafka import Handlers, Listener, cluster, end_offsets, ends, listen
 from shared.kafka.records import Unreadable, read
+from shared.loop import Backoff
 from shared.outbox import recorded_batches
 from shared.tables import dead_letters, offsets
 from shared.testing import eventually
@@ -427,6 +428,65 @@ async def test_replicas_share_the_partitions_and_apply_each_event_once(
         await ledger.hears(20)
 
     assert {key for key, _, _ in await ledger.heard()} == set(map(str, ids))
+
+
+class Asking(Listener):
+    """A listener that notes of which partitions it asks the database where it is."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.asked: list[set[TopicPartition]] = []
+
+    async def seek(self, client: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
+        await super().seek(client, partitions)
+        self.asked.append(set(partitions))
+
+
+async def test_after_a_rebalance_the_database_is_asked_anew_for_what_a_replica_keeps(
+    ledger: Ledger, producer: AIOKafkaProducer, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cluster.CONSUMER, "heartbeat_interval_ms", 50)  # notices others soon
+    first = Asking(ledger.pool, kafka, CONSUMER, {MailingPaused: ledger.note})
+    second = AIOKafkaConsumer(MAILINGS.name, bootstrap_servers=kafka, group_id=CONSUMER)
+
+    async def has_asked_anew() -> bool:
+        [every, *later] = first.asked
+        kept = every - second.assignment()
+        return len(kept) < len(every) and any(kept <= each for each in later)
+
+    task = asyncio.create_task(first.run(Backoff("test")))
+    try:
+        await pause(producer, uuid4())
+        await ledger.hears(1)
+        await second.start()
+        try:
+            await eventually(has_asked_anew, within=20)
+        finally:
+            await second.stop()
+        await pause(producer, uuid4())
+        await ledger.hears(2)  # so it is connected, and leaves nothing half open
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_batch_whose_partition_is_taken_away_meanwhile_is_not_taken_for_stored(
+    ledger: Ledger, producer: AIOKafkaProducer, kafka: str
+) -> None:
+    mailing_id = uuid4()
+    await pause(producer, mailing_id)
+    until = await ends(kafka, {MailingPaused: ledger.note})
+
+    async def note_and_lose(db: Connection, received: Sequence[Received[Any]]) -> None:
+        await ledger.note(db, received)
+        listener.drop_positions(until)  # as a rebalance does
+
+    listener = Asking(ledger.pool, kafka, CONSUMER, {MailingPaused: note_and_lose})
+    await listener.catch_up(until)
+
+    assert len(await ledger.heard()) == 1
+    assert listener.asked == [set(until)] * 2
 
 
 async def test_who_listens_alone_reads_every_partition_and_still_nothing_twice(
