@@ -9,10 +9,11 @@ import pytest
 from asyncpg import UniqueViolationError
 from pydantic import PostgresDsn
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from shared import database
 from shared.database import Pool, business_clock, savepoint, transaction
-from shared.database_errors import Unstorable
+from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
 
 
@@ -188,6 +189,17 @@ async def test_an_error_of_a_statement_shows_no_value_of_its_row(
         await write_twice()
 
     assert phone not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_error_around_another_shows_no_value_of_its_row() -> None:
+    def insert() -> None:
+        found = Exception(f"a duplicate\nDETAIL:  Key (phone)=({PHONE}) already exists.")
+        raise IntegrityError("INSERT", None, found) from found  # as older releases of SQLAlchemy
+
+    with pytest.raises(IntegrityError, match="a duplicate") as caught, translate_errors():
+        insert()
+
+    assert str(PHONE) not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_of_two_that_wait_for_each_other_one_may_try_again(catalog_pool: Pool) -> None:

@@ -202,7 +202,7 @@ async def test_who_waits_too_long_for_a_turn_is_told_so(catalog_pool: Pool) -> N
         answers = await asyncio.gather(*(client.get("/test/slow") for _ in range(3)))
 
     refused = [answer for answer in answers if answer.status_code == 503]
-    assert [answer.status_code for answer in answers].count(200) == 1
+    assert sorted(answer.status_code for answer in answers) == [200, 503, 503]
     for answer in refused:
         assert (answer.json()["type"], answer.headers["retry-after"]) == ("Overloaded", "1")
         assert answer.json()["title"] == Overloaded.__doc__
