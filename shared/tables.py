@@ -76,6 +76,26 @@ outbox = Table(
     comment="a row per transaction; the relay deletes it once Kafka has all of it",
 )
 
+unpublished = Table(
+    "unpublished",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("recorded_at", Timestamp, nullable=False, comment="of the outbox's row"),
+    Column("topic", Text, comment="none: the row could not be decoded"),
+    Column("key", LargeBinary, comment="whose later events wait; none as above"),
+    Column("batches", LargeBinary, nullable=False, comment="as in the outbox, of one record"),
+    Column("reason", Text, nullable=False),
+    Column("is_held", Boolean, nullable=False, comment="it only waits"),
+    Column(
+        "is_requested",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="somebody wants it to be tried again",
+    ),
+    comment="events that Kafka refused, and those behind them, in the order of publishing",
+)
+
 relays = Table(
     "relays",
     metadata,

@@ -28,6 +28,7 @@ Counter: TypeAlias = Literal[
     "kafka.rewinds",
     "loop.set_aside",
     "outbox.published",
+    "outbox.set_aside",
     "dispatcher.attempts",
     "dispatcher.messages.planned",
     "scheduler.runs.fired",

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from cramjam import lz4
+from cramjam import DecompressionError, lz4
 
 from shared import cloudevents
 from shared.cloudevents import Header
@@ -42,9 +42,20 @@ def encode(batches: Sequence[Batch]) -> tuple[bytes, int]:
     return bytes(lz4.compress_block(encoded)), len(encoded)
 
 
+class Undecodable(Exception):
+    """The bytes are none of a row: damaged, or of a release that writes rows otherwise."""
+
+
 def decode(row: bytes) -> list[Batch]:
-    """Return what the bytes of a row hold."""
-    return _decoder.decode(lz4.decompress_block(row))
+    """Return what the bytes of a row hold.
+
+    Raises:
+        Undecodable: They are none of a row.
+    """
+    try:
+        return _decoder.decode(lz4.decompress_block(row))
+    except (DecompressionError, msgspec.MsgspecError) as error:
+        raise Undecodable from error
 
 
 def decoded_size(head: bytes) -> int:

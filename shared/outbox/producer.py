@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, kafka_errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from shared import contracts
 from shared.cloudevents import Header
 from shared.outbox.batch import Batch, Record
+from shared.outbox.refusals import InvalidRecord, check_topic
 
 STUCK = 15.0  # seconds without an acknowledgement, after which the producer is thrown away
 
@@ -34,6 +36,7 @@ PRODUCER: dict[str, Any] = {
 @asynccontextmanager
 async def producing(servers: str) -> AsyncIterator[AIOKafkaProducer]:
     """Open a producer. It is never used again after an error: its sequence numbers are off."""
+    kafka_errors.setdefault(InvalidRecord.errno, InvalidRecord)
     producer = AIOKafkaProducer(bootstrap_servers=servers, **PRODUCER)
     try:
         async with asyncio.timeout(STUCK):
@@ -45,12 +48,24 @@ async def producing(servers: str) -> AsyncIterator[AIOKafkaProducer]:
 
 async def _close(producer: AIOKafkaProducer) -> None:
     """Close without the flush that would wait for an absent broker for ever."""
+    closing = asyncio.create_task(_stop(producer))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:  # of the relay: it must not be taken for one of the library's
+        await closing
+        raise
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task  # noqa: SLF001 - there is no public way to give up
     if sender is not None:
         sender.cancel()
-    with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        async with asyncio.timeout(2):
-            await producer.stop()
+        # Until then it opens connections, and `stop` gives up on closing them.
+        await asyncio.wait([sender], timeout=1)
+    for close in (producer.stop, producer.client.close):
+        with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(2):
+                await close()
 
 
 class End(NamedTuple):
@@ -65,21 +80,59 @@ async def send(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End
     """Send `batches`, each key's records in order; return the ends that Kafka acknowledges.
 
     Raises:
-        KafkaError: Something is not acknowledged, or without an offset.
+        KafkaError: Something is not acknowledged, or without an offset. What comes after it in
+            its partition was not sent.
     """
+    return [end for group in _in_order(batches) for end in await _send_group(producer, group)]
+
+
+def _in_order(batches: Sequence[Batch]) -> list[list[Batch]]:
+    """Return groups to send one after the other: what a topic waits for is in one before it.
+
+    A topic that only a later release knows waits for all.
+    """
+    groups: list[list[Batch]] = [[]]
+    for batch in batches:
+        topic = contracts.TOPICS.get(batch.topic)
+        before = {other.topic for other in groups[-1]}
+        if before if topic is None else before & {each.name for each in topic.waits_for}:
+            groups.append([])
+        groups[-1].append(batch)
+    return groups
+
+
+async def _send_group(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> list[End]:
     queues: dict[tuple[str, int], list[tuple[Record, list[Header]]]] = defaultdict(list)
     for batch in batches:
+        check_topic(batch.topic)
         count = len(await producer.partitions_for(batch.topic))
         for record in batch.records:
             place = (batch.topic, partition_of(record.key, count))
             queues[place].append((record, batch.headers))
-    under_way, counts = [], []
-    for (topic, partition), queue in queues.items():
-        for builder in _build(producer, queue):
-            under_way.append(await producer.send_batch(builder, topic, partition=partition))
-            counts.append(builder.record_count())
-    sent = await asyncio.gather(*under_way)
-    return [_end(each, count) for each, count in zip(sent, counts, strict=True)]
+    under_way = [
+        asyncio.ensure_future(_send_in_order(producer, place, queue))
+        for place, queue in queues.items()
+    ]
+    try:
+        return [end for ends in await asyncio.gather(*under_way) for end in ends]
+    finally:
+        for each in under_way:  # nothing follows on what has failed
+            each.cancel()
+
+
+async def _send_in_order(
+    producer: AIOKafkaProducer,
+    place: tuple[str, int],
+    queue: Sequence[tuple[Record, list[Header]]],
+) -> list[End]:
+    """Send what goes to one partition; nothing follows before Kafka has what is before it."""
+    topic, partition = place
+    ends = []
+    for builder in _build(producer, queue):
+        count = builder.record_count()
+        acknowledged = await producer.send_batch(builder, topic, partition=partition)
+        ends.append(_end(await acknowledged, count))
+    return ends
 
 
 def _end(sent: RecordMetadata, count: int) -> End:

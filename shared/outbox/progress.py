@@ -116,7 +116,9 @@ WRITERS = text("""
         AND activity.datname = current_database()
 """)
 OLDEST_ROW = text("""
-    SELECT (SELECT min(recorded_at) FROM outbox) AS recorded_at
+    SELECT least(
+        (SELECT min(recorded_at) FROM outbox), (SELECT min(recorded_at) FROM unpublished)
+    ) AS recorded_at
     FROM relays WHERE name = 'outbox' AND owner = :owner AND epoch = :epoch
 """)
 
@@ -127,7 +129,8 @@ async def published_until(db: Connection, lease: RelayLease) -> Instant | None:
     `db` commits each statement, and their order counts. A transaction that locks the outbox after
     `WRITERS` was read gives its row a later instant than `now`; one that did so before is among
     the writers, or has ended and `OLDEST_ROW` sees its row. And while the lease is ours, nobody
-    else has deleted rows.
+    else has deleted rows. What was set aside holds it back as well, until it is published or
+    somebody gives it up.
     """
     now = await database.now(db)
     writers = (await db.execute(WRITERS)).one()

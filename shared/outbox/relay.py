@@ -12,15 +12,17 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import contracts, telemetry
+from shared import telemetry
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.loop import Backoff
 from shared.outbox import producer, store
-from shared.outbox.batch import Batch
+from shared.outbox.apart import Apart
+from shared.outbox.batch import Batch, Undecodable
 from shared.outbox.cache import BatchCache, caching
 from shared.outbox.lease import RelayLease
 from shared.outbox.progress import Progress, batch_of, ends_at_takeover
+from shared.outbox.refusals import Refused, may_be_fault_of_record
 
 # What is done about records whose order another relay may have swapped: their latest state again.
 Repair: TypeAlias = Callable[[Connection, Sequence[Batch]], Awaitable[None]]
@@ -39,24 +41,27 @@ async def relay(
 
     Guarantee: what was committed earlier is sent earlier, at least once; rows go when Kafka has
     acknowledged all of them. `repair` is called with what may have been sent after another relay
-    took over.
+    took over. What Kafka refuses for its own fault is set aside, with what comes after it of its
+    key; the others go on.
     """
     backoff = Backoff("relay")
-    ours = Relay(pool, RelayLease(pool, lease), repair)
+    own_lease = RelayLease(pool, lease)
+    ours = Relay(pool, own_lease, Apart(pool, own_lease, servers), repair)
     try:
         while True:
             try:
                 await ours.take_over()
+                await ours.publish_apart()
                 with caching(pool) as cache:
                     async with producer.producing(servers) as client:
                         progress = Progress(service, await ends_at_takeover(servers, service))
-                        while await ours.lease.renew():
+                        while await ours.lease.renew() and not await ours.must_go_apart():
                             sent = await ours.publish_some(client, cache, progress)
                             await ours.report(client, progress)
                             backoff.succeeded()
                             if not sent:
                                 await asyncio.sleep(every.total_seconds())
-            except (KafkaError, OSError, Unavailable) as error:
+            except (KafkaError, OSError, Unavailable, Refused) as error:
                 await backoff.wait(error)
     finally:
         await ours.lease.release()
@@ -68,8 +73,10 @@ class Relay:
 
     pool: Pool
     lease: RelayLease
+    apart: Apart
     repair: Repair | None = None
     unconfirmed: Sequence[Batch] = ()  # sent, and perhaps after the lease was lost
+    is_apart: bool = False  # among the oldest rows is something that is refused or has to wait
 
     async def take_over(self) -> None:
         """Wait until the lease is ours; before that, repair what was sent without it."""
@@ -80,18 +87,51 @@ class Relay:
             self.unconfirmed = ()
             await self.lease.wait()
 
+    async def must_go_apart(self) -> bool:
+        """Return whether there is something that cannot be sent together with all others."""
+        return self.is_apart or await self.apart.is_wanted()
+
+    async def publish_apart(self) -> None:
+        """Publish what cannot be sent together with all others, before where topics end is read.
+
+        Raises:
+            KafkaError, OSError, Unavailable: As `Apart.publish`.
+        """
+        await self.apart.load()
+        if self.is_apart:
+            await self.apart.publish(self._note)
+            self.is_apart = False
+        await self.apart.replay(self._note)
+
+    def _note(self, batches: Sequence[Batch]) -> None:
+        self.unconfirmed = batches
+
     async def publish_some(
         self, client: AIOKafkaProducer, cache: BatchCache, progress: Progress
     ) -> bool:
-        """Send the oldest rows, delete them once Kafka has them; return False if none were."""
-        rows = await store.oldest(self.pool, cache)
+        """Send the oldest rows, delete them once Kafka has them; return False if none were.
+
+        Raises:
+            Refused: That failed, and something in them may be to blame.
+        """
+        try:
+            rows = await store.oldest(self.pool, cache)
+        except Undecodable as error:
+            raise self._refused() from error
         if not rows:
             return False
         batches = [batch for _, batches in rows for batch in batches]
+        if self.apart.must_wait(batches):
+            self.is_apart = True
+            return True
         self.unconfirmed = batches
-        async with asyncio.timeout(producer.STUCK):
-            for group in _in_order(batches):
-                progress.acknowledged(await producer.send(client, group))
+        try:
+            async with asyncio.timeout(producer.STUCK):
+                progress.acknowledged(await producer.send(client, batches))
+        except Exception as error:
+            if may_be_fault_of_record(error):
+                raise self._refused() from error
+            raise
         positions = [position for position, _ in rows]
         if not await store.delete(self.pool, positions, self.lease.owner, self.lease.epoch):
             self.lease.mark_lost()
@@ -101,6 +141,10 @@ class Relay:
         telemetry.published(sum(len(batch.records) for batch in batches))
         return True
 
+    def _refused(self) -> Refused:
+        self.is_apart = True
+        return Refused()
+
     async def report(self, client: AIOKafkaProducer, progress: Progress) -> None:
         """Publish how far the outbox is, if that is due."""
         report = await progress.next_report(self.pool, self.lease)
@@ -108,14 +152,3 @@ class Relay:
             async with asyncio.timeout(producer.STUCK):
                 await producer.send(client, [batch_of(report, self.lease.epoch)])
             telemetry.measure("outbox.as_of", report.as_of.timestamp())
-
-
-def _in_order(batches: Sequence[Batch]) -> list[list[Batch]]:
-    """Return groups to send one after the other: what a topic waits for is in one before it."""
-    groups: list[list[Batch]] = [[]]
-    for batch in batches:
-        awaited = {topic.name for topic in contracts.TOPICS[batch.topic].waits_for}
-        if awaited & {other.topic for other in groups[-1]}:
-            groups.append([])
-        groups[-1].append(batch)
-    return groups

@@ -69,6 +69,9 @@ async def oldest(pool: Pool, cache: BatchCache) -> Rows:
     """Return the oldest rows; what is in `cache` is not read back.
 
     No more of them than there is room for, but one at least.
+
+    Raises:
+        Undecodable: One of them holds nothing that can be read.
     """
     async with autocommit(pool) as db:
         found = await db.execute(OLDEST, {"limit": ROWS, "head": HEAD})
@@ -85,6 +88,15 @@ async def oldest(pool: Pool, cache: BatchCache) -> Rows:
             for position, batches in await db.execute(READ, {"positions": missing}):
                 rows[position] = decode(batches)
     return [(position, batches) for position, batches in rows.items() if batches is not None]
+
+
+RAW = text("SELECT position, batches FROM outbox ORDER BY position LIMIT :limit")
+
+
+async def oldest_raw(pool: Pool) -> list[tuple[int, bytes]]:
+    """Return the oldest rows as they are, each with its position."""
+    async with autocommit(pool) as db:
+        return [(row.position, row.batches) for row in await db.execute(RAW, {"limit": ROWS})]
 
 
 # Only while the lease is ours: nobody takes it over before the rows are gone. Without waiting

@@ -244,7 +244,7 @@ async def test_while_a_writers_beginning_is_hidden_nothing_is_said(
         await outbox.put(writer, [NEWS])
         for grant in (
             f"CREATE ROLE {role}",
-            f"GRANT SELECT ON clock, outbox, relays TO {role}",
+            f"GRANT SELECT ON clock, outbox, relays, unpublished TO {role}",
             f"SET LOCAL ROLE {role}",
         ):
             await db.execute(text(grant))

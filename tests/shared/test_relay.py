@@ -1,15 +1,15 @@
 """The relay, on a real Kafka: from the outbox to the topics, in order, one relay at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from sqlalchemy import func, select, text
 
@@ -17,17 +17,16 @@ from shared import outbox
 from shared.contracts.catalog import CLIENTS, MAILINGS
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
-from shared.kafka import end_offsets
 from shared.outbox import Batch, Record, producer, relay, store
 from shared.outbox.lease import RelayLease, holder
 from shared.outbox.producer import End, partition_of
 from shared.tables import outbox as table
 from shared.testing import eventually
 from shared.topic import Topic
+from tests.shared.conftest import Read
 
 LEASE, SHORT = timedelta(seconds=4), timedelta(seconds=0.2)
 SOON = timedelta(milliseconds=10)
-Read: TypeAlias = Callable[[Topic], Awaitable[list[Any]]]
 
 
 @dataclass
@@ -49,33 +48,6 @@ class Hand:
             return self.looks >= before + 2
 
         await eventually(often_enough, within=10)
-
-
-@pytest.fixture
-async def read(kafka: str) -> Read:
-    """Give what reads all that a test has sent, by topic."""
-    begins = {topic.name: await end_offsets(kafka, topic) for topic in (CLIENTS, MAILINGS)}
-
-    async def read(topic: Topic) -> list[Any]:
-        ends = await end_offsets(kafka, topic)
-        client = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
-        await client.start()
-        try:
-            records: list[Any] = []
-            for number, begin in begins[topic.name].items():
-                if ends[number] == begin:
-                    continue
-                partition = TopicPartition(topic.name, number)
-                client.assign([partition])
-                client.seek(partition, begin)
-                while await client.position(partition) < ends[number]:
-                    fetched = await client.getmany(timeout_ms=1000)
-                    records += fetched.get(partition, [])
-            return records
-        finally:
-            await client.stop()
-
-    return read
 
 
 async def leave(pool: Pool, *batches: Batch) -> None:
