@@ -10,7 +10,6 @@ from contextlib import suppress
 from operator import attrgetter
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from services.dispatcher.domain.attempt import Attempt, instant
@@ -20,12 +19,15 @@ from services.dispatcher.handlers import reconciling, recording
 from services.dispatcher.handlers.backlog import Backlog, Lease
 from services.dispatcher.handlers.claiming import Claimer, RejectedJob
 from services.dispatcher.handlers.events import EventBuffer
+from services.dispatcher.handlers.failing import Failures, Result
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue import leasing
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed, FastPathFailed, LedgerBatch
 from shared.database import Connection, Pool, transaction
+from shared.database_errors import is_fault_of_record
+from shared.errors import Unavailable
 from shared.event import Instant
 
 log = structlog.get_logger()
@@ -34,15 +36,6 @@ BATCH = 2_000  # results that are recorded at once
 # How long results are gathered until then: a transaction costs the same for ten as for a hundred.
 # For a plain gateway what is not on record keeps others from starting, so it can't wait long.
 GATHER_S, GATHER_PLAIN_S = 0.1, 0.005
-
-
-class Result(msgspec.Struct, gc=False):
-    """What came of a message: an attempt, or its end without one."""
-
-    lease: Lease
-    key: bytes  # run and client: results are written in this order
-    before: Progress
-    entry: Attempt | Rejected
 
 
 class Results:
@@ -60,6 +53,7 @@ class Results:
         self._waiting: list[Result] = []
         self._has_some = asyncio.Event()
         self._has_many = asyncio.Event()  # a whole batch
+        self._failures = Failures(pool, claimer, self._add)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -99,16 +93,35 @@ class Results:
             self._has_some.clear()
             return False
         batch.sort(key=attrgetter("key"))
+        parts = [batch]
+        try:
+            while parts:
+                parts[:1] = await self._record_or_divide(parts[0])
+        except BaseException:  # whatever it is, nothing is lost
+            self._waiting = [result for part in parts for result in part] + self._waiting
+            raise
+        return bool(self._waiting)
+
+    async def _record_or_divide(self, batch: list[Result]) -> list[list[Result]]:
+        """Record a batch; return what is left of it: its halves, if one result may be to blame."""
         counts = Counter([result.lease for result in batch])
         try:
             await self._write(batch, _leases_done(counts))
-        except BaseException:  # whatever it is, nothing is lost
-            self._waiting = batch + self._waiting
+        except Unavailable:
             raise
+        except Exception as error:
+            if not is_fault_of_record(error):
+                raise
+            if len(batch) == 1:
+                await self._failures.set_aside(batch[0], error)
+                return []
+            half = len(batch) // 2
+            return [batch[:half], batch[half:]]
+        self._failures.recorded(batch)
         self._backlog.recorded(counts)
         self._claimer.end(counts)
         recording.count_attempts(self._gateway, _attempts(batch))
-        return bool(self._waiting)
+        return []
 
     async def _write(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:
         """Record a batch: by the fast path if nobody else can have moved its messages."""

@@ -12,7 +12,7 @@ from services.dispatcher.handlers.events import EventBuffer, put_run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import ending, recording
 from services.dispatcher.queue.ending import EndedRun
-from services.dispatcher.queue.recording import Closed, ExceptionRow
+from services.dispatcher.queue.recording import RECORD, Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, set_aside
 from shared.contracts.dispatcher import RunFinished, State
@@ -118,4 +118,6 @@ async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
             await put_run_events(
                 db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now
             )
+        if finished:
+            await set_aside.clear(db, RECORD, [run.run_id for run in finished])
     return len(finished)

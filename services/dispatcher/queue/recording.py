@@ -22,6 +22,8 @@ from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.event import Instant
 
+RECORD = "record"  # the loop, by which runs are set aside of which a result cannot be recorded
+
 # Of chunks and messages `c (run_id)`, `ids (client_id)`: those with nothing on record yet.
 UNRECORDED = """
     NOT EXISTS (
