@@ -365,3 +365,32 @@ async def test_chunks_that_share_a_phone_are_written_one_after_the_other(
     found = {each["phone"]: each for each in (await http.get("/clients")).json()["items"]}
     assert found["79161234560"]["comment"] == "c"
     assert found["79161234560"]["version"] == 3
+
+
+async def test_some_chunks_are_written_at_once_and_no_more_than_the_memory_is_for(
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_chunk = importing._try_chunk  # noqa: SLF001 - which is under way
+    under_way, most, are_many = 0, 0, asyncio.Event()
+
+    async def counted(*args: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == importing.AT_ONCE:
+            are_many.set()
+        await are_many.wait()
+        await try_chunk(*args)
+        under_way -= 1
+
+    monkeypatch.setattr(importing, "_try_chunk", counted)
+    chunks = [
+        replace(FIRST, number=n, rows=[FileRow(n + 1, n + 2, n + 2, {"phone": f"7916000000{n}"})])
+        for n in range(2 * importing.AT_ONCE)
+    ]
+    upload = Upload(store, after=tuple(chunks))
+    upload.go_on.set()
+    async with asyncio.timeout(30):
+        await upload.task
+
+    assert most == importing.AT_ONCE

@@ -65,6 +65,7 @@ async def client_to(
     connections: int = 4,
     *,
     idle: float = 4,
+    connect: float = 2,
     url: str = "http://127.0.0.1:{}/m",
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[HttpClient]:
@@ -72,6 +73,7 @@ async def client_to(
         url.format(port),
         connections=connections,
         idle_timeout=timedelta(seconds=idle),
+        connect_timeout=timedelta(seconds=connect),
         tls=tls,
     )
     try:
@@ -291,7 +293,8 @@ async def test_whatever_is_no_answer_fails_and_spoils_nothing(
     assert following == Answer(200, "application/json", b"{}", None, was_sent=True)
 
 
-async def test_bytes_that_arrive_when_nothing_is_asked_end_the_connection() -> None:
+@pytest.mark.parametrize("asked", [1, 2], ids=["an answer", "answers with one head"])
+async def test_bytes_that_arrive_when_nothing_is_asked_end_the_connection(asked: int) -> None:
     connections = 0
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -299,20 +302,22 @@ async def test_bytes_that_arrive_when_nothing_is_asked_end_the_connection() -> N
         connections += 1
         if connections > 1:
             await obliging(reader, writer)
-        await read_request(reader)
-        writer.write(OK)
+        for _ in range(asked):
+            await read_request(reader)
+            writer.write(OK)
         await allowed.wait()
         writer.write(OK.replace(b"{}", b"[]"))
         await reader.read()
 
     allowed = asyncio.Event()
     async with serving(handler) as port, client_to(port, 1, idle=60) as client:
-        first = await ask(client)
+        before = [await ask(client) for _ in range(asked)]
         allowed.set()
         await eventually(lambda: not client._connections)  # noqa: SLF001
-        second = await ask(client)
+        after = await ask(client)
 
-    assert (first.body, second.body, connections) == (b"{}", b"{}", 2)
+    assert [each.body for each in (*before, after)] == [b"{}"] * (asked + 1)
+    assert connections == 2
 
 
 async def test_a_drip_of_bytes_is_cut_off_at_the_deadline_and_never_later() -> None:
@@ -331,6 +336,22 @@ async def test_a_drip_of_bytes_is_cut_off_at_the_deadline_and_never_later() -> N
 
     assert [answer.failure for answer in answers] == ["timeout"] * 3
     assert 0.18 <= took <= 0.2 + LATE
+
+
+async def test_a_request_ends_a_moment_before_its_deadline_rather_than_after_it() -> None:
+    async with serving(saying(closes=False)) as port, client_to(port, 1) as client:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        deadline = loop.time() + LONG
+        client.start(REQUEST, deadline, answered.set_result)
+        await eventually(lambda: all(c.was_made for c in client._connections))  # noqa: SLF001
+
+        for before, is_over in ((0.1, False), (0.01, True)):
+            client._now = lambda before=before: deadline - before  # type: ignore[misc]  # noqa: SLF001
+            client._sweep()  # noqa: SLF001 - which a timer calls otherwise
+            assert answered.done() == is_over
+
+    assert answered.result().failure == "timeout"
 
 
 async def test_a_deadline_that_has_passed_sends_nothing() -> None:
@@ -361,7 +382,12 @@ async def test_a_name_that_cannot_exist_is_a_failed_connection() -> None:
     assert (answer.failure, answer.was_sent) == ("connect_failed", False)
 
 
-async def test_a_connection_that_hangs_is_given_up_as_not_sent() -> None:
+@pytest.mark.parametrize(
+    ("within", "connect"), [(SHORT, LONG), (LONG, SHORT)], ids=["deadline", "own limit"]
+)
+async def test_a_connection_that_hangs_is_given_up_as_not_sent(
+    within: float, connect: float
+) -> None:
     with socket.socket() as full:  # its backlog is full, so nobody gets through
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -370,8 +396,9 @@ async def test_a_connection_that_hangs_is_given_up_as_not_sent() -> None:
             other.settimeout(0)
             other.connect_ex(full.getsockname())
 
-        async with client_to(full.getsockname()[1], 1) as client:
-            answer = await ask(client, SHORT)
+        async with client_to(full.getsockname()[1], 1, connect=connect) as client:
+            async with asyncio.timeout(LONG / 2):
+                answer = await ask(client, within)
             await eventually(lambda: client.free == 1)
 
         for other in others:
@@ -443,6 +470,21 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it() -> None:
             await ended.wait()
         await eventually(lambda: not client._connections)  # noqa: SLF001
         assert client.free == 1
+
+
+async def test_a_connection_that_has_rested_too_long_is_not_used_though_it_is_not_closed_yet() -> (
+    None
+):
+    async with serving(obliging) as port, client_to(port, 1, idle=LONG / 4) as client:
+        loop = asyncio.get_running_loop()
+        await ask(client)
+        (rested,) = client._connections  # noqa: SLF001
+        client._now = lambda: loop.time() + LONG / 2  # noqa: SLF001
+
+        answer = await ask(client)
+
+        assert rested not in client._connections  # noqa: SLF001
+    assert answer.failure is None
 
 
 async def test_a_server_that_closes_an_idle_connection_costs_no_request() -> None:

@@ -180,6 +180,27 @@ async def test_a_disk_that_hangs_ends_each_attempt_at_its_deadline(tmp_path: Pat
     os.close(reading)
 
 
+async def test_a_line_that_is_written_after_its_deadline_gets_no_second_verdict(
+    tmp_path: Path,
+) -> None:
+    reported: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(str(context["exception"])))
+    path = tmp_path / "pipe"  # opening it for writing blocks until somebody reads
+    os.mkfifo(path)
+    gateway = LogGateway(path)
+    free = gateway.free
+    first = await send(gateway, within=0.1)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    second = await send(gateway)
+
+    assert (first.outcome, second) == (Outcome.UNKNOWN, WRITTEN)
+    assert (gateway.free, reported) == (free, [])
+    await gateway.close()
+    os.close(reading)
+
+
 async def test_close_drops_what_waits_and_writes_nothing_of_it(tmp_path: Path) -> None:
     gateway = LogGateway(tmp_path / "messages.log")
     waiting = send(gateway)

@@ -516,6 +516,31 @@ async def test_an_heirs_number_is_never_used_twice(world: World, watch: Watch) -
     assert await prove(world.pool) == {State.DELIVERED: 1}
 
 
+async def test_an_heir_that_has_leased_the_retry_as_well_answers_for_its_own_attempt(
+    world: World, watch: Watch
+) -> None:
+    await world.plan(1)
+    first = FakeGateway({1: [None]})
+    one = await alive(world, first)
+    await fetch(one)
+    await reap(watch)
+    second = FakeGateway({1: [None, None]}, connections=1)
+    two = await alive(world, second)
+    await fetch(two)
+    first.answer(1, NOT_PROCESSED)
+    await record_all(one)
+    await world.pass_time(MINUTE)
+    await give_back(two)
+    await fetch(two)
+    assert await world.value("SELECT sender_id FROM exceptions") == two.lease.sender_id
+
+    second.answer(1, NOT_PROCESSED)
+    await record_all(two)
+
+    assert await prove(world.pool) == {State.RETRY: 1}
+    assert await world.value("SELECT attempts FROM exceptions") == 2
+
+
 async def test_the_same_results_recorded_by_two_hands_change_nothing_the_second_time(
     world: World, watch: Watch
 ) -> None:

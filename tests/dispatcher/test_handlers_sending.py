@@ -287,7 +287,9 @@ async def test_a_retry_that_another_has_leased_meanwhile_is_left_to_it(
 
 
 @KINDS
-async def test_nothing_starts_before_the_window(world: World, *, is_idempotent: bool) -> None:
+async def test_nothing_is_claimed_or_starts_before_the_window(
+    world: World, *, is_idempotent: bool
+) -> None:
     now = await world.now()
     await world.plan(1, starts_at=now + 60 * SECOND, ends_at=now + HOUR)
     gateway = FakeGateway(is_idempotent=is_idempotent)
@@ -295,10 +297,25 @@ async def test_nothing_starts_before_the_window(world: World, *, is_idempotent: 
 
     await work(sender)
     assert gateway.messages == []
+    assert await world.value("SELECT epoch FROM chunks") == 0
     await world.pass_time(60 * SECOND)
     await work(sender)
 
     assert len(gateway.messages) == 1
+
+
+async def test_a_chunk_waits_for_its_own_time_though_its_run_has_begun(world: World) -> None:
+    await world.plan(1)
+    await world.rows("UPDATE chunks SET due_at = due_at + interval '1 minute' RETURNING 1")
+    gateway = FakeGateway()
+    sender = await alive(world, gateway)
+
+    await work(sender)
+    assert await world.value("SELECT epoch FROM chunks") == 0
+    await world.pass_time(60 * SECOND)
+    await work(sender)
+
+    assert numbers(gateway) == [1]
 
 
 @KINDS
@@ -405,6 +422,32 @@ async def test_nothing_starts_when_the_last_look_at_what_is_allowed_is_too_old(
     await work(sender)
 
 
+async def test_a_claim_is_no_look_at_what_is_allowed_of_runs_that_are_known(world: World) -> None:
+    paused = await world.plan(2)
+    gateway = FakeGateway(connections=1)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await paused.pause()
+    await world.plan()
+    sender.lease._controls_read_at -= LIMITS.controls_ttl_s + 1  # noqa: SLF001 - a read that hung
+    gateway.answer(1, ACCEPTED)
+
+    assert await sender.claim()
+
+    assert numbers(gateway) == [1], "it does not know of the pause"
+
+
+async def test_an_overtaken_sender_claims_nothing(world: World) -> None:
+    await world.plan(1)
+    sender = await alive(world, FakeGateway())
+    await reap_all(world)
+
+    assert not await sender.claim()
+
+    assert await world.value("SELECT epoch FROM chunks") == 0
+
+
 async def test_a_sender_that_has_not_shown_itself_claims_nothing(world: World) -> None:
     await world.plan(1)
     sender = Sender(world.pool, FakeGateway(), lasting())
@@ -437,6 +480,31 @@ async def test_a_paused_run_is_given_back_with_one_renewal_and_goes_on_later(
     await work(sender)
     assert numbers(gateway) == [1, 2, 3, 4]
     assert await prove(world.pool) == {State.DELIVERED: 4}
+
+
+@KINDS
+async def test_what_is_under_way_when_its_run_is_paused_is_sent_by_nobody_else(
+    world: World, *, is_idempotent: bool
+) -> None:
+    run = await world.plan(2)
+    gateway = FakeGateway(is_idempotent=is_idempotent, connections=1)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await run.pause()
+    await give_back(sender)
+    await run.resume()
+    other = FakeGateway(is_idempotent=is_idempotent)
+
+    await work(await alive(world, other))
+    assert other.messages == []
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+    await give_back(sender)
+    await work(await alive(world, other))
+
+    assert (numbers(gateway), numbers(other)) == ([1], [2])
+    assert await prove(world.pool) == {State.DELIVERED: 2}
 
 
 async def test_a_chunk_that_nothing_was_sent_of_goes_back_at_once(world: World) -> None:
@@ -619,6 +687,30 @@ async def test_an_overtaken_sender_marks_and_starts_nothing(world: World) -> Non
     await work(sender)
     assert numbers(gateway) == [1, 2]
     assert [row[1] for row in await attempts(world)] == [2, 2, 2, 2]
+
+
+async def test_what_was_to_be_marked_when_the_lease_was_lost_does_not_wait_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.plan(2)
+    gateway = FakeGateway(is_idempotent=False)
+    sender = await alive(world, gateway)
+    await sender.claim()
+    hold = leasing_queue.hold
+
+    async def late(*args: Any) -> None:
+        await reap_all(world)
+        await sender.renew()  # by another name from now on
+        await hold(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(leasing_queue, "hold", late)
+        assert not await sender.mark_and_start()
+    await sender.renew()
+    await work(sender)
+
+    assert numbers(gateway) == [1, 2]
+    assert await prove(world.pool) == {State.DELIVERED: 2}
 
 
 # After failures
