@@ -1,5 +1,6 @@
 """A run waits for the clients of its time, and is written down as chunks."""
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -397,4 +398,32 @@ async def test_a_run_that_cannot_be_expanded_stops_no_other_and_is_tried_again_l
         pass
 
     assert await bad.status() == "sending"
+    assert await world.rows("SELECT 1 FROM set_aside") == []
+
+
+async def test_a_run_that_cannot_begin_stops_no_other_and_is_tried_again_later(
+    world: World, kafka: str
+) -> None:
+    bad, good = await world.schedule(), await world.schedule()
+    awaited: dict[str, dict[str, str]] = {topic: {} for topic in READERS}
+    for run, own in ((bad, awaited | {"catalog.clients": {"0": "x"}}), (good, awaited)):
+        await world.rows(
+            "UPDATE runs SET awaited = CAST(:ends AS jsonb) WHERE run_id = :id RETURNING 1",
+            ends=json.dumps(own),
+            id=run.run_id,
+        )
+    ends = EndOffsets(kafka)
+
+    for _ in range(2):
+        await planning.begin_waiting(world.pool, ends, READERS)
+
+    assert (await bad.status(), await good.status()) == ("waiting", "expanding")
+    rows = await world.rows("SELECT loop, item, reason, failures FROM set_aside")
+    assert [tuple(row) for row in rows] == [("begin", bad.run_id, "Unstorable", 1)]
+
+    whole = json.dumps(awaited)
+    await world.rows("UPDATE runs SET awaited = CAST(:whole AS jsonb) RETURNING 1", whole=whole)
+    assert await planning.begin_waiting(world.pool, ends, READERS)
+
+    assert await bad.status() == "expanding"
     assert await world.rows("SELECT 1 FROM set_aside") == []

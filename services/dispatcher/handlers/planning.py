@@ -4,6 +4,7 @@ Every step is one transaction with its events: what dies in the middle is done a
 """
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from services.dispatcher.domain.contact import Channel, without_contact
 from services.dispatcher.domain.keys import MessageKey
@@ -12,9 +13,11 @@ from services.dispatcher.handlers.events import EventBuffer, put_run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import planning, recording
 from services.dispatcher.queue.planning import Expanded, Readers
-from shared import database, ids, telemetry
+from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
 from shared.database import Connection, Pool, autocommit, transaction
+from shared.database_errors import is_fault_of_record
+from shared.errors import Unavailable
 from shared.event import Event, Instant
 from shared.kafka import EndOffsets
 from shared.set_aside import Item, guard
@@ -27,17 +30,40 @@ async def begin_waiting(pool: Pool, ends: EndOffsets, readers: Readers) -> bool:
 
     So nobody is missed, and a pause or a stop that stands behind the beginning holds before the
     first message. One question serves all runs that wait; the answer is written down once, and
-    any replica compares it. Return whether there may be more to do at once.
+    any replica compares it. If that fails, it is done for one run after the other,
+    and those at which it does are set aside. Return whether there may be more to do at once.
     """
+    try:
+        return await _begin(pool, ends, readers)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if not is_fault_of_record(error):
+            raise
     async with autocommit(pool) as db:
-        new = await planning.new_runs(db)
+        waiting = await planning.waiting_runs(db)
+        known = await set_aside.items(db, planning.BEGIN)
+    for run_id in waiting:
+        if not known.get(run_id):
+            async with guard(pool, planning.BEGIN, Item(run_id, run_id in known)):
+                await _begin(pool, ends, readers, run_id)
+    return False
+
+
+async def _begin(
+    pool: Pool, ends: EndOffsets, readers: Readers, run_id: UUID | None = None
+) -> bool:
+    async with autocommit(pool) as db:
+        new = await planning.new_runs(db, run_id)
     if new:
         offsets = await ends.read(readers)
         async with transaction(pool) as db:
             await planning.await_offsets(db, new, offsets)
     async with transaction(pool) as db:
-        begun = await planning.begin_those_ready(db, readers)
-    return bool(new) or begun > 0
+        begun = await planning.begin_those_ready(db, readers, run_id)
+        if begun:
+            await set_aside.clear(db, planning.BEGIN, begun)
+    return bool(new or begun)
 
 
 async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:

@@ -23,12 +23,21 @@ Readers: TypeAlias = Mapping[str, str]  # by topic the consumer that reads it
 NEW_RUNS = text("""
     SELECT run_id FROM runs
     WHERE state = 'waiting' AND (awaited IS NULL OR NOT awaited ? 'catalog.mailings')
+        AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
 """)
 
 
-async def new_runs(db: Connection) -> list[UUID]:
-    """Return the runs that wait and do not know yet for what."""
-    return list((await db.scalars(NEW_RUNS)).all())
+async def new_runs(db: Connection, run_id: UUID | None = None) -> list[UUID]:
+    """Return the runs that wait and do not know yet for what; only `run_id` if there is one."""
+    return list((await db.scalars(NEW_RUNS, {"run_id": run_id})).all())
+
+
+WAITING_RUNS = text("SELECT run_id FROM runs WHERE state = 'waiting' ORDER BY run_id")
+
+
+async def waiting_runs(db: Connection) -> list[UUID]:
+    """Return all runs that wait."""
+    return list((await db.scalars(WAITING_RUNS)).all())
 
 
 AWAIT_OFFSETS = text("""
@@ -51,6 +60,7 @@ BEGIN_THOSE_READY = text("""
     WITH awaited AS (
         SELECT DISTINCT awaited AS ends FROM runs
         WHERE state = 'waiting' AND awaited ?& CAST(:topics AS text[])
+            AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
     ), ready AS (
         SELECT ends FROM awaited WHERE NOT EXISTS (
             SELECT FROM unnest(CAST(:topics AS text[]), CAST(:consumers AS text[]))
@@ -63,13 +73,19 @@ BEGIN_THOSE_READY = text("""
     )
     UPDATE runs SET state = 'expanding' FROM ready
     WHERE runs.state = 'waiting' AND runs.awaited = ready.ends
+    RETURNING runs.run_id
 """)
 
 
-async def begin_those_ready(db: Connection, readers: Readers) -> int:
-    """Let all runs begin for which `readers` have read enough; return how many those are."""
-    values = {"topics": list(readers), "consumers": list(readers.values())}
-    return (await db.execute(BEGIN_THOSE_READY, values)).rowcount
+async def begin_those_ready(
+    db: Connection, readers: Readers, run_id: UUID | None = None
+) -> list[UUID]:
+    """Let all runs begin for which `readers` have read enough; return which those are.
+
+    Of `run_id` alone is asked if there is one; those that wait for the same begin with it.
+    """
+    values = {"topics": list(readers), "consumers": list(readers.values()), "run_id": run_id}
+    return list((await db.scalars(BEGIN_THOSE_READY, values)).all())
 
 
 class Expanded(NamedTuple):
@@ -87,7 +103,7 @@ class Expanded(NamedTuple):
     is_done: bool
 
 
-EXPAND = "expand"  # the loop, by which its runs are set aside
+BEGIN, EXPAND = "begin", "expand"  # the loops, by which their runs are set aside
 
 # The smallest first: no run waits for the end of another.
 SELECT_NEXT = sql(
