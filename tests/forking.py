@@ -12,7 +12,18 @@ import signal
 import sys
 from typing import NoReturn
 
+TESTS_FAILED, INTERNAL_ERROR = 1, 3  # Source: pytest.ExitCode
 OPTIONS = ("-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
+class _Outcome:
+    """Notes whether tests failed: pytest may raise afterwards, over what a failure left behind."""
+
+    is_failure = False
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Note it at the end of the tests."""
+        self.is_failure = exitstatus == TESTS_FAILED
 
 
 def run(log: str, arguments: list[str], within_s: int | None) -> int | None:
@@ -32,12 +43,12 @@ def _run_here(log: str, arguments: list[str], within_s: int | None) -> NoReturn:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    code = 3
+    code, outcome = INTERNAL_ERROR, _Outcome()
     try:
-        code = int(pytest.main([*OPTIONS, *arguments]))
+        code = int(pytest.main([*OPTIONS, *arguments], plugins=[outcome]))
     finally:
         sys.stdout.flush()
-        os._exit(code)
+        os._exit(TESTS_FAILED if outcome.is_failure else code)
 
 
 def main() -> None:

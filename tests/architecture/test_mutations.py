@@ -103,6 +103,22 @@ async def test_a_mutation_is_judged_by_its_tests(
     assert (bench.tree / tried.file).read_text() == CODE, "it is taken back"
 
 
+@pytest.mark.parametrize(
+    ("tried", "verdict"),
+    [
+        (mutation("min(a, b)", "max(a, b)"), Verdict.CAUGHT),
+        (mutation("n % 2 == 0", "True"), Verdict.BROKEN),
+    ],
+    ids=["failed", "passed"],
+)
+async def test_a_test_that_failed_saw_the_change_though_pytest_broke_off_afterwards(
+    bench: Bench, tried: Mutation, verdict: Verdict
+) -> None:
+    (bench.tree / "conftest.py").write_text("def pytest_unconfigure():\n    raise RuntimeError\n")
+
+    assert await bench.judge(tried) is verdict
+
+
 @pytest.mark.parametrize("old", ["no such line", "a, b", "min(a, b)"])
 def test_a_mutation_that_does_not_fit_its_file_is_an_error(old: str) -> None:
     with pytest.raises(NotThere):
