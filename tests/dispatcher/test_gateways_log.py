@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,18 @@ def send(
     gateway.send(message, loop.time() + within, done.set_result)
     assert not done.done()
     return done
+
+
+@asynccontextmanager
+async def hanging_disk(path: Path) -> AsyncIterator[None]:
+    """Let the file be one that hangs when it is opened, until somebody reads it or the end."""
+    os.mkfifo(path)
+    try:
+        yield
+    finally:
+        reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # lets the thread end
+        await asyncio.get_running_loop().shutdown_default_executor()
+        os.close(reading)
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -159,25 +173,21 @@ async def test_close_waits_for_what_is_being_written(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_hangs_ends_each_attempt_at_its_deadline(tmp_path: Path) -> None:
-    path = tmp_path / "pipe"  # opening it for writing blocks until somebody reads
-    os.mkfifo(path)
-    gateway = LogGateway(path)
-    writing = send(gateway, within=0.1)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    waiting = send(gateway, within=0.1)
+    gateway = LogGateway(tmp_path / "pipe")
+    async with hanging_disk(tmp_path / "pipe"):
+        writing = send(gateway, within=0.1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting = send(gateway, within=0.1)
 
-    async with asyncio.timeout(5):
-        verdicts = [await writing, await waiting]
-        await gateway.close()
+        async with asyncio.timeout(5):
+            verdicts = [await writing, await waiting]
+            await gateway.close()
 
     assert verdicts == [
         Verdict(Outcome.UNKNOWN, "timeout"),
         Verdict(Outcome.NOT_PROCESSED, "timeout"),
     ]
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # lets the thread end
-    await asyncio.get_running_loop().shutdown_default_executor()
-    os.close(reading)
 
 
 async def test_a_line_that_is_written_after_its_deadline_gets_no_second_verdict(
@@ -186,19 +196,17 @@ async def test_a_line_that_is_written_after_its_deadline_gets_no_second_verdict(
     reported: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reported.append(str(context["exception"])))
-    path = tmp_path / "pipe"  # opening it for writing blocks until somebody reads
-    os.mkfifo(path)
-    gateway = LogGateway(path)
+    gateway = LogGateway(tmp_path / "pipe")
     free = gateway.free
-    first = await send(gateway, within=0.1)
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-
-    second = await send(gateway)
+    async with hanging_disk(tmp_path / "pipe"):
+        first = await send(gateway, within=0.1)
+        reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        second = await send(gateway)
+        os.close(reading)
 
     assert (first.outcome, second) == (Outcome.UNKNOWN, WRITTEN)
     assert (gateway.free, reported) == (free, [])
     await gateway.close()
-    os.close(reading)
 
 
 async def test_close_drops_what_waits_and_writes_nothing_of_it(tmp_path: Path) -> None:
