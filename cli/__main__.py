@@ -11,6 +11,7 @@ from cli import (
     Failure,
     clients,
     demo,
+    events,
     imports,
     mailings,
     messages,
@@ -44,6 +45,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
 app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
+app.add_typer(events.app, name="events")
 app.add_typer(statistics.app)
 
 

@@ -24,9 +24,9 @@ VERSION_LENGTH = 10  # digits; more are no version of anything, and beyond 4,300
 TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def write_plain(event_id: str, type_header: Header) -> list[Header]:
+def write_bulk(key: str, version: int, name: str, type_header: Header) -> list[Header]:
     """Return the headers of an event whose version stands in it: no reader needs more."""
-    return [(ID, event_id.encode()), type_header]
+    return [(ID, f"{key}.{version}.{name}".encode()), type_header]
 
 
 def write(event_id: UUID, kind: str, version: int) -> list[Header]:

@@ -1,7 +1,8 @@
 """An event, and the envelopes in which it is recorded and received."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -48,6 +49,14 @@ Instant: TypeAlias = Annotated[
     AfterValidator(_in_utc),
 ]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant_at(microseconds: int) -> Instant:
+    """Return the instant so many microseconds after the epoch."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -61,6 +70,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
     topic: ClassVar[Topic | None] = None  # None: private, it never leaves its service
     type_version: ClassVar[int] = 1
     is_last_of_key: ClassVar[bool] = False  # a tombstone follows it on a compacted topic
+    packs: ClassVar[tuple[type["Event"], ...]] = ()  # the kinds that `unpack` gives
 
     @classmethod
     @cache
@@ -85,6 +95,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
             msgspec.MsgspecError: Nothing of this kind is followed by a tombstone.
         """
         raise msgspec.ValidationError(f"no {cls.__name__} has a tombstone")
+
+    def unpack(self) -> Iterator[tuple[str, int, "Event"]]:
+        """Yield the events that this one stands for, in order: key, version and event of each."""
+        return iter(())
 
     def json(self) -> bytes:
         """Return the event as it is stored and sent."""

@@ -4,7 +4,7 @@ Owns:          runs, chunks, messages, attempts; its own copy of clients and of 
 API:           GET /v1/runs[/{run_id}], GET /v1/messages[/{message_id}], GET /v1/gateways
 Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
                MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
-               MessageCancelled, MessageUndetermined                      on `dispatcher.messages`
+               MessageCancelled, MessageUndetermined, MessagesDelivered   on `dispatcher.messages`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
                MailingCreated, MailingChanged, MailingPaused, MailingResumed,
                MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`

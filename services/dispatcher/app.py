@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
         policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
         reaper = Reaper(ledger, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}
-        senders = [Sender(ledger, gateway, limits) for gateway in gateways]
+        senders = [Sender(ledger, gateway, limits, packs=settings.packed) for gateway in gateways]
         app = http.create_app(
             "dispatcher",
             routers,

@@ -205,6 +205,7 @@ async def _insert_runs(
             "planned_count": 0,
             "created_at": created_at,
             "begun_at": begun_at,
+            "is_by_chunk": True,
         }
         for each, created_at, begun_at in begun
     ]

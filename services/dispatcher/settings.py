@@ -88,6 +88,9 @@ class Settings(ServiceSettings):
 
     log_gateway_path: WritableFile = Path("messages.log")
 
+    # Whether plain results are published by the block; off, for readers that do not know blocks.
+    packed: bool = True
+
     backoff_base: Duration = Field(
         timedelta(seconds=2), ge=timedelta(milliseconds=10), le=timedelta(hours=1)
     )

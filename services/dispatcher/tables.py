@@ -90,6 +90,13 @@ runs = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("begun_at", Timestamp, comment="by the catalog's time; none: in an older release"),
     Column("finished_at", Timestamp),
+    Column(
+        "is_by_chunk",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="all events of a chunk's messages go to one partition; begun since blocks are",
+    ),
     Column("correction_count", Integer, nullable=False, server_default="0"),
     Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
     Index("runs_newest", "created_at", "run_id"),

@@ -6,8 +6,8 @@ Publishes:     nothing
 Subscribes to: RunBegun                                                       on `catalog.mailings`
                MailingScheduled, RunMissed                                    on `scheduler.runs`
                MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
-               MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
-               MessageCancelled, MessageSuppressed, MessageUndetermined
+               MessagesDelivered, MessageAttempted, MessageDelivered, MessageFailed,
+               MessageExpired, MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`
                OutboxPublished                                              on `platform.progress`
 """

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -52,7 +53,8 @@ generations = Table(
     comment="one row; rows of other generations than these two are leftovers",
 )
 
-# By state: every message that has had an event. The others of a run's are planned.
+# By state: every message that has had an event, in a block or by itself. The others of a run's
+# are planned.
 runs = Table(
     "runs",
     metadata,
@@ -98,7 +100,22 @@ chunks = Table(
     Column("client_count", Integer, nullable=False),
     Column("client_ids", ARRAY(Uuid), nullable=False),
     PrimaryKeyConstraint("generation", "run_id", "chunk", name="chunks_pkey"),
-    comment="which messages are planned; those without a row in `messages` still are",
+    comment="which messages are planned; those in no block and not in `messages` still are",
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, comment="of the lease; with `number` it names it"),
+    Column("number", Integer, nullable=False),
+    Column("client_ids", ARRAY(Uuid), nullable=False, comment="in order"),
+    Column("started_at", Timestamp, nullable=False),
+    Column("ended_us", ARRAY(BigInteger), nullable=False, comment="of each, after started_at"),
+    PrimaryKeyConstraint("generation", "run_id", "chunk", "epoch", "number", name="blocks_pkey"),
+    comment="messages delivered at their first attempt; one with a row in `messages` is there",
 )
 
 messages = Table(
@@ -111,6 +128,14 @@ messages = Table(
     Column("attempts", Integer, nullable=False),
     Column("version", BigInteger, nullable=False, comment="of the event that was applied last"),
     Column("changed_at", Timestamp, nullable=False),
+    Column("chunk", Integer, comment="none: its events did not say"),
+    Column(
+        "is_in_block",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="it was delivered in a block, and had other events later",
+    ),
     PrimaryKeyConstraint("generation", "run_id", "client_id", name="messages_pkey"),
     # Few are in another state for long: to find those costs the many nothing.
     Index(
@@ -118,5 +143,6 @@ messages = Table(
         *("generation", "run_id", "state", "client_id"),
         postgresql_where=text("state <> 'delivered'"),
     ),
-    comment="messages that have had an event",
+    Index("messages_chunk_idx", "generation", "run_id", "chunk", "client_id"),
+    comment="messages that have had an event other than in a block",
 )

@@ -42,6 +42,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessageCancelled,
     dispatcher.MessageSuppressed,
     dispatcher.MessageUndetermined,
+    dispatcher.MessagesDelivered,
     platform.OutboxPublished,
 )
 

@@ -9,7 +9,8 @@ from shared.kafka.handlers import Handlers
 from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
 from shared.kafka.positions import Positions, hold_positions, transfer_positions
-from shared.kafka.tail import last_events
+from shared.kafka.records import Unreadable
+from shared.kafka.tail import follow, last_events
 
 __all__ = (
     "EndOffsets",
@@ -17,8 +18,10 @@ __all__ = (
     "Listener",
     "Positions",
     "PositionsLost",
+    "Unreadable",
     "end_offsets",
     "ends",
+    "follow",
     "hold_positions",
     "last_events",
     "listen",

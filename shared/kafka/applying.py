@@ -1,7 +1,7 @@
 """Applying: what was fetched goes to its handlers, in one transaction with the positions."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeAlias
@@ -31,7 +31,15 @@ from shared.kafka.positions import (
     lock_reached,
     store_positions,
 )
-from shared.kafka.records import Fetched, FromKafka, Unreadable, read
+from shared.kafka.records import (
+    Fetched,
+    FromKafka,
+    Kinds,
+    Unreadable,
+    kinds_by_name,
+    read,
+    unpack,
+)
 
 Held: TypeAlias = set[tuple[str, UUID]]  # topics and keys whose records wait
 
@@ -50,10 +58,12 @@ class Applier:
     pool: Pool
     consumer: str
     handlers: Handlers
-    _kinds: dict[bytes, type[Event]] = field(init=False)
+    _kinds: Kinds = field(init=False)
+    _packing: Collection[type[Event]] = field(init=False)  # to be unpacked
 
     def __post_init__(self) -> None:
-        self._kinds = {kind.type_name().encode(): kind for kind in self.handlers}
+        self._kinds = kinds_by_name(self.handlers)
+        self._packing = {kind for kind in self._kinds.values() if kind not in self.handlers}
 
     async def apply(self, fetched: Fetched, progress: Sequence[PartitionProgress]) -> None:
         """Call the handlers for what is new, and store the positions.
@@ -117,7 +127,8 @@ class Applier:
     async def _handle(
         self, db: Connection, records: Sequence[FromKafka], held: Held
     ) -> list[DeadLetter]:
-        received, letters = [], []
+        received: list[Received[Any]] = []
+        letters: list[DeadLetter] = []
         for record in records:
             if held and (record.topic, ordered_key(record)) in held:
                 letters.append(DeadLetter(record, HELD))
@@ -128,7 +139,11 @@ class Applier:
                 letters.append(DeadLetter(record, str(error)))
                 _hold(record, held)
             else:
-                if event is not None:
+                if event is None:
+                    continue
+                if self._packing and type(event.event) in self._packing:
+                    received += unpack(event, self.handlers)
+                else:
                     received.append(event)
         for handler, neighbors in groupby(received, key=self._handler_of):
             await handler(db, list(neighbors))

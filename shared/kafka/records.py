@@ -1,7 +1,7 @@
 """The records: what Kafka holds, read as events."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,6 +17,12 @@ Kinds: TypeAlias = Mapping[bytes, type[Event]]  # by the name in the header
 
 # What msgspec repeats of a record when it reports what is wrong with it: no reason holds a phone.
 REPEATED = re.compile(r"(?<=value) (['\"]).*\1", re.DOTALL)
+
+
+def kinds_by_name(wanted: Collection[type[Event]]) -> Kinds:
+    """Return which kinds are read for those who want `wanted`: these, and what packs them."""
+    packing = [kind for kind in contracts.EVENTS if not {*kind.packs}.isdisjoint(wanted)]
+    return {kind.type_name().encode(): kind for kind in (*wanted, *packing)}
 
 
 class Unreadable(Exception):
@@ -47,3 +53,19 @@ def read(record: FromKafka, kinds: Kinds) -> Received[Any] | None:
     if kind.topic and not kind.topic.is_bulk and (mistake := cloudevents.mistake(headers)):
         raise Unreadable(mistake)
     return Received(event, key, headers)
+
+
+def unpack(received: Received[Any], wanted: Collection[type[Event]]) -> Sequence[Received[Any]]:
+    """Return the events of `wanted` that one stands for, as if each had had its own record."""
+    event = received.event
+    if not event.packs or type(event) in wanted:
+        return [received]
+    singles = []
+    trace = cloudevents.write_trace(received.traceparent)
+    for key, version, single in event.unpack():
+        kind = type(single)
+        if kind in wanted:
+            name = cloudevents.write_type(kind.type_name())
+            headers = cloudevents.write_bulk(key, version, kind.__name__, name)
+            singles.append(Received(single, key, dict(headers + trace)))
+    return singles

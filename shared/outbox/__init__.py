@@ -3,7 +3,14 @@
 The row commits with the transaction that caused the events, so what is committed is published.
 """
 
-from shared.outbox.batch import Batch, Record, bulk_batch, bulk_record, recorded_batches
+from shared.outbox.batch import (
+    Batch,
+    Record,
+    block_record,
+    bulk_batch,
+    bulk_record,
+    recorded_batches,
+)
 from shared.outbox.batch import decode as read
 from shared.outbox.store import RECORD_LIMIT_BYTES, TooLarge, put
 
@@ -12,6 +19,7 @@ __all__ = (
     "Batch",
     "Record",
     "TooLarge",
+    "block_record",
     "bulk_batch",
     "bulk_record",
     "put",

@@ -29,6 +29,7 @@ class Batch(msgspec.Struct, array_like=True, frozen=True, gc=False):
     topic: str
     headers: list[Header]
     records: list[Record]
+    partition_key: bytes | None = None  # of all of them; none: each has its own key's
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -91,8 +92,14 @@ def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: s
 def bulk_record(key: str, version: int, event: Event) -> Record:
     """Return the record of a message's event; `version` is the message's, with this event."""
     kind = type(event)
-    event_id = f"{key}.{version}.{kind.__name__}"
-    headers = cloudevents.write_plain(event_id, _type_header(kind))
+    headers = cloudevents.write_bulk(key, version, kind.__name__, _type_header(kind))
+    return Record(key.encode(), event.json(), headers)
+
+
+def block_record(key: str, name: str, event: Event) -> Record:
+    """Return the record of a block of events; `name` is its own among those of its key."""
+    kind = type(event)
+    headers: list[Header] = [(cloudevents.ID, f"{key}.{name}".encode()), _type_header(kind)]
     return Record(key.encode(), event.json(), headers)
 
 
@@ -101,6 +108,11 @@ def _type_header(kind: type[Event]) -> Header:
     return cloudevents.write_type(kind.type_name())
 
 
-def bulk_batch(topic: Topic, traceparent: str | None, records: list[Record]) -> Batch:
-    """Return records of a bulk topic that belong to one trace."""
-    return Batch(topic.name, cloudevents.write_trace(traceparent), records)
+def bulk_batch(
+    topic: Topic,
+    traceparent: str | None,
+    records: list[Record],
+    partition_key: bytes | None = None,
+) -> Batch:
+    """Return records of a bulk topic that belong to one trace, and to one partition if named."""
+    return Batch(topic.name, cloudevents.write_trace(traceparent), records, partition_key)

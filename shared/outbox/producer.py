@@ -107,7 +107,8 @@ async def _send_group(producer: AIOKafkaProducer, batches: Sequence[Batch]) -> l
         check_topic(batch.topic)
         count = len(await producer.partitions_for(batch.topic))
         for record in batch.records:
-            place = (batch.topic, partition_of(record.key, count))
+            key = record.key if batch.partition_key is None else batch.partition_key
+            place = (batch.topic, partition_of(key, count))
             queues[place].append((record, batch.headers))
     under_way = [
         asyncio.ensure_future(_send_in_order(producer, place, queue))

@@ -201,8 +201,13 @@ async def prove(pool: Pool) -> Counter[State]:
 
 
 def events_of(rows: list[bytes]) -> list[Any]:
-    """Return the events in rows of the outbox; no two have the same identifier."""
+    """Return the events in rows of the outbox, also those of blocks; no two records are alike."""
     records = [r for row in rows for batch in outbox.read(row) for r in batch.records]
     identifiers = Counter(dict(record.headers)["ce_id"] for record in records)
     assert max(identifiers.values(), default=1) == 1, identifiers.most_common(3)
-    return [read(dict(record.headers)["ce_type"], record.value or b"") for record in records]
+    events = [read(dict(record.headers)["ce_type"], record.value or b"") for record in records]
+    return [single for event in events for single in singles_of(event)]
+
+
+def singles_of(event: Event) -> list[Event]:
+    return [single for _, _, single in event.unpack()] if event.packs else [event]

@@ -21,7 +21,6 @@ from services.dispatcher.domain.contact import (
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import (
-    DELIVERED_VERSION,
     HOLDER_S,
     OPEN,
     Found,
@@ -39,6 +38,7 @@ from services.dispatcher.domain.message import (
 )
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from shared.contracts.dispatcher import (
+    DELIVERED_VERSION,
     AttemptKind,
     MessageAttempted,
     MessageCancelled,
@@ -111,7 +111,7 @@ def tried(outcome: Outcome, **fields: Any) -> Fact:
 
 
 def turned_down(rejection: Rejection) -> Fact:
-    return lambda before, now: rejected(KEY, before, rejection, now)
+    return lambda before, now: rejected(KEY, 0, before, rejection, now)
 
 
 FACTS: dict[str, Fact] = {
@@ -130,8 +130,8 @@ FACTS: dict[str, Fact] = {
     "no phone": turned_down(NO_PHONE),
     "client removed": turned_down(CLIENT_REMOVED),
     "template invalid": turned_down(TEMPLATE_INVALID),
-    "window over": lambda before, now: ended(KEY, before, is_stopped=False, at=now),
-    "stopped": lambda before, now: ended(KEY, before, is_stopped=True, at=now),
+    "window over": lambda before, now: ended(KEY, 0, before, is_stopped=False, at=now),
+    "stopped": lambda before, now: ended(KEY, 0, before, is_stopped=True, at=now),
 }
 # `?`: an attempt may have arrived before.
 TABLE = """
@@ -248,7 +248,7 @@ def test_a_gateways_id_is_published_only_if_it_names_nobody(
 def test_a_stop_has_a_reason_and_an_end_leaves_the_last_one(
     now: Instant, *, is_stopped: bool
 ) -> None:
-    step = ended(KEY, BEGINNINGS["retry"], is_stopped=is_stopped, at=now)
+    step = ended(KEY, 0, BEGINNINGS["retry"], is_stopped=is_stopped, at=now)
 
     assert step.progress.reason == ("mailing_stopped" if is_stopped else "before")
     (event,) = step.events
@@ -508,9 +508,9 @@ def live(life: Life, fates: list[Any], now: Instant) -> None:
         elif fate == "answer late" and life.given_up:
             life.attempt(what[0], what[1], 0.5, life.given_up.pop())
         elif fate == "reject":
-            life.move(rejected(KEY, life.progress, what[0], now))
+            life.move(rejected(KEY, 0, life.progress, what[0], now))
         elif fate == "end":
-            life.move(ended(KEY, life.progress, is_stopped=what[0], at=now))
+            life.move(ended(KEY, 0, life.progress, is_stopped=what[0], at=now))
 
 
 @given(st.booleans(), st.lists(FATES, max_size=14))

@@ -14,6 +14,7 @@ from services.dispatcher.domain.message import Progress
 from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers import ready
 from services.dispatcher.handlers.backlog import UNRECORDED_LIMIT, Backlog, Lease, Run
+from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from shared.template import Template
 
@@ -27,7 +28,7 @@ def run(number: int, *, is_open: bool = True, starts_at: float = 0.0) -> Run:
         run_id=UUID(int=number),
         body=Template("", ()),
         subject=None,
-        traceparent=None,
+        publishing=Publishing(None, is_by_chunk=True),
         is_valid=True,
         is_open=is_open,
         window=Window(starts_at, ends_at=1_000.0),

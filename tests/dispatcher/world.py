@@ -335,9 +335,11 @@ def numbers(gateway: FakeGateway) -> list[int]:
     return [client_of(each).int & 0xFFFF for each in gateway.messages]
 
 
-async def alive(world: World, gateway: Gateway, limits: Limits = LIMITS) -> Sender:
+async def alive(
+    world: World, gateway: Gateway, limits: Limits = LIMITS, *, packs: bool = True
+) -> Sender:
     """Return a sender that has shown itself."""
-    sender = Sender(world.pool, gateway, limits)
+    sender = Sender(world.pool, gateway, limits, packs=packs)
     await sender.renew()
     return sender
 

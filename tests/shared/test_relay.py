@@ -121,6 +121,21 @@ async def test_the_records_of_a_key_stay_in_order(
         assert {found.partition for found in mine} == {partition_of(key.encode(), 3)}
 
 
+async def test_records_that_share_a_partition_key_go_to_its_partition(
+    catalog_pool: Pool, kafka: str, read: Read
+) -> None:
+    keys = [f"{number}" for number in range(6)]
+    records = [Record(key.encode(), b"{}", []) for key in keys]
+    await leave(catalog_pool, Batch(MAILINGS.name, [], records, b"their own"))
+
+    async with relaying(catalog_pool, kafka):
+        await all_sent(catalog_pool)
+
+    found = await read(MAILINGS)
+    assert [each.key.decode() for each in found] == keys
+    assert {each.partition for each in found} == {partition_of(b"their own", 3)}
+
+
 async def test_a_record_as_large_as_the_outbox_takes_is_sent(
     catalog_pool: Pool, kafka: str, read: Read
 ) -> None:

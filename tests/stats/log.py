@@ -6,16 +6,36 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord
 
 from services.stats.subscriptions import CONSUMER, subscriptions
 from shared import kafka
+from shared.cloudevents import Header
 from shared.contracts.dispatcher import State
 from shared.database import Pool
 from shared.event import Event
+from shared.kafka.records import FromKafka
 from shared.testing import received
-from tests.stats.story import Run, key
+from tests.stats.story import Run
+from tests.stats.story import key as key_of
 
 MANY = 400
+
+
+def record(
+    event: Event,
+    headers: Sequence[Header] = (),
+    *,
+    offset: int = 0,
+    key: str | None = None,
+    event_id: str = "0",
+) -> FromKafka:
+    """Return an event of a message as it comes from Kafka."""
+    of = key or key_of(event)
+    both = (("ce_id", event_id.encode()), ("ce_type", event.type_name().encode()), *headers)
+    topic = event.topic.name if event.topic else ""
+    data = event.json()
+    return ConsumerRecord(topic, 0, offset, 0, 0, of.encode(), data, None, 0, len(data), both)
 
 
 @dataclass
@@ -28,7 +48,7 @@ class Log:
     async def tell(self, events: Sequence[Event]) -> None:
         sent = []
         for each in events:
-            of = key(each)
+            of = key_of(each)
             assert each.topic is not None
             headers = list(received(each, of).headers.items())
             record = {"key": of.encode(), "value": each.json(), "headers": headers}

@@ -20,6 +20,7 @@ from shared.contracts.dispatcher import (
     MessageEvent,
     MessageExpired,
     MessageFailed,
+    MessagesDelivered,
     MessagesPlanned,
     MessageSuppressed,
     MessageUndetermined,
@@ -121,8 +122,33 @@ class Run:
             corrected_at=NOON,
         )
 
+    def block(
+        self, chunk: int, clients: Iterable[int], *, epoch: int = 1, number: int = 1
+    ) -> MessagesDelivered:
+        client_ids = [client(each) for each in clients]
+        count = len(client_ids)
+        return MessagesDelivered(
+            run_id=self.id,
+            chunk=chunk,
+            epoch=epoch,
+            number=number,
+            reason="accepted",
+            status_code=200,
+            started_at=NOON,
+            client_ids=client_ids,
+            starts=list(range(count)),
+            durations=[1_000 + each for each in range(count)],
+            gateway_message_ids=[f"gw-{each}" for each in range(count)],
+        )
+
     def attempted(
-        self, number: int, state: State, *, attempt: int = 1, version: int | None = None
+        self,
+        number: int,
+        state: State,
+        *,
+        attempt: int = 1,
+        version: int | None = None,
+        chunk: int | None = None,
     ) -> MessageAttempted:
         is_delivered = state is State.DELIVERED
         return MessageAttempted(
@@ -132,6 +158,7 @@ class Run:
             attempts=attempt,
             version=version or (ABOVE_ALL if is_delivered else 2 * attempt),
             at=NOON + timedelta(seconds=attempt),
+            chunk=chunk,
             attempt=attempt,
             kind=AttemptKind.ANSWER,
             outcome="accepted" if is_delivered else "not_processed",
@@ -159,6 +186,8 @@ class Run:
 
 def key(event: Any) -> str:
     """Return the key of the record that the event comes in."""
+    if isinstance(event, MessagesDelivered):
+        return event.key
     if isinstance(event, MessageEvent):
         return ids.message_id(event.run_id, event.client_id)
     of_run = event.topic is dispatcher.RUNS

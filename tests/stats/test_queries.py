@@ -15,13 +15,14 @@ from services.stats.queries.messages import (
     Place,
     Wanted,
 )
-from shared.contracts.dispatcher import State
+from shared.contracts.dispatcher import DELIVERED_VERSION, State
 from shared.database import Pool, transaction
 from shared.event import Event
 from tests.stats.story import Run, apply, client
 
 run = Run()
 other = Run(UUID(int=0xB << 124))
+third = Run(UUID(int=0xD << 124))
 READ_LIMIT = 1_000  # pages
 
 
@@ -54,6 +55,10 @@ def story() -> list[Event]:
         *(run.ended(each, State.FAILED) for each in (4, 8)),
         *(run.attempted(each, State.RETRY) for each in (9, 10)),
         *(other.ended(each, State.DELIVERED) for each in (1, 2)),
+        *(third.planned(each, range(20 + 6 * each, 26 + 6 * each)) for each in range(3)),
+        *(third.block(0, (20, 22, 25)), third.block(0, (21, 23), number=2)),
+        *(third.block(2, (33, 32, 37), epoch=3), third.ended(34, State.FAILED)),
+        third.attempted(33, State.DELIVERED, attempt=2, version=DELIVERED_VERSION + 2, chunk=2),
     ]
 
 
@@ -64,7 +69,7 @@ async def test_the_messages_behind_a_figure_are_as_many_as_it_says(
 ) -> None:
     await apply(stats_pool, story)
 
-    for run_id in (run.id, other.id):
+    for run_id in (run.id, other.id, third.id):
         found = await numbers(stats_pool, Wanted(run_id=run_id, status=status), limit)
 
         async with transaction(stats_pool) as db:
@@ -89,7 +94,7 @@ async def test_without_a_filter_all_messages_of_all_runs_are_shown(
 ) -> None:
     await apply(stats_pool, story)
 
-    assert len(set(await numbers(stats_pool, Wanted()))) == 16
+    assert len(set(await numbers(stats_pool, Wanted()))) == 34
 
 
 async def test_a_rare_state_is_found_page_by_page_in_bounded_steps(
@@ -144,7 +149,7 @@ async def test_the_proof_holds(stats_pool: Pool, story: list[Event]) -> None:
         one = await proof.reconcile(db, run_id=run.id, mailing_id=None)
 
     assert view.reconciles
-    assert {each.run_id for each in view.runs} == {run.id, other.id}
+    assert {each.run_id for each in view.runs} == {run.id, other.id, third.id}
     assert all(each.planned == each.sum_of_statuses for each in view.runs)
     assert [each.run_id for each in one.runs] == [run.id]
     assert one.runs[0].planned == 12
@@ -177,13 +182,36 @@ async def test_the_proof_finds_what_is_wrong(
     assert not view.reconciles
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM blocks WHERE number = 2",
+        "UPDATE blocks SET client_ids = client_ids[1:2] WHERE chunk = 2",
+        "UPDATE blocks SET client_ids[1] = gen_random_uuid()",
+        "DELETE FROM messages WHERE is_in_block",
+    ],
+)
+async def test_the_proof_finds_what_is_wrong_with_blocks(
+    stats_pool: Pool, story: list[Event], damage: str
+) -> None:
+    await apply(stats_pool, [*story, third.expanded(18)])
+
+    async with transaction(stats_pool) as db:
+        before = await proof.reconcile(db, run_id=third.id, mailing_id=None)
+        await db.execute(text(damage))
+        view = await proof.reconcile(db, run_id=third.id, mailing_id=None)
+
+    assert before.reconciles
+    assert not view.reconciles
+
+
 async def test_totals_are_the_sums_of_all_runs(stats_pool: Pool, story: list[Event]) -> None:
     await apply(stats_pool, story)
 
     async with transaction(stats_pool) as db:
         totals = await figures.totals(db)
 
-    assert (totals.mailings, totals.runs, totals.planned, totals.attempts) == (2, 2, 16, 11)
+    assert (totals.mailings, totals.runs, totals.planned, totals.attempts) == (3, 3, 34, 21)
     assert sum(totals.by_status.model_dump().values()) == totals.planned
-    assert totals.by_status.delivered == 7
-    assert totals.by_status.planned == 5
+    assert totals.by_status.delivered == 15
+    assert totals.by_status.planned == 14

@@ -207,12 +207,12 @@ READS = {
     "/v1/runs/{run_id}": 1,
     "/v1/reconcile": 1,
     "/v1/reconcile?mailing_id={mailing_id}": 1,
-    # The runs, then what each of them has, until the page is full: those that are planned, and
-    # the others. How much of it is read depends on what was found before.
-    "/v1/messages": 3,
+    # The runs, then what each of them has, until the page is full: those that are planned, those
+    # in blocks, and the others. How much of it is read depends on what was found before.
+    "/v1/messages": 4,
     f"{ONE_RUN}&limit=1": 2,
-    f"{ONE_RUN}&status=planned": 3,
-    f"{ONE_RUN}&status=delivered": 2,
+    f"{ONE_RUN}&status=planned": 2,
+    f"{ONE_RUN}&status=delivered": 3,
     f"{ONE_RUN}&status=failed": 2,
     f"{ONE_RUN}&status=expired": 1,
 }

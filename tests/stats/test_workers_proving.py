@@ -45,10 +45,14 @@ async def api(stats_pool: Pool) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def finish(log: Log, totals: dict[State, int], *, missing: Sequence[int] = ()) -> None:
-    """Let ten messages be delivered and two fail; some events are not in the log."""
+    """Let ten messages be delivered, four of them in a block, and two fail.
+
+    Some events are not in the log.
+    """
     run = log.run
     await log.tell([run.scheduled(), run.planned(0, range(12)), run.expanded(12)])
-    for each in range(12):
+    await log.tell([run.block(0, range(5, 9))])
+    for each in (0, 1, 2, 3, 4, 9, 10, 11):
         state = DELIVERED if each < 10 else FAILED
         if each not in missing:
             await log.tell([run.attempted(each, state), run.ended(each, state, version=10)])
@@ -180,6 +184,7 @@ async def test_older_totals_do_not_replace_newer_ones(
 
 MISSING = {
     "a message that was delivered": ("messages", "run_id = :run_id AND client_id = :client_id"),
+    "a block": ("blocks", "run_id = :run_id AND CAST(:client_id AS uuid) <> ALL(client_ids)"),
     "a chunk": ("chunks", "run_id = :run_id AND client_ids @> ARRAY[CAST(:client_id AS uuid)]"),
 }
 

@@ -28,7 +28,7 @@ from shared.database import Pool, transaction
 from shared.event_store.postgres import PostgresEventStore
 from shared.kafka import EndOffsets, Handlers
 from shared.kafka.handlers import topics_of
-from shared.kafka.records import read
+from shared.kafka.records import kinds_by_name, read, unpack
 from tests.dispatcher.world import CHANNELS, FakeGateway, World, alive, work
 
 Json = dict[str, Any]
@@ -148,12 +148,13 @@ class Platform:
     async def consume(self, name: str, *, limit: int = 1_000) -> bool:
         """Let a reader read up to `limit` records of each of its topics."""
         reader = self.readers[name]
-        kinds = {kind.type_name().encode(): kind for kind in reader.handlers}
+        kinds = kinds_by_name(reader.handlers)
         found = False
         for topic in topics_of(reader.handlers):
             at = reader.positions.get(topic.name, 0)
             records = self.log.topics.get(topic.name, [])[at : at + limit]
-            received = [each for record in records if (each := read(record, kinds)) is not None]
+            found_in = [each for record in records if (each := read(record, kinds)) is not None]
+            received = [each for packed in found_in for each in unpack(packed, reader.handlers)]
             async with transaction(reader.pool) as db:
                 groups = itertools.groupby(
                     received, lambda each: reader.handlers[type(each.event)]

@@ -16,6 +16,7 @@ from services.dispatcher.domain.contact import Rejection, public_gateway_id
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from shared.contracts.dispatcher import (
+    DELIVERED_VERSION,
     AttemptKind,
     MessageAttempted,
     MessageCancelled,
@@ -28,9 +29,6 @@ from shared.contracts.dispatcher import (
 )
 from shared.errors import NotFound
 from shared.event import Instant
-
-# The versions of delivered messages: above all others, since a late success always wins.
-DELIVERED_VERSION = 1_000_000_000
 
 STOPPED = "mailing_stopped"  # why a message was cancelled
 
@@ -141,16 +139,18 @@ def of_repeat(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def rejected(key: MessageKey, before: Progress, rejection: Rejection, at: Instant) -> Step:
+def rejected(
+    key: MessageKey, chunk: int, before: Progress, rejection: Rejection, at: Instant
+) -> Step:
     """Return what it does to a message that it cannot be sent, or not again."""
-    return _ended(key, before, rejection.state, rejection.reason, at)
+    return _ended(key, chunk, before, rejection.state, rejection.reason, at)
 
 
-def ended(key: MessageKey, before: Progress, *, is_stopped: bool, at: Instant) -> Step:
+def ended(key: MessageKey, chunk: int, before: Progress, *, is_stopped: bool, at: Instant) -> Step:
     """Return what it does to a message that its window ends, or its mailing is stopped."""
     if is_stopped:
-        return _ended(key, before, State.CANCELLED, STOPPED, at)
-    return _ended(key, before, State.EXPIRED, before.reason, at)
+        return _ended(key, chunk, before, State.CANCELLED, STOPPED, at)
+    return _ended(key, chunk, before, State.EXPIRED, before.reason, at)
 
 
 def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
@@ -228,7 +228,7 @@ def _step(before: Progress, after: Progress, retry_at: float | None, attempt: At
     """Return the step with the event of the attempt, and of the final state if it led to one."""
     verdict, at = attempt.verdict, instant(attempt.ended_at)
     run_id, client_id, contact = attempt.chunk.run_id, attempt.client_id, attempt.contact
-    own_id = verdict.gateway_message_id
+    chunk, own_id = attempt.chunk.chunk, verdict.gateway_message_id
     event = MessageAttempted(
         run_id=run_id,
         client_id=client_id,
@@ -236,6 +236,7 @@ def _step(before: Progress, after: Progress, retry_at: float | None, attempt: At
         attempts=after.attempts,
         version=after.version,
         at=at,
+        chunk=chunk,
         attempt=attempt.number,
         kind=attempt.kind,
         outcome=verdict.outcome,
@@ -246,33 +247,24 @@ def _step(before: Progress, after: Progress, retry_at: float | None, attempt: At
     )
     if after.state is before.state or after.state in OPEN:
         return Step(after, retry_at, (event,))
-    if after.state is State.DELIVERED:  # nearly all of them
-        delivered = MessageDelivered(
-            run_id=run_id,
-            client_id=client_id,
-            state=State.DELIVERED,
-            attempts=after.attempts,
-            version=after.version,
-            at=at,
-        )
-        return Step(after, retry_at, (event, delivered))
-    after = replace(after, version=after.version + 1)
-    final = _final_event(MessageKey(run_id, client_id), after, at)
+    if after.state is not State.DELIVERED:
+        after = replace(after, version=after.version + 1)
+    final = _final_event(MessageKey(run_id, client_id), chunk, after, at)
     return Step(after, retry_at, (event, final))
 
 
 def _ended(
-    key: MessageKey, before: Progress, state: State, reason: str | None, at: Instant
+    key: MessageKey, chunk: int, before: Progress, state: State, reason: str | None, at: Instant
 ) -> Step:
     if before.state not in OPEN:
         return Step(before, None, ())
     state = _certain(before, state)
     after = replace(before, state=state, version=before.version + 1, reason=reason)
-    return Step(after, None, (_final_event(key, after, at),))
+    return Step(after, None, (_final_event(key, chunk, after, at),))
 
 
-def _final_event(key: MessageKey, progress: Progress, at: Instant) -> MessageEvent:
-    """Return the event of a final state other than delivered."""
+def _final_event(key: MessageKey, chunk: int, progress: Progress, at: Instant) -> MessageEvent:
+    """Return the event of a final state."""
     fields: dict[str, Any] = {
         "run_id": key.run_id,
         "client_id": key.client_id,
@@ -280,8 +272,11 @@ def _final_event(key: MessageKey, progress: Progress, at: Instant) -> MessageEve
         "attempts": progress.attempts,
         "version": progress.version,
         "at": at,
+        "chunk": chunk,
     }
     match progress.state:
+        case State.DELIVERED:
+            return MessageDelivered(**fields)
         case State.EXPIRED:
             return MessageExpired(**fields)
         case State.FAILED:

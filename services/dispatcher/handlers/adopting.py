@@ -42,7 +42,7 @@ LAST = 20  # events of each partition that are looked up
 PART = "ledger"  # of the process, when it has stopped
 
 OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS)
-OF_MESSAGES = tuple(kind for kind in EVENTS if kind.topic is MESSAGES)
+OF_MESSAGES = tuple(kind for kind in EVENTS if issubclass(kind, MessageEvent))
 
 
 class LedgerBehind(ConnectionError):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.window import Window
+from services.dispatcher.handlers.events import Publishing
 from shared.template import Template
 
 UNRECORDED_LIMIT = 10_000  # results that may wait for the database; beyond it nothing is started
@@ -18,14 +19,14 @@ class Run:
     run_id: UUID
     body: Template
     subject: Template | None
-    traceparent: str | None
+    publishing: Publishing
     is_valid: bool  # its texts can be rendered
     is_open: bool  # neither paused nor stopped
     window: Window
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 
     def __post_init__(self) -> None:
-        self.trace = (self.traceparent or "").encode()
+        self.trace = (self.publishing.traceparent or "").encode()
 
     def allows_start(self, at: float) -> bool:
         """Return whether a message of it may be started at this instant of business time."""
@@ -46,6 +47,7 @@ class Lease:
     is_clean: bool  # no other sender ever had it
     waiting: int = 0  # messages not started
     unrecorded: int = 0  # started, or rejected, and not on record
+    blocks: int = 0  # of results that were made, each with its number
     returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
 
     @property

@@ -20,6 +20,7 @@ from services.dispatcher.handlers.backlog import Backlog, Lease
 from services.dispatcher.handlers.claiming import Claimer, RejectedJob
 from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
+from services.dispatcher.handlers.packing import Packer, is_plain
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue import leasing
 from services.dispatcher.queue import recording as ledger
@@ -42,12 +43,21 @@ class Results:
     """The results of one sender's messages, until they are on record."""
 
     def __init__(
-        self, pool: Pool, claimer: Claimer, backlog: Backlog, gateway: str, *, is_idempotent: bool
+        self,
+        pool: Pool,
+        claimer: Claimer,
+        backlog: Backlog,
+        gateway: str,
+        *,
+        is_idempotent: bool,
+        packs: bool,
     ) -> None:
+        """`packs`: plain results are published as blocks."""
         self._pool = pool
         self._claimer = claimer
         self._backlog = backlog
         self._gateway = gateway
+        self._packs = packs
         self._gather_s = GATHER_S if is_idempotent else GATHER_PLAIN_S
         self._time = asyncio.get_running_loop().time
         self._waiting: list[Result] = []
@@ -145,15 +155,20 @@ class Results:
     async def _record(
         self, db: Connection, sender_id: UUID, results: list[Result], done: Mapping[ChunkKey, int]
     ) -> None:
-        batch, events, now = LedgerBatch(), EventBuffer({}), self._now()
+        batch, events, now = LedgerBatch(), EventBuffer(), self._now()
+        packer = Packer()
         finals: dict[ChunkKey, int] = {}
         for result in results:
-            entry, trace = result.entry, result.lease.run.traceparent
+            entry, before, lease = result.entry, result.before, result.lease
+            publishing = lease.run.publishing
             is_final = True
             if type(entry) is Attempt:  # a Struct's instance check costs more than what follows
-                is_final = recording.enter_attempt(batch, events, result.before, entry, trace)
+                if self._packs and is_plain(lease, before, entry):
+                    batch.attempts.append(recording.attempt_row(entry, *packer.add(lease, entry)))
+                else:
+                    is_final = recording.enter_attempt(batch, events, before, entry, publishing)
             elif type(entry) is Rejected:
-                recording.enter_rejected(batch, events, result.before, entry, trace, now)
+                recording.enter_rejected(batch, events, before, entry, publishing, now)
             chunk = entry.chunk
             finals[chunk] = finals.get(chunk, 0) + is_final
         batch.closed = {
@@ -161,14 +176,16 @@ class Results:
             for chunk in finals.keys() | done
         }
         await ledger.record(db, sender_id, batch)
+        for lease, block in packer.blocks():
+            events.add_block(lease.run.publishing, block)
         await events.put(db)
 
     async def _reconcile(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:
-        traces = {each.lease.run.run_id: each.lease.run.traceparent for each in batch}
+        publishing = {each.lease.run.run_id: each.lease.run.publishing for each in batch}
         rejected = [each.entry for each in batch if isinstance(each.entry, Rejected)]
         async with transaction(self._pool) as db:
-            await reconciling.reconcile(db, _attempts(batch), traces)
-            await reconciling.reconcile_rejected(db, rejected, traces, self._now())
+            await reconciling.reconcile(db, _attempts(batch), publishing)
+            await reconciling.reconcile_rejected(db, rejected, publishing, self._now())
             sender_id = self._claimer.lease.sender_id
             if sender_id is not None:  # leases of an earlier life match nothing
                 closed = {chunk: Closed(finals=0, epoch=epoch) for chunk, epoch in done.items()}

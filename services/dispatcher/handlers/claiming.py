@@ -20,6 +20,7 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
+from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from services.dispatcher.handlers.recording import Rejected
@@ -219,7 +220,7 @@ class Claimer:
                 run_id=control.run_id,
                 body=templates.body,
                 subject=templates.subject,
-                traceparent=templates.traceparent,
+                publishing=Publishing(templates.traceparent, templates.is_by_chunk),
                 is_valid=templates.is_valid,
                 is_open=control.is_open,
                 window=control.window,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import ended
-from services.dispatcher.handlers.events import EventBuffer, put_run_events
+from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import ending, recording
 from services.dispatcher.queue.ending import EndedRun
@@ -52,13 +52,14 @@ async def _end_run(pool: Pool, run: EndedRun) -> None:
 async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
     """End chunks as they are: their messages get events, but rows only if the state is another."""
     state = State.CANCELLED if run.is_stopped else State.EXPIRED
-    events, closed = EventBuffer({}), dict[ChunkKey, Closed]()
+    publishing = Publishing(run.traceparent, run.is_by_chunk)
+    events, closed = EventBuffer(), dict[ChunkKey, Closed]()
     rows: list[ExceptionRow] = []
     for chunk in await ending.end_chunks(db, run.run_id, state, limit=CHUNKS):
         for client_id in chunk.client_ids:
             key = MessageKey(run.run_id, client_id)
-            step = ended(key, chunk.before, is_stopped=run.is_stopped, at=now)
-            events.add(run.traceparent, ids.message_id(*key), step.events)
+            step = ended(key, chunk.key.chunk, chunk.before, is_stopped=run.is_stopped, at=now)
+            events.add(publishing, chunk.key, ids.message_id(*key), step.events)
             if step.progress.state is not state:
                 rows.append(exception_row(key, chunk.key, step))
         closed[chunk.key] = Closed(len(chunk.client_ids))
@@ -68,13 +69,14 @@ async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
 
 
 async def _end_retries(db: Connection, run: EndedRun, now: Instant) -> None:
-    events, closed = EventBuffer({}), Counter[ChunkKey]()
+    publishing = Publishing(run.traceparent, run.is_by_chunk)
+    events, closed = EventBuffer(), Counter[ChunkKey]()
     rows: list[ExceptionRow] = []
     for client_id, number, before in await ending.lock_retries(db, run.run_id, limit=RETRIES):
         key, chunk = MessageKey(run.run_id, client_id), ChunkKey(run.run_id, number)
-        step = ended(key, before, is_stopped=run.is_stopped, at=now)
+        step = ended(key, number, before, is_stopped=run.is_stopped, at=now)
         rows.append(exception_row(key, chunk, step))
-        events.add(run.traceparent, ids.message_id(*key), step.events)
+        events.add(publishing, chunk, ids.message_id(*key), step.events)
         closed[chunk] += 1
     await recording.upsert_exceptions(db, rows)
     await recording.close_chunks(db, None, {key: Closed(n) for key, n in closed.items()})

@@ -4,30 +4,61 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from services.dispatcher.domain.keys import ChunkKey
 from shared import ids, outbox
-from shared.contracts.dispatcher import MESSAGES, MessageEvent
+from shared.contracts.dispatcher import MESSAGES, MessageEvent, MessagesDelivered, chunk_key
 from shared.database import Connection
 from shared.event import Event, Instant, Recorded
 from shared.outbox import Record
 
 
-class EventBuffer(NamedTuple):
-    """Events of messages to publish with this transaction, grouped by trace."""
+class Publishing(NamedTuple):
+    """How the events of a run's messages are published."""
 
-    records: dict[str | None, list[Record]]
+    traceparent: str | None
+    is_by_chunk: bool  # to one partition for each chunk; else, as of older releases, by message
 
-    def add(self, trace: str | None, message_id: str, events: Iterable[MessageEvent]) -> None:
+
+class EventBuffer:
+    """Events of messages to publish with this transaction, grouped by trace and partition."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[Publishing, ChunkKey | None], list[Record]] = {}
+
+    def add(
+        self,
+        publishing: Publishing,
+        chunk: ChunkKey,
+        message_id: str,
+        events: Iterable[MessageEvent],
+    ) -> None:
         """Add events of a message, in order."""
-        records = self.records.get(trace)
-        if records is None:
-            records = self.records[trace] = []
+        records = self._group(publishing, chunk)
         for event in events:
             records.append(outbox.bulk_record(message_id, event.version, event))
+
+    def add_block(self, publishing: Publishing, block: MessagesDelivered) -> None:
+        """Add a block."""
+        records = self._group(publishing, ChunkKey(block.run_id, block.chunk))
+        records.append(outbox.block_record(block.key, f"{block.epoch}.{block.number}", block))
+
+    def _group(self, publishing: Publishing, chunk: ChunkKey) -> list[Record]:
+        group = (publishing, chunk if publishing.is_by_chunk else None)
+        records = self._records.get(group)
+        if records is None:
+            records = self._records[group] = []
+        return records
 
     async def put(self, db: Connection) -> None:
         """Write all of them to the outbox."""
         batches = [
-            outbox.bulk_batch(MESSAGES, trace, records) for trace, records in self.records.items()
+            outbox.bulk_batch(
+                MESSAGES,
+                publishing.traceparent,
+                records,
+                None if chunk is None else chunk_key(*chunk).encode(),
+            )
+            for (publishing, chunk), records in self._records.items()
         ]
         await outbox.put(db, batches)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.dispatcher.domain.contact import Channel, without_contact
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress, rejected
-from services.dispatcher.handlers.events import EventBuffer, put_run_events
+from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import planning, recording
 from services.dispatcher.queue.planning import Expanded, Readers
@@ -125,11 +125,12 @@ async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant
     rejection = without_contact(channel)
     if rejection is None:
         return
-    events, rows = EventBuffer({}), []
+    publishing = Publishing(step.traceparent, step.is_by_chunk)
+    events, rows = EventBuffer(), []
     for chunk, client_id in step.unreachable:
         key = MessageKey(chunk.run_id, client_id)
-        done = rejected(key, Progress(), rejection, now)
+        done = rejected(key, chunk.chunk, Progress(), rejection, now)
         rows.append(exception_row(key, chunk, done))
-        events.add(step.traceparent, ids.message_id(*key), done.events)
+        events.add(publishing, chunk, ids.message_id(*key), done.events)
     await recording.upsert_exceptions(db, rows)
     await events.put(db)

@@ -8,6 +8,7 @@ import structlog
 
 from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping
 from services.dispatcher.queue.reaping import LostAttempt
@@ -98,5 +99,8 @@ class Reaper:
             for each in lost
         ]
         templates = await controls.templates(db, run_ids)
-        traces = {run_id: each.traceparent for run_id, each in templates.items()}
-        await reconcile(db, attempts, traces)
+        publishing = {
+            run_id: Publishing(each.traceparent, each.is_by_chunk)
+            for run_id, each in templates.items()
+        }
+        await reconcile(db, attempts, publishing)

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Step, as_found, attempted_late, rejected
-from services.dispatcher.handlers.events import EventBuffer
+from services.dispatcher.handlers.events import EventBuffer, Publishing
 from services.dispatcher.handlers.recording import Rejected, attempt_row, exception_row
 from services.dispatcher.handlers.totals import correct_finished
 from services.dispatcher.queue import reconciling, recording
@@ -27,11 +27,11 @@ class _Changes:
     """What becomes of messages in this transaction, which holds them locked."""
 
     def __init__(
-        self, found: dict[MessageKey, FoundMessage], traces: Mapping[UUID, str | None]
+        self, found: dict[MessageKey, FoundMessage], publishing: Mapping[UUID, Publishing]
     ) -> None:
         self.found = found
-        self._traces = traces
-        self._events = EventBuffer({})
+        self._publishing = publishing
+        self._events = EventBuffer()
         self._rows: dict[MessageKey, ExceptionRow] = {}
         self._closed: Counter[ChunkKey] = Counter()
         self._late_successes: set[UUID] = set()  # runs of which a message was final
@@ -45,7 +45,8 @@ class _Changes:
         state = before.found.progress.state
         row = exception_row(key, chunk, step, before.contact or contact)
         self._rows[key] = row
-        self._events.add(self._traces.get(key.run_id), ids.message_id(*key), step.events)
+        publishing = self._publishing[key.run_id]
+        self._events.add(publishing, chunk, ids.message_id(*key), step.events)
         if state in OPEN:
             self._closed[chunk] += step.progress.state not in OPEN
         elif step.progress.state is not state:
@@ -64,11 +65,11 @@ class _Changes:
 
 
 async def reconcile(
-    db: Connection, attempts: Sequence[Attempt], traces: Mapping[UUID, str | None]
+    db: Connection, attempts: Sequence[Attempt], publishing: Mapping[UUID, Publishing]
 ) -> None:
     """Record attempts whose messages may have moved; what is on record stays as it is."""
     locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in attempts})
-    changes = _Changes(locked, traces)
+    changes = _Changes(locked, publishing)
     attempts = [
         as_found(changes.found[each.key].found, each)
         for each in attempts
@@ -99,17 +100,17 @@ def _is_answered(attempt: Attempt, locked: Mapping[MessageKey, FoundMessage]) ->
 async def reconcile_rejected(
     db: Connection,
     entries: Sequence[Rejected],
-    traces: Mapping[UUID, str | None],
+    publishing: Mapping[UUID, Publishing],
     now: Instant,
 ) -> None:
     """End messages that cannot be sent and may have moved: only what is still open."""
     if not entries:
         return
     locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in entries})
-    changes = _Changes(locked, traces)
+    changes = _Changes(locked, publishing)
     for each in entries:
         before = changes.found[each.key].found.progress
-        step = rejected(each.key, before, each.rejection, now)
+        step = rejected(each.key, each.chunk.chunk, before, each.rejection, now)
         if step.events:  # else it is final: by others, or by us, for it may stand here twice
             changes.apply(each.key, each.chunk, step)
     await changes.put(db, now)

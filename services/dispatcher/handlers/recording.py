@@ -22,7 +22,7 @@ from services.dispatcher.domain.message import (
     keeps_contact,
     rejected,
 )
-from services.dispatcher.handlers.events import EventBuffer
+from services.dispatcher.handlers.events import EventBuffer, Publishing
 from services.dispatcher.queue.recording import AttemptRow, ExceptionRow, LedgerBatch
 from shared import ids, telemetry
 from shared.contracts.dispatcher import State
@@ -41,14 +41,18 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
 
 def enter_attempt(
-    batch: LedgerBatch, events: EventBuffer, before: Progress, attempt: Attempt, trace: str | None
+    batch: LedgerBatch,
+    events: EventBuffer,
+    before: Progress,
+    attempt: Attempt,
+    publishing: Publishing,
 ) -> bool:
     """Enter an attempt of a message that nobody else has moved; return whether it is final now."""
     step = attempted(before, attempt, random())  # noqa: S311 - jitter, not a secret
     progress = step.progress
     event = cast("MessageAttempted", step.events[0])
     batch.attempts.append(attempt_row(attempt, event.started_at, event.at))
-    events.add(trace, attempt.message_id, step.events)
+    events.add(publishing, attempt.chunk, attempt.message_id, step.events)
     is_leased = before.attempt > 0  # a retry: it has a row among the exceptions
     if is_leased or progress.state is not State.DELIVERED:
         row = exception_row(attempt.key, attempt.chunk, step, attempt.contact)
@@ -61,14 +65,14 @@ def enter_rejected(
     events: EventBuffer,
     before: Progress,
     entry: Rejected,
-    trace: str | None,
+    publishing: Publishing,
     now: Instant,
 ) -> None:
     """Enter a message that became final without an attempt."""
-    step = rejected(entry.key, before, entry.rejection, now)
+    step = rejected(entry.key, entry.chunk.chunk, before, entry.rejection, now)
     row = exception_row(entry.key, entry.chunk, step)
     (batch.leased if before.attempt > 0 else batch.exceptions).append(row)
-    events.add(trace, ids.message_id(*entry.key), step.events)
+    events.add(publishing, entry.chunk, ids.message_id(*entry.key), step.events)
 
 
 def exception_row(

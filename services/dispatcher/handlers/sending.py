@@ -46,7 +46,10 @@ class Sender:
     a second after its run was paused or stopped in our database.
     """
 
-    def __init__(self, pool: Pool, gateway: Gateway, limits: Limits) -> None:
+    def __init__(
+        self, pool: Pool, gateway: Gateway, limits: Limits, *, packs: bool = True
+    ) -> None:
+        """`packs`: plain results are published as blocks."""
         self.gateway = gateway
         self._pool = pool
         self._limits = limits
@@ -62,6 +65,7 @@ class Sender:
             self._backlog,
             gateway.name,
             is_idempotent=gateway.is_idempotent,
+            packs=packs,
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal

@@ -16,7 +16,7 @@ from shared.template import Template, TemplateInvalid, compile_template
 # Runs with what their mailing's controls say now, of which the catalog had the last word. What an
 # event says that could not be applied nobody knows: its mailing is paused until it is replayed.
 CONTROLLED_RUNS = """
-    SELECT r.run_id, r.gateway, r.state, r.traceparent, r.starts_at,
+    SELECT r.run_id, r.gateway, r.state, r.traceparent, r.is_by_chunk, r.starts_at,
         least(r.ends_at, m.ends_at) AS ends_at,
         coalesce(m.is_paused, false)
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
@@ -53,6 +53,7 @@ class RunTemplates:
     body: Template
     subject: Template | None
     traceparent: str | None
+    is_by_chunk: bool
     is_valid: bool = True  # if not, nothing of it can be sent
 
 
@@ -81,18 +82,25 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
 
 async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
     """Return the texts of these runs, ready to be rendered."""
-    wanted = select(runs.c.run_id, runs.c.body, runs.c.subject, runs.c.traceparent)
+    columns = (runs.c.body, runs.c.subject, runs.c.traceparent, runs.c.is_by_chunk)
+    wanted = select(runs.c.run_id, *columns)
     rows = await db.execute(wanted.where(runs.c.run_id.in_(run_ids)))
     return {run_id: _templates(*columns) for run_id, *columns in rows}
 
 
-def _templates(body: str, subject: str | None, traceparent: str | None) -> RunTemplates:
+def _templates(
+    body: str,
+    subject: str | None,
+    traceparent: str | None,
+    is_by_chunk: bool,  # noqa: FBT001 - a column
+) -> RunTemplates:
     """Return a run's texts. The catalog lets only templates pass, but a run may be older."""
     try:
         return RunTemplates(
             compile_template(body, "/body"),
             compile_template(subject, "/subject") if subject is not None else None,
             traceparent,
+            is_by_chunk,
         )
     except TemplateInvalid:
-        return RunTemplates(NO_TEXT, None, traceparent, is_valid=False)
+        return RunTemplates(NO_TEXT, None, traceparent, is_by_chunk, is_valid=False)

@@ -21,11 +21,12 @@ class EndedRun(NamedTuple):
     run_id: UUID
     is_stopped: bool
     traceparent: str | None
+    is_by_chunk: bool
 
 
 RUNS_TO_END = fragment(
     """
-    SELECT r.run_id, r.is_stopped, r.traceparent FROM ({controlled}) AS r
+    SELECT r.run_id, r.is_stopped, r.traceparent, r.is_by_chunk FROM ({controlled}) AS r
     WHERE r.state IN ('expanding', 'sending') AND (r.is_stopped OR r.ends_at <= :now) AND (
         EXISTS (SELECT FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'planned')
         OR EXISTS (

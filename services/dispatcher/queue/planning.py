@@ -95,6 +95,7 @@ class Expanded(NamedTuple):
     mailing_id: UUID
     gateway: str
     traceparent: str | None
+    is_by_chunk: bool
     due_at: Instant
     chunks: Sequence[tuple[int, list[UUID]]]
     unreachable: Sequence[tuple[ChunkKey, UUID]]  # clients without the contact that is needed
@@ -109,7 +110,7 @@ BEGIN, EXPAND = "begin", "expand"  # the loops, by which their runs are set asid
 SELECT_NEXT = sql(
     """
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent, begun_at, {was_set_aside}
+        traceparent, is_by_chunk, begun_at, {was_set_aside}
     FROM runs WHERE state = 'expanding' AND {is_free} ORDER BY planned_count, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
     """,
@@ -189,6 +190,7 @@ async def expand_next(
         mailing_id=run.mailing_id,
         gateway=run.gateway,
         traceparent=run.traceparent,
+        is_by_chunk=run.is_by_chunk,
         due_at=values["due_at"],
         chunks=chunks,
         unreachable=unreachable,

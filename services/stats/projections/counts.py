@@ -8,33 +8,21 @@ event counts for itself, whether or not the plan that names its message was read
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from sqlalchemy import text
 
+from services.stats.projections import blocks
+from services.stats.projections.batch import Batch, batch_of
 from shared import ids
-from shared.contracts.catalog import RunBegun
-from shared.contracts.dispatcher import (
-    MESSAGES,
-    MessageEvent,
-    MessagesPlanned,
-    RunCorrected,
-    RunExpanded,
-    RunFinished,
-    State,
-)
-from shared.contracts.scheduler import MailingScheduled, RunMissed
+from shared.contracts.dispatcher import MessageEvent, State
 from shared.database import Connection, copy, sql
-from shared.event import Instant, Received
+from shared.event import Received
 
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 COUNTS = tuple(f"{state}_count" for state in COUNTED)
-
-Key: TypeAlias = tuple[int, int]  # run and client, or run and chunk; sorts as the rows do
 
 MESSAGE_COLUMNS = (
     "generation",
@@ -44,8 +32,12 @@ MESSAGE_COLUMNS = (
     "attempts",
     "version",
     "changed_at",
+    "chunk",
+    "is_in_block",
 )
-VALUES = attrgetter("state", "attempts", "version", "at")  # of an event, in that order
+Known: TypeAlias = dict[int, Sequence[Any]]  # by place: state, attempts and version
+
+VALUES = attrgetter("state", "attempts", "version", "at", "chunk")  # of an event, in that order
 CHUNK_COLUMNS = ("generation", "run_id", "chunk", "due_at", "client_count", "client_ids")
 
 KNOWN_CHUNKS = text("""
@@ -111,106 +103,15 @@ CHANGE_RUNS = sql(
 )
 
 
-@dataclass(slots=True)
-class RunChange:
-    """A change of a run by a batch: counts to add, and fields to set."""
-
-    run_id: UUID
-    mailing_id: UUID | None = None
-    planned: int = 0
-    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
-    attempts: int = 0
-    expected: int | None = None
-    scheduled_at: Instant | None = None
-    missed_at: Instant | None = None
-    finished_at: Instant | None = None
-    number: int | None = None  # of the totals
-    totals: Mapping[State, int] | None = None
-
-    def take_totals(self, number: int, totals: Mapping[State, int] | None) -> None:
-        """Take totals of the ledger, unless there are newer ones."""
-        if totals is not None and (self.number is None or number > self.number):
-            self.number, self.totals = number, totals
-
-
-@dataclass(slots=True)
-class Batch:
-    """The events to apply: of each message the newest event, of each chunk one plan."""
-
-    messages: dict[Key, MessageEvent] = field(default_factory=dict)
-    chunks: dict[Key, MessagesPlanned] = field(default_factory=dict)
-    runs: dict[int, RunChange] = field(default_factory=dict)
-
-    def run(self, run_id: UUID) -> RunChange:
-        """Return the change of a run, to be added to."""
-        number = run_id.int
-        if number not in self.runs:
-            self.runs[number] = RunChange(run_id)
-        return self.runs[number]
-
-
 async def project(
     db: Connection, generation: int, received: Sequence[Received[Any]], *, consumer: str
 ) -> None:
     """Apply events of any kinds to one generation; `consumer` has read them."""
     batch = batch_of(each.event for each in received)
     await _add_chunks(db, generation, batch)
+    await blocks.add_blocks(db, generation, batch)
     await _change_messages(db, generation, batch)
     await _change_runs(db, generation, batch, consumer)
-
-
-def batch_of(events: Iterable[Any]) -> Batch:
-    """Return what is to be applied of `events`: repetitions and superseded ones are dropped."""
-    batch = Batch()
-    messages = batch.messages
-    for event in events:
-        if event.topic is MESSAGES:  # an instance check of a Struct costs a microsecond
-            # Numbers compare ten times as fast as identifiers do.
-            key = (event.run_id.int, event.client_id.int)
-            known = messages.get(key)
-            if known is None or known.version < event.version:
-                messages[key] = event
-        elif not (isinstance(event, MailingScheduled) and event.is_proposal):
-            _note(batch, event)
-    return batch
-
-
-def _note(
-    batch: Batch,
-    event: MessagesPlanned
-    | RunExpanded
-    | RunFinished
-    | RunCorrected
-    | RunBegun
-    | MailingScheduled
-    | RunMissed,
-) -> None:
-    run = batch.run(event.run_id)
-    run.mailing_id = event.mailing_id
-    match event:
-        case MessagesPlanned():
-            batch.chunks[event.run_id.int, event.chunk] = event
-        case RunExpanded():
-            run.expected = event.planned
-        case RunFinished():
-            run.finished_at = event.finished_at
-            run.take_totals(0, event.totals)
-        case RunCorrected():
-            run.take_totals(event.number, event.totals)
-        case RunBegun() | MailingScheduled() | RunMissed():
-            _note_beginning(run, event)
-
-
-def _note_beginning(run: RunChange, event: RunBegun | MailingScheduled | RunMissed) -> None:
-    match event:
-        case RunBegun():
-            run.scheduled_at = event.begun_at
-        case MailingScheduled():
-            run.scheduled_at = event.scheduled_at
-        case RunMissed():
-            run.missed_at = event.missed_at
-    if run.scheduled_at is not None:
-        run.missed_at = None  # the scheduler found it too late, but its end was moved meanwhile
 
 
 async def _add_chunks(db: Connection, generation: int, batch: Batch) -> None:
@@ -245,27 +146,34 @@ async def _change_messages(db: Connection, generation: int, batch: Batch) -> Non
     run_ids = [runs[run] for run, _ in keys]
     client_ids = [ids.from_number(client) for _, client in keys]
     wanted = {"generation": generation, "run_ids": run_ids, "client_ids": client_ids}
-    known = {number: row for number, *row in await db.execute(KNOWN_MESSAGES, wanted)}
-    new, changed = [], []
-    for number, event in enumerate(events):
-        row = known.get(number)
-        if row is None:
-            new.append((generation, run_ids[number], client_ids[number], *VALUES(event)))
-        elif row[2] < event.version:
-            changed.append(event)
-            _count(batch.run(event.run_id), row[0], -row[1], -1)
-        else:
-            continue
-        _count(batch.run(event.run_id), event.state, event.attempts, 1)
+    known: Known = {number: row for number, *row in await db.execute(KNOWN_MESSAGES, wanted)}
+    in_blocks = await blocks.in_blocks(db, generation, events)
+    newer = _count_newer(batch, events, dict.fromkeys(in_blocks, blocks.MESSAGE) | known)
+    changed = [events[number] for number in newer if number in known]
     if changed:
         await db.execute(CHANGE_MESSAGES, _columns(generation, changed))
+    new = [
+        (generation, run_ids[n], client_ids[n], *VALUES(events[n]), n in in_blocks)
+        for n in newer
+        if n not in known
+    ]
     if new:
         await copy(db, "messages", MESSAGE_COLUMNS, new)
 
 
-def _count(run: RunChange, state: State, attempts: int, sign: int) -> None:
-    run.counts[state] += sign
-    run.attempts += attempts
+def _count_newer(batch: Batch, events: Sequence[MessageEvent], known: Known) -> list[int]:
+    """Count what is newer than what is known; return the places of those events."""
+    newer = []
+    for number, event in enumerate(events):
+        before = known.get(number)
+        if before is not None:
+            state, attempts, version = before
+            if version >= event.version:
+                continue
+            batch.run(event.run_id).count(state, -1, attempts=-attempts)
+        batch.run(event.run_id).count(event.state, 1, attempts=event.attempts)
+        newer.append(number)
+    return newer
 
 
 def _columns(generation: int, events: Sequence[MessageEvent]) -> dict[str, Any]:

@@ -8,21 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    case,
-    func,
-    literal_column,
-    null,
-    select,
-    text,
-    true,
-)
+from sqlalchemy import Select, select
 
+from services.stats.queries import parts
 from services.stats.queries.figures import current, planned, with_event
 from services.stats.queries.freshness import rows_with_freshness
-from services.stats.tables import messages, runs
+from services.stats.tables import runs
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection
@@ -31,32 +22,6 @@ from shared.http import View
 
 FIRST = UUID(int=0)
 LAST_CHUNK = 2**31 - 1
-
-# Chunk by chunk, so that it ends with the first that fill the page. `bound` is the last chunk of
-# those that were looked at, if there may be more behind it.
-PLANNED = text("""
-    WITH found AS (
-        SELECT chunk, client_id FROM (
-            SELECT chunk, client_ids FROM chunks
-            WHERE generation = (SELECT current FROM generations)
-                AND run_id = :run_id AND chunk <= :chunk
-            ORDER BY chunk DESC LIMIT :looked_at
-        ) AS near, unnest(client_ids) AS near_client (client_id)
-        WHERE (chunk < :chunk OR client_id > :after) AND NOT EXISTS (
-            SELECT FROM messages WHERE generation = (SELECT current FROM generations)
-                AND run_id = :run_id AND messages.client_id = near_client.client_id
-        )
-        ORDER BY chunk DESC, client_id LIMIT :limit
-    )
-    SELECT found.chunk, client_id, bound FROM (
-        SELECT (
-            SELECT chunk FROM chunks
-            WHERE generation = (SELECT current FROM generations)
-                AND run_id = :run_id AND chunk <= :chunk
-            ORDER BY chunk DESC OFFSET :looked_at - 1 LIMIT 1
-        ) AS bound
-    ) AS bounds LEFT JOIN found ON true ORDER BY found.chunk DESC, client_id
-""")
 
 
 class MessageView(View):
@@ -80,19 +45,22 @@ class Wanted:
 
 
 class Place(NamedTuple):
-    """A position at which a page begins: behind a client, in a run's rows or in one of its chunks.
+    """A position at which a page begins: behind a client, of a run, in a part of its messages.
 
-    Planned messages come first: one that changes between two pages is shown twice, never missed.
-    Chunks go from the last to the first: sending begins with the first.
+    Planned ones come first, then those in blocks, then those with rows, as messages move: one that
+    changes between two pages is shown twice, never missed. Of planned ones the last chunk comes
+    first: sending begins with the first.
     """
 
     run_id: UUID = FIRST
     after: UUID = FIRST
-    chunk: int | None = LAST_CHUNK  # None: planned messages are done, rows follow
+    chunk: int | None = LAST_CHUNK  # None: rows
+    is_in_blocks: bool = False
 
     def __str__(self) -> str:
         """Return it as text that `read` parses."""
-        return f"{self.run_id}/{self.after}/{'' if self.chunk is None else self.chunk}"
+        number = "" if self.chunk is None else self.chunk
+        return f"{self.run_id}/{self.after}/{'b' if self.is_in_blocks else ''}{number}"
 
     @classmethod
     def read(cls, text: str) -> "Place":
@@ -101,11 +69,12 @@ class Place(NamedTuple):
         Raises:
             ValueError: It stands for none.
         """
-        run_id, after, chunk = text.split("/")
-        number = int(chunk) if chunk else None
+        run_id, after, part = text.split("/")
+        is_in_blocks, chunk = part[:1] == "b", part.removeprefix("b")
+        number = int(chunk) if chunk or is_in_blocks else None
         if number is not None and not 0 <= number <= LAST_CHUNK:
             raise ValueError(chunk)
-        return cls(UUID(run_id), UUID(after), number)
+        return cls(UUID(run_id), UUID(after), number, is_in_blocks)
 
 
 START = Place()
@@ -137,9 +106,9 @@ async def page(
 ) -> Found:
     """Return up to `limit` messages from `place`.
 
-    They come by run; of each run those that are planned, then the others by client. The runs are
-    read by one statement, then each of the two parts of a run by one, until the page is full: how
-    much of a run is looked at depends on what was found before.
+    They come by run, of each run in its parts. The runs are read by one statement, then each part
+    of a run by one, until the page is full: how much of a run is looked at depends on what was
+    found before.
     """
     reader = _Reader(db, wanted, limit, bounds.chunks, bounds.rows)
     fresh, found = await rows_with_freshness(db, _runs(wanted, place).limit(bounds.runs + 1))
@@ -168,23 +137,32 @@ class _Reader:
     def missing(self) -> int:
         return self.limit - len(self.items)
 
+    @property
+    def may_read_chunks(self) -> bool:
+        return self.missing > 0 and self.chunks_left > 0
+
     async def read(self, place: Place, *, has_planned: bool) -> Place | None:
         """Read on in a run; return where it stopped, None if the run is done."""
-        at = place
-        if has_planned and self.wanted.status in (None, State.PLANNED):
-            rest = await self._planned(at)
-            if rest is not None:
-                return rest
-        return await self._rows(at if at.chunk is None else Place(at.run_id, FIRST, None))
+        status, at = self.wanted.status, place
+        if at.chunk is not None and not at.is_in_blocks:
+            if has_planned and status in (None, State.PLANNED):
+                rest = await self._planned(at)
+                if rest is not None:
+                    return rest
+            at = Place(at.run_id, FIRST, 0, is_in_blocks=True)
+        if at.is_in_blocks:
+            if status in (None, State.DELIVERED):
+                rest = await self._in_blocks(at)
+                if rest is not None:
+                    return rest
+            at = Place(at.run_id, FIRST, None)
+        return None if status is State.PLANNED else await self._rows(at)
 
     async def _planned(self, place: Place) -> Place | None:
-        """Read clients of chunks, from `place` on, that have no row."""
-        if place.chunk is None:
-            return None
-        if not self.missing or not self.chunks_left:
+        """Read clients of chunks, from `place` on, that have had no event."""
+        if not self.may_read_chunks:
             return place
-        near = {**place._asdict(), "looked_at": self.chunks_left, "limit": self.missing + 1}
-        rows = (await self.db.execute(PLANNED, near)).all()
+        rows = (await self.db.execute(parts.PLANNED, self._near(place))).all()
         found = [row for row in rows if row.client_id is not None]
         shown = found[: self.missing]
         self.items += [_view(place.run_id, row.client_id, State.PLANNED, 0, None) for row in shown]
@@ -194,12 +172,37 @@ class _Reader:
         self.chunks_left = self.chunks_left // 2 if last is None else 0  # for other runs
         return Place(place.run_id, FIRST, last - 1) if last else None
 
+    async def _in_blocks(self, place: Place) -> Place | None:
+        """Read clients of blocks, from `place` on, that have no row."""
+        if not self.may_read_chunks:
+            return place
+        rows = (await self.db.execute(parts.IN_BLOCKS, self._near(place))).all()
+        found = [row for row in rows if row.client_id is not None]
+        shown = found[: self.missing]
+        self.items += [
+            _view(place.run_id, row.client_id, State.DELIVERED, 1, row.changed_at) for row in shown
+        ]
+        if len(found) > len(shown):
+            return place._replace(after=shown[-1].client_id, chunk=shown[-1].chunk)
+        bound = rows[0].bound
+        self.chunks_left = 0 if bound is not None else self.chunks_left - rows[0].looked_at
+        return None if bound is None else place._replace(after=FIRST, chunk=bound)
+
+    def _near(self, place: Place) -> dict[str, Any]:
+        return {
+            "run_id": place.run_id,
+            "after": place.after,
+            "chunk": place.chunk,
+            "looked_at": self.chunks_left,
+            "limit": self.missing + 1,
+        }
+
     async def _rows(self, place: Place) -> Place | None:
         """Read rows behind `place`, in the order of clients."""
         if not self.missing or not self.rows_left:
             return place
         status = self.wanted.status
-        query = _rows(place, status, self.missing + 1, self.rows_left)
+        query = parts.rows_of(place.run_id, place.after, status, self.missing + 1, self.rows_left)
         rows = (await self.db.execute(query)).all()
         views = [_view(*fields) for *fields, _ in rows if fields[0] is not None]
         shown = views[: self.missing]
@@ -228,49 +231,6 @@ def _runs(wanted: Wanted, place: Place) -> Select[Any]:
     elif wanted.status is not None:
         query = query.where(table[f"{wanted.status}_count"] > 0)
     return query.order_by(table.run_id)
-
-
-def _behind(place: Place) -> tuple[ColumnElement[bool], ...]:
-    table = messages.c
-    return (
-        table.generation == current,
-        table.run_id == place.run_id,
-        table.client_id > place.after,
-    )
-
-
-def _rows(place: Place, status: State | None, limit: int, looked_at: int) -> Select[Any]:
-    """Select rows behind `place`; delivered ones from the next `looked_at` rows of any state.
-
-    Behind the columns of each stands `bound`: where delivered ones were looked for in vain.
-    """
-    table = messages
-    rows = select(
-        table.c.run_id, table.c.client_id, table.c.state, table.c.attempts, table.c.changed_at
-    ).where(*_behind(place))
-    if status is State.DELIVERED:
-        scanned = rows.order_by(table.c.client_id).limit(looked_at).subquery()
-        rows = select(scanned).where(scanned.c.state == status)
-        return _with_bound(
-            rows.order_by(scanned.c.client_id).limit(limit), limit, place, looked_at
-        )
-    if status is not None:  # as the partial index has it, word for word
-        rows = rows.where(table.c.state == status, literal_column("state <> 'delivered'"))
-    return rows.add_columns(null().label("bound")).order_by(table.c.client_id).limit(limit)
-
-
-def _with_bound(rows: Select[Any], limit: int, place: Place, looked_at: int) -> Select[Any]:
-    """Select `rows`, and the last client that was looked at if there may be more behind it.
-
-    That is looked up only if the rows don't fill the page; without rows it stands alone.
-    """
-    found = rows.cte("found")
-    clients = select(messages.c.client_id).where(*_behind(place)).order_by(messages.c.client_id)
-    last = clients.offset(looked_at - 1).limit(1).scalar_subquery()
-    number = select(func.count()).select_from(found).scalar_subquery()
-    bounds = select(case((number < limit, last)).label("bound")).subquery("bounds")
-    both = bounds.outerjoin(found, true())
-    return select(found, bounds.c.bound).select_from(both).order_by(found.c.client_id)
 
 
 def _view(

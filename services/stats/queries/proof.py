@@ -12,8 +12,8 @@ from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.http import View
 
-# One statement, so one snapshot. A row that no chunk names makes the sum too large; a client of a
-# chunk without a row is planned.
+# One statement, so one snapshot. A row or a client of a block that no chunk names makes the sum
+# too large; a client of a chunk with neither is planned.
 PROVE = sql(
     """
     WITH chosen AS (
@@ -23,12 +23,23 @@ PROVE = sql(
     ), named AS (
         SELECT chosen.generation, run_id, unnest(client_ids) AS client_id
         FROM chunks JOIN chosen USING (generation, run_id)
+    ), in_blocks AS (
+        SELECT chosen.generation, run_id, unnest(client_ids) AS client_id
+        FROM blocks JOIN chosen USING (generation, run_id)
+    ), with_event AS (
+        SELECT generation, run_id, client_id, state, attempts
+        FROM messages JOIN chosen USING (generation, run_id)
+        UNION ALL
+        SELECT generation, run_id, client_id, 'delivered', 1 FROM in_blocks WHERE NOT EXISTS (
+            SELECT FROM messages m WHERE m.generation = in_blocks.generation
+                AND m.run_id = in_blocks.run_id AND m.client_id = in_blocks.client_id
+        )
     ), planned AS (
-        SELECT run_id, count(*) AS named, count(*) FILTER (WHERE messages.run_id IS NULL) AS bare
-        FROM named LEFT JOIN messages USING (generation, run_id, client_id) GROUP BY run_id
+        SELECT run_id, count(*) AS named, count(*) FILTER (WHERE with_event.state IS NULL) AS bare
+        FROM named LEFT JOIN with_event USING (generation, run_id, client_id) GROUP BY run_id
     ), states AS (
         SELECT run_id, state, count(*) AS number, sum(attempts) AS attempts
-        FROM messages JOIN chosen USING (generation, run_id) GROUP BY run_id, state
+        FROM with_event GROUP BY run_id, state
     ), rows AS (
         SELECT run_id, jsonb_object_agg(state, number) AS by_state, sum(attempts) AS attempts
         FROM states GROUP BY run_id

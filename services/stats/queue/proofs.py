@@ -129,8 +129,11 @@ FIGURES_OF = sql(
             WHERE c.generation = r.generation AND c.run_id = r.run_id
         ) AS named,
         (
-            SELECT count(*) FROM messages m
+            SELECT count(*) - count(*) FILTER (WHERE m.is_in_block) FROM messages m
             WHERE m.generation = r.generation AND m.run_id = r.run_id
+        ) + (
+            SELECT coalesce(sum(cardinality(b.client_ids)), 0) FROM blocks b
+            WHERE b.generation = r.generation AND b.run_id = r.run_id
         ) AS with_event,
         (
             SELECT coalesce(jsonb_object_agg(state, number), '{{}}') FROM (
@@ -154,8 +157,9 @@ async def figures_of(db: Connection, run_id: UUID) -> Figures | None:
     if row is None:
         return None
     rows = {State(state): int(number) for state, number in row.by_state.items()}
-    rows[State.DELIVERED] = row.with_event - sum(rows.values())
-    rows[State.PLANNED] = int(row.named) - row.with_event
+    with_event = int(row.with_event)
+    rows[State.DELIVERED] = with_event - sum(rows.values())
+    rows[State.PLANNED] = int(row.named) - with_event
     counters: dict[State, int] = {state: getattr(row, f"{state}_count") for state in COUNTED}
     counters[State.PLANNED] = row.planned_count - sum(counters.values())
     totals = {State(state): number for state, number in row.totals.items()}
@@ -236,11 +240,15 @@ LOCK_RUN = text("""
 RECOUNT = sql(
     """
     UPDATE runs SET proved_number = NULL,
-        attempt_count = counted.attempts, planned_count = counted.named,
+        attempt_count = counted.attempts + in_blocks, planned_count = counted.named,
         {changes}
     FROM (
         SELECT coalesce(sum(attempts), 0) AS attempts,
             {counts},
+            (
+                SELECT coalesce(sum(cardinality(client_ids)), 0) FROM blocks
+                WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+            ) - count(*) FILTER (WHERE is_in_block) AS in_blocks,
             (
                 SELECT coalesce(sum(client_count), 0) FROM chunks
                 WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
@@ -250,7 +258,10 @@ RECOUNT = sql(
     ) AS counted
     WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
 """,
-    changes=", ".join(f"{state}_count = counted.{state}" for state in COUNTED),
+    changes=", ".join(
+        f"{state}_count = counted.{state}" + " + in_blocks" * (state is State.DELIVERED)
+        for state in COUNTED
+    ),
     counts=", ".join(f"count(*) FILTER (WHERE state = '{s}') AS {s}" for s in COUNTED),
 )
 END_MENDER = text("DELETE FROM offsets WHERE consumer = :mender")

@@ -1,0 +1,124 @@
+"""A batch: what is to be applied of events of any kinds, and the changes of runs by them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from shared.contracts.catalog import RunBegun
+from shared.contracts.dispatcher import (
+    MESSAGES,
+    MessageEvent,
+    MessagesDelivered,
+    MessagesPlanned,
+    RunCorrected,
+    RunExpanded,
+    RunFinished,
+    State,
+)
+from shared.contracts.scheduler import MailingScheduled, RunMissed
+from shared.event import Instant
+
+Key: TypeAlias = tuple[int, int]  # run and client, or run and chunk; sorts as the rows do
+BlockKey: TypeAlias = tuple[int, int, int, int]  # run, chunk, epoch, number
+
+
+@dataclass(slots=True)
+class RunChange:
+    """A change of a run by a batch: counts to add, and fields to set."""
+
+    run_id: UUID
+    mailing_id: UUID | None = None
+    planned: int = 0
+    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    attempts: int = 0
+    expected: int | None = None
+    scheduled_at: Instant | None = None
+    missed_at: Instant | None = None
+    finished_at: Instant | None = None
+    number: int | None = None  # of the totals
+    totals: Mapping[State, int] | None = None
+
+    def count(self, state: State, messages: int, *, attempts: int) -> None:
+        """Add messages that are in a state now, or take them away, with their attempts."""
+        self.counts[state] += messages
+        self.attempts += attempts
+
+    def take_totals(self, number: int, totals: Mapping[State, int] | None) -> None:
+        """Take totals of the ledger, unless there are newer ones."""
+        if totals is not None and (self.number is None or number > self.number):
+            self.number, self.totals = number, totals
+
+
+@dataclass(slots=True)
+class Batch:
+    """The events to apply: of each message the newest event, of each block and chunk one."""
+
+    messages: dict[Key, MessageEvent] = field(default_factory=dict)
+    blocks: dict[BlockKey, MessagesDelivered] = field(default_factory=dict)
+    chunks: dict[Key, MessagesPlanned] = field(default_factory=dict)
+    runs: dict[int, RunChange] = field(default_factory=dict)
+
+    def run(self, run_id: UUID) -> RunChange:
+        """Return the change of a run, to be added to."""
+        number = run_id.int
+        if number not in self.runs:
+            self.runs[number] = RunChange(run_id)
+        return self.runs[number]
+
+
+def batch_of(events: Iterable[Any]) -> Batch:
+    """Return what is to be applied of `events`: repetitions and superseded ones are dropped."""
+    batch = Batch()
+    messages = batch.messages
+    for event in events:
+        if type(event) is MessagesDelivered:  # an instance check of a Struct costs a microsecond
+            block = (event.run_id.int, event.chunk, event.epoch, event.number)
+            batch.blocks[block] = event
+        elif event.topic is MESSAGES:
+            # Numbers compare ten times as fast as identifiers do.
+            key = (event.run_id.int, event.client_id.int)
+            known = messages.get(key)
+            if known is None or known.version < event.version:
+                messages[key] = event
+        elif not (isinstance(event, MailingScheduled) and event.is_proposal):
+            _note(batch, event)
+    return batch
+
+
+def _note(
+    batch: Batch,
+    event: MessagesPlanned
+    | RunExpanded
+    | RunFinished
+    | RunCorrected
+    | RunBegun
+    | MailingScheduled
+    | RunMissed,
+) -> None:
+    run = batch.run(event.run_id)
+    run.mailing_id = event.mailing_id
+    match event:
+        case MessagesPlanned():
+            batch.chunks[event.run_id.int, event.chunk] = event
+        case RunExpanded():
+            run.expected = event.planned
+        case RunFinished():
+            run.finished_at = event.finished_at
+            run.take_totals(0, event.totals)
+        case RunCorrected():
+            run.take_totals(event.number, event.totals)
+        case RunBegun() | MailingScheduled() | RunMissed():
+            _note_beginning(run, event)
+
+
+def _note_beginning(run: RunChange, event: RunBegun | MailingScheduled | RunMissed) -> None:
+    match event:
+        case RunBegun():
+            run.scheduled_at = event.begun_at
+        case MailingScheduled():
+            run.scheduled_at = event.scheduled_at
+        case RunMissed():
+            run.missed_at = event.missed_at
+    if run.scheduled_at is not None:
+        run.missed_at = None  # the scheduler found it too late, but its end was moved meanwhile
