@@ -63,6 +63,17 @@ async def test_runs_take_turns_chunk_by_chunk(world: World) -> None:
     assert len({run_id for run_id, _ in order[:3]}) == 3
 
 
+async def test_a_run_that_is_alone_has_turn_after_turn(world: World) -> None:
+    await register(world)
+    run = await world.plan(6)
+    now = await world.now()
+
+    async with transaction(world.pool) as db:
+        found = [await claim(db, now, last=run.run_id) for _ in range(3)]
+
+    assert [each.key for each in found] == [(run.run_id, n) for n in range(3)]
+
+
 async def test_two_who_claim_at_once_get_different_chunks(world: World) -> None:
     await register(world)
     await world.plan(6)

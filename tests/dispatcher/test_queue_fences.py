@@ -151,6 +151,36 @@ async def test_a_chunk_that_is_being_claimed_is_skipped(
         await one.rollback()
 
 
+async def test_a_claim_keeps_one_chunk_from_others_however_many_runs_have_some(
+    world: World, run: Run, now: Instant
+) -> None:
+    runs = [run, *[await world.plan(BOTH) for _ in range(4)]]
+    lockable = text("SELECT run_id FROM chunks FOR UPDATE SKIP LOCKED")
+    async with world.pool.connect() as one, impatient(world) as two:
+        await claiming.claim_chunk(one, ME, "http", now=now, latest=now, last=NOBODY)
+
+        found = (await two.execute(lockable)).all()
+
+        assert len(found) == len(runs) * BOTH - 1
+        await one.rollback()
+
+
+async def test_two_who_claim_at_once_get_chunks_of_different_runs_if_each_has_one(
+    world: World,
+) -> None:
+    await world.know_clients([1])
+    runs = [await world.plan() for _ in range(2)]
+    now = await world.now()
+    async with world.pool.connect() as one, impatient(world) as two:
+        found = [
+            await claiming.claim_chunk(db, sender_id, "http", now=now, latest=now, last=NOBODY)
+            for db, sender_id in ((one, ME), (two, YOU))
+        ]
+
+        assert {each.key.run_id for each in found if each} == {run.run_id for run in runs}
+        await one.rollback()
+
+
 async def test_a_chunk_that_is_being_ended_is_not_claimed(
     world: World, run: Run, now: Instant
 ) -> None:

@@ -47,17 +47,29 @@ class ClaimedRetry:
     contact: Contact | None  # the one that was used, if it must be used again; else the newest
 
 
-# One chunk, of the run after the one that had the last: no run waits for the end of another.
+# One chunk, of the run after the one that had the last: no run waits for the end of another. Run
+# by run, each in its own LATERAL, until one has a chunk: so no other chunk is locked, and the cost
+# does not grow with the runs that could send as well.
 CLAIM_CHUNK = sql(
     """
     WITH turn AS (
-        SELECT c.run_id, c.chunk FROM ({sendable}) AS r
+        SELECT c.run_id, c.chunk FROM (
+            (SELECT run_id FROM runs WHERE state <> 'finished' AND run_id > :last ORDER BY run_id)
+            UNION ALL
+            (SELECT run_id FROM runs WHERE state <> 'finished' AND run_id <= :last ORDER BY run_id)
+        ) AS unfinished
         CROSS JOIN LATERAL (
-            SELECT run_id, chunk FROM chunks WHERE {is_due}
-            ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
-        ) c
-        WHERE r.gateway = :gateway
-        ORDER BY r.run_id <= :last, r.run_id LIMIT 1
+            SELECT FROM chunks WHERE run_id = unfinished.run_id AND state = 'planned' LIMIT 1
+        ) AS planned
+        CROSS JOIN LATERAL (
+            SELECT c.run_id, c.chunk FROM ({sendable}) AS r
+            CROSS JOIN LATERAL (
+                SELECT run_id, chunk FROM chunks WHERE {is_due}
+                ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
+            ) AS c
+            WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway LIMIT 1
+        ) AS c
+        LIMIT 1
     )
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
