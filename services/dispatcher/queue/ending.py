@@ -24,10 +24,13 @@ class EndedRun(NamedTuple):
     is_by_chunk: bool
 
 
+# OFFSET 0: the few that are over are found first, and only their chunks and retries looked for.
 RUNS_TO_END = fragment(
     """
-    SELECT r.run_id, r.is_stopped, r.traceparent, r.is_by_chunk FROM ({controlled}) AS r
-    WHERE r.state IN ('expanding', 'sending') AND (r.is_stopped OR r.ends_at <= :now) AND (
+    SELECT r.run_id, r.is_stopped, r.traceparent, r.is_by_chunk FROM (
+        {controlled} WHERE r.state IN ('expanding', 'sending') OFFSET 0
+    ) AS r
+    WHERE (r.is_stopped OR r.ends_at <= :now) AND (
         EXISTS (SELECT FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'planned')
         OR EXISTS (
             SELECT FROM exceptions e WHERE e.run_id = r.run_id AND e.state = 'retry'

@@ -24,17 +24,41 @@ class PendingWork:
     due: frozenset[str] = frozenset()  # gateways with messages to be claimed
 
 
+# Asked ten times a second and after each step, so little may grow with the open runs: they are
+# read once, and of each gateway chunks and retries are looked for until the first is found. A
+# UNION in EXISTS is never hashed, which would look for all of them; and how many are due no plan
+# knows that is made once for all instants, so each LATERAL and the first retry stop at one row.
 PENDING_WORK = sql(
     """
+    WITH unfinished AS MATERIALIZED (
+        SELECT DISTINCT state, gateway FROM runs WHERE state <> 'finished'
+    ), gateways AS (
+        SELECT DISTINCT gateway FROM unfinished WHERE state IN ('expanding', 'sending')
+    )
     SELECT
-        EXISTS (SELECT FROM runs WHERE state = 'waiting'),
-        EXISTS (SELECT FROM runs WHERE state = 'expanding'),
+        EXISTS (SELECT FROM unfinished WHERE state = 'waiting'),
+        EXISTS (SELECT FROM unfinished WHERE state = 'expanding'),
         EXISTS ({runs_to_end}),
         EXISTS (SELECT FROM runs WHERE {is_complete}),
         ARRAY(
-            SELECT DISTINCT r.gateway FROM ({sendable}) AS r
-            WHERE EXISTS (SELECT FROM chunks WHERE {is_due_chunk})
-                OR EXISTS (SELECT FROM exceptions e WHERE {is_due_retry})
+            SELECT gateway FROM gateways WHERE EXISTS (
+                SELECT 1 FROM runs
+                CROSS JOIN LATERAL (
+                    SELECT FROM chunks WHERE run_id = runs.run_id AND state = 'planned' LIMIT 1
+                ) AS planned
+                CROSS JOIN LATERAL (
+                    SELECT FROM ({sendable}) AS r
+                    CROSS JOIN LATERAL (SELECT FROM chunks WHERE {is_due_chunk} LIMIT 1) AS c
+                    WHERE r.run_id = runs.run_id AND r.gateway = gateways.gateway LIMIT 1
+                ) AS due
+                WHERE runs.state <> 'finished'
+                UNION ALL
+                SELECT 1 FROM ({sendable}) AS r JOIN exceptions e ON {is_due_retry}
+                WHERE r.gateway = gateways.gateway AND :now >= (
+                    SELECT min(due_at) FROM exceptions
+                    WHERE state = 'retry' AND sender_id IS NULL
+                )
+            )
         )
     """,
     runs_to_end=RUNS_TO_END,
