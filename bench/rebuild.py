@@ -17,6 +17,7 @@ WITHIN_S = 1_800.0
 class Rebuilt:
     """How fast the log was read again."""
 
+    messages: int
     events: int  # records of dispatcher.messages
     seconds: float
     rate_per_s: float
@@ -44,4 +45,5 @@ async def rebuild(rig: Rig) -> Rebuilt:
     if process.returncode != 0:
         raise Failure(f"The rebuild failed.\n{complaints.decode(errors='replace')}")
     outcome = json.loads(output.splitlines()[-1])
-    return Rebuilt(outcome["events"], outcome["seconds"], outcome["rate_per_s"])
+    names = ("messages", "events", "seconds", "rate_per_s")
+    return Rebuilt(**{name: outcome[name] for name in names})

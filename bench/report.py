@@ -89,7 +89,7 @@ class Report:
             rate = self.expansion.rate_per_s
             rows.append(_rate("expansion, messages/s", rate, EXPANSION_PER_S))
         if self.rebuilt is not None:
-            rows.append(_rate("rebuild, events/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
+            rows.append(_rate("rebuild, messages/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
         return rows
 
 

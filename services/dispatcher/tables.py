@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import BIT, JSONB
 
 from shared.tables import Timestamp
 
@@ -123,10 +124,34 @@ chunks = Table(
     ),
     Column("is_touched", Boolean, nullable=False, comment="some are answered or exceptions"),
     Column("open_count", Integer, nullable=False, comment="messages that are not final"),
+    Column("recorded", BIT(varying=True), comment="which messages are in blocks, by place"),
     PrimaryKeyConstraint("run_id", "chunk", name="chunks_pkey"),
     Index("chunks_planned", "run_id", "chunk", postgresql_where=text("state = 'planned'")),
     Index("chunks_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index("chunks_by_client", "run_id", text("(client_ids[1])")),
+)
+
+# Columns of a block hold one value for each message, in the order of places: numbers of 32 bits,
+# big-endian; texts with U+001F between them. `attempt_in_block(block, place)` takes one out, and
+# the view `all_attempts` shows them beside the others.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, comment="of the lease"),
+    Column("number", Integer, nullable=False, comment="of the block under that lease, from 1"),
+    Column("places", BIT(varying=True), nullable=False, comment="its messages in the chunk"),
+    Column("started_at", Timestamp, nullable=False, comment="of the first attempt"),
+    Column("starts", LargeBinary, nullable=False, comment="microseconds after that"),
+    Column("durations", LargeBinary, nullable=False, comment="microseconds to the answer"),
+    Column("reason", Text, nullable=False),
+    Column("status_code", Integer),
+    Column("gateway_ids", Text, comment="none: no attempt has one"),
+    Column("answer", Text, nullable=False, comment="the usual one, U+001E for the gateway's id"),
+    Column("answers", Text, comment="those that differ, else empty; none: none does"),
+    PrimaryKeyConstraint("run_id", "chunk", "epoch", "number", name="blocks_pkey"),
+    comment="plain results: first attempts that were accepted, without personal data",
 )
 
 exceptions = Table(
@@ -171,5 +196,5 @@ attempts = Table(
     Column("gateway_message_id", Text, comment="may hold personal data"),
     Column("answer", Text, comment="the first characters; may hold personal data"),
     PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
-    comment="append-only: what was tried, and what came of it",
+    comment="append-only: what was tried and what came of it, but for what is in blocks",
 )

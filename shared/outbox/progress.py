@@ -22,7 +22,7 @@ from shared.outbox.producer import End
 log = structlog.get_logger()
 
 BUSY_INTERVAL_S = 0.5  # between two reports when records were acknowledged meanwhile
-IDLE_INTERVAL_S = 1.0
+IDLE_INTERVAL_S = 0.6  # all figures are as old as the report of the service that does least
 
 
 class AcknowledgedEnds:

@@ -34,7 +34,7 @@ def _report(pipeline: Pipeline = PIPELINE) -> Report:
         Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET),
         pipeline,
         Expansion(1_000, 0.1, 10_000.0),
-        Rebuilt(2_000, 0.04, 50_000.0),
+        Rebuilt(2_000, 20, 0.04, 50_000.0),
     )
 
 
@@ -57,7 +57,12 @@ def test_the_files_have_the_keys_that_others_read(tmp_path: Path) -> None:
     }
     assert written["pipeline"]["expand_rate_per_s"] == 10_000.0
     assert written["import"].keys() >= {"rows", "seconds", "rate_per_s"}
-    assert written["rebuild"] == {"events": 2_000, "seconds": 0.04, "rate_per_s": 50_000.0}
+    assert written["rebuild"] == {
+        "messages": 2_000,
+        "events": 20,
+        "seconds": 0.04,
+        "rate_per_s": 50_000.0,
+    }
 
 
 def test_what_was_not_measured_is_not_written(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_each_figure_stands_beside_its_floor() -> None:
 
     assert lines["import, rows/s"] == ["20,000", "20,000", "yes"]
     assert lines["expansion, messages/s"] == ["10,000", "50,000", "no"]
-    assert lines["rebuild, events/s"] == ["50,000", "40,000", "yes"]
+    assert lines["rebuild, messages/s"] == ["50,000", "40,000", "yes"]
     assert lines["memory, most: dispatcher"] == ["250 MB", "300 MB", "yes"]
     assert lines["all"] == ["70.5"]
 

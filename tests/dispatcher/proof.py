@@ -156,6 +156,7 @@ class Proof:
             tried = [(e.attempt, e.kind) for e in events if isinstance(e, MessageAttempted)]
             rows = [(r.attempt, r.kind) for r in self.attempts.get(key, ()) if r.kind != "start"]
             assert sorted(tried) == sorted(rows), "each attempt on record is told, once"
+            assert len(set(rows)) == len(rows), "each is on record once, in a block or by itself"
 
     def _check_runs(self, where: dict[tuple[UUID, UUID], Where]) -> None:
         for run_id, run in self.runs.items():
@@ -192,8 +193,9 @@ async def prove(pool: Pool) -> Counter[State]:
     tables = {}
     async with transaction(pool) as db:
         await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        for name in ("runs", "chunks", "exceptions", "senders", "attempts"):
+        for name in ("runs", "chunks", "exceptions", "senders"):
             tables[name] = list(await db.execute(text(f"SELECT * FROM {name}")))
+        tables["attempts"] = list(await db.execute(text("SELECT * FROM all_attempts")))
         rows = list(await db.scalars(text("SELECT batches FROM outbox ORDER BY position")))
     proof = Proof(tables, events_of(rows))
     proof.check()

@@ -132,8 +132,9 @@ class Dispatcher:
         """Return where each message is, and the runs."""
         tables = {}
         async with transaction(self.pool) as db:
-            for name in ("runs", "chunks", "exceptions", "senders", "attempts"):
+            for name in ("runs", "chunks", "exceptions", "senders"):
                 tables[name] = list(await db.execute(text(f"SELECT * FROM {name}")))
+            tables["attempts"] = list(await db.execute(text("SELECT * FROM all_attempts")))
         proof = Proof(tables, [])
         runs = {
             key: (run.state, run.chunk_count, run.planned_count, run.finished_at)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.dispatcher.handlers import failing, recording
+from services.dispatcher.handlers import failing
+from services.dispatcher.handlers.packing import Packer
 from shared import set_aside
 from shared.contracts.dispatcher import State
 from shared.database_errors import Unstorable
@@ -44,7 +45,7 @@ async def test_a_result_that_cannot_be_stored_stops_no_other(
 
     await work(sender)
 
-    recorded = await world.value("SELECT count(*) FROM attempts WHERE kind = 'answer'")
+    recorded = await world.value("SELECT count(*) FROM all_attempts WHERE kind = 'answer'")
     assert recorded == 11
     [(loop, item, reason, failures)] = await set_aside_rows(world)
     assert (loop, reason, failures) == ("record", "Unstorable", 1)
@@ -80,14 +81,14 @@ async def test_a_result_that_could_not_be_recorded_is_tried_again_later(
 ) -> None:
     run = await world.plan(6)
     monkeypatch.setattr(failing, "LONGEST_PAUSE_S", 0)
-    enter, failures = recording.enter_attempt, iter(range(4))  # the batch, its halves, the result
+    add, failures = Packer.add, iter(range(4))  # the batch, its halves, the result
 
-    def fail(batch: Any, events: Any, before: Any, attempt: Any, trace: Any) -> bool:
+    def fail(packer: Packer, lease: Any, attempt: Any) -> None:
         if attempt.client_id == client(3) and next(failures, None) is not None:
             raise KeyError
-        return enter(batch, events, before, attempt, trace)
+        add(packer, lease, attempt)
 
-    monkeypatch.setattr(recording, "enter_attempt", fail)
+    monkeypatch.setattr(Packer, "add", fail)
     sender = await alive(world, FakeGateway(is_idempotent=is_idempotent))
     await fetch(sender)
     await asyncio.sleep(0)

@@ -71,7 +71,7 @@ async def record_all(sender: Sender) -> None:
 
 
 async def log(world: World) -> list[tuple[int, int, str, str | None]]:
-    rows = await world.rows("SELECT * FROM attempts ORDER BY client_id, attempt, kind DESC")
+    rows = await world.rows("SELECT * FROM all_attempts ORDER BY client_id, attempt, kind DESC")
     return [(r.client_id.int & 0xFFFF, r.attempt, r.kind, r.outcome) for r in rows]
 
 

@@ -49,7 +49,7 @@ KINDS = pytest.mark.parametrize("is_idempotent", [True, False])
 
 async def attempts(world: World) -> list[tuple[int, int, str, str | None]]:
     """Return client, number, kind and outcome of all attempts, in order."""
-    rows = await world.rows("SELECT * FROM attempts ORDER BY client_id, attempt, kind DESC")
+    rows = await world.rows("SELECT * FROM all_attempts ORDER BY client_id, attempt, kind DESC")
     return [(r.client_id.int & 0xFFFF, r.attempt, r.kind, r.outcome) for r in rows]
 
 

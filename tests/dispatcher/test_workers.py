@@ -289,6 +289,6 @@ async def test_without_a_fault_nothing_is_accepted_twice(
     accepted = sum((gateway.accepted for gateway in gateways), Counter[bytes]())
     assert set(accepted.values()) == {1}
     assert await prove(world.pool) == {State.DELIVERED: 120}
-    answers = "SELECT count(*) FROM attempts WHERE kind = 'answer' AND reason <> 'not_started'"
+    answers = "SELECT count(*) FROM all_attempts WHERE kind = 'answer' AND reason <> 'not_started'"
     assert await world.value(answers) == sum(gateway.sent.total() for gateway in gateways)
     assert await world.value("SELECT count(*) FROM senders") == 0

@@ -32,7 +32,7 @@ STATES = """
         FROM chunks c CROSS JOIN unnest(c.client_ids) AS u (client_id) WHERE c.run_id = $1
     ), a AS (
         SELECT client_id, count(DISTINCT attempt) AS n, bool_or(outcome = 'accepted') AS ok
-        FROM attempts WHERE run_id = $1 AND kind <> 'start' GROUP BY client_id
+        FROM all_attempts WHERE run_id = $1 AND kind <> 'start' GROUP BY client_id
     )
     SELECT coalesce(e.state, CASE WHEN a.ok THEN 'delivered'
             WHEN m.chunk_state IN ('expired', 'cancelled') THEN m.chunk_state
@@ -167,7 +167,7 @@ class Platform:
         """Return the run's attempts that fulfill an SQL condition."""
         db = await asyncpg.connect(self.env["DISPATCHER_DATABASE_URL"])
         try:
-            found = f"SELECT * FROM attempts WHERE run_id = $1 AND {where}"
+            found = f"SELECT * FROM all_attempts WHERE run_id = $1 AND {where}"
             return list(await db.fetch(found, run["run_id"]))
         finally:
             await db.close()

@@ -64,6 +64,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     policy: RetryPolicy
     sender_id: UUID | None  # None: it is gone
     contact: Contact | None  # as it was used; None: not known any more
+    place: int = 0  # of the message in its chunk, from 1; 0: not known
 
     @property
     def key(self) -> MessageKey:

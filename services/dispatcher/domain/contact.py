@@ -57,6 +57,22 @@ def without_contact(channel: Channel) -> Rejection | None:
     return {"phone": NO_PHONE, "email": NO_EMAIL, None: None}[channel.contact]
 
 
+NAMED_FROM = 3  # characters: shorter names and comments are in every text
+
+
+def names_client(text: str, contact: Contact) -> bool:
+    """Return whether a gateway's text contains something of the contact."""
+    phone, email = contact.phone, contact.email
+    if phone is not None and phone[1:] in text:  # with the country's 7, or 8, or without
+        return True
+    if "@" in text and email is not None and email.casefold() in text.casefold():
+        return True
+    return any(
+        each is not None and len(each) >= NAMED_FROM and each in text
+        for each in (contact.full_name, contact.comment)
+    )
+
+
 def public_gateway_id(gateway_message_id: str | None, contact: Contact) -> str | None:
     """Return the gateway's id, or None if it contains the client's phone or e-mail."""
     own_id, phone, email = gateway_message_id, contact.phone, contact.email

@@ -7,13 +7,14 @@ before anything else uses a database that is new to this process.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found, Progress
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.queue import adopting, reconciling, recording
+from services.dispatcher.queue.reconciling import FoundMessage
 from services.dispatcher.queue.recording import AttemptRow, Closed, ExceptionRow
 from shared import kafka, stops
 from shared.contracts import EVENTS
@@ -173,7 +174,7 @@ async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEve
     if missing := stories.keys() - chunks.keys():
         raise Unavailable from RunsUnknown(str(min(missing).run_id))
     locked = await reconciling.lock_messages(db, chunks)
-    await _add_attempts(db, [each.event for each in received])
+    await _add_attempts(db, [each.event for each in received], locked)
     rows, closed = [], Counter[ChunkKey]()
     for key in sorted(stories):
         before = locked[key].found
@@ -188,8 +189,15 @@ async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEve
     await adopting.touch_chunks(db, sorted(set(chunks.values())))
 
 
-async def _add_attempts(db: Connection, events: Sequence[MessageEvent]) -> None:
-    rows = [_attempt_row(each) for each in events if isinstance(each, MessageAttempted)]
+async def _add_attempts(
+    db: Connection, events: Sequence[MessageEvent], locked: Mapping[MessageKey, FoundMessage]
+) -> None:
+    rows = [
+        _attempt_row(each)
+        for each in events
+        if isinstance(each, MessageAttempted)
+        and not locked[MessageKey(each.run_id, each.client_id)].has_in_block(each.attempt)
+    ]
     if rows:
         await reconciling.insert_new_attempts(db, rows)
 

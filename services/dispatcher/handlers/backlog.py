@@ -45,6 +45,7 @@ class Lease:
     chunk: ChunkKey | None
     epoch: int
     is_clean: bool  # no other sender ever had it
+    size: int = 0  # of the chunk
     waiting: int = 0  # messages not started
     unrecorded: int = 0  # started, or rejected, and not on record
     blocks: int = 0  # of results that were made, each with its number

@@ -164,20 +164,22 @@ class Results:
             is_final = True
             if type(entry) is Attempt:  # a Struct's instance check costs more than what follows
                 if self._packs and is_plain(lease, before, entry):
-                    batch.attempts.append(recording.attempt_row(entry, *packer.add(lease, entry)))
+                    packer.add(lease, entry)
                 else:
                     is_final = recording.enter_attempt(batch, events, before, entry, publishing)
             elif type(entry) is Rejected:
                 recording.enter_rejected(batch, events, before, entry, publishing, now)
             chunk = entry.chunk
             finals[chunk] = finals.get(chunk, 0) + is_final
+        blocks = packer.blocks()
+        batch.blocks = [each.row for each in blocks]
         batch.closed = {
             chunk: Closed(finals.get(chunk, 0), done.get(chunk, 0))
             for chunk in finals.keys() | done
         }
         await ledger.record(db, sender_id, batch)
-        for lease, block in packer.blocks():
-            events.add_block(lease.run.publishing, block)
+        for each in blocks:
+            events.add_block(each.lease.run.publishing, each.event)
         await events.put(db)
 
     async def _reconcile(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:

@@ -25,20 +25,22 @@ from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue import claiming, controls, leasing, recording
-from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry
-from services.dispatcher.queue.controls import Control
+from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry, RunUnreadable
+from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
 from shared import ids
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
+from shared.set_aside import Item, guard
 
 log = structlog.get_logger()
 
 RETRIES = 200  # that are claimed at once
 
-# Of a message: its chunk, progress, identifier and client; no contact: a removed client.
-_Claimed: TypeAlias = tuple[ChunkKey, Progress, str, UUID, Contact | None]
+# Of a message: its chunk, progress, identifier and client; no contact: a removed client; its place
+# in the chunk, 0 if that is not known.
+_Claimed: TypeAlias = tuple[ChunkKey, Progress, str, UUID, Contact | None, int]
 
 
 class RejectedJob(NamedTuple):
@@ -165,6 +167,9 @@ class Claimer:
         except LeaseLost:
             self.drop(sender_id)
             return NOTHING
+        except RunUnreadable as error:
+            await self._set_aside(error)
+            return Claim(found=True)
         except Unavailable:  # but the claim may have been committed
             self.may_hold_unknown_leases = True
             raise
@@ -172,12 +177,22 @@ class Claimer:
             return NOTHING
         self.may_hold_unknown_leases = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
+        return self._take_claimed(sender_id, retries, chunk)
+
+    def _take_claimed(
+        self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunk: ClaimedChunk | None
+    ) -> Claim:
         rejected = self._take_retries(sender_id, retries)
         if chunk is not None:
             self._last_run = chunk.key.run_id
         if chunk is not None and chunk.client_ids:
             rejected += self._take_chunk(sender_id, chunk)
         return Claim(bool(retries) or chunk is not None, rejected)
+
+    async def _set_aside(self, error: RunUnreadable) -> None:
+        """Pass the run over for a while: the others are claimed without it."""
+        async with guard(self._pool, CLAIM, Item(error.run_id)):
+            raise error
 
     def _needs_work(self) -> bool:
         return not (
@@ -229,11 +244,20 @@ class Claimer:
 
     def _take_chunk(self, sender_id: UUID, chunk: ClaimedChunk) -> list[RejectedJob]:
         run = self._runs[chunk.key.run_id]
-        lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean=not chunk.is_reaped)
+        is_clean = not chunk.is_reaped
+        lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean, chunk.size)
         message_ids = ids.message_ids(run.run_id, chunk.client_ids)
         same = repeat(chunk.key), repeat(chunk.before)
         return self._take(
-            lease, zip(*same, message_ids, chunk.client_ids, chunk.contacts, strict=False)
+            lease,
+            zip(
+                *same,
+                message_ids,
+                chunk.client_ids,
+                chunk.contacts,
+                chunk.places,
+                strict=False,
+            ),
         )
 
     def _take_retries(self, sender_id: UUID, retries: Iterable[ClaimedRetry]) -> list[RejectedJob]:
@@ -241,7 +265,7 @@ class Claimer:
         for each in retries:
             run_id, client_id = each.key
             chunk, message_id = ChunkKey(run_id, each.chunk), ids.message_id(run_id, client_id)
-            claimed = (chunk, each.before, message_id, client_id, each.contact)
+            claimed = (chunk, each.before, message_id, client_id, each.contact, 0)
             of_runs.setdefault(run_id, []).append(claimed)
         rejected = []
         for run_id, of_run in of_runs.items():
@@ -256,10 +280,10 @@ class Claimer:
         flaw = None if lease.run.is_valid else TEMPLATE_INVALID  # of all of them
         jobs: list[Job] = []
         rejected: list[RejectedJob] = []
-        for chunk, before, message_id, client_id, contact in claimed:
+        for chunk, before, message_id, client_id, contact, place in claimed:
             rejection = cannot_send(channel, contact) or flaw
             if contact is not None and rejection is None:
-                jobs.append(Job(lease, message_id, client_id, chunk, before, contact))
+                jobs.append(Job(lease, message_id, client_id, chunk, before, contact, place))
                 continue
             key = MessageKey(run_id, client_id)
             entry = Rejected(key, chunk, rejection or CLIENT_REMOVED)

@@ -11,6 +11,7 @@ from services.dispatcher.domain.message import ended
 from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import ending, recording
+from services.dispatcher.queue.controls import CLAIM
 from services.dispatcher.queue.ending import EndedRun
 from services.dispatcher.queue.recording import RECORD, Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
@@ -121,5 +122,6 @@ async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
                 db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now
             )
         if finished:
-            await set_aside.clear(db, RECORD, [run.run_id for run in finished])
+            for loop in (CLAIM, RECORD):
+                await set_aside.clear(db, loop, [run.run_id for run in finished])
     return len(finished)

@@ -24,6 +24,7 @@ class Job(msgspec.Struct, gc=False):
     chunk: ChunkKey
     before: Progress  # the attempt that is to be made
     contact: Contact
+    place: int = 0  # of the message in its chunk, from 1; 0: not known
 
     @property
     def number(self) -> int:

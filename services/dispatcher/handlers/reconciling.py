@@ -53,7 +53,7 @@ class _Changes:
             self._late_successes.add(key.run_id)
         numbers = before.found.numbers | ({attempt.number} if attempt else frozenset())
         found = before.found._replace(progress=step.progress, numbers=numbers)
-        self.found[key] = FoundMessage(found, row.contact)
+        self.found[key] = FoundMessage(found, row.contact, before.is_in_block)
 
     async def put(self, db: Connection, now: Instant) -> None:
         """Write all of it, and correct the totals of finished runs."""
@@ -92,9 +92,11 @@ async def reconcile(
 
 
 def _is_answered(attempt: Attempt, locked: Mapping[MessageKey, FoundMessage]) -> bool:
-    """Return whether an attempt that seemed lost has been answered meanwhile."""
-    numbers = locked[attempt.key].found.numbers
-    return attempt.kind is AttemptKind.LOST and attempt.number in numbers
+    """Return whether an attempt's answer is in a block, or it seemed lost and was answered."""
+    found = locked[attempt.key]
+    if attempt.number not in found.found.numbers:
+        return False
+    return found.has_in_block(attempt.number) or attempt.kind is AttemptKind.LOST
 
 
 async def reconcile_rejected(

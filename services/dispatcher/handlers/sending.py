@@ -143,6 +143,7 @@ class Sender:
             policy=self._policy,
             sender_id=lease.sender_id,
             contact=job.contact,
+            place=job.place,
         )
         self.results.add(lease, before, attempt)
 

@@ -1,10 +1,11 @@
-"""The state of a message: derived from its exception, else its last answer, else its chunk."""
+"""The state of a message: derived from its exception, its last answer or block, its chunk."""
 
 from typing import Any
 from uuid import UUID
 
 from services.dispatcher.domain.message import STOPPED
 from services.dispatcher.domain.outcome import Outcome
+from services.dispatcher.queue.blocks import ATTEMPT_IN_BLOCK
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import fragment
@@ -47,10 +48,21 @@ class MessageWithAttempts(MessageView):
     attempts_log: list[AttemptView]
 
 
-# Where the message of `m (run_id, client_id, chunk, chunk_state)` is.
+# The attempts of message `m (run_id, client_id, chunk, n)`, starts among them; `n` is its place in
+# the chunk, from 1.
+ATTEMPTS = fragment(
+    """
+    SELECT attempt, kind, started_at, ended_at, outcome, reason, status_code,
+        gateway_message_id, answer
+    FROM attempts WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id
+    UNION ALL {in_block}
+    """,
+    in_block=ATTEMPT_IN_BLOCK,
+)
+# Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is.
 DERIVED = fragment(
     """
-    SELECT m.run_id, r.mailing_id, m.client_id,
+    SELECT m.run_id, r.mailing_id, m.client_id, m.chunk, m.n,
         coalesce(
             e.state,
             CASE WHEN a.is_accepted THEN 'delivered'
@@ -67,11 +79,11 @@ DERIVED = fragment(
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
             max(started_at) AS last_attempt_at,
-            (array_agg(attempts.reason ORDER BY attempt DESC, kind))[1] AS reason
-        FROM attempts
-        WHERE attempts.run_id = m.run_id AND attempts.client_id = m.client_id AND kind <> 'start'
+            (array_agg(own.reason ORDER BY attempt DESC, kind))[1] AS reason
+        FROM ({attempts}) AS own WHERE kind <> 'start'
     ) a
     """,
+    attempts=ATTEMPTS,
     stopped=STOPPED,
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from services.dispatcher.domain.message import MessageUnknown
 from services.dispatcher.queries.derived import (
+    ATTEMPTS,
     DERIVED,
     AttemptView,
     MessageView,
@@ -63,7 +64,8 @@ async def messages(
 OF_CLIENT = sql(
     """
     WITH m AS (
-        SELECT r.run_id, CAST(:client_id AS uuid) AS client_id, c.chunk, c.state AS chunk_state
+        SELECT r.run_id, CAST(:client_id AS uuid) AS client_id, c.chunk, c.state AS chunk_state,
+            array_position(c.client_ids, CAST(:client_id AS uuid)) AS n
         FROM runs r CROSS JOIN LATERAL (
             SELECT * FROM chunks WHERE chunks.run_id = r.run_id
                 AND chunks.client_ids[1] <= CAST(:client_id AS uuid)
@@ -101,7 +103,8 @@ async def _of_client(
 EXCEPTIONS = sql(
     """
     WITH m AS (
-        SELECT x.run_id, x.client_id, x.chunk, c.state AS chunk_state
+        SELECT x.run_id, x.client_id, x.chunk, c.state AS chunk_state,
+            array_position(c.client_ids, x.client_id) AS n
         FROM exceptions x JOIN chunks c USING (run_id, chunk)
         WHERE x.run_id = :run_id AND x.state = :status AND x.client_id > :after
         ORDER BY x.client_id LIMIT :limit
@@ -135,8 +138,7 @@ BOUND = 20_000
 WALK = sql(
     """
     WITH m AS (SELECT * FROM ({of_run}) AS page LIMIT :limit)
-    SELECT derived.*, m.chunk, m.n FROM ({derived}) AS derived
-    JOIN m USING (run_id, client_id) ORDER BY m.chunk, m.n
+    SELECT derived.* FROM ({derived}) AS derived ORDER BY chunk, n
     """,
     of_run=OF_RUN,
     derived=DERIVED,
@@ -144,9 +146,8 @@ WALK = sql(
 WALK_TO_STATE = sql(
     """
     WITH m AS MATERIALIZED (SELECT * FROM ({of_run}) AS page LIMIT :bound), found AS (
-        SELECT derived.*, m.chunk, m.n FROM ({derived}) AS derived
-        JOIN m USING (run_id, client_id) WHERE derived.status = :status
-        ORDER BY m.chunk, m.n LIMIT :limit
+        SELECT derived.* FROM ({derived}) AS derived WHERE derived.status = :status
+        ORDER BY chunk, n LIMIT :limit
     ), bound AS (SELECT chunk, n FROM m ORDER BY chunk, n OFFSET :bound - 1)
     SELECT found.*, bound.chunk AS bound_chunk, bound.n AS bound_n
     FROM found FULL JOIN bound ON false ORDER BY found.chunk, found.n
@@ -197,17 +198,18 @@ def _page(
 
 MESSAGE = sql(
     """
-    SELECT message.*, (
+    SELECT m.*, (
         SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY attempt, started_at, kind DESC), '[]')
         FROM (
             SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason,
                 gateway_message_id, answer,
                 CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
-            FROM attempts a WHERE a.run_id = message.run_id AND a.client_id = message.client_id
+            FROM ({attempts}) AS own
         ) AS one
     ) AS attempts_log
-    FROM ({of_client}) AS message
+    FROM ({of_client}) AS m
     """,
+    attempts=ATTEMPTS,
     of_client=OF_CLIENT.text,
 )
 

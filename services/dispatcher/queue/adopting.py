@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.queue.blocks import is_in_block
 from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
@@ -19,10 +20,15 @@ from shared.kafka import Positions
 
 # A chunk's clients are in order, and so are the chunks.
 ITS_CHUNK = """
-    SELECT c.chunk, c.state FROM chunks c
+    SELECT c.chunk, c.state, c.client_ids, c.recorded FROM chunks c
     WHERE c.run_id = e.run_id AND c.client_ids[1] <= e.client_id
     ORDER BY c.client_ids[1] DESC LIMIT 1
 """
+ITS_IN_BLOCK = fragment(
+    "EXISTS (SELECT FROM ({its_chunk}) AS c WHERE {is_in_block})",
+    its_chunk=ITS_CHUNK,
+    is_in_block=is_in_block("array_position(c.client_ids, e.client_id)"),
+)
 COUNT_UNKNOWN_MESSAGES = fragment(
     """
     SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::text[])
@@ -30,17 +36,18 @@ COUNT_UNKNOWN_MESSAGES = fragment(
     WHERE CASE WHEN e.attempt IS NOT NULL THEN NOT EXISTS (
         SELECT FROM attempts a WHERE a.run_id = e.run_id AND a.client_id = e.client_id
             AND a.attempt = e.attempt AND a.kind = e.kind
-    ) ELSE NOT EXISTS (
+    ) AND NOT (e.attempt = 1 AND e.kind = 'answer' AND {in_block}) ELSE NOT EXISTS (
         SELECT FROM exceptions x WHERE x.run_id = e.run_id AND x.client_id = e.client_id
             AND x.version >= e.version
     ) AND NOT EXISTS (
         SELECT FROM attempts a WHERE a.run_id = e.run_id AND a.client_id = e.client_id
             AND a.outcome = 'accepted'
-    ) AND NOT EXISTS (
+    ) AND NOT {in_block} AND NOT EXISTS (
         SELECT FROM ({its_chunk}) AS its WHERE its.state IN ('expired', 'cancelled')
     ) END
     """,
     its_chunk=ITS_CHUNK,
+    in_block=ITS_IN_BLOCK,
 )
 
 

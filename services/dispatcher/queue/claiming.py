@@ -3,7 +3,8 @@
 The caller holds the sender, whose row is the fence (`leasing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,14 @@ IS_DUE_RETRY = """
 """
 
 
+class RunUnreadable(Exception):
+    """A row of a run is not as claims need it; the cause says why."""
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(str(run_id))
+        self.run_id = run_id
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedChunk:
     """A chunk that the sender has leased, with the newest contacts; None: a removed client."""
@@ -33,6 +42,8 @@ class ClaimedChunk:
     epoch: int
     before: Progress  # of each message
     is_reaped: bool  # others had it, and may yet record results of it
+    size: int  # of the whole chunk
+    places: Sequence[int]  # of these messages in it, from 1
     client_ids: Sequence[UUID]
     contacts: Sequence[Contact | None]
 
@@ -74,7 +85,7 @@ CLAIM_CHUNK = sql(
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
-        chunks.is_touched
+        chunks.is_touched, cardinality(chunks.client_ids) AS size
     """,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
@@ -82,7 +93,8 @@ CLAIM_CHUNK = sql(
 # The newest contacts. Of a chunk that others touched, those that have nothing on record yet.
 CONTACTS = """
     SELECT ids.client_id, coalesce(client.is_removed, true) AS is_removed, client.phone,
-        client.operator_code, client.time_zone, client.email, client.full_name, client.comment
+        client.operator_code, client.time_zone, client.email, client.full_name, client.comment,
+        ids.n
     FROM chunks c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
     LEFT JOIN clients client ON client.client_id = ids.client_id
     WHERE c.run_id = $1 AND c.chunk = $2 AND {which} ORDER BY ids.n
@@ -97,6 +109,9 @@ async def claim_chunk(
     """Lease the next chunk for `gateway` whose window lasts beyond `latest`; None if none is due.
 
     `last` is the run that had the last chunk: the next one's turn is now.
+
+    Raises:
+        RunUnreadable: The chunk cannot be read.
     """
     values = {
         "sender_id": sender_id,
@@ -110,14 +125,17 @@ async def claim_chunk(
         return None
     wanted = UNRECORDED_CONTACTS if row.is_touched else ALL_CONTACTS
     rows = await database.fetch(db, wanted, row.run_id, row.chunk)
-    return ClaimedChunk(
-        key=ChunkKey(row.run_id, row.chunk),
-        epoch=row.epoch,
-        before=unrecorded(reaped=row.reaped, unknowns=row.unknowns),
-        is_reaped=row.reaped > 0,
-        client_ids=[each[0] for each in rows],
-        contacts=[None if each[1] else Contact(*each[2:]) for each in rows],
-    )
+    with _naming(row.run_id):
+        return ClaimedChunk(
+            key=ChunkKey(row.run_id, row.chunk),
+            epoch=row.epoch,
+            before=unrecorded(reaped=row.reaped, unknowns=row.unknowns),
+            is_reaped=row.reaped > 0,
+            size=row.size,
+            places=[each[-1] for each in rows],
+            client_ids=[each[0] for each in rows],
+            contacts=[None if each[1] else Contact(*each[2:-1]) for each in rows],
+        )
 
 
 CLAIM_RETRIES = sql(
@@ -143,7 +161,11 @@ CLAIM_RETRIES = sql(
 async def claim_retries(
     db: Connection, sender_id: UUID, gateway: str, *, now: Instant, latest: Instant, limit: int
 ) -> list[ClaimedRetry]:
-    """Lease up to `limit` messages whose time to be tried again has come."""
+    """Lease up to `limit` messages whose time to be tried again has come.
+
+    Raises:
+        RunUnreadable: One of them cannot be read.
+    """
     values = {
         "sender_id": sender_id,
         "gateway": gateway,
@@ -151,15 +173,30 @@ async def claim_retries(
         "latest": latest,
         "limit": limit,
     }
-    return [
-        ClaimedRetry(
+    return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
+
+
+def _retry(row: Any) -> ClaimedRetry:  # noqa: ANN401 - a row of CLAIM_RETRIES
+    with _naming(row.run_id):
+        return ClaimedRetry(
             key=MessageKey(row.run_id, row.client_id),
             chunk=row.chunk,
             before=progress_of(row),
             contact=None if row.is_removed else contact_of(row.contact) or _newest_contact(row),
         )
-        for row in await db.execute(CLAIM_RETRIES, values)
-    ]
+
+
+@contextmanager
+def _naming(run_id: UUID) -> Iterator[None]:
+    """Name the run whose row the block cannot read.
+
+    Raises:
+        RunUnreadable: It cannot.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise RunUnreadable(run_id) from error
 
 
 def _newest_contact(row: Any) -> Contact:  # noqa: ANN401 - a row with a client's columns

@@ -11,6 +11,7 @@ from services.dispatcher.domain.window import Window
 from services.dispatcher.tables import runs
 from shared.database import Connection, fragment, sql
 from shared.event import finite
+from shared.set_aside import is_free
 from shared.template import Template, TemplateInvalid, compile_template
 
 # Runs with what their mailing's controls say now, of which the catalog had the last word. What an
@@ -23,14 +24,17 @@ CONTROLLED_RUNS = """
         coalesce(m.is_stopped, false) AS is_stopped
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
 """
+CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
+
 # Runs of which a message may be started now. `latest`: what a window must end after for that.
 SENDABLE_RUNS = fragment(
     """
     SELECT * FROM ({controlled}) AS controlled
     WHERE state IN ('expanding', 'sending') AND NOT is_paused AND NOT is_stopped
-        AND starts_at <= :now AND ends_at > :latest
+        AND starts_at <= :now AND ends_at > :latest AND {is_free}
     """,
     controlled=CONTROLLED_RUNS,
+    is_free=is_free(CLAIM, "controlled.run_id"),
 )
 
 NO_TEXT = Template("", ())

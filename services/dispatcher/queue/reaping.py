@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.queue.blocks import is_in_block
 from services.dispatcher.tables import senders
 from shared.database import Connection, sql
 from shared.event import Instant
@@ -60,14 +61,15 @@ LOST_IN_CHUNKS = sql(
     SELECT a.run_id, a.client_id, c.chunk, a.attempt, a.started_at
     FROM unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[])) AS reaped (run_id, chunk)
     JOIN chunks c USING (run_id, chunk)
-    CROSS JOIN LATERAL unnest(c.client_ids) AS ids (client_id)
+    CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
     JOIN attempts a ON a.run_id = c.run_id AND a.client_id = ids.client_id
-    WHERE {unanswered_start} AND NOT EXISTS (
+    WHERE {unanswered_start} AND NOT {is_in_block} AND NOT EXISTS (
         SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
             AND e.sender_id IS NOT NULL
     )
     """,
     unanswered_start=UNANSWERED_START,
+    is_in_block=is_in_block("ids.n"),
 )
 
 

@@ -10,6 +10,7 @@ from services.dispatcher.domain import message
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Found
+from services.dispatcher.queue.blocks import is_in_block
 from services.dispatcher.queue.recording import (
     ATTEMPT_COLUMNS,
     AttemptRow,
@@ -18,12 +19,19 @@ from services.dispatcher.queue.recording import (
 )
 from shared.database import Connection, sql
 
+IN_BLOCK_NUMBER = 1  # of the attempts whose answers are in blocks
+
 
 class FoundMessage(NamedTuple):
     """A message as its rows have it, and the contact that is kept of it."""
 
     found: Found
     contact: Contact | None
+    is_in_block: bool = False  # with the answer to its first attempt
+
+    def has_in_block(self, number: int) -> bool:
+        """Return whether the answer to the attempt of this number is in a block."""
+        return self.is_in_block and number == IN_BLOCK_NUMBER
 
 
 LOCK_CHUNKS = text("""
@@ -49,6 +57,18 @@ ON_RECORD = sql(
     WHERE a.kind <> 'start' GROUP BY a.run_id, a.client_id, a.attempt
     """,
     wanted=WANTED,
+)
+
+
+IN_BLOCKS = sql(
+    """
+    SELECT run_id, client_id
+    FROM unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:chunks AS int[]))
+        AS wanted (run_id, client_id, chunk)
+    JOIN chunks c USING (run_id, chunk)
+    WHERE c.recorded IS NOT NULL AND {is_in_block}
+    """,
+    is_in_block=is_in_block("array_position(c.client_ids, wanted.client_id)"),
 )
 
 
@@ -78,15 +98,28 @@ async def lock_messages(
         numbers.setdefault(key, set()).add(each.attempt)
         if each.is_accepted:
             accepted.add(key)
+    in_blocks = await _in_blocks(db, messages)
+    for key in in_blocks:
+        numbers.setdefault(key, set()).add(IN_BLOCK_NUMBER)
     return {
         key: _found(
             chunks[chunk],
             exceptions.get(key),
             frozenset(numbers.get(key, ())),
             is_accepted=key in accepted,
+            is_in_block=key in in_blocks,
         )
         for key, chunk in messages.items()
     }
+
+
+async def _in_blocks(db: Connection, messages: Mapping[MessageKey, ChunkKey]) -> set[MessageKey]:
+    columns = {
+        "run_ids": [key.run_id for key in messages],
+        "client_ids": [key.client_id for key in messages],
+        "chunks": [chunk.chunk for chunk in messages.values()],
+    }
+    return {MessageKey(*row) for row in await db.execute(IN_BLOCKS, columns)}
 
 
 def _found(
@@ -95,15 +128,18 @@ def _found(
     numbers: frozenset[int],
     *,
     is_accepted: bool,
+    is_in_block: bool,
 ) -> FoundMessage:
     if exception is not None:
         progress = progress_of(exception)
         holder, next_number = exception.sender_id, exception.attempt + 1
         contact = contact_of(exception.contact)
-        return FoundMessage(Found(progress, numbers, holder, next_number), contact)
+        return FoundMessage(Found(progress, numbers, holder, next_number), contact, is_in_block)
     first = message.unrecorded(reaped=chunk.reaped, unknowns=chunk.unknowns)
-    progress = message.without_exception(chunk.state, first, numbers, is_accepted=is_accepted)
-    return FoundMessage(Found(progress, numbers, chunk.sender_id, chunk.reaped + 1), None)
+    is_delivered = is_accepted or is_in_block
+    progress = message.without_exception(chunk.state, first, numbers, is_accepted=is_delivered)
+    found = Found(progress, numbers, chunk.sender_id, chunk.reaped + 1)
+    return FoundMessage(found, None, is_in_block)
 
 
 INSERT_NEW_ATTEMPTS = text("""

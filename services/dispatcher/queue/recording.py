@@ -17,22 +17,26 @@ from sqlalchemy.exc import IntegrityError
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress
+from services.dispatcher.queue.blocks import BlockRow, Places, insert_blocks, is_in_block
 from shared import database
 from shared.contracts.dispatcher import State
-from shared.database import Connection, sql
+from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
 RECORD = "record"  # the loop, by which runs are set aside of which a result cannot be recorded
 
-# Of chunks and messages `c (run_id)`, `ids (client_id)`: those with nothing on record yet.
-UNRECORDED = """
-    NOT EXISTS (
+# Of chunks and messages `c`, `ids (client_id, n)`: those with nothing on record yet.
+UNRECORDED = fragment(
+    """
+    NOT {is_in_block} AND NOT EXISTS (
         SELECT FROM exceptions e WHERE e.run_id = c.run_id AND e.client_id = ids.client_id
     ) AND NOT EXISTS (
         SELECT FROM attempts a WHERE a.run_id = c.run_id AND a.client_id = ids.client_id
             AND a.kind <> 'start'
     )
-"""
+    """,
+    is_in_block=is_in_block("ids.n"),
+)
 
 ATTEMPT_COLUMNS = (
     "run_id",
@@ -66,6 +70,8 @@ class Closed(NamedTuple):
 
     finals: int  # messages that became final
     epoch: int = 0  # of a lease that is over; 0: none
+    places: Places | None = None  # of messages that are in blocks now
+    own_epoch: int = 0  # of the lease under which those were sent
 
 
 @dataclass(slots=True)
@@ -73,6 +79,7 @@ class LedgerBatch:
     """What a batch of results adds to the ledger."""
 
     attempts: list[AttemptRow] = field(default_factory=list)
+    blocks: list[BlockRow] = field(default_factory=list)  # of plain results
     exceptions: list[ExceptionRow] = field(default_factory=list)  # new ones
     leased: list[ExceptionRow] = field(default_factory=list)  # of retries that the sender leased
     closed: Mapping[ChunkKey, Closed] = field(default_factory=dict)
@@ -88,7 +95,9 @@ async def record(db: Connection, sender_id: UUID, batch: LedgerBatch) -> None:
     Raises:
         FastPathFailed: Something is on record already; nothing was written.
     """
-    await close_chunks(db, sender_id, batch.closed)
+    closed = _with_blocks(batch)
+    if await close_chunks(db, sender_id, closed) != len(closed):
+        raise FastPathFailed
     try:
         if batch.exceptions:
             await insert_exceptions(db, batch.exceptions)
@@ -96,47 +105,78 @@ async def record(db: Connection, sender_id: UUID, batch: LedgerBatch) -> None:
             await update_leased(db, sender_id, batch.leased)
         if batch.attempts:
             await database.copy(db, "attempts", ATTEMPT_COLUMNS, batch.attempts)
+        if batch.blocks:
+            await insert_blocks(db, batch.blocks)
     except (IntegrityError, UniqueViolationError) as error:
         raise FastPathFailed from error
 
 
-# Chunks are locked in order first: an update alone takes them in whatever order it likes.
+def _with_blocks(batch: LedgerBatch) -> dict[ChunkKey, Closed]:
+    """Return what is over of chunks, with the places of what is in blocks now.
+
+    Raises:
+        FastPathFailed: The blocks of a chunk are of two leases.
+    """
+    closed = dict(batch.closed)
+    for row in batch.blocks:
+        before = closed.get(row.chunk, Closed(finals=0))
+        if before.own_epoch not in (0, row.epoch):
+            raise FastPathFailed
+        bits = row.places.bits | (before.places.bits if before.places else 0)
+        places = Places(bits, row.places.size)
+        closed[row.chunk] = before._replace(places=places, own_epoch=row.epoch)
+    return closed
+
+
+# Chunks are locked in order first: an update alone takes them in whatever order it likes. What is
+# in blocks is fenced: the lease is the sender's own, and none of it is in a block already.
 CLOSE_CHUNKS = text("""
     WITH change AS (
-        SELECT * FROM unnest(
+        SELECT run_id, chunk, closed, epoch, CAST(places AS varbit) AS places, own_epoch
+        FROM unnest(
             CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]), CAST(:closed AS int[]),
-            CAST(:epochs AS int[])
-        ) AS change (run_id, chunk, closed, epoch)
+            CAST(:epochs AS int[]), CAST(:places AS text[]), CAST(:own_epochs AS int[])
+        ) AS change (run_id, chunk, closed, epoch, places, own_epoch)
     ), locked AS (
         SELECT c.run_id, c.chunk FROM chunks c JOIN change USING (run_id, chunk)
         ORDER BY c.run_id, c.chunk FOR UPDATE OF c
     )
     UPDATE chunks c SET
         open_count = c.open_count - change.closed,
+        recorded = coalesce(c.recorded | change.places, change.places, c.recorded),
         state = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN 'sent'
             ELSE c.state END,
         sender_id = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN NULL
             ELSE c.sender_id END
     FROM locked JOIN change USING (run_id, chunk)
-    WHERE c.run_id = locked.run_id AND c.chunk = locked.chunk
+    WHERE c.run_id = locked.run_id AND c.chunk = locked.chunk AND (
+        change.places IS NULL OR c.sender_id = :sender_id AND c.epoch = change.own_epoch
+            AND coalesce(bit_count(c.recorded & change.places), 0) = 0
+    )
 """)
 
 
 async def close_chunks(
     db: Connection, sender_id: UUID | None, closed: Mapping[ChunkKey, Closed]
-) -> None:
-    """Count messages of chunks as final, and end the sender's leases that are over."""
+) -> int:
+    """Count messages of chunks as final, and end the sender's leases that are over.
+
+    Return how many chunks were changed: not those whose blocks do not fit.
+    """
     if not closed:
-        return
+        return 0
     keys = sorted(closed)
+    changes = [closed[key] for key in keys]
     values = {
         "run_ids": [key.run_id for key in keys],
         "chunks": [key.chunk for key in keys],
-        "closed": [closed[key].finals for key in keys],
-        "epochs": [closed[key].epoch for key in keys],
+        "closed": [each.finals for each in changes],
+        "epochs": [each.epoch for each in changes],
+        "places": [each.places.text if each.places else None for each in changes],
+        "own_epochs": [each.own_epoch for each in changes],
         "sender_id": sender_id,
     }
-    await db.execute(CLOSE_CHUNKS, values)
+    return (await db.execute(CLOSE_CHUNKS, values)).rowcount
 
 
 EXCEPTIONS = """

@@ -6,11 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.dispatcher.queue.blocks import is_in_block
+from services.dispatcher.queue.recording import UNRECORDED
 from shared.contracts.dispatcher import State
-from shared.database import Connection
+from shared.database import Connection, sql
 
-# A message is where its exception is, else where its answer left it, else where its chunk is.
-TOTALS_OF = text("""
+# A message is where its exception is, else where its answer or block left it, else where its chunk
+# is.
+TOTALS_OF = sql(
+    """
     SELECT state, sum(number) AS number FROM (
         SELECT state, count(*) AS number FROM exceptions WHERE run_id = :run_id GROUP BY state
         UNION ALL
@@ -19,19 +23,23 @@ TOTALS_OF = text("""
             SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
         )
         UNION ALL
+        SELECT 'delivered', coalesce(sum(bit_count(recorded)), 0) FROM chunks
+        WHERE run_id = :run_id
+        UNION ALL
+        SELECT 'delivered', -count(*) FROM exceptions e JOIN chunks c USING (run_id, chunk)
+        WHERE run_id = :run_id AND {is_in_block}
+        UNION ALL
         SELECT c.state, sum(CASE WHEN NOT c.is_touched THEN cardinality(c.client_ids) ELSE (
-            SELECT count(*) FROM unnest(c.client_ids) AS ids (client_id) WHERE NOT EXISTS (
-                SELECT FROM exceptions e
-                WHERE e.run_id = c.run_id AND e.client_id = ids.client_id
-            ) AND NOT EXISTS (
-                SELECT FROM attempts a WHERE a.run_id = c.run_id
-                    AND a.client_id = ids.client_id AND a.kind <> 'start'
-            )
+            SELECT count(*) FROM unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+            WHERE {unrecorded}
         ) END)
         FROM chunks c WHERE c.run_id = :run_id AND c.state IN ('expired', 'cancelled')
         GROUP BY c.state
     ) AS counted GROUP BY state HAVING sum(number) > 0
-""")
+    """,
+    is_in_block=is_in_block("array_position(c.client_ids, e.client_id)"),
+    unrecorded=UNRECORDED,
+)
 
 
 async def totals_of(db: Connection, run_id: UUID) -> dict[State, int]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, ping, sql, transaction
 from shared.errors import Conflict
 
@@ -71,6 +72,18 @@ HOLD_CONSUMER = text("""
 async def hold_consumer(db: Connection, consumer: str) -> None:
     """Lock the positions of `consumer`: it applies nothing until `db` ends."""
     await db.execute(HOLD_CONSUMER, {"consumer": consumer})
+
+
+MESSAGES = sql(
+    "SELECT coalesce(sum({counts}), 0) FROM runs WHERE generation = ({current})",
+    counts=" + ".join(f"{state}_count" for state in State if state is not State.PLANNED),
+    current=CURRENT.text,
+)
+
+
+async def messages(db: Connection) -> int:
+    """Return how many messages of the current generation have had an event."""
+    return int(await db.scalar(MESSAGES))
 
 
 async def analyze(db: Connection) -> None:

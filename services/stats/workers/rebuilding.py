@@ -15,7 +15,7 @@ from itertools import islice
 
 from services.stats.queue import generations
 from shared.contracts.dispatcher import MESSAGES
-from shared.database import Pool, transaction
+from shared.database import Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.kafka import (
     Handlers,
@@ -38,10 +38,11 @@ class Rebuilt:
     """The result of a rebuild."""
 
     generation: int
-    events: int  # records of `dispatcher.messages`
+    messages: int  # that have had an event
+    events: int  # records of `dispatcher.messages`, blocks among them
     records: int  # of all topics
     seconds: float  # until the new generation was read
-    rate_per_s: float  # events
+    rate_per_s: float  # messages
     deleted_rows: int  # of older generations
 
 
@@ -71,13 +72,15 @@ class Rebuild:
             at = await self._switch(filler, generation, at)
             seconds = time.monotonic() - begun
             deleted = await generations.clear(self.pool, self._name("%"))
-        events = sum(at[each] for each in at if each.topic == MESSAGES.name)
+        async with autocommit(self.pool) as db:
+            messages = await generations.messages(db)
         return Rebuilt(
             generation=generation,
-            events=events,
+            messages=messages,
+            events=sum(at[each] for each in at if each.topic == MESSAGES.name),
             records=sum(at.values()),
             seconds=round(seconds, 3),
-            rate_per_s=round(events / seconds, 1),
+            rate_per_s=round(messages / seconds, 1),
             deleted_rows=deleted,
         )
 
@@ -160,6 +163,6 @@ async def report(rebuild: Rebuild, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(asdict(rebuilt)) + "\n")
     else:
         report(
-            f"rebuilt: {rebuilt.events:,} events in {rebuilt.seconds:.1f} s, "
+            f"rebuilt: {rebuilt.messages:,} messages in {rebuilt.seconds:.1f} s, "
             f"{rebuilt.rate_per_s:,.0f} per second (generation {rebuilt.generation})"
         )
