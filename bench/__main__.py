@@ -12,15 +12,20 @@ from bench.pipeline import send_mailing
 from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
+from bench.small import MAILINGS, send_small_mailings
 from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
-WHAT = ("import", "pipeline", "expand", "rebuild")
+WHAT = ("import", "pipeline", "expand", "rebuild", "small")
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
+    if only == "small":  # with clients of its own, and no others to be looked through
+        note(f"sending {MAILINGS:,} mailings of one client each", "dim")
+        report.small = await send_small_mailings(rig)
+        return
     note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)
     if only in (None, "pipeline", "rebuild"):

@@ -14,6 +14,7 @@ from bench.importing import Imported
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
 from bench.rebuild import Rebuilt
+from bench.small import WINDOW, Small
 from cli.render import grid
 
 # On two cores, everything on them, where the ceiling is about 58,000/s.
@@ -33,11 +34,13 @@ class Report:
     pipeline: Pipeline | None = None
     expansion: Expansion | None = None
     rebuilt: Rebuilt | None = None
+    small: Small | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
-        return self.pipeline is None or not (self.pipeline.lost or self.pipeline.duplicated)
+        sent = [each for each in (self.pipeline, self.small) if each is not None]
+        return not any(each.lost or each.duplicated for each in sent)
 
     def write(self, folder: Path) -> None:
         """Write a file for each thing that was measured."""
@@ -56,6 +59,8 @@ class Report:
             files["expand"] = asdict(self.expansion)
         if self.rebuilt is not None:
             files["rebuild"] = asdict(self.rebuilt)
+        if self.small is not None:
+            files["small"] = asdict(self.small)
         return files
 
     def table(self) -> RenderableType:
@@ -68,6 +73,8 @@ class Report:
         if self.pipeline is not None:
             parts += [Text(), spent("a message", self.pipeline.cpu_us_per_message)]
             parts += [share(self.pipeline.machine)]
+        if self.small is not None:
+            parts += [Text(), share(self.small.machine)]
         return Group(*parts)
 
     def profiled_us(self) -> dict[str, float]:
@@ -90,6 +97,8 @@ class Report:
             rows.append(_rate("expansion, messages/s", rate, EXPANSION_PER_S))
         if self.rebuilt is not None:
             rows.append(_rate("rebuild, messages/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
+        if self.small is not None:
+            rows += _small_rows(self.small)
         return rows
 
 
@@ -117,6 +126,19 @@ def _pipeline_rows(of: Pipeline) -> list[Sequence[object]]:
             f"{RSS_MB} MB",
             of.rss_mb[most] <= RSS_MB,
         ),
+    ]
+
+
+def _small_rows(of: Small) -> list[Sequence[object]]:
+    is_complete = of.delivered == of.mailings
+    window_s = WINDOW.total_seconds()
+    return [
+        ("mailings of one client, due at once", f"{of.mailings:,}", None, None),
+        ("  delivered", f"{of.delivered:,}", f"{of.mailings:,}", is_complete),
+        ("  lost, duplicated", f"{of.lost}, {of.duplicated}", "0, 0", not of.lost + of.duplicated),
+        ("  sent after", f"{of.sent_after_s:.1f} s", f"{window_s:.0f} s", is_complete),
+        ("  finished after", f"{of.finished_after_s:.1f} s", None, None),
+        ("  projected after", f"{of.projected_after_s:.1f} s", None, None),
     ]
 
 

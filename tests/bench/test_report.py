@@ -10,6 +10,7 @@ from bench.importing import Imported
 from bench.pipeline import Pipeline, percentile_95
 from bench.rebuild import Rebuilt
 from bench.report import Report
+from bench.small import Small
 
 RSS = {"catalog": 110.0, "dispatcher": 250.5}
 SPENT = {"catalog": 50.0}
@@ -25,6 +26,19 @@ PIPELINE = Pipeline(
     stats_lag_p95_s=0.25,
     rss_mb=RSS,
     cpu_us_per_message={"dispatcher": 40.0, "postgres": 30.5},
+    machine=QUIET,
+)
+
+
+SMALL = Small(
+    mailings=2_000,
+    delivered=1_999,
+    lost=0,
+    duplicated=0,
+    sent_after_s=60.0,
+    finished_after_s=61.5,
+    projected_after_s=62.0,
+    cpu_ms_per_mailing=SPENT,
     machine=QUIET,
 )
 
@@ -91,6 +105,19 @@ def test_on_a_slow_machine_the_ratio_counts() -> None:
 def test_a_lost_or_a_duplicated_message_is_a_failure(lost: int, duplicated: int) -> None:
     assert _report().is_sound
     assert not _report(replace(PIPELINE, lost=lost, duplicated=duplicated)).is_sound
+    assert Report(small=SMALL).is_sound
+    assert not Report(small=replace(SMALL, lost=lost, duplicated=duplicated)).is_sound
+
+
+def test_small_mailings_must_all_be_delivered_within_their_window(tmp_path: Path) -> None:
+    report = Report(small=SMALL)
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "small.json").read_text())["delivered"] == 1_999
+    assert _lines(report)["delivered"] == ["1,999", "2,000", "no"]
+    assert _lines(report)["sent after"] == ["60.0 s", "60 s", "no"]
+    complete = _lines(Report(small=replace(SMALL, delivered=2_000, sent_after_s=47.0)))
+    assert complete["sent after"] == ["47.0 s", "60 s", "yes"]
 
 
 def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:
