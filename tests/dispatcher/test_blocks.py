@@ -120,7 +120,7 @@ async def test_what_is_in_blocks_counts_among_the_totals(world: World) -> None:
     run = await sent(world, packs=True)
 
     async with transaction(world.pool) as db:
-        assert await totals_of(db, run.run_id) == {
+        assert (await totals_of(db, [run.run_id]))[run.run_id] == {
             State.DELIVERED: 6,
             State.RETRY: 1,
             State.FAILED: 1,
@@ -144,7 +144,7 @@ async def test_a_message_in_a_block_that_has_a_row_as_well_counts_by_its_row(
             values,
         )
 
-        totals = await totals_of(db, run.run_id)
+        totals = (await totals_of(db, [run.run_id]))[run.run_id]
         assert (totals[State.DELIVERED], totals[State.UNDETERMINED]) == (5, 1)
 
 

@@ -261,7 +261,7 @@ async def test_a_ledger_from_the_middle_of_a_run_sends_nothing_twice(
     await dispatcher.world.end()
     if end != "open":
         async with transaction(dispatcher.pool) as db:
-            totals = await totals_of(db, run.run_id)
+            totals = (await totals_of(db, [run.run_id]))[run.run_id]
         assert totals == Counter(where.state for where in before[0].values())
 
 

@@ -1,5 +1,6 @@
 """A run ends with its window or its mailing, and is finished when all of it is final."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from services.dispatcher.handlers import ending, planning
 from services.dispatcher.queue import ending as ending_queue
 from services.dispatcher.queue import planning as planning_queue
 from shared import ids
+from shared.contracts.catalog import Filter
 from shared.contracts.dispatcher import (
     MessageCancelled,
     MessageExpired,
@@ -26,6 +28,7 @@ from tests.dispatcher.world import (
     HOUR,
     LAST_START,
     NOT_PROCESSED,
+    REFUSED,
     UNKNOWN,
     FakeGateway,
     Run,
@@ -180,6 +183,26 @@ async def test_a_run_finishes_once_however_many_look(world: World) -> None:
     assert len(await kinds(world, RunFinished)) == 1
 
 
+async def test_runs_that_finish_together_share_a_row_of_the_outbox_each_with_its_own_totals(
+    world: World,
+) -> None:
+    gateway = FakeGateway({2: [REFUSED]})
+    first, second = await world.plan(1), await world.plan(2)  # the first client is in both
+    none = await world.plan(filter=Filter(tags=("none",)))
+    await work(await alive(world, gateway))
+    rows = "SELECT count(*) FROM outbox"
+    before = await world.value(rows)
+
+    await ending.finish(world.pool)
+
+    assert await world.value(rows) == before + 1
+    assert {each.run_id: each.totals for each in await kinds(world, RunFinished)} == {
+        first.run_id: {State.DELIVERED: 1},
+        second.run_id: {State.DELIVERED: 1, State.FAILED: 1},
+        none.run_id: {},
+    }
+
+
 async def test_a_run_does_not_finish_while_a_retry_waits(world: World) -> None:
     run = await world.plan(2)
     await work(await alive(world, FakeGateway({1: [NOT_PROCESSED] * 2})))
@@ -213,10 +236,10 @@ async def failing_at(monkeypatch: pytest.MonkeyPatch, name: str, run: Run) -> No
     """Let a function of `ending` fail at one run."""
     original = getattr(ending, name)
 
-    async def fail(db: Connection, run_or_id: Any, *rest: Any) -> Any:
-        if run.run_id in (run_or_id, getattr(run_or_id, "run_id", None)):
+    async def fail(db: Connection, run_or_ids: Sequence[object], *rest: Any) -> Any:
+        if run.run_id in run_or_ids:
             raise KeyError(name)
-        return await original(db, run_or_id, *rest)
+        return await original(db, run_or_ids, *rest)
 
     monkeypatch.setattr(ending, name, fail)
 

@@ -51,4 +51,4 @@ async def test_an_end_beside_a_change_waits_for_it_and_counts_it(world: World) -
 
     assert await run.status() == "finished"
     async with transaction(world.pool) as db:
-        assert await totals_of(db, run.run_id) == {State.DELIVERED: 2}
+        assert (await totals_of(db, [run.run_id]))[run.run_id] == {State.DELIVERED: 2}

@@ -4,15 +4,17 @@ Every step is one transaction with its events: what dies in the middle is done a
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import ended
-from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events
+from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
+from services.dispatcher.handlers.totals import FINISHED_AFTER
 from services.dispatcher.queue import ending, recording
 from services.dispatcher.queue.controls import CLAIM
-from services.dispatcher.queue.ending import EndedRun
+from services.dispatcher.queue.ending import EndedRun, FinishedRun
 from services.dispatcher.queue.recording import RECORD, Closed, ExceptionRow
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, set_aside
@@ -20,7 +22,7 @@ from shared.contracts.dispatcher import RunFinished, State
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
-from shared.event import Instant
+from shared.event import Event, Instant, Recorded
 from shared.set_aside import Item, guard
 
 END, FINISH = "end", "finish"  # the loops, by which their runs are set aside
@@ -110,18 +112,25 @@ async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
     async with transaction(pool) as db:
         now = await database.now(db)
         finished = await ending.finish(db, now, run_id)
-        for run in finished:
-            event = RunFinished(
-                run_id=run.run_id,
-                mailing_id=run.mailing_id,
-                is_last=run.is_last,
-                finished_at=now,
-                totals=await totals_of(db, run.run_id),
-            )
-            await put_run_events(
-                db, run.run_id, run.traceparent, [(run.chunk_count + 2, event)], now
-            )
         if finished:
+            await _publish(db, finished, now)
             for loop in (CLAIM, RECORD):
                 await set_aside.clear(db, loop, [run.run_id for run in finished])
     return len(finished)
+
+
+async def _publish(db: Connection, finished: Sequence[FinishedRun], now: Instant) -> None:
+    """Write the ends of runs to the outbox, with their totals: two statements for all of them."""
+    counted = await totals_of(db, [run.run_id for run in finished])
+    recorded: list[Recorded[Event]] = []
+    for run in finished:
+        event = RunFinished(
+            run_id=run.run_id,
+            mailing_id=run.mailing_id,
+            is_last=run.is_last,
+            finished_at=now,
+            totals=counted[run.run_id],
+        )
+        version = run.chunk_count + FINISHED_AFTER
+        recorded += run_events(run.run_id, run.traceparent, [(version, event)], now)
+    await put_run_events(db, recorded)

@@ -63,16 +63,12 @@ class EventBuffer:
         await outbox.put(db, batches)
 
 
-async def put_run_events(
-    db: Connection,
-    run_id: UUID,
-    traceparent: str | None,
-    events: Sequence[tuple[int, Event]],
-    now: Instant,
-) -> None:
-    """Write a run's events to the outbox, each with its version in the run's stream."""
+def run_events(
+    run_id: UUID, traceparent: str | None, events: Sequence[tuple[int, Event]], now: Instant
+) -> list[Recorded[Event]]:
+    """Return a run's events, each with its version in the run's stream, to be put."""
     stream = f"run-{run_id}"
-    recorded = [
+    return [
         Recorded(
             id=ids.event_id(stream, version),
             stream=stream,
@@ -85,5 +81,9 @@ async def put_run_events(
         )
         for version, event in events
     ]
+
+
+async def put_run_events(db: Connection, recorded: Sequence[Recorded[Event]]) -> None:
+    """Write events of any number of runs to the outbox, as one row."""
     encoded = [(each, each.event.json()) for each in recorded]
     await outbox.put(db, outbox.recorded_batches(encoded, "dispatcher"))

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.dispatcher.domain.contact import Channel, without_contact
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress, rejected
-from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events
+from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import planning, recording
 from services.dispatcher.queue.planning import Expanded, Readers
@@ -18,7 +18,7 @@ from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
-from shared.event import Event, Instant
+from shared.event import Event, Instant, Recorded
 from shared.kafka import EndOffsets
 from shared.set_aside import Item, guard
 
@@ -84,7 +84,7 @@ async def _expand_some(pool: Pool, channels: Mapping[str, Channel], item: Item) 
             step = await planning.expand_next(db, channels, item)
             if step is None:
                 break
-            await _publish(db, step, now)
+            await put_run_events(db, _events(step, now))
             if step.unreachable:
                 await _reject(db, step, channels[step.gateway], now)
             steps, planned = steps + 1, planned + sum(len(each) for _, each in step.chunks)
@@ -94,8 +94,8 @@ async def _expand_some(pool: Pool, channels: Mapping[str, Channel], item: Item) 
     return steps > 0
 
 
-async def _publish(db: Connection, step: Expanded, now: Instant) -> None:
-    """Write the events of a step to the outbox."""
+def _events(step: Expanded, now: Instant) -> list[Recorded[Event]]:
+    """Return the events of a step."""
     events: list[tuple[int, Event]] = [
         (
             chunk + 1,
@@ -117,7 +117,7 @@ async def _publish(db: Connection, step: Expanded, now: Instant) -> None:
             expanded_at=now,
         )
         events.append((step.chunk_count + 1, expanded))
-    await put_run_events(db, step.run_id, step.traceparent, events, now)
+    return run_events(step.run_id, step.traceparent, events, now)
 
 
 async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant) -> None:

@@ -12,40 +12,47 @@ from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 
 # A message is where its exception is, else where its answer or block left it, else where its chunk
-# is.
+# is. In a LATERAL, each run's rows are found by their keys, however many runs there are.
 TOTALS_OF = sql(
     """
-    SELECT state, sum(number) AS number FROM (
-        SELECT state, count(*) AS number FROM exceptions WHERE run_id = :run_id GROUP BY state
-        UNION ALL
-        SELECT 'delivered', count(*) FROM attempts a
-        WHERE a.run_id = :run_id AND a.outcome = 'accepted' AND NOT EXISTS (
-            SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
-        )
-        UNION ALL
-        SELECT 'delivered', coalesce(sum(bit_count(recorded)), 0) FROM chunks
-        WHERE run_id = :run_id
-        UNION ALL
-        SELECT 'delivered', -count(*) FROM exceptions e JOIN chunks c USING (run_id, chunk)
-        WHERE run_id = :run_id AND {is_in_block}
-        UNION ALL
-        SELECT c.state, sum(CASE WHEN NOT c.is_touched THEN cardinality(c.client_ids) ELSE (
-            SELECT count(*) FROM unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
-            WHERE {unrecorded}
-        ) END)
-        FROM chunks c WHERE c.run_id = :run_id AND c.state IN ('expired', 'cancelled')
-        GROUP BY c.state
-    ) AS counted GROUP BY state HAVING sum(number) > 0
+    SELECT wanted.run_id, counted.state, counted.number
+    FROM unnest(CAST(:run_ids AS uuid[])) AS wanted (run_id)
+    CROSS JOIN LATERAL (
+        SELECT state, sum(number) AS number FROM (
+            SELECT state, count(*) AS number FROM exceptions
+            WHERE run_id = wanted.run_id GROUP BY state
+            UNION ALL
+            SELECT 'delivered', count(*) FROM attempts a
+            WHERE a.run_id = wanted.run_id AND a.outcome = 'accepted' AND NOT EXISTS (
+                SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
+            )
+            UNION ALL
+            SELECT 'delivered', coalesce(sum(bit_count(recorded)), 0) FROM chunks
+            WHERE run_id = wanted.run_id
+            UNION ALL
+            SELECT 'delivered', -count(*) FROM exceptions e JOIN chunks c USING (run_id, chunk)
+            WHERE run_id = wanted.run_id AND {is_in_block}
+            UNION ALL
+            SELECT c.state, sum(CASE WHEN NOT c.is_touched THEN cardinality(c.client_ids) ELSE (
+                SELECT count(*) FROM unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+                WHERE {unrecorded}
+            ) END)
+            FROM chunks c WHERE c.run_id = wanted.run_id AND c.state IN ('expired', 'cancelled')
+            GROUP BY c.state
+        ) AS parts GROUP BY state HAVING sum(number) > 0
+    ) AS counted
     """,
     is_in_block=is_in_block("array_position(c.client_ids, e.client_id)"),
     unrecorded=UNRECORDED,
 )
 
 
-async def totals_of(db: Connection, run_id: UUID) -> dict[State, int]:
-    """Return how many messages of a finished run are in each state; no state has none."""
-    rows = await db.execute(TOTALS_OF, {"run_id": run_id})
-    return {State(state): int(number) for state, number in rows}
+async def totals_of(db: Connection, run_ids: Collection[UUID]) -> dict[UUID, dict[State, int]]:
+    """Return how many messages of each finished run are in each state; no state has none."""
+    totals: dict[UUID, dict[State, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, state, number in await db.execute(TOTALS_OF, {"run_ids": list(run_ids)}):
+        totals[run_id][State(state)] = int(number)
+    return totals
 
 
 class Corrected(NamedTuple):
