@@ -42,6 +42,13 @@ clients = Table(
     Column("comment", Text),
     Column("registered_at", Timestamp, comment="none: read by an older release"),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
+    Index(
+        "clients_by_filter",
+        "tags",
+        text("(ARRAY[operator_code])"),
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 512},
+    ),
 )
 
 mailings = Table(

@@ -8,7 +8,7 @@ import pytest
 
 from services.dispatcher.handlers import planning
 from services.dispatcher.queue import planning as planning_queue
-from shared.contracts.catalog import ClientChanged
+from shared.contracts.catalog import ClientChanged, Filter
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import CHANNELS, FakeGateway, World, alive, numbers, registered, work
 
@@ -39,15 +39,18 @@ async def expand(world: World) -> list[int]:
     return [row.id.int & 0xFFFF for row in rows]
 
 
+@pytest.mark.parametrize(
+    "wanted", [Filter(), Filter(operator_codes=("916",))], ids=["for all", "for some"]
+)
 async def test_who_was_registered_before_the_run_began_is_in_it_and_nobody_else(
-    world: World,
+    world: World, wanted: Filter
 ) -> None:
     begun_at = await world.now()
-    run = await world.begin_run(begun_at=begun_at)
+    run = await world.begin_run(begun_at=begun_at, filter=wanted)
     await run.begin()
     await world.know(
         registered(1, registered_at=begun_at - MOMENT),
-        registered(2, registered_at=begun_at),
+        registered(2, registered_at=begun_at, operator_code="903"),
         registered(3, registered_at=begun_at + MOMENT),
         changed(4, registered_at=begun_at - MOMENT),
         changed(5, registered_at=begun_at),
