@@ -153,8 +153,16 @@ class Proof:
                 assert events[-1].state in {
                     e.state for e in events if not isinstance(e, MessageAttempted)
                 }, "a final state has its event"
-            tried = [(e.attempt, e.kind) for e in events if isinstance(e, MessageAttempted)]
-            rows = [(r.attempt, r.kind) for r in self.attempts.get(key, ()) if r.kind != "start"]
+            tried = [
+                (e.attempt, e.kind, e.started_at, e.at)
+                for e in events
+                if isinstance(e, MessageAttempted)
+            ]
+            rows = [
+                (r.attempt, r.kind, r.started_at, r.ended_at)
+                for r in self.attempts.get(key, ())
+                if r.kind != "start"
+            ]
             assert sorted(tried) == sorted(rows), "each attempt on record is told, once"
             assert len(set(rows)) == len(rows), "each is on record once, in a block or by itself"
 

@@ -39,7 +39,7 @@ async def test_a_mailing_with_a_start_in_the_future_starts_by_itself(platform: P
     run = await platform.finished(mailing)
 
     early = await platform.attempts(
-        run, "started_at < (SELECT starts_at FROM runs r WHERE r.run_id = attempts.run_id)"
+        run, "started_at < (SELECT starts_at FROM runs r WHERE r.run_id = all_attempts.run_id)"
     )
     assert early == []
     assert (await platform.ledger(run)).by_status == {"delivered": 100}
@@ -71,7 +71,7 @@ async def test_what_is_open_when_the_window_ends_expires_and_nothing_is_sent_lat
     ledger = await platform.statistics_equal_the_ledger(run)
     late = await platform.attempts(
         run,
-        "started_at >= (SELECT ends_at FROM runs r WHERE r.run_id = attempts.run_id)"
+        "started_at >= (SELECT ends_at FROM runs r WHERE r.run_id = all_attempts.run_id)"
         " - interval '500 ms'",
     )
     assert late == []
@@ -178,7 +178,8 @@ async def test_the_trace_of_the_request_is_on_every_record_of_its_run(
     run = await platform.finished(mailing)
 
     db_trace = await platform.attempts(
-        run, f"(SELECT traceparent FROM runs r WHERE r.run_id = attempts.run_id) LIKE '%{trace}%'"
+        run,
+        f"(SELECT traceparent FROM runs r WHERE r.run_id = all_attempts.run_id) LIKE '%{trace}%'",
     )
     assert len(db_trace) == 1
 

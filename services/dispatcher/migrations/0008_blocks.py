@@ -30,10 +30,10 @@ def upgrade() -> None:
     op.execute("""
         CREATE FUNCTION number_at(numbers bytea, k integer) RETURNS bigint
         LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-            SELECT CAST(get_byte(numbers, 4 * k - 4) AS bigint) << 24
-                | get_byte(numbers, 4 * k - 3) << 16
-                | get_byte(numbers, 4 * k - 2) << 8
-                | get_byte(numbers, 4 * k - 1)
+            SELECT (CAST(get_byte(numbers, 4 * k - 4) AS bigint) << 24)
+                + (get_byte(numbers, 4 * k - 3) << 16)
+                + (get_byte(numbers, 4 * k - 2) << 8)
+                + get_byte(numbers, 4 * k - 1)
         $$
     """)
     op.execute("""
