@@ -1,7 +1,7 @@
 """The proofs: which totals of the ledger were compared, and where the figures differ from them."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -70,10 +70,14 @@ class Unproved(NamedTuple):
 
     run_id: UUID
     number: int  # of the totals: 0 as it finished, then one for each correction
+    planned: int  # messages, so what it costs to compare it
 
 
 UNPROVED = sql(
-    "SELECT run_id, totals_number FROM runs WHERE {unproved} ORDER BY run_id LIMIT 100",
+    """
+    SELECT run_id, totals_number, planned_count FROM runs WHERE {unproved}
+    ORDER BY run_id LIMIT 100
+    """,
     unproved=UNPROVED_RUNS,
 )
 
@@ -84,7 +88,7 @@ async def unproved(db: Connection) -> list[Unproved]:
 
 
 PROVED_FIRST = text("""
-    SELECT run_id, totals_number FROM runs
+    SELECT run_id, totals_number, planned_count FROM runs
     WHERE generation = (SELECT current FROM generations) AND proved_number = totals_number
     ORDER BY proved_at LIMIT 1
 """)
@@ -122,7 +126,7 @@ class Figures(NamedTuple):
 # group all by state would cost four times as much.
 FIGURES_OF = sql(
     """
-    SELECT r.totals_number, r.totals, r.difference, r.mended, r.planned_count,
+    SELECT r.run_id, r.totals_number, r.totals, r.difference, r.mended, r.planned_count,
         {counts},
         (
             SELECT coalesce(sum(client_count), 0) FROM chunks c
@@ -144,18 +148,20 @@ FIGURES_OF = sql(
             ) AS counted
         ) AS by_state
     FROM runs r
-    WHERE r.generation = (SELECT current FROM generations) AND r.run_id = :run_id
-        AND r.totals IS NOT NULL
+    WHERE r.generation = (SELECT current FROM generations)
+        AND r.run_id = ANY(CAST(:run_ids AS uuid[])) AND r.totals IS NOT NULL
 """,
     counts=", ".join(f"r.{state}_count" for state in COUNTED),
 )
 
 
-async def figures_of(db: Connection, run_id: UUID) -> Figures | None:
-    """Return what there is to compare; None if the run is not known with totals (any more)."""
-    row = (await db.execute(FIGURES_OF, {"run_id": run_id})).one_or_none()
-    if row is None:
-        return None
+async def figures_of(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Figures]:
+    """Return what there is to compare, of those runs that are known with totals (still)."""
+    rows = await db.execute(FIGURES_OF, {"run_ids": list(run_ids)})
+    return {row.run_id: _figures(row) for row in rows}
+
+
+def _figures(row: Any) -> Figures:  # noqa: ANN401 - a row of FIGURES_OF
     rows = {State(state): int(number) for state, number in row.by_state.items()}
     with_event = int(row.with_event)
     rows[State.DELIVERED] = with_event - sum(rows.values())
@@ -166,20 +172,37 @@ async def figures_of(db: Connection, run_id: UUID) -> Figures | None:
     return Figures(row.totals_number, totals, counters, rows, row.difference, row.mended)
 
 
-STORE_PROOF = text("""
-    UPDATE runs SET proved_number = :number, proved_at = clock_timestamp(),
-        difference = CAST(:difference AS jsonb)
-    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+class Proof(NamedTuple):
+    """What came of comparing a run with the totals of this number."""
+
+    run_id: UUID
+    number: int
+    difference: Mapping[State, int]  # without those in which it does not differ
+
+
+# Locked in the order in which the consumer changes runs.
+STORE_PROOFS = text("""
+    WITH held AS (
+        SELECT run_id FROM runs
+        WHERE generation = (SELECT current FROM generations)
+            AND run_id = ANY(CAST(:run_ids AS uuid[]))
+        ORDER BY run_id FOR NO KEY UPDATE
+    )
+    UPDATE runs SET proved_number = proof.number, proved_at = clock_timestamp(),
+        difference = CAST(proof.difference AS jsonb)
+    FROM held JOIN unnest(
+        CAST(:run_ids AS uuid[]), CAST(:numbers AS int[]), CAST(:differences AS text[])
+    ) AS proof (run_id, number, difference) USING (run_id)
+    WHERE generation = (SELECT current FROM generations) AND runs.run_id = held.run_id
 """)
 
 
-async def store_proof(
-    db: Connection, run_id: UUID, number: int, difference: Mapping[State, int]
-) -> None:
-    """Store what came of a comparison with the totals of this number."""
-    values = {"run_id": run_id, "number": number}
-    stored = json.dumps(difference) if difference else None
-    await db.execute(STORE_PROOF, values | {"difference": stored})
+async def store_proofs(db: Connection, proofs: Sequence[Proof]) -> None:
+    """Store what came of comparisons."""
+    run_ids, numbers, found = zip(*proofs, strict=True)
+    differences = [json.dumps(each) if each else None for each in found]
+    values = {"run_ids": run_ids, "numbers": numbers, "differences": differences}
+    await db.execute(STORE_PROOFS, values)
 
 
 DIFFERING = text("""

@@ -7,7 +7,7 @@ correction is on its way. A difference is mended once: the run is read again, fr
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ import structlog
 
 from services.stats.domain import differences, may_be_ahead
 from services.stats.queue import proofs
-from services.stats.queue.proofs import Figures, Unproved
+from services.stats.queue.proofs import Figures, Proof, Unproved
 from shared import kafka, telemetry
 from shared.contracts.dispatcher import MESSAGES, State
 from shared.database import Connection, Pool, autocommit, transaction
@@ -29,6 +29,7 @@ EVERY = timedelta(seconds=1)
 POLL_S = 0.1
 WAIT_S = 30.0  # for the statistics to pass an end; then others get their turn
 CORRECTION_S = 60.0  # a correction that takes longer than this will not come
+SMALL = 1_000  # messages of a run that is compared together with others: a hundred take a moment
 REST = 20  # times as long as comparing again took: at most a twentieth of the time when idle
 
 
@@ -41,7 +42,7 @@ class Prover:
     consumer: str
     handlers: Callable[[UUID], Handlers]
     mender: Callable[[UUID | str], str]
-    _ahead_since: dict[Unproved, float] = field(init=False, default_factory=dict)
+    _ahead_since: dict[tuple[UUID, int], float] = field(init=False, default_factory=dict)
     _seen: Mapping[str, int] = field(init=False, default_factory=dict)
     _rests_until: float = field(init=False, default=0.0)
 
@@ -75,7 +76,7 @@ class Prover:
         ends = await kafka.end_offsets(self.servers, MESSAGES)
         if not await self._pass(ends):
             return False
-        return any([await self._prove(each) for each in found])
+        return any([await self._prove(runs) for runs in together(found)])
 
     async def _pass(self, ends: Mapping[int, int]) -> bool:
         """Wait until all before `ends` is applied; return whether it is."""
@@ -94,29 +95,40 @@ class Prover:
             oldest = await proofs.proved_first(db)
         if oldest is not None:
             begun = time.monotonic()
-            await self._prove(oldest)
+            await self._prove([oldest])
             ended = time.monotonic()
             self._rests_until = ended + REST * (ended - begun)
 
-    async def _prove(self, run: Unproved) -> bool:
-        """Compare a run; return whether that led to anything."""
+    async def _prove(self, runs: Sequence[Unproved]) -> bool:
+        """Compare runs, all in one transaction; return whether that led to anything."""
         async with transaction(self.pool) as db:
-            figures = await proofs.figures_of(db, run.run_id)
-            if figures is None:
+            figures = await proofs.figures_of(db, [run.run_id for run in runs])
+            compared = [
+                proof
+                for run in runs
+                if run.run_id in figures and (proof := self._compare(run, figures[run.run_id]))
+            ]
+            if not compared:
                 return False
-            more = differences(figures.totals, figures.rows)
-            if may_be_ahead(more) and self._may_be_corrected(run):
-                return False
-            more = more or differences(figures.totals, figures.counters)
-            self._ahead_since.pop(run, None)
-            await proofs.store_proof(db, run.run_id, figures.number, more)
-            if more:
-                await self._begin_mending(db, run.run_id, figures, more)
+            await proofs.store_proofs(db, compared)
+            for run_id, _, more in compared:
+                if more:
+                    await self._begin_mending(db, run_id, figures[run_id], more)
             telemetry.measure("stats.runs.differing", await proofs.differing(db))
         return True
 
+    def _compare(self, run: Unproved, figures: Figures) -> Proof | None:
+        """Return where a run differs from its totals; None while these may be corrected yet."""
+        more = differences(figures.totals, figures.rows)
+        if may_be_ahead(more) and self._may_be_corrected(run):
+            return None
+        self._ahead_since.pop((run.run_id, run.number), None)
+        more = more or differences(figures.totals, figures.counters)
+        return Proof(run.run_id, figures.number, more)
+
     def _may_be_corrected(self, run: Unproved) -> bool:
-        since = self._ahead_since.setdefault(run, time.monotonic())
+        key = run.run_id, run.number
+        since = self._ahead_since.setdefault(key, time.monotonic())
         return time.monotonic() - since < CORRECTION_S
 
     async def _begin_mending(
@@ -150,6 +162,16 @@ class Prover:
             await proofs.end_mending(db, consumer, run_id)
         log.info("stats.mended", run_id=str(run_id))
         return True
+
+
+def together(runs: Sequence[Unproved]) -> Iterator[Sequence[Unproved]]:
+    """Yield the runs in groups to be compared at once: the small ones together, then the rest."""
+    small = [run for run in runs if run.planned <= SMALL]
+    if small:
+        yield small
+    for run in runs:
+        if run.planned > SMALL:
+            yield [run]
 
 
 async def prove_runs(prover: Prover) -> None:
