@@ -11,6 +11,7 @@ from services.dispatcher.domain.contact import (
     Contact,
     Rejection,
     cannot_send,
+    names_client,
     public_gateway_id,
     without_contact,
 )
@@ -72,6 +73,26 @@ def test_a_gateways_identifier_is_public_if_it_does_not_name_the_client(
 ) -> None:
     assert public_gateway_id(own, ANNA) == (own if is_public else None)
     assert public_gateway_id(own, replace(ANNA, phone=None, email=None)) == own
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("", False),
+        ('{"id":"gw-1","status":"accepted"}', False),
+        ("sent to 79161234567", True),
+        ("sent to 8-9161234567", True),
+        ("sent to anna@EXAMPLE.com", True),
+        ("for Anna", True),
+        ("owes 300", True),
+        ("for A", False),
+    ],
+)
+def test_a_text_names_a_client_by_whatever_it_has_of_the_contact(
+    text: str, *, is_named: bool
+) -> None:
+    assert names_client(text, replace(ANNA, comment="owes 300")) == is_named
+    assert not names_client(text, Contact(None, None, None, None, "A", None))
 
 
 def test_a_template_is_rendered_with_the_clients_data_and_gaps_stay_empty() -> None:

@@ -67,10 +67,10 @@ def names_client(text: str, contact: Contact) -> bool:
         return True
     if "@" in text and email is not None and email.casefold() in text.casefold():
         return True
-    return any(
-        each is not None and len(each) >= NAMED_FROM and each in text
-        for each in (contact.full_name, contact.comment)
-    )
+    name, comment = contact.full_name, contact.comment
+    if name is not None and len(name) >= NAMED_FROM and name in text:
+        return True
+    return comment is not None and len(comment) >= NAMED_FROM and comment in text
 
 
 def public_gateway_id(gateway_message_id: str | None, contact: Contact) -> str | None:

@@ -46,7 +46,7 @@ def is_plain(lease: Lease, before: Progress, attempt: Attempt) -> bool:
 
 def microseconds(seconds: float) -> int:
     """Return an instant of business time in whole microseconds since the epoch."""
-    return round(seconds * SECOND_US)
+    return int(seconds * SECOND_US)
 
 
 @dataclass(slots=True)
