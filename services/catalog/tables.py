@@ -36,6 +36,13 @@ clients = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
     Index("clients_phone_key", "phone", unique=True),
+    Index(
+        "clients_by_filter",
+        "tags",
+        text("(ARRAY[operator_code])"),
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 512},
+    ),
 )
 
 mailings = Table(

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.catalog import queries
 from services.catalog.domain.client import PhoneTaken, Profile
 from services.catalog.domain.mailing_state import (
     MailingBegan,
@@ -17,7 +16,9 @@ from services.catalog.domain.mailing_state import (
 )
 from services.catalog.domain.plan import GatewayName
 from services.catalog.projections import PROJECTIONS, project
-from services.catalog.queries import ClientView, MailingView
+from services.catalog.queries import clients, mailings
+from services.catalog.queries.clients import ClientView
+from services.catalog.queries.mailings import MailingView
 from shared.contracts.catalog import (
     ClientChanged,
     ClientRegistered,
@@ -80,7 +81,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
 
 
 async def shown(db: Connection) -> MailingView:
-    return await queries.mailing(db, ID)
+    return await mailings.mailing(db, ID)
 
 
 @pytest.mark.parametrize("length", range(1, 14))
@@ -159,12 +160,12 @@ async def test_clients_are_shown_changed_and_removed(catalog_pool: Pool, now: In
 
     async with transaction(catalog_pool) as db:
         await tell(db, first, 1, now)
-        before = await queries.client(db, first.client_id)
+        before = await clients.client(db, first.client_id)
         await tell(db, changed, 2, now)
-        after = await queries.client(db, first.client_id)
+        after = await clients.client(db, first.client_id)
         await tell(db, ClientRemoved(client_id=first.client_id), 3, now)
         with pytest.raises(NotFound):
-            await queries.client(db, first.client_id)
+            await clients.client(db, first.client_id)
 
     common = {"client_id": first.client_id, "created_at": now, "changed_at": now}
     assert before == ClientView(
@@ -186,7 +187,7 @@ async def test_a_client_that_is_shown_already_is_left_alone(
         await tell(db, first, 1, now)
         await tell(db, older, 1, now)
 
-        assert (await queries.client(db, first.client_id)).phone == first.phone
+        assert (await clients.client(db, first.client_id)).phone == first.phone
 
 
 async def test_a_phone_that_another_client_has_is_refused(
@@ -228,6 +229,6 @@ async def test_of_several_changes_of_a_client_in_one_append_the_last_is_shown(
 
     async with transaction(catalog_pool) as db:
         await project(db, Append("client-1", [first, *changes], 0).recorded(now))
-        view = await queries.client(db, first.client_id)
+        view = await clients.client(db, first.client_id)
 
     assert (view.full_name, view.version) == ("Clara", 4)

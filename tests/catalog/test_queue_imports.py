@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from services.catalog import queries
 from services.catalog.domain.imports import Counts, Rejection
-from services.catalog.queries import ImportView
+from services.catalog.queries import imports as queries
+from services.catalog.queries.imports import ImportView
 from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ImportLease
 from shared.database import Connection, Pool, transaction

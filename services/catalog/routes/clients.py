@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response, status
 from pydantic import Field
 
-from services.catalog import handlers, queries
+from services.catalog import handlers
 from services.catalog.domain.client import (
     ChangeClient,
     ClientCommand,
@@ -19,7 +19,8 @@ from services.catalog.domain.client import (
     RemoveClient,
     checked,
 )
-from services.catalog.queries import ClientView
+from services.catalog.queries import clients as queries
+from services.catalog.queries.clients import ClientView
 from shared import ids
 from shared.database import autocommit
 from shared.errors import FieldError

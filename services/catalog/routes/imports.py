@@ -8,7 +8,6 @@ from fastapi import Request, Response, status
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.catalog import queries
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     IMPORTS_AT_ONCE,
@@ -25,7 +24,8 @@ from services.catalog.domain.imports import (
 )
 from services.catalog.files import check_size, read_rows
 from services.catalog.handlers import importing, pruning
-from services.catalog.queries import ImportView, RejectionView
+from services.catalog.queries import imports as queries
+from services.catalog.queries.imports import ImportView, RejectionView
 from shared import ids
 from shared.database import autocommit
 from shared.http import (

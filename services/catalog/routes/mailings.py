@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import Response, status
 from pydantic import Field
 
-from services.catalog import handlers, queries
+from services.catalog import handlers
 from services.catalog.domain.mailing import (
     MailingAlreadyEnded,
     MailingDiffers,
@@ -31,7 +31,8 @@ from services.catalog.domain.plan import (
     Plan,
     settled,
 )
-from services.catalog.queries import MailingPreview, MailingStatus, MailingView
+from services.catalog.queries import mailings as queries
+from services.catalog.queries.mailings import MailingPreview, MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter
 from shared.database import autocommit

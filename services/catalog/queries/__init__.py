@@ -1,0 +1,1 @@
+"""Queries: rows of the catalog in, views out. Nothing is changed here."""

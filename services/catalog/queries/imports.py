@@ -1,0 +1,125 @@
+"""Queries: imports, and the rows that they rejected."""
+
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import JSON, Select, literal_column, select, true, tuple_
+
+from services.catalog import tables
+from services.catalog.domain.imports import ImportUnknown
+from shared.database import Connection
+from shared.event import Instant
+from shared.http import View
+
+
+class RejectionCount(View):
+    """How often rows were rejected for one reason; a row may have several."""
+
+    column: str | None
+    code: str
+    count: int
+
+
+class ImportView(View):
+    """An import: how far it is, or what came of it."""
+
+    import_id: UUID
+    status: str
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    rejected: int
+    rejection_counts: list[RejectionCount]
+    bytes: int
+    lines: int | None
+    failure_reason: str | None
+    started_at: Instant
+    ended_at: Instant | None
+
+
+class RejectionView(View):
+    """A row that was not imported, and why."""
+
+    row: int
+    place: int
+    line: int | None
+    last_line: int | None
+    column: str | None
+    reason: str = Field(examples=["7 and ten digits, as in 79161234567"])
+
+
+async def import_(db: Connection, import_id: UUID) -> ImportView:
+    """Return one import.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+    """
+    row = (await db.execute(_imports().where(tables.imports.c.import_id == import_id))).first()
+    if row is None:
+        raise ImportUnknown
+    return ImportView.model_validate(row)
+
+
+async def imports(
+    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int
+) -> list[ImportView]:
+    """Return up to `limit` imports, the newest first, from behind an instant and identifier."""
+    newest = (tables.imports.c.started_at, tables.imports.c.import_id)
+    page = _imports().order_by(*(column.desc() for column in newest))
+    if before is not None:
+        page = page.where(tuple_(*newest) < tuple_(*before))
+    rows = await db.execute(page.limit(limit))
+    return [ImportView.model_validate(row) for row in rows]
+
+
+# Of each import, the most frequent first.
+REJECTION_COUNTS = literal_column(
+    """
+    (SELECT coalesce(json_agg(counted), '[]') FROM (
+        SELECT nullif("column", '') AS "column", code, count FROM import_rejection_counts c
+        WHERE c.import_id = imports.import_id ORDER BY count DESC, "column", code
+    ) AS counted)
+    """,
+    type_=JSON,
+)
+
+
+def _imports() -> Select[tuple[object, ...]]:
+    table = tables.imports.c
+    return select(
+        table.import_id,
+        table.status,
+        table.row_count.label("rows"),
+        table.created_count.label("created"),
+        table.changed_count.label("changed"),
+        table.unchanged_count.label("unchanged"),
+        table.rejected_count.label("rejected"),
+        REJECTION_COUNTS.label("rejection_counts"),
+        table.size_bytes.label("bytes"),
+        table.line_count.label("lines"),
+        table.failure_reason,
+        table.started_at,
+        table.ended_at,
+    ).where(table.status != "deleted")
+
+
+async def rejections(
+    db: Connection, import_id: UUID, *, after: tuple[int, int], limit: int
+) -> list[RejectionView]:
+    """Return up to `limit` rejections of an import, from behind a row and a place in it.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+    """
+    imports, table = tables.imports, tables.import_rejections
+    found = select(table).where(
+        table.c.import_id == import_id, tuple_(table.c.row, table.c.place) > tuple_(*after)
+    )
+    page = found.order_by(table.c.row, table.c.place).limit(limit).subquery("page")
+    query = select(page).select_from(imports.outerjoin(page, true()))
+    query = query.where(imports.c.import_id == import_id, imports.c.status != "deleted")
+    rows = (await db.execute(query.order_by(page.c.row, page.c.place))).all()
+    if not rows:
+        raise ImportUnknown
+    return [RejectionView.model_validate(row) for row in rows if row.row is not None]

@@ -1,0 +1,106 @@
+"""Queries: mailings, and whom one would be for."""
+
+from enum import StrEnum, auto
+from uuid import UUID
+
+from sqlalchemy import false, func, select, tuple_
+
+from services.catalog import tables
+from services.catalog.domain.mailing import MailingUnknown
+from services.catalog.domain.plan import GatewayName
+from shared.contracts.catalog import Filter
+from shared.database import Connection
+from shared.event import Instant
+from shared.http import View
+
+
+class FilterView(View):
+    """Whom a mailing is for; an empty list doesn't restrict."""
+
+    operator_codes: list[str]
+    tags: list[str]
+
+
+class MailingStatus(StrEnum):
+    """The statuses of mailings that are shown."""
+
+    CREATED = auto()
+    RUNNING = auto()
+    PAUSED = auto()
+    STOPPED = auto()
+    FINISHED = auto()
+
+
+class MailingView(View):
+    """A mailing, as it is shown."""
+
+    mailing_id: UUID
+    name: str
+    body: str
+    subject: str | None
+    filter: FilterView
+    starts_at: Instant
+    ends_at: Instant
+    gateway: str  # of any release, also one that knows more than this
+    status: MailingStatus
+    missed_reason: str | None
+    version: int
+    created_at: Instant
+    changed_at: Instant
+
+
+class MailingPreview(View):
+    """What a mailing would be, and to how many it would go now."""
+
+    starts_at: Instant
+    ends_at: Instant
+    clients: int
+    without_contact: int  # of them: they have nothing that its gateway could write to
+
+
+async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
+    """Return one mailing.
+
+    Raises:
+        MailingUnknown: No mailing has this identifier.
+    """
+    table = tables.mailings
+    row = (await db.execute(select(table).where(table.c.mailing_id == mailing_id))).one_or_none()
+    if row is None:
+        raise MailingUnknown
+    return MailingView.model_validate(row)
+
+
+async def mailings(
+    db: Connection,
+    *,
+    before: tuple[Instant, UUID] | None,
+    limit: int,
+    status: MailingStatus | None,
+) -> list[MailingView]:
+    """Return up to `limit` mailings, the newest first, from behind an instant and identifier."""
+    table = tables.mailings
+    newest = (table.c.created_at, table.c.mailing_id)
+    page = select(table).order_by(*(column.desc() for column in newest))
+    if before is not None:
+        page = page.where(tuple_(*newest) < tuple_(*before))
+    if status is not None:
+        page = page.where(table.c.status == status)
+    rows = await db.execute(page.limit(limit))
+    return [MailingView.model_validate(row) for row in rows]
+
+
+async def audience(db: Connection, wanted: Filter, gateway: str) -> tuple[int, int]:
+    """Return how many clients a filter selects now, and how many of them have no contact.
+
+    Counts them all: for a person who asks, not for what is asked often.
+    """
+    table = tables.clients
+    lacks = table.c.phone.is_(None) if gateway == GatewayName.HTTP else false()
+    counts = select(func.count(), func.count().filter(lacks)).select_from(table)
+    if wanted.operator_codes:
+        counts = counts.where(table.c.operator_code.in_(wanted.operator_codes))
+    if wanted.tags:
+        counts = counts.where(table.c.tags.op("&&")(list(wanted.tags)))
+    clients, without_contact = (await db.execute(counts)).one()
+    return clients, without_contact
