@@ -1034,3 +1034,18 @@ async def test_a_window_that_the_driver_stores_as_infinities_is_sent_in(world: W
     await sender.renew()
 
     assert numbers(gateway) == [1, 2, 3]
+
+
+async def test_small_runs_are_claimed_and_sent_many_at_once(world: World) -> None:
+    await world.know_clients([1])
+    runs = [await world.plan() for _ in range(3)]
+    gateway = FakeGateway()
+    sender = await alive(world, gateway)
+
+    await sender.claim()
+    await asyncio.sleep(0)
+    assert len(gateway.messages) == len(runs)
+
+    await work(sender)
+    await world.end()
+    assert {await run.status() for run in runs} == {"finished"}

@@ -86,6 +86,47 @@ async def test_two_who_claim_at_once_get_different_chunks(world: World) -> None:
     assert mine.client_ids == [client(1), client(2)]
 
 
+async def together(world: World, enough: int) -> list[Any]:
+    now = await world.now()
+    async with transaction(world.pool) as db:
+        return await claiming.claim_chunks(
+            db, ME, "http", enough, last=NOBODY, now=now, latest=now
+        )
+
+
+async def test_chunks_of_small_runs_are_claimed_together_until_they_are_enough(
+    world: World,
+) -> None:
+    await register(world)
+    await world.know_clients([1])
+    runs = {(await world.plan()).run_id for _ in range(5)}
+
+    found = [await together(world, 3) for _ in range(3)]
+
+    assert [len(each) for each in found] == [3, 2, 0]
+    assert {chunk.key.run_id for each in found for chunk in each} == runs
+
+
+async def test_chunks_that_are_claimed_together_are_of_one_run_after_the_other(
+    world: World,
+) -> None:
+    await register(world)
+    await world.know_clients(range(1, 5))
+    runs = {(await world.plan()).run_id for _ in range(2)}
+
+    found = await together(world, 4)
+
+    assert {chunk.key.run_id for chunk in found} == runs
+    assert [chunk.key.chunk for chunk in found] == [0, 0]
+
+
+async def test_of_chunks_that_are_large_enough_one_is_claimed(world: World) -> None:
+    await register(world)
+    await world.plan(6)
+
+    assert len(await together(world, 2)) == 1
+
+
 @pytest.mark.parametrize("how", ["pause", "stop", "delete"])
 async def test_what_is_not_allowed_is_not_claimed(world: World, how: str) -> None:
     await register(world)

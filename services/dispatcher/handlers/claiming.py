@@ -37,6 +37,7 @@ from shared.set_aside import Item, guard
 log = structlog.get_logger()
 
 RETRIES = 200  # that are claimed at once
+ENOUGH = 50  # messages of chunks that are claimed at once: small runs share a transaction
 
 # Of a message: its chunk, progress, identifier and client; no contact: a removed client; its place
 # in the chunk, 0 if that is not known.
@@ -163,7 +164,7 @@ class Claimer:
                 await leasing.hold(db, sender_id)
                 if self.may_hold_unknown_leases:
                     await claiming.release_all(db, sender_id)
-                retries, chunk, runs = await self._claim(db, sender_id)
+                retries, chunks, runs = await self._claim(db, sender_id)
         except LeaseLost:
             self.drop(sender_id)
             return NOTHING
@@ -177,17 +178,17 @@ class Claimer:
             return NOTHING
         self.may_hold_unknown_leases = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
-        return self._take_claimed(sender_id, retries, chunk)
+        return self._take_claimed(sender_id, retries, chunks)
 
     def _take_claimed(
-        self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunk: ClaimedChunk | None
+        self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunks: Sequence[ClaimedChunk]
     ) -> Claim:
         rejected = self._take_retries(sender_id, retries)
-        if chunk is not None:
+        for chunk in chunks:
             self._last_run = chunk.key.run_id
-        if chunk is not None and chunk.client_ids:
-            rejected += self._take_chunk(sender_id, chunk)
-        return Claim(bool(retries) or chunk is not None, rejected)
+            if chunk.client_ids:
+                rejected += self._take_chunk(sender_id, chunk)
+        return Claim(bool(retries or chunks), rejected)
 
     async def _set_aside(self, error: RunUnreadable) -> None:
         """Pass the run over for a while: the others are claimed without it."""
@@ -205,7 +206,7 @@ class Claimer:
 
     async def _claim(
         self, db: Connection, sender_id: UUID
-    ) -> tuple[list[ClaimedRetry], ClaimedChunk | None, dict[UUID, Run]]:
+    ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
         name = self._gateway
         # Of runs that we know, one may have been paused since the last renewal.
         now = await self.lease.now(db, reads_controls=not self._runs)
@@ -213,14 +214,14 @@ class Claimer:
         retries = await claiming.claim_retries(
             db, sender_id, name, now=now, latest=latest, limit=RETRIES
         )
-        chunk = await claiming.claim_chunk(
-            db, sender_id, name, now=now, latest=latest, last=self._last_run
+        chunks = await claiming.claim_chunks(
+            db, sender_id, name, ENOUGH, now=now, latest=latest, last=self._last_run
         )
-        if chunk is not None and not chunk.client_ids:  # all of it is on record already
-            closed = {chunk.key: Closed(finals=0, epoch=chunk.epoch)}
-            await recording.close_chunks(db, sender_id, closed)
-        wanted = {each.key.run_id for each in retries} | ({chunk.key.run_id} if chunk else set())
-        return retries, chunk, await self._load_runs(db, wanted)
+        # Of some, all is on record already.
+        closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
+        await recording.close_chunks(db, sender_id, closed)
+        wanted = {each.key.run_id for each in retries} | {each.key.run_id for each in chunks}
+        return retries, chunks, await self._load_runs(db, wanted)
 
     async def _load_runs(self, db: Connection, wanted: set[UUID]) -> dict[UUID, Run]:
         """Return the runs that are wanted: as we have them, else from the database."""

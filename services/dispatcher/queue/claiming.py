@@ -138,6 +138,26 @@ async def claim_chunk(
         )
 
 
+async def claim_chunks(
+    db: Connection, sender_id: UUID, gateway: str, enough: int, *, last: UUID, **at: Instant
+) -> list[ClaimedChunk]:
+    """Lease one chunk after the other, until they hold `enough` messages or none is due.
+
+    `last` and the instants (`now`, `latest`) are those of `claim_chunk`.
+
+    Raises:
+        RunUnreadable: One of them cannot be read.
+    """
+    found: list[ClaimedChunk] = []
+    while sum(each.size for each in found) < enough:
+        chunk = await claim_chunk(db, sender_id, gateway, last=last, **at)
+        if chunk is None:
+            break
+        found.append(chunk)
+        last = chunk.key.run_id
+    return found
+
+
 CLAIM_RETRIES = sql(
     """
     WITH due AS (
