@@ -2,6 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
+from services.dispatcher.handlers import ready
+from services.dispatcher.queue import planning
 from shared.contracts.dispatcher import State
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
@@ -42,3 +46,26 @@ async def test_a_retry_that_cannot_be_read_stops_no_other_and_is_sent_when_it_ca
 
     assert await prove(world.pool) == {State.DELIVERED: 4}
     assert await world.rows("SELECT 1 FROM set_aside") == []
+
+
+async def test_a_claim_leases_as_many_chunks_as_there_is_room_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CHUNK", 2)
+    monkeypatch.setattr(ready, "READY_LIMIT", 5)
+    await world.plan(14)
+    gateway = FakeGateway(connections=1)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+
+    await sender.claim()
+    first = await leased(world)
+    await sender.claim()  # five are ready: there is no room
+
+    assert first == await leased(world) == [0, 1, 2]
+    assert len(numbers(gateway)) == 1
+
+
+async def leased(world: World) -> list[int]:
+    rows = await world.rows("SELECT chunk FROM chunks WHERE state = 'leased' ORDER BY chunk")
+    return [row.chunk for row in rows]

@@ -120,6 +120,18 @@ async def test_chunks_that_are_claimed_together_are_of_one_run_after_the_other(
     assert [chunk.key.chunk for chunk in found] == [0, 0]
 
 
+async def test_a_claim_is_bounded_however_small_the_chunks_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "AT_ONCE", 2)
+    await register(world)
+    await world.know_clients([1])
+    for _ in range(3):
+        await world.plan()
+
+    assert [len(await together(world, 100)) for _ in range(3)] == [2, 1, 0]
+
+
 async def test_of_chunks_that_are_large_enough_one_is_claimed(world: World) -> None:
     await register(world)
     await world.plan(6)

@@ -37,7 +37,6 @@ from shared.set_aside import Item, guard
 log = structlog.get_logger()
 
 RETRIES = 200  # that are claimed at once
-ENOUGH = 50  # messages of chunks that are claimed at once: small runs share a transaction
 
 # Of a message: its chunk, progress, identifier and client; no contact: a removed client; its place
 # in the chunk, 0 if that is not known.
@@ -215,7 +214,13 @@ class Claimer:
             db, sender_id, name, now=now, latest=latest, limit=RETRIES
         )
         chunks = await claiming.claim_chunks(
-            db, sender_id, name, ENOUGH, now=now, latest=latest, last=self._last_run
+            db,
+            sender_id,
+            name,
+            self.ready.room - len(retries),
+            now=now,
+            latest=latest,
+            last=self._last_run,
         )
         # Of some, all is on record already.
         closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
@@ -248,18 +253,9 @@ class Claimer:
         is_clean = not chunk.is_reaped
         lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean, chunk.size)
         message_ids = ids.message_ids(run.run_id, chunk.client_ids)
+        columns = (message_ids, chunk.client_ids, chunk.contacts, chunk.places)
         same = repeat(chunk.key), repeat(chunk.before)
-        return self._take(
-            lease,
-            zip(
-                *same,
-                message_ids,
-                chunk.client_ids,
-                chunk.contacts,
-                chunk.places,
-                strict=False,
-            ),
-        )
+        return self._take(lease, zip(*same, *columns, strict=False))
 
     def _take_retries(self, sender_id: UUID, retries: Iterable[ClaimedRetry]) -> list[RejectedJob]:
         of_runs: dict[UUID, list[_Claimed]] = {}

@@ -12,7 +12,7 @@ from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 
-READY_LIMIT = 2_000  # messages ready to be started; below it more are claimed
+READY_LIMIT = 3_000  # messages ready to be started; below it more are claimed
 
 
 class Job(msgspec.Struct, gc=False):
@@ -43,7 +43,12 @@ class ReadyQueue:
     @property
     def is_full(self) -> bool:
         """Whether there is enough to start for the moment."""
-        return len(self._jobs) >= READY_LIMIT
+        return self.room <= 0
+
+    @property
+    def room(self) -> int:
+        """How many more can be claimed."""
+        return READY_LIMIT - len(self._jobs)
 
     async def wait_for_room(self) -> None:
         """Wait until more can be claimed."""

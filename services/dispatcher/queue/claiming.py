@@ -20,6 +20,8 @@ from shared import database
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
+AT_ONCE = 50  # chunks in a claim
+
 IS_DUE_CHUNK = "chunks.run_id = r.run_id AND chunks.state = 'planned' AND due_at <= :now"
 IS_DUE_RETRY = """
     e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
@@ -113,13 +115,8 @@ async def claim_chunk(
     Raises:
         RunUnreadable: The chunk cannot be read.
     """
-    values = {
-        "sender_id": sender_id,
-        "gateway": gateway,
-        "now": now,
-        "latest": latest,
-        "last": last,
-    }
+    values = {"sender_id": sender_id, "gateway": gateway, "last": last}
+    values |= {"now": now, "latest": latest}
     row = (await db.execute(CLAIM_CHUNK, values)).first()
     if row is None:
         return None
@@ -143,13 +140,15 @@ async def claim_chunks(
 ) -> list[ClaimedChunk]:
     """Lease one chunk after the other, until they hold `enough` messages or none is due.
 
+    At most `AT_ONCE` of them, however small: others wait for what this transaction holds.
+
     `last` and the instants (`now`, `latest`) are those of `claim_chunk`.
 
     Raises:
         RunUnreadable: One of them cannot be read.
     """
     found: list[ClaimedChunk] = []
-    while sum(each.size for each in found) < enough:
+    while sum(each.size for each in found) < enough and len(found) < AT_ONCE:
         chunk = await claim_chunk(db, sender_id, gateway, last=last, **at)
         if chunk is None:
             break
@@ -186,13 +185,8 @@ async def claim_retries(
     Raises:
         RunUnreadable: One of them cannot be read.
     """
-    values = {
-        "sender_id": sender_id,
-        "gateway": gateway,
-        "now": now,
-        "latest": latest,
-        "limit": limit,
-    }
+    values = {"sender_id": sender_id, "gateway": gateway, "limit": limit}
+    values |= {"now": now, "latest": latest}
     return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
 
 
