@@ -3,6 +3,7 @@
 At least once: the same event may come again, and then nothing changes.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from shared.event import Received
 from shared.kafka import Handlers
 
 CONSUMER = "stats"
+MEASURE_EVERY_S = 5.0  # seconds between two measurements of how old the figures are
 
 KINDS = (
     RunBegun,
@@ -69,11 +71,16 @@ def subscriptions(generation: int | None = None) -> Handlers:
     if generation is not None:
         return dict.fromkeys(KINDS, when_anything_happens_count_it)
     topics = {kind.topic.name for kind in KINDS if kind.topic}
+    measured_at = float("-inf")
 
     async def when_outboxes_are_published_keep_how_far(
         db: Connection, received: Sequence[Received[Any]]
     ) -> None:
+        nonlocal measured_at
         await progress.apply(db, received, topics)
+        if time.monotonic() - measured_at < MEASURE_EVERY_S:
+            return
+        measured_at = time.monotonic()
         if as_of := (await freshness(db))["as_of"]:
             telemetry.measure("stats.as_of", as_of.timestamp())
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.stats.projections import progress
 from services.stats.projections.progress import SLICES
 from services.stats.queries.freshness import NEEDED, freshness
 from services.stats.subscriptions import subscriptions
@@ -180,7 +181,10 @@ async def test_of_many_reports_that_are_not_passed_some_are_kept_all_along_the_w
 
 
 @pytest.mark.usefixtures("others")
-async def test_what_is_passed_is_dropped_but_for_the_newest(stats_pool: Pool) -> None:
+async def test_what_is_passed_is_dropped_but_for_the_newest(
+    stats_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "KEPT", 5)
     await told(
         stats_pool,
         *(

@@ -17,6 +17,7 @@ from shared.event import Received
 
 # Of more reports than twice as many, one is kept of each slice of the time that they span.
 SLICES = 32
+KEPT = 8  # reports of a database, before those that are passed and not the newest are dropped
 
 # One that is read again takes the place of its like; those behind it were made before the clock
 # was moved back.
@@ -67,7 +68,8 @@ async def apply(
     for of_database in reports.values():
         for report in of_database[-2 * SLICES :]:
             number = max(number, await db.scalar(INSERT, _row(report, topics)) or 0)
-    await db.execute(DROP_PASSED)
+    if number > KEPT:
+        await db.execute(DROP_PASSED)
     if number > 2 * SLICES:
         await db.execute(THIN_OUT, {"slices": SLICES})
 
