@@ -13,7 +13,7 @@ TOOLS = ("bash", "env", "dirname", "cmp", "rm")
 # It answers as another Python would, and can make no venv: what is chosen is known by then.
 FAKE = """#!/bin/sh
 case "$1" in
-  -c) exec {real} -c '
+  -c) exec "{real}" -c '
 import sys, sysconfig
 sysconfig.get_config_vars()["CONFIG_ARGS"] = sys.argv[1]
 sys.version_info = tuple(map(int, sys.argv[2].split(".")))
