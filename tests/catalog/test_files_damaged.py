@@ -262,6 +262,17 @@ async def test_every_good_row_is_in_as_if_it_stood_alone_and_every_line_is_count
     assert sorted(each.row for each in spans) == list(range(1, len(spans) + 1))
 
 
+async def test_blank_lines_behind_a_quote_that_is_open_are_passed_over() -> None:
+    broken = f'""",{phone(9)}\n'
+    data = f'full_name,phone\n{broken}\n\n,{phone(1)}\n,{phone(2)}\n"\n",{phone(3)}\n'
+
+    for size in (1, 7, 1_000):
+        chunks = await read(data.encode(), size=size)
+
+        found = [row.fields["phone"] for each in chunks for row in each.rows]
+        assert found == [phone(1), phone(2), phone(3)]
+
+
 @settings(max_examples=300)
 @given(files(phone_at=1), st.integers(1, 80))
 async def test_with_the_phone_at_the_end_every_good_row_is_in_or_named(

@@ -64,6 +64,11 @@ class CsvReader:
         self._forget(lines, at, taken)
         return row, taken
 
+    def skip(self, lines: Sequence[bytes], at: int) -> tuple[Parsed, int]:
+        """Take a blank line: return no row, and one line."""
+        self._forget(lines, at, 1)
+        return None, 1
+
     def check_end(self) -> None:
         """Refuse a file that has ended without a header.
 

@@ -39,6 +39,11 @@ class JsonReader:
         line = lines[at]
         return TOO_LONG if is_too_long(line) else read_object(line), 1
 
+    def skip(self, lines: Sequence[bytes], at: int) -> tuple[Parsed, int]:
+        """Take a blank line: return no row, and one line."""
+        del lines, at
+        return None, 1
+
     def check_end(self) -> None:
         """Accept any end: a file of NDJSON may be empty."""
 

@@ -35,6 +35,9 @@ class Reader(Protocol):
         None: it is no row. No lines: it goes on behind those that are there.
         """
 
+    def skip(self, lines: Sequence[bytes], at: int) -> tuple[Parsed, int]:
+        """Take the blank line at `at`: return no row, and one line."""
+
     def check_end(self) -> None:
         """Refuse a file that ends where it must not."""
 
@@ -56,9 +59,8 @@ async def read_rows(
         at, begin, end = 0, 0, len(lines)
         while at < end:
             line = lines[at]
-            row: Parsed
             if line.isspace():
-                row, taken = None, 1
+                row, taken = reader.skip(lines, at)
             else:
                 row, taken = reader.read(lines, at, is_last=is_last)
                 if not taken:
