@@ -146,7 +146,7 @@ class Apart:
 def _one_by_one(batches: Sequence[Batch]) -> list[Batch]:
     """Return a batch for each record."""
     return [
-        Batch(batch.topic, batch.headers, [record])
+        Batch(batch.topic, batch.headers, [record], batch.partition_key)
         for batch in batches
         for record in batch.records
     ]

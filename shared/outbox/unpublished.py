@@ -19,7 +19,7 @@ from shared.outbox.lease import RelayLease
 
 log = structlog.get_logger()
 
-Key: TypeAlias = tuple[str, bytes]  # a topic, and the key of its records
+Key: TypeAlias = tuple[str, bytes]  # a topic, and what the order of its records follows
 
 HELD = "an earlier event of its key is not published"
 # More are no fault of records, but of something that all of them need.
@@ -46,8 +46,12 @@ class SetAside:
 
 
 def keys_of(batches: Sequence[Batch]) -> set[Key]:
-    """Return the keys of all records."""
-    return {(batch.topic, record.key) for batch in batches for record in batch.records}
+    """Return the keys of all records: those that share a partition key wait together."""
+    return {
+        (batch.topic, batch.partition_key or record.key)
+        for batch in batches
+        for record in batch.records
+    }
 
 
 INSERT = text("""
@@ -69,7 +73,8 @@ async def settle(pool: Pool, lease: RelayLease, position: int, events: Sequence[
         for each in events:
             values: dict[str, object] = {"topic": None, "key": None}
             if each.batch is not None:
-                values = {"topic": each.batch.topic, "key": each.batch.records[0].key}
+                [(topic, key)] = keys_of([each.batch])
+                values = {"topic": topic, "key": key}
             await db.execute(
                 INSERT,
                 {

@@ -12,19 +12,21 @@ NEW_MAILING = {
     "body": "Hello {{ full_name }}",
     "ends_at": "2026-03-01T18:00:00Z",
 }
-ROWS = "phone\n79161234567\n1\n2\n"
-READS = (
-    "/v1/clients",
-    "/v1/clients?phone=79161234567&operator_code=916&tag=vip",
-    "/v1/clients/{client_id}",
-    "/v1/imports",
-    "/v1/imports/{import_id}",
-    "/v1/imports/{import_id}/rejections",
-    "/v1/imports/{import_id}/rejections?limit=1",
-    "/v1/mailings",
-    "/v1/mailings?status=created",
-    "/v1/mailings/{mailing_id}",
-)
+ROWS = "phone,operator_code\n79161234567,916\n79161234568,916\n1,\n2,\n"
+READS = {
+    "/v1/clients": 1,
+    "/v1/clients?limit=1&operator_code=916": 1,
+    "/v1/clients?tag=vip": 2,  # the next clients do not fill the page: the index is asked as well
+    "/v1/clients?phone=79161234567&operator_code=916&tag=vip": 1,
+    "/v1/clients/{client_id}": 1,
+    "/v1/imports": 1,
+    "/v1/imports/{import_id}": 1,
+    "/v1/imports/{import_id}/rejections": 1,
+    "/v1/imports/{import_id}/rejections?limit=1": 1,
+    "/v1/mailings": 1,
+    "/v1/mailings?status=created": 1,
+    "/v1/mailings/{mailing_id}": 1,
+}
 
 
 def test_every_read_stands_in_the_table() -> None:
@@ -32,17 +34,17 @@ def test_every_read_stands_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_a_read_takes_one_round_trip(
+async def test_a_read_takes_as_many_round_trips_as_it_says(
     http: AsyncClient, catalog_pool: Pool, path: str
 ) -> None:
     mailing = (await http.post("/mailings", json=NEW_MAILING)).json()
     csv = {"Content-Type": "text/csv"}
     imported = (await http.post("/imports", content=ROWS, headers=csv)).json()
-    (client,) = (await http.get("/clients")).json()["items"]
+    client, _ = (await http.get("/clients")).json()["items"]
     named = path.format(**client | imported | mailing).removeprefix("/v1")
 
     with statements(catalog_pool) as sent:
         answer = await http.get(named)
 
     assert answer.status_code == 200, answer.text
-    assert sent == [False]
+    assert sent == [False] * READS[path], answer.text

@@ -1,6 +1,7 @@
 """The HTTP client against servers that do what they should not."""
 
 import asyncio
+import operator
 import random
 import socket
 import ssl
@@ -81,6 +82,21 @@ async def client_to(
     finally:
         async with asyncio.timeout(5):
             await client.close()
+
+
+# What a user cannot see: which connections there are, and the clock that cuts them.
+
+
+def connections_of(client: HttpClient) -> set[Connection]:
+    return client._connections  # noqa: SLF001 - see above
+
+
+def set_clock(client: HttpClient, now: Callable[[], float]) -> None:
+    client._now = now  # noqa: SLF001 - see above
+
+
+def sweep(client: HttpClient) -> None:
+    client._sweep()  # noqa: SLF001 - a timer calls it otherwise
 
 
 def ask(
@@ -313,7 +329,7 @@ async def test_bytes_that_arrive_when_nothing_is_asked_end_the_connection(asked:
     async with serving(handler) as port, client_to(port, 1, idle=60) as client:
         before = [await ask(client) for _ in range(asked)]
         allowed.set()
-        await eventually(lambda: not client._connections)  # noqa: SLF001
+        await eventually(lambda: not connections_of(client))
         after = await ask(client)
 
     assert [each.body for each in (*before, after)] == [b"{}"] * (asked + 1)
@@ -344,11 +360,11 @@ async def test_a_request_ends_a_moment_before_its_deadline_rather_than_after_it(
         answered: asyncio.Future[Answer] = loop.create_future()
         deadline = loop.time() + LONG
         client.start(REQUEST, deadline, answered.set_result)
-        await eventually(lambda: all(c.was_made for c in client._connections))  # noqa: SLF001
+        await eventually(lambda: all(c.was_made for c in connections_of(client)))
 
         for before, is_over in ((0.1, False), (0.01, True)):
-            client._now = lambda before=before: deadline - before  # type: ignore[misc]  # noqa: SLF001
-            client._sweep()  # noqa: SLF001 - which a timer calls otherwise
+            set_clock(client, partial(operator.sub, deadline, before))
+            sweep(client)
             assert answered.done() == is_over
 
     assert answered.result().failure == "timeout"
@@ -357,7 +373,7 @@ async def test_a_request_ends_a_moment_before_its_deadline_rather_than_after_it(
 async def test_a_deadline_that_has_passed_sends_nothing() -> None:
     async with serving(obliging) as port, client_to(port) as client:
         answer = await ask(client, 0.0)
-        assert not client._connections  # noqa: SLF001
+        assert not connections_of(client)
 
     assert (answer.failure, answer.was_sent) == ("timeout", False)
 
@@ -468,7 +484,7 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it() -> None:
         await ask(client)
         async with asyncio.timeout(5):
             await ended.wait()
-        await eventually(lambda: not client._connections)  # noqa: SLF001
+        await eventually(lambda: not connections_of(client))
         assert client.free == 1
 
 
@@ -478,12 +494,12 @@ async def test_a_connection_that_has_rested_too_long_is_not_used_though_it_is_no
     async with serving(obliging) as port, client_to(port, 1, idle=LONG / 4) as client:
         loop = asyncio.get_running_loop()
         await ask(client)
-        (rested,) = client._connections  # noqa: SLF001
-        client._now = lambda: loop.time() + LONG / 2  # noqa: SLF001
+        (rested,) = connections_of(client)
+        set_clock(client, lambda: loop.time() + LONG / 2)
 
         answer = await ask(client)
 
-        assert rested not in client._connections  # noqa: SLF001
+        assert rested not in connections_of(client)
     assert answer.failure is None
 
 
@@ -495,7 +511,7 @@ async def test_a_server_that_closes_an_idle_connection_costs_no_request() -> Non
     async with serving(handler) as port, client_to(port, 1) as client:
         for _ in range(5):
             assert (await ask(client)).failure is None
-            await eventually(lambda: not client._connections)  # noqa: SLF001
+            await eventually(lambda: not connections_of(client))
 
 
 class Hasty:
@@ -574,7 +590,7 @@ async def test_what_is_lost_while_its_connection_is_opened_was_sent_over_it() ->
         """Lose the connection between its making and the end of the task that makes it."""
 
         def _is_opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
-            connection._transport.abort()  # type: ignore[union-attr] # noqa: SLF001
+            connection._transport.abort()  # type: ignore[union-attr] # noqa: SLF001 - as a network does
             super()._is_opened(connection, task)
 
     async with serving(obliging) as port:
@@ -591,7 +607,7 @@ async def test_a_connection_that_is_closed_before_the_request_carries_nothing_of
         async with client_to(closing.getsockname()[1], 1) as client:
             asked = ask(client)
             closing.setblocking(True)  # noqa: FBT003
-            while not client._opening:  # noqa: ASYNC110, SLF001
+            while not client._opening:  # noqa: ASYNC110, SLF001 - no user is told
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
             accepted, _ = closing.accept()  # in the kernel it is there, in the loop not yet
@@ -631,7 +647,7 @@ async def test_an_early_answer_to_a_large_request_is_taken_and_the_connection_dr
     release = asyncio.Event()
     async with serving(hasty) as port, client_to(port, 1, idle=60) as client:
         answer = await ask(client, request=request)
-        await eventually(lambda: not client._connections)  # noqa: SLF001
+        await eventually(lambda: not connections_of(client))
         release.set()
 
     assert (answer.status, answer.failure) == (413, None)
@@ -656,7 +672,7 @@ async def test_a_large_request_arrives_whole() -> None:
 async def test_close_cuts_off_everything_and_each_request_learns_it_once() -> None:
     async with serving(saying(closes=False)) as port, client_to(port, 8) as client:
         asked = [ask(client) for _ in range(4)]
-        await eventually(lambda: all(c.was_made for c in client._connections))  # noqa: SLF001
+        await eventually(lambda: all(c.was_made for c in connections_of(client)))
         asked += [ask(client) for _ in range(4)]
         async with asyncio.timeout(5):
             await client.close()
@@ -680,9 +696,9 @@ async def test_a_receiver_that_raises_harms_neither_connection_nor_others() -> N
     async with serving(obliging) as port, client_to(port, 1) as client:
         client.start(REQUEST, loop.time() + LONG, careless)
         await eventually(lambda: client.free == 1)
-        only = next(iter(client._connections))  # noqa: SLF001
+        only = next(iter(connections_of(client)))
         answer = await ask(client)
-        assert only in client._connections  # noqa: SLF001
+        assert only in connections_of(client)
 
     assert (answer.failure, reported) == (None, ["careless"])
 
@@ -765,7 +781,7 @@ class Storm:
             request = REQUEST.replace(b"{}", b"%02d" % (place % 100))
             deadline = self._loop.time() + self._chance.choice([0.0, 0.05, 0.1])
             self.client.start(request, deadline, partial(self._end, place))
-        self.most = max(self.most, len(self.client._connections))  # noqa: SLF001
+        self.most = max(self.most, len(connections_of(self.client)))
 
     def _end(self, place: int, answer: Answer) -> None:
         self.ended[place] += 1

@@ -17,6 +17,8 @@ from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import claiming
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.recording import FastPathFailed
 from shared.contracts.dispatcher import MessageAttempted, MessageCancelled, State
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -959,6 +961,35 @@ async def test_results_whose_commit_is_unsure_are_on_record_once(
         State.CANCELLED: 1,
     }
     assert len(gateway.messages) == 8
+
+
+@KINDS
+async def test_what_went_the_careful_way_goes_it_again_after_its_commit_was_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool
+) -> None:
+    """Its rows may be there: a block of the same messages would be a second record of them."""
+    await world.plan(3)
+    gateway = FakeGateway({3: [None]}, is_idempotent=is_idempotent)
+    sender = await alive(world, gateway)
+    await fetch(sender)  # the third is under way to the end: the lease lasts
+    await asyncio.sleep(0)
+    with monkeypatch.context() as patched:
+
+        async def fail(*_: object) -> None:
+            raise FastPathFailed
+
+        patched.setattr(ledger, "record", fail)
+        break_commits(patched, is_committed=True)
+        with pytest.raises(Unavailable):
+            await sender.record()
+
+    await work(sender)
+    await prove(world.pool)
+    gateway.answer(3, ACCEPTED)
+    await work(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 3}
+    assert await world.value("SELECT count(*) FROM blocks") == 0
 
 
 # Stopping

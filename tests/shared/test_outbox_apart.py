@@ -24,7 +24,7 @@ from shared.contracts.catalog import CLIENTS, MAILINGS
 from shared.database import Pool, autocommit, transaction
 from shared.event import Instant
 from shared.kafka import end_offsets
-from shared.outbox import Batch, producer, relay, requests, store, unpublished
+from shared.outbox import Batch, Record, producer, relay, requests, store, unpublished
 from shared.outbox.apart import Apart
 from shared.outbox.lease import RelayLease
 from shared.outbox.producer import End
@@ -131,6 +131,35 @@ async def test_a_key_waits_on_one_topic_and_not_on_another(
         await all_settled(catalog_pool)
 
     assert await sent(read, key) == {key: [b"1"]}
+
+
+async def test_records_that_share_a_partition_key_wait_together_and_keep_their_partition(
+    catalog_pool: Pool, kafka: str, read: Read
+) -> None:
+    own = f"{uuid4()}".encode()
+    values = [(b"a", TOO_LARGE), (b"b", b"1"), (b"c", b"2")]
+    for key, value in values:
+        await leave(catalog_pool, Batch(MAILINGS.name, [], [Record(key, value, [])], own))
+    other = f"{uuid4()}".encode()
+    await leave(catalog_pool, Batch(MAILINGS.name, [], [Record(b"d", b"3", [])], other))
+
+    async with relaying(catalog_pool, kafka):
+        await all_settled(catalog_pool)
+        assert await set_aside(catalog_pool) == [(own, REFUSED), (own, HELD), (own, HELD)]
+        await requests.discard(catalog_pool, own)
+
+        async def is_published() -> bool:
+            return not await set_aside(catalog_pool)
+
+        await eventually(is_published, within=20)
+
+    partitions = {each.key: each.partition for each in await read(MAILINGS)}
+    count = len(await end_offsets(kafka, MAILINGS))
+    assert partitions == {
+        b"b": producer.partition_of(own, count),
+        b"c": producer.partition_of(own, count),
+        b"d": producer.partition_of(other, count),
+    }
 
 
 async def test_nothing_follows_in_a_partition_on_what_was_refused(

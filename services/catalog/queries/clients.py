@@ -78,9 +78,7 @@ async def clients(
     if len(found) == limit:
         return found
     ids = behind.with_only_columns(table.c.client_id)
-    end = await db.scalar(ids.offset(size - 1).limit(1))
-    if end is None:
-        return found
+    end = ids.offset(size - 1).limit(1).scalar_subquery()  # none: the window has all
     few = select(table.c.client_id).where(table.c.client_id > end, *_conditions(table.c, having))
     all_few = few.cte("few").prefix_with("MATERIALIZED")  # in order it would be all clients again
     first = select(all_few).order_by(all_few.c.client_id).limit(limit - len(found)).subquery()

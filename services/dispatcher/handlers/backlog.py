@@ -44,7 +44,7 @@ class Lease:
     run: Run
     chunk: ChunkKey | None
     epoch: int
-    is_clean: bool  # no other sender ever had it
+    is_clean: bool  # no other sender ever had it, and all results went by the fast path
     size: int = 0  # of the chunk
     waiting: int = 0  # messages not started
     unrecorded: int = 0  # started, or rejected, and not on record

@@ -150,6 +150,8 @@ class Results:
                 log.info("dispatcher.fast_path_failed", results=len(batch))
             else:
                 return
+        for each in batch:  # for good: a commit that is lost below has written rows, not blocks
+            each.lease.is_clean = False
         await self._reconcile(batch, done)
 
     async def _record(

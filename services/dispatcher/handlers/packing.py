@@ -1,4 +1,4 @@
-"""Packing: the plain results of a chunk's messages are recorded and published as blocks."""
+"""Packing: the plain results of a chunk's messages become blocks, at rest and on the wire."""
 
 import sys
 from array import array
@@ -26,7 +26,7 @@ BETWEEN, OWN_ID = "\x1f", "\x1e"  # no control character is in an id or an answe
 def is_plain(lease: Lease, before: Progress, attempt: Attempt) -> bool:
     """Return whether an attempt is the first of its message, accepted, and nothing else.
 
-    So its chunk was leased once, and the block holds nothing of the contact.
+    So no sender of its chunk has died, and the block holds nothing of the contact.
     """
     verdict, contact = attempt.verdict, attempt.contact
     own_id = verdict.gateway_message_id
