@@ -14,8 +14,8 @@ from services.catalog.workers import PRUNE_EVERY, end_lost_imports, prune_ended_
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.event_store.postgres import PostgresEventStore
+from shared.event_store.republish import republish_latest
 from shared.outbox import relay
-from shared.outbox.republish import republish_latest
 
 
 async def run(settings: Settings) -> None:

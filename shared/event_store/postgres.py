@@ -155,6 +155,16 @@ async def _continue_streams(db: Connection, grown: Sequence[_Added]) -> None:
         raise StaleVersion
 
 
+# Each writer begins with the rows of its events: it waits there, holding nothing that another
+# could wait for. Reading goes on.
+HOLD_WRITERS = text("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def hold_writers(db: Connection) -> None:
+    """Wait for those who append now, and let others wait until the transaction has ended."""
+    await db.execute(HOLD_WRITERS)
+
+
 async def execute_in(
     db: Connection,
     store: PostgresEventStore,

@@ -1,7 +1,7 @@
 """Imports over HTTP: clients by the file."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,9 @@ from services.catalog.domain.client import FIELDS, client
 from services.catalog.domain.imports import Chunk, ImportBrokenOff, ImportOvertaken
 from services.catalog.files.rows import ROWS, read_rows
 from services.catalog.handlers import importing
+from services.catalog.queue import imports as queue
 from shared import outbox
-from shared.database import Pool, transaction
+from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event_store.postgres import PostgresEventStore
 from shared.tables import events
@@ -406,6 +407,36 @@ async def test_an_import_waits_for_who_changes_its_clients_one_by_one(
     assert {each["comment"] for each in (await clients(http)).values()} == {"d"}
     history = await store.load(f"client-{ids[0]}", client.events)
     assert len(history) == (await http.get(f"/clients/{ids[0]}")).json()["version"]
+
+
+async def test_who_changes_a_client_at_each_try_of_an_import_loses_to_the_second(
+    http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await imported(http, lines(range(10), "a"))
+    changed = (await clients(http))["79160000000"]["client_id"]
+    existing_clients = queue.existing_clients
+    rivals: list[asyncio.Task[Any]] = []
+
+    async def with_a_rival(db: Connection, phones: Collection[str]) -> Any:
+        found = await existing_clients(db, phones)
+        full_name = {"full_name": f"Anna {len(rivals)}"}
+        rival = asyncio.create_task(http.patch(f"/clients/{changed}", json=full_name))
+        rivals.append(rival)
+
+        async def is_done_or_waits() -> bool:
+            async with catalog_pool.connect() as other:
+                waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return rival.done() or bool(await other.scalar(waiting))
+
+        await eventually(is_done_or_waits, within=10)
+        return found
+
+    monkeypatch.setattr(queue, "existing_clients", with_a_rival)
+    await imported(http, lines(range(10), "b"))
+
+    assert [(await rival).status_code for rival in rivals] == [200, 200]
+    last = (await clients(http))["79160000000"]
+    assert (last["comment"], last["full_name"]) == ("b", "Anna 1")
 
 
 async def test_an_import_outlives_a_database_that_is_away_for_a_moment(

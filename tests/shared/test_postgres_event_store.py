@@ -30,8 +30,8 @@ from shared.errors import StaleVersion, Unavailable
 from shared.event import Cause, Instant
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore, execute_in, load
+from shared.event_store.republish import republish_latest
 from shared.outbox import Batch
-from shared.outbox.republish import republish_latest
 from shared.tables import events
 from shared.tables import outbox as table
 from shared.testing import eventually

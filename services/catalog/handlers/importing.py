@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from services.catalog.queue.imports import EarlierTry, ImportLease
 from shared import database, telemetry
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Error, StaleVersion, Unavailable
-from shared.event_store.postgres import PostgresEventStore
+from shared.event_store.postgres import PostgresEventStore, hold_writers
 from shared.loop import Backoff
 
 AT_ONCE = 3  # chunks of an import under way; more were no faster
@@ -180,6 +180,7 @@ class _Writer:
     store: PostgresEventStore
     lease: ImportLease
     kept: int  # rejections
+    alone: bool = False  # others who write events wait
 
 
 async def _import_all(writer: _Writer, chunks: AsyncIterator[Chunk]) -> bytes:
@@ -213,13 +214,17 @@ async def _import_all(writer: _Writer, chunks: AsyncIterator[Chunk]) -> bytes:
 
 
 async def _import_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
-    """Import a chunk, again if others wrote the same clients meanwhile or the database left."""
+    """Import a chunk, again if others wrote the same clients meanwhile or the database left.
+
+    Whoever writes one client is faster than a chunk, so may be it every time: from the second try
+    on, others wait.
+    """
     backoff = Backoff("catalog.import")
     for _ in range(CHUNK_RETRIES):
         try:
             return await _try_chunk(writer, chunk, phones)
         except (StaleVersion, PhoneTaken):
-            continue
+            writer = replace(writer, alone=True)
         except Unavailable as error:
             await backoff.wait(error)
     return await _try_chunk(writer, chunk, phones)
@@ -230,6 +235,8 @@ async def _try_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> 
     async with transaction(store.pool) as db:
         if not await queue.begin_chunk(db, lease, chunk.number, chunk.digest):
             return  # by this request, unconfirmed, or by an earlier one
+        if writer.alone:
+            await hold_writers(db)
         known = await queue.existing_clients(db, phones)
         now = await database.now(db)  # later than the removal of those who had such a phone
         plan = plan_chunk(chunk, known, now)

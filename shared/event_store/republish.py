@@ -6,12 +6,11 @@ from sqlalchemy import text
 
 from shared.database import Connection
 from shared.event import E, Recorded
+from shared.event_store.postgres import hold_writers
 from shared.outbox.batch import Batch, recorded_batches
 from shared.outbox.store import put
 from shared.topic import Topic
 
-# Nobody appends meanwhile: so what is republished is in the outbox before what comes next.
-LOCK = text("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
 LATEST = text("""
     SELECT DISTINCT ON (stream) stream, version, id, type, CAST(data AS text) AS data,
         recorded_at, correlation_id, causation_id, traceparent
@@ -41,7 +40,7 @@ async def republish_latest(
     }
     if not streams:
         return
-    await db.execute(LOCK)
+    await hold_writers(db)  # what is republished is in the outbox before what comes next
     rows = await db.execute(LATEST, {"streams": sorted(streams)})
     latest = [
         Recorded(
