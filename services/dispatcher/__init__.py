@@ -2,7 +2,8 @@
 
 Owns:          runs, chunks, messages, attempts; its own copy of clients and of mailings' controls
 API:           GET /v1/runs[/{run_id}], GET /v1/messages[/{message_id}], GET /v1/gateways
-Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
+Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
+               RunArchived                                                   on `dispatcher.runs`
                MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
                MessageCancelled, MessageUndetermined, MessagesDelivered   on `dispatcher.messages`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`

@@ -35,6 +35,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.RunExpanded,
     dispatcher.RunFinished,
     dispatcher.RunCorrected,
+    dispatcher.RunArchived,
     dispatcher.MessageAttempted,
     dispatcher.MessageDelivered,
     dispatcher.MessageFailed,

@@ -95,6 +95,21 @@ class RunCorrected(Event, frozen=True, kw_only=True):
     corrected_at: Instant
 
 
+class RunArchived(Event, frozen=True, kw_only=True):
+    """The run's figures for good: no message of it changes any more.
+
+    Its messages are deleted after it, and their events may be gone from the log.
+    """
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    totals: dict[State, int]
+    attempts: int  # on record, of all its messages
+    archived_at: Instant
+
+
 class MessageEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of each event of a message: the state that it leaves behind.
 

@@ -24,6 +24,7 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
+    RunArchived,
     State,
 )
 from shared.database import (
@@ -42,7 +43,8 @@ LEDGER = "dispatcher.ledger"  # the consumer of our own topics: all before its p
 LAST = 20  # events of each partition that are looked up
 PART = "ledger"  # of the process, when it has stopped
 
-OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS)
+# Nothing archives runs yet.
+OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS and kind is not RunArchived)
 OF_MESSAGES = tuple(kind for kind in EVENTS if issubclass(kind, MessageEvent))
 
 
