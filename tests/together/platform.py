@@ -88,6 +88,7 @@ class Platform:
         self.pools, self.api, self.gateway = pools, api, gateway
         self.log = Log()
         self.sent: list[Sent] = []
+        self.packs = True  # as DISPATCHER_PACKED
         self.world = World(pools["dispatcher"])
         self._published = dict.fromkeys(SERVICES, 0)
         catalog, scheduler = store_of(pools, "catalog"), store_of(pools, "scheduler")
@@ -179,7 +180,7 @@ class Platform:
     async def send(self) -> bool:
         """Let a sender send all that may be sent now."""
         before, now = len(self.gateway.messages), await self.now()
-        await work(await alive(self.world, self.gateway))
+        await work(await alive(self.world, self.gateway, packs=self.packs))
         new = self.gateway.messages[before:]
         self.sent += [Sent(each.phone, each.text, now) for each in new]
         pool = self.pools["dispatcher"]
