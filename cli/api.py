@@ -1,7 +1,7 @@
 """The API: the services over HTTP, as any user speaks to them; what goes wrong is a sentence.
 
 Failure, by exit code:
-├── NOT_FOUND     there is no such thing                            404
+├── NOT_FOUND     there is no such thing, or not any more           404, 410
 ├── CONFLICT      it makes sense, but not now; or changed meanwhile  409, 412
 ├── UNAVAILABLE   nobody answers, or not now                        502, 503, 504, no answer
 └── ERROR         everything else: the request is refused (4xx), or a fault of the service (5xx)
@@ -32,6 +32,7 @@ NO_SUCH_PATH = "Not Found"  # the title where a service has no such path: it is 
 
 CODES: Mapping[int, Exit] = MappingProxyType({
     404: Exit.NOT_FOUND,
+    410: Exit.NOT_FOUND,
     409: Exit.CONFLICT,
     412: Exit.CONFLICT,
     502: Exit.UNAVAILABLE,
@@ -227,6 +228,8 @@ def refused(service: str, answer: httpx.Response) -> Failure:
     lines = [str(title), *(_place(place) for place in shown)]
     if (more := problem.get("error_count", 0) - len(shown)) > 0:
         lines.append(f"  and {more:,} more")
+    if since := problem.get("since"):
+        lines.append(f"  It is gone since {str(since)[:19].replace('T', ' ')} UTC.")
     lines.append(f"  What to do: {_advice(service, answer, problem)}")
     code = CODES.get(answer.status_code, Exit.ERROR)
     return Failure(printable("\n".join(lines)), code, retry_after_s=_retry_after_s(answer))
@@ -248,7 +251,7 @@ def _place(place: Json) -> str:
 
 def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
     match answer.status_code:
-        case 404:
+        case 404 | 410:
             what, _ = _named(answer.url)
             return f"`./mailings {what} list` shows what there is." if what else "look at the ID."
         case 409:

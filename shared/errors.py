@@ -4,6 +4,7 @@ Error:
 ├── Invalid       the request makes no sense            422
 │   └── TooLarge       there is too much of it          413
 ├── NotFound      there is no such thing                404
+├── Gone          there was such a thing, until then    410
 ├── Conflict      it makes sense, but not now           409
 │   └── StaleVersion   someone else was faster          412
 └── Unavailable   not our fault, try again later        503
@@ -12,6 +13,7 @@ Error:
 Only `shared.http.problems` has the numbers on the right.
 """
 
+from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 
@@ -46,6 +48,14 @@ class TooLarge(Invalid):
 
 class NotFound(Error):
     """There is no such thing."""
+
+
+class Gone(Error):
+    """There was such a thing; it was deleted as too old."""
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__()
+        self.since = since
 
 
 class Conflict(Error):

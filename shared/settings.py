@@ -61,6 +61,11 @@ def _duration(value: object) -> object:
         raise ValueError("it is too long") from None
 
 
+def _retention(value: object) -> object:
+    """Read nothing as for ever."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def duration_text(value: timedelta) -> str:
     """Write a duration as people do, `10m` or `100ms`."""
     for unit, seconds in reversed(UNITS.items()):
@@ -132,6 +137,7 @@ def _names(text: str) -> str:
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
+Retention: TypeAlias = Annotated[Duration | None, BeforeValidator(_retention)]
 Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Names: TypeAlias = Annotated[str, AfterValidator(_names)]
@@ -165,6 +171,15 @@ class ServiceSettings(DatabaseSettings):
 
     # Lines of JSON for machines; `console` for people, which a terminal gets by itself.
     log_format: Literal["auto", "json", "console"] = Field("auto", validation_alias="LOG_FORMAT")
+
+    # How long a finished run keeps its messages and attempts; then only its figures stay. Empty:
+    # for ever. The dispatcher and stats must have the same. See `docs/failures.md`, Retention.
+    run_retention: Retention = Field(
+        None,
+        validation_alias="RUN_RETENTION",
+        ge=timedelta(minutes=1),
+        le=timedelta(days=36_500),
+    )
 
     http_host: Host = "127.0.0.1"  # an image says 0.0.0.0: there the container is the border
     http_port: Port

@@ -1,6 +1,7 @@
 """The problem details: the body of an answer to a request that failed. Source: RFC 9457."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 from urllib.parse import quote
 
@@ -9,9 +10,11 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
+from pydantic_core import to_jsonable_python
 from starlette.exceptions import HTTPException
 
 from shared import errors, telemetry
+from shared.event import Instant
 from shared.http import wording
 from shared.http.methods import allowed
 
@@ -25,6 +28,7 @@ STATUS: dict[type[errors.Error], int] = {
     errors.TooLarge: 413,
     errors.Conflict: 409,
     errors.NotFound: 404,
+    errors.Gone: 410,
     errors.Invalid: 422,
     errors.Unavailable: 503,
 }
@@ -64,6 +68,9 @@ class Problem(BaseModel):
     instance: str = Field(description="The request's path.", examples=["/v1/clients"])
     errors: list[FieldProblem] = Field([], description=f"The first {ERRORS_SHOWN} mistakes.")
     error_count: int = Field(0, description="How many mistakes there are.")
+    since: Instant | None = Field(
+        None, description="Since when it is gone.", examples=["2026-06-01T09:00:00Z"]
+    )
     trace_id: str = Field("", description="It is in each line of the service's log about it.")
 
 
@@ -83,7 +90,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast("errors.Error", error)
     kind = type(refusal)
     number = status_of(kind)
-    response = problem(request, kind.__name__, kind.__doc__ or "", number, refusal.field_errors)
+    since = (
+        {"since": to_jsonable_python(refusal.since)} if isinstance(refusal, errors.Gone) else {}
+    )
+    title, mistakes = kind.__doc__ or "", refusal.field_errors
+    response = problem(request, kind.__name__, title, number, mistakes, since)
     if isinstance(refusal, errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after_s)
     return response
@@ -101,7 +112,8 @@ async def _malformed(request: Request, error: Exception) -> Response:
         for each in found[:ERRORS_SHOWN]
     ]
     invalid = errors.Invalid
-    return problem(request, "Invalid", invalid.__doc__ or "", STATUS[invalid], shown, len(found))
+    count = {"error_count": len(found)}
+    return problem(request, "Invalid", invalid.__doc__ or "", STATUS[invalid], shown, count)
 
 
 async def _unroutable(request: Request, error: Exception) -> Response:
@@ -144,9 +156,12 @@ def problem(
     title: str,
     number: int,
     found: Sequence[errors.FieldError] = (),
-    count: int = 0,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> Response:
-    """Answer with problem details: of many mistakes the first ones, and how many there are."""
+    """Answer with problem details: of many mistakes the first ones, and how many there are.
+
+    `more` has what only some problems have, or what is not as it follows from the rest.
+    """
     body: dict[str, object] = {
         "type": kind,
         "title": title,
@@ -155,7 +170,8 @@ def problem(
     }
     if found:
         body["errors"] = [_shown(each) for each in found[:ERRORS_SHOWN]]
-        body["error_count"] = max(count, len(found))
+        body["error_count"] = len(found)
+    body |= more
     if trace := telemetry.trace_id():
         body["trace_id"] = trace
     return JSONResponse(body, status_code=number, media_type=MEDIA_TYPE)

@@ -14,6 +14,7 @@ PATH = f"/v1/mailings/{ID}"
     [
         (400, Exit.ERROR),
         (404, Exit.NOT_FOUND),
+        (410, Exit.NOT_FOUND),
         (409, Exit.CONFLICT),
         (412, Exit.CONFLICT),
         (413, Exit.ERROR),
@@ -202,3 +203,9 @@ def test_everything_that_reads_answers_as_a_table_or_as_json(
 
     assert "--output" in told
     assert "<table|json>" in told
+
+
+def test_what_is_gone_says_since_when(services: Services, mailings: Mailings) -> None:
+    services.refuse(PATH, 410, title="It is too old.", since="2026-06-01T09:00:00.123456Z")
+
+    assert "It is gone since 2026-06-01 09:00:00 UTC." in mailings("mailings", "show", ID).err

@@ -6,6 +6,7 @@ import json
 import logging
 import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from starlette.types import Message, Scope
 from structlog.testing import capture_logs
 
 from shared.database import Pool
-from shared.errors import FieldError, Invalid, Unavailable
+from shared.errors import FieldError, Gone, Invalid, Unavailable
 from shared.event import Instant
 from shared.http import BODY_LIMIT_BYTES, Body, answers, create_app, etag, strict_router
 from shared.http import requests as http_requests
@@ -81,6 +82,11 @@ async def many() -> None:
 @router.get("/away")
 async def away() -> None:
     raise Unavailable
+
+
+@router.get("/gone")
+async def gone() -> None:
+    raise Gone(datetime(2026, 6, 1, 9, tzinfo=UTC))
 
 
 @router.get("/identified")
@@ -554,3 +560,11 @@ async def test_a_stream_may_take_longer_than_one_piece_of_it(
             await asyncio.sleep(0.1)
 
     assert (await client.post("/streams", content=slowly())).json() == 8
+
+
+async def test_what_is_gone_says_since_when(client: AsyncClient) -> None:
+    answer = await client.get("/gone")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (410, "Gone")
+    assert (problem["title"], problem["since"]) == (Gone.__doc__, "2026-06-01T09:00:00Z")

@@ -408,3 +408,17 @@ def test_a_command_says_which_settings_it_misses_and_ends(
         f"{name}: it is missing; set it as in {hint}" for name, hint in missing.items()
     ]
     assert (done.stdout, done.returncode) == ("", 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [(None, None), ("", None), ("90d", timedelta(days=90))]
+)
+def test_finished_runs_are_kept_for_ever_unless_a_time_is_set(
+    given: pytest.MonkeyPatch, written: str | None, kept: timedelta | None
+) -> None:
+    for name, value in GOOD.items():
+        given.setenv(name, value)
+    if written is not None:
+        given.setenv("RUN_RETENTION", written)
+
+    assert [read(kind).run_retention for kind in KINDS.values()] == [kept] * len(KINDS)
