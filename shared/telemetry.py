@@ -31,6 +31,7 @@ Counter: TypeAlias = Literal[
     "outbox.set_aside",
     "dispatcher.attempts",
     "dispatcher.messages.planned",
+    "dispatcher.results.dropped",
     "scheduler.runs.fired",
     "catalog.import.rows",
 ]

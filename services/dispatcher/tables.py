@@ -90,7 +90,9 @@ runs = Table(
     Column("ends_at", Timestamp, nullable=False),
     Column("is_last", Boolean, nullable=False, comment="the mailing has no later occurrence"),
     Column("traceparent", Text),
-    Column("state", Text, nullable=False, comment="waiting, expanding, sending, finished"),
+    Column(
+        "state", Text, nullable=False, comment="waiting, expanding, sending, finished, archived"
+    ),
     Column("awaited", JSONB, comment="by topic and partition the offset to wait for"),
     Column("expanded_to", Uuid, nullable=False, comment="the last client that is in a chunk"),
     Column("chunk_count", Integer, nullable=False),
@@ -106,7 +108,22 @@ runs = Table(
         comment="all events of a chunk's messages go to one partition; begun since blocks are",
     ),
     Column("correction_count", Integer, nullable=False, server_default="0"),
-    Index("runs_unfinished", "run_id", postgresql_where=text("state <> 'finished'")),
+    Column("archived_at", Timestamp, comment="from then on nothing of it changes"),
+    Column("totals", JSONB, comment="of an archived run: messages by state"),
+    Column("attempt_count", BigInteger, comment="of an archived run: attempts on record"),
+    Column("emptied_at", Timestamp, comment="when the last row of its messages was deleted"),
+    Index(
+        "runs_unfinished",
+        "run_id",
+        postgresql_where=text("state NOT IN ('finished', 'archived')"),
+    ),
+    Index("runs_kept", "finished_at", "run_id", postgresql_where=text("state = 'finished'")),
+    Index(
+        "runs_emptying",
+        "archived_at",
+        "run_id",
+        postgresql_where=text("state = 'archived' AND emptied_at IS NULL"),
+    ),
     Index("runs_newest", "created_at", "run_id"),
     Index("runs_mailing_id", "mailing_id"),
 )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.adopting import LedgerGuard
+from services.dispatcher.handlers.archiving import Emptying, archive_due
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
@@ -25,6 +26,8 @@ POLL_INTERVAL = timedelta(milliseconds=100)  # a new run or retry is found at mo
 RETRY_INTERVAL = timedelta(milliseconds=50)  # to see what the last poll found costs nothing
 RENEW_INTERVAL = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
 CHECK_INTERVAL = timedelta(minutes=1)
+ARCHIVE_INTERVAL = timedelta(seconds=5)
+ARCHIVE_PAUSE_S = 0.1  # between two runs or slices that leave: those that send need the database
 
 
 class WorkPoller:
@@ -119,3 +122,26 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
         return False
 
     await forever("check_ledger", check, every=CHECK_INTERVAL)
+
+
+async def archive_runs(pool: Pool, keep: timedelta | None) -> None:
+    """Archive runs that have been kept long enough, and delete their rows, until cancelled."""
+    steps: dict[str, Step] = {
+        "archive": partial(archive_due, pool, keep),
+        "empty": Emptying(pool).delete_slice,
+    }
+    async with asyncio.TaskGroup() as tasks:
+        for name, step in steps.items():
+            tasks.create_task(forever(name, _unhurried(step), every=ARCHIVE_INTERVAL))
+
+
+def _unhurried(step: Step) -> Step:
+    """Return a step that is followed by a pause if it found something to do."""
+
+    async def unhurried() -> bool:
+        found = await step()
+        if found:
+            await asyncio.sleep(ARCHIVE_PAUSE_S)
+        return found
+
+    return unhurried

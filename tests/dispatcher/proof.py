@@ -13,6 +13,7 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
+    RunArchived,
     RunCorrected,
     RunExpanded,
     RunFinished,
@@ -54,7 +55,16 @@ class Proof:
     """All tables and events as they are at one moment."""
 
     def __init__(self, tables: dict[str, list[Any]], events: list[Any]) -> None:
-        self.runs = {row.run_id: row for row in tables["runs"]}
+        self.archived = {row.run_id: row for row in tables["runs"] if row.state == "archived"}
+        self.runs = {row.run_id: row for row in tables["runs"] if row.state != "archived"}
+        self.rests = [  # rows of archived runs, which nobody reads any more
+            row
+            for name in ("chunks", "exceptions", "attempts")
+            for row in tables[name]
+            if row.run_id in self.archived
+        ]
+        for name in ("chunks", "exceptions", "attempts"):
+            tables[name] = [row for row in tables[name] if row.run_id not in self.archived]
         self.chunks = {(row.run_id, row.chunk): row for row in tables["chunks"]}
         self.exceptions = {(row.run_id, row.client_id): row for row in tables["exceptions"]}
         self.senders = {row.sender_id for row in tables["senders"]}
@@ -103,8 +113,9 @@ class Proof:
         return found
 
     def check(self) -> None:
-        where = self.ledger()
-        assert where == self.statistics()
+        where, told = self.ledger(), self.statistics()
+        assert where == {key: at for key, at in told.items() if key[0] not in self.archived}
+        self._check_archived(told)
         self._check_chunks(where)
         self._check_leases()
         self._check_certainty(where)
@@ -153,6 +164,8 @@ class Proof:
                 assert events[-1].state in {
                     e.state for e in events if not isinstance(e, MessageAttempted)
                 }, "a final state has its event"
+            if key[0] in self.archived:
+                continue
             tried = [
                 (e.attempt, e.kind, e.started_at, e.at)
                 for e in events
@@ -191,6 +204,19 @@ class Proof:
         assert [each.number for each in corrections] == list(range(1, run.correction_count + 1))
         newest = [*self._told(RunFinished, run.run_id), *corrections][-1]
         assert newest.totals == states, "the newest totals are the ledger's"
+
+    def _check_archived(self, told: dict[tuple[UUID, UUID], Where]) -> None:
+        """Check that the figures of archived runs are those of all events, and the last ones."""
+        for run_id, run in self.archived.items():
+            own = [where for key, where in told.items() if key[0] == run_id]
+            [event] = self._told(RunArchived, run_id)
+            assert event.totals == Counter(where.state for where in own)
+            assert event.attempts == sum(where.attempts for where in own)
+            assert (run.totals, run.attempt_count) == (event.totals, event.attempts)
+            assert (run.archived_at, run.mailing_id) == (event.archived_at, event.mailing_id)
+            assert event is [e for e in self.events if e.run_id == run_id][-1]
+        full = {row.run_id for row in self.rests}
+        assert full <= {key for key, run in self.archived.items() if run.emptied_at is None}
 
     def _told(self, kind: type[Any], run_id: UUID) -> list[Any]:
         return [e for e in self.events if isinstance(e, kind) and e.run_id == run_id]

@@ -25,6 +25,7 @@ from services.dispatcher.handlers.adopting import (
     LedgerGuard,
     adopt,
 )
+from services.dispatcher.handlers.archiving import Emptying, archive
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.totals import totals_of
 from shared import database, stops
@@ -374,3 +375,85 @@ async def test_the_command_adopts_and_says_how_much(dispatcher: Dispatcher) -> N
 
     assert (process.returncode, out.decode().startswith("adopted: ")) == (0, True)
     assert await dispatcher.ledger() == before
+
+
+async def archived(dispatcher: Dispatcher, *, is_empty: bool) -> None:
+    """Archive what is finished; delete the rows, or leave that for later."""
+    await archive(dispatcher.pool, await dispatcher.world.now())
+    emptying = Emptying(dispatcher.pool)
+    while is_empty and await emptying.delete_slice():
+        pass
+    await dispatcher.publish()
+
+
+async def figures(dispatcher: Dispatcher) -> Any:
+    rows = await dispatcher.world.rows(
+        "SELECT run_id, state, archived_at, totals, attempt_count, finished_at FROM runs"
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4])
+async def test_a_ledger_from_before_a_run_was_archived_takes_its_figures_from_the_log(
+    dispatcher: Dispatcher, steps: int
+) -> None:
+    run = await begun(dispatcher, steps=steps)
+    await dispatcher.back_up()
+    await go_on(dispatcher, run, steps=4 - steps, end="finished")
+    await archived(dispatcher, is_empty=True)
+    before, sent_before = await figures(dispatcher), numbers(dispatcher.gateway)
+    await dispatcher.restore()
+
+    async with dispatcher.guarded() as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)
+        await adopt(dispatcher.pool, dispatcher.servers, [])
+        await use(ledger)
+    await archived(dispatcher, is_empty=True)
+
+    assert await figures(dispatcher) == before
+    assert await run.status() == "archived"
+    for table in ("attempts", "blocks", "exceptions", "chunks"):
+        assert await dispatcher.world.value(f"SELECT count(*) FROM {table}") == 0
+    await dispatcher.send()
+    assert numbers(dispatcher.gateway) == sent_before
+
+
+@pytest.mark.parametrize("is_empty", [False, True])
+async def test_a_ledger_without_the_messages_of_an_archived_run_is_known_to_be_good(
+    dispatcher: Dispatcher, *, is_empty: bool
+) -> None:
+    run = await begun(dispatcher, steps=4)
+    await go_on(dispatcher, run, steps=0, end="finished")
+    await archived(dispatcher, is_empty=is_empty)
+
+    async with dispatcher.guarded() as ledger:
+        await use(ledger)
+
+
+async def test_adopting_all_again_brings_back_no_row_of_an_archived_run(
+    dispatcher: Dispatcher,
+) -> None:
+    run = await begun(dispatcher, steps=4)
+    await go_on(dispatcher, run, steps=0, end="finished")
+    await archived(dispatcher, is_empty=True)
+    before = await figures(dispatcher)
+    await dispatcher.world.rows("DELETE FROM offsets RETURNING 1")
+
+    assert await adopt(dispatcher.pool, dispatcher.servers, []) > 0
+
+    assert await figures(dispatcher) == before
+    for table in ("attempts", "blocks", "exceptions", "chunks"):
+        assert await dispatcher.world.value(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_a_ledger_that_lacks_only_an_archive_is_not_used(dispatcher: Dispatcher) -> None:
+    run = await begun(dispatcher, steps=4)
+    await go_on(dispatcher, run, steps=0, end="finished")
+    await dispatcher.back_up()
+    await archived(dispatcher, is_empty=True)
+    await dispatcher.restore()
+
+    async with dispatcher.guarded() as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)

@@ -14,6 +14,7 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found, Progress
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.queue import adopting, reconciling, recording
+from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.reconciling import FoundMessage
 from services.dispatcher.queue.recording import AttemptRow, Closed, ExceptionRow
 from shared import kafka, stops
@@ -24,7 +25,6 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
-    RunArchived,
     State,
 )
 from shared.database import (
@@ -43,8 +43,7 @@ LEDGER = "dispatcher.ledger"  # the consumer of our own topics: all before its p
 LAST = 20  # events of each partition that are looked up
 PART = "ledger"  # of the process, when it has stopped
 
-# Nothing archives runs yet.
-OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS and kind is not RunArchived)
+OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS)
 OF_MESSAGES = tuple(kind for kind in EVENTS if issubclass(kind, MessageEvent))
 
 
@@ -169,14 +168,16 @@ async def _adopt_runs(db: Connection, received: Sequence[Received[Any]]) -> None
 
 
 async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEvent]]) -> None:
+    archived = await archived_runs(db, {each.event.run_id for each in received})
+    events = [each.event for each in received if each.event.run_id not in archived]
     stories: dict[MessageKey, list[MessageEvent]] = defaultdict(list)
-    for each in received:
-        stories[MessageKey(each.event.run_id, each.event.client_id)].append(each.event)
+    for event in events:
+        stories[MessageKey(event.run_id, event.client_id)].append(event)
     chunks = await adopting.find_chunks(db, stories)
     if missing := stories.keys() - chunks.keys():
         raise Unavailable from RunsUnknown(str(min(missing).run_id))
     locked = await reconciling.lock_messages(db, chunks)
-    await _add_attempts(db, [each.event for each in received], locked)
+    await _add_attempts(db, events, locked)
     rows, closed = [], Counter[ChunkKey]()
     for key in sorted(stories):
         before = locked[key].found

@@ -6,7 +6,10 @@ A success wins over everything, and an answer is always kept, however late.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import random
+from typing import TypeVar
 from uuid import UUID
+
+import structlog
 
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
@@ -17,10 +20,14 @@ from services.dispatcher.handlers.totals import correct_finished
 from services.dispatcher.queue import reconciling, recording
 from services.dispatcher.queue.reconciling import FoundMessage
 from services.dispatcher.queue.recording import Closed, ExceptionRow
-from shared import ids
+from shared import ids, telemetry
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Connection
 from shared.event import Instant
+
+log = structlog.get_logger()
+
+R = TypeVar("R", Attempt, Rejected)
 
 
 class _Changes:
@@ -72,7 +79,7 @@ async def reconcile(
     changes = _Changes(locked, publishing)
     attempts = [
         as_found(changes.found[each.key].found, each)
-        for each in attempts
+        for each in _without_archived(attempts, locked)
         if not _is_answered(each, locked)
     ]
     if not attempts:
@@ -89,6 +96,15 @@ async def reconcile(
         step = attempted_late(found, attempt, random())  # noqa: S311 - jitter, not a secret
         changes.apply(key, attempt.chunk, step, attempt)
     await changes.put(db, instant(max(each.ended_at for each in attempts)))
+
+
+def _without_archived(results: Sequence[R], locked: Mapping[MessageKey, FoundMessage]) -> list[R]:
+    """Return the results but for those of archived runs: their figures are for good."""
+    kept = [each for each in results if each.key in locked]
+    if dropped := len(results) - len(kept):
+        telemetry.count("dispatcher.results.dropped", dropped)
+        log.warning("dispatcher.results_dropped", results=dropped, reason="run archived")
+    return kept
 
 
 def _is_answered(attempt: Attempt, locked: Mapping[MessageKey, FoundMessage]) -> bool:
@@ -110,7 +126,7 @@ async def reconcile_rejected(
         return
     locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in entries})
     changes = _Changes(locked, publishing)
-    for each in entries:
+    for each in _without_archived(entries, locked):
         before = changes.found[each.key].found.progress
         step = rejected(each.key, each.chunk.chunk, before, each.rejection, now)
         if step.events:  # else it is final: by others, or by us, for it may stand here twice

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
@@ -11,6 +12,7 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
+    RunArchived,
     RunCorrected,
     RunExpanded,
     RunFinished,
@@ -33,7 +35,9 @@ COUNT_UNKNOWN_MESSAGES = fragment(
     """
     SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::text[])
         AS e (run_id, client_id, version, attempt, kind)
-    WHERE CASE WHEN e.attempt IS NOT NULL THEN NOT EXISTS (
+    WHERE NOT EXISTS (
+        SELECT FROM runs r WHERE r.run_id = e.run_id AND r.state = 'archived'
+    ) AND CASE WHEN e.attempt IS NOT NULL THEN NOT EXISTS (
         SELECT FROM attempts a WHERE a.run_id = e.run_id AND a.client_id = e.client_id
             AND a.attempt = e.attempt AND a.kind = e.kind
     ) AND NOT (e.attempt = 1 AND e.kind = 'answer' AND {in_block}) ELSE NOT EXISTS (
@@ -66,14 +70,17 @@ async def count_unknown_messages(db: RawConnection, events: Sequence[MessageEven
     )
 
 
-RunEvent = MessagesPlanned | RunExpanded | RunFinished | RunCorrected
+RunEvent = MessagesPlanned | RunExpanded | RunFinished | RunCorrected | RunArchived
 
 COUNT_UNKNOWN_RUNS = """
     SELECT count(*) FROM unnest($1::uuid[], $2::text[], $3::int[]) AS e (run_id, kind, number)
-    WHERE CASE e.kind WHEN 'MessagesPlanned' THEN NOT EXISTS (
+    WHERE NOT EXISTS (
+        SELECT FROM runs r WHERE r.run_id = e.run_id AND r.state = 'archived'
+    ) AND CASE e.kind WHEN 'MessagesPlanned' THEN NOT EXISTS (
         SELECT FROM chunks c WHERE c.run_id = e.run_id AND c.chunk = e.number
     ) ELSE NOT EXISTS (
         SELECT FROM runs r WHERE r.run_id = e.run_id AND CASE e.kind
+            WHEN 'RunArchived' THEN false
             WHEN 'RunExpanded' THEN r.state IN ('sending', 'finished')
             WHEN 'RunFinished' THEN r.finished_at IS NOT NULL
             ELSE r.correction_count >= e.number END
@@ -173,7 +180,7 @@ INSERT_CHUNK = text("""
         run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count
     )
     SELECT run_id, :chunk, :due_at, :client_ids, 'planned', 0, 0, false, :count
-    FROM runs WHERE run_id = :run_id
+    FROM runs WHERE run_id = :run_id AND state <> 'archived'
     ON CONFLICT DO NOTHING
 """)
 ADVANCE_RUN = text("""
@@ -207,10 +214,17 @@ ADVANCE_TO = {
         UPDATE runs SET correction_count = greatest(correction_count, :number)
         WHERE run_id = :run_id
     """),
+    RunArchived: text("""
+        UPDATE runs SET state = 'archived', archived_at = :at, totals = CAST(:totals AS jsonb),
+            attempt_count = :attempts, finished_at = coalesce(finished_at, :at)
+        WHERE run_id = :run_id AND state <> 'archived'
+    """),
 }
 
 
-async def advance_run(db: Connection, event: RunExpanded | RunFinished | RunCorrected) -> None:
+async def advance_run(
+    db: Connection, event: RunExpanded | RunFinished | RunCorrected | RunArchived
+) -> None:
     """Move a run to where the log has it."""
     values: Mapping[str, object] = {"run_id": event.run_id}
     match event:
@@ -218,6 +232,10 @@ async def advance_run(db: Connection, event: RunExpanded | RunFinished | RunCorr
             values = {**values, "at": event.finished_at}
         case RunCorrected():
             values = {**values, "number": event.number}
+        case RunArchived():
+            totals = msgspec.json.encode(event.totals).decode()
+            more = {"at": event.archived_at, "totals": totals, "attempts": event.attempts}
+            values = {**values, **more}
         case _:
             pass
     await db.execute(ADVANCE_TO[type(event)], values)

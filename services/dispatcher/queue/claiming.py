@@ -14,7 +14,7 @@ from sqlalchemy import text
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress, unrecorded
-from services.dispatcher.queue.controls import SENDABLE_RUNS
+from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.recording import UNRECORDED, contact_of, progress_of
 from shared import database
 from shared.database import Connection, fragment, sql
@@ -67,9 +67,9 @@ CLAIM_CHUNK = sql(
     """
     WITH turn AS (
         SELECT c.run_id, c.chunk FROM (
-            (SELECT run_id FROM runs WHERE state <> 'finished' AND run_id > :last ORDER BY run_id)
+            (SELECT run_id FROM runs WHERE {unfinished} AND run_id > :last ORDER BY run_id)
             UNION ALL
-            (SELECT run_id FROM runs WHERE state <> 'finished' AND run_id <= :last ORDER BY run_id)
+            (SELECT run_id FROM runs WHERE {unfinished} AND run_id <= :last ORDER BY run_id)
         ) AS unfinished
         CROSS JOIN LATERAL (
             SELECT FROM chunks WHERE run_id = unfinished.run_id AND state = 'planned' LIMIT 1
@@ -89,6 +89,7 @@ CLAIM_CHUNK = sql(
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
         chunks.is_touched, cardinality(chunks.client_ids) AS size
     """,
+    unfinished=UNFINISHED,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
 )

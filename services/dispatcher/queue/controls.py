@@ -14,6 +14,8 @@ from shared.event import finite
 from shared.set_aside import is_free
 from shared.template import Template, TemplateInvalid, compile_template
 
+UNFINISHED = "state NOT IN ('finished', 'archived')"  # of runs, as their index has it
+
 # Runs with what their mailing's controls say now, of which the catalog had the last word. What an
 # event says that could not be applied nobody knows: its mailing is paused until it is replayed.
 CONTROLLED_RUNS = """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY
-from services.dispatcher.queue.controls import SENDABLE_RUNS
+from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.ending import IS_COMPLETE, RUNS_TO_END
 from shared.database import Connection, sql
 from shared.event import Instant
@@ -31,7 +31,7 @@ class PendingWork:
 PENDING_WORK = sql(
     """
     WITH unfinished AS MATERIALIZED (
-        SELECT DISTINCT state, gateway FROM runs WHERE state <> 'finished'
+        SELECT DISTINCT state, gateway FROM runs WHERE {unfinished}
     ), gateways AS (
         SELECT DISTINCT gateway FROM unfinished WHERE state IN ('expanding', 'sending')
     )
@@ -51,7 +51,7 @@ PENDING_WORK = sql(
                     CROSS JOIN LATERAL (SELECT FROM chunks WHERE {is_due_chunk} LIMIT 1) AS c
                     WHERE r.run_id = runs.run_id AND r.gateway = gateways.gateway LIMIT 1
                 ) AS due
-                WHERE runs.state <> 'finished'
+                WHERE {unfinished}
                 UNION ALL
                 SELECT 1 FROM ({sendable}) AS r JOIN exceptions e ON {is_due_retry}
                 WHERE r.gateway = gateways.gateway AND :now >= (
@@ -61,6 +61,7 @@ PENDING_WORK = sql(
             )
         )
     """,
+    unfinished=UNFINISHED,
     runs_to_end=RUNS_TO_END,
     is_complete=IS_COMPLETE,
     sendable=SENDABLE_RUNS,

@@ -10,6 +10,7 @@ from services.dispatcher.domain import message
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Found
+from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.blocks import is_in_block
 from services.dispatcher.queue.recording import (
     ATTEMPT_COLUMNS,
@@ -75,13 +76,16 @@ IN_BLOCKS = sql(
 async def lock_messages(
     db: Connection, messages: Mapping[MessageKey, ChunkKey]
 ) -> dict[MessageKey, FoundMessage]:
-    """Return where messages are.
+    """Return where messages are, but for those of archived runs, which nothing changes any more.
 
-    Guarantee: nobody else changes them until the commit.
+    Guarantee: nobody else changes them until the commit, nor is their run archived.
     """
     keys = sorted(set(messages.values()))
     columns = {"run_ids": [key.run_id for key in keys], "chunks": [key.chunk for key in keys]}
     rows = (await db.execute(LOCK_CHUNKS, columns)).all()
+    # Asked behind the locks, without which no run is archived.
+    archived = await archived_runs(db, {key.run_id for key in keys})
+    messages = {key: chunk for key, chunk in messages.items() if key.run_id not in archived}
     chunks = {ChunkKey(row.run_id, row.chunk): row for row in rows}
     wanted = {
         "run_ids": [key.run_id for key in messages],

@@ -55,6 +55,29 @@ async def totals_of(db: Connection, run_ids: Collection[UUID]) -> dict[UUID, dic
     return totals
 
 
+class Figures(NamedTuple):
+    """All that is counted of a finished run."""
+
+    totals: dict[State, int]
+    attempts: int  # on record, of all its messages
+
+
+# What is delivered and no exception had one attempt.
+COUNT_EXCEPTIONS = text("""
+    SELECT coalesce(sum(attempts), 0) AS attempts,
+        count(*) FILTER (WHERE state = 'delivered') AS delivered
+    FROM exceptions WHERE run_id = :run_id
+""")
+
+
+async def figures_of(db: Connection, run_id: UUID) -> Figures:
+    """Return the figures of a finished run, as the ledger has them."""
+    totals = (await totals_of(db, [run_id]))[run_id]
+    row = (await db.execute(COUNT_EXCEPTIONS, {"run_id": run_id})).one()
+    plain = totals.get(State.DELIVERED, 0) - row.delivered
+    return Figures(totals, int(row.attempts) + plain)
+
+
 class Corrected(NamedTuple):
     """A finished run of which a message has changed."""
 

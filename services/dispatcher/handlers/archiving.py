@@ -1,0 +1,110 @@
+"""Archiving: a run leaves as a whole some time after its end; its figures stay.
+
+First it is archived, in one transaction with the event that has its figures for good: from then
+on nothing of it changes. Only then its rows are deleted, slice by slice. What dies in the middle
+goes on where it was.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from services.dispatcher.handlers.events import put_run_events, run_events
+from services.dispatcher.handlers.totals import FINISHED_AFTER
+from services.dispatcher.queue import archiving
+from services.dispatcher.queue.archiving import ARCHIVE, Place
+from services.dispatcher.queue.controls import CLAIM
+from services.dispatcher.queue.recording import RECORD
+from services.dispatcher.queue.totals import figures_of
+from shared import database, set_aside
+from shared.contracts.dispatcher import RunArchived
+from shared.database import Pool, autocommit, transaction
+from shared.event import Instant
+from shared.set_aside import Item, guard
+
+AT_ONCE = 100  # runs; one of a million messages is archived in a second
+MESSAGES_AT_ONCE = 1_000_000
+
+
+@dataclass(slots=True)
+class Archived:
+    """What was archived at once."""
+
+    runs: int = 0
+    messages: int = 0
+
+
+async def archive(pool: Pool, before: Instant, *, limit: int = AT_ONCE) -> Archived:
+    """Archive runs that finished before an instant, the oldest first, and return how many.
+
+    At most so many that it is done in a moment. A run of which somebody has something leased or
+    locked is left for the next time; one at which it fails is set aside.
+    """
+    async with autocommit(pool) as db:
+        due = await archiving.due_runs(db, before, limit=limit)
+        known = await set_aside.items(db, ARCHIVE) if due else {}
+    done = Archived()
+    for run_id in due:
+        async with guard(pool, ARCHIVE, Item(run_id, run_id in known)):
+            messages = await _archive_run(pool, run_id)
+            if messages is not None:
+                done.runs, done.messages = done.runs + 1, done.messages + messages
+        if done.messages >= MESSAGES_AT_ONCE:
+            break
+    return done
+
+
+async def archive_due(pool: Pool, keep: timedelta | None) -> bool:
+    """Archive the oldest run that was kept that long; return whether there was one.
+
+    None: runs are kept for ever.
+    """
+    if keep is None:
+        return False
+    async with autocommit(pool) as db:
+        before = await database.now(db) - keep
+    return bool((await archive(pool, before, limit=1)).runs)
+
+
+async def _archive_run(pool: Pool, run_id: UUID) -> int | None:
+    """Archive a run; return how many messages it has, or None if somebody else has some of it."""
+    async with transaction(pool) as db:
+        run = await archiving.hold_run(db, run_id)
+        if run is None:
+            return None
+        now = await database.now(db)
+        figures = await figures_of(db, run_id)
+        await archiving.archive_run(db, run_id, figures, now)
+        event = RunArchived(
+            run_id=run_id,
+            mailing_id=run.mailing_id,
+            totals=figures.totals,
+            attempts=figures.attempts,
+            archived_at=now,
+        )
+        version = run.chunk_count + FINISHED_AFTER + run.correction_count + 1
+        await put_run_events(db, run_events(run_id, run.traceparent, [(version, event)], now))
+        for loop in (CLAIM, RECORD):
+            await set_aside.clear(db, loop, [run_id])
+    return run.planned_count
+
+
+class Emptying:
+    """Deletes the rows of archived runs, one slice after the other."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._place: Place | None = None
+
+    async def delete_slice(self) -> bool:
+        """Delete some rows of an archived run; return whether there may be more."""
+        async with transaction(self._pool) as db:
+            run_id = await archiving.next_emptying(db)
+            if run_id is None:
+                return False
+            place = self._place
+            if place is None or place.run_id != run_id:
+                place = Place(run_id)
+            place = await archiving.delete_slice(db, place, await database.now(db))
+        self._place = place  # only behind the commit
+        return True

@@ -1,0 +1,191 @@
+"""Archiving: which finished runs have had their time, and the rows of their messages, which go.
+
+Two steps: a run is archived in one transaction, with its figures; its rows are deleted later, in
+slices. From the first on nobody reads or writes these rows.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+
+from services.dispatcher.queue.totals import Figures
+from shared.database import Connection, fragment, sql
+from shared.event import Instant
+from shared.set_aside import is_free
+
+ARCHIVE = "archive"  # the loop, by which its runs are set aside
+
+# Finished runs whose time has come, of which nobody has anything leased.
+IS_DUE = fragment(
+    """
+    runs.state = 'finished' AND runs.finished_at <= :before AND {is_free}
+    AND runs.run_id NOT IN (
+        SELECT run_id FROM chunks WHERE sender_id IS NOT NULL
+        UNION ALL SELECT run_id FROM exceptions WHERE sender_id IS NOT NULL
+    )
+    """,
+    is_free=is_free(ARCHIVE, "runs.run_id"),
+)
+DUE_RUNS = sql(
+    "SELECT run_id FROM runs WHERE {is_due} ORDER BY finished_at, run_id LIMIT :limit",
+    is_due=IS_DUE,
+)
+
+
+async def due_runs(db: Connection, before: Instant, *, limit: int) -> list[UUID]:
+    """Return up to `limit` runs that finished before an instant and are kept yet, oldest first."""
+    return list(await db.scalars(DUE_RUNS, {"before": before, "limit": limit}))
+
+
+class HeldRun(NamedTuple):
+    """A finished run that nobody else changes until the commit."""
+
+    mailing_id: UUID
+    planned_count: int
+    chunk_count: int
+    correction_count: int
+    traceparent: str | None
+
+
+HOLD_RUN = text("""
+    SELECT mailing_id, planned_count, chunk_count, correction_count, traceparent
+    FROM runs WHERE run_id = :run_id AND state = 'finished' FOR UPDATE SKIP LOCKED
+""")
+# Whoever records something of a message has its chunk locked, or waits for that.
+HOLD_CHUNKS = text("""
+    WITH held AS MATERIALIZED (
+        SELECT sender_id FROM chunks WHERE run_id = :run_id ORDER BY chunk FOR UPDATE SKIP LOCKED
+    )
+    SELECT (SELECT count(*) FROM held) = (SELECT count(*) FROM chunks WHERE run_id = :run_id)
+        AND NOT EXISTS (SELECT FROM held WHERE sender_id IS NOT NULL)
+        AND NOT EXISTS (
+            SELECT FROM exceptions WHERE run_id = :run_id AND sender_id IS NOT NULL
+        )
+""")
+
+
+async def hold_run(db: Connection, run_id: UUID) -> HeldRun | None:
+    """Hold a finished run with all its chunks; None if somebody else has some of it.
+
+    It never waits for locks, which others take the other way round.
+    """
+    row = (await db.execute(HOLD_RUN, {"run_id": run_id})).first()
+    if row is None or not await db.scalar(HOLD_CHUNKS, {"run_id": run_id}):
+        return None
+    return HeldRun(*row)
+
+
+ARCHIVE_RUN = text("""
+    UPDATE runs SET state = 'archived', archived_at = :now, totals = CAST(:totals AS jsonb),
+        attempt_count = :attempts
+    WHERE run_id = :run_id
+""")
+
+
+async def archive_run(db: Connection, run_id: UUID, figures: Figures, now: Instant) -> None:
+    """Archive a run, which is held, with its figures."""
+    totals = msgspec.json.encode(figures.totals).decode()
+    values = {"run_id": run_id, "totals": totals, "attempts": figures.attempts, "now": now}
+    await db.execute(ARCHIVE_RUN, values)
+
+
+ARCHIVED_RUNS = text("""
+    SELECT run_id FROM runs
+    WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND state = 'archived'
+""")
+
+
+async def archived_runs(db: Connection, run_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of `run_ids` that are archived."""
+    return set(await db.scalars(ARCHIVED_RUNS, {"run_ids": list(run_ids)}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A table with rows of runs, in the order of a part of its primary key."""
+
+    table: str
+    key: str
+    type: str
+    first: object
+    limit: int  # of a slice: what is deleted in some hundredths of a second
+
+
+# The chunks last: they say which messages there were.
+TABLES = (
+    _Rows("attempts", "client_id", "uuid", UUID(int=0), 2_000),
+    _Rows("exceptions", "client_id", "uuid", UUID(int=0), 2_000),
+    _Rows("blocks", "chunk", "int", 0, 100),
+    _Rows("chunks", "chunk", "int", 0, 100),
+)
+# From behind what is deleted already: to find that again would cost more with each slice.
+DELETE_SLICES = [
+    sql(
+        """
+        WITH slice AS (
+            SELECT ctid AS place FROM {table}
+            WHERE run_id = :run_id AND {key} >= CAST(:after AS {type})
+            ORDER BY {key} LIMIT :limit FOR UPDATE
+        ), deleted AS (
+            DELETE FROM {table} USING slice WHERE {table}.ctid = slice.place RETURNING {key}
+        )
+        SELECT {key} FROM deleted ORDER BY {key} DESC LIMIT 1
+        """,
+        table=each.table,
+        key=each.key,
+        type=each.type,
+    )
+    for each in TABLES
+]
+
+
+class Place(NamedTuple):
+    """How far the rows of a run are deleted: all before `after` in one of the `TABLES`."""
+
+    run_id: UUID
+    table: int = 0
+    after: object = TABLES[0].first
+
+
+NEXT_EMPTYING = text("""
+    SELECT run_id FROM runs WHERE state = 'archived' AND emptied_at IS NULL
+    ORDER BY archived_at, run_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+""")
+MARK_EMPTIED = text("""
+    UPDATE runs SET emptied_at = :now WHERE run_id = :run_id
+        AND NOT EXISTS (SELECT FROM attempts WHERE run_id = :run_id)
+        AND NOT EXISTS (SELECT FROM exceptions WHERE run_id = :run_id)
+        AND NOT EXISTS (SELECT FROM blocks WHERE run_id = :run_id)
+        AND NOT EXISTS (SELECT FROM chunks WHERE run_id = :run_id)
+""")
+
+
+async def next_emptying(db: Connection) -> UUID | None:
+    """Hold an archived run that has rows of messages still, and return it; None: there is none.
+
+    One that another replica empties is passed over.
+    """
+    run_id: UUID | None = await db.scalar(NEXT_EMPTYING)
+    return run_id
+
+
+async def delete_slice(db: Connection, place: Place, now: Instant) -> Place | None:
+    """Delete the next rows of a run, which is held, from `place` on; return where others are.
+
+    None: nothing was left, and that is noted.
+    """
+    for number in range(place.table, len(TABLES)):
+        rows = TABLES[number]
+        after = place.after if number == place.table else rows.first
+        values = {"run_id": place.run_id, "after": after, "limit": rows.limit}
+        last = await db.scalar(DELETE_SLICES[number], values)
+        if last is not None:
+            return Place(place.run_id, number, last)
+    values = {"run_id": place.run_id, "now": now}
+    if (await db.execute(MARK_EMPTIED, values)).rowcount:
+        return None
+    return Place(place.run_id)  # something came beside us: from the beginning
