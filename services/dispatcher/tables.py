@@ -125,7 +125,7 @@ runs = Table(
         postgresql_where=text("state = 'archived' AND emptied_at IS NULL"),
     ),
     Index("runs_newest", "created_at", "run_id"),
-    Index("runs_mailing_id", "mailing_id"),
+    Index("runs_of_mailing", "mailing_id", "created_at", "run_id"),
 )
 
 chunks = Table(

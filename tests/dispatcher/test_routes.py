@@ -12,7 +12,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
-from services.dispatcher.queries import messages as queries
+from services.dispatcher.queries import of_client, of_run
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
 from shared import database, ids
@@ -176,7 +176,7 @@ async def test_messages_of_each_status_are_all_that_have_it(
     assert counted == {state: len(clients) for state, clients in STATES.items() if clients}
 
 
-@pytest.mark.parametrize("walk", [3, 13])
+@pytest.mark.parametrize("walk", [1, 4])
 @pytest.mark.usefixtures("small_chunks")
 async def test_a_walk_that_ends_early_goes_on_with_the_next_page(
     world: World,
@@ -185,11 +185,40 @@ async def test_a_walk_that_ends_early_goes_on_with_the_next_page(
     walk: int,
 ) -> None:
     run = await mixed(world)
-    monkeypatch.setattr(queries, "BOUND", walk)
+    monkeypatch.setattr(of_run, "CHUNKS", walk)
 
-    for state in (State.DELIVERED, State.PLANNED, State.EXPIRED):
+    for state in (State.DELIVERED, State.PLANNED, State.EXPIRED, State.CANCELLED):
         found = await pages(http, "/messages", run_id=run.run_id, status=state, limit=2)
         assert numbers(found) == STATES[state]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1_000])
+@pytest.mark.parametrize("walk", [1, 2, 9])
+@pytest.mark.usefixtures("small_chunks")
+async def test_exceptions_stand_among_the_others_of_their_status(
+    world: World, http: AsyncClient, monkeypatch: pytest.MonkeyPatch, walk: int, limit: int
+) -> None:
+    await world.know_clients([10], phone=None)
+    tried = await world.plan(13)
+    await world.forget_client(7)
+    script: dict[int, Any] = {2: [REFUSED], 5: [None]}
+    script |= {each: [NOT_PROCESSED, ACCEPTED] for each in (1, 6, 8, 12)}  # by exceptions
+    sender = await alive(world, FakeGateway(script))
+    await work(sender)
+    await world.pass_time(MINUTE)
+    await work(sender)
+    await give_back(sender)
+    stopped = await world.plan()
+    await stopped.stop()
+    await world.end()
+    monkeypatch.setattr(of_run, "CHUNKS", walk)
+
+    for run in (tried, stopped):
+        every = await pages(http, "/messages", run_id=run.run_id)
+        for state in State:
+            found = await pages(http, "/messages", run_id=run.run_id, status=state, limit=limit)
+            assert found == [each for each in every if each["status"] == state], state
+        assert len({each["status"] for each in every}) > 1
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])
@@ -230,16 +259,42 @@ async def test_messages_of_a_client_are_shown_over_all_runs(
     assert await pages(http, "/messages", client_id=client(77)) == []
 
 
-async def test_a_page_of_a_status_is_never_empty_before_the_last(
-    world: World, http: AsyncClient
-) -> None:
-    planned = [await world.plan(1) for _ in range(4)]
-    await max(planned, key=lambda run: run.run_id).stop()
-    await world.end()
+async def runs_of_ages(world: World, *ages: int) -> list[Run]:
+    """Return runs of client 1 that began so many minutes ago."""
+    await world.know_clients([1])
+    now = await world.now()
+    return [await world.plan(scheduled_at=now - timedelta(minutes=age)) for age in ages]
 
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+async def test_messages_of_a_client_come_with_the_newest_run_first(
+    world: World, http: AsyncClient, limit: int
+) -> None:
+    third, first, fourth, second = await runs_of_ages(world, 3, 1, 9, 2)
+
+    found = await pages(http, "/messages", client_id=client(1), limit=limit)
+
+    newest = [str(run.run_id) for run in (first, second, third, fourth)]
+    assert [each["run_id"] for each in found] == newest
+
+
+@pytest.mark.parametrize("bound", ["RUNS", "MESSAGES"])
+@pytest.mark.parametrize("at_most", [1, 2, 4, 5])
+async def test_a_page_of_a_client_looks_at_so_many_runs_and_goes_on_with_the_next(
+    world: World, http: AsyncClient, monkeypatch: pytest.MonkeyPatch, bound: str, at_most: int
+) -> None:
+    planned = await runs_of_ages(world, 4, 3, 2, 1)
+    await planned[0].stop()
+    await world.end()
+    monkeypatch.setattr(of_client, bound, at_most)
+
+    every = await pages(http, "/messages", client_id=client(1))
+    cancelled = await pages(http, "/messages", client_id=client(1), status="cancelled", limit=1)
     page = await get(http, "/messages", client_id=client(1), status="cancelled", limit=1)
 
-    assert (len(page["items"]), page["next_cursor"]) == (1, None)
+    assert [each["run_id"] for each in every] == [str(run.run_id) for run in reversed(planned)]
+    assert [each["run_id"] for each in cancelled] == [str(planned[0].run_id)]
+    assert bool(page["items"]) == (at_most >= len(planned))
 
 
 READS = (

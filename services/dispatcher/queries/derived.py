@@ -62,7 +62,7 @@ ATTEMPTS = fragment(
 # Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is.
 DERIVED = fragment(
     """
-    SELECT m.run_id, r.mailing_id, m.client_id, m.chunk, m.n,
+    SELECT m.run_id, r.mailing_id, r.created_at, m.client_id, m.chunk, m.n,
         coalesce(
             e.state,
             CASE WHEN a.is_accepted THEN 'delivered'

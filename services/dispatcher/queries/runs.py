@@ -47,18 +47,15 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     return RunView.model_validate(row)
 
 
-RUNS_PAGE = sql(
-    """
-    {runs} WHERE (
-        CAST(:mailing_id AS uuid) IS NULL OR r.mailing_id = CAST(:mailing_id AS uuid)
-    ) AND (
-        CAST(:at AS timestamptz) IS NULL
-        OR (r.created_at, r.run_id) < (CAST(:at AS timestamptz), CAST(:run_id AS uuid))
+RUNS_PAGE = """
+    {runs} WHERE {of} AND (r.created_at, r.run_id) < (
+        coalesce(CAST(:at AS timestamptz), 'infinity'),
+        coalesce(CAST(:run_id AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     )
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT :limit
-    """,
-    runs=RUNS,
-)
+"""
+ALL_RUNS = sql(RUNS_PAGE, runs=RUNS, of="true")
+RUNS_OF_MAILING = sql(RUNS_PAGE, runs=RUNS, of="r.mailing_id = :mailing_id")
 
 
 async def runs(
@@ -70,4 +67,5 @@ async def runs(
     """
     at, run_id = before or (None, None)
     values = {"mailing_id": mailing_id, "at": at, "run_id": run_id, "limit": limit}
-    return [RunView.model_validate(row) for row in await db.execute(RUNS_PAGE, values)]
+    statement = ALL_RUNS if mailing_id is None else RUNS_OF_MAILING
+    return [RunView.model_validate(row) for row in await db.execute(statement, values)]
