@@ -1,11 +1,11 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick mutants bench lock clean
+.PHONY: help venv demo test up down check fix quick mutants compose-test bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
 help: # what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:
 	@deploy/local/venv
@@ -39,13 +39,19 @@ quick: venv ## the tests that need neither PostgreSQL nor Kafka
 mutants: venv ## break each promise once, and want a test that fails (files: ONLY=scheduler)
 	@$(python) -m tests.mutants $(ONLY)
 
+compose-test: venv ## build the image, and try the stack of containers: clients, a mailing, killed containers
+	@$(python) -m tests.compose
+
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)
 
-lock: venv ## resolve all dependencies anew: the packages, and Kafka's jars
+lock: venv ## resolve all dependencies anew: the packages, the image's and its list of them, and Kafka's jars
 	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  shared/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml \
 	  --group dev -o requirements.lock
+	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  shared/pyproject.toml services/*/pyproject.toml -c requirements.lock -o deploy/requirements.lock
+	@$(python) -m deploy.sbom >deploy/sbom.cdx.json
 	@$(python) -m deploy.local.maven
 
 clean: ## stop everything, and remove what was made here: data, .venv, caches

@@ -1,4 +1,4 @@
-"""What every service reads from its environment and from `.env`, and what it refuses there.
+"""What a service reads from its environment, `.env` and files of secrets, and what it refuses.
 
 What is wrong is refused at start, by name and with the reason: a setting that is misspelled, or
 that would stop everything silently, is found before anything relies on it.
@@ -11,10 +11,10 @@ from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import ip_address
 from os import environ
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
-from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -26,10 +26,18 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from shared.setting_files import (
+    ENV_FILE,
+    SECRETS_DIR,
+    UnreadableFile,
+    file_settings,
+    secret_settings,
+    secrets_folder,
+)
+
 S = TypeVar("S", bound=BaseSettings)
 
 MISUSED = 2  # the exit code. Source: shells and argparse, for a command they cannot read
-ENV_FILE = ".env"  # in the current folder; what the environment has wins
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
 WRITTEN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+", re.ASCII)
@@ -169,6 +177,10 @@ class ServiceSettings(DatabaseSettings):
         validation_alias="KAFKA_SERVERS", description="host:port,host:port"
     )
 
+    # Where secrets are files, as containers get them: `SECRETS_DIR/CATALOG_DATABASE_URL`. What is
+    # in the environment shows in listings of processes and containers, a file does not.
+    secrets_dir: Path | None = Field(None, validation_alias=SECRETS_DIR)
+
     # Lines of JSON for machines; `console` for people, which a terminal gets by itself.
     log_format: Literal["auto", "json", "console"] = Field("auto", validation_alias="LOG_FORMAT")
 
@@ -232,21 +244,18 @@ def read(kind: type[S], prefix: str | None = None) -> S:
     refusals: list[str] = []
     settings: S | None = None
     try:
-        refusals += _unknown(kind)
-        settings = kind(_env_prefix=prefix)
+        folder = secrets_folder()
+        found = secret_settings(folder) | file_settings() | dict(environ)
+        refusals += _unknown(kind, found)
+        settings = kind(_env_prefix=prefix, _secrets_dir=folder)
     except ValidationError as error:
         refusals += _refused(kind, error, prefix)
-    except (OSError, UnicodeError):
-        refusals.append(f"{ENV_FILE}: it cannot be read as UTF-8 text")
+    except UnreadableFile as error:
+        refusals.append(str(error))
     if settings is None or refusals:
         sys.stderr.write("".join(f"{each}\n" for each in refusals))
         raise SystemExit(MISUSED) from None
     return settings
-
-
-def file_settings() -> dict[str, str]:
-    """Return the settings of `.env` in the current folder."""
-    return {name: value or "" for name, value in dotenv_values(ENV_FILE).items()}
 
 
 def _refused(
@@ -265,13 +274,13 @@ def _refused(
         yield ": ".join([*names, reason])
 
 
-def _unknown(kind: type[BaseSettings]) -> Iterator[str]:
+def _unknown(kind: type[BaseSettings], found: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each name that begins as those of the service do, and is none of them."""
     prefix = kind.model_config.get("env_prefix", "")
     if not prefix or not issubclass(kind, ServiceSettings):
         return
     known = [variable(kind, name).removeprefix(prefix) for name in kind.model_fields]
-    given = {name.upper(): value for name, value in (file_settings() | dict(environ)).items()}
+    given = {name.upper(): value for name, value in found.items()}
     for name in sorted(each for each in given if each.startswith(prefix)):
         rest = name.removeprefix(prefix)
         if rest in known or ADDRESS.fullmatch(rest):

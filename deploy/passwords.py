@@ -1,0 +1,77 @@
+"""Makes the secrets of a stack on one machine: `mailings secrets FOLDER`, before all else starts.
+
+There is a folder for each reader, who is shown no other one:
+
+    postgres/     the passwords of the superuser and of each service's account
+    NAME/         the secret settings of a service: SECRETS_DIR of its container
+    migrate/      the addresses of all databases
+
+What is there stays: a password is made once, and all else follows from the passwords, so the
+next start completes what one that was cut off has left.
+"""
+
+import argparse
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SUPERUSER = "POSTGRES_PASSWORD"
+TOKEN = "DISPATCHER_HTTP_GATEWAY_TOKEN"  # noqa: S105 - a setting's name
+SERVER = "postgres:5432"
+
+# Containers read as accounts of their own; who comes near the files is the volume's business.
+READABLE = 0o444
+
+
+def make(folder: Path, services: Sequence[str], token: str = "") -> None:
+    """Make what is missing in `folder`; `token` is the gateway's, or none.
+
+    Raises:
+        OSError: It may not be written there.
+    """
+    passwords = {name: _password(folder / "postgres" / name) for name in (SUPERUSER, *services)}
+    for name in services:
+        url = f"postgresql://{name}:{passwords[name]}@{SERVER}/{name}"
+        for reader in (name, "migrate"):
+            _write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
+    if token:
+        _write(folder / "dispatcher" / TOKEN, token)
+    else:
+        (folder / "dispatcher" / TOKEN).unlink(missing_ok=True)
+
+
+def _password(path: Path) -> str:
+    """Return the password in a file; make it if there is none."""
+    if not path.exists():
+        _write(path, secrets.token_urlsafe(32))  # has nothing that an address must escape
+    return path.read_text(encoding="ascii")
+
+
+def _write(path: Path, text: str) -> None:
+    """Let a file hold `text`: all of it, or what was there before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}")
+    new.unlink(missing_ok=True)  # of a start that was cut off; it may not be written
+    new.write_text(text, encoding="utf-8")
+    new.chmod(READABLE)
+    new.replace(path)
+
+
+def main() -> None:
+    """Make the secrets of the services that are named."""
+    parser = argparse.ArgumentParser("mailings secrets", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--services", nargs="+", required=True)
+    parser.add_argument("--token", type=Path, help="a file with the gateway's token; may be empty")
+    given = parser.parse_args()
+    try:
+        token = given.token.read_text(encoding="utf-8").strip() if given.token else ""
+        make(given.folder, given.services, token)
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"mailings secrets: {error}")
+    sys.stdout.write("secrets: all are there\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""The file of compose: what every container of it has, and that it agrees with the code."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from deploy.env_example import OF_COMPOSE, SERVICES, compose_settings
+from shared.kafka import topics
+from shared.settings import ServiceSettings, variable
+
+Json: TypeAlias = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "deploy" / "docker-compose.yml"
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::?-(?P<default>[^}]*))?\}")
+
+
+def with_defaults(value: Any) -> Any:
+    """Return what compose makes of it where nothing is set."""
+    match value:
+        case dict():
+            return {key: with_defaults(each) for key, each in value.items()}
+        case list():
+            return [with_defaults(each) for each in value]
+        case str():
+            return VARIABLE.sub(lambda found: found["default"] or "", value)
+        case _:
+            return value
+
+
+STACK = with_defaults(yaml.safe_load(FILE.read_text()))
+PARTS: Json = STACK["services"]
+JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
+IMAGE = "mailings:dev"
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    kind: type[ServiceSettings] = import_module(f"services.{service}.settings").Settings
+    return kind
+
+
+def mounts(part: Json) -> dict[str, Json]:
+    """Return the volumes of a part by where they are mounted."""
+    volumes = [
+        dict(zip(("source", "target"), each.split(":"), strict=True))
+        if isinstance(each, str)
+        else each
+        for each in part.get("volumes", ())
+    ]
+    return {each["target"]: each for each in volumes}
+
+
+def test_everything_there_is_runs() -> None:
+    assert set(PARTS) == {*SERVICES, *JOBS, "postgres", "kafka", "gateway"}
+    assert {"secrets", "migrate", "topics"} == JOBS
+    assert [name for name, part in PARTS.items() if "profiles" in part] == ["gateway"]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_container_can_do_no_more_than_it_must(name: str) -> None:
+    part = PARTS[name]
+
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert "cap_add" not in part
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    assert part["init"] is True
+    assert not {"privileged", "pid", "ipc", "devices", "userns_mode"} & part.keys()
+    assert part.get("network_mode", "none") == "none"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_container_is_not_root(name: str) -> None:
+    part = PARTS[name]
+
+    if part["image"] == IMAGE:
+        assert "user" not in part  # the image has one, which the Dockerfile's tests look at
+    else:
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", part["user"])
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_container_has_limits(name: str) -> None:
+    part = PARTS[name]
+
+    assert re.fullmatch(r"\d+[mg]", part["mem_limit"])
+    assert part["pids_limit"] > 0
+    assert part["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", set(PARTS) - JOBS)
+def test_what_stays_up_is_looked_at_and_started_again(name: str) -> None:
+    part = PARTS[name]
+
+    assert part["restart"] == "unless-stopped"
+    assert part["healthcheck"]["start_period"]
+    assert ("test" in part["healthcheck"]) == (name not in SERVICES)  # theirs is in the image
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_is_not_looked_at(name: str) -> None:
+    assert PARTS[name]["healthcheck"] == {"disable": True}
+
+
+def test_all_images_have_an_exact_version() -> None:
+    images = {part["image"] for part in PARTS.values()} - {IMAGE}
+
+    assert images
+    for image in images:
+        assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)+(-[a-z.0-9]+)?(@sha256:[0-9a-f]{64})?", image)
+
+
+def test_one_image_is_built_once_with_the_python_of_the_dockerfile() -> None:
+    builds = {name: part["build"] for name, part in PARTS.items() if "build" in part}
+    text = (ROOT / "deploy" / "Dockerfile").read_text()
+    base = re.search(r"^ARG PYTHON_IMAGE=(.+)$", text, re.MULTILINE)
+
+    assert list(builds) == ["secrets"]  # all that has our image comes after it
+    assert base is not None
+    assert builds["secrets"]["args"]["PYTHON_IMAGE"] == base[1]
+    assert (FILE.parent / builds["secrets"]["context"]).resolve() == ROOT
+    assert (ROOT / builds["secrets"]["dockerfile"]).exists()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_ports_are_open_on_the_loopback_only(name: str) -> None:
+    for port in PARTS[name].get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\d*:\d+", port)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_published_at_the_port_that_it_has_in_the_code(service: str) -> None:
+    port = settings_of(service).model_fields["http_port"].default
+    given = PARTS[service]["environment"]
+
+    [published] = PARTS[service]["ports"]
+    assert published.endswith(f":{port}")
+    assert given[f"{service.upper()}_HTTP_PORT"] == port
+    assert given[f"{service.upper()}_HTTP_HOST"] == "0.0.0.0"  # noqa: S104 - in a container
+
+
+def test_there_may_be_several_dispatchers() -> None:
+    assert PARTS["dispatcher"]["ports"] == ["127.0.0.1::8003"]
+    assert not any("container_name" in part for part in PARTS.values())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_each_of_its_settings(service: str) -> None:
+    kind = settings_of(service)
+    known = {variable(kind, name) for name in kind.model_fields}
+    secret = {f"{service.upper()}_DATABASE_URL", "DISPATCHER_HTTP_GATEWAY_TOKEN"} & known
+
+    assert set(PARTS[service]["environment"]) == known - secret
+
+
+def test_the_topics_get_each_of_their_settings() -> None:
+    names = {variable(topics.Settings, name) for name in topics.Settings.model_fields}
+
+    assert set(PARTS["topics"]["environment"]) == names
+
+
+def test_the_example_of_settings_names_all_that_compose_reads_and_nothing_else() -> None:
+    lines = [line.removeprefix("# ") for line in (ROOT / ".env.example").read_text().splitlines()]
+    example = {found[1] for line in lines if (found := re.match(r"([A-Z_]+)=", line))}
+    passed = {
+        name
+        for part in PARTS.values()
+        for name, value in part.get("environment", {}).items()
+        if value is None
+    }
+    read = passed | {found["name"] for found in VARIABLE.finditer(FILE.read_text())}
+    decided = {
+        name
+        for part in PARTS.values()
+        for name, value in part.get("environment", {}).items()
+        if value is not None
+    }
+    secret = {f"{name.upper()}_DATABASE_URL" for name in SERVICES}
+
+    assert read <= example
+    assert example - read <= decided | secret | {"DISPATCHER_HTTP_GATEWAY_TOKEN"}
+
+
+def test_the_example_shows_the_defaults_of_compose() -> None:
+    found = {each["name"]: each["default"] for each in OF_COMPOSE.finditer(FILE.read_text())}
+
+    assert compose_settings() == {name: f"# {name}={default}" for name, default in found.items()}
+    assert "MAILINGS_DISPATCHER_PORT" in found
+
+
+def test_a_copy_of_the_example_sets_nothing_that_compose_reads(tmp_path: Path) -> None:
+    copy = tmp_path / ".env"
+    copy.write_text((ROOT / ".env.example").read_text())
+
+    assert not {found["name"] for found in VARIABLE.finditer(FILE.read_text())} & set(
+        dotenv_values(copy)
+    )
+
+
+def test_no_secret_is_in_the_environment() -> None:
+    given = {
+        name: value
+        for part in PARTS.values()
+        for name, value in part.get("environment", {}).items()
+    }
+
+    secret = re.compile("PASSWORD|TOKEN|DATABASE_URL")
+    assert {name for name in given if secret.search(name)} == {"POSTGRES_PASSWORD_FILE"}
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "migrate", "postgres"])
+def test_each_sees_only_its_own_secrets_and_cannot_change_them(name: str) -> None:
+    found = mounts(PARTS[name])["/run/secrets"]
+
+    assert (found["source"], found["volume"], found["read_only"]) == (
+        "secrets",
+        {"subpath": name},
+        True,
+    )
+    if name != "postgres":
+        assert PARTS[name]["environment"]["SECRETS_DIR"] == "/run/secrets"
+
+
+def test_who_makes_the_secrets_has_no_network() -> None:
+    assert PARTS["secrets"]["network_mode"] == "none"
+    assert [name for name, part in PARTS.items() if "network_mode" in part] == ["secrets"]
+
+
+def test_nothing_starts_before_what_it_needs_is_ready() -> None:
+    needs = {
+        name: {of: each["condition"] for of, each in part["depends_on"].items()}
+        for name, part in PARTS.items()
+        if "depends_on" in part
+    }
+    done, healthy = "service_completed_successfully", "service_healthy"
+
+    assert needs == {
+        "postgres": {"secrets": done},
+        "migrate": {"postgres": healthy},
+        "topics": {"kafka": healthy},
+        **{key: {"migrate": done, "topics": done} for key in SERVICES},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    {
+        "postgres": "/var/lib/postgresql",
+        "kafka": "/var/lib/kafka/data",
+        "dispatcher": "/var/lib/mailings",  # what the log gateway has written
+        "gateway": "/var/lib/mailings",  # what it has taken
+        "secrets": "/var/lib/secrets",
+    }.items(),
+)
+def test_what_must_outlive_a_container_is_in_a_volume_with_a_name(name: str, kept: str) -> None:
+    assert mounts(PARTS[name])[kept]["source"] in STACK["volumes"]
+
+
+def test_files_that_are_written_are_in_volumes() -> None:
+    log = PARTS["dispatcher"]["environment"]["DISPATCHER_LOG_GATEWAY_PATH"]
+    ledger = PARTS["gateway"]["command"][PARTS["gateway"]["command"].index("--ledger") + 1]
+
+    assert Path(log).parent == Path("/var/lib/mailings")
+    assert Path(ledger).parent == Path("/var/lib/mailings")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_bring_to_an_end_what_it_has_begun(service: str) -> None:
+    drain = settings_of(service).model_fields["http_drain"].default
+
+    assert int(PARTS[service]["stop_grace_period"].removesuffix("s")) > drain.total_seconds()
+
+
+def test_the_root_file_is_the_same_stack() -> None:
+    root = yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+    assert root == {"name": STACK["name"], "include": ["deploy/docker-compose.yml"]}
+
+
+def test_the_databases_are_made_for_the_services_there_are() -> None:
+    script = (ROOT / "deploy" / "postgres" / "databases.sh").read_text()
+    names = re.search(r"for name in (.+); do", script)
+
+    assert names is not None
+    assert names[1].split() == list(SERVICES)
+    assert STACK["configs"]["databases"]["file"] == "./postgres/databases.sh"
