@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 
 import uvloop
 
@@ -12,12 +13,13 @@ from bench.pipeline import send_mailing
 from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
+from bench.setup import CONNECTIONS, Setup, latency
 from bench.small import MAILINGS, send_small_mailings
 from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
-WHAT = ("import", "pipeline", "expand", "rebuild", "small")
+WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small")
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
@@ -28,7 +30,7 @@ async def _measure(rig: Rig, only: str | None, report: Report) -> None:
         return
     note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)
-    if only in (None, "pipeline", "rebuild"):
+    if only in (None, "pipeline", "plain", "rebuild"):
         note(f"sending {rig.messages:,} messages", "dim")
         report.pipeline = await send_mailing(rig)
     if only in (None, "rebuild"):
@@ -39,6 +41,14 @@ async def _measure(rig: Rig, only: str | None, report: Report) -> None:
         report.expansion = await expand(rig)
 
 
+async def _measure_plain(rig: Rig, report: Report) -> None:
+    """Measure the same pipeline at a gateway that recognizes no message."""
+    note(f"importing {rig.messages:,} clients for a plain gateway", "dim")
+    await import_clients(rig)
+    note(f"sending {rig.messages:,} messages", "dim")
+    report.plain = await send_mailing(rig)
+
+
 def main() -> int:
     """Measure, print, and write `bench/out`; return the exit code."""
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
@@ -47,21 +57,41 @@ def main() -> int:
     parser.add_argument(
         "--profile", action="store_true", help="sample the busy services: a budget by step"
     )
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="to the gateway")
+    parser.add_argument(
+        "--latency", type=latency, default=(0, 0), help="of the gateway, in milliseconds: 20-50"
+    )
     asked = parser.parse_args()
     if asked.messages < 1:
         parser.error("--messages takes a number above 0")
+    try:
+        setup = Setup(
+            connections=asked.connections, latency_ms=asked.latency, is_profiled=asked.profile
+        )
+    except ValueError as error:
+        parser.error(str(error))
     report = Report()
 
     async def measurements(rig: Rig) -> int:
-        await _measure(rig, asked.only, report)
+        if rig.setup.is_plain:
+            await _measure_plain(rig, report)
+        else:
+            await _measure(rig, asked.only, report)
+        return Exit.OK if report.is_sound else Exit.ERROR
+
+    def show() -> None:
         report.write(OUT)
         console().print(report.table())
         if asked.profile:
             console().print(budget.tables(OUT, report.profiled_us()))
-        return Exit.OK if report.is_sound else Exit.ERROR
 
+    setups = [setup]
+    if asked.only in (None, "plain"):
+        setups.append(replace(setup, is_plain=True, is_profiled=False))
     try:
-        return uvloop.run(with_rig(asked.messages, measurements, is_profiled=asked.profile))
+        exits = [uvloop.run(with_rig(asked.messages, measurements, each)) for each in setups]
+        show()
+        return max(exits)
     except (Failure, StackError) as error:
         note(str(error), "bold red")
         return Exit.ERROR

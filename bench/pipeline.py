@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.ceiling import ceiling
 from bench.processes import Meter
-from bench.rig import CONNECTIONS, Rig
+from bench.rig import Rig
+from bench.stored import Stored, stored
 from bench.waiting import wait_for
 from cli.render import Json
 from cli.statistics.figures import mailing_figures, open_of
@@ -27,6 +28,9 @@ CEILING_ROUNDS = 3  # before, and again after
 class Pipeline:
     """How fast a mailing went through everything, and at what cost."""
 
+    gateway: str  # idempotent, or plain
+    connections: int
+    latency_ms: tuple[int, int]
     messages: int
     seconds: float
     rate_per_s: float
@@ -38,6 +42,7 @@ class Pipeline:
     rss_mb: dict[str, float]  # the most of each service
     cpu_us_per_message: dict[str, float]  # of everything that runs
     machine: dict[str, float]  # shares of all cores: idle, and busy elsewhere
+    stored_per_million: Stored
 
 
 @dataclass
@@ -76,6 +81,7 @@ async def send_mailing(rig: Rig) -> Pipeline:
     """
     rates = await ceilings(rig)
     requests_before, distinct_before = await rig.accepted()
+    stored_before = await stored(rig)
     meter = rig.meter()
     rig.toggle_profile(*PROFILED)
     begun = perf_counter()
@@ -92,6 +98,9 @@ async def send_mailing(rig: Rig) -> Pipeline:
     rate, most = rig.messages / seconds, median(rates)
     run = await rig.api.get("dispatcher", f"/v1/runs/{watch.run['run_id']}")
     return Pipeline(
+        gateway=rig.setup.gateway,
+        connections=rig.setup.connections,
+        latency_ms=rig.setup.latency_ms,
         messages=rig.messages,
         seconds=round(seconds, 3),
         rate_per_s=round(rate, 1),
@@ -103,6 +112,7 @@ async def send_mailing(rig: Rig) -> Pipeline:
         rss_mb=rig.of_services(meter.rss_mb()),
         cpu_us_per_message=cpu_us,
         machine=machine,
+        stored_per_million=(await stored(rig)).since(stored_before, rig.messages),
     )
 
 
@@ -121,7 +131,7 @@ async def create_mailing(rig: Rig, name: str, starts_at: datetime) -> Json:
 async def ceilings(rig: Rig) -> list[float]:
     """Measure the ceiling a few times: requests per second of a bare client to the same sink."""
     return [
-        await ceiling(rig.sink_port, CEILING_REQUESTS, CONNECTIONS) for _ in range(CEILING_ROUNDS)
+        await ceiling(rig.sink_port, CEILING_REQUESTS, rig.setup.connections) for _ in range(CEILING_ROUNDS)
     ]
 
 

@@ -24,6 +24,8 @@ IMPORT_PER_S = 20_000
 LAG_S = 1.0
 REBUILD_PER_S = 40_000
 RSS_MB = 300
+PLAIN_RATIO = 0.8
+KAFKA_MB, POSTGRES_MB = 60, 140  # for a million messages
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Report:
 
     imported: Imported | None = None
     pipeline: Pipeline | None = None
+    plain: Pipeline | None = None  # at a gateway that recognizes no message
     expansion: Expansion | None = None
     rebuilt: Rebuilt | None = None
     small: Small | None = None
@@ -39,7 +42,7 @@ class Report:
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
-        sent = [each for each in (self.pipeline, self.small) if each is not None]
+        sent = [each for each in (self.pipeline, self.plain, self.small) if each is not None]
         return not any(each.lost or each.duplicated for each in sent)
 
     def write(self, folder: Path) -> None:
@@ -55,6 +58,8 @@ class Report:
             rate = self.expansion.rate_per_s if self.expansion else None
             more = {"cores": cores(), "expand_rate_per_s": rate}
             files["pipeline"] = asdict(self.pipeline) | more
+        if self.plain is not None:
+            files["plain"] = asdict(self.plain)
         if self.expansion is not None:
             files["expand"] = asdict(self.expansion)
         if self.rebuilt is not None:
@@ -92,6 +97,8 @@ class Report:
             rows.append(_rate("import, rows/s", self.imported.rate_per_s, IMPORT_PER_S))
         if self.pipeline is not None:
             rows += _pipeline_rows(self.pipeline)
+            if self.plain is not None:
+                rows += _plain_rows(self.plain, self.pipeline)
         if self.expansion is not None:
             rate = self.expansion.rate_per_s
             rows.append(_rate("expansion, messages/s", rate, EXPANSION_PER_S))
@@ -104,6 +111,10 @@ class Report:
 
 def _rate(name: str, measured: float, floor: int) -> Sequence[object]:
     return name, f"{measured:,.0f}", f"{floor:,}", measured >= floor
+
+
+def _stored(where: str, measured: float, most: int) -> Sequence[object]:
+    return f"  a million in {where}", f"{measured:.0f} MB", f"{most} MB", measured <= most
 
 
 def _pipeline_rows(of: Pipeline) -> list[Sequence[object]]:
@@ -120,11 +131,27 @@ def _pipeline_rows(of: Pipeline) -> list[Sequence[object]]:
             f"{LAG_S:g} s",
             None if lag is None else lag < LAG_S,
         ),
+        _stored("Kafka", of.stored_per_million.kafka_mb, KAFKA_MB),
+        _stored("PostgreSQL", of.stored_per_million.postgres_mb, POSTGRES_MB),
         (
             f"  memory, most: {most}",
             f"{of.rss_mb[most]:.0f} MB",
             f"{RSS_MB} MB",
             of.rss_mb[most] <= RSS_MB,
+        ),
+    ]
+
+
+def _plain_rows(of: Pipeline, idempotent: Pipeline) -> list[Sequence[object]]:
+    ratio = of.rate_per_s / idempotent.rate_per_s
+    return [
+        ("  at a plain gateway, messages/s", f"{of.rate_per_s:,.0f}", None, None),
+        ("    of that", f"{ratio:.2f}", f"{PLAIN_RATIO}", ratio >= PLAIN_RATIO),
+        (
+            "    lost, duplicated",
+            f"{of.lost}, {of.duplicated}",
+            "0, 0",
+            not of.lost + of.duplicated,
         ),
     ]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from bench.processes import Meter
+from bench.setup import Setup
 from cli import Exit, Failure
 from cli.api import Api
 from cli.render import note
@@ -31,7 +32,6 @@ from deploy.local.services import SERVICES, python
 from deploy.local.stack import KAFKA, POSTGRES, Stack
 
 SINK = "sink"
-CONNECTIONS = 256
 READY_WITHIN_S = 20.0
 PROFILING = Path(__file__).with_name("profiling")
 OUT = Path(__file__).with_name("out")
@@ -48,7 +48,7 @@ class Rig:
     sink: Process
     sink_port: int
     messages: int
-    is_profiled: bool
+    setup: Setup
 
     async def accepted(self) -> tuple[int, int]:
         """Return how many requests the sink has had so far, and how many distinct keys."""
@@ -78,7 +78,7 @@ class Rig:
 
     def toggle_profile(self, *names: str) -> None:
         """Let services begin to sample themselves, or end and write down what they saw."""
-        if self.is_profiled:
+        if self.setup.is_profiled:
             for name in names:
                 os.kill(self.pid(name), signal.SIGUSR1)
 
@@ -86,7 +86,7 @@ class Rig:
 Measurements = Callable[[Rig], Awaitable[int]]
 
 
-async def with_rig(messages: int, measurements: Measurements, *, is_profiled: bool) -> int:
+async def with_rig(messages: int, measurements: Measurements, setup: Setup) -> int:
     """Start everything, measure, end everything by its process id; return what was returned.
 
     Ctrl-C ends it early, in good order.
@@ -101,15 +101,15 @@ async def with_rig(messages: int, measurements: Measurements, *, is_profiled: bo
     OUT.mkdir(exist_ok=True)
     ports = Ports(home.path / "run" / "sink.json", {})
     port = ports.take(SINK)
-    stack = Stack(home.path, _settings(port, is_profiled=is_profiled), PARTS, (), _report)
+    stack = Stack(home.path, _settings(port, setup), PARTS, (), _report)
 
     async def work(stack: Stack) -> int:
         async with (
-            _sink(home, port) as sink,
+            _sink(home, port, setup) as sink,
             Api(stack.env.__getitem__) as api,
             httpx.AsyncClient(trust_env=False, timeout=30) as http,
         ):
-            rig = Rig(stack, api, http, home, sink, port, messages, is_profiled)
+            rig = Rig(stack, api, http, home, sink, port, messages, setup)
             return await measurements(rig)
 
     try:
@@ -122,23 +122,18 @@ async def with_rig(messages: int, measurements: Measurements, *, is_profiled: bo
 PARTS = (POSTGRES, KAFKA, *SERVICES)
 
 
-def _settings(port: int, *, is_profiled: bool) -> Mapping[str, str]:
-    settings = {
-        "DISPATCHER_HTTP_GATEWAY_URL": f"http://{HOST}:{port}/messages",
-        "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "true",
-        "DISPATCHER_HTTP_GATEWAY_CONNECTIONS": str(CONNECTIONS),
-        "LOG_FORMAT": "json",
-    }
-    if is_profiled:
+def _settings(port: int, setup: Setup) -> Mapping[str, str]:
+    settings = {**setup.settings(port), "LOG_FORMAT": "json"}
+    if setup.is_profiled:
         settings |= {"PYTHONPATH": str(PROFILING), "BENCH_SAMPLES": str(OUT)}
     return settings
 
 
 @asynccontextmanager
-async def _sink(home: Home, port: int) -> AsyncIterator[Process]:
+async def _sink(home: Home, port: int, setup: Setup) -> AsyncIterator[Process]:
     """Run the sink; on record, so that it is found even if this process is killed."""
     record = Record(home.record)
-    process = Process(python(home, SINK, "bench.sink", "--port", str(port), env={}))
+    process = Process(python(home, SINK, "bench.sink", *setup.sink_options(port), env={}))
     try:
         record.add(SINK, process.pid)
         if not await until(partial(_listens, port), READY_WITHIN_S):

@@ -1,22 +1,27 @@
 """The fastest reasonable gateway: it accepts everything, counts, and looks at almost nothing.
 
-`python -m bench.sink --port P`; `GET /summary` tells `{"requests", "distinct"}`.
+Its message ids are random, as those of gateways often are. `python -m bench.sink --port P
+[--latency 20-50]`, in milliseconds; `GET /summary` tells `{"requests", "distinct"}`.
 """
 
 import argparse
 import asyncio
 import signal
+from random import getrandbits, randint
 from typing import cast
 
 import uvloop
 
+from bench.setup import latency
+
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"Content-Length: "
 _KEY = b'Idempotency-Key: "'
-_BODY = b'{"id":"sink-%012d","status":"accepted"}'
+_BODY = b'{"id":"%b-%b-4%b-a%b-%b","status":"accepted"}'
+_HEX = tuple(b"%04x" % n for n in range(2**16))
 _ACCEPTED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-    % (len(_BODY % 0), _BODY)
+    % (len(_BODY) - 2 * 5 + 30, _BODY)
 )
 _SUMMARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -38,10 +43,11 @@ class Counts:
 class Sink(asyncio.Protocol):
     """One connection: requests as our own client writes them, in one piece or in several."""
 
-    __slots__ = ("_counts", "_rest", "_transport")
+    __slots__ = ("_counts", "_latency_ms", "_rest", "_transport")
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, latency_ms: tuple[int, int] = (0, 0)) -> None:
         self._counts = counts
+        self._latency_ms = latency_ms
         self._rest = b""
         self._transport: asyncio.Transport | None = None
 
@@ -73,7 +79,25 @@ class Sink(asyncio.Protocol):
         start = request.find(_KEY) + len(_KEY)
         counts.keys.add(request[start : request.find(b'"', start)])
         counts.requests += 1
-        transport.write(_ACCEPTED % counts.requests)
+        answer = _ACCEPTED % _random_id()
+        least, most = self._latency_ms
+        if most:
+            seconds = randint(least, most) / 1000  # noqa: S311 - not a secret
+            asyncio.get_running_loop().call_later(seconds, transport.write, answer)
+        else:
+            transport.write(answer)
+
+
+def _random_id() -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Return the parts of a random UUID: by table, which costs a third of making one."""
+    n = getrandbits(128)
+    return (
+        _HEX[n & 0xFFFF] + _HEX[n >> 16 & 0xFFFF],
+        _HEX[n >> 32 & 0xFFFF],
+        _HEX[n >> 48 & 0xFFFF][1:],
+        _HEX[n >> 64 & 0xFFFF][1:],
+        _HEX[n >> 80 & 0xFFFF] + _HEX[n >> 96 & 0xFFFF] + _HEX[n >> 112],
+    )
 
 
 def _end(data: bytes) -> int:
@@ -88,14 +112,14 @@ def _end(data: bytes) -> int:
     return head + len(_HEAD_END) + int(data[start : data.find(b"\r", start)])
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, latency_ms: tuple[int, int]) -> None:
     """Serve on the loopback address until told to stop."""
     loop = asyncio.get_running_loop()
     counts = Counts()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(lambda: Sink(counts), "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(lambda: Sink(counts, latency_ms), "127.0.0.1", port, backlog=4096)
     await stop.wait()
     server.close()
 
@@ -104,7 +128,9 @@ def main() -> None:
     """Read the port and serve."""
     parser = argparse.ArgumentParser(prog="python -m bench.sink", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    uvloop.run(serve(parser.parse_args().port))
+    parser.add_argument("--latency", type=latency, default=(0, 0), help="20-50, in milliseconds")
+    options = parser.parse_args()
+    uvloop.run(serve(options.port, options.latency))
 
 
 if __name__ == "__main__":
