@@ -49,8 +49,7 @@ async def _measure_plain(rig: Rig, report: Report) -> None:
     report.plain = await send_mailing(rig)
 
 
-def main() -> int:
-    """Measure, print, and write `bench/out`; return the exit code."""
+def _asked() -> tuple[argparse.Namespace, Setup]:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--only", choices=WHAT, help="this, and what it needs")
@@ -70,6 +69,12 @@ def main() -> int:
         )
     except ValueError as error:
         parser.error(str(error))
+    return asked, setup
+
+
+def main() -> int:
+    """Measure, print, and write `bench/out`; return the exit code."""
+    asked, setup = _asked()
     report = Report()
 
     async def measurements(rig: Rig) -> int:
@@ -77,24 +82,23 @@ def main() -> int:
             await _measure_plain(rig, report)
         else:
             await _measure(rig, asked.only, report)
-        return Exit.OK if report.is_sound else Exit.ERROR
+        return Exit.OK
 
-    def show() -> None:
-        report.write(OUT)
-        console().print(report.table())
-        if asked.profile:
-            console().print(budget.tables(OUT, report.profiled_us()))
-
-    setups = [setup]
-    if asked.only in (None, "plain"):
-        setups.append(replace(setup, is_plain=True, is_profiled=False))
     try:
-        exits = [uvloop.run(with_rig(asked.messages, measurements, each)) for each in setups]
-        show()
-        return max(exits)
+        code = uvloop.run(with_rig(asked.messages, measurements, setup))
+        if code == Exit.OK and asked.only in (None, "plain"):
+            plain = replace(setup, is_plain=True, is_profiled=False)
+            code = uvloop.run(with_rig(asked.messages, measurements, plain))
     except (Failure, StackError) as error:
         note(str(error), "bold red")
         return Exit.ERROR
+    if code != Exit.OK:  # it was told to end
+        return code
+    report.write(OUT)
+    console().print(report.table())
+    if asked.profile:
+        console().print(budget.tables(OUT, report.profiled_us()))
+    return Exit.OK if report.is_sound else Exit.ERROR
 
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ async def create_mailing(rig: Rig, name: str, starts_at: datetime) -> Json:
 async def ceilings(rig: Rig) -> list[float]:
     """Measure the ceiling a few times: requests per second of a bare client to the same sink."""
     return [
-        await ceiling(rig.sink_port, CEILING_REQUESTS, rig.setup.connections) for _ in range(CEILING_ROUNDS)
+        await ceiling(rig.sink_port, CEILING_REQUESTS, rig.setup.connections)
+        for _ in range(CEILING_ROUNDS)
     ]
 
 

@@ -119,7 +119,9 @@ async def serve(port: int, latency_ms: tuple[int, int]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(lambda: Sink(counts, latency_ms), "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(
+        lambda: Sink(counts, latency_ms), "127.0.0.1", port, backlog=4096
+    )
     await stop.wait()
     server.close()
 

@@ -157,7 +157,7 @@ chunks = Table(
 
 # Columns of a block hold one value for each message, in the order of places: numbers of 32 bits,
 # big-endian; texts with U+001F between them. `attempt_in_block(block, place)` takes one out, and
-# the view `all_attempts` shows them beside the others.
+# the view `all_attempts` shows them, and starts, beside the others.
 blocks = Table(
     "blocks",
     metadata,
@@ -176,6 +176,20 @@ blocks = Table(
     Column("answers", Text, comment="those that differ, else empty; none: none does"),
     PrimaryKeyConstraint("run_id", "chunk", "epoch", "number", name="blocks_pkey"),
     comment="plain results: first attempts that were accepted, without personal data",
+)
+
+starts = Table(
+    "starts",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, comment="of the lease"),
+    Column("number", Integer, nullable=False, comment="of the row under that lease, from 1"),
+    Column("attempt", Integer, nullable=False, comment="the same number for all of them"),
+    Column("places", BIT(varying=True), nullable=False, comment="the messages in the chunk"),
+    Column("started_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("run_id", "chunk", "epoch", "number", name="starts_pkey"),
+    comment="attempts at plain gateways that were to begin; of retries they are in `attempts`",
 )
 
 exceptions = Table(
@@ -220,5 +234,5 @@ attempts = Table(
     Column("gateway_message_id", Text, comment="may hold personal data"),
     Column("answer", Text, comment="the first characters; may hold personal data"),
     PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
-    comment="append-only: what was tried and what came of it, but for what is in blocks",
+    comment="append-only: what was tried and what came of it, but for blocks and starts",
 )

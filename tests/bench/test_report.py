@@ -11,11 +11,15 @@ from bench.pipeline import Pipeline, percentile_95
 from bench.rebuild import Rebuilt
 from bench.report import Report
 from bench.small import Small
+from bench.stored import Stored
 
 RSS = {"catalog": 110.0, "dispatcher": 250.5}
 SPENT = {"catalog": 50.0}
 QUIET = {"idle": 0.2, "elsewhere": 0.01}
 PIPELINE = Pipeline(
+    gateway="idempotent",
+    connections=256,
+    latency_ms=(0, 0),
     messages=1_000,
     seconds=0.5,
     rate_per_s=2_000.0,
@@ -27,6 +31,7 @@ PIPELINE = Pipeline(
     rss_mb=RSS,
     cpu_us_per_message={"dispatcher": 40.0, "postgres": 30.5},
     machine=QUIET,
+    stored_per_million=Stored(kafka_mb=50.0, postgres_mb=150.0, outbox_mb=80.0),
 )
 
 
@@ -47,6 +52,7 @@ def _report(pipeline: Pipeline = PIPELINE) -> Report:
     return Report(
         Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET),
         pipeline,
+        replace(PIPELINE, gateway="plain", rate_per_s=1_500.0),
         Expansion(1_000, 0.1, 10_000.0),
         Rebuilt(2_000, 20, 0.04, 50_000.0),
     )

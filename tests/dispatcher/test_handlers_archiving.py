@@ -312,6 +312,10 @@ async def test_rows_go_slice_by_slice_and_no_slice_is_large(
     monkeypatch.setattr(planning, "CHUNK", 2)
     run = await finished(world, 12)
     other = await finished(world, 12)
+    await world.rows("""
+        INSERT INTO starts  -- as a plain gateway's sender leaves them
+        SELECT run_id, chunk, epoch, 1, 1, B'11', due_at FROM chunks RETURNING 1
+    """)
     kept = await rows(world, other)
     assert all(kept.values())
     await archive(world.pool, await world.value(FINISHED_AT, run_id=run.run_id))

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher.domain.outcome import Verdict
-from services.dispatcher.handlers import backlog, batching, sending
+from services.dispatcher.handlers import backlog, batching
 from services.dispatcher.handlers import claiming as claiming_handler
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import claiming
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue import starts
 from services.dispatcher.queue.recording import FastPathFailed
 from shared.contracts.dispatcher import MessageAttempted, MessageCancelled, State
 from shared.database import Connection, Pool, transaction
@@ -620,8 +620,14 @@ async def test_what_could_not_be_marked_waits_and_is_sent_later(
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
+    mark = starts.mark
+
+    async def unheard(*args: Any) -> None:
+        await mark(*args)
+        raise Unavailable
+
     with monkeypatch.context() as patched:
-        break_commits(patched)
+        patched.setattr(starts, "mark", unheard)
         with pytest.raises(Unavailable):
             await sender.mark_and_start()
     assert gateway.messages == []
@@ -629,6 +635,7 @@ async def test_what_could_not_be_marked_waits_and_is_sent_later(
     await work(sender)
 
     assert numbers(gateway) == [1, 2, 3]
+    assert [row[2] for row in await attempts(world)] == ["start", "answer"] * 3
     assert await prove(world.pool) == {State.DELIVERED: 3}
 
 
@@ -659,14 +666,14 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    mark = claiming.mark_starts
+    mark = starts.mark
 
     async def slowly(*args: Any) -> None:
         await mark(*args)
         sender.lease._lease_expires_at = 0.0  # noqa: SLF001 - as if it had taken a lease's time
 
     with monkeypatch.context() as patched:
-        patched.setattr(claiming, "mark_starts", slowly)
+        patched.setattr(starts, "mark", slowly)
         await sender.mark_and_start()
 
     assert gateway.messages == []
@@ -698,15 +705,15 @@ async def test_what_was_to_be_marked_when_the_lease_was_lost_does_not_wait_again
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    hold = leasing_queue.hold
+    mark = starts.mark
 
     async def late(*args: Any) -> None:
         await reap_all(world)
         await sender.renew()  # by another name from now on
-        await hold(*args)
+        await mark(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(leasing_queue, "hold", late)
+        patched.setattr(starts, "mark", late)
         assert not await sender.mark_and_start()
     await sender.renew()
     await work(sender)
@@ -863,7 +870,7 @@ def break_commits(patched: pytest.MonkeyPatch, *, is_committed: bool = False) ->
                 raise Unavailable
         raise Unavailable
 
-    for module in (sending, claiming_handler, batching):
+    for module in (claiming_handler, batching):
         patched.setattr(module, "transaction", broken)
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress
-from services.dispatcher.queue import claiming
+from services.dispatcher.queue import claiming, starts
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.recording import ExceptionRow
+from services.dispatcher.queue.starts import StartOfOne
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
@@ -249,7 +250,7 @@ async def test_a_start_that_is_marked_is_no_answer_and_its_message_is_claimed_ag
     now = await world.now()
     async with transaction(world.pool) as db:
         first = await claim(db, now)
-        await claiming.mark_starts(db, [(run.run_id, client(1), 1)], now)
+        await starts.mark(db, ME, [], [StartOfOne(MessageKey(run.run_id, client(1)), 1)], now)
         await claiming.release_chunk(db, ME, first.key, first.epoch)
         assert (await claim(db, now)).client_ids == [client(1), client(2)]
         await db.rollback()

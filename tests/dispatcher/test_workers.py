@@ -249,7 +249,7 @@ async def test_whatever_dies_freezes_or_leaves_every_message_is_final_once(
     assert counts.total() == 120
     assert not counts.keys() & {State.PLANNED, State.RETRY, State.EXPIRED}
     if not is_idempotent:
-        marks = await world.value("SELECT count(*) FROM attempts WHERE kind = 'start'")
+        marks = await world.value("SELECT count(*) FROM all_attempts WHERE kind = 'start'")
         assert sum(gateway.sent.total() for gateway in crew.gateways) <= marks
 
 

@@ -75,7 +75,7 @@ CENSUS = {
     "leased_chunks": "SELECT count(*) FROM chunks WHERE state = 'leased'",
     "outbox_rows": "SELECT count(*) FROM outbox",
     "unanswered_starts": """
-        SELECT count(*) FROM attempts s WHERE kind = 'start' AND NOT EXISTS (
+        SELECT count(*) FROM all_attempts s WHERE kind = 'start' AND NOT EXISTS (
             SELECT FROM attempts a WHERE a.kind <> 'start'
             AND (a.run_id, a.client_id, a.attempt) = (s.run_id, s.client_id, s.attempt)
         )

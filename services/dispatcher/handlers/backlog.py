@@ -49,6 +49,7 @@ class Lease:
     waiting: int = 0  # messages not started
     unrecorded: int = 0  # started, or rejected, and not on record
     blocks: int = 0  # of results that were made, each with its number
+    marks: int = 0  # rows of starts, the same
     returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
 
     @property

@@ -1,18 +1,24 @@
-"""Packing: the plain results of a chunk's messages become blocks, at rest and on the wire."""
+"""Packing: the plain results of a chunk's messages become blocks, at rest and on the wire.
+
+Starts of a chunk's messages become one row as well.
+"""
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from uuid import UUID
 
 from services.dispatcher.domain.attempt import Attempt
 from services.dispatcher.domain.contact import names_client, public_gateway_id
-from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.handlers.backlog import Lease
+from services.dispatcher.handlers.ready import Job
 from services.dispatcher.queue.blocks import BlockRow, Places
+from services.dispatcher.queue.starts import StartOfOne, StartsInChunk
 from shared.contracts.dispatcher import MessagesDelivered
 from shared.event import instant_at
 
@@ -160,6 +166,38 @@ class Packer:
     def blocks(self) -> list[Block]:
         """Return the blocks."""
         return [each.block() for each in self._blocks]
+
+
+def packed_starts(
+    jobs: Iterable[Job], *, packs: bool
+) -> tuple[list[StartsInChunk], list[StartOfOne]]:
+    """Return what is recorded of attempts that begin: by the chunk, and of retries one by one.
+
+    Of all one by one, unless it `packs`.
+    """
+    bits: dict[Lease, int] = {}
+    numbers: dict[Lease, int] = {}
+    others: list[StartOfOne] = []
+    for job in jobs:
+        lease = job.lease
+        if lease.chunk is None or not packs:
+            others.append(StartOfOne(MessageKey(lease.run.run_id, job.client_id), job.number))
+        else:
+            bits[lease] = bits.get(lease, 0) | 1 << (lease.size - job.place)
+            numbers[lease] = job.number  # the same for all: nothing is on record of any
+    in_chunks = []
+    for lease, places in bits.items():
+        lease.marks += 1
+        in_chunks.append(
+            StartsInChunk(
+                chunk=cast("ChunkKey", lease.chunk),
+                epoch=lease.epoch,
+                number=lease.marks,
+                attempt=numbers[lease],
+                places=Places(places, lease.size),
+            )
+        )
+    return in_chunks, others
 
 
 def _without_id(verdict: Verdict) -> str:

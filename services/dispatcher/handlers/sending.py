@@ -17,11 +17,12 @@ from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Results
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.leasing import SenderLease
+from services.dispatcher.handlers.packing import packed_starts
 from services.dispatcher.handlers.ready import Job
-from services.dispatcher.queue import claiming, leasing
+from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
 from shared.contracts.dispatcher import AttemptKind
-from shared.database import Pool, transaction
+from shared.database import Pool, autocommit
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
@@ -49,10 +50,11 @@ class Sender:
     def __init__(
         self, pool: Pool, gateway: Gateway, limits: Limits, *, packs: bool = True
     ) -> None:
-        """`packs`: plain results are published as blocks."""
+        """`packs`: plain results are published as blocks, and starts marked by the chunk."""
         self.gateway = gateway
         self._pool = pool
         self._limits = limits
+        self._packs = packs
         self._policy = policy_for(gateway, limits)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
@@ -158,12 +160,11 @@ class Sender:
         sender_id = self.lease.sender_id
         if not jobs or sender_id is None:
             return False
-        starts = [(job.lease.run.run_id, job.client_id, job.number) for job in jobs]
+        in_chunks, others = packed_starts(jobs, packs=self._packs)
         now = self._time() + self.lease.clock_offset_s
         try:
-            async with transaction(self._pool) as db:
-                await leasing.hold(db, sender_id)
-                await claiming.mark_starts(db, starts, instant(now))
+            async with autocommit(self._pool) as db:
+                await starts.mark(db, sender_id, in_chunks, others, instant(now))
         except LeaseLost:
             self.claimer.put_back(jobs)
             self.claimer.drop(sender_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.dispatcher.domain.message import STOPPED
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.queue.blocks import ATTEMPT_IN_BLOCK
+from services.dispatcher.queue.starts import STARTS_IN_CHUNKS
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import fragment
@@ -48,8 +49,8 @@ class MessageWithAttempts(MessageView):
     attempts_log: list[AttemptView]
 
 
-# The attempts of message `m (run_id, client_id, chunk, n)`, starts among them; `n` is its place in
-# the chunk, from 1.
+# The attempts of message `m (run_id, client_id, chunk, n)`, but for starts that are marked by the
+# chunk; `n` is its place in the chunk, from 1.
 ATTEMPTS = fragment(
     """
     SELECT attempt, kind, started_at, ended_at, outcome, reason, status_code,
@@ -58,6 +59,14 @@ ATTEMPTS = fragment(
     UNION ALL {in_block}
     """,
     in_block=ATTEMPT_IN_BLOCK,
+)
+ALL_ATTEMPTS = fragment(
+    """
+    {attempts} UNION ALL
+    SELECT attempt, 'start', started_at, NULL, NULL, NULL, NULL, NULL, NULL FROM ({starts}) AS s
+    """,
+    attempts=ATTEMPTS,
+    starts=fragment(STARTS_IN_CHUNKS, of="m", n="m.n"),
 )
 # Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is.
 DERIVED = fragment(

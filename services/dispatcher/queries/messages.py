@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.dispatcher.domain.message import MessageUnknown
 from services.dispatcher.queries.derived import (
-    ATTEMPTS,
+    ALL_ATTEMPTS,
     AttemptView,
     MessageView,
     MessageWithAttempts,
@@ -67,7 +67,7 @@ MESSAGE = sql(
     ) AS attempts_log
     FROM ({in_run}) AS m
     """,
-    attempts=ATTEMPTS,
+    attempts=ALL_ATTEMPTS,
     in_run=IN_RUN,
 )
 

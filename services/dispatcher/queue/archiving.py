@@ -120,6 +120,7 @@ TABLES = (
     _Rows("attempts", "client_id", "uuid", UUID(int=0), 2_000),
     _Rows("exceptions", "client_id", "uuid", UUID(int=0), 2_000),
     _Rows("blocks", "chunk", "int", 0, 100),
+    _Rows("starts", "chunk", "int", 0, 500),
     _Rows("chunks", "chunk", "int", 0, 100),
 )
 # From behind what is deleted already: to find that again would cost more with each slice.
@@ -160,6 +161,7 @@ MARK_EMPTIED = text("""
         AND NOT EXISTS (SELECT FROM attempts WHERE run_id = :run_id)
         AND NOT EXISTS (SELECT FROM exceptions WHERE run_id = :run_id)
         AND NOT EXISTS (SELECT FROM blocks WHERE run_id = :run_id)
+        AND NOT EXISTS (SELECT FROM starts WHERE run_id = :run_id)
         AND NOT EXISTS (SELECT FROM chunks WHERE run_id = :run_id)
 """)
 

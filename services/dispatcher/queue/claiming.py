@@ -268,26 +268,3 @@ async def release_all(db: Connection, sender_id: UUID) -> None:
     """
     await db.execute(RELEASE_ALL_RETRIES, {"sender_id": sender_id})
     await db.execute(RELEASE_ALL_CHUNKS, {"sender_id": sender_id})
-
-
-MARK_STARTS = text("""
-    INSERT INTO attempts (run_id, client_id, attempt, kind, started_at)
-    SELECT run_id, client_id, attempt, 'start', :now FROM unnest(
-        CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:numbers AS int[])
-    ) AS begun (run_id, client_id, attempt)
-    ON CONFLICT DO NOTHING
-""")
-
-
-async def mark_starts(
-    db: Connection, started: Sequence[tuple[UUID, UUID, int]], now: Instant
-) -> None:
-    """Record that attempts (run, client, number) start, before the first byte is sent."""
-    run_ids, client_ids, numbers = zip(*started, strict=True)
-    values = {
-        "run_ids": list(run_ids),
-        "client_ids": list(client_ids),
-        "numbers": list(numbers),
-        "now": now,
-    }
-    await db.execute(MARK_STARTS, values)

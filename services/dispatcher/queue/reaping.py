@@ -8,15 +8,16 @@ from sqlalchemy import delete, text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.queue.blocks import is_in_block
+from services.dispatcher.queue.starts import STARTS_IN_CHUNKS
 from services.dispatcher.tables import senders
-from shared.database import Connection, sql
+from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
-# Of attempts `a`: begun, and not on record as answered or lost.
-UNANSWERED_START = """
-    a.kind = 'start' AND NOT EXISTS (
-        SELECT FROM attempts o WHERE o.run_id = a.run_id AND o.client_id = a.client_id
-            AND o.attempt = a.attempt AND o.kind <> 'start'
+# Whether an attempt of message `m` is not on record as answered or lost; its number is `{number}`.
+UNANSWERED = """
+    NOT EXISTS (
+        SELECT FROM attempts o WHERE o.run_id = m.run_id AND o.client_id = m.client_id
+            AND o.attempt = {number} AND o.kind <> 'start'
     )
 """
 
@@ -58,18 +59,29 @@ REAP_CHUNKS = text("""
 """)
 LOST_IN_CHUNKS = sql(
     """
-    SELECT a.run_id, a.client_id, c.chunk, a.attempt, a.started_at
-    FROM unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[])) AS reaped (run_id, chunk)
-    JOIN chunks c USING (run_id, chunk)
-    CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
-    JOIN attempts a ON a.run_id = c.run_id AND a.client_id = ids.client_id
-    WHERE {unanswered_start} AND NOT {is_in_block} AND NOT EXISTS (
-        SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
+    SELECT m.run_id, m.client_id, m.chunk, begun.attempt, begun.started_at
+    FROM (
+        SELECT c.run_id, c.chunk, ids.client_id, ids.n
+        FROM unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[])) AS reaped (run_id, chunk)
+        JOIN chunks c USING (run_id, chunk)
+        CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+        WHERE NOT {is_in_block}
+    ) AS m
+    CROSS JOIN LATERAL (
+        SELECT attempt, max(started_at) AS started_at FROM (
+            {in_chunks} UNION ALL
+            SELECT attempt, started_at FROM attempts a  -- unpacked, as of older releases
+            WHERE a.run_id = m.run_id AND a.client_id = m.client_id AND a.kind = 'start'
+        ) AS marked GROUP BY attempt
+    ) AS begun
+    WHERE {unanswered} AND NOT EXISTS (
+        SELECT FROM exceptions e WHERE e.run_id = m.run_id AND e.client_id = m.client_id
             AND e.sender_id IS NOT NULL
     )
     """,
-    unanswered_start=UNANSWERED_START,
     is_in_block=is_in_block("ids.n"),
+    in_chunks=fragment(STARTS_IN_CHUNKS, of="m", n="m.n"),
+    unanswered=fragment(UNANSWERED, number="begun.attempt"),
 )
 
 
@@ -85,14 +97,14 @@ REAP_RETRIES = text("""
 """)
 LOST_RETRIES = sql(
     """
-    SELECT a.run_id, a.client_id, reaped.chunk, a.attempt, a.started_at
+    SELECT m.run_id, m.client_id, m.chunk, a.attempt, a.started_at
     FROM unnest(
         CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:chunks AS int[]),
         CAST(:numbers AS int[])
-    ) AS reaped (run_id, client_id, chunk, attempt)
-    JOIN attempts a USING (run_id, client_id, attempt) WHERE {unanswered_start}
+    ) AS m (run_id, client_id, chunk, attempt)
+    JOIN attempts a USING (run_id, client_id, attempt) WHERE a.kind = 'start' AND {unanswered}
     """,
-    unanswered_start=UNANSWERED_START,
+    unanswered=fragment(UNANSWERED, number="m.attempt"),
 )
 
 

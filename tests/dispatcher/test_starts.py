@@ -1,0 +1,159 @@
+"""Starts at plain gateways: on record before the first byte, one row for all of a chunk."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.handlers.archiving import Emptying, archive
+from services.dispatcher.queries import messages
+from services.dispatcher.queue import leasing, reaping, starts
+from services.dispatcher.queue.blocks import Places
+from services.dispatcher.queue.leasing import LeaseLost
+from services.dispatcher.queue.starts import StartsInChunk
+from shared import ids
+from shared.contracts.dispatcher import State
+from shared.database import transaction
+from shared.errors import Unavailable
+from tests.dispatcher.proof import prove
+from tests.dispatcher.world import (
+    ACCEPTED,
+    FakeGateway,
+    Run,
+    World,
+    alive,
+    client,
+    fetch,
+    numbers,
+    reap_all,
+    work,
+)
+
+MESSAGES = 5
+
+
+def plain(connections: int = MESSAGES, *, is_hanging: bool = True) -> FakeGateway:
+    gateway = FakeGateway(is_idempotent=False, connections=connections)
+    gateway.is_hanging = is_hanging
+    return gateway
+
+
+async def log_of(world: World, run: Run, number: int) -> list[tuple[int, str]]:
+    """Return what the API shows of a client's message."""
+    async with transaction(world.pool) as db:
+        found = await messages.message(db, ids.message_id(run.run_id, client(number)))
+    return [(each.attempt, each.kind) for each in found.attempts_log]
+
+
+async def test_starts_that_are_marked_together_take_one_row(world: World) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=3)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+
+    [row] = await world.rows("SELECT number, attempt, places::text AS places FROM starts")
+    assert (row.number, row.attempt, row.places) == (1, 1, "11100")
+    assert await world.value("SELECT count(*) FROM attempts") == 0
+    assert await log_of(world, run, 3) == [(1, "start")]
+    assert await log_of(world, run, 4) == []
+
+    gateway.is_hanging = False
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+    assert await world.value("SELECT count(*) FROM starts") == 2
+    assert await log_of(world, run, 5) == [(1, "start"), (1, "answer")]
+    assert await prove(world.pool) == {State.DELIVERED: MESSAGES}
+
+
+async def test_who_does_not_pack_marks_starts_one_by_one(world: World) -> None:
+    run = await world.plan(MESSAGES)
+    await fetch(await alive(world, plain(), packs=False))
+
+    assert await world.value("SELECT count(*) FROM starts") == 0
+    assert await world.value("SELECT count(*) FROM attempts") == MESSAGES
+    assert await log_of(world, run, 1) == [(1, "start")]
+    await reap_all(world)
+    assert await prove(world.pool) == {State.RETRY: MESSAGES}
+
+
+async def test_of_a_dead_senders_chunk_only_what_was_marked_is_unknown(world: World) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, ACCEPTED)
+    await sender.record()
+
+    await reap_all(world)
+
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 1, State.PLANNED: 3}
+    assert await log_of(world, run, 1) == [(1, "start"), (1, "answer")]
+    assert await log_of(world, run, 2) == [(1, "start"), (1, "lost")]
+    heir = plain(is_hanging=False)
+    await work(await alive(world, heir))
+    assert numbers(heir) == [3, 4, 5]
+    assert await log_of(world, run, 3) == [(2, "start"), (2, "answer")]
+
+
+async def test_what_was_marked_twice_because_a_commit_was_not_heard_of_is_lost_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.plan(MESSAGES)
+    sender = await alive(world, plain())
+    await sender.claim()
+    mark = starts.mark
+
+    async def unheard(*args: Any) -> None:
+        await mark(*args)
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(starts, "mark", unheard)
+        with pytest.raises(Unavailable):
+            await sender.mark_and_start()
+    await sender.mark_and_start()
+    assert await world.value("SELECT count(*) FROM starts") == 2
+    assert await log_of(world, run, 1) == [(1, "start")]
+
+    await reap_all(world)
+
+    assert await log_of(world, run, 1) == [(1, "start"), (1, "lost")]
+    assert await world.value("SELECT max(attempts) FROM exceptions") == 1
+    assert await prove(world.pool) == {State.RETRY: MESSAGES}
+
+
+async def test_starts_are_marked_under_the_row_of_their_sender(world: World) -> None:
+    run = await world.plan(MESSAGES)
+    sender_id, now = ids.new_id(), await world.now()
+    async with transaction(world.pool) as db:
+        await leasing.register(db, sender_id, marks_starts=True)
+    begun = [StartsInChunk(ChunkKey(run.run_id, 0), 1, 1, 1, Places(1, MESSAGES))]
+
+    async with transaction(world.pool) as marking, world.pool.connect() as db:
+        await starts.mark(marking, sender_id, begun, [], now)
+        await db.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await reaping.reap(db, sender_id, 0)
+        await db.rollback()
+    async with transaction(world.pool) as db:
+        await reaping.reap(db, sender_id, 0)
+    async with transaction(world.pool) as db:
+        with pytest.raises(LeaseLost):
+            await starts.mark(db, sender_id, begun, [], now)
+
+    assert await world.value("SELECT count(*) FROM starts") == 1
+
+
+async def test_starts_leave_with_their_run(world: World) -> None:
+    await world.plan(MESSAGES)
+    await work(await alive(world, plain(is_hanging=False)))
+    await world.end()
+    assert await world.value("SELECT count(*) FROM starts") == 1
+    await archive(world.pool, await world.now())
+    emptying = Emptying(world.pool)
+    while await emptying.delete_slice():
+        pass
+
+    assert await world.value("SELECT count(*) FROM starts") == 0
