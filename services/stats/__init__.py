@@ -5,7 +5,8 @@ API:           /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconc
 Publishes:     nothing
 Subscribes to: RunBegun                                                       on `catalog.mailings`
                MailingScheduled, RunMissed                                    on `scheduler.runs`
-               MessagesPlanned, RunExpanded, RunFinished, RunCorrected        on `dispatcher.runs`
+               MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
+               RunArchived                                                    on `dispatcher.runs`
                MessagesDelivered, MessageAttempted, MessageDelivered, MessageFailed,
                MessageExpired, MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`

@@ -4,7 +4,14 @@ from asyncio import TaskGroup
 
 from services.stats.routes import routers
 from services.stats.settings import Settings
-from services.stats.subscriptions import CONSUMER, mender, subscriptions, subscriptions_of
+from services.stats.subscriptions import (
+    CONSUMER,
+    MAY_BE_CUT,
+    mender,
+    subscriptions,
+    subscriptions_of,
+)
+from services.stats.workers.emptying import Emptier, empty_archived_runs
 from services.stats.workers.proving import Prover, prove_runs
 from services.stats.workers.rebuilding import Rebuild, report
 from shared import database, http, kafka, loop, schema, telemetry
@@ -24,8 +31,9 @@ async def run(settings: Settings) -> None:
         app = http.create_app("stats", routers, pool, clock, None, hosts=settings.hosts)
         servers = settings.kafka_servers
         loops = [
-            kafka.listen(pool, servers, CONSUMER, subscriptions()),
+            kafka.listen(pool, servers, CONSUMER, subscriptions(), may_be_cut=MAY_BE_CUT),
             prove_runs(Prover(pool, servers, CONSUMER, subscriptions_of, mender)),
+            empty_archived_runs(Emptier(pool)),
         ]
         running = tasks.create_task(schema.run_when_migrated("stats", pool, loops))
         await http.serve(
@@ -42,7 +50,8 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
     """
     _configure(settings)
     async with database.connect(settings.database_url, is_rebuildable=True) as pool:
-        worker = Rebuild(pool, settings.kafka_servers, CONSUMER, subscriptions)
+        servers = settings.kafka_servers
+        worker = Rebuild(pool, servers, CONSUMER, subscriptions, MAY_BE_CUT)
         await report(worker, as_json=as_json)
 
 

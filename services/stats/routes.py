@@ -13,7 +13,7 @@ from services.stats.queries.figures import (
     TotalsView,
 )
 from services.stats.queries.freshness import Freshness
-from services.stats.queries.messages import MessageView, Place, Wanted
+from services.stats.queries.messages import MessagesDeleted, MessageView, Place, Wanted
 from services.stats.queries.proof import ReconcileView
 from shared.contracts.dispatcher import State
 from shared.http import (
@@ -72,7 +72,9 @@ async def run(run_id: UUID, db: Database) -> RunView:
     return await figures.run(db, run_id)
 
 
-@router.get("/messages", operation_id="list_messages", responses=answers(BadCursor))
+@router.get(
+    "/messages", operation_id="list_messages", responses=answers(BadCursor, MessagesDeleted)
+)
 async def list_messages(
     db: Database,
     cursor: Cursor,
@@ -84,6 +86,8 @@ async def list_messages(
     """Show a page of the messages behind a figure, by run.
 
     A page takes bounded time, so it may be shorter than `limit`, even empty, and others follow.
+    Messages of archived runs are deleted: asked for those of one, the answer is 410 and says since
+    when; all other lists leave them out.
     """
     place = position(cursor, Place.read, messages.START)
     wanted = Wanted(run_id, mailing_id, status)

@@ -14,6 +14,7 @@ from services.stats.queue import generations
 from shared import telemetry
 from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
+    MESSAGES,
     MessageAttempted,
     MessageCancelled,
     MessageDelivered,
@@ -23,6 +24,7 @@ from shared.contracts.dispatcher import (
     MessagesPlanned,
     MessageSuppressed,
     MessageUndetermined,
+    RunArchived,
     RunCorrected,
     RunExpanded,
     RunFinished,
@@ -34,6 +36,8 @@ from shared.event import Received
 from shared.kafka import Handlers
 
 CONSUMER = "stats"
+# The figures of those whose messages may be gone from there are in their RunArchived.
+MAY_BE_CUT = (MESSAGES,)
 MEASURE_EVERY_S = 5.0  # seconds between two measurements of how old the figures are
 
 KINDS = (
@@ -44,6 +48,7 @@ KINDS = (
     RunExpanded,
     RunFinished,
     RunCorrected,
+    RunArchived,
     MessagesDelivered,
     MessageAttempted,
     MessageDelivered,

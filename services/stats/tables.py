@@ -81,12 +81,32 @@ runs = Table(
     Column("difference", JSONB, comment="by state, how many more there are than in the ledger"),
     Column("mended", JSONB, nullable=False, server_default="[]", comment="differences, each once"),
     Column("read_from", JSONB, comment="positions before the run's first event"),
+    Column("archived_at", Timestamp, comment="from then on the figures are RunArchived's"),
+    Column(
+        "is_emptied",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="of an archived run: no row of its messages is left",
+    ),
+    Column(
+        "is_cut",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="it was to be read again, and the log has not all of it any more",
+    ),
     PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
     Index("runs_mailing_id_idx", "generation", "mailing_id"),
     Index(
         "runs_unproved_idx",
         *("generation", "run_id"),
         postgresql_where=text("totals_number IS DISTINCT FROM proved_number"),
+    ),
+    Index(
+        "runs_emptying_idx",
+        *("generation", "archived_at", "run_id"),
+        postgresql_where=text("archived_at IS NOT NULL AND NOT is_emptied"),
     ),
 )
 

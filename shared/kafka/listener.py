@@ -16,17 +16,19 @@ from shared.errors import Unavailable
 from shared.kafka.applying import Applier
 from shared.kafka.cluster import STUCK, connected, partitions_of
 from shared.kafka.handlers import Handlers, topics_of
-from shared.kafka.limits import PositionsLost, readable_from
+from shared.kafka.limits import PositionsLost, late_starts, readable_from
 from shared.kafka.positions import (
     PartitionProgress,
     Positions,
     PositionsBehind,
+    begin_positions,
     hold_positions,
     progress_of,
 )
 from shared.kafka.records import Fetched
 from shared.kafka.replaying import replay
 from shared.loop import Backoff
+from shared.topic import Topic
 
 log = structlog.get_logger()
 
@@ -40,17 +42,31 @@ REPLAY_EVERY = 1.0  # seconds between looks at whether dead letters are wanted a
 
 
 async def listen(
-    pool: Pool, servers: str, consumer: str, handlers: Handlers, *, without_group: bool = False
+    pool: Pool,
+    servers: str,
+    consumer: str,
+    handlers: Handlers,
+    *,
+    without_group: bool = False,
+    may_be_cut: Collection[Topic] = (),
 ) -> None:
     """Connect, again and again until it works; call `handlers` until cancelled.
 
     The replicas of `consumer` share the partitions, or if it is `without_group`, each reads all
     of them: then no rebalance delays it. In order per key; exactly once in effect on `pool`'s
-    database. Where the log lacks what comes next the consumer stops until that is decided.
+    database. Where the log lacks what comes next the consumer stops until that is decided; only
+    one that is new begins with what there is of topics that `may_be_cut`.
     """
     backoff = Backoff(f"listen.{consumer}")
     while True:
-        listener = Listener(pool, servers, consumer, handlers, without_group=without_group)
+        listener = Listener(
+            pool,
+            servers,
+            consumer,
+            handlers,
+            without_group=without_group,
+            may_be_cut=may_be_cut,
+        )
         try:
             await listener.run(backoff)
         except Unavailable as error:
@@ -82,6 +98,7 @@ class Listener:
     handlers: Handlers
     without_group: bool = False
     batch: int = BATCH
+    may_be_cut: Collection[Topic] = ()  # see `readable_from`
     _applier: Applier = field(init=False)
     _stored_at: float = field(init=False, default=0.0)
     _replayed_at: float = field(init=False, default=0.0)
@@ -125,18 +142,28 @@ class Listener:
                     await self._apply(fetched, progress)
                 await self._seek_unknown(client)
 
+    async def begin(self, partitions: Collection[TopicPartition]) -> Positions:
+        """Store where this consumer begins, if that is not stored yet; return where it is.
+
+        Raises:
+            Unavailable: Kafka or the database cannot be reached.
+            PositionsLost: The log does not have what comes next.
+        """
+        async with connected(self.servers) as client:
+            client.assign(list(partitions))
+            await self.seek(client, partitions)
+        return {each: self._positions[each] for each in partitions}
+
     async def lost_of(self, partitions: Collection[TopicPartition]) -> PositionsLost | None:
         """Return which of the positions in `partitions` the log does not have.
 
         Raises:
             Unavailable: Kafka or the database cannot be reached.
         """
-        async with connected(self.servers) as client:
-            client.assign(list(partitions))
-            try:
-                await self.seek(client, partitions)
-            except PositionsLost as error:
-                return error
+        try:
+            await self.begin(partitions)
+        except PositionsLost as error:
+            return error
         return None
 
     async def seek(self, client: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
@@ -148,10 +175,16 @@ class Listener:
         async with transaction(self.pool) as db:
             positions = await hold_positions(db, self.consumer, partitions)
         async with asyncio.timeout(STUCK):
-            starts = await readable_from(client, positions)
+            starts = await readable_from(client, positions, self.may_be_cut)
+        late = late_starts(positions, starts, self.may_be_cut)
+        if late:
+            async with transaction(self.pool) as db:
+                await begin_positions(db, self.consumer, late)
+            cut = {f"{each.topic}/{each.partition}": start for each, start in late.items()}
+            log.warning("kafka.begins_late", consumer=self.consumer, partitions=cut)
         for each, start in starts.items():
             client.seek(each, start)
-            self._positions[each] = positions[each]
+            self._positions[each] = late.get(each, positions[each])
 
     def drop_positions(self, partitions: Iterable[TopicPartition]) -> None:
         """Drop the positions of these partitions; the next fetch reads the database's."""

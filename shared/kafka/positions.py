@@ -90,6 +90,23 @@ async def hold_positions(
     return await lock_positions(db, consumer, partitions)
 
 
+BEGIN_POSITIONS = text("""
+    UPDATE offsets SET position = began.position
+    FROM unnest(
+        CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:positions AS bigint[])
+    ) AS began (topic, partition, position)
+    WHERE consumer = :consumer AND offsets.topic = began.topic
+        AND offsets.partition = began.partition AND offsets.position = 0
+""")
+
+
+async def begin_positions(db: Connection, consumer: str, positions: Positions) -> None:
+    """Store that `consumer` begins at `positions`, where it has not begun yet."""
+    columns = _columns(consumer, list(positions))
+    columns["positions"] = list(positions.values())
+    await db.execute(BEGIN_POSITIONS, columns)
+
+
 LOCK_POSITIONS = text("""
     SELECT topic, partition, position FROM offsets
     WHERE consumer = :consumer AND (topic, partition) IN (

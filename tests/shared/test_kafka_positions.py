@@ -286,8 +286,8 @@ async def test_records_that_were_deleted_stop_their_consumer_until_that_is_accep
 async def test_records_that_are_deleted_after_a_look_at_the_log_stop_a_consumer_too(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def look_then_delete(client: Any, positions: Any) -> Any:
-        starts = await readable_from(client, positions)
+    async def look_then_delete(client: Any, positions: Any, may_be_cut: Any) -> Any:
+        starts = await readable_from(client, positions, may_be_cut)
         await log.delete_before(2)
         return starts
 

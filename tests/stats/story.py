@@ -24,6 +24,7 @@ from shared.contracts.dispatcher import (
     MessagesPlanned,
     MessageSuppressed,
     MessageUndetermined,
+    RunArchived,
     RunCorrected,
     RunExpanded,
     RunFinished,
@@ -35,6 +36,7 @@ from shared.event import Event
 from shared.testing import received
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ARCHIVED_AT = NOON + timedelta(days=90)
 MAILING = UUID(int=0xA << 124)
 ABOVE_ALL = 1_000_000  # the version of what is delivered
 
@@ -120,6 +122,15 @@ class Run:
             number=number,
             totals=totals,
             corrected_at=NOON,
+        )
+
+    def archived(self, totals: dict[State, int], attempts: int) -> RunArchived:
+        return RunArchived(
+            run_id=self.id,
+            mailing_id=self.mailing_id,
+            totals=totals,
+            attempts=attempts,
+            archived_at=ARCHIVED_AT,
         )
 
     def block(

@@ -1,6 +1,6 @@
 """A batch: what is to be applied of events of any kinds, and the changes of runs by them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -11,6 +11,7 @@ from shared.contracts.dispatcher import (
     MessageEvent,
     MessagesDelivered,
     MessagesPlanned,
+    RunArchived,
     RunCorrected,
     RunExpanded,
     RunFinished,
@@ -25,7 +26,10 @@ BlockKey: TypeAlias = tuple[int, int, int, int]  # run, chunk, epoch, number
 
 @dataclass(slots=True)
 class RunChange:
-    """A change of a run by a batch: counts to add, and fields to set."""
+    """A change of a run by a batch: counts to add, and fields to set.
+
+    Of a run that is archived the counts are not added, but stand for good.
+    """
 
     run_id: UUID
     mailing_id: UUID | None = None
@@ -36,6 +40,7 @@ class RunChange:
     scheduled_at: Instant | None = None
     missed_at: Instant | None = None
     finished_at: Instant | None = None
+    archived_at: Instant | None = None
     number: int | None = None  # of the totals
     totals: Mapping[State, int] | None = None
 
@@ -45,9 +50,19 @@ class RunChange:
         self.attempts += attempts
 
     def take_totals(self, number: int, totals: Mapping[State, int] | None) -> None:
-        """Take totals of the ledger, unless there are newer ones."""
-        if totals is not None and (self.number is None or number > self.number):
-            self.number, self.totals = number, totals
+        """Take totals of the ledger, unless there are newer ones, or those that are for good."""
+        if totals is None or (self.number is not None and number <= self.number):
+            return
+        self.number = number
+        if self.archived_at is None:
+            self.totals = totals
+
+    def archive(self, event: RunArchived) -> None:
+        """Take the figures that are for good."""
+        self.archived_at = event.archived_at
+        self.planned, self.attempts = sum(event.totals.values()), event.attempts
+        self.counts = {state: event.totals.get(state, 0) for state in State}
+        self.number, self.totals = self.number or 0, event.totals
 
 
 @dataclass(slots=True)
@@ -65,6 +80,16 @@ class Batch:
         if number not in self.runs:
             self.runs[number] = RunChange(run_id)
         return self.runs[number]
+
+    def runs_of_messages(self) -> set[int]:
+        """Return the runs to whose messages something happens."""
+        return {run for run, *_ in (*self.messages, *self.blocks, *self.chunks)}
+
+    def drop_messages(self, runs: Collection[int]) -> None:
+        """Drop what happens to messages of these runs."""
+        self.messages = {key: it for key, it in self.messages.items() if key[0] not in runs}
+        self.blocks = {key: it for key, it in self.blocks.items() if key[0] not in runs}
+        self.chunks = {key: it for key, it in self.chunks.items() if key[0] not in runs}
 
 
 def batch_of(events: Iterable[Any]) -> Batch:
@@ -92,6 +117,7 @@ def _note(
     | RunExpanded
     | RunFinished
     | RunCorrected
+    | RunArchived
     | RunBegun
     | MailingScheduled
     | RunMissed,
@@ -108,6 +134,8 @@ def _note(
             run.take_totals(0, event.totals)
         case RunCorrected():
             run.take_totals(event.number, event.totals)
+        case RunArchived():
+            run.archive(event)
         case RunBegun() | MailingScheduled() | RunMissed():
             _note_beginning(run, event)
 

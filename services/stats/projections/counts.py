@@ -38,6 +38,15 @@ MESSAGE_COLUMNS = (
 Known: TypeAlias = dict[int, Sequence[Any]]  # by place: state, attempts and version
 
 VALUES = attrgetter("state", "attempts", "version", "at", "chunk")  # of an event, in that order
+VALUES_OF_RUNS = (
+    "planned",
+    "attempts",
+    "expected",
+    "scheduled_at",
+    "missed_at",
+    "finished_at",
+    "archived_at",
+)
 CHUNK_COLUMNS = ("generation", "run_id", "chunk", "due_at", "client_count", "client_ids")
 
 KNOWN_CHUNKS = text("""
@@ -65,41 +74,61 @@ CHANGE_MESSAGES = text("""
     WHERE generation = :generation AND messages.run_id = changed.run_id
         AND messages.client_id = changed.client_id
 """)
-# All of a transaction's changes of runs in one statement, in order: two never deadlock.
+# All of a transaction's changes of runs in one statement, in order: two never deadlock. Whoever
+# comes with counts of a run that was archived meanwhile adds none of them; rows that came with
+# them are found and deleted, for the run is not empty any more.
 CHANGE_RUNS = sql(
     """
     INSERT INTO runs (
         generation, run_id, mailing_id, planned_count, {counts}, attempt_count,
-        expected_count, scheduled_at, missed_at, finished_at, totals_number, totals, read_from
+        expected_count, scheduled_at, missed_at, finished_at, archived_at, totals_number, totals,
+        read_from, proved_number
     )
-    SELECT CAST(:generation AS int), changed.*, began.positions
+    SELECT CAST(:generation AS int), changed.*, began.positions,
+        CASE WHEN archived_at IS NOT NULL THEN totals_number END
     FROM unnest(
         CAST(:run_ids AS uuid[]), CAST(:mailing_ids AS uuid[]), CAST(:planned AS int[]),
         {arrays}, CAST(:attempts AS int[]),
         CAST(:expected AS int[]), CAST(:scheduled_at AS timestamptz[]),
         CAST(:missed_at AS timestamptz[]), CAST(:finished_at AS timestamptz[]),
-        CAST(:numbers AS int[]), CAST(:totals AS jsonb[])
-    ) AS changed (run_id), (
+        CAST(:archived_at AS timestamptz[]), CAST(:numbers AS int[]), CAST(:totals AS jsonb[])
+    ) AS changed (
+        run_id, mailing_id, planned_count, {counts}, attempt_count, expected_count, scheduled_at,
+        missed_at, finished_at, archived_at, totals_number, totals
+    ), (
         SELECT jsonb_object_agg(topic || '/' || partition, position) AS positions
         FROM offsets WHERE consumer = :consumer
     ) AS began
     ORDER BY changed.run_id
     ON CONFLICT ON CONSTRAINT runs_pkey DO UPDATE SET
         {changes},
-        attempt_count = runs.attempt_count + excluded.attempt_count,
+        archived_at = coalesce(runs.archived_at, excluded.archived_at),
+        is_emptied = false,
+        is_cut = runs.is_cut AND excluded.archived_at IS NULL,
+        difference = CASE WHEN excluded.archived_at IS NULL THEN runs.difference END,
         mailing_id = coalesce(runs.mailing_id, excluded.mailing_id),
         expected_count = coalesce(runs.expected_count, excluded.expected_count),
         scheduled_at = coalesce(runs.scheduled_at, excluded.scheduled_at),
         missed_at = CASE WHEN coalesce(runs.scheduled_at, excluded.scheduled_at) IS NULL
             THEN coalesce(runs.missed_at, excluded.missed_at) END,
         finished_at = coalesce(runs.finished_at, excluded.finished_at),
-        totals = CASE WHEN excluded.totals_number > coalesce(runs.totals_number, -1)
-            THEN excluded.totals ELSE runs.totals END,
-        totals_number = greatest(runs.totals_number, excluded.totals_number)
+        totals = CASE WHEN runs.archived_at IS NULL AND (
+                excluded.archived_at IS NOT NULL
+                OR excluded.totals_number > coalesce(runs.totals_number, -1)
+            ) THEN excluded.totals ELSE runs.totals END,
+        totals_number = greatest(runs.totals_number, excluded.totals_number),
+        proved_number = CASE WHEN coalesce(runs.archived_at, excluded.archived_at) IS NULL
+            THEN runs.proved_number
+            ELSE greatest(runs.totals_number, excluded.totals_number) END
 """,
     counts=", ".join(COUNTS),
     arrays=", ".join(f"CAST(:{state} AS int[])" for state in COUNTED),
-    changes=", ".join(f"{c} = runs.{c} + excluded.{c}" for c in ("planned_count", *COUNTS)),
+    changes=", ".join(
+        f"""{count} = CASE WHEN runs.archived_at IS NOT NULL THEN runs.{count}
+            WHEN excluded.archived_at IS NOT NULL THEN excluded.{count}
+            ELSE runs.{count} + excluded.{count} END"""
+        for count in ("planned_count", *COUNTS, "attempt_count")
+    ),
 )
 
 
@@ -108,10 +137,32 @@ async def project(
 ) -> None:
     """Apply events of any kinds to one generation; `consumer` has read them."""
     batch = batch_of(each.event for each in received)
+    await _drop_archived(db, generation, batch)
     await _add_chunks(db, generation, batch)
     await blocks.add_blocks(db, generation, batch)
     await _change_messages(db, generation, batch)
     await _change_runs(db, generation, batch, consumer)
+
+
+ARCHIVED = text("""
+    SELECT run_id FROM runs WHERE generation = :generation
+        AND run_id = ANY(CAST(:run_ids AS uuid[])) AND archived_at IS NOT NULL
+""")
+
+
+async def _drop_archived(db: Connection, generation: int, batch: Batch) -> None:
+    """Drop what happens to messages of runs that are archived: it is counted already.
+
+    One that is archived by another transaction meanwhile is left to `_change_runs`.
+    """
+    runs = {run: ids.from_number(run) for run in batch.runs_of_messages()}
+    if not runs:
+        return
+    values = {"generation": generation, "run_ids": list(runs.values())}
+    archived = {run_id.int for run_id in await db.scalars(ARCHIVED, values)}
+    archived |= {run for run, change in batch.runs.items() if change.archived_at is not None}
+    if archived:
+        batch.drop_messages(archived)
 
 
 async def _add_chunks(db: Connection, generation: int, batch: Batch) -> None:
@@ -201,6 +252,6 @@ async def _change_runs(db: Connection, generation: int, batch: Batch, consumer: 
         "mailing_ids": [each.mailing_id for each in changes],
         **{state: [each.counts[state] for each in changes] for state in COUNTED},
     }
-    for name in ("planned", "attempts", "expected", "scheduled_at", "missed_at", "finished_at"):
+    for name in VALUES_OF_RUNS:
         columns[name] = [getattr(each, name) for each in changes]
     await db.execute(CHANGE_RUNS, columns)

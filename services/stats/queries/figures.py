@@ -23,8 +23,9 @@ OWN = (
     "scheduled_at",
     "missed_at",
     "finished_at",
+    "archived_at",
 )
-PROOF = ("totals", "totals_number", "proved_number", "difference", "mended")
+PROOF = ("totals", "totals_number", "proved_number", "difference", "mended", "is_cut")
 JUST_NOW = datetime(2200, 1, 1, tzinfo=UTC)  # later than any run that is known
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
@@ -78,6 +79,7 @@ class LedgerView(View):
     agrees: bool | None  # None: the newest totals were not compared yet
     differences: dict[State, int]  # by status, how many more there are here than in the ledger
     was_mended: bool  # the run was read again because of a difference
+    is_cut: bool  # it cannot be read again: the log has not all of it any more
 
 
 class RunStats(Figures):
@@ -90,6 +92,7 @@ class RunStats(Figures):
     scheduled_at: Instant | None
     missed_at: Instant | None
     finished_at: Instant | None
+    archived_at: Instant | None  # from then on the figures are for good, and there are no messages
     ledger: LedgerView | None  # None: the run has not finished, or before there were totals
 
 
@@ -212,11 +215,13 @@ def _run() -> Select[Any]:
         table.scheduled_at,
         table.missed_at,
         table.finished_at,
+        table.archived_at,
         table.totals,
         table.totals_number,
         table.proved_number,
         table.difference,
         table.mended,
+        table.is_cut,
         planned,
         table.attempt_count,
         *(table[f"{state}_count"] for state in COUNTED),
@@ -237,5 +242,6 @@ def _ledger(row: Row[Any]) -> LedgerView | None:
         by_status=ByStatus(**row.totals),
         agrees=row.difference is None if is_compared else None,
         differences=row.difference or {},
-        was_mended=bool(row.mended),
+        was_mended=bool(row.mended) and not row.is_cut,
+        is_cut=row.is_cut,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 
 from services.stats.queries import parts
 from services.stats.queries.figures import current, planned, with_event
@@ -17,6 +17,7 @@ from services.stats.tables import runs
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection
+from shared.errors import Gone
 from shared.event import Instant
 from shared.http import View
 
@@ -33,6 +34,10 @@ class MessageView(View):
     status: State
     attempts: int
     changed_at: Instant | None
+
+
+class MessagesDeleted(Gone):
+    """The run is archived: its figures stay, its messages are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,16 @@ async def page(
 
     They come by run, of each run in its parts. The runs are read by one statement, then each part
     of a run by one, until the page is full: how much of a run is looked at depends on what was
-    found before.
+    found before. Archived runs have none.
+
+    Raises:
+        MessagesDeleted: The one run that is wanted is archived.
     """
     reader = _Reader(db, wanted, limit, bounds.chunks, bounds.rows)
     fresh, found = await rows_with_freshness(db, _runs(wanted, place).limit(bounds.runs + 1))
     candidates = sorted(found, key=lambda row: row.run_id)
+    if wanted.run_id is not None and candidates and candidates[0].archived_at is not None:
+        raise MessagesDeleted(candidates[0].archived_at)
     for run in candidates[: bounds.runs]:
         at = place if run.run_id == place.run_id else Place(run.run_id)
         rest = await reader.read(at, has_planned=run.has_planned)
@@ -217,19 +227,25 @@ class _Reader:
 
 
 def _runs(wanted: Wanted, place: Place) -> Select[Any]:
-    """Select the runs from `place` on that have any such message, and whether one is planned."""
+    """Select the runs from `place` on that have any such message, and whether one is planned.
+
+    The one that is wanted is among them if it is archived, too.
+    """
     table = runs.c
-    query = select(table.run_id, (planned > with_event).label("has_planned")).where(
+    has_planned, is_archived = planned > with_event, table.archived_at.is_not(None)
+    query = select(table.run_id, table.archived_at, has_planned.label("has_planned")).where(
         table.generation == current, table.run_id >= place.run_id
     )
     if wanted.run_id is not None:
         query = query.where(table.run_id == wanted.run_id)
+    else:
+        query = query.where(~is_archived)
     if wanted.mailing_id is not None:
         query = query.where(table.mailing_id == wanted.mailing_id)
     if wanted.status is State.PLANNED:
-        query = query.where(planned > with_event)
+        query = query.where(or_(has_planned, is_archived))
     elif wanted.status is not None:
-        query = query.where(table[f"{wanted.status}_count"] > 0)
+        query = query.where(or_(table[f"{wanted.status}_count"] > 0, is_archived))
     return query.order_by(table.run_id)
 
 

@@ -10,25 +10,28 @@ from services.stats.queries.figures import COUNTED, ByStatus, MailingUnknown, Ru
 from services.stats.queries.freshness import AS_OF, NEEDED, Freshness, freshness_of
 from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
+from shared.event import Instant
 from shared.http import View
 
 # One statement, so one snapshot. A row or a client of a block that no chunk names makes the sum
-# too large; a client of a chunk with neither is planned.
+# too large; a client of a chunk with neither is planned. Of archived runs no row is read.
 PROVE = sql(
     """
     WITH chosen AS (
         SELECT * FROM runs WHERE generation = (SELECT current FROM generations)
             AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
             AND (CAST(:mailing_id AS uuid) IS NULL OR mailing_id = :mailing_id)
+    ), kept AS (
+        SELECT generation, run_id FROM chosen WHERE archived_at IS NULL
     ), named AS (
-        SELECT chosen.generation, run_id, unnest(client_ids) AS client_id
-        FROM chunks JOIN chosen USING (generation, run_id)
+        SELECT generation, run_id, unnest(client_ids) AS client_id
+        FROM chunks JOIN kept USING (generation, run_id)
     ), in_blocks AS (
-        SELECT chosen.generation, run_id, unnest(client_ids) AS client_id
-        FROM blocks JOIN chosen USING (generation, run_id)
+        SELECT generation, run_id, unnest(client_ids) AS client_id
+        FROM blocks JOIN kept USING (generation, run_id)
     ), with_event AS (
         SELECT generation, run_id, client_id, state, attempts
-        FROM messages JOIN chosen USING (generation, run_id)
+        FROM messages JOIN kept USING (generation, run_id)
         UNION ALL
         SELECT generation, run_id, client_id, 'delivered', 1 FROM in_blocks WHERE NOT EXISTS (
             SELECT FROM messages m WHERE m.generation = in_blocks.generation
@@ -46,7 +49,7 @@ PROVE = sql(
     ), fresh AS ({as_of})
     SELECT as_of, lag_s, run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
         coalesce(by_state, '{{}}') AS by_state, coalesce(rows.attempts, 0) AS attempts,
-        totals, totals_number, proved_number,
+        totals, totals_number, proved_number, archived_at,
         planned_count, expected_count, attempt_count, {counts}
     FROM fresh LEFT JOIN chosen ON true
     LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
@@ -58,9 +61,13 @@ PROVE = sql(
 
 
 class RunProof(View):
-    """A run's figures, from the counters and from the rows."""
+    """A run's figures, from the counters and from the rows.
+
+    An archived run has no rows: its figures are compared with those for good of its archiving.
+    """
 
     run_id: UUID
+    archived_at: Instant | None
     planned: int  # clients that the chunks name
     sum_of_statuses: int  # of the rows, and of planned clients without one
     counted_by_status: ByStatus
@@ -102,6 +109,31 @@ async def reconcile(
 
 
 def _proof(row: Row[Any]) -> RunProof:
+    return _proof_of_rows(row) if row.archived_at is None else _proof_of_archived(row)
+
+
+def _proof_of_archived(row: Row[Any]) -> RunProof:
+    counted = {state.value: getattr(row, f"{state}_count") for state in COUNTED}
+    counted["planned"] = row.planned_count - sum(counted.values())
+    for_good = ByStatus(**row.totals)
+    total = sum(row.totals.values())
+    agrees = ByStatus(**counted) == for_good and total == row.planned_count
+    return RunProof(
+        run_id=row.run_id,
+        archived_at=row.archived_at,
+        planned=row.planned_count,
+        sum_of_statuses=total,
+        counted_by_status=ByStatus(**counted),
+        rows_by_status=for_good,
+        attempts=row.attempt_count,
+        counted_attempts=row.attempt_count,
+        ledger_by_status=for_good,
+        agrees_with_ledger=agrees,
+        reconciles=agrees,
+    )
+
+
+def _proof_of_rows(row: Row[Any]) -> RunProof:
     by_row = {state.value: int(row.by_state.get(state, 0)) for state in State}
     by_row["planned"] += row.bare
     counted = {state.value: getattr(row, f"{state}_count") for state in COUNTED}
@@ -112,6 +144,7 @@ def _proof(row: Row[Any]) -> RunProof:
     agrees_with_ledger = _agrees_with_ledger(row, by_row)
     return RunProof(
         run_id=row.run_id,
+        archived_at=None,
         planned=row.named,
         sum_of_statuses=total,
         counted_by_status=ByStatus(**counted),

@@ -1,4 +1,7 @@
-"""The proofs: which totals of the ledger were compared, and where the figures differ from them."""
+"""The proofs: which totals of the ledger were compared, and where the figures differ from them.
+
+An archived run is proved by its event, whose figures it has: nothing of it is compared any more.
+"""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -90,6 +93,7 @@ async def unproved(db: Connection) -> list[Unproved]:
 PROVED_FIRST = text("""
     SELECT run_id, totals_number, planned_count FROM runs
     WHERE generation = (SELECT current FROM generations) AND proved_number = totals_number
+        AND archived_at IS NULL
     ORDER BY proved_at LIMIT 1
 """)
 
@@ -150,6 +154,7 @@ FIGURES_OF = sql(
     FROM runs r
     WHERE r.generation = (SELECT current FROM generations)
         AND r.run_id = ANY(CAST(:run_ids AS uuid[])) AND r.totals IS NOT NULL
+        AND r.archived_at IS NULL
 """,
     counts=", ".join(f"r.{state}_count" for state in COUNTED),
 )
@@ -185,7 +190,7 @@ STORE_PROOFS = text("""
     WITH held AS (
         SELECT run_id FROM runs
         WHERE generation = (SELECT current FROM generations)
-            AND run_id = ANY(CAST(:run_ids AS uuid[]))
+            AND run_id = ANY(CAST(:run_ids AS uuid[])) AND archived_at IS NULL
         ORDER BY run_id FOR NO KEY UPDATE
     )
     UPDATE runs SET proved_number = proof.number, proved_at = clock_timestamp(),
@@ -214,86 +219,3 @@ DIFFERING = text("""
 async def differing(db: Connection) -> int:
     """Return how many runs differ from the ledger."""
     return int(await db.scalar(DIFFERING))
-
-
-BEGIN_MENDING = text("""
-    WITH run AS (
-        UPDATE runs SET mended = mended || CAST(:entry AS jsonb)
-        WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-        RETURNING read_from
-    )
-    INSERT INTO offsets (consumer, topic, partition, position)
-    SELECT :mender, o.topic, o.partition,
-        coalesce(CAST(run.read_from ->> (o.topic || '/' || o.partition) AS bigint), 0)
-    FROM run, offsets o WHERE o.consumer = :consumer
-    ON CONFLICT DO NOTHING
-""")
-
-
-async def begin_mending(
-    db: Connection, consumer: str, mender: str, run_id: UUID, entry: Mapping[str, Any]
-) -> None:
-    """Note the difference as mended; `mender` reads all that `consumer` does, from the run on.
-
-    Where a run of an older release began is not known: that is read from the log's beginning.
-    """
-    values = {
-        "run_id": run_id,
-        "consumer": consumer,
-        "mender": mender,
-        "entry": json.dumps([entry]),
-    }
-    await db.execute(BEGIN_MENDING, values)
-
-
-MENDER = text("SELECT consumer FROM offsets WHERE consumer LIKE :menders ORDER BY 1 LIMIT 1")
-
-
-async def unfinished_mender(db: Connection, menders: str) -> str | None:
-    """Return a consumer that was mending when its process ended; `menders` is a LIKE pattern."""
-    found = await db.scalar(MENDER, {"menders": menders})
-    return None if found is None else str(found)
-
-
-LOCK_RUN = text("""
-    SELECT run_id FROM runs
-    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id FOR UPDATE
-""")
-# Events that others are applying add their differences after this commit.
-RECOUNT = sql(
-    """
-    UPDATE runs SET proved_number = NULL,
-        attempt_count = counted.attempts + in_blocks, planned_count = counted.named,
-        {changes}
-    FROM (
-        SELECT coalesce(sum(attempts), 0) AS attempts,
-            {counts},
-            (
-                SELECT coalesce(sum(cardinality(client_ids)), 0) FROM blocks
-                WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-            ) - count(*) FILTER (WHERE is_in_block) AS in_blocks,
-            (
-                SELECT coalesce(sum(client_count), 0) FROM chunks
-                WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-            ) AS named
-        FROM messages
-        WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-    ) AS counted
-    WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
-""",
-    changes=", ".join(
-        f"{state}_count = counted.{state}" + " + in_blocks" * (state is State.DELIVERED)
-        for state in COUNTED
-    ),
-    counts=", ".join(f"count(*) FILTER (WHERE state = '{s}') AS {s}" for s in COUNTED),
-)
-END_MENDER = text("DELETE FROM offsets WHERE consumer = :mender")
-END_LETTERS = text("DELETE FROM dead_letters WHERE consumer = :mender")
-
-
-async def end_mending(db: Connection, mender: str, run_id: UUID) -> None:
-    """Count the run's messages anew from its rows, to be proved; the consumer `mender` ends."""
-    await db.execute(LOCK_RUN, {"run_id": run_id})
-    await db.execute(RECOUNT, {"run_id": run_id})
-    await db.execute(END_MENDER, {"mender": mender})
-    await db.execute(END_LETTERS, {"mender": mender})

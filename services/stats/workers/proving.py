@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from services.stats.domain import differences, may_be_ahead
-from services.stats.queue import proofs
+from services.stats.queue import mending, proofs
 from services.stats.queue.proofs import Figures, Proof, Unproved
 from shared import kafka, telemetry
 from shared.contracts.dispatcher import MESSAGES, State
@@ -142,26 +142,35 @@ class Prover:
             log.error("stats.differs", **values)
         if not is_known:
             mender = self.mender(run_id)
-            await proofs.begin_mending(db, self.consumer, mender, run_id, entry)
+            await mending.begin_mending(db, self.consumer, mender, run_id, entry)
 
     async def _mend(self) -> bool:
         """Read a run again; what dies in the middle goes on here. Return whether there was one."""
         async with autocommit(self.pool) as db:
-            consumer = await proofs.unfinished_mender(db, self.mender("%"))
+            consumer = await mending.unfinished_mender(db, self.mender("%"))
         if consumer is None:
             return False
         run_id = UUID(consumer.rpartition(".")[2])
+        async with autocommit(self.pool) as db:
+            is_archived = await mending.is_archived(db, run_id)
+        is_cut = not is_archived and await self._is_cut_while_read(consumer, run_id)
+        async with transaction(self.pool) as db:
+            await mending.end_mending(db, consumer, run_id, is_cut=is_cut)
+        if not is_cut:
+            log.info("stats.mended", run_id=str(run_id))
+        return True
+
+    async def _is_cut_while_read(self, consumer: str, run_id: UUID) -> bool:
+        """Read a run again; return whether that cannot be, as the log has not all of it."""
         handlers = self.handlers(run_id)
         listener = Listener(self.pool, self.servers, consumer, handlers, without_group=True)
         try:
             await listener.catch_up(await kafka.ends(self.servers, handlers))
-        except PositionsLost as error:  # what is left in the log may be too little: it is not read
+        except PositionsLost as error:  # what is left may be too little: it is not read
             reason = str(error)
             log.error("stats.mending_impossible", run_id=str(run_id), reason=reason)  # noqa: TRY400 - the reason is enough
-        async with transaction(self.pool) as db:
-            await proofs.end_mending(db, consumer, run_id)
-        log.info("stats.mended", run_id=str(run_id))
-        return True
+            return True
+        return False
 
 
 def together(runs: Sequence[Unproved]) -> Iterator[Sequence[Unproved]]:

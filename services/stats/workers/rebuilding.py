@@ -9,12 +9,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from itertools import islice
 
 from services.stats.queue import generations
-from shared.contracts.dispatcher import MESSAGES
+from shared.contracts.dispatcher import MESSAGES, RUNS
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.kafka import (
@@ -26,6 +26,7 @@ from shared.kafka import (
     hold_positions,
     transfer_positions,
 )
+from shared.topic import Topic
 
 LANES = 2  # while one waits for the database, the other decodes
 BATCH = 10_000  # records
@@ -54,6 +55,7 @@ class Rebuild:
     servers: str
     consumer: str
     handlers: Callable[[int], Handlers]
+    may_be_cut: Collection[Topic] = ()  # topics of which there may be less than was written
 
     async def run(self, report: Callable[[str], None]) -> Rebuilt:
         """Fill a new generation and switch to it.
@@ -68,17 +70,19 @@ class Rebuild:
             async with transaction(self.pool) as db:
                 generation = await generations.begin(db)
             filler = self._filler(generation)
+            began = await filler.begin(list(await ends(self.servers, filler.handlers)))
             at = await self._fill(filler, report)
             at = await self._switch(filler, generation, at)
             seconds = time.monotonic() - begun
             deleted = await generations.clear(self.pool, self._name("%"))
         async with autocommit(self.pool) as db:
             messages = await generations.messages(db)
+        read = {each: at[each] - began[each] for each in at}
         return Rebuilt(
             generation=generation,
             messages=messages,
-            events=sum(at[each] for each in at if each.topic == MESSAGES.name),
-            records=sum(at.values()),
+            events=sum(read[each] for each in read if each.topic == MESSAGES.name),
+            records=sum(read.values()),
             seconds=round(seconds, 3),
             rate_per_s=round(messages / seconds, 1),
             deleted_rows=deleted,
@@ -89,7 +93,15 @@ class Rebuild:
 
     def _filler(self, generation: int) -> Listener:
         name, handlers = self._name(generation), self.handlers(generation)
-        return Listener(self.pool, self.servers, name, handlers, without_group=True, batch=BATCH)
+        return Listener(
+            self.pool,
+            self.servers,
+            name,
+            handlers,
+            without_group=True,
+            batch=BATCH,
+            may_be_cut=self.may_be_cut,
+        )
 
     async def _fill(self, filler: Listener, report: Callable[[str], None]) -> Positions:
         """Read until nearly nothing is left; return how far that is at least."""
@@ -131,10 +143,14 @@ class Rebuild:
 
 
 async def _catch_up(filler: Listener, until: Positions) -> None:
-    lanes = [dict(islice(until.items(), lane, None, LANES)) for lane in range(LANES)]
-    async with asyncio.TaskGroup() as tasks:
-        for each in lanes:
-            tasks.create_task(filler.catch_up(each))
+    """Read up to `until`; first what says which runs are archived: their messages go unwritten."""
+    first = {each: end for each, end in until.items() if each.topic == RUNS.name}
+    rest = {each: end for each, end in until.items() if each.topic != RUNS.name}
+    for part in (first, rest):
+        lanes = [dict(islice(part.items(), lane, None, LANES)) for lane in range(LANES)]
+        async with asyncio.TaskGroup() as tasks:
+            for each in filter(None, lanes):
+                tasks.create_task(filler.catch_up(each))
 
 
 async def report(rebuild: Rebuild, *, as_json: bool) -> None:

@@ -1,0 +1,49 @@
+"""The emptying: the rows of archived runs are deleted, slowly enough that nothing else feels it.
+
+A slice is a transaction: what dies in the middle goes on at the rows that are left.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.stats.queue import emptying
+from services.stats.queue.emptying import Place
+from shared.database import Pool, transaction
+from shared.loop import forever
+
+EVERY = timedelta(seconds=5)
+REST = 4  # times as long as a slice took: at most a fifth of the time
+
+
+@dataclass
+class Emptier:
+    """Deletes rows of archived runs, of one run after the other."""
+
+    pool: Pool
+    rest: float = REST
+    _place: Place | None = field(init=False, default=None)
+
+    async def step(self) -> bool:
+        """Delete a slice, and pause; return whether there may be more.
+
+        Raises:
+            Unavailable: The database went away; it is tried again.
+        """
+        begun = time.monotonic()
+        async with transaction(self.pool) as db:
+            first = await emptying.next_run(db)
+            if first is None:
+                return False
+            known = self._place
+            is_same = known is not None and known[:2] == first[:2]
+            place = await emptying.delete_slice(db, known if known and is_same else first)
+        self._place = place  # only behind the commit
+        await asyncio.sleep(self.rest * (time.monotonic() - begun))
+        return True
+
+
+async def empty_archived_runs(emptier: Emptier) -> None:
+    """Delete rows of archived runs, until cancelled."""
+    await forever("empty_archived_runs", emptier.step, every=EVERY)
