@@ -73,7 +73,7 @@ async def run(settings: Settings) -> None:
                 lease=settings.relay_lease,
             ),
             workers.check_ledger(guard, ledger),
-            workers.archive_runs(ledger, settings.keep_runs),
+            workers.archive_runs(ledger, settings.run_retention),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]

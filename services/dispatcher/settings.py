@@ -51,10 +51,6 @@ def _statuses(text: str) -> str:
     return ",".join(statuses)
 
 
-def _none_if_empty(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
 GatewayUrl: TypeAlias = Annotated[
     HttpUrl, BeforeValidator(_has_host), AfterValidator(_is_endpoint)
 ]
@@ -105,13 +101,6 @@ class Settings(ServiceSettings):
 
     # How long the messages of a dispatcher that died wait for another one.
     lease: Duration = Field(timedelta(seconds=15), gt=timedelta(), le=timedelta(hours=1))
-
-    # How long a run is kept after its end with all its messages and attempts; then its figures
-    # stay, and the rest is deleted. Empty: for ever, so that nobody loses what they did not mean
-    # to. Late results and the statistics' proof come within minutes; an hour is far beyond.
-    keep_runs: Annotated[Duration | None, BeforeValidator(_none_if_empty)] = Field(
-        None, ge=timedelta(hours=1), le=timedelta(days=36_525)
-    )
 
     @property
     def not_taken(self) -> frozenset[int]:

@@ -124,10 +124,10 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
     await forever("check_ledger", check, every=CHECK_INTERVAL)
 
 
-async def archive_runs(pool: Pool, keep: timedelta | None) -> None:
+async def archive_runs(pool: Pool, retention: timedelta | None) -> None:
     """Archive runs that have been kept long enough, and delete their rows, until cancelled."""
     steps: dict[str, Step] = {
-        "archive": partial(archive_due, pool, keep),
+        "archive": partial(archive_due, pool, retention),
         "empty": Emptying(pool).delete_slice,
     }
     async with asyncio.TaskGroup() as tasks:

@@ -1,6 +1,4 @@
-"""What can be said of a gateway whose failures may not be certain, and of how long runs stay."""
-
-from datetime import timedelta
+"""What can be said of a gateway: whether its failures are certain, and what follows if not."""
 
 import pytest
 from pydantic import ValidationError
@@ -52,22 +50,3 @@ def test_no_other_failure_can_be_said_to_mean_not_taken(
 ) -> None:
     with pytest.raises(ValidationError, match="500, 503"):
         read(monkeypatch, DISPATCHER_HTTP_GATEWAY_NOT_TAKEN=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [("90d", timedelta(days=90)), ("1h", timedelta(hours=1)), ("", None), (" ", None)],
-)
-def test_finished_runs_are_kept_as_long_as_it_is_said_and_else_for_ever(
-    monkeypatch: pytest.MonkeyPatch, text: str, kept: timedelta | None
-) -> None:
-    assert read(monkeypatch).keep_runs is None
-    assert read(monkeypatch, DISPATCHER_KEEP_RUNS=text).keep_runs == kept
-
-
-@pytest.mark.parametrize("text", ["0s", "59m", "-1d", "101000d", "ninety days"])
-def test_runs_are_kept_for_an_hour_at_least_and_a_century_at_most(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    with pytest.raises(ValidationError, match="keep_runs"):
-        read(monkeypatch, DISPATCHER_KEEP_RUNS=text)

@@ -54,15 +54,15 @@ async def archive(pool: Pool, before: Instant, *, limit: int = AT_ONCE) -> Archi
     return done
 
 
-async def archive_due(pool: Pool, keep: timedelta | None) -> bool:
+async def archive_due(pool: Pool, retention: timedelta | None) -> bool:
     """Archive the oldest run that was kept that long; return whether there was one.
 
     None: runs are kept for ever.
     """
-    if keep is None:
+    if retention is None:
         return False
     async with autocommit(pool) as db:
-        before = await database.now(db) - keep
+        before = await database.now(db) - retention
     return bool((await archive(pool, before, limit=1)).runs)
 
 
