@@ -84,6 +84,8 @@ async def _of_all_runs(api: Api, having: Json, limit: int) -> tuple[list[Json], 
     found: list[Json] = []
     runs, has_more = await api.items("dispatcher", "/v1/runs", {}, PAGE)
     for at, each in enumerate(runs, start=1):
+        if each.get("state") == "archived":  # its messages are gone
+            continue
         left = limit - len(found)
         more = {**having, "run_id": each["run_id"]}
         messages, goes_on = await api.items("dispatcher", "/v1/messages", more, left)

@@ -9,6 +9,7 @@ from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers.adopting import LedgerGuard, adopt
+from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender, policy_for
 from services.dispatcher.routes import routers
@@ -58,6 +59,7 @@ async def run(settings: Settings) -> None:
             hosts=settings.hosts,
         )
         app.state.senders = senders
+        app.state.retention = Retention(ledger, settings.run_retention)
         loops = [
             *(
                 workers.send_messages(each, poller, drain=settings.http_drain / 2)
@@ -73,7 +75,7 @@ async def run(settings: Settings) -> None:
                 lease=settings.relay_lease,
             ),
             workers.check_ledger(guard, ledger),
-            workers.archive_runs(ledger, settings.run_retention),
+            workers.archive_runs(app.state.retention),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]

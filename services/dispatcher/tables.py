@@ -125,6 +125,12 @@ runs = Table(
         postgresql_where=text("state = 'archived' AND emptied_at IS NULL"),
     ),
     Index("runs_newest", "created_at", "run_id"),
+    Index(
+        "runs_with_messages",
+        "created_at",
+        "run_id",
+        postgresql_where=text("state <> 'archived'"),
+    ),
     Index("runs_of_mailing", "mailing_id", "created_at", "run_id"),
 )
 

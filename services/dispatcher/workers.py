@@ -9,7 +9,7 @@ from typing import TypeAlias
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.adopting import LedgerGuard
-from services.dispatcher.handlers.archiving import Emptying, archive_due
+from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
@@ -124,11 +124,11 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
     await forever("check_ledger", check, every=CHECK_INTERVAL)
 
 
-async def archive_runs(pool: Pool, retention: timedelta | None) -> None:
+async def archive_runs(retention: Retention) -> None:
     """Archive runs that have been kept long enough, and delete their rows, until cancelled."""
     steps: dict[str, Step] = {
-        "archive": partial(archive_due, pool, retention),
-        "empty": Emptying(pool).delete_slice,
+        "archive": partial(archive_due, retention),
+        "empty": Emptying(retention.pool).delete_slice,
     }
     async with asyncio.TaskGroup() as tasks:
         for name, step in steps.items():

@@ -126,3 +126,15 @@ def test_messages_of_all_runs_are_listed_run_by_run_up_to_the_limit(
     assert result.json == [message, message]
     asked = [each.parameters for each in services.asked[1:]]
     assert asked == [{"run_id": RUN, "limit": "2"}, {"run_id": OTHER, "limit": "1"}]
+
+
+def test_archived_runs_have_no_messages_to_be_listed(
+    services: Services, mailings: Mailings, message: Json
+) -> None:
+    runs = [{"run_id": RUN, "state": "archived"}, {"run_id": OTHER, "state": "finished"}]
+    services.answer("/v1/runs", page(runs))
+    services.answer("/v1/messages", page([message]))
+
+    assert mailings("messages", "list", "-o", "json").json == [message]
+
+    assert [each.parameters["run_id"] for each in services.asked[1:]] == [OTHER]

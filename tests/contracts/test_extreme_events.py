@@ -25,6 +25,7 @@ from services.catalog.projections import project as project_catalog
 from services.dispatcher import routes as dispatcher_routes
 from services.dispatcher import subscriptions as dispatcher_subscriptions
 from services.dispatcher.handlers import ending, planning
+from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS
 from services.scheduler import routes as scheduler_routes
 from services.scheduler import subscriptions as scheduler_subscriptions
@@ -80,6 +81,7 @@ async def lists_answer(
     """Read every list, and much that is in it one by one; return what they show."""
     app = http.create_app(name, routers, pool, database.business_clock(pool), store)
     app.state.senders = []
+    app.state.retention = Retention(pool, None)
     transport = ASGITransport(app, raise_app_exceptions=False)
     shown: dict[str, list[dict[str, Any]]] = {}
     async with AsyncClient(transport=transport, base_url=f"http://{name}") as client:

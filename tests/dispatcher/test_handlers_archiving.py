@@ -17,7 +17,13 @@ from services.dispatcher.domain.contact import Rejection
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers import archiving as handlers
-from services.dispatcher.handlers.archiving import Archived, Emptying, archive, archive_due
+from services.dispatcher.handlers.archiving import (
+    Archived,
+    Emptying,
+    Retention,
+    archive,
+    archive_due,
+)
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import reconcile_rejected
 from services.dispatcher.handlers.recording import Rejected
@@ -437,7 +443,7 @@ async def test_the_worker_archives_what_was_kept_long_enough_and_nothing_else(
     async def is_empty() -> bool:
         return not any((await rows(world, old)).values())
 
-    working = asyncio.create_task(workers.archive_runs(world.pool, DAY))
+    working = asyncio.create_task(workers.archive_runs(Retention(world.pool, DAY)))
     await eventually(is_empty, within=20)
     working.cancel()
     with suppress(asyncio.CancelledError):
@@ -449,6 +455,6 @@ async def test_runs_are_kept_for_ever_if_nothing_else_is_said(world: World) -> N
     run = await finished(world)
     await world.pass_time(100 * DAY)
 
-    assert not await archive_due(world.pool, None)
+    assert not await archive_due(Retention(world.pool, None))
 
     assert await run.status() == "finished"

@@ -12,6 +12,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
+from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.queries import of_client, of_run
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
@@ -42,6 +43,7 @@ MINUTE = timedelta(minutes=1)
 async def http(world: World) -> AsyncIterator[AsyncClient]:
     clock = database.business_clock(world.pool)
     app = create_app("dispatcher", routers, world.pool, clock, store=None)
+    app.state.retention = Retention(world.pool, None)
     app.state.senders = [await alive(world, FakeGateway(connections=8))]
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://dispatcher/v1") as found:
@@ -307,6 +309,8 @@ READS = (
     "/v1/runs",
     "/v1/runs?mailing_id={mailing_id}",
     "/v1/runs/{run_id}",
+    "/v1/runs/{run_id}/export",
+    "/v1/retention",
 )
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from pydantic import PostgresDsn
 from sqlalchemy import event, text
 
@@ -43,12 +44,12 @@ async def add_thing(body: Thing) -> str:
 
 
 @asynccontextmanager
-async def served(pool: Pool) -> AsyncIterator[int]:
+async def served(pool: Pool, routers: Sequence[APIRouter] = (router,)) -> AsyncIterator[int]:
     """Serve on a port of its own, as a service does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app("test", [router], pool, business_clock(pool), None)
+    app = create_app("test", routers, pool, business_clock(pool), None)
     task = asyncio.create_task(serve(app, host="127.0.0.1", port=port, drain=timedelta(seconds=1)))
 
     async def is_open() -> bool:

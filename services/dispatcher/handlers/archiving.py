@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from services.dispatcher.domain.retention import leaves_before
 from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.handlers.totals import FINISHED_AFTER
 from services.dispatcher.queue import archiving
@@ -24,6 +25,14 @@ from shared.set_aside import Item, guard
 
 AT_ONCE = 100  # runs; one of a million messages is archived in a second
 MESSAGES_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long finished runs are kept, and who may write the ledger."""
+
+    pool: Pool
+    period: timedelta | None  # none: for ever
 
 
 @dataclass(slots=True)
@@ -54,16 +63,13 @@ async def archive(pool: Pool, before: Instant, *, limit: int = AT_ONCE) -> Archi
     return done
 
 
-async def archive_due(pool: Pool, retention: timedelta | None) -> bool:
-    """Archive the oldest run that was kept that long; return whether there was one.
-
-    None: runs are kept for ever.
-    """
-    if retention is None:
+async def archive_due(retention: Retention) -> bool:
+    """Archive the oldest run that was kept long enough; return whether there was one."""
+    if retention.period is None:
         return False
-    async with autocommit(pool) as db:
-        before = await database.now(db) - retention
-    return bool((await archive(pool, before, limit=1)).runs)
+    async with autocommit(retention.pool) as db:
+        before = leaves_before(await database.now(db), retention.period, None)
+    return bool((await archive(retention.pool, before, limit=1)).runs)
 
 
 async def _archive_run(pool: Pool, run_id: UUID) -> int | None:

@@ -68,7 +68,20 @@ ALL_ATTEMPTS = fragment(
     attempts=ATTEMPTS,
     starts=fragment(STARTS_IN_CHUNKS, of="m", n="m.n"),
 )
-# Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is.
+# All that was tried of message `m`, as JSON, in order.
+ATTEMPTS_LOG = fragment(
+    """
+    SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY attempt, started_at, kind DESC), '[]')
+    FROM (
+        SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason,
+            gateway_message_id, answer,
+            CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
+        FROM ({attempts}) AS own
+    ) AS one
+    """,
+    attempts=ALL_ATTEMPTS,
+)
+# Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is; none of an archived run.
 DERIVED = fragment(
     """
     SELECT m.run_id, r.mailing_id, r.created_at, m.client_id, m.chunk, m.n,
@@ -83,7 +96,7 @@ DERIVED = fragment(
         coalesce(
             e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
         ) AS reason
-    FROM m JOIN runs r USING (run_id)
+    FROM m JOIN runs r ON r.run_id = m.run_id AND r.state <> 'archived'
     LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
@@ -110,3 +123,9 @@ def view_of(row: Any) -> MessageView:  # noqa: ANN401 - a row of DERIVED
         next_attempt_at=row.next_attempt_at,
         reason=row.reason,
     )
+
+
+def with_attempts(row: Any) -> MessageWithAttempts:  # noqa: ANN401 - the same with ATTEMPTS_LOG
+    """Return a row as it is shown, with all that was tried."""
+    log = [AttemptView.model_validate(each) for each in row.attempts_log]
+    return MessageWithAttempts(**view_of(row).model_dump(), attempts_log=log)

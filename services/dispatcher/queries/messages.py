@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.dispatcher.domain.message import MessageUnknown
+from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import (
-    ALL_ATTEMPTS,
-    AttemptView,
+    ATTEMPTS_LOG,
     MessageView,
     MessageWithAttempts,
-    view_of,
+    with_attempts,
 )
 from services.dispatcher.queries.of_client import IN_RUN, message_in_run, messages_of_client
 from services.dispatcher.queries.of_run import messages_of_run
@@ -41,6 +41,7 @@ async def messages(
     Raises:
         TooWide: Neither a run nor a client is named.
         BadCursor: The cursor is of another list.
+        MessagesDeleted: The run is archived.
     """
     run_id, client_id, status = wanted.run_id, wanted.client_id, wanted.status
     if client_id is None:
@@ -56,19 +57,10 @@ async def messages(
 
 MESSAGE = sql(
     """
-    SELECT m.*, (
-        SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY attempt, started_at, kind DESC), '[]')
-        FROM (
-            SELECT attempt, kind, started_at, ended_at, outcome, status_code, reason,
-                gateway_message_id, answer,
-                CAST(extract(epoch FROM ended_at - started_at) * 1000 AS float) AS latency_ms
-            FROM ({attempts}) AS own
-        ) AS one
-    ) AS attempts_log
-    FROM ({in_run}) AS m
+    SELECT m.*, ({attempts_log}) AS attempts_log FROM ({in_run}) AS m
     """,
-    attempts=ALL_ATTEMPTS,
-    in_run=IN_RUN,
+    attempts_log=ATTEMPTS_LOG,
+    in_run=or_gone(IN_RUN, order="run_id"),
 )
 
 
@@ -77,13 +69,13 @@ async def message(db: Connection, message_id: str) -> MessageWithAttempts:
 
     Raises:
         MessageUnknown: No message has this identifier.
+        MessagesDeleted: Its run is archived.
     """
     both = ids.run_and_client(message_id)
     if both is None:
         raise MessageUnknown
     run_id, client_id = both
-    row = (await db.execute(MESSAGE, {"run_id": run_id, "client_id": client_id})).first()
-    if row is None:
+    rows = await rows_unless_gone(db, MESSAGE, {"run_id": run_id, "client_id": client_id})
+    if not rows:
         raise MessageUnknown
-    log = [AttemptView.model_validate(each) for each in row.attempts_log]
-    return MessageWithAttempts(**view_of(row).model_dump(), attempts_log=log)
+    return with_attempts(rows[0])

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import DERIVED, MessageView, view_of
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
@@ -22,13 +23,13 @@ CHUNK_OF = """
     ) AS near WHERE {client_id} = ANY(near.client_ids)
 """
 CLIENT_ID = "CAST(:client_id AS uuid)"
-# Behind :at and :before, or from the newest on.
+# Behind :at and :before, or from the newest on; archived ones have no messages.
 NEWEST = """
     SELECT run_id, created_at FROM runs
     WHERE (created_at, run_id) < (
         coalesce(CAST(:at AS timestamptz), 'infinity'),
         coalesce(CAST(:before AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-    )
+    ) AND state <> 'archived'
     ORDER BY created_at DESC, run_id DESC
 """
 # A row without a message says where to go on if those found don't fill the page.
@@ -89,11 +90,15 @@ IN_RUN = fragment(
     chunk_of=fragment(CHUNK_OF, run_id="CAST(:run_id AS uuid)", client_id=CLIENT_ID),
     derived=DERIVED,
 )
-OF_CLIENT_IN_RUN = sql(IN_RUN)
+OF_CLIENT_IN_RUN = sql(or_gone(IN_RUN, order="run_id"))
 
 
 async def message_in_run(db: Connection, client_id: UUID, run_id: UUID) -> MessageView | None:
-    """Return a client's message in a run; None if there is none."""
+    """Return a client's message in a run; None if there is none.
+
+    Raises:
+        MessagesDeleted: The run is archived.
+    """
     values = {"client_id": client_id, "run_id": run_id}
-    row = (await db.execute(OF_CLIENT_IN_RUN, values)).first()
-    return None if row is None else view_of(row)
+    rows = await rows_unless_gone(db, OF_CLIENT_IN_RUN, values)
+    return view_of(rows[0]) if rows else None

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import DERIVED, MessageView, view_of
 from services.dispatcher.queue.blocks import is_in_block
 from shared.contracts.dispatcher import State
@@ -30,6 +31,7 @@ async def messages_of_run(
 
     Raises:
         BadCursor: The cursor is of another list.
+        MessagesDeleted: The run is archived.
     """
     if status is not None and status not in COMMON:
         return await _exceptions(db, run_id, status, position(cursor, UUID, FIRST), limit)
@@ -37,11 +39,11 @@ async def messages_of_run(
     if status is not None:
         return await _common(db, run_id, status, after, limit)
     values = {"run_id": run_id, "chunk": after[0], "n": after[1], "limit": limit + 1}
-    return _page((await db.execute(ALL, values)).all(), limit)
+    return _page(await rows_unless_gone(db, _ALL, values), limit)
 
 
 # A page begins in the chunk that has the last message shown, or the one behind it.
-ALL = sql(
+ALL = fragment(
     """
     WITH m AS MATERIALIZED (
         SELECT c.run_id, ids.client_id, c.chunk, c.state AS chunk_state, ids.n
@@ -50,10 +52,11 @@ ALL = sql(
             AND c.chunk >= :chunk
         ORDER BY c.chunk, ids.n LIMIT :limit
     )
-    SELECT derived.* FROM ({derived}) AS derived ORDER BY chunk, n
+    SELECT derived.* FROM ({derived}) AS derived
     """,
     derived=DERIVED,
 )
+_ALL = sql(or_gone(ALL, order="chunk, n"))
 
 # Exceptions are found by their state.
 EXCEPTIONS = """
@@ -67,7 +70,7 @@ EXCEPTIONS = """
     ) AS x JOIN chunks c USING (run_id, chunk)
 """
 OF_EXCEPTIONS = sql(
-    "WITH m AS MATERIALIZED ({exceptions}) {derived} ORDER BY m.client_id",
+    or_gone("WITH m AS MATERIALIZED ({exceptions}) {derived}", order="client_id"),
     exceptions=fragment(EXCEPTIONS, after=":after", last_chunk=str(LAST)),
     derived=DERIVED,
 )
@@ -78,7 +81,7 @@ async def _exceptions(
 ) -> tuple[list[MessageView], str | None]:
     """Return messages that only exceptions have, by client, from behind a client."""
     values = {"run_id": run_id, "status": status, "after": after, "limit": limit + 1}
-    rows = (await db.execute(OF_EXCEPTIONS, values)).all()
+    rows = await rows_unless_gone(db, OF_EXCEPTIONS, values)
     shown = rows[:limit]
     cursor = cursor_of(str(shown[-1].client_id)) if len(rows) > limit else None
     return [view_of(row) for row in shown], cursor
@@ -124,7 +127,7 @@ COMMON_ONES = """
         SELECT * FROM bare UNION ALL {exceptions} ORDER BY chunk, n LIMIT :limit
     )
     SELECT derived.*, bound.chunk AS bound_chunk
-    FROM ({derived}) AS derived FULL JOIN bound ON false ORDER BY derived.chunk, derived.n
+    FROM ({derived}) AS derived FULL JOIN bound ON false
 """
 LAST_SHOWN = """
     coalesce((
@@ -134,7 +137,7 @@ LAST_SHOWN = """
 """
 STATEMENTS = {
     state: sql(
-        COMMON_ONES,
+        or_gone(COMMON_ONES, order="chunk, n"),
         last=str(LAST),
         chunks=chunks,
         messages=messages,
@@ -155,7 +158,7 @@ async def _common(
     """Return messages that may have no exception, as many as CHUNKS of the run's chunks have."""
     values = {"run_id": run_id, "status": status, "chunk": after[0], "n": after[1]}
     values |= {"first": FIRST, "chunks": CHUNKS, "limit": limit + 1}
-    both = (await db.execute(STATEMENTS[status], values)).all()
+    both = await rows_unless_gone(db, STATEMENTS[status], values)
     rows = [row for row in both if row.run_id is not None]
     found, cursor = _page(rows, limit)
     bound = next((row.bound_chunk for row in both if row.run_id is None), None)

@@ -2,7 +2,10 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from services.dispatcher.domain.message import RunUnknown
+from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.event import Instant
 from shared.http import View
@@ -21,15 +24,22 @@ class RunView(View):
     ends_at: Instant
     created_at: Instant
     finished_at: Instant | None
+    archived_at: Instant | None = Field(description="Since then its messages are gone.")
+    totals: dict[State, int] | None = Field(
+        description="Of an archived run, for good: its messages by state.",
+        examples=[{"delivered": 98, "failed": 2}],
+    )
+    attempts: int | None = Field(description="Of an archived run, for good.", examples=[104])
 
 
 # The chunks of an unfinished run are few enough to be counted on; a finished one has none open.
 RUNS = """
     SELECT r.run_id, r.mailing_id, r.gateway, r.state, r.planned_count AS planned,
-        CASE WHEN r.state = 'finished' THEN 0 ELSE coalesce(
+        CASE WHEN r.state IN ('finished', 'archived') THEN 0 ELSE coalesce(
             (SELECT sum(open_count) FROM chunks c WHERE c.run_id = r.run_id), 0
         ) END AS open,
-        r.starts_at, r.ends_at, r.created_at, r.finished_at
+        r.starts_at, r.ends_at, r.created_at, r.finished_at, r.archived_at, r.totals,
+        r.attempt_count AS attempts
     FROM runs r
 """
 RUN = sql("{runs} WHERE r.run_id = :run_id", runs=RUNS)

@@ -19,20 +19,23 @@ from shared.set_aside import is_free
 
 ARCHIVE = "archive"  # the loop, by which its runs are set aside
 
-# Finished runs whose time has come, of which nobody has anything leased.
-IS_DUE = fragment(
-    """
-    runs.state = 'finished' AND runs.finished_at <= :before AND {is_free}
+IS_DUE = """
+    runs.state = 'finished' AND runs.finished_at <= {before} AND {is_free}
     AND runs.run_id NOT IN (
         SELECT run_id FROM chunks WHERE sender_id IS NOT NULL
         UNION ALL SELECT run_id FROM exceptions WHERE sender_id IS NOT NULL
     )
-    """,
-    is_free=is_free(ARCHIVE, "runs.run_id"),
-)
+"""
+
+
+def is_due(before: str) -> str:
+    """Return SQL for runs that finished before an instant and of which nothing is leased."""
+    return fragment(IS_DUE, before=before, is_free=is_free(ARCHIVE, "runs.run_id"))
+
+
 DUE_RUNS = sql(
     "SELECT run_id FROM runs WHERE {is_due} ORDER BY finished_at, run_id LIMIT :limit",
-    is_due=IS_DUE,
+    is_due=is_due(":before"),
 )
 
 

@@ -1,5 +1,5 @@
 """The HTTP door: requests in, queries out. No rules here."""
 
-from services.dispatcher.routes import gateways, messages, runs
+from services.dispatcher.routes import exports, gateways, messages, retention, runs
 
-routers = (runs.router, messages.router, gateways.router)
+routers = (runs.router, exports.router, messages.router, gateways.router, retention.router)

@@ -1,0 +1,43 @@
+"""Archived runs: what was shown of their messages is gone, and since when."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, TextClause
+
+from shared.database import Connection, fragment
+from shared.errors import Gone
+
+
+class MessagesDeleted(Gone):
+    """The run is archived: its figures stay, its messages are deleted."""
+
+
+# In one statement, for that costs no round trip, and the rows may be deleted behind the first.
+OR_GONE = """
+    SELECT page.*, gone.archived_at FROM ({page}) AS page FULL JOIN (
+        SELECT archived_at FROM runs WHERE run_id = CAST(:run_id AS uuid) AND state = 'archived'
+    ) AS gone ON false ORDER BY {order}, archived_at NULLS FIRST
+"""
+
+
+def or_gone(page: str, *, order: str) -> str:
+    """Return SQL for the rows of a page; a row behind them if the run is archived.
+
+    The page itself has no message of an archived run.
+    """
+    return fragment(OR_GONE, page=page, order=order)
+
+
+async def rows_unless_gone(
+    db: Connection, statement: TextClause, values: Mapping[str, object]
+) -> Sequence[Row[Any]]:
+    """Return the rows of a statement made with `or_gone`.
+
+    Raises:
+        MessagesDeleted: The run is archived.
+    """
+    rows = (await db.execute(statement, values)).all()
+    if rows and rows[-1].archived_at is not None:
+        raise MessagesDeleted(rows[-1].archived_at)
+    return rows

@@ -1,0 +1,159 @@
+"""The export of a run: every message with all that was tried, page by page in the order of keys.
+
+Read from the ledger as it is, a page in memory at a time. If the run is archived meanwhile, the
+export breaks off, so that nobody takes a part for the whole.
+"""
+
+import csv
+from collections.abc import AsyncIterator, Iterator, Sequence
+from enum import StrEnum
+from io import StringIO
+from typing import NamedTuple
+from uuid import UUID
+
+from services.dispatcher.queries.archived import or_gone, rows_unless_gone
+from services.dispatcher.queries.derived import (
+    ATTEMPTS_LOG,
+    AttemptView,
+    MessageWithAttempts,
+    with_attempts,
+)
+from services.dispatcher.queries.of_run import ALL
+from services.dispatcher.queries.runs import run
+from shared.database import Connection, Pool, autocommit, sql
+
+PAGE = 200  # messages: what is made of them keeps this process from sending for some milliseconds
+
+
+class ExportFormat(StrEnum):
+    """What an export is written as."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+EXPORT_PAGE = sql(
+    """
+    SELECT m.*, ({attempts_log}) AS attempts_log FROM ({all}) AS m
+    ORDER BY chunk, n, archived_at NULLS FIRST
+    """,
+    attempts_log=ATTEMPTS_LOG,
+    all=or_gone(ALL, order="chunk, n"),
+)
+
+
+class Page(NamedTuple):
+    """Some messages, and where the next ones begin; none: these are the last."""
+
+    messages: Sequence[MessageWithAttempts]
+    next_place: tuple[int, int] | None
+
+
+async def first_page(db: Connection, run_id: UUID) -> Page:
+    """Return the first messages of a run.
+
+    Raises:
+        RunUnknown: No run has this identifier.
+        MessagesDeleted: The run is archived.
+    """
+    page = await _page(db, run_id, (0, 0))
+    if not page.messages:
+        await run(db, run_id)
+    return page
+
+
+async def _page(db: Connection, run_id: UUID, after: tuple[int, int]) -> Page:
+    chunk, n = after
+    values = {"run_id": run_id, "chunk": chunk, "n": n, "limit": PAGE}
+    rows = await rows_unless_gone(db, EXPORT_PAGE, values)
+    last = (rows[-1].chunk, rows[-1].n) if len(rows) == PAGE else None
+    return Page([with_attempts(row) for row in rows], last)
+
+
+async def texts(pool: Pool, run_id: UUID, first: Page, wanted: ExportFormat) -> AsyncIterator[str]:
+    """Yield the export, a page at a time, from the first one on.
+
+    Raises:
+        MessagesDeleted: The run was archived meanwhile.
+        Unavailable: The database went away.
+    """
+    page = first
+    if wanted is ExportFormat.CSV:
+        yield _csv([CSV_COLUMNS])
+    while True:
+        yield _csv(_lines(page.messages)) if wanted is ExportFormat.CSV else _ndjson(page.messages)
+        if page.next_place is None:
+            return
+        async with autocommit(pool) as db:
+            page = await _page(db, run_id, page.next_place)
+
+
+def _ndjson(messages: Sequence[MessageWithAttempts]) -> str:
+    return "".join([f"{each.model_dump_json()}\n" for each in messages])
+
+
+CSV_COLUMNS = (
+    "run_id",
+    "client_id",
+    "message_id",
+    "status",
+    "attempts",
+    "reason",
+    "attempt",
+    "kind",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "status_code",
+    "attempt_reason",
+    "gateway_message_id",
+    "answer",
+)
+OF_NO_ATTEMPT = ("",) * 9
+
+
+def _lines(messages: Sequence[MessageWithAttempts]) -> Iterator[tuple[object, ...]]:
+    """Yield a line for each attempt; one for a message that has none."""
+    for each in messages:
+        about = (
+            each.run_id,
+            each.client_id,
+            _harmless(each.message_id),
+            each.status,
+            each.attempts,
+            _harmless(each.reason),
+        )
+        for attempt in each.attempts_log:
+            yield (*about, *_cells(attempt))
+        if not each.attempts_log:
+            yield (*about, *OF_NO_ATTEMPT)
+
+
+def _cells(attempt: AttemptView) -> tuple[object, ...]:
+    return (
+        attempt.attempt,
+        attempt.kind,
+        attempt.started_at.isoformat(),
+        attempt.ended_at.isoformat() if attempt.ended_at else "",
+        attempt.outcome,
+        attempt.status_code,
+        _harmless(attempt.reason),
+        _harmless(attempt.gateway_message_id),
+        _harmless(attempt.answer),
+    )
+
+
+# What a spreadsheet takes for a formula. Source: OWASP, CSV Injection.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def _harmless(text: str | None) -> str | None:
+    """Return text with an apostrophe before it if a spreadsheet would calculate it."""
+    return f"'{text}" if text and text.startswith(FORMULA) else text
+
+
+def _csv(lines: Iterator[tuple[object, ...]] | Sequence[Sequence[object]]) -> str:
+    """Return lines as CSV. Source: RFC 4180."""
+    written = StringIO()
+    csv.writer(written).writerows(lines)
+    return written.getvalue()
