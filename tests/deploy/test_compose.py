@@ -187,8 +187,10 @@ def test_the_example_of_settings_names_all_that_compose_reads_and_nothing_else()
 
 
 def test_the_example_shows_the_defaults_of_compose() -> None:
-    found = {each["name"]: each["default"] for each in OF_COMPOSE.finditer(FILE.read_text())}
+    pairs = {(each["name"], each["default"]) for each in OF_COMPOSE.finditer(FILE.read_text())}
+    found = dict(pairs)
 
+    assert len(found) == len(pairs)
     assert compose_settings() == {name: f"# {name}={default}" for name, default in found.items()}
     assert "MAILINGS_DISPATCHER_PORT" in found
 
@@ -224,6 +226,14 @@ def test_each_sees_only_its_own_secrets_and_cannot_change_them(name: str) -> Non
     )
     if name != "postgres":
         assert PARTS[name]["environment"]["SECRETS_DIR"] == "/run/secrets"
+
+
+def test_another_file_with_the_gateways_token_makes_the_containers_that_read_it_anew() -> None:
+    labels = {name: part["labels"] for name, part in PARTS.items() if "labels" in part}
+
+    assert labels == dict.fromkeys(
+        ("secrets", "dispatcher"), {"token": STACK["secrets"]["gateway_token"]["file"]}
+    )
 
 
 def test_who_makes_the_secrets_has_no_network() -> None:
