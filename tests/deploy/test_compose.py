@@ -231,9 +231,8 @@ def test_each_sees_only_its_own_secrets_and_cannot_change_them(name: str) -> Non
 def test_another_file_with_the_gateways_token_makes_the_containers_that_read_it_anew() -> None:
     labels = {name: part["labels"] for name, part in PARTS.items() if "labels" in part}
 
-    assert labels == dict.fromkeys(
-        ("secrets", "dispatcher"), {"token": STACK["secrets"]["gateway_token"]["file"]}
-    )
+    token = {"token": STACK["secrets"]["gateway_token"]["file"]}
+    assert labels == {"secrets": token, "dispatcher": token}
 
 
 def test_who_makes_the_secrets_has_no_network() -> None:
