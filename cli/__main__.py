@@ -15,6 +15,7 @@ from cli import (
     imports,
     mailings,
     messages,
+    retention,
     runs,
     stack,
     statistics,
@@ -45,6 +46,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
 app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
+app.add_typer(retention.app, name="retention")
 app.add_typer(events.app, name="events")
 app.add_typer(statistics.app)
 

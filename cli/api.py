@@ -1,14 +1,8 @@
-"""The API: the services over HTTP, as any user speaks to them; what goes wrong is a sentence.
-
-Failure, by exit code:
-├── NOT_FOUND     there is no such thing, or not any more           404, 410
-├── CONFLICT      it makes sense, but not now; or changed meanwhile  409, 412
-├── UNAVAILABLE   nobody answers, or not now                        502, 503, 504, no answer
-└── ERROR         everything else: the request is refused (4xx), or a fault of the service (5xx)
-"""
+"""The API: the services over HTTP, as any user speaks to them; what goes wrong is a sentence."""
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
@@ -16,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from cli import Exit, Failure, address
+from cli.refusals import no_answer_of, refused, unreachable
 from cli.render import Json, printable
 
 T = TypeVar("T")
@@ -26,20 +21,7 @@ NO_PARAMETERS: Parameters = MappingProxyType({})
 ANSWER_WITHIN_S = 30.0
 CONNECT_WITHIN_S = 5.0
 PAGE = 1_000  # items; what the services give at most
-SHOWN = 200  # characters of an answer that is not what it should be
 EXAMPLE = "http://127.0.0.1:8001"
-NO_SUCH_PATH = "Not Found"  # the title where a service has no such path: it is another service
-
-CODES: Mapping[int, Exit] = MappingProxyType({
-    404: Exit.NOT_FOUND,
-    410: Exit.NOT_FOUND,
-    409: Exit.CONFLICT,
-    412: Exit.CONFLICT,
-    502: Exit.UNAVAILABLE,
-    503: Exit.UNAVAILABLE,
-    504: Exit.UNAVAILABLE,
-})  # fmt: skip
-
 # A proxy is for what is far away.
 DIRECT = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
@@ -116,6 +98,25 @@ class Api:
             service, "POST", path, content=pieces, headers=headers, timeout=timeout
         )
 
+    @asynccontextmanager
+    async def download(
+        self, service: str, path: str, parameters: Parameters
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Read what may be long, as it comes, piece by piece.
+
+        Raises:
+            Failure: It was refused, or it broke off, or the service is not there.
+        """
+        base, given = self._base(service), _given(parameters)
+        try:
+            async with self._client.stream("GET", base + path, params=given) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise refused(service, answer)
+                yield answer.aiter_bytes()
+        except httpx.TransportError as error:
+            raise unreachable(service, base, error) from error
+
     async def items(
         self, service: str, path: str, parameters: Parameters, limit: int
     ) -> tuple[list[Json], bool]:
@@ -140,7 +141,7 @@ class Api:
         try:
             return cast("Json", answer.json())
         except ValueError:
-            raise _no_answer_of(service, answer) from None
+            raise no_answer_of(service, answer) from None
 
     async def _request(
         self,
@@ -149,8 +150,7 @@ class Api:
         path: str,
         **how: Any,  # noqa: ANN401 - as the client has it
     ) -> httpx.Response:
-        name = f"{service.upper()}_URL"
-        base = _checked(name, self._address(name))
+        base = self._base(service)
         try:
             answer = await self._client.request(method, base + path, **how)
         except httpx.TransportError as error:
@@ -158,6 +158,10 @@ class Api:
         if not answer.is_success:
             raise refused(service, answer)
         return answer
+
+    def _base(self, service: str) -> str:
+        name = f"{service.upper()}_URL"
+        return _checked(name, self._address(name))
 
 
 def run(work: Callable[[Api], Awaitable[T]]) -> T:
@@ -189,100 +193,3 @@ def _checked(name: str, base: str) -> str:
 
 def _given(parameters: Parameters) -> dict[str, str]:
     return {name: str(value) for name, value in parameters.items() if value is not None}
-
-
-# What went wrong, as sentences
-
-
-def unreachable(service: str, base: str, error: Exception) -> Failure:
-    """Say that a service does not answer, where it was sought, and how to start it."""
-    match error:
-        case httpx.ConnectError():
-            why = "nothing answers there"
-        case httpx.TimeoutException():
-            why = "it does not answer in time"
-        case _:
-            why = "the connection broke off"
-    return Failure(
-        f"The {service} service cannot be reached at {base}: {why}.\n"
-        "  What to do: `./mailings status` shows what runs on this machine, "
-        "`./mailings up --detach` starts everything.\n"
-        f"  If it runs elsewhere, set {service.upper()}_URL.",
-        Exit.UNAVAILABLE,
-    )
-
-
-def refused(service: str, answer: httpx.Response) -> Failure:
-    """Say what a service has refused, where the request is wrong, and what to do.
-
-    Source: RFC 9457, problem details.
-    """
-    try:
-        problem = answer.json()
-        title = problem["title"]
-    except (ValueError, TypeError, KeyError):
-        return _no_answer_of(service, answer)
-    if title == NO_SUCH_PATH:
-        return _no_answer_of(service, answer)
-    shown = problem.get("errors", ())
-    lines = [str(title), *(_place(place) for place in shown)]
-    if (more := problem.get("error_count", 0) - len(shown)) > 0:
-        lines.append(f"  and {more:,} more")
-    if since := problem.get("since"):
-        lines.append(f"  It is gone since {str(since)[:19].replace('T', ' ')} UTC.")
-    lines.append(f"  What to do: {_advice(service, answer, problem)}")
-    code = CODES.get(answer.status_code, Exit.ERROR)
-    return Failure(printable("\n".join(lines)), code, retry_after_s=_retry_after_s(answer))
-
-
-def _retry_after_s(answer: httpx.Response) -> int | None:
-    """Return after how many seconds a request may be repeated. Source: RFC 9110 §10.2.3."""
-    given = answer.headers.get("retry-after", "")
-    is_number = given.isascii() and given.isdecimal()
-    return (
-        int(given) if is_number and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else None
-    )
-
-
-def _place(place: Json) -> str:
-    pointer = place.get("pointer") or "the whole request"
-    return f"  {pointer}: {place.get('detail') or place.get('code')}"
-
-
-def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
-    match answer.status_code:
-        case 404 | 410:
-            what, _ = _named(answer.url)
-            return f"`./mailings {what} list` shows what there is." if what else "look at the ID."
-        case 409:
-            what, identifier = _named(answer.url)
-            shown = f"`./mailings {what} show {identifier}` shows in which state it is."
-            return shown if identifier else "wait."
-        case 412:
-            return "look at it again, then repeat the command."
-        case 503 | 502 | 504:
-            return "try again in a moment; `./mailings status` shows what runs."
-        case status if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            trace = problem.get("trace_id")
-            where = f"; look for {trace}" if trace else ""
-            return f"`./mailings logs {service}` says more{where}."
-        case _:
-            return "correct what is named above and try again."
-
-
-def _named(url: httpx.URL) -> tuple[str, str]:
-    """Return the group of commands that is about what the URL names, and its identifier."""
-    what, _, rest = url.path.partition("/v1/")[2].partition("/")
-    if what not in ("mailings", "messages", "clients", "runs", "imports"):
-        return "", ""
-    return what, rest.partition("/")[0]
-
-
-def _no_answer_of(service: str, answer: httpx.Response) -> Failure:
-    excerpt = printable(" ".join(answer.text[:SHOWN].split()))
-    status = answer.status_code
-    return Failure(
-        f"{answer.url} answers with {status}, but not as the {service} does: {excerpt!r}\n"
-        f"  What to do: check {service.upper()}_URL; something else may have that address.",
-        CODES.get(status, Exit.ERROR) if status != httpx.codes.NOT_FOUND else Exit.ERROR,
-    )

@@ -1,5 +1,7 @@
 """The commands about runs: each occurrence of a mailing, and how far it is."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -7,8 +9,9 @@ import typer
 
 from cli import Output, read_id
 from cli.api import Api, run
+from cli.export import ExportFormat, export_run, format_of
 from cli.names import mailing_names
-from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
 
 app = typer.Typer(help="Runs: each occurrence of a mailing.", no_args_is_help=True)
 
@@ -57,12 +60,35 @@ def show_run(
 ) -> None:
     """Show how far one run is."""
     found = run(lambda api: api.get("dispatcher", f"/v1/runs/{run_id}"))
-    instants = ("starts_at", "ends_at", "created_at", "finished_at")
-    show(
-        output,
-        found,
-        lambda: facts(
-            (name.removesuffix("_at"), instant(value) if name in instants else value)
-            for name, value in found.items()
-        ),
-    )
+    show(output, found, lambda: facts(_facts(found)))
+
+
+def _facts(found: Json) -> Iterator[tuple[str, object]]:
+    for name, value in found.items():
+        match name:
+            case "starts_at" | "ends_at" | "created_at" | "finished_at" | "archived_at":
+                yield name.removesuffix("_at"), instant(value)
+            case "totals" if value is not None:
+                yield name, ", ".join(f"{state} {count:,}" for state, count in value.items())
+            case _:
+                yield name, value
+
+
+@app.command("export")
+def export_messages(
+    run_id: Annotated[
+        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
+    ],
+    wanted: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Default: by the file's name, else NDJSON."),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file; else standard output."),
+    ] = None,
+) -> None:
+    """Write every message of a run with all attempts to a file, which is complete or not there."""
+    size = run(lambda api: export_run(api, run_id, wanted or format_of(path), path))
+    if path is not None:
+        note(f"{path} is complete: {size:,} bytes.")

@@ -24,6 +24,7 @@ class Answer:
     body: bytes
     content_type: str = "application/json"
     retry_after: str | None = None
+    missing: int = 0  # bytes that do not come any more
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Services:
     def refuse(self, path: str, status: int, **problem: object) -> None:
         body = json.dumps({"status": status, **problem}).encode()
         self.answers[path] = [Answer(status, body, "application/problem+json")]
+
+    def stream(self, path: str, body: bytes, *, missing: int = 0) -> None:
+        self.answers[path] = [Answer(200, body, "application/x-ndjson", missing=missing)]
 
     def busy(self, path: str, *, times: int, retry_after: str | None, title: str) -> None:
         """Answer 503 that often before all that is answered already."""
@@ -77,7 +81,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             answer = stand_in.take(asked)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(answer.body) + answer.missing))
             if answer.retry_after is not None:
                 self.send_header("Retry-After", answer.retry_after)
             self.end_headers()
