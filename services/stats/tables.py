@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.contracts.dispatcher import State
 from shared.tables import Timestamp
 
 metadata = MetaData()
@@ -97,7 +98,7 @@ runs = Table(
         comment="it was to be read again, and the log has not all of it any more",
     ),
     PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
-    Index("runs_mailing_id_idx", "generation", "mailing_id"),
+    Index("runs_of_mailing", "generation", "mailing_id", "run_id"),
     Index(
         "runs_unproved_idx",
         *("generation", "run_id"),
@@ -108,6 +109,41 @@ runs = Table(
         *("generation", "archived_at", "run_id"),
         postgresql_where=text("archived_at IS NOT NULL AND NOT is_emptied"),
     ),
+)
+
+COUNTS = tuple(f"{state}_count" for state in State if state is not State.PLANNED)
+SUMS = ("planned_count", "attempt_count", *COUNTS)
+
+# Triggers keep these sums, whoever changes a run. Of each run, planned is at least what has had
+# an event.
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("mailing_id", Uuid, nullable=False),
+    Column("last_run_at", Timestamp, comment="scheduled or missed; none: not known yet"),
+    Column("run_count", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    PrimaryKeyConstraint("generation", "mailing_id", name="mailings_pkey"),
+    Index(
+        "mailings_newest",
+        "generation",
+        text("(COALESCE(last_run_at, '2200-01-01 00:00:00+00'::timestamp with time zone))"),
+        "mailing_id",
+    ),
+    comment="what the runs of each mailing add up to",
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("slot", SmallInteger, nullable=False, comment="of connections, so that none waits"),
+    Column("mailing_count", BigInteger, nullable=False),
+    Column("run_count", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    PrimaryKeyConstraint("generation", "slot", name="totals_pkey"),
+    comment="what all runs add up to, in parts",
 )
 
 chunks = Table(

@@ -131,6 +131,23 @@ async def test_all_runs_of_a_page_share_what_it_may_look_at(
     assert shown == [[each.id] for each in runs]
 
 
+@pytest.mark.parametrize(("known", "runs"), [(1, 20), (2, 20), (3, 20), (50, 1), (50, 2)])
+@pytest.mark.parametrize("status", [*State, None])
+@pytest.mark.parametrize("limit", [1, 3, 50])
+async def test_a_page_looks_through_so_many_runs_and_goes_on_with_the_next(
+    stats_pool: Pool, story: list[Event], status: State | None, limit: int, known: int, runs: int
+) -> None:
+    await apply(stats_pool, [*story, other.attempted(3, State.RETRY)])
+    bounds = Bounds(known_runs=known, runs=runs)
+
+    bounded = await pages(stats_pool, Wanted(status=status), limit, bounds)
+    every = await pages(stats_pool, Wanted(status=status), 1_000)
+
+    shown = [(m.run_id, m.client_id) for page in bounded for m in page]
+    assert shown == [(m.run_id, m.client_id) for page in every for m in page]
+    assert len(shown) == len(set(shown))
+
+
 async def test_the_last_chunk_is_shown_first_for_sending_begins_with_the_first(
     stats_pool: Pool, story: list[Event]
 ) -> None:

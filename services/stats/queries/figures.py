@@ -5,8 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, distinct, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 
+from services.stats import tables
 from services.stats.queries.freshness import Freshness, rows_with_freshness
 from services.stats.tables import generations, runs
 from shared.contracts.dispatcher import State
@@ -27,6 +37,7 @@ OWN = (
 )
 PROOF = ("totals", "totals_number", "proved_number", "difference", "mended", "is_cut")
 JUST_NOW = datetime(2200, 1, 1, tzinfo=UTC)  # later than any run that is known
+NEWEST = f"coalesce(mailings.last_run_at, timestamptz '{JUST_NOW:%Y-%m-%dT%H:%M:%SZ}')"
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
 
@@ -127,9 +138,13 @@ planned: ColumnElement[int] = func.greatest(runs.c.planned_count, with_event)
 
 async def totals(db: Connection) -> TotalsView:
     """Return the figures of everything."""
-    everything = _sums(func.count(distinct(runs.c.mailing_id)), func.count())
+    table = tables.totals.c
+    parts = (table.mailing_count, table.run_count, *(table[name] for name in tables.SUMS))
+    everything = select(*(func.coalesce(func.sum(each), literal(0)) for each in parts)).where(
+        table.generation == current
+    )
     fresh, found = await rows_with_freshness(db, everything)
-    mailings, number, *sums = tuple(found[0])
+    mailings, number, *sums = map(int, found[0][: len(parts)])
     return TotalsView(mailings=mailings, runs=number, **_figures(sums), **fresh)
 
 
@@ -140,14 +155,15 @@ async def mailings(
 
     The newest stands first.
     """
-    mailing_id = runs.c.mailing_id
-    last_run_at = func.max(func.coalesce(runs.c.scheduled_at, runs.c.missed_at))
-    newest = (func.coalesce(last_run_at, literal(JUST_NOW)), mailing_id)
-    page = _sums(mailing_id, func.count(), last_run_at).where(mailing_id.is_not(None))
-    page = page.group_by(mailing_id).order_by(*(each.desc() for each in newest))
+    table = tables.mailings.c
+    newest: tuple[ColumnElement[Any], ...] = (literal_column(NEWEST), table.mailing_id)
+    page = select(
+        table.mailing_id, table.run_count, table.last_run_at, *(table[n] for n in tables.SUMS)
+    ).where(table.generation == current, table.run_count > 0)
     if before is not None:
-        page = page.having(tuple_(*newest) < tuple_(*before))
-    fresh, found = await rows_with_freshness(db, page.limit(limit))
+        page = page.where(tuple_(*newest) < tuple_(*before))
+    page = page.order_by(*(each.desc() for each in newest)).limit(limit)
+    fresh, found = await rows_with_freshness(db, page)
     views = [
         MailingStats(mailing_id=identifier, runs=number, last_run_at=instant, **_figures(sums))
         for identifier, number, instant, *sums in map(tuple, found)
@@ -190,13 +206,6 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     return RunView(**_run_fields(found[0]), **fresh)
 
 
-def _sums(*more: ColumnElement[Any]) -> Select[Any]:
-    """Select `more`, then of all runs: planned, attempts, and the counts by state."""
-    summed = (planned, runs.c.attempt_count, *(runs.c[f"{state}_count"] for state in COUNTED))
-    sums = (func.coalesce(func.sum(each), literal(0)) for each in summed)
-    return select(*more, *sums).select_from(runs).where(runs.c.generation == current)
-
-
 def _figures(sums: Sequence[int]) -> dict[str, Any]:
     total, attempts, *counts = map(int, sums[: 2 + len(COUNTED)])
     by_status = dict(zip((state.value for state in COUNTED), counts, strict=True))
@@ -205,7 +214,7 @@ def _figures(sums: Sequence[int]) -> dict[str, Any]:
 
 
 def _run() -> Select[Any]:
-    """Select a run's own fields, then its figures as `_sums` has them."""
+    """Select a run's own fields, then its figures: planned, attempts, and counts by state."""
     table = runs.c
     return select(
         table.run_id,

@@ -4,14 +4,12 @@ A page may be shorter than its limit, even empty: it was the last only if it has
 So a page costs the same whether one in two messages fits or one in a million.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
-
 from services.stats.queries import parts
-from services.stats.queries.figures import current, planned, with_event
 from services.stats.queries.freshness import rows_with_freshness
 from services.stats.tables import runs
 from shared import ids
@@ -90,6 +88,7 @@ class Bounds:
     """The limits of what one page may read: some ten milliseconds."""
 
     runs: int = 20
+    known_runs: int = 2_000  # that are looked through for some with such messages
     chunks: int = 8
     rows: int = 20_000
 
@@ -113,22 +112,34 @@ async def page(
 
     They come by run, of each run in its parts. The runs are read by one statement, then each part
     of a run by one, until the page is full: how much of a run is looked at depends on what was
-    found before. Archived runs have none.
+    found before. What only rows have is read of all runs by one. Archived runs have none.
 
     Raises:
         MessagesDeleted: The one run that is wanted is archived.
     """
     reader = _Reader(db, wanted, limit, bounds.chunks, bounds.rows)
-    fresh, found = await rows_with_freshness(db, _runs(wanted, place).limit(bounds.runs + 1))
+    of = [runs.c.run_id >= place.run_id]
+    if wanted.run_id is not None:
+        of.append(runs.c.run_id == wanted.run_id)
+    if wanted.mailing_id is not None:
+        of.append(runs.c.mailing_id == wanted.mailing_id)
+    shows_archived = wanted.run_id is not None
+    near = parts.runs_with(wanted.status, of, bounds.known_runs, shows_archived=shows_archived)
+    fresh, found = await rows_with_freshness(db, near.limit(bounds.runs + 1))
     candidates = sorted(found, key=lambda row: row.run_id)
     if wanted.run_id is not None and candidates and candidates[0].archived_at is not None:
         raise MessagesDeleted(candidates[0].archived_at)
-    for run in candidates[: bounds.runs]:
+    behind = [*(row for row in candidates if row.is_behind), *candidates[bounds.runs :]]
+    more = Place(min(row.run_id for row in behind)) if behind else None
+    chosen = [row for row in candidates[: bounds.runs] if not row.is_behind]
+    if wanted.status in parts.ONLY_ROWS:
+        rest = await reader.read_rows(place, [run.run_id for run in chosen])
+        return Found(reader.items, rest or more, fresh)
+    for run in chosen:
         at = place if run.run_id == place.run_id else Place(run.run_id)
         rest = await reader.read(at, has_planned=run.has_planned)
         if rest is not None:
             return Found(reader.items, rest, fresh)
-    more = Place(candidates[bounds.runs].run_id) if len(candidates) > bounds.runs else None
     return Found(reader.items, more, fresh)
 
 
@@ -198,6 +209,25 @@ class _Reader:
         self.chunks_left = 0 if bound is not None else self.chunks_left - rows[0].looked_at
         return None if bound is None else place._replace(after=FIRST, chunk=bound)
 
+    async def read_rows(self, place: Place, run_ids: Sequence[UUID]) -> Place | None:
+        """Read rows in a state of several runs, behind `place`; return where the page ended."""
+        if not run_ids:
+            return None
+        values = {
+            "run_ids": run_ids,
+            "status": self.wanted.status,
+            "run_id": place.run_id,
+            "after": place.after if place.chunk is None else FIRST,
+            "first": FIRST,
+            "limit": self.limit + 1,
+        }
+        rows = [tuple(row) for row in await self.db.execute(parts.IN_STATE, values)]
+        self.items += [_view(*row) for row in rows[: self.limit]]
+        if len(rows) <= self.limit:
+            return None
+        last = self.items[-1]
+        return Place(last.run_id, last.client_id, None)
+
     def _near(self, place: Place) -> dict[str, Any]:
         return {
             "run_id": place.run_id,
@@ -224,29 +254,6 @@ class _Reader:
         last = rows[0].bound
         self.rows_left = self.rows_left // 2 if last is None else 0
         return None if last is None else place._replace(after=last)
-
-
-def _runs(wanted: Wanted, place: Place) -> Select[Any]:
-    """Select the runs from `place` on that have any such message, and whether one is planned.
-
-    The one that is wanted is among them if it is archived, too.
-    """
-    table = runs.c
-    has_planned, is_archived = planned > with_event, table.archived_at.is_not(None)
-    query = select(table.run_id, table.archived_at, has_planned.label("has_planned")).where(
-        table.generation == current, table.run_id >= place.run_id
-    )
-    if wanted.run_id is not None:
-        query = query.where(table.run_id == wanted.run_id)
-    else:
-        query = query.where(~is_archived)
-    if wanted.mailing_id is not None:
-        query = query.where(table.mailing_id == wanted.mailing_id)
-    if wanted.status is State.PLANNED:
-        query = query.where(or_(has_planned, is_archived))
-    elif wanted.status is not None:
-        query = query.where(or_(table[f"{wanted.status}_count"] > 0, is_archived))
-    return query.order_by(table.run_id)
 
 
 def _view(

@@ -13,46 +13,63 @@ from shared.database import Connection, sql
 from shared.event import Instant
 from shared.http import View
 
-# One statement, so one snapshot. A row or a client of a block that no chunk names makes the sum
-# too large; a client of a chunk with neither is planned. Of archived runs no row is read.
+# One statement, so one snapshot. Chunks are taken one by one, for a thousand clients are compared
+# in memory, and millions are not: those that a chunk names, those in its blocks, and the rows
+# between its first client and its last, for a chunk has its clients in order. A row or a client of
+# a block that no chunk names makes the sum too large; a client of a chunk with neither is planned.
+# Of archived runs no row is read.
 PROVE = sql(
     """
-    WITH chosen AS (
+    WITH chosen AS MATERIALIZED (
         SELECT * FROM runs WHERE generation = (SELECT current FROM generations)
             AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
             AND (CAST(:mailing_id AS uuid) IS NULL OR mailing_id = :mailing_id)
-    ), kept AS (
+    ), kept AS MATERIALIZED (
         SELECT generation, run_id FROM chosen WHERE archived_at IS NULL
-    ), named AS (
-        SELECT generation, run_id, unnest(client_ids) AS client_id
-        FROM chunks JOIN kept USING (generation, run_id)
-    ), in_blocks AS (
-        SELECT generation, run_id, unnest(client_ids) AS client_id
-        FROM blocks JOIN kept USING (generation, run_id)
-    ), with_event AS (
-        SELECT generation, run_id, client_id, state, attempts
-        FROM messages JOIN kept USING (generation, run_id)
-        UNION ALL
-        SELECT generation, run_id, client_id, 'delivered', 1 FROM in_blocks WHERE NOT EXISTS (
-            SELECT FROM messages m WHERE m.generation = in_blocks.generation
-                AND m.run_id = in_blocks.run_id AND m.client_id = in_blocks.client_id
-        )
     ), planned AS (
-        SELECT run_id, count(*) AS named, count(*) FILTER (WHERE with_event.state IS NULL) AS bare
-        FROM named LEFT JOIN with_event USING (generation, run_id, client_id) GROUP BY run_id
+        SELECT run_id, sum(cardinality(c.client_ids)) AS named, sum(of_chunk.bare) AS bare,
+            sum(of_chunk.with_both) AS with_both
+        FROM kept JOIN chunks c USING (generation, run_id) CROSS JOIN LATERAL (
+            SELECT
+                coalesce(sum(named) FILTER (WHERE in_blocks = 0 AND rows = 0), 0) AS bare,
+                coalesce(sum(in_blocks) FILTER (WHERE rows > 0), 0) AS with_both
+            FROM (
+                SELECT client_id, sum(is_named) AS named, sum(is_in_block) AS in_blocks,
+                    sum(is_row) AS rows
+                FROM (
+                    SELECT unnest(c.client_ids) AS client_id, 1 AS is_named, 0 AS is_in_block,
+                        0 AS is_row
+                    UNION ALL
+                    SELECT unnest(b.client_ids), 0, 1, 0 FROM blocks b
+                    WHERE b.generation = c.generation AND b.run_id = c.run_id
+                        AND b.chunk = c.chunk
+                    UNION ALL
+                    SELECT m.client_id, 0, 0, 1 FROM messages m
+                    WHERE m.generation = c.generation AND m.run_id = c.run_id
+                        AND m.client_id >= c.client_ids[1]
+                        AND m.client_id <= c.client_ids[cardinality(c.client_ids)]
+                ) AS mentioned GROUP BY client_id
+            ) AS clients
+        ) AS of_chunk
+        GROUP BY run_id
+    ), in_blocks AS (
+        SELECT run_id, sum(cardinality(client_ids)) AS number
+        FROM kept JOIN blocks USING (generation, run_id) GROUP BY run_id
     ), states AS (
         SELECT run_id, state, count(*) AS number, sum(attempts) AS attempts
-        FROM with_event GROUP BY run_id, state
+        FROM kept JOIN messages USING (generation, run_id) GROUP BY run_id, state
     ), rows AS (
         SELECT run_id, jsonb_object_agg(state, number) AS by_state, sum(attempts) AS attempts
         FROM states GROUP BY run_id
     ), fresh AS ({as_of})
     SELECT as_of, lag_s, run_id, coalesce(named, 0) AS named, coalesce(bare, 0) AS bare,
         coalesce(by_state, '{{}}') AS by_state, coalesce(rows.attempts, 0) AS attempts,
+        coalesce(in_blocks.number, 0) - coalesce(with_both, 0) AS only_in_blocks,
         totals, totals_number, proved_number, archived_at,
         planned_count, expected_count, attempt_count, {counts}
     FROM fresh LEFT JOIN chosen ON true
-    LEFT JOIN planned USING (run_id) LEFT JOIN rows USING (run_id)
+    LEFT JOIN planned USING (run_id) LEFT JOIN in_blocks USING (run_id)
+    LEFT JOIN rows USING (run_id)
     ORDER BY run_id
 """,
     as_of=AS_OF.text,
@@ -135,11 +152,13 @@ def _proof_of_archived(row: Row[Any]) -> RunProof:
 
 def _proof_of_rows(row: Row[Any]) -> RunProof:
     by_row = {state.value: int(row.by_state.get(state, 0)) for state in State}
-    by_row["planned"] += row.bare
+    by_row["planned"] += int(row.bare)
+    by_row["delivered"] += int(row.only_in_blocks)
+    attempts = int(row.attempts + row.only_in_blocks)
     counted = {state.value: getattr(row, f"{state}_count") for state in COUNTED}
     counted["planned"] = row.planned_count - sum(counted.values())
     total = sum(by_row.values())
-    agrees = counted == by_row and row.attempts == row.attempt_count
+    agrees = counted == by_row and attempts == row.attempt_count
     adds_up = row.named == total and row.expected_count in (None, total)
     agrees_with_ledger = _agrees_with_ledger(row, by_row)
     return RunProof(
@@ -149,7 +168,7 @@ def _proof_of_rows(row: Row[Any]) -> RunProof:
         sum_of_statuses=total,
         counted_by_status=ByStatus(**counted),
         rows_by_status=ByStatus(**by_row),
-        attempts=int(row.attempts),
+        attempts=attempts,
         counted_attempts=row.attempt_count,
         ledger_by_status=None if row.totals is None else ByStatus(**row.totals),
         agrees_with_ledger=agrees_with_ledger,
