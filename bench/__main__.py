@@ -8,8 +8,10 @@ import uvloop
 
 from bench import budget
 from bench.expansion import expand
+from bench.history import Size
 from bench.importing import import_clients
 from bench.pipeline import send_mailing
+from bench.queries import measure_queries
 from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
@@ -19,7 +21,8 @@ from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
-WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small")
+QUERIES = "queries"
+WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", QUERIES)
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
@@ -56,16 +59,25 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     parser.add_argument(
         "--profile", action="store_true", help="sample the busy services: a budget by step"
     )
+    parser.add_argument("--clients", type=int, help="of queries: else a fifth of the messages")
+    parser.add_argument("--mailings", type=int, help="of queries: else a 500th of the messages")
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="to the gateway")
     parser.add_argument(
         "--latency", type=latency, default=(0, 0), help="of the gateway, in milliseconds: 20-50"
     )
     asked = parser.parse_args()
+    asked.clients = asked.messages // 5 if asked.clients is None else asked.clients
+    asked.mailings = asked.messages // 500 if asked.mailings is None else asked.mailings
     if asked.messages < 1:
         parser.error("--messages takes a number above 0")
+    if asked.only == QUERIES and not (asked.clients > 0 and asked.mailings > 1):
+        parser.error("queries need clients and at least two mailings")
     try:
         setup = Setup(
-            connections=asked.connections, latency_ms=asked.latency, is_profiled=asked.profile
+            connections=asked.connections,
+            latency_ms=asked.latency,
+            is_profiled=asked.profile,
+            has_mishaps=asked.only == QUERIES,
         )
     except ValueError as error:
         parser.error(str(error))
@@ -80,6 +92,9 @@ def main() -> int:
     async def measurements(rig: Rig) -> int:
         if rig.setup.is_plain:
             await _measure_plain(rig, report)
+        elif asked.only == QUERIES:
+            size = Size(asked.clients, asked.mailings, asked.messages)
+            report.queries = await measure_queries(rig, size)
         else:
             await _measure(rig, asked.only, report)
         return Exit.OK

@@ -47,7 +47,7 @@ async def import_clients(rig: Rig) -> Imported:
     rig.toggle_profile("catalog")
     if view["created"] != rig.messages:
         raise Failure(f"Not every row became a client: {view}")
-    await _until_known(rig, meter)
+    await until_known(rig, rig.messages, meter)
     return Imported(
         rows=rig.messages,
         seconds=round(seconds, 3),
@@ -59,13 +59,19 @@ async def import_clients(rig: Rig) -> Imported:
     )
 
 
-async def _until_known(rig: Rig, meter: Meter) -> None:
+async def until_known(rig: Rig, clients: int, meter: Meter | None = None) -> None:
+    """Wait for the dispatcher's copy of so many clients.
+
+    Raises:
+        Failure: Some never came.
+    """
     db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
     try:
 
         async def is_known() -> bool:
-            meter.sample()
-            return bool(await db.fetchval("SELECT count(*) FROM clients") == rig.messages)
+            if meter is not None:
+                meter.sample()
+            return bool(await db.fetchval("SELECT count(*) FROM clients") == clients)
 
         await wait_for(is_known, "the dispatcher's copy of all clients", KNOWN_WITHIN_S, 0.25)
     finally:

@@ -13,6 +13,7 @@ from bench.expansion import Expansion
 from bench.importing import Imported
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
+from bench.queries import Queries
 from bench.rebuild import Rebuilt
 from bench.small import WINDOW, Small
 from cli.render import grid
@@ -24,6 +25,9 @@ IMPORT_PER_S = 20_000
 LAG_S = 1.0
 REBUILD_PER_S = 40_000
 RSS_MB = 300
+READ_MS, RECONCILED_S = 50, 10
+GROWTH = 1.5  # of a read's 95th percentile with twice the history, if that is above the noise
+NOISE_MS = 10
 PLAIN_RATIO = 0.8
 KAFKA_MB, POSTGRES_MB = 60, 140  # for a million messages
 
@@ -38,12 +42,14 @@ class Report:
     expansion: Expansion | None = None
     rebuilt: Rebuilt | None = None
     small: Small | None = None
+    queries: Queries | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
         sent = [each for each in (self.pipeline, self.plain, self.small) if each is not None]
-        return not any(each.lost or each.duplicated for each in sent)
+        is_lost = self.queries is not None and self.queries.lost
+        return not is_lost and not any(each.lost or each.duplicated for each in sent)
 
     def write(self, folder: Path) -> None:
         """Write a file for each thing that was measured."""
@@ -66,6 +72,8 @@ class Report:
             files["rebuild"] = asdict(self.rebuilt)
         if self.small is not None:
             files["small"] = asdict(self.small)
+        if self.queries is not None:
+            files["queries"] = asdict(self.queries)
         return files
 
     def table(self) -> RenderableType:
@@ -106,6 +114,8 @@ class Report:
             rows.append(_rate("rebuild, messages/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
         if self.small is not None:
             rows += _small_rows(self.small)
+        if self.queries is not None:
+            rows += _queries_rows(self.queries)
         return rows
 
 
@@ -167,6 +177,21 @@ def _small_rows(of: Small) -> list[Sequence[object]]:
         ("  finished after", f"{of.finished_after_s:.1f} s", None, None),
         ("  projected after", f"{of.projected_after_s:.1f} s", None, None),
     ]
+
+
+def _queries_rows(of: Queries) -> list[Sequence[object]]:
+    half, whole = of.stages
+    rows: list[Sequence[object]] = []
+    for name, read in whole.reads.items():
+        before = half.reads[name].p95_ms if name in half.reads else read.p95_ms
+        is_flat = read.p95_ms <= max(NOISE_MS, GROWTH * before)
+        measured = f"{before:.1f}, then {read.p95_ms:.1f} ms"
+        rows.append((name, measured, f"{READ_MS} ms", is_flat and read.p95_ms <= READ_MS))
+    seconds = whole.reconciled_s
+    is_quick = seconds <= RECONCILED_S and whole.reconciles
+    rows.append(("reconcile everything", f"{seconds:.1f} s", f"{RECONCILED_S} s", is_quick))
+    rows.append(("  lost", f"{of.lost}", "0", not of.lost))
+    return rows
 
 
 def spent(on: str, cpu_us: dict[str, float]) -> RenderableType:

@@ -15,6 +15,7 @@ class Setup:
     connections: int = CONNECTIONS
     latency_ms: tuple[int, int] = (0, 0)  # of its answers: the least, the most
     is_profiled: bool = False
+    has_mishaps: bool = False  # about one message in a hundred does not simply pass
 
     def __post_init__(self) -> None:
         """Check the latency.
@@ -33,16 +34,20 @@ class Setup:
 
     def settings(self, port: int) -> Mapping[str, str]:
         """Return the dispatcher's settings for a sink on `port`."""
-        return {
+        settings = {
             "DISPATCHER_HTTP_GATEWAY_URL": f"http://{HOST}:{port}/messages",
             "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false" if self.is_plain else "true",
             "DISPATCHER_HTTP_GATEWAY_CONNECTIONS": str(self.connections),
         }
+        if self.has_mishaps:  # late is what comes after it: so few connections wait
+            settings["DISPATCHER_HTTP_GATEWAY_TIMEOUT"] = "1s"
+        return settings
 
     def sink_options(self, port: int) -> list[str]:
         """Return what `bench.sink` is started with."""
         least, most = self.latency_ms
-        return ["--port", str(port), "--latency", f"{least}-{most}"]
+        options = ["--port", str(port), "--latency", f"{least}-{most}"]
+        return [*options, "--mishaps"] if self.has_mishaps else options
 
 
 def latency(text: str) -> tuple[int, int]:

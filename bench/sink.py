@@ -1,7 +1,8 @@
 """The fastest reasonable gateway: it accepts everything, counts, and looks at almost nothing.
 
 Its message ids are random, as those of gateways often are. `python -m bench.sink --port P
-[--latency 20-50]`, in milliseconds; `GET /summary` tells `{"requests", "distinct"}`.
+[--latency 20-50] [--mishaps]`, in milliseconds; `GET /summary` tells `{"requests", "distinct"}`:
+those that it has taken. With mishaps one message in a hundred does not pass (`bench.mishaps`).
 """
 
 import argparse
@@ -12,6 +13,7 @@ from typing import cast
 
 import uvloop
 
+from bench.mishaps import Mishap, mishap_of
 from bench.setup import latency
 
 _HEAD_END = b"\r\n\r\n"
@@ -29,11 +31,23 @@ _SUMMARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length
 class Counts:
     """What has come in so far."""
 
-    __slots__ = ("keys", "requests")
+    __slots__ = ("asked", "has_mishaps", "keys", "requests")
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_mishaps: bool = False) -> None:
         self.requests = 0
         self.keys: set[bytes] = set()
+        self.has_mishaps = has_mishaps
+        self.asked: set[bytes] = set()  # keys of mishaps that have come once
+
+    def mishap(self, key: bytes) -> Mishap | None:
+        """Return what happens to a request with this key."""
+        if not self.has_mishaps:
+            return None
+        is_repeated = key in self.asked
+        found = mishap_of(key, is_repeated=is_repeated)
+        if found is not None and not is_repeated:
+            self.asked.add(key)
+        return found
 
     def summary(self) -> bytes:
         """Return the counts as JSON."""
@@ -77,12 +91,17 @@ class Sink(asyncio.Protocol):
             transport.write(_SUMMARY % (len(summary), summary))
             return
         start = request.find(_KEY) + len(_KEY)
-        counts.keys.add(request[start : request.find(b'"', start)])
-        counts.requests += 1
-        answer = _ACCEPTED % _random_id()
+        key = request[start : request.find(b'"', start)]
+        mishap = counts.mishap(key)
+        if mishap is None or mishap.is_taken:
+            counts.keys.add(key)
+            counts.requests += 1
+        answer = _ACCEPTED % _random_id() if mishap is None else mishap.answer
         least, most = self._latency_ms
+        seconds = mishap.after_s if mishap is not None else 0.0
         if most:
-            seconds = randint(least, most) / 1000  # noqa: S311 - not a secret
+            seconds += randint(least, most) / 1000  # noqa: S311 - not a secret
+        if seconds:
             asyncio.get_running_loop().call_later(seconds, transport.write, answer)
         else:
             transport.write(answer)
@@ -112,10 +131,10 @@ def _end(data: bytes) -> int:
     return head + len(_HEAD_END) + int(data[start : data.find(b"\r", start)])
 
 
-async def serve(port: int, latency_ms: tuple[int, int]) -> None:
+async def serve(port: int, latency_ms: tuple[int, int], *, has_mishaps: bool) -> None:
     """Serve on the loopback address until told to stop."""
     loop = asyncio.get_running_loop()
-    counts = Counts()
+    counts = Counts(has_mishaps=has_mishaps)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -131,8 +150,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sink", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=latency, default=(0, 0), help="20-50, in milliseconds")
+    parser.add_argument("--mishaps", action="store_true")
     options = parser.parse_args()
-    uvloop.run(serve(options.port, options.latency))
+    uvloop.run(serve(options.port, options.latency, has_mishaps=options.mishaps))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from bench.mishaps import BUSY, PER, mishap_of
 from bench.sink import Counts, Sink
 
 REQUEST = (
@@ -58,3 +59,23 @@ def test_the_summary_counts_requests_and_distinct_keys(sink: Sink, recorder: Rec
     sink.data_received(REQUEST % b"a" + REQUEST % b"b" + REQUEST % b"a" + SUMMARY)
 
     assert recorder.written[-1].endswith(b'{"requests":3,"distinct":2}')
+
+
+def test_a_mishap_is_answered_otherwise_and_taken_when_it_is_repeated(recorder: Recorder) -> None:
+    sink = Sink(Counts(has_mishaps=True))
+    sink.connection_made(recorder)
+    key = next(each for each in (b"%d" % n for n in range(PER)) if is_busy_at_first(each))
+
+    for _ in range(2):
+        sink.data_received(REQUEST % key)
+    sink.data_received(SUMMARY)
+
+    busy, taken, summary = recorder.written
+    assert busy.startswith(b"HTTP/1.1 503 ")
+    assert taken.startswith(b"HTTP/1.1 200 ")
+    assert summary.endswith(b'{"requests":1,"distinct":1}')
+
+
+def is_busy_at_first(key: bytes) -> bool:
+    is_busy = mishap_of(key, is_repeated=False) is BUSY
+    return is_busy and mishap_of(key, is_repeated=True) is None
