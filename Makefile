@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick mutants compose-test bench lock clean
+.PHONY: help venv demo test up down check fix quick mutants compose-test k8s-test bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -42,6 +42,12 @@ mutants: venv ## break each promise once, and want a test that fails (files: ONL
 compose-test: venv ## build the image, and try the stack of containers: clients, a mailing, killed containers
 	@$(python) -m tests.compose
 
+k8s-test: venv ## build what Kubernetes gets, and hold it against its schemas and our rules
+	@$(python) -m uv venv --quiet --allow-existing .venv/k8s
+	@$(python) -m uv pip sync --quiet --python .venv/k8s --require-hashes deploy/k8s/tools.lock
+	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m pytest tests/deploy/test_k8s.py
+	@echo "not tried on a cluster: overlays and that part are not there yet"
+
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)
 
@@ -52,6 +58,8 @@ lock: venv ## resolve all dependencies anew: the packages, the image's and its l
 	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  shared/pyproject.toml services/*/pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	@$(python) -m deploy.sbom >deploy/sbom.cdx.json
+	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --group k8s -o deploy/k8s/tools.lock
 	@$(python) -m deploy.local.maven
 
 clean: ## stop everything, and remove what was made here: data, .venv, caches
