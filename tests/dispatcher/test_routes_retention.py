@@ -254,7 +254,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_pages")
-@pytest.mark.parametrize("clients", [5, 6, 9])
+@pytest.mark.parametrize("clients", [4, 5, 7, 8, 9, 12])
 async def test_an_export_has_every_message_as_it_is_shown_in_order(
     world: World, http: AsyncClient, clients: int
 ) -> None:

@@ -14,15 +14,15 @@ from uuid import UUID
 from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import (
     ATTEMPTS_LOG,
+    DERIVED,
     AttemptView,
     MessageWithAttempts,
     with_attempts,
 )
-from services.dispatcher.queries.of_run import ALL
 from services.dispatcher.queries.runs import run
-from shared.database import Connection, Pool, autocommit, sql
+from shared.database import Connection, Pool, autocommit, fragment, sql
 
-PAGE = 200  # messages: what is made of them keeps this process from sending for some milliseconds
+PAGE = 250  # messages: what is made of them keeps this process from sending for some milliseconds
 
 
 class ExportFormat(StrEnum):
@@ -32,18 +32,31 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+# Of one chunk, found by its key: so no page costs more than another, however large the run is.
+IN_CHUNK = fragment(
+    """
+    WITH m AS MATERIALIZED (
+        SELECT c.run_id, ids.client_id, c.chunk, c.state AS chunk_state, ids.n
+        FROM chunks c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+        WHERE c.run_id = :run_id AND c.chunk = :chunk AND ids.n > :n ORDER BY ids.n LIMIT :limit
+    )
+    SELECT derived.* FROM ({derived}) AS derived
+    """,
+    derived=DERIVED,
+)
 EXPORT_PAGE = sql(
     """
-    SELECT m.*, ({attempts_log}) AS attempts_log FROM ({all}) AS m
-    ORDER BY chunk, n, archived_at NULLS FIRST
+    SELECT m.*, ({attempts_log}) AS attempts_log,
+        (SELECT chunk_count FROM runs WHERE run_id = :run_id) AS chunk_count
+    FROM ({in_chunk}) AS m ORDER BY n, archived_at NULLS FIRST
     """,
     attempts_log=ATTEMPTS_LOG,
-    all=or_gone(ALL, order="chunk, n"),
+    in_chunk=or_gone(IN_CHUNK, order="n"),
 )
 
 
 class Page(NamedTuple):
-    """Some messages, and where the next ones begin; none: these are the last."""
+    """Some messages, and behind which place (chunk, number) others are; none: no others."""
 
     messages: Sequence[MessageWithAttempts]
     next_place: tuple[int, int] | None
@@ -64,10 +77,14 @@ async def first_page(db: Connection, run_id: UUID) -> Page:
 
 async def _page(db: Connection, run_id: UUID, after: tuple[int, int]) -> Page:
     chunk, n = after
-    values = {"run_id": run_id, "chunk": chunk, "n": n, "limit": PAGE}
+    values = {"run_id": run_id, "chunk": chunk, "n": n, "limit": PAGE + 1}
     rows = await rows_unless_gone(db, EXPORT_PAGE, values)
-    last = (rows[-1].chunk, rows[-1].n) if len(rows) == PAGE else None
-    return Page([with_attempts(row) for row in rows], last)
+    shown, next_place = rows[:PAGE], None
+    if len(rows) > PAGE:
+        next_place = (chunk, shown[-1].n)
+    elif rows and chunk + 1 < rows[0].chunk_count:
+        next_place = (chunk + 1, 0)
+    return Page([with_attempts(row) for row in shown], next_place)
 
 
 async def texts(pool: Pool, run_id: UUID, first: Page, wanted: ExportFormat) -> AsyncIterator[str]:
