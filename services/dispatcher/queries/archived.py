@@ -13,7 +13,7 @@ class MessagesDeleted(Gone):
     """The run is archived: its figures stay, its messages are deleted."""
 
 
-# In one statement, for that costs no round trip, and the rows may be deleted behind the first.
+# In one statement: it costs no round trip, and sees rows and state as of the same instant.
 OR_GONE = """
     SELECT page.*, gone.archived_at FROM ({page}) AS page FULL JOIN (
         SELECT archived_at FROM runs WHERE run_id = CAST(:run_id AS uuid) AND state = 'archived'
@@ -22,10 +22,7 @@ OR_GONE = """
 
 
 def or_gone(page: str, *, order: str) -> str:
-    """Return SQL for the rows of a page; a row behind them if the run is archived.
-
-    The page itself has no message of an archived run.
-    """
+    """Return SQL for the rows of a page, and one more behind them if the run is archived."""
     return fragment(OR_GONE, page=page, order=order)
 
 

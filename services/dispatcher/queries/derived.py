@@ -81,7 +81,7 @@ ATTEMPTS_LOG = fragment(
     """,
     attempts=ALL_ATTEMPTS,
 )
-# Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is; none of an archived run.
+# Where the message of `m (run_id, client_id, chunk, n, chunk_state)` is.
 DERIVED = fragment(
     """
     SELECT m.run_id, r.mailing_id, r.created_at, m.client_id, m.chunk, m.n,
@@ -96,7 +96,7 @@ DERIVED = fragment(
         coalesce(
             e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
         ) AS reason
-    FROM m JOIN runs r ON r.run_id = m.run_id AND r.state <> 'archived'
+    FROM m JOIN runs r USING (run_id)
     LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT attempt) AS attempts, bool_or(outcome = 'accepted') AS is_accepted,
