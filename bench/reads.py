@@ -16,7 +16,7 @@ Parameters: TypeAlias = dict[str, Any]
 PAGE = 1_000
 PAGES = 30  # from which identifiers are taken
 LARGE = "run_id of all"  # clients
-NO_LISTS = ("totals", "reconcile", "gateways")  # ends of paths
+NO_LISTS = ("totals", "reconcile", "gateways", "retention")  # ends of paths
 MAILING_STATUSES = ("created", "running", "paused", "stopped", "finished")
 
 
@@ -141,6 +141,7 @@ def _others(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
     yield "scheduler", "/v1/runs", {}, {"mailing_id": mailing}
     yield "scheduler", "/v1/runs/{run_id}", {"run_id": run}
     yield ("dispatcher", "/v1/gateways")
+    yield ("dispatcher", "/v1/retention")
     yield "dispatcher", "/v1/runs", {}, {"mailing_id": mailing}
     yield "dispatcher", "/v1/runs/{run_id}", {"run_id": run}
     of_messages: list[Parameters] = [{"run_id": run}, {"client_id": client, "run_id": large}]
