@@ -215,6 +215,19 @@ async def test_what_comes_after_a_run_was_archived_is_dropped_and_counted(
     await empty(world.pool)
 
 
+async def test_a_run_that_somebody_writes_keeps_no_other_from_leaving(world: World) -> None:
+    written, other = await finished(world), await finished(world)
+    await world.pass_time(DAY)
+    async with transaction(world.pool) as db:
+        await lock_messages(
+            db, {MessageKey(written.run_id, client(1)): ChunkKey(written.run_id, 0)}
+        )
+
+        assert await archive_due(Retention(world.pool, HOUR))
+
+    assert (await written.status(), await other.status()) == ("finished", "archived")
+
+
 async def test_what_comes_late_beside_a_run_that_goes_on_is_recorded(world: World) -> None:
     """One batch with results of an archived run and of another loses nothing of the other."""
     run, zombie = await left_behind(world)

@@ -25,6 +25,7 @@ from shared.set_aside import Item, guard
 
 AT_ONCE = 100  # runs; one of a million messages is archived in a second
 MESSAGES_AT_ONCE = 1_000_000
+A_FEW = 10  # runs, by the worker: the pipelines come first, but one run in use stops no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ async def archive(pool: Pool, before: Instant, *, limit: int = AT_ONCE) -> Archi
 
 
 async def archive_due(retention: Retention) -> bool:
-    """Archive the oldest run that was kept long enough; return whether there was one."""
+    """Archive the oldest runs that were kept long enough; return whether there were any."""
     if retention.period is None:
         return False
     async with autocommit(retention.pool) as db:
         before = leaves_before(await database.now(db), retention.period, None)
-    return bool((await archive(retention.pool, before, limit=1)).runs)
+    return bool((await archive(retention.pool, before, limit=A_FEW)).runs)
 
 
 async def _archive_run(pool: Pool, run_id: UUID) -> int | None:
