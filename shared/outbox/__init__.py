@@ -12,17 +12,20 @@ from shared.outbox.batch import (
     recorded_batches,
 )
 from shared.outbox.batch import decode as read
-from shared.outbox.store import RECORD_LIMIT_BYTES, TooLarge, put
+from shared.outbox.store import RECORD_LIMIT_BYTES, Row, TooLarge, inserting, put, row_of
 
 __all__ = (
     "RECORD_LIMIT_BYTES",
     "Batch",
     "Record",
+    "Row",
     "TooLarge",
     "block_record",
     "bulk_batch",
     "bulk_record",
+    "inserting",
     "put",
     "read",
     "recorded_batches",
+    "row_of",
 )

@@ -1,13 +1,15 @@
 """The outbox's table: transactions insert a row each, the relay reads and deletes them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.database import INSTANT, Connection, Pool, autocommit, sql
+from shared.database import INSTANT, Connection, Pool, autocommit, fragment
 from shared.errors import FieldError, Invalid
+from shared.event import Instant
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
 from shared.outbox.cache import BatchCache, cache_of
 
@@ -27,13 +29,49 @@ class TooLarge(Invalid):
 
 # The instant is read when the table is locked already: so it is later than that of all progress
 # which does not count this transaction.
-INSERT = sql(
+INSERT = """
+    INSERT INTO outbox (recorded_at, batches) SELECT {instant}, CAST(:outbox AS bytea)
+    WHERE {condition} RETURNING position, recorded_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to be put: in a statement of the caller's, by `inserting`, or by `put`."""
+
+    batches: list[Batch]
+    data: bytes  # the statement's `:outbox`
+    size: int  # decoded
+
+    def was_put(self, db: Connection, position: int, recorded_at: Instant) -> None:
+        """Note what the statement returned, for the relay of this process."""
+        if (cache := cache_of(db.engine)) is not None:
+            cache.add((position, recorded_at), self.batches, self.size)
+
+
+def row_of(batches: Sequence[Batch]) -> Row | None:
+    """Return `batches` as one row; None if they hold nothing.
+
+    Raises:
+        TooLarge: A record is larger than Kafka takes.
     """
-    INSERT INTO outbox (recorded_at, batches) VALUES ({instant}, :batches)
-    RETURNING position, recorded_at
-    """,
-    instant=INSTANT,
-)
+    batches = [batch for batch in batches if batch.records]
+    if not batches:
+        return None
+    if any(
+        max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
+        for batch in batches
+    ):
+        raise TooLarge(FieldError("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
+    return Row(batches, *encode(batches))
+
+
+def inserting(condition: str) -> str:
+    """Return SQL that inserts the row `:outbox` on a condition; it returns position and time."""
+    return fragment(INSERT, instant=INSTANT, condition=condition)
+
+
+PUT = text(inserting("true"))
 
 
 async def put(db: Connection, batches: Sequence[Batch]) -> None:
@@ -42,18 +80,9 @@ async def put(db: Connection, batches: Sequence[Batch]) -> None:
     Raises:
         TooLarge: A record is larger than Kafka takes.
     """
-    batches = [batch for batch in batches if batch.records]
-    if not batches:
-        return
-    if any(
-        max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
-        for batch in batches
-    ):
-        raise TooLarge(FieldError("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
-    compressed, size = encode(batches)
-    row = (await db.execute(INSERT, {"batches": compressed})).one()
-    if (cache := cache_of(db.engine)) is not None:
-        cache.add((row.position, row.recorded_at), batches, size)
+    row = row_of(batches)
+    if row is not None:
+        row.was_put(db, *(await db.execute(PUT, {"outbox": row.data})).one())
 
 
 OLDEST = text("""

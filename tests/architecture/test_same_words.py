@@ -5,7 +5,7 @@ from pathlib import Path
 DISPATCHER = Path(__file__).parents[2] / "services" / "dispatcher"
 # What has no rows of its own, and rows that are only read for others.
 HANDLERS_ONLY = {"backlog", "batching", "events", "failing", "packing", "ready", "sending"}
-QUEUE_ONLY = {"blocks", "controls", "pending", "starts"}
+QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "starts"}
 
 
 def modules(folder: str) -> set[str]:

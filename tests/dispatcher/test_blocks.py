@@ -13,13 +13,15 @@ from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.queries import messages
 from services.dispatcher.queries.messages import Wanted
-from services.dispatcher.queue import recording
+from services.dispatcher.queue import planning, recording
 from services.dispatcher.queue.blocks import BlockRow, Places
-from services.dispatcher.queue.recording import Closed, FastPathFailed, LedgerBatch
+from services.dispatcher.queue.exceptions import FastPathFailed
+from services.dispatcher.queue.recording import Closed, LedgerBatch
 from services.dispatcher.queue.totals import totals_of
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import Connection, savepoint, transaction
+from shared.errors import Unavailable
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
@@ -31,6 +33,7 @@ from tests.dispatcher.world import (
     alive,
     client,
     fetch,
+    reap_all,
     replaced,
     work,
 )
@@ -243,7 +246,52 @@ async def recorded(db: Connection, sender_id: UUID | None, rows: list[BlockRow])
     closed = {rows[0].chunk: Closed(finals=0)}
     try:
         async with savepoint(db):
-            await recording.record(db, sender_id, LedgerBatch(blocks=rows, closed=closed))
+            await recording.record(db, sender_id, LedgerBatch(blocks=rows, closed=closed), None)
     except FastPathFailed:
         return False
     return True
+
+
+async def test_what_is_on_record_already_keeps_nothing_of_its_batch_from_being_recorded_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two chunks in a batch one fits: nothing is written of either, and both go carefully."""
+    monkeypatch.setattr(planning, "CHUNK", 2)
+    await world.plan(4)
+    gateway = FakeGateway()
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, ACCEPTED)
+    record = recording.record
+
+    async def unheard(*args: Any) -> None:
+        await record(*args)
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording, "record", unheard)
+        with pytest.raises(Unavailable):
+            await sender.record()
+    for number in (2, 3, 4):
+        gateway.answer(number, ACCEPTED)
+
+    await work(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 4}
+    assert await world.value("SELECT count(*) FROM blocks") == 1
+
+
+async def test_a_sender_that_was_reaped_knows_it_once_it_records(world: World) -> None:
+    await world.plan(2)
+    gateway = FakeGateway()
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer_all(ACCEPTED)
+    await reap_all(world)
+
+    await sender.record()
+
+    assert sender.lease.sender_id is None
+    assert await prove(world.pool) == {State.DELIVERED: 2}

@@ -18,7 +18,7 @@ from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue import starts
-from services.dispatcher.queue.recording import FastPathFailed
+from services.dispatcher.queue.exceptions import FastPathFailed
 from shared.contracts.dispatcher import MessageAttempted, MessageCancelled, State
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -872,6 +872,7 @@ def break_commits(patched: pytest.MonkeyPatch, *, is_committed: bool = False) ->
 
     for module in (claiming_handler, batching):
         patched.setattr(module, "transaction", broken)
+    patched.setattr(batching, "autocommit", broken)
 
 
 @KINDS

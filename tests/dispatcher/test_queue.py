@@ -8,11 +8,10 @@ import pytest
 
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress
-from services.dispatcher.queue import claiming, starts
+from services.dispatcher.queue import claiming, exceptions, starts
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
-from services.dispatcher.queue import recording as ledger
-from services.dispatcher.queue.recording import ExceptionRow
+from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.starts import StartOfOne
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
@@ -234,7 +233,7 @@ async def test_a_chunk_given_back_is_claimed_without_what_is_on_record(world: Wo
         first = await claim(db, now)
         key = MessageKey(run.run_id, client(1))
         row = ExceptionRow(key, 0, Progress(State.RETRY, 0, 0, 1), now)
-        await ledger.upsert_exceptions(db, [row])
+        await exceptions.upsert_exceptions(db, [row])
         await claiming.release_chunk(db, ME, first.key, first.epoch)
         again = await claim(db, now)
         assert (again.epoch, again.is_reaped) == (2, False)
@@ -286,7 +285,7 @@ async def excepted(world: World, run_id: UUID, number: int, due_at: Instant) -> 
     async with transaction(world.pool) as db:
         key = MessageKey(run_id, client(number))
         row = ExceptionRow(key, 0, Progress(State.RETRY), due_at)
-        await ledger.upsert_exceptions(db, [row])
+        await exceptions.upsert_exceptions(db, [row])
 
 
 async def forget_exceptions(world: World) -> None:

@@ -16,14 +16,16 @@ from services.dispatcher.domain.message import Progress
 from services.dispatcher.queue import (
     claiming,
     ending,
+    exceptions,
     leasing,
     planning,
     reaping,
     reconciling,
     recording,
 )
+from services.dispatcher.queue.exceptions import ExceptionRow, FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
-from services.dispatcher.queue.recording import Closed, ExceptionRow, FastPathFailed
+from services.dispatcher.queue.recording import Closed
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
@@ -92,7 +94,7 @@ async def excepted(run: Run, now: Instant) -> AsyncIterator[None]:
             ExceptionRow(MessageKey(run.run_id, client(n)), n - 1, Progress(State.RETRY), now)
             for n in (1, 2)
         ]
-        await recording.upsert_exceptions(db, rows)
+        await exceptions.upsert_exceptions(db, rows)
     yield
     await run.world.rows("DELETE FROM exceptions RETURNING 1")
 
@@ -298,10 +300,10 @@ async def test_the_fast_path_moves_only_retries_that_the_sender_has_leased(
         await retries(db, now, ME)
 
         with pytest.raises(FastPathFailed):
-            await recording.update_leased(db, YOU, [row])
-        await recording.update_leased(db, ME, [row])
+            await exceptions.update_leased(db, YOU, [row])
+        await exceptions.update_leased(db, ME, [row])
         with pytest.raises(FastPathFailed):
-            await recording.update_leased(db, ME, [row])
+            await exceptions.update_leased(db, ME, [row])
         await db.rollback()
 
 

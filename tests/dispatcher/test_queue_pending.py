@@ -10,9 +10,9 @@ import pytest
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.handlers import ending, planning
-from services.dispatcher.queue import claiming, leasing, pending, recording
+from services.dispatcher.queue import claiming, exceptions, leasing, pending
+from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.pending import PendingWork
-from services.dispatcher.queue.recording import ExceptionRow
 from shared.contracts.dispatcher import State
 from shared.database import transaction
 from shared.event import Instant
@@ -43,7 +43,7 @@ async def retried(run: Run, due_at: Instant) -> AsyncIterator[None]:
     """Let a message be due again, which did not happen."""
     row = ExceptionRow(MessageKey(run.run_id, client(1)), 0, Progress(State.RETRY), due_at)
     async with transaction(run.world.pool) as db:
-        await recording.upsert_exceptions(db, [row])
+        await exceptions.upsert_exceptions(db, [row])
     yield
     await run.world.rows("DELETE FROM exceptions RETURNING 1")
 

@@ -13,10 +13,11 @@ from typing import Any
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found, Progress
 from services.dispatcher.domain.outcome import Outcome
-from services.dispatcher.queue import adopting, reconciling, recording
+from services.dispatcher.queue import adopting, exceptions, reconciling, recording
 from services.dispatcher.queue.archiving import archived_runs
+from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.reconciling import FoundMessage
-from services.dispatcher.queue.recording import AttemptRow, Closed, ExceptionRow
+from services.dispatcher.queue.recording import AttemptRow, Closed
 from shared import kafka, stops
 from shared.contracts import EVENTS
 from shared.contracts.dispatcher import (
@@ -187,7 +188,7 @@ async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEve
         closed[chunks[key]] += before.progress.state in OPEN and after.state not in OPEN
         if not _is_plain(before, after):
             rows.append(_exception(key, chunks[key], after, stories[key]))
-    await recording.upsert_exceptions(db, rows)
+    await exceptions.upsert_exceptions(db, rows)
     await recording.close_chunks(db, None, {key: Closed(count) for key, count in closed.items()})
     await adopting.touch_chunks(db, sorted(set(chunks.values())))
 

@@ -22,11 +22,12 @@ from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
 from services.dispatcher.handlers.packing import Packer, is_plain
 from services.dispatcher.handlers.recording import Rejected
-from services.dispatcher.queue import leasing
 from services.dispatcher.queue import recording as ledger
+from services.dispatcher.queue.exceptions import FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
-from services.dispatcher.queue.recording import Closed, FastPathFailed, LedgerBatch
-from shared.database import Connection, Pool, transaction
+from services.dispatcher.queue.recording import Closed, LedgerBatch
+from shared import outbox
+from shared.database import Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
 from shared.event import Instant
@@ -141,9 +142,7 @@ class Results:
             for lease in {each.lease for each in batch}
         ):
             try:
-                async with transaction(self._pool) as db:
-                    await leasing.hold(db, sender_id)
-                    await self._record(db, sender_id, batch, done)
+                await self._record(sender_id, batch, done)
             except LeaseLost:
                 self._claimer.drop(sender_id)
             except FastPathFailed:
@@ -155,8 +154,17 @@ class Results:
         await self._reconcile(batch, done)
 
     async def _record(
-        self, db: Connection, sender_id: UUID, results: list[Result], done: Mapping[ChunkKey, int]
+        self, sender_id: UUID, results: list[Result], done: Mapping[ChunkKey, int]
     ) -> None:
+        batch, published = self._entered(results, done)
+        connect = autocommit if batch.is_one_statement else transaction
+        async with connect(self._pool) as db:
+            await ledger.record(db, sender_id, batch, published)
+
+    def _entered(
+        self, results: list[Result], done: Mapping[ChunkKey, int]
+    ) -> tuple[LedgerBatch, outbox.Row | None]:
+        """Return what results add to the ledger, and what is published of them."""
         batch, events, now = LedgerBatch(), EventBuffer(), self._now()
         packer = Packer()
         finals: dict[ChunkKey, int] = {}
@@ -179,10 +187,9 @@ class Results:
             chunk: Closed(finals.get(chunk, 0), done.get(chunk, 0))
             for chunk in finals.keys() | done
         }
-        await ledger.record(db, sender_id, batch)
         for each in blocks:
             events.add_block(each.lease.run.publishing, each.event)
-        await events.put(db)
+        return batch, outbox.row_of(events.batches())
 
     async def _reconcile(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:
         publishing = {each.lease.run.run_id: each.lease.run.publishing for each in batch}

@@ -12,10 +12,10 @@ from services.dispatcher.domain.message import ended
 from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.handlers.totals import FINISHED_AFTER
-from services.dispatcher.queue import ending, recording
+from services.dispatcher.queue import ending, exceptions, recording
 from services.dispatcher.queue.controls import CLAIM
 from services.dispatcher.queue.ending import EndedRun, FinishedRun
-from services.dispatcher.queue.recording import RECORD, Closed, ExceptionRow
+from services.dispatcher.queue.recording import RECORD, Closed
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, set_aside
 from shared.contracts.dispatcher import RunFinished, State
@@ -57,7 +57,7 @@ async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
     state = State.CANCELLED if run.is_stopped else State.EXPIRED
     publishing = Publishing(run.traceparent, run.is_by_chunk)
     events, closed = EventBuffer(), dict[ChunkKey, Closed]()
-    rows: list[ExceptionRow] = []
+    rows: list[exceptions.ExceptionRow] = []
     for chunk in await ending.end_chunks(db, run.run_id, state, limit=CHUNKS):
         for client_id in chunk.client_ids:
             key = MessageKey(run.run_id, client_id)
@@ -66,7 +66,7 @@ async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
             if step.progress.state is not state:
                 rows.append(exception_row(key, chunk.key, step))
         closed[chunk.key] = Closed(len(chunk.client_ids))
-    await recording.upsert_exceptions(db, rows)
+    await exceptions.upsert_exceptions(db, rows)
     await recording.close_chunks(db, None, closed)
     await events.put(db)
 
@@ -74,14 +74,14 @@ async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
 async def _end_retries(db: Connection, run: EndedRun, now: Instant) -> None:
     publishing = Publishing(run.traceparent, run.is_by_chunk)
     events, closed = EventBuffer(), Counter[ChunkKey]()
-    rows: list[ExceptionRow] = []
+    rows: list[exceptions.ExceptionRow] = []
     for client_id, number, before in await ending.lock_retries(db, run.run_id, limit=RETRIES):
         key, chunk = MessageKey(run.run_id, client_id), ChunkKey(run.run_id, number)
         step = ended(key, number, before, is_stopped=run.is_stopped, at=now)
         rows.append(exception_row(key, chunk, step))
         events.add(publishing, chunk, ids.message_id(*key), step.events)
         closed[chunk] += 1
-    await recording.upsert_exceptions(db, rows)
+    await exceptions.upsert_exceptions(db, rows)
     await recording.close_chunks(db, None, {key: Closed(n) for key, n in closed.items()})
     await events.put(db)
 

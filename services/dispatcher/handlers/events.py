@@ -9,7 +9,7 @@ from shared import ids, outbox
 from shared.contracts.dispatcher import MESSAGES, MessageEvent, MessagesDelivered, chunk_key
 from shared.database import Connection
 from shared.event import Event, Instant, Recorded
-from shared.outbox import Record
+from shared.outbox import Batch, Record
 
 
 class Publishing(NamedTuple):
@@ -49,9 +49,9 @@ class EventBuffer:
             records = self._records[group] = []
         return records
 
-    async def put(self, db: Connection) -> None:
-        """Write all of them to the outbox."""
-        batches = [
+    def batches(self) -> list[Batch]:
+        """Return all of them as the outbox takes them."""
+        return [
             outbox.bulk_batch(
                 MESSAGES,
                 publishing.traceparent,
@@ -60,7 +60,10 @@ class EventBuffer:
             )
             for (publishing, chunk), records in self._records.items()
         ]
-        await outbox.put(db, batches)
+
+    async def put(self, db: Connection) -> None:
+        """Write all of them to the outbox."""
+        await outbox.put(db, self.batches())
 
 
 def run_events(

@@ -11,7 +11,7 @@ from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import Progress, rejected
 from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
-from services.dispatcher.queue import planning, recording
+from services.dispatcher.queue import exceptions, planning
 from services.dispatcher.queue.planning import Expanded, Readers
 from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
@@ -132,5 +132,5 @@ async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant
         done = rejected(key, chunk.chunk, Progress(), rejection, now)
         rows.append(exception_row(key, chunk, done))
         events.add(publishing, chunk, ids.message_id(*key), done.events)
-    await recording.upsert_exceptions(db, rows)
+    await exceptions.upsert_exceptions(db, rows)
     await events.put(db)

@@ -17,9 +17,9 @@ from services.dispatcher.domain.message import OPEN, Step, as_found, attempted_l
 from services.dispatcher.handlers.events import EventBuffer, Publishing
 from services.dispatcher.handlers.recording import Rejected, attempt_row, exception_row
 from services.dispatcher.handlers.totals import correct_finished
-from services.dispatcher.queue import reconciling, recording
+from services.dispatcher.queue import exceptions, reconciling, recording
 from services.dispatcher.queue.reconciling import FoundMessage
-from services.dispatcher.queue.recording import Closed, ExceptionRow
+from services.dispatcher.queue.recording import Closed
 from shared import ids, telemetry
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Connection
@@ -39,7 +39,7 @@ class _Changes:
         self.found = found
         self._publishing = publishing
         self._events = EventBuffer()
-        self._rows: dict[MessageKey, ExceptionRow] = {}
+        self._rows: dict[MessageKey, exceptions.ExceptionRow] = {}
         self._closed: Counter[ChunkKey] = Counter()
         self._late_successes: set[UUID] = set()  # runs of which a message was final
 
@@ -64,7 +64,7 @@ class _Changes:
 
     async def put(self, db: Connection, now: Instant) -> None:
         """Write all of it, and correct the totals of finished runs."""
-        await recording.upsert_exceptions(db, [self._rows[key] for key in sorted(self._rows)])
+        await exceptions.upsert_exceptions(db, [self._rows[key] for key in sorted(self._rows)])
         closed = {chunk: Closed(count) for chunk, count in self._closed.items()}
         await recording.close_chunks(db, None, closed)
         await self._events.put(db)

@@ -23,7 +23,8 @@ from services.dispatcher.domain.message import (
     rejected,
 )
 from services.dispatcher.handlers.events import EventBuffer, Publishing
-from services.dispatcher.queue.recording import AttemptRow, ExceptionRow, LedgerBatch
+from services.dispatcher.queue.exceptions import ExceptionRow
+from services.dispatcher.queue.recording import AttemptRow, LedgerBatch
 from shared import ids, telemetry
 from shared.contracts.dispatcher import State
 from shared.event import Instant

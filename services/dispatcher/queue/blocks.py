@@ -5,13 +5,12 @@ nothing has to look into blocks to know what is on record.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asyncpg import BitString
 
 from services.dispatcher.domain.keys import ChunkKey
-from shared import database
-from shared.database import Connection, fragment
+from shared.database import fragment
 from shared.event import Instant
 
 # Whether message `n` of chunk `c` is in a block.
@@ -23,7 +22,7 @@ ATTEMPT_IN_BLOCK = """
         AND get_bit(b.places, CAST(m.n AS integer) - 1) = 1
 """
 
-COLUMNS = (
+BLOCK_COLUMNS = (
     "run_id",
     "chunk",
     "epoch",
@@ -74,20 +73,33 @@ class BlockRow(NamedTuple):
     answers: str | None  # those that differ, else empty; none: none does
 
 
-async def insert_blocks(db: Connection, rows: Sequence[BlockRow]) -> None:
-    """Add blocks whose messages are marked in their chunks.
+# The rows of `block_values`, as table `block` with the columns of BLOCK_COLUMNS.
+BLOCKS = """
+    unnest(
+        CAST(:block_run_ids AS uuid[]), CAST(:block_chunks AS int[]), CAST(:block_epochs AS int[]),
+        CAST(:block_numbers AS int[]), CAST(:block_places AS varbit[]),
+        CAST(:block_started AS timestamptz[]), CAST(:block_starts AS bytea[]),
+        CAST(:block_durations AS bytea[]), CAST(:block_reasons AS text[]),
+        CAST(:block_status_codes AS int[]), CAST(:block_gateway_ids AS text[]),
+        CAST(:block_answer AS text[]), CAST(:block_answers AS text[])
+    ) AS block
+"""
 
-    Raises:
-        UniqueViolationError: One of them is there.
-    """
-    values = [
-        (
-            *row.chunk,
-            row.epoch,
-            row.number,
-            BitString(row.places.text),
-            *row[4:],
-        )
-        for row in rows
-    ]
-    await database.copy(db, "blocks", COLUMNS, values)
+
+def block_values(rows: Sequence[BlockRow]) -> dict[str, Any]:
+    """Return the values of BLOCKS: the columns of blocks whose messages are marked as recorded."""
+    return {
+        "block_run_ids": [each.chunk.run_id for each in rows],
+        "block_chunks": [each.chunk.chunk for each in rows],
+        "block_epochs": [each.epoch for each in rows],
+        "block_numbers": [each.number for each in rows],
+        "block_places": [BitString(each.places.text) for each in rows],
+        "block_started": [each.started_at for each in rows],
+        "block_starts": [each.starts for each in rows],
+        "block_durations": [each.durations for each in rows],
+        "block_reasons": [each.reason for each in rows],
+        "block_status_codes": [each.status_code for each in rows],
+        "block_gateway_ids": [each.gateway_ids for each in rows],
+        "block_answer": [each.answer for each in rows],
+        "block_answers": [each.answers for each in rows],
+    }

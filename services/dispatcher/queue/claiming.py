@@ -15,7 +15,8 @@ from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress, unrecorded
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
-from services.dispatcher.queue.recording import UNRECORDED, contact_of, progress_of
+from services.dispatcher.queue.exceptions import contact_of, progress_of
+from services.dispatcher.queue.recording import UNRECORDED
 from shared import database
 from shared.database import Connection, fragment, sql
 from shared.event import Instant

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress, unrecorded
 from services.dispatcher.queue.controls import CONTROLLED_RUNS
-from services.dispatcher.queue.recording import UNRECORDED, progress_of
+from services.dispatcher.queue.exceptions import progress_of
+from services.dispatcher.queue.recording import UNRECORDED
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
 from shared.event import Instant

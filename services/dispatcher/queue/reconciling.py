@@ -12,12 +12,8 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Found
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.blocks import is_in_block
-from services.dispatcher.queue.recording import (
-    ATTEMPT_COLUMNS,
-    AttemptRow,
-    contact_of,
-    progress_of,
-)
+from services.dispatcher.queue.exceptions import contact_of, progress_of
+from services.dispatcher.queue.recording import ATTEMPT_COLUMNS, AttemptRow
 from shared.database import Connection, sql
 
 IN_BLOCK_NUMBER = 1  # of the attempts whose answers are in blocks

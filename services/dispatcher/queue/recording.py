@@ -4,24 +4,32 @@
 `reconciling` reads before anything is written. Both lock chunks in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-import msgspec
-from asyncpg import UniqueViolationError
-from sqlalchemy import text
+from asyncpg import BitString, UniqueViolationError
 from sqlalchemy.exc import IntegrityError
 
-from services.dispatcher.domain.contact import Contact
-from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress
-from services.dispatcher.queue.blocks import BlockRow, Places, insert_blocks, is_in_block
-from shared import database
-from shared.contracts.dispatcher import State
+from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.queue.blocks import (
+    BLOCK_COLUMNS,
+    BLOCKS,
+    BlockRow,
+    Places,
+    block_values,
+    is_in_block,
+)
+from services.dispatcher.queue.exceptions import (
+    ExceptionRow,
+    FastPathFailed,
+    insert_exceptions,
+    update_leased,
+)
+from services.dispatcher.queue.leasing import HOLD, LeaseLost
+from shared import database, outbox
 from shared.database import Connection, fragment, sql
-from shared.event import Instant
 
 RECORD = "record"  # the loop, by which runs are set aside of which a result cannot be recorded
 
@@ -55,16 +63,6 @@ ATTEMPT_COLUMNS = (
 AttemptRow: TypeAlias = tuple[Any, ...]  # in the order of ATTEMPT_COLUMNS
 
 
-class ExceptionRow(NamedTuple):
-    """A message that isn't simply answered, and where it is."""
-
-    key: MessageKey
-    chunk: int
-    progress: Progress
-    due_at: Instant | None
-    contact: Contact | None = None  # that the next attempt must use again
-
-
 class Closed(NamedTuple):
     """What is over of a chunk."""
 
@@ -84,31 +82,41 @@ class LedgerBatch:
     leased: list[ExceptionRow] = field(default_factory=list)  # of retries that the sender leased
     closed: Mapping[ChunkKey, Closed] = field(default_factory=dict)
 
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether blocks are all that there is."""
+        return not (self.attempts or self.exceptions or self.leased)
 
-class FastPathFailed(Exception):
-    """The rows are not as the plain case has them."""
 
+async def record(
+    db: Connection, sender_id: UUID, batch: LedgerBatch, published: outbox.Row | None
+) -> None:
+    """Write a sender's own results with what is `published` of them, under the sender's row.
 
-async def record(db: Connection, sender_id: UUID, batch: LedgerBatch) -> None:
-    """Write a sender's own results; the caller holds the sender.
+    If all of them are in blocks, that is one statement.
 
     Raises:
-        FastPathFailed: Something is on record already; nothing was written.
+        LeaseLost: It was declared dead.
+        FastPathFailed: Something is on record already.
     """
-    closed = _with_blocks(batch)
-    if await close_chunks(db, sender_id, closed) != len(closed):
-        raise FastPathFailed
+    values = _values(_with_blocks(batch)) | block_values(batch.blocks)
+    values |= {"sender_id": sender_id, "outbox": published.data if published else None}
     try:
+        row = (await db.execute(RECORD_BATCH, values)).one()
+        if not row.is_held:
+            raise LeaseLost(sender_id)
+        if not row.fits:
+            raise FastPathFailed
         if batch.exceptions:
             await insert_exceptions(db, batch.exceptions)
         if batch.leased:
             await update_leased(db, sender_id, batch.leased)
         if batch.attempts:
             await database.copy(db, "attempts", ATTEMPT_COLUMNS, batch.attempts)
-        if batch.blocks:
-            await insert_blocks(db, batch.blocks)
     except (IntegrityError, UniqueViolationError) as error:
         raise FastPathFailed from error
+    if published is not None:
+        published.was_put(db, row.position, row.recorded_at)
 
 
 def _with_blocks(batch: LedgerBatch) -> dict[ChunkKey, Closed]:
@@ -128,163 +136,91 @@ def _with_blocks(batch: LedgerBatch) -> dict[ChunkKey, Closed]:
     return closed
 
 
+CHANGES = """
+    unnest(
+        CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]), CAST(:closed AS int[]),
+        CAST(:epochs AS int[]), CAST(:places AS varbit[]), CAST(:own_epochs AS int[])
+    ) AS change (run_id, chunk, closed, epoch, places, own_epoch)
+"""
+CLOSE = """
+    open_count = c.open_count - change.closed,
+    state = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN 'sent'
+        ELSE c.state END,
+    sender_id = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN NULL
+        ELSE c.sender_id END
+"""
 # Chunks are locked in order first: an update alone takes them in whatever order it likes. What is
-# in blocks is fenced: the lease is the sender's own, and none of it is in a block already.
-CLOSE_CHUNKS = text("""
+# in blocks is fenced: the lease is the sender's own, and none of it is in a block already. If
+# anything does not fit, nothing is written.
+RECORD_BATCH = sql(
+    """
+    WITH held AS (
+        {held}
+    ), change AS (
+        SELECT * FROM {changes}
+    ), locked AS (
+        SELECT c.run_id, c.chunk FROM held CROSS JOIN change JOIN chunks c USING (run_id, chunk)
+        WHERE change.places IS NULL OR c.sender_id = :sender_id AND c.epoch = change.own_epoch
+            AND coalesce(bit_count(c.recorded & change.places), 0) = 0
+        ORDER BY c.run_id, c.chunk FOR UPDATE OF c
+    ), checked AS (
+        SELECT count(*) = (SELECT count(*) FROM change) AS fits FROM locked
+    ), closed AS (
+        UPDATE chunks c SET
+            recorded = coalesce(c.recorded | change.places, change.places, c.recorded), {close}
+        FROM checked CROSS JOIN locked JOIN change USING (run_id, chunk)
+        WHERE checked.fits AND c.run_id = locked.run_id AND c.chunk = locked.chunk
+    ), packed AS (
+        INSERT INTO blocks ({columns})
+        SELECT block.* FROM checked CROSS JOIN {blocks} WHERE checked.fits
+    ), put AS (
+        {insert_into_outbox}
+    )
+    SELECT EXISTS (SELECT FROM held) AS is_held, checked.fits, put.position, put.recorded_at
+    FROM checked LEFT JOIN put ON true
+    """,
+    held=HOLD.text,
+    changes=CHANGES,
+    close=CLOSE,
+    columns=", ".join(BLOCK_COLUMNS),
+    blocks=BLOCKS,
+    insert_into_outbox=outbox.inserting(
+        "CAST(:outbox AS bytea) IS NOT NULL AND (SELECT fits FROM checked)"
+    ),
+)
+CLOSE_CHUNKS = sql(
+    """
     WITH change AS (
-        SELECT run_id, chunk, closed, epoch, CAST(places AS varbit) AS places, own_epoch
-        FROM unnest(
-            CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]), CAST(:closed AS int[]),
-            CAST(:epochs AS int[]), CAST(:places AS text[]), CAST(:own_epochs AS int[])
-        ) AS change (run_id, chunk, closed, epoch, places, own_epoch)
+        SELECT * FROM {changes}
     ), locked AS (
         SELECT c.run_id, c.chunk FROM chunks c JOIN change USING (run_id, chunk)
         ORDER BY c.run_id, c.chunk FOR UPDATE OF c
     )
-    UPDATE chunks c SET
-        open_count = c.open_count - change.closed,
-        recorded = coalesce(c.recorded | change.places, change.places, c.recorded),
-        state = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN 'sent'
-            ELSE c.state END,
-        sender_id = CASE WHEN c.sender_id = :sender_id AND c.epoch = change.epoch THEN NULL
-            ELSE c.sender_id END
-    FROM locked JOIN change USING (run_id, chunk)
-    WHERE c.run_id = locked.run_id AND c.chunk = locked.chunk AND (
-        change.places IS NULL OR c.sender_id = :sender_id AND c.epoch = change.own_epoch
-            AND coalesce(bit_count(c.recorded & change.places), 0) = 0
-    )
-""")
+    UPDATE chunks c SET {close} FROM locked JOIN change USING (run_id, chunk)
+    WHERE c.run_id = locked.run_id AND c.chunk = locked.chunk
+    """,
+    changes=CHANGES,
+    close=CLOSE,
+)
 
 
 async def close_chunks(
     db: Connection, sender_id: UUID | None, closed: Mapping[ChunkKey, Closed]
-) -> int:
-    """Count messages of chunks as final, and end the sender's leases that are over.
+) -> None:
+    """Count messages of chunks as final, and end the sender's leases that are over."""
+    if closed:
+        await db.execute(CLOSE_CHUNKS, _values(closed) | {"sender_id": sender_id})
 
-    Return how many chunks were changed: not those whose blocks do not fit.
-    """
-    if not closed:
-        return 0
+
+def _values(closed: Mapping[ChunkKey, Closed]) -> dict[str, Any]:
+    """Return the values of CHANGES."""
     keys = sorted(closed)
     changes = [closed[key] for key in keys]
-    values = {
+    return {
         "run_ids": [key.run_id for key in keys],
         "chunks": [key.chunk for key in keys],
         "closed": [each.finals for each in changes],
         "epochs": [each.epoch for each in changes],
-        "places": [each.places.text if each.places else None for each in changes],
+        "places": [BitString(each.places.text) if each.places else None for each in changes],
         "own_epochs": [each.own_epoch for each in changes],
-        "sender_id": sender_id,
     }
-    return (await db.execute(CLOSE_CHUNKS, values)).rowcount
-
-
-EXCEPTIONS = """
-    unnest(
-        CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:chunks AS int[]),
-        CAST(:states AS text[]), CAST(:attempts AS int[]), CAST(:numbers AS int[]),
-        CAST(:versions AS int[]), CAST(:unknowns AS int[]), CAST(:reasons AS text[]),
-        CAST(:due AS timestamptz[]), CAST(:contacts AS jsonb[])
-    ) AS x (
-        run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at,
-        contact
-    )
-"""
-EXCEPTION_COLUMNS = """
-    run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at, contact
-"""
-INSERT_EXCEPTIONS = sql(
-    "INSERT INTO exceptions ({columns}) SELECT x.* FROM {exceptions}",
-    columns=EXCEPTION_COLUMNS,
-    exceptions=EXCEPTIONS,
-)
-
-
-async def insert_exceptions(db: Connection, rows: Sequence[ExceptionRow]) -> None:
-    """Add messages that were no exceptions.
-
-    Raises:
-        IntegrityError: One of them was.
-    """
-    await db.execute(INSERT_EXCEPTIONS, _columns(rows))
-
-
-UPDATE_LEASED = sql(
-    """
-    UPDATE exceptions e SET
-        state = x.state, attempts = x.attempts, attempt = x.attempt, version = x.version,
-        unknowns = x.unknowns, reason = x.reason, due_at = x.due_at, contact = x.contact,
-        sender_id = NULL
-    FROM {exceptions}
-    WHERE e.run_id = x.run_id AND e.client_id = x.client_id AND e.sender_id = :sender_id
-    """,
-    exceptions=EXCEPTIONS,
-)
-
-
-async def update_leased(db: Connection, sender_id: UUID, rows: Sequence[ExceptionRow]) -> None:
-    """Move messages that the sender has leased, and end these leases.
-
-    Raises:
-        FastPathFailed: It does not have all of them leased.
-    """
-    done = await db.execute(UPDATE_LEASED, _columns(rows) | {"sender_id": sender_id})
-    if done.rowcount != len(rows):
-        raise FastPathFailed
-
-
-UPSERT_EXCEPTIONS = sql(
-    """
-    INSERT INTO exceptions ({columns}) SELECT x.* FROM {exceptions}
-    ON CONFLICT (run_id, client_id) DO UPDATE SET
-        state = excluded.state, attempts = excluded.attempts, attempt = excluded.attempt,
-        version = excluded.version, unknowns = excluded.unknowns, reason = excluded.reason,
-        due_at = excluded.due_at, contact = excluded.contact, sender_id = NULL
-    """,
-    columns=EXCEPTION_COLUMNS,
-    exceptions=EXCEPTIONS,
-)
-
-
-async def upsert_exceptions(db: Connection, rows: Sequence[ExceptionRow]) -> None:
-    """Write where messages are, whatever stood there; the caller holds them locked."""
-    if rows:
-        await db.execute(UPSERT_EXCEPTIONS, _columns(rows))
-
-
-def _columns(rows: Sequence[ExceptionRow]) -> dict[str, Any]:
-    progresses = [each.progress for each in rows]
-    return {
-        "run_ids": [each.key.run_id for each in rows],
-        "client_ids": [each.key.client_id for each in rows],
-        "chunks": [each.chunk for each in rows],
-        "states": [each.state for each in progresses],
-        "attempts": [each.attempts for each in progresses],
-        "numbers": [each.attempt for each in progresses],
-        "versions": [each.version for each in progresses],
-        "unknowns": [each.unknowns for each in progresses],
-        "reasons": [each.reason for each in progresses],
-        "due": [each.due_at for each in rows],
-        "contacts": [_encoded(each.contact) for each in rows],
-    }
-
-
-def _encoded(contact: Contact | None) -> str | None:
-    return None if contact is None else msgspec.json.encode(contact).decode()
-
-
-def contact_of(kept: dict[str, Any] | None) -> Contact | None:
-    """Return the contact that is kept in an exception's row."""
-    return None if kept is None else Contact(**kept)
-
-
-def progress_of(row: Any) -> Progress:  # noqa: ANN401 - a row of exceptions
-    """Return where the message of an exception is."""
-    return Progress(
-        state=State(row.state),
-        attempts=row.attempts,
-        attempt=row.attempt,
-        version=row.version,
-        unknowns=row.unknowns,
-        reason=row.reason,
-    )
