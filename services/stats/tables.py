@@ -95,7 +95,7 @@ runs = Table(
         Boolean,
         nullable=False,
         server_default=text("false"),
-        comment="it was to be read again, and the log has not all of it any more",
+        comment="it was to be read again, and the log may not have all of it any more",
     ),
     PrimaryKeyConstraint("generation", "run_id", name="runs_pkey"),
     Index("runs_of_mailing", "generation", "mailing_id", "run_id"),

@@ -4,7 +4,7 @@ At least once from Kafka, exactly once in effect: how far a consumer is stands i
 own database and commits together with what the records did there.
 """
 
-from shared.kafka.cluster import EndOffsets, end_offsets, ends, partitions_of
+from shared.kafka.cluster import EndOffsets, end_offsets, ends, partitions_of, start_offsets
 from shared.kafka.handlers import Handlers
 from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
@@ -26,5 +26,6 @@ __all__ = (
     "last_events",
     "listen",
     "partitions_of",
+    "start_offsets",
     "transfer_positions",
 )

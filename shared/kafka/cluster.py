@@ -73,6 +73,17 @@ async def end_offsets(servers: str, topic: Topic) -> dict[int, int]:
     return {partition.partition: offset for partition, offset in ends.items()}
 
 
+async def start_offsets(servers: str, topic: Topic) -> dict[int, int]:
+    """Return, for each partition of `topic`, the offset of the first record that it has.
+
+    Raises:
+        Unavailable: Kafka cannot be reached.
+    """
+    async with connected(servers) as client, asyncio.timeout(STUCK):
+        starts = await client.beginning_offsets(await partitions_of(client, topic.name))
+    return {partition.partition: offset for partition, offset in starts.items()}
+
+
 class EndOffsets:
     """Reads where topics end, over one connection that is kept until it breaks."""
 

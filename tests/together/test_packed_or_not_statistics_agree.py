@@ -215,7 +215,7 @@ async def test_packed_or_not_statistics_show_the_same(
     single = await send(platform, statistics, packs=False)
     assert blocks_of(platform) == 0
     async with transaction(stats_pool) as db:
-        await db.execute(text("TRUNCATE runs, chunks, blocks, messages"))
+        await db.execute(text("TRUNCATE runs, mailings, totals, chunks, blocks, messages"))
     answer = await platform.api.post("/clients", json={"phone": GONE})
     assert answer.is_success, answer.text
     await platform.settle()

@@ -90,7 +90,7 @@ class LedgerView(View):
     agrees: bool | None  # None: the newest totals were not compared yet
     differences: dict[State, int]  # by status, how many more there are here than in the ledger
     was_mended: bool  # the run was read again because of a difference
-    is_cut: bool  # it cannot be read again: the log has not all of it any more
+    is_cut: bool  # it cannot be mended: the log has not all of the run any more
 
 
 class RunStats(Figures):
@@ -246,11 +246,12 @@ def _ledger(row: Row[Any]) -> LedgerView | None:
     if row.totals is None:
         return None
     is_compared = row.proved_number == row.totals_number
+    is_cut = row.is_cut and row.difference is not None
     return LedgerView(
         correction=row.totals_number,
         by_status=ByStatus(**row.totals),
         agrees=row.difference is None if is_compared else None,
         differences=row.difference or {},
-        was_mended=bool(row.mended) and not row.is_cut,
-        is_cut=row.is_cut,
+        was_mended=bool(row.mended) and not is_cut,
+        is_cut=is_cut,
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.contracts.dispatcher import State
+from shared.contracts.dispatcher import MESSAGES, State
 from shared.database import Connection, sql
 
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
@@ -52,15 +52,18 @@ async def unfinished_mender(db: Connection, menders: str) -> str | None:
     return None if found is None else str(found)
 
 
-IS_ARCHIVED = text("""
-    SELECT archived_at IS NOT NULL FROM runs
+READ_FROM = text("""
+    SELECT partition, coalesce(CAST(read_from ->> (topic || '/' || partition) AS bigint), 0) AS at
+    FROM runs, offsets
     WHERE generation = (SELECT current FROM generations) AND run_id = :run_id
+        AND archived_at IS NULL AND consumer = :mender AND topic = :topic
 """)
 
 
-async def is_archived(db: Connection, run_id: UUID) -> bool:
-    """Return whether a run is archived: then there is nothing to be read again."""
-    return bool(await db.scalar(IS_ARCHIVED, {"run_id": run_id}))
+async def read_from(db: Connection, mender: str, run_id: UUID) -> dict[int, int]:
+    """Return where in MESSAGES a run is read again from; nothing if it was archived meanwhile."""
+    values = {"mender": mender, "run_id": run_id, "topic": MESSAGES.name}
+    return {row.partition: row.at for row in await db.execute(READ_FROM, values)}
 
 
 LOCK_RUN = text("""
@@ -103,7 +106,7 @@ END_LETTERS = text("DELETE FROM dead_letters WHERE consumer = :mender")
 async def end_mending(db: Connection, mender: str, run_id: UUID, *, is_cut: bool) -> None:
     """Count the run's messages anew from its rows, to be proved; the consumer `mender` ends.
 
-    `is_cut`: it could not be read again, for the log has not all of it any more.
+    `is_cut`: the log may not have all of it any more.
     """
     await db.execute(LOCK_RUN, {"run_id": run_id})
     await db.execute(RECOUNT, {"run_id": run_id, "is_cut": is_cut})

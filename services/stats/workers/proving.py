@@ -152,16 +152,19 @@ class Prover:
             return False
         run_id = UUID(consumer.rpartition(".")[2])
         async with autocommit(self.pool) as db:
-            is_archived = await mending.is_archived(db, run_id)
-        is_cut = not is_archived and await self._is_cut_while_read(consumer, run_id)
+            read_from = await mending.read_from(db, consumer, run_id)
+        is_cut = bool(read_from) and not await self._read_again(consumer, run_id, read_from)
         async with transaction(self.pool) as db:
             await mending.end_mending(db, consumer, run_id, is_cut=is_cut)
-        if not is_cut:
-            log.info("stats.mended", run_id=str(run_id))
+        log.info("stats.mended", run_id=str(run_id), is_cut=is_cut)
         return True
 
-    async def _is_cut_while_read(self, consumer: str, run_id: UUID) -> bool:
-        """Read a run again; return whether that cannot be, as the log has not all of it."""
+    async def _read_again(self, consumer: str, run_id: UUID, read_from: Mapping[int, int]) -> bool:
+        """Read a run again; return whether the log is known to have all of it.
+
+        One that is read from the beginning of a log that was cut may have had more before.
+        """
+        starts = await kafka.start_offsets(self.servers, MESSAGES)
         handlers = self.handlers(run_id)
         listener = Listener(self.pool, self.servers, consumer, handlers, without_group=True)
         try:
@@ -169,8 +172,8 @@ class Prover:
         except PositionsLost as error:  # what is left may be too little: it is not read
             reason = str(error)
             log.error("stats.mending_impossible", run_id=str(run_id), reason=reason)  # noqa: TRY400 - the reason is enough
-            return True
-        return False
+            return False
+        return all(not start or start < read_from[each] for each, start in starts.items())
 
 
 def together(runs: Sequence[Unproved]) -> Iterator[Sequence[Unproved]]:
