@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 from pydantic import PostgresDsn
@@ -26,6 +26,7 @@ LIMITS: dict[str, Any] = {
     "command_timeout": 30,
     "server_settings": {"timezone": "UTC", "idle_in_transaction_session_timeout": "60000"},
 }
+ISOLATION: Final = "READ COMMITTED"  # PostgreSQL's own default; nothing of ours sets another
 
 
 def fragment(statement: str, **pieces: str) -> str:
@@ -70,6 +71,9 @@ async def connect(
         hide_parameters=True,  # they hold phones and names; errors are logged
         connect_args=LIMITS | {"server_settings": server} | _creator(admit),
     )
+    # SQLAlchemy asks the server for it on the first connection, and needs it to take back one from
+    # `autocommit`: a second one, made at the same time, may come back before the answer.
+    pool.dialect.default_isolation_level = ISOLATION
     event.listen(pool.sync_engine, "checkout", _replace_closed)
     try:
         yield pool

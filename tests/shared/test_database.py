@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shared import database
-from shared.database import Pool, business_clock, savepoint, transaction
+from shared.database import ISOLATION, Pool, autocommit, business_clock, savepoint, transaction
 from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
 
@@ -45,6 +45,19 @@ async def test_what_raises_is_rolled_back(catalog_pool: Pool) -> None:
 
     async with transaction(catalog_pool) as db:
         assert await db.scalar(text("SELECT count(*) FROM clock")) == 1
+
+
+async def test_a_connection_comes_back_though_the_first_one_still_asks_what_the_server_is(
+    catalog_database: PostgresDsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.connect(catalog_database) as pool:
+        monkeypatch.setattr(pool.dialect, "initialize", lambda _: None)  # it has no answer yet
+
+        for _ in range(2):
+            async with autocommit(pool) as db:
+                assert await db.scalar(text("SHOW transaction_isolation")) == ISOLATION.lower()
+        async with transaction(pool) as db:
+            assert await db.scalar(text("SHOW transaction_isolation")) == ISOLATION.lower()
 
 
 async def test_a_database_that_is_away_is_unavailable(no_pool: Pool) -> None:
