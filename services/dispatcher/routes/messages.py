@@ -27,7 +27,8 @@ async def messages(
 ) -> Page[MessageView]:
     """Show a page of messages of a run, of a client, or of both; of one status or of all.
 
-    A page may be shorter than its limit and still be followed by another: go by `next_cursor`.
+    A client's come with the newest run first, a run's in the order of clients. A page may be
+    shorter than its limit, even empty, and still be followed by another: go by `next_cursor`.
     Messages of archived runs are deleted: a list of one such run is gone, others leave them out.
     """
     wanted = Wanted(run_id=run_id, client_id=client_id, status=status)
