@@ -42,13 +42,22 @@ async def wait_until_migrated(service: str, pool: Pool) -> None:
 
 
 async def run_when_migrated(
-    service: str, pool: Pool, loops: Sequence[Coroutine[Any, Any, None]]
+    service: str,
+    pool: Pool,
+    loops: Sequence[Coroutine[Any, Any, None]],
+    *,
+    once: Coroutine[Any, Any, None] | None = None,
 ) -> None:
-    """Run `loops` as soon as the database has what they need, until cancelled."""
+    """Run `loops` as soon as the database has what they need, until cancelled.
+
+    Before, wait for what else they need, if there is such a thing: until `once` returns.
+    """
     try:
         await wait_until_migrated(service, pool)
+        if once is not None:
+            await once
     except BaseException:
-        for each in loops:
+        for each in (*loops, *([once] if once is not None else [])):
             each.close()
         raise
     async with TaskGroup() as tasks:

@@ -79,7 +79,8 @@ async def run(settings: Settings) -> None:
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
         ]
-        running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops))
+        kept = kafka.wait_until_kept(servers, settings.run_retention)
+        running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops, once=kept))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )

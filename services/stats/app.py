@@ -35,7 +35,8 @@ async def run(settings: Settings) -> None:
             prove_runs(Prover(pool, servers, CONSUMER, subscriptions_of, mender)),
             empty_archived_runs(Emptier(pool)),
         ]
-        running = tasks.create_task(schema.run_when_migrated("stats", pool, loops))
+        kept = kafka.wait_until_kept(servers, settings.run_retention)
+        running = tasks.create_task(schema.run_when_migrated("stats", pool, loops, once=kept))
         await http.serve(
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )

@@ -10,6 +10,7 @@ from shared.kafka.limits import PositionsLost
 from shared.kafka.listener import Listener, listen
 from shared.kafka.positions import Positions, hold_positions, transfer_positions
 from shared.kafka.records import Unreadable
+from shared.kafka.retention import wait_until_kept
 from shared.kafka.tail import follow, last_events
 
 __all__ = (
@@ -28,4 +29,5 @@ __all__ = (
     "partitions_of",
     "start_offsets",
     "transfer_positions",
+    "wait_until_kept",
 )
