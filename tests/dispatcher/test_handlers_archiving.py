@@ -24,11 +24,11 @@ from services.dispatcher.handlers.archiving import (
     archive,
     archive_due,
 )
-from services.dispatcher.handlers.events import Publishing
+from services.dispatcher.handlers.events import Publishing, put_run_events, run_events
 from services.dispatcher.handlers.reconciling import reconcile_rejected
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.handlers.sending import Sender
-from services.dispatcher.queue import archiving, planning
+from services.dispatcher.queue import adopting, archiving, planning
 from services.dispatcher.queue.archiving import TABLES
 from services.dispatcher.queue.reconciling import lock_messages
 from services.dispatcher.queue.totals import Figures, correct_finished, figures_of
@@ -471,3 +471,46 @@ async def test_runs_are_kept_for_ever_if_nothing_else_is_said(world: World) -> N
     assert not await archive_due(Retention(world.pool, None))
 
     assert await run.status() == "finished"
+
+
+@pytest.mark.parametrize("is_idempotent", [False, True])
+async def test_leases_of_a_run_that_the_log_says_is_archived_are_reaped_without_a_trace(
+    world: World, *, is_idempotent: bool
+) -> None:
+    """A ledger was restored from the middle of a run; the senders of that time are dead."""
+    run = await world.plan(2)
+    gateway = FakeGateway({1: [None], 2: [None]}, is_idempotent=is_idempotent)
+    await fetch(await alive(world, gateway))
+    now = await world.now()
+    event = RunArchived(
+        run_id=run.run_id,
+        mailing_id=run.mailing_id,
+        totals={State.PLANNED: 2},
+        attempts=0,
+        archived_at=now,
+    )
+    async with transaction(world.pool) as db:
+        await adopting.advance_run(db, event)
+        await put_run_events(db, run_events(run.run_id, None, [(99, event)], now))
+    before = await told(world.pool)
+
+    await reap_all(world)
+    await world.end()
+    other = await alive(world, FakeGateway())
+    await work(other)
+
+    assert await told(world.pool) == before
+    assert not await world.value("SELECT count(*) FROM chunks WHERE sender_id IS NOT NULL")
+    await empty(world.pool)
+    assert not any((await rows(world, run)).values())
+
+
+async def test_an_archived_run_is_never_corrected(world: World) -> None:
+    run = await finished(world)
+    await archive_all(world)
+    before = await told(world.pool)
+
+    async with transaction(world.pool) as db:
+        assert await correct_finished(db, [run.run_id]) == []
+
+    assert await told(world.pool) == before
