@@ -9,6 +9,7 @@ import uvloop
 from bench import budget
 from bench.expansion import expand
 from bench.history import Size
+from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
 from bench.pipeline import send_mailing
 from bench.queries import measure_queries
@@ -16,20 +17,25 @@ from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
 from bench.setup import CONNECTIONS, Setup, latency
-from bench.small import MAILINGS, send_small_mailings
+from bench.small import OF_A_HUNDRED, OF_ONE, send_small_mailings
 from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
 QUERIES = "queries"
-WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", QUERIES)
+WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", "idle", QUERIES)
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
     if only == "small":  # with clients of its own, and no others to be looked through
-        note(f"sending {MAILINGS:,} mailings of one client each", "dim")
-        report.small = await send_small_mailings(rig)
+        for kind in (OF_ONE, OF_A_HUNDRED):
+            note(f"sending {kind.mailings:,} mailings, clients of each: {kind.clients}", "dim")
+            report.small.append(await send_small_mailings(rig, kind))
+        return
+    if only == "idle":
+        note(f"pausing a mailing, then doing nothing for {IDLE_S:.0f} s", "dim")
+        report.idle = await measure_idleness(rig)
         return
     note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)
@@ -56,6 +62,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--only", choices=WHAT, help="this, and what it needs")
+    parser.add_argument("--dispatchers", type=int, default=1, help="beside each other")
     parser.add_argument(
         "--profile", action="store_true", help="sample the busy services: a budget by step"
     )
@@ -68,8 +75,8 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     asked = parser.parse_args()
     asked.clients = asked.messages // 5 if asked.clients is None else asked.clients
     asked.mailings = asked.messages // 500 if asked.mailings is None else asked.mailings
-    if asked.messages < 1:
-        parser.error("--messages takes a number above 0")
+    if asked.messages < 1 or asked.dispatchers < 1:
+        parser.error("--messages and --dispatchers take a number above 0")
     if asked.only == QUERIES and not (asked.clients > 0 and asked.mailings > 1):
         parser.error("queries need clients and at least two mailings")
     try:
@@ -78,6 +85,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
             latency_ms=asked.latency,
             is_profiled=asked.profile,
             has_mishaps=asked.only == QUERIES,
+            dispatchers=asked.dispatchers,
         )
     except ValueError as error:
         parser.error(str(error))

@@ -116,13 +116,21 @@ async def send_mailing(rig: Rig) -> Pipeline:
     )
 
 
-async def create_mailing(rig: Rig, name: str, starts_at: datetime) -> Json:
-    """Create a mailing to all clients."""
+async def create_mailing(
+    rig: Rig,
+    name: str,
+    starts_at: datetime,
+    *,
+    tag: str | None = None,
+    window: timedelta = WINDOW,
+) -> Json:
+    """Create a mailing to all clients, or to those with a tag."""
     plan: dict[str, Any] = {
         "name": name,
         "body": BODY,
+        "filter": {"tags": [tag]} if tag else {},
         "starts_at": starts_at.isoformat(),
-        "ends_at": (starts_at + WINDOW).isoformat(),
+        "ends_at": (starts_at + window).isoformat(),
         "gateway": "http",
     }
     return await rig.api.post("catalog", "/v1/mailings", plan)

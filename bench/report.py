@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench.expansion import Expansion
+from bench.idle import Idle
 from bench.importing import Imported
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
@@ -30,6 +31,10 @@ GROWTH = 1.5  # of a read's 95th percentile with twice the history, if that is a
 NOISE_MS = 10
 PLAIN_RATIO = 0.8
 KAFKA_MB, POSTGRES_MB = 60, 140  # for a million messages
+PROJECTED_S = 15.0  # a thousand mailings of a hundred
+IDLE_SHARE = 0.05  # of a core
+FIRST_REQUEST_S = 0.5
+SILENCE_S = 1.0
 
 
 @dataclass
@@ -41,13 +46,14 @@ class Report:
     plain: Pipeline | None = None  # at a gateway that recognizes no message
     expansion: Expansion | None = None
     rebuilt: Rebuilt | None = None
-    small: Small | None = None
+    small: list[Small] = field(default_factory=list)
     queries: Queries | None = None
+    idle: Idle | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
-        sent = [each for each in (self.pipeline, self.plain, self.small) if each is not None]
+        sent = [each for each in (self.pipeline, self.plain, *self.small) if each is not None]
         is_lost = self.queries is not None and self.queries.lost
         return not is_lost and not any(each.lost or each.duplicated for each in sent)
 
@@ -70,10 +76,16 @@ class Report:
             files["expand"] = asdict(self.expansion)
         if self.rebuilt is not None:
             files["rebuild"] = asdict(self.rebuilt)
-        if self.small is not None:
-            files["small"] = asdict(self.small)
+        return files | self._files_of_others()
+
+    def _files_of_others(self) -> dict[str, dict[str, Any]]:
+        files = {}
+        for of in self.small:
+            files["small" if of.clients == 1 else f"small_{of.clients}"] = asdict(of)
         if self.queries is not None:
             files["queries"] = asdict(self.queries)
+        if self.idle is not None:
+            files["idle"] = asdict(self.idle)
         return files
 
     def table(self) -> RenderableType:
@@ -86,8 +98,13 @@ class Report:
         if self.pipeline is not None:
             parts += [Text(), spent("a message", self.pipeline.cpu_us_per_message)]
             parts += [share(self.pipeline.machine)]
-        if self.small is not None:
-            parts += [Text(), share(self.small.machine)]
+        for small in self.small:
+            parts += [Text(), spent("a mailing", small.cpu_ms_per_mailing, "ms")]
+            parts += [share(small.machine)]
+        if self.idle is not None:
+            rows = [(name, f"{each:.2%}") for name, each in self.idle.cpu_share.items()]
+            parts += [Text(), grid(("process", "of a core, idle"), rows)]
+            parts += [share(self.idle.machine)]
         return Group(*parts)
 
     def profiled_us(self) -> dict[str, float]:
@@ -112,10 +129,16 @@ class Report:
             rows.append(_rate("expansion, messages/s", rate, EXPANSION_PER_S))
         if self.rebuilt is not None:
             rows.append(_rate("rebuild, messages/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
-        if self.small is not None:
-            rows += _small_rows(self.small)
+        return rows + self._rows_of_others()
+
+    def _rows_of_others(self) -> list[Sequence[object]]:
+        rows: list[Sequence[object]] = []
+        for small in self.small:
+            rows += _small_rows(small)
         if self.queries is not None:
             rows += _queries_rows(self.queries)
+        if self.idle is not None:
+            rows += _idle_rows(self.idle)
         return rows
 
 
@@ -167,15 +190,22 @@ def _plain_rows(of: Pipeline, idempotent: Pipeline) -> list[Sequence[object]]:
 
 
 def _small_rows(of: Small) -> list[Sequence[object]]:
-    is_complete = of.delivered == of.mailings
+    messages = of.mailings * of.clients
+    is_complete = of.delivered == messages
     window_s = WINDOW.total_seconds()
+    projected_s = None if of.clients == 1 else PROJECTED_S
     return [
-        ("mailings of one client, due at once", f"{of.mailings:,}", None, None),
-        ("  delivered", f"{of.delivered:,}", f"{of.mailings:,}", is_complete),
+        (f"mailings of {of.clients}, due at once", f"{of.mailings:,}", None, None),
+        ("  delivered", f"{of.delivered:,}", f"{messages:,}", is_complete),
         ("  lost, duplicated", f"{of.lost}, {of.duplicated}", "0, 0", not of.lost + of.duplicated),
         ("  sent after", f"{of.sent_after_s:.1f} s", f"{window_s:.0f} s", is_complete),
         ("  finished after", f"{of.finished_after_s:.1f} s", None, None),
-        ("  projected after", f"{of.projected_after_s:.1f} s", None, None),
+        (
+            "  projected after",
+            f"{of.projected_after_s:.1f} s",
+            projected_s and f"{projected_s:g} s",
+            projected_s and of.projected_after_s <= projected_s,
+        ),
     ]
 
 
@@ -194,11 +224,31 @@ def _queries_rows(of: Queries) -> list[Sequence[object]]:
     return rows
 
 
-def spent(on: str, cpu_us: dict[str, float]) -> RenderableType:
-    """Return the CPU microseconds spent on each of something, by process."""
-    rows = [(name, f"{each:.1f}") for name, each in cpu_us.items()]
-    rows.append(("all", f"{sum(cpu_us.values()):.1f}"))
-    return grid(("process", f"CPU us on {on}"), rows)
+def _idle_rows(of: Idle) -> list[Sequence[object]]:
+    p95, silence = of.first_request_p95_s, of.pause_to_silence_s
+    return [
+        (
+            "idle, of a core: services and PostgreSQL",
+            f"{of.services_and_postgres:.1%}",
+            f"{IDLE_SHARE:.0%}",
+            of.services_and_postgres <= IDLE_SHARE,
+        ),
+        (
+            "  due to the first request, p95",
+            f"{p95:.2f} s",
+            f"{FIRST_REQUEST_S:g} s",
+            p95 <= FIRST_REQUEST_S,
+        ),
+        ("  the same, p50", f"{of.first_request_p50_s:.2f} s", None, None),
+        ("  pause to silence", f"{silence:.2f} s", f"{SILENCE_S:g} s", silence < SILENCE_S),
+    ]
+
+
+def spent(on: str, cpu: dict[str, float], unit: str = "us") -> RenderableType:
+    """Return the CPU time spent on each of something, by process."""
+    rows = [(name, f"{each:.1f}") for name, each in cpu.items()]
+    rows.append(("all", f"{sum(cpu.values()):.1f}"))
+    return grid(("process", f"CPU {unit} on {on}"), rows)
 
 
 def share(machine: dict[str, float]) -> RenderableType:

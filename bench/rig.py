@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -20,7 +21,7 @@ from bench.processes import Meter
 from bench.setup import Setup
 from cli import Exit, Failure
 from cli.api import Api
-from cli.render import note
+from cli.render import Json, note
 from deploy.local.account import sweep
 from deploy.local.errors import AlreadyRunning
 from deploy.local.foreground import run_until_ended
@@ -52,9 +53,17 @@ class Rig:
 
     async def accepted(self) -> tuple[int, int]:
         """Return how many requests the sink has had so far, and how many distinct keys."""
-        answer = await self.http.get(f"http://{HOST}:{self.sink_port}/summary")
-        counts = answer.json()
+        counts = await self._summary()
         return counts["requests"], counts["distinct"]
+
+    async def last_accepted(self) -> tuple[int, float]:
+        """Return how many requests the sink has had, and when the last came, since the epoch."""
+        counts = await self._summary()
+        return counts["requests"], counts["last_at"]
+
+    async def _summary(self) -> Json:
+        answer = await self.http.get(f"http://{HOST}:{self.sink_port}/summary")
+        return cast("Json", answer.json())
 
     def pid(self, name: str) -> int:
         """Return the process id of a part.
@@ -69,7 +78,7 @@ class Rig:
 
     def meter(self) -> Meter:
         """Begin to look at what everything costs; `bench` is this process."""
-        pids = {name: self.pid(name) for name in (*SERVICES, POSTGRES, KAFKA)}
+        pids = {name: self.pid(name) for name in parts(self.setup.dispatchers)}
         return Meter(pids | {SINK: self.sink.pid, "bench": os.getpid()})
 
     def of_services(self, by_process: Mapping[str, float]) -> dict[str, float]:
@@ -101,7 +110,7 @@ async def with_rig(messages: int, measurements: Measurements, setup: Setup) -> i
     OUT.mkdir(exist_ok=True)
     ports = Ports(home.path / "run" / "sink.json", {})
     port = ports.take(SINK)
-    stack = Stack(home.path, _settings(port, setup), PARTS, (), _report)
+    stack = Stack(home.path, _settings(port, setup), parts(setup.dispatchers), (), _report)
 
     async def work(stack: Stack) -> int:
         async with (
@@ -119,7 +128,10 @@ async def with_rig(messages: int, measurements: Measurements, setup: Setup) -> i
         _clear(home)
 
 
-PARTS = (POSTGRES, KAFKA, *SERVICES)
+def parts(dispatchers: int) -> tuple[str, ...]:
+    """Return what runs, with so many dispatchers beside each other."""
+    more = [f"dispatcher.{number}" for number in range(2, dispatchers + 1)]
+    return (POSTGRES, KAFKA, *SERVICES, *more)
 
 
 def _settings(port: int, setup: Setup) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ class Setup:
     latency_ms: tuple[int, int] = (0, 0)  # of its answers: the least, the most
     is_profiled: bool = False
     has_mishaps: bool = False  # about one message in a hundred does not simply pass
+    dispatchers: int = 1  # beside each other
 
     def __post_init__(self) -> None:
         """Check the latency.

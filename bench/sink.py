@@ -1,13 +1,15 @@
 """The fastest reasonable gateway: it accepts everything, counts, and looks at almost nothing.
 
 Its message ids are random, as those of gateways often are. `python -m bench.sink --port P
-[--latency 20-50] [--mishaps]`, in milliseconds; `GET /summary` tells `{"requests", "distinct"}`:
-those that it has taken. With mishaps one message in a hundred does not pass (`bench.mishaps`).
+[--latency 20-50] [--mishaps]`, in milliseconds; `GET /summary` tells `{"requests", "distinct",
+"last_at"}` of those that it has taken. With mishaps one message in a hundred does not pass
+(`bench.mishaps`).
 """
 
 import argparse
 import asyncio
 import signal
+import time
 from random import getrandbits, randint
 from typing import cast
 
@@ -31,10 +33,11 @@ _SUMMARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length
 class Counts:
     """What has come in so far."""
 
-    __slots__ = ("asked", "has_mishaps", "keys", "requests")
+    __slots__ = ("asked", "has_mishaps", "keys", "last_at", "requests")
 
     def __init__(self, *, has_mishaps: bool = False) -> None:
         self.requests = 0
+        self.last_at = 0.0  # when the last one came, in seconds since the epoch
         self.keys: set[bytes] = set()
         self.has_mishaps = has_mishaps
         self.asked: set[bytes] = set()  # keys of mishaps that have come once
@@ -51,7 +54,8 @@ class Counts:
 
     def summary(self) -> bytes:
         """Return the counts as JSON."""
-        return b'{"requests":%d,"distinct":%d}' % (self.requests, len(self.keys))
+        counts = self.requests, len(self.keys), self.last_at
+        return b'{"requests":%d,"distinct":%d,"last_at":%.6f}' % counts
 
 
 class Sink(asyncio.Protocol):
@@ -96,6 +100,7 @@ class Sink(asyncio.Protocol):
         if mishap is None or mishap.is_taken:
             counts.keys.add(key)
             counts.requests += 1
+            counts.last_at = time.time()
         answer = _ACCEPTED % _random_id() if mishap is None else mishap.answer
         least, most = self._latency_ms
         seconds = mishap.after_s if mishap is not None else 0.0

@@ -1,8 +1,10 @@
 """The database: one pool per process, the only place where transactions begin, and its time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from pydantic import PostgresDsn
@@ -10,8 +12,10 @@ from sqlalchemy import TextClause, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared import kept
 from shared.clock import Clock
 from shared.database_errors import Unstorable, translate_errors
+from shared.errors import Unavailable
 from shared.event import Instant
 
 Pool: TypeAlias = AsyncEngine
@@ -78,6 +82,7 @@ async def connect(
     try:
         yield pool
     finally:
+        await kept.drop(pool)
         await pool.dispose()
 
 
@@ -116,9 +121,27 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             the block did may be committed all the same if the connection broke then.
         Unstorable: Among what the block wrote is a value that the database does not take.
     """
-    with translate_errors():
-        async with pool.begin() as db:
-            yield db
+    calls: list[Callable[[], None]] = []
+    try:
+        with translate_errors():
+            await kept.make_room(pool)
+            async with pool.begin() as db:
+                _when_ended[db] = calls
+                yield db
+    finally:  # what failed may be committed all the same
+        for call in calls:
+            call()
+
+
+_when_ended: WeakKeyDictionary[Connection, list[Callable[[], None]]] = WeakKeyDictionary()
+
+
+def when_ended(db: Connection, call: Callable[[], None]) -> None:
+    """Call `call` once the transaction has ended, committed or not; outside of one, now."""
+    if (calls := _when_ended.get(db)) is None:
+        call()
+    else:
+        calls.append(call)
 
 
 @asynccontextmanager
@@ -143,8 +166,8 @@ async def autocommit(pool: Pool) -> AsyncIterator[Connection]:
         Unstorable: As `transaction`.
     """
     with translate_errors():
-        async with pool.connect() as db:
-            yield await db.execution_options(isolation_level="AUTOCOMMIT")
+        async with kept.connection(pool) as db:
+            yield db
 
 
 async def ping(pool: Pool) -> None:
@@ -160,6 +183,26 @@ async def ping(pool: Pool) -> None:
             await db.execute("SELECT 1")
         finally:
             await db.close(timeout=1)
+
+
+async def listen(pool: Pool, channel: str, heard: Callable[[], None]) -> NoReturn:
+    """Call `heard` now that it listens, and at each NOTIFY, on a connection of its own.
+
+    Raises:
+        Unavailable: The database cannot be reached, or the connection broke: some may be lost.
+    """
+    url = pool.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with translate_errors():
+        db = await asyncpg.connect(url, **LIMITS)
+        is_over = asyncio.Event()
+        try:
+            db.add_termination_listener(lambda _: is_over.set())
+            await db.add_listener(channel, lambda *_: heard())
+            heard()
+            await is_over.wait()
+        finally:
+            db.terminate()
+    raise Unavailable
 
 
 async def now(db: Connection) -> Instant:

@@ -53,11 +53,17 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-async def forever(name: str, step: Callable[[], Awaitable[bool]], *, every: timedelta) -> None:
+async def forever(
+    name: str,
+    step: Callable[[], Awaitable[bool]],
+    *,
+    every: timedelta,
+    rest: Callable[[float], Awaitable[object]] | None = None,
+) -> None:
     """Repeat `step` until cancelled: at once if it found something to do, else after `every`.
 
-    When something it needs is away, it waits and goes on. Any other error ends the process, so
-    that it is noticed.
+    `rest` sleeps instead, not for longer. When something that the step needs is away, it waits and
+    goes on. Any other error ends the process, so that it is noticed.
     """
     backoff, pause = Backoff(name), every.total_seconds()
     while True:
@@ -67,7 +73,10 @@ async def forever(name: str, step: Callable[[], Awaitable[bool]], *, every: time
             await backoff.wait(error)
             continue
         backoff.succeeded()
-        await asyncio.sleep(0 if found else pause)
+        if rest is None or found:
+            await asyncio.sleep(0 if found else pause)
+        else:
+            await rest(pause)
 
 
 def describe(error: BaseException) -> str:

@@ -203,9 +203,10 @@ class ServiceSettings(DatabaseSettings):
         timedelta(seconds=20), ge=timedelta(seconds=1), le=timedelta(minutes=10)
     )
 
-    # Polling every 100 ms costs a hundredth of a core and is never felt.
+    # What is put there wakes the relay; it looks by itself in case that is lost. At least four
+    # times in a lease.
     outbox_poll_interval: Duration = Field(
-        timedelta(milliseconds=100), ge=timedelta(milliseconds=1), le=timedelta(seconds=10)
+        timedelta(milliseconds=600), ge=timedelta(milliseconds=1), le=timedelta(seconds=10)
     )
     # How long a relay that has died keeps the next one waiting; a living one renews four times.
     relay_lease: Duration = Field(
@@ -219,7 +220,8 @@ class ServiceSettings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _relay_renews_in_time(self) -> "ServiceSettings":
-        if self.relay_lease < 4 * self.outbox_poll_interval:
+        is_chosen = "outbox_poll_interval" in self.model_fields_set
+        if is_chosen and self.relay_lease < 4 * self.outbox_poll_interval:
             lease, interval = (
                 variable(type(self), name) for name in ("relay_lease", "outbox_poll_interval")
             )

@@ -63,7 +63,7 @@ def _toggle(_: int, __: FrameType | None) -> None:
         path.write_text(json.dumps([[count, stack] for stack, count in _stacks.items()]))
 
 
-SERVICES = ("services.catalog", "services.dispatcher", "services.stats")
+SERVICES = tuple(f"services.{name}" for name in ("catalog", "scheduler", "dispatcher", "stats"))
 
 if "BENCH_SAMPLES" in os.environ and sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2] in SERVICES:
     signal.signal(signal.SIGPROF, _sample)

@@ -62,7 +62,9 @@ async def run(settings: Settings) -> None:
         app.state.retention = Retention(ledger, settings.run_retention)
         loops = [
             *(
-                workers.send_messages(each, poller, drain=settings.http_drain / 2)
+                workers.send_messages(
+                    each, poller, drain=settings.http_drain / 2, idle_renewal=settings.lease / 8
+                )
                 for each in senders
             ),
             workers.advance_runs(ledger, kafka.EndOffsets(servers), READERS, channels, poller),
@@ -77,7 +79,9 @@ async def run(settings: Settings) -> None:
             workers.check_ledger(guard, ledger),
             workers.archive_runs(app.state.retention),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
-            kafka.listen(pool, servers, CONTROLS, controls(), without_group=True),
+            kafka.listen(
+                pool, servers, CONTROLS, controls(), without_group=True, alarm=poller.alarm
+            ),
         ]
         kept = kafka.wait_until_kept(servers, settings.run_retention)
         running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops, once=kept))

@@ -16,14 +16,18 @@ from services.dispatcher.queue import pending
 from services.dispatcher.queue.pending import PendingWork
 from services.dispatcher.queue.planning import Readers
 from shared import database
+from shared.alarm import Alarm
 from shared.database import Pool, autocommit
 from shared.kafka import EndOffsets
 from shared.loop import forever
 
 Step: TypeAlias = Callable[[], Awaitable[bool]]
 
-POLL_INTERVAL = timedelta(milliseconds=100)  # a new run or retry is found at most this late
-RETRY_INTERVAL = timedelta(milliseconds=50)  # to see what the last poll found costs nothing
+POLL_INTERVAL = timedelta(milliseconds=100)  # a retry or an end is found at most this late
+# The same if no run is open, or none that is not paused. What changes that wakes the poller; this
+# is for what it may miss, as the work of a dispatcher that died.
+IDLE_INTERVAL = timedelta(seconds=1)
+RETRY_INTERVAL = timedelta(milliseconds=50)  # before a step is taken again that had no effect
 RENEW_INTERVAL = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
 CHECK_INTERVAL = timedelta(minutes=1)
 ARCHIVE_INTERVAL = timedelta(seconds=5)
@@ -35,20 +39,33 @@ class WorkPoller:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._polled = asyncio.Event()  # once more
         self.pending = PendingWork()
+        self.alarm = Alarm()
 
     async def poll(self) -> bool:
         """Read which kinds of work are pending now."""
         async with autocommit(self._pool) as db:
             self.pending = await pending.pending_work(db, await database.now(db))
+        self._polled.set()
+        self._polled = asyncio.Event()
         return False
 
+    async def rest(self, pause_s: float) -> None:
+        """Sleep until the next poll: `pause_s`, or as long as no run is open until woken."""
+        is_idle = self.pending == PendingWork() and not self.pending.has_open
+        await self.alarm.sleep(IDLE_INTERVAL.total_seconds() if is_idle else pause_s)
+
+    async def until(self, is_pending: Callable[[PendingWork], bool]) -> None:
+        """Wait until there is such work."""
+        while not is_pending(self.pending):
+            await self._polled.wait()
+
     def only_if(self, is_pending: Callable[[PendingWork], bool], step: Step) -> Step:
-        """Return a step that is taken only if there is work for it, and followed by a poll."""
+        """Return a step that waits until there is work for it, and is followed by a poll."""
 
         async def guarded() -> bool:
-            if not is_pending(self.pending):
-                return False
+            await self.until(is_pending)
             found = await step()
             await self.poll()
             return found
@@ -74,29 +91,47 @@ async def advance_runs(
     }
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(forever("poll", poller.poll, every=POLL_INTERVAL))
+            polls = forever("poll", poller.poll, every=POLL_INTERVAL, rest=poller.rest)
+            tasks.create_task(polls)
             for name, step in steps.items():
                 tasks.create_task(forever(name, step, every=RETRY_INTERVAL))
     finally:
         await ends.close()
 
 
-async def send_messages(sender: Sender, poller: WorkPoller, *, drain: timedelta) -> None:
-    """Claim, start and record messages of one gateway until cancelled; then hand over in order."""
+async def send_messages(
+    sender: Sender,
+    poller: WorkPoller,
+    *,
+    drain: timedelta,
+    idle_renewal: timedelta = RENEW_INTERVAL,
+) -> None:
+    """Claim, start and record messages of one gateway until cancelled; then hand over in order.
+
+    As long as nothing is leased, the sender shows itself only once per `idle_renewal`.
+    """
     name, at_once = sender.gateway.name, timedelta()
+    claimed = Alarm()
 
     async def claim() -> bool:
-        if not (name in poller.pending.due or sender.must_claim):
-            return False
+        await poller.until(lambda work: name in work.due or sender.must_claim)
         found = await sender.claim_when_needed()
-        if not found:
+        if found:
+            claimed.ring()
+        else:
             await poller.poll()
         return found
+
+    async def rest(pause_s: float) -> None:
+        if sender.claimer.run_ids:
+            await asyncio.sleep(pause_s)
+        else:
+            await claimed.sleep(idle_renewal.total_seconds())
 
     try:
         async with asyncio.TaskGroup() as tasks:
             for loop in (
-                forever(f"renew.{name}", sender.renew, every=RENEW_INTERVAL),
+                forever(f"renew.{name}", sender.renew, every=RENEW_INTERVAL, rest=rest),
                 forever(f"claim.{name}", claim, every=RETRY_INTERVAL),
                 forever(f"start.{name}", sender.start_when_possible, every=at_once),
                 forever(f"record.{name}", sender.record_when_full, every=at_once),

@@ -8,6 +8,7 @@ from services.scheduler.settings import Settings
 from services.scheduler.subscriptions import subscriptions
 from services.scheduler.workers import fire_due_mailings
 from shared import database, http, kafka, loop, schema, telemetry
+from shared.alarm import Alarm
 from shared.event_store.postgres import PostgresEventStore
 from shared.outbox import relay
 
@@ -23,8 +24,9 @@ async def run(settings: Settings) -> None:
         clock = database.business_clock(pool)
         store = PostgresEventStore("scheduler", pool, project)
         app = http.create_app("scheduler", routers, pool, clock, store, hosts=settings.hosts)
+        alarm = Alarm()  # rings when a plan may have changed
         loops = [
-            fire_due_mailings(store, every=settings.poll_interval),
+            fire_due_mailings(store, alarm, every=settings.poll_interval),
             relay.relay(
                 pool,
                 settings.kafka_servers,
@@ -32,7 +34,9 @@ async def run(settings: Settings) -> None:
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
             ),
-            kafka.listen(pool, settings.kafka_servers, "scheduler", subscriptions(store)),
+            kafka.listen(
+                pool, settings.kafka_servers, "scheduler", subscriptions(store), alarm=alarm
+            ),
         ]
         running = tasks.create_task(schema.run_when_migrated("scheduler", pool, loops))
         await http.serve(

@@ -1,6 +1,7 @@
 """What the scheduler does when time has come: the only place where rules meet I/O."""
 
 from collections.abc import Sequence
+from math import inf
 from uuid import UUID
 
 from services.scheduler import queue
@@ -19,15 +20,20 @@ from shared.set_aside import Item, guard
 AT_ONCE = 100  # mailings in one transaction
 
 
+async def due_in(store: PostgresEventStore) -> float:
+    """Return in how many seconds the next mailing is due; infinite if there is none."""
+    async with autocommit(store.pool) as db:
+        now = await database.now(db)
+        due_at = await queue.next_due(db, now)
+    return inf if due_at is None else (due_at - now).total_seconds()
+
+
 async def fire_due(store: PostgresEventStore) -> bool:
     """Propose, or note as missed, what is due; say whether there was anything.
 
     Guarantee: one proposal at a time for each occurrence, on any number of replicas: the
     schedule's row is locked, the occurrence settled and the event appended in one transaction.
     """
-    async with autocommit(store.pool) as db:
-        if not await queue.is_any_due(db, await database.now(db)):
-            return False
     try:
         fired = await _fire(store, Item(), limit=AT_ONCE)
     except Unavailable:

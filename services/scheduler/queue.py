@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from services.scheduler.domain import Plan
 from services.scheduler.tables import schedules
@@ -14,6 +14,7 @@ from shared.contracts.catalog import Filter, MailingContent
 from shared.database import Connection, fragment
 from shared.event import Instant
 from shared.set_aside import is_free, was_set_aside
+from shared.tables import Timestamp
 
 FIRE = "fire"  # the loop, by which its rows are set aside
 # What is known of a mailing must be whole: where an event of it is set aside, it waits for that.
@@ -57,10 +58,20 @@ class Due:
         )
 
 
-async def is_any_due(db: Connection, now: Instant) -> bool:
-    """Return whether a mailing is due: a look at an index, without a lock."""
-    due = select(schedules.c.mailing_id).where(schedules.c.next_fire_at <= now, IS_FREE)
-    return await db.scalar(due.limit(1)) is not None
+_AT = schedules.c.next_fire_at
+_NOW = bindparam("now", type_=Timestamp)
+NEXT_DUE = select(
+    func.coalesce(
+        select(_AT).where(_AT <= _NOW, IS_FREE).limit(1).scalar_subquery(),
+        select(func.min(_AT)).where(_AT > _NOW).scalar_subquery(),
+    )
+)
+
+
+async def next_due(db: Connection, now: Instant) -> Instant | None:
+    """Return when a mailing is due next: in the past if one is; a look at an index, no lock."""
+    found: Instant | None = await db.scalar(NEXT_DUE, {"now": now})
+    return found
 
 
 async def claim_due(db: Connection, now: Instant, *, limit: int) -> list[Due]:

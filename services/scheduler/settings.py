@@ -15,7 +15,8 @@ class Settings(ServiceSettings):
 
     http_port: Port = 8002
 
-    # A mailing fires at most this late; looking costs one read of an index.
+    # A mailing fires in its instant, which is slept until. It is at most this late if the
+    # scheduler that heard of it died, or the clock was moved; looking costs one read of an index.
     poll_interval: Duration = Field(
-        timedelta(milliseconds=200), ge=timedelta(milliseconds=1), le=timedelta(minutes=1)
+        timedelta(seconds=1), ge=timedelta(milliseconds=1), le=timedelta(minutes=1)
     )

@@ -31,7 +31,14 @@ async def run(settings: Settings) -> None:
         app = http.create_app("stats", routers, pool, clock, None, hosts=settings.hosts)
         servers = settings.kafka_servers
         loops = [
-            kafka.listen(pool, servers, CONSUMER, subscriptions(), may_be_cut=MAY_BE_CUT),
+            kafka.listen(
+                pool,
+                servers,
+                CONSUMER,
+                subscriptions(),
+                may_be_cut=MAY_BE_CUT,
+                gathers_first=True,
+            ),
             prove_runs(Prover(pool, servers, CONSUMER, subscriptions_of, mender)),
             empty_archived_runs(Emptier(pool)),
         ]

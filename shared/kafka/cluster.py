@@ -23,6 +23,7 @@ CONSUMER: dict[str, Any] = {
     "heartbeat_interval_ms": 1_500,
     "rebalance_timeout_ms": 10_000,
     "max_poll_interval_ms": 300_000,
+    "fetch_max_wait_ms": 1_000,  # what comes is answered at once; this is for nothing
     "fetch_max_bytes": 16_777_216,
     "max_partition_fetch_bytes": 1_048_576,
     "metadata_max_age_ms": 60_000,

@@ -7,14 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from shared import stops, telemetry
+from shared import telemetry
+from shared.alarm import Alarm
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.kafka.applying import Applier
 from shared.kafka.cluster import STUCK, connected, partitions_of
+from shared.kafka.deciding import stop_until_decided
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.limits import PositionsLost, late_starts, readable_from
 from shared.kafka.positions import (
@@ -25,23 +27,27 @@ from shared.kafka.positions import (
     hold_positions,
     progress_of,
 )
-from shared.kafka.records import Fetched
+from shared.kafka.records import Fetched, count_of, joined
 from shared.kafka.replaying import replay
+from shared.kafka.revocations import Revocations
 from shared.loop import Backoff
 from shared.topic import Topic
 
 log = structlog.get_logger()
 
-POLL_MS = 100
+POLL_MS = 500  # what comes ends the wait
+SEEK_MS = 100  # as long as it has no partitions: what it gets must be sought first
 BATCH = 5_000  # records: enough to make a transaction cheap, a few megabytes of memory
 FEW = 500  # records: after fewer, the next may gather, for a transaction costs the same for ten
 GATHER = 0.02  # seconds; nobody feels them
+GATHER_FIRST = 0.04  # seconds, for what several services send in the same moment
 STORE_EVERY = 0.5  # seconds between storing positions that moved without records
-DECIDED_EVERY = 2.0  # seconds between looks at whether positions were decided on
-REPLAY_EVERY = 1.0  # seconds between looks at whether dead letters are wanted again
+CHECK_EVERY = 2.0  # seconds between looks at whether the database has all positions
+SHOW_EVERY = 5.0  # seconds between commits of positions to Kafka
+REPLAY_EVERY = 2.0  # seconds between looks at whether dead letters are wanted again
 
 
-async def listen(
+async def listen(  # noqa: PLR0913 - what differs between listeners
     pool: Pool,
     servers: str,
     consumer: str,
@@ -49,8 +55,13 @@ async def listen(
     *,
     without_group: bool = False,
     may_be_cut: Collection[Topic] = (),
+    alarm: Alarm | None = None,
+    gathers_first: bool = False,
 ) -> None:
     """Connect, again and again until it works; call `handlers` until cancelled.
+
+    `alarm` rings when records were applied. Who `gathers_first` applies what comes within a
+    moment in one transaction.
 
     The replicas of `consumer` share the partitions, or if it is `without_group`, each reads all
     of them: then no rebalance delays it. In order per key; exactly once in effect on `pool`'s
@@ -66,26 +77,15 @@ async def listen(
             handlers,
             without_group=without_group,
             may_be_cut=may_be_cut,
+            alarm=alarm,
+            gathers_first=gathers_first,
         )
         try:
             await listener.run(backoff)
         except Unavailable as error:
             await backoff.wait(error)
         except PositionsLost as error:
-            await _stop_until_decided(listener, error)
-
-
-async def _stop_until_decided(listener: "Listener", error: PositionsLost) -> None:
-    """Return when the log has the positions: a command moved them, or the broker recovered."""
-    part = f"consumer {listener.consumer}"
-    partitions = [each.partition for each in error.lost]
-    lost: PositionsLost | None = error
-    while lost is not None:
-        stops.stopped(part, f"{lost}; see `python -m shared.kafka positions`")
-        await asyncio.sleep(DECIDED_EVERY)
-        with suppress(Unavailable):
-            lost = await listener.lost_of(partitions)
-    stops.resumed(part)
+            await stop_until_decided(consumer, listener.lost_of, error)
 
 
 @dataclass
@@ -99,9 +99,13 @@ class Listener:
     without_group: bool = False
     batch: int = BATCH
     may_be_cut: Collection[Topic] = ()  # see `readable_from`
+    alarm: Alarm | None = None
+    gathers_first: bool = False
     _applier: Applier = field(init=False)
     _stored_at: float = field(init=False, default=0.0)
+    _checked_at: float = field(init=False, default=0.0)
     _replayed_at: float = field(init=False, default=0.0)
+    _shown_at: float = field(init=False, default=0.0)
     # Up to where the database has everything, as far as is known here; none: it is read first.
     _positions: dict[TopicPartition, int] = field(init=False, default_factory=dict)
     _shown: dict[TopicPartition, int] = field(init=False, default_factory=dict)
@@ -196,37 +200,59 @@ class Listener:
         if self.without_group:
             client.assign([each for name in topics for each in await partitions_of(client, name)])
         else:
-            client.subscribe(topics, listener=_Revocations(self))
+            client.subscribe(topics, listener=Revocations(self.drop_positions))
 
     async def _turn(self, client: AIOKafkaConsumer, backoff: Backoff) -> None:
         await self._seek_unknown(client)
         fetched = await self._fetch(client)
+        if self.gathers_first and 0 < count_of(fetched) < FEW:
+            await asyncio.sleep(GATHER_FIRST)
+            fetched = self._known(joined(fetched, await self._fetch(client, timeout_ms=0)))
         is_due = time.monotonic() - self._stored_at > STORE_EVERY
         if not fetched and not is_due:
             return
-        idle = self._positions.keys() & client.assignment() if is_due else ()
-        progress = await progress_of(client, dict(self._positions), fetched, idle)
+        starts = dict(self._positions)
+        idle = await self._idle(client, starts) if is_due else []
+        progress = await progress_of(client, starts, fetched, idle)
         await self._apply_with_retries(fetched, progress, backoff)
+        if fetched and self.alarm is not None:
+            self.alarm.ring()
         if is_due:
             self._stored_at = time.monotonic()
             await self._show_kafka(client)
             await self._replay()
-        if 0 < sum(map(len, fetched.values())) < FEW:
+        if 0 < count_of(fetched) < FEW and not self.gathers_first:
             await asyncio.sleep(GATHER)
+
+    async def _idle(self, client: AIOKafkaConsumer, starts: Positions) -> list[TopicPartition]:
+        """Return the partitions whose positions are to be stored though no record came.
+
+        Those that have moved, and now and then all: so a database that lost some is noticed.
+        """
+        known = starts.keys() & client.assignment()
+        if time.monotonic() - self._checked_at > CHECK_EVERY:
+            self._checked_at = time.monotonic()
+            return list(known)
+        return [each for each in known if await client.position(each) != starts[each]]
 
     async def _seek_unknown(self, client: AIOKafkaConsumer) -> None:
         if unknown := client.assignment() - self._positions.keys():
             await self.seek(client, unknown)
 
-    async def _fetch(self, client: AIOKafkaConsumer) -> Fetched:
+    async def _fetch(self, client: AIOKafkaConsumer, timeout_ms: int | None = None) -> Fetched:
         """Return what comes next in partitions whose positions are known."""
+        if timeout_ms is None:
+            timeout_ms = POLL_MS if self._positions else SEEK_MS
         try:
-            got = await client.getmany(timeout_ms=POLL_MS, max_records=self.batch)
+            got = await client.getmany(timeout_ms=timeout_ms, max_records=self.batch)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             # Of a position from before the seek, or of one that was deleted since: look closer.
             self.drop_positions(client.assignment())
             return {}
-        return {each: records for each, records in got.items() if each in self._positions}
+        return self._known(got)
+
+    def _known(self, fetched: Fetched) -> Fetched:
+        return {each: records for each, records in fetched.items() if each in self._positions}
 
     async def _apply_with_retries(
         self, fetched: Fetched, progress: list[PartitionProgress], backoff: Backoff
@@ -263,29 +289,12 @@ class Listener:
 
     async def _show_kafka(self, client: AIOKafkaConsumer) -> None:
         """Commit the positions to Kafka, for tools and autoscalers; nothing of ours needs them."""
-        mine = client.assignment()
-        known = {each: at for each, at in self._positions.items() if each in mine}
-        if self.without_group or not known or known == self._shown:
+        known = {e: at for e, at in self._positions.items() if e in client.assignment()}
+        is_due = time.monotonic() - self._shown_at > SHOW_EVERY
+        if self.without_group or not known or known == self._shown or not is_due:
             return
+        self._shown_at = time.monotonic()
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(STUCK):
                 await client.commit(known)
                 self._shown = known
-
-
-class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Drops the positions of partitions that are taken away.
-
-    Kafka's own positions are never believed: they are later than the database's when that was
-    restored or made anew.
-    """
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Drop the positions; what was fetched is still applied, under locked ones."""
-        self._listener.drop_positions(revoked)
-
-    async def on_partitions_assigned(self, _: Iterable[TopicPartition]) -> None:
-        """Do nothing: the next turn seeks to the database's positions before it reads."""

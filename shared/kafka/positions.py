@@ -13,7 +13,7 @@ from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.kafka.records import Fetched, FromKafka
 
-LATELY_MS = 2_000  # an idle topic is read twice a second
+LATELY_MS = 3_000  # an idle topic is read once a second
 
 Positions: TypeAlias = Mapping[TopicPartition, int]  # the next offset of each
 

@@ -15,6 +15,18 @@ FromKafka: TypeAlias = ConsumerRecord[bytes, bytes]
 Fetched: TypeAlias = Mapping[TopicPartition, Sequence[FromKafka]]
 Kinds: TypeAlias = Mapping[bytes, type[Event]]  # by the name in the header
 
+
+def count_of(fetched: Fetched) -> int:
+    """Return how many records were fetched."""
+    return sum(map(len, fetched.values()))
+
+
+def joined(first: Fetched, rest: Fetched) -> Fetched:
+    """Return what was fetched first and, behind it, what was fetched then."""
+    partitions = first.keys() | rest.keys()
+    return {each: [*first.get(each, ()), *rest.get(each, ())] for each in partitions}
+
+
 # What msgspec repeats of a record when it reports what is wrong with it: no reason holds a phone.
 REPEATED = re.compile(r"(?<=value) (['\"]).*\1", re.DOTALL)
 

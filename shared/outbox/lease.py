@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shared import ids
 from shared.clock import Monotonic, monotonic
-from shared.database import Pool, transaction
+from shared.database import Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.heartbeats import Heartbeats
 
@@ -79,7 +79,7 @@ class RelayLease:
         began = self._clock()
         if began - self._renewed_at < self._lease_s / 4:
             return True
-        async with transaction(self.pool) as db:
+        async with autocommit(self.pool) as db:
             epoch = await db.scalar(RENEW, {"owner": self.owner, "epoch": self.epoch})
         if epoch is None:
             self.mark_lost()
@@ -119,5 +119,5 @@ async def holder(pool: Pool) -> Holder:
     Raises:
         Unavailable: The database did not answer.
     """
-    async with transaction(pool) as db:
+    async with autocommit(pool) as db:
         return Holder(*(await db.execute(HOLDER)).one())

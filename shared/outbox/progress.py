@@ -4,8 +4,10 @@ Statistics are as old as the oldest progress that they have read up to, whatever
 a database's events back.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import text
@@ -23,6 +25,7 @@ log = structlog.get_logger()
 
 BUSY_INTERVAL_S = 0.5  # between two reports when records were acknowledged meanwhile
 IDLE_INTERVAL_S = 0.6  # all figures are as old as the report of the service that does least
+SLACK_S = 0.02  # a report may come so much too early: timers are not exact
 
 
 class AcknowledgedEnds:
@@ -63,29 +66,49 @@ class Progress:
     service: str
     ends: AcknowledgedEnds
     clock: Monotonic = monotonic
-    _has_news: bool = field(init=False, default=True)
+    wall: Callable[[], float] = time.time
+    has_left: bool = field(init=False, default=False)  # see `next_report`
     _reported_at: float = field(init=False, default=float("-inf"))
+    _due_at: float = field(init=False, default=float("-inf"))
 
     def acknowledged(self, ends: Iterable[End]) -> None:
         """Note what Kafka has acknowledged."""
         self.ends.update(ends)
-        self._has_news = True
+        self._due_at = self._reported_at + BUSY_INTERVAL_S
 
     async def next_report(self, pool: Pool, lease: RelayLease) -> OutboxPublished | None:
         """Return the progress to publish; None if the last report is recent enough.
 
-        All that was read from the outbox must be acknowledged or still be there.
+        All that was read from the outbox must be acknowledged or still be there. Afterwards
+        `has_left` says whether something to be published was seen, or may be there unseen.
         """
-        interval = BUSY_INTERVAL_S if self._has_news else IDLE_INTERVAL_S
-        began = self.clock()
-        if began - self._reported_at < interval:
+        self.has_left = self.is_due()
+        if not self.has_left:
             return None
-        self._reported_at, self._has_news = began, False
+        self._reported_at, self._due_at = self.clock(), self._next_idle_at()
         async with autocommit(pool) as db:
-            as_of = await published_until(db, lease)
-        if as_of is None:
+            published = await published_until(db, lease)
+        if published is None:
             return None
-        return OutboxPublished(database=self.service, as_of=as_of, ends=self.ends.by_topic())
+        self.has_left = published.has_left
+        ends = self.ends.by_topic()
+        return OutboxPublished(database=self.service, as_of=published.until, ends=ends)
+
+    def is_due(self) -> bool:
+        """Return whether it is time for a report."""
+        return self.due_in() <= SLACK_S
+
+    def due_in(self) -> float:
+        """Return in how many seconds the next report is due."""
+        return self._due_at - self.clock()
+
+    def _next_idle_at(self) -> float:
+        """Return when the next report is due without news.
+
+        All services report in the same moments by the clock on the wall, so that statistics take
+        their reports in one transaction.
+        """
+        return self.clock() + IDLE_INTERVAL_S - (self.wall() + SLACK_S) % IDLE_INTERVAL_S
 
 
 def batch_of(report: OutboxPublished, epoch: int | None) -> Batch:
@@ -123,7 +146,14 @@ OLDEST_ROW = text("""
 """)
 
 
-async def published_until(db: Connection, lease: RelayLease) -> Instant | None:
+class Published(NamedTuple):
+    """Until when all is published, and whether anything is left to be."""
+
+    until: Instant
+    has_left: bool
+
+
+async def published_until(db: Connection, lease: RelayLease) -> Published | None:
     """Return until when all is published; None if that is not known, or the lease is not ours.
 
     `db` commits each statement, and their order counts. A transaction that locks the outbox after
@@ -142,4 +172,5 @@ async def published_until(db: Connection, lease: RelayLease) -> Instant | None:
     if writers.hidden:
         log.warning("relay.writers_hidden", hidden=writers.hidden)
         return None
-    return min(each for each in (now, writers.began_at, row.recorded_at) if each is not None)
+    known = [each for each in (now, writers.began_at, row.recorded_at) if each is not None]
+    return Published(min(known), has_left=row.recorded_at is not None)

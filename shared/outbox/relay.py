@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared import telemetry
+from shared.alarm import Alarm
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.loop import Backoff
@@ -23,6 +24,9 @@ from shared.outbox.cache import BatchCache, caching
 from shared.outbox.lease import RelayLease
 from shared.outbox.progress import Progress, batch_of, ends_at_takeover
 from shared.outbox.refusals import Refused, may_be_fault_of_record
+from shared.outbox.waking import waking
+
+GATHER_S = 0.05  # between two looks while there is something to send
 
 # What is done about records whose order another relay may have swapped: their latest state again.
 Repair: TypeAlias = Callable[[Connection, Sequence[Batch]], Awaitable[None]]
@@ -47,24 +51,53 @@ async def relay(
     backoff = Backoff("relay")
     own_lease = RelayLease(pool, lease)
     ours = Relay(pool, own_lease, Apart(pool, own_lease, servers), repair)
-    try:
-        while True:
-            try:
-                await ours.take_over()
-                await ours.publish_apart()
-                with caching(pool) as cache:
-                    async with producer.producing(servers) as client:
-                        progress = Progress(service, await ends_at_takeover(servers, service))
-                        while await ours.lease.renew() and not await ours.must_go_apart():
-                            sent = await ours.publish_some(client, cache, progress)
-                            await ours.report(client, progress)
-                            backoff.succeeded()
-                            if not sent:
-                                await asyncio.sleep(every.total_seconds())
-            except (KafkaError, OSError, Unavailable, Refused) as error:
-                await backoff.wait(error)
-    finally:
-        await ours.lease.release()
+    async with waking(pool) as waker:
+        try:
+            while True:
+                try:
+                    await ours.take_over()
+                    await ours.publish_apart()
+                    with waker.at_work(), caching(pool) as cache:
+                        async with producer.producing(servers) as client:
+                            progress = Progress(service, await ends_at_takeover(servers, service))
+                            rests = Rests(waker.alarm, progress, min(every, lease / 4))
+                            await ours.publish(client, cache, rests, backoff)
+                except (KafkaError, OSError, Unavailable, Refused) as error:
+                    await backoff.wait(error)
+        finally:
+            await ours.lease.release()
+
+
+class Rests:
+    """When the relay looks into the outbox, and when it rests.
+
+    It looks when it is woken, and now and then by itself. A report looks as well: where those
+    flow, the relay of an idle service asks its database for nothing else.
+    """
+
+    def __init__(self, alarm: Alarm, progress: Progress, every: timedelta) -> None:
+        self.progress = progress
+        self.must_look = True
+        self._alarm = alarm
+        self._every_s = every.total_seconds()
+        self._sent_at_all = False  # since it rested
+
+    def looked(self, *, sent: bool) -> None:
+        """Note what came of looking."""
+        self.must_look = sent
+        self._sent_at_all |= sent
+
+    async def rest(self) -> None:
+        """Rest, unless there may be more to send: until woken, or a look or a report is due."""
+        if self.progress.has_left:
+            self.must_look = True
+        if self.must_look:
+            return
+        if self._sent_at_all:  # what comes next may gather: few large turns cost less
+            await asyncio.sleep(min(GATHER_S, self._every_s))
+        self._sent_at_all = False
+        pause_s = max(min(self._every_s, self.progress.due_in()), 0)
+        self.must_look = await self._alarm.sleep(pause_s) or not self.progress.is_due()
 
 
 @dataclass
@@ -105,6 +138,21 @@ class Relay:
 
     def _note(self, batches: Sequence[Batch]) -> None:
         self.unconfirmed = batches
+
+    async def publish(
+        self, client: AIOKafkaProducer, cache: BatchCache, rests: Rests, backoff: Backoff
+    ) -> None:
+        """Publish, and report how far, as long as the lease is ours and nothing must go apart.
+
+        Raises:
+            KafkaError, OSError, Unavailable, Refused: As `publish_some`.
+        """
+        while await self.lease.renew() and not await self.must_go_apart():
+            if rests.must_look:
+                rests.looked(sent=await self.publish_some(client, cache, rests.progress))
+            await self.report(client, rests.progress)
+            backoff.succeeded()
+            await rests.rest()
 
     async def publish_some(
         self, client: AIOKafkaProducer, cache: BatchCache, progress: Progress

@@ -12,6 +12,7 @@ from shared.errors import FieldError, Invalid
 from shared.event import Instant
 from shared.outbox.batch import HEAD, Batch, decode, decoded_size, encode
 from shared.outbox.cache import BatchCache, cache_of
+from shared.outbox.waking import wake_when_ended
 
 Rows: TypeAlias = Sequence[tuple[int, list[Batch]]]  # each with its position
 
@@ -47,6 +48,7 @@ class Row:
         """Note what the statement returned, for the relay of this process."""
         if (cache := cache_of(db.engine)) is not None:
             cache.add((position, recorded_at), self.batches, self.size)
+        wake_when_ended(db)
 
 
 def row_of(batches: Sequence[Batch]) -> Row | None:

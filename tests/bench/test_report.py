@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from bench.expansion import Expansion
+from bench.idle import Idle
 from bench.importing import Imported
 from bench.pipeline import Pipeline, percentile_95
 from bench.rebuild import Rebuilt
@@ -37,6 +38,7 @@ PIPELINE = Pipeline(
 
 SMALL = Small(
     mailings=2_000,
+    clients=1,
     delivered=1_999,
     lost=0,
     duplicated=0,
@@ -111,19 +113,56 @@ def test_on_a_slow_machine_the_ratio_counts() -> None:
 def test_a_lost_or_a_duplicated_message_is_a_failure(lost: int, duplicated: int) -> None:
     assert _report().is_sound
     assert not _report(replace(PIPELINE, lost=lost, duplicated=duplicated)).is_sound
-    assert Report(small=SMALL).is_sound
-    assert not Report(small=replace(SMALL, lost=lost, duplicated=duplicated)).is_sound
+    assert Report(small=[SMALL]).is_sound
+    assert not Report(small=[replace(SMALL, lost=lost, duplicated=duplicated)]).is_sound
 
 
 def test_small_mailings_must_all_be_delivered_within_their_window(tmp_path: Path) -> None:
-    report = Report(small=SMALL)
+    report = Report(small=[SMALL])
     report.write(tmp_path)
 
     assert json.loads((tmp_path / "small.json").read_text())["delivered"] == 1_999
     assert _lines(report)["delivered"] == ["1,999", "2,000", "no"]
     assert _lines(report)["sent after"] == ["60.0 s", "60 s", "no"]
-    complete = _lines(Report(small=replace(SMALL, delivered=2_000, sent_after_s=47.0)))
+    complete = _lines(Report(small=[replace(SMALL, delivered=2_000, sent_after_s=47.0)]))
     assert complete["sent after"] == ["47.0 s", "60 s", "yes"]
+
+
+def test_a_thousand_mailings_of_a_hundred_must_be_projected_in_time(tmp_path: Path) -> None:
+    hundreds = replace(
+        SMALL, mailings=1_000, clients=100, delivered=100_000, projected_after_s=15.5
+    )
+    report = Report(small=[hundreds])
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "small_100.json").read_text())["clients"] == 100
+    assert _lines(report)["delivered"] == ["100,000", "100,000", "yes"]
+    assert _lines(report)["projected after"] == ["15.5 s", "15 s", "no"]
+
+
+IDLE = Idle(
+    seconds=60.0,
+    cpu_share={"catalog": 0.01, "postgres": 0.02},
+    services_and_postgres=0.03,
+    mailings=40,
+    first_request_p50_s=0.1,
+    first_request_p95_s=0.62,
+    first_request_max_s=0.7,
+    pause_to_silence_s=0.3,
+    machine=QUIET,
+)
+
+
+def test_what_is_idle_must_cost_little_and_wake_soon(tmp_path: Path) -> None:
+    report = Report(idle=IDLE)
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "idle.json").read_text())["services_and_postgres"] == 0.03
+    lines = _lines(report)
+    assert lines["idle, of a core: services and PostgreSQL"] == ["3.0%", "5%", "yes"]
+    assert lines["due to the first request, p95"] == ["0.62 s", "0.5 s", "no"]
+    assert lines["pause to silence"] == ["0.30 s", "1 s", "yes"]
+    assert lines["catalog"] == ["1.00%"]
 
 
 def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:

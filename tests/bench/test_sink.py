@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from typing import Any
 from uuid import UUID
 
@@ -55,10 +56,17 @@ def test_requests_in_one_piece_are_all_answered(sink: Sink, recorder: Recorder) 
     assert len(recorder.written) == 2
 
 
-def test_the_summary_counts_requests_and_distinct_keys(sink: Sink, recorder: Recorder) -> None:
+def test_the_summary_counts_requests_and_distinct_keys_and_knows_when_the_last_came(
+    sink: Sink, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 7.5)
     sink.data_received(REQUEST % b"a" + REQUEST % b"b" + REQUEST % b"a" + SUMMARY)
 
-    assert recorder.written[-1].endswith(b'{"requests":3,"distinct":2}')
+    assert json.loads(recorder.written[-1].partition(b"\r\n\r\n")[2]) == {
+        "requests": 3,
+        "distinct": 2,
+        "last_at": 7.5,
+    }
 
 
 def test_a_mishap_is_answered_otherwise_and_taken_when_it_is_repeated(recorder: Recorder) -> None:
@@ -73,7 +81,7 @@ def test_a_mishap_is_answered_otherwise_and_taken_when_it_is_repeated(recorder: 
     busy, taken, summary = recorder.written
     assert busy.startswith(b"HTTP/1.1 503 ")
     assert taken.startswith(b"HTTP/1.1 200 ")
-    assert summary.endswith(b'{"requests":1,"distinct":1}')
+    assert b'{"requests":1,"distinct":1,' in summary
 
 
 def is_busy_at_first(key: bytes) -> bool:

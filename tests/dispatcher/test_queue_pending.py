@@ -70,6 +70,20 @@ async def test_a_run_is_pending_from_its_beginning_to_its_end(world: World) -> N
     assert await asked(world) == PendingWork()
 
 
+async def test_a_run_is_open_until_it_is_finished_but_not_while_it_is_paused(
+    world: World,
+) -> None:
+    assert not (await asked(world)).has_open
+    run = await world.plan(1)
+    assert (await asked(world)).has_open
+    await run.pause()
+    assert not (await asked(world)).has_open
+    await run.stop()
+    assert (await asked(world)).has_open
+    await world.end()
+    assert not (await asked(world)).has_open
+
+
 async def test_a_run_of_which_all_is_final_is_complete(world: World) -> None:
     await world.plan()
 

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from services.scheduler import handlers, queue, workers
 from services.scheduler.projections import project
 from shared import ids, set_aside
+from shared.alarm import Alarm
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -232,7 +233,8 @@ async def test_the_worker_fires_by_itself_when_time_has_come(
 ) -> None:
     await scheduler.hear(later.created())
     every = timedelta(milliseconds=5)
-    worker = asyncio.create_task(workers.fire_due_mailings(scheduler.store, every=every))
+    firing = workers.fire_due_mailings(scheduler.store, Alarm(), every=every)
+    worker = asyncio.create_task(firing)
     try:
         await scheduler.pass_time(HOUR)
 
@@ -242,6 +244,28 @@ async def test_the_worker_fires_by_itself_when_time_has_come(
         await asyncio.gather(worker, return_exceptions=True)
 
     assert not await scheduler.fire()
+
+
+async def test_the_worker_sleeps_until_the_next_mailing_is_due_and_is_woken_for_an_earlier_one(
+    scheduler: Scheduler, later: Mailing
+) -> None:
+    await scheduler.hear(later.created())
+    await scheduler.pass_time(HOUR / 2)
+    alarm = Alarm()
+    worker = asyncio.create_task(workers.fire_due_mailings(scheduler.store, alarm, every=HOUR))
+    try:
+        soon = await scheduler.now() + timedelta(milliseconds=300)
+        earlier = Mailing(soon, later.ends_at, number=3)
+        await scheduler.hear(earlier.created())
+        alarm.ring()
+
+        await eventually(scheduler.events, within=30)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+    (event,) = await scheduler.events()
+    assert event.scheduled_at >= soon
 
 
 async def test_without_the_database_it_says_so(no_pool: Pool) -> None:

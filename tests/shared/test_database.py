@@ -15,6 +15,7 @@ from shared import database
 from shared.database import ISOLATION, Pool, autocommit, business_clock, savepoint, transaction
 from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
+from shared.testing import eventually
 
 
 async def test_business_time_is_the_databases_moved_by_the_shift(catalog_pool: Pool) -> None:
@@ -92,6 +93,69 @@ async def test_a_setting_that_the_driver_refuses_is_not_unavailable(
             await ask
 
     assert not isinstance(caught.value, Unavailable)
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_what_is_to_be_done_at_the_end_of_a_transaction_sees_what_it_has_done(
+    catalog_pool: Pool, is_committed: bool
+) -> None:
+    seen: list[bool] = []
+    with suppress(ZeroDivisionError):
+        async with transaction(catalog_pool) as db:
+            database.when_ended(db, lambda: seen.append(db.in_transaction()))
+            assert not seen
+            assert is_committed or 1 / 0
+
+    assert seen == [False]
+
+
+async def test_outside_of_a_transaction_it_is_done_at_once(catalog_pool: Pool) -> None:
+    seen: list[bool] = []
+    async with autocommit(catalog_pool) as db:
+        database.when_ended(db, lambda: seen.append(True))
+
+        assert seen
+
+
+BACKEND = text("SELECT pg_backend_pid()")
+
+
+async def backend(pool: Pool) -> int:
+    async with autocommit(pool) as db:
+        return int(await db.scalar(BACKEND) or 0)
+
+
+async def test_a_connection_is_kept_for_the_next_statement_outside_of_a_transaction(
+    catalog_pool: Pool,
+) -> None:
+    first = await backend(catalog_pool)
+    async with transaction(catalog_pool) as db:
+        assert await db.scalar(BACKEND) != first
+
+    assert await backend(catalog_pool) == first
+
+
+async def test_a_kept_connection_that_broke_is_replaced(catalog_pool: Pool) -> None:
+    first = await backend(catalog_pool)
+    async with transaction(catalog_pool) as db:
+        await db.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first})
+
+    async def is_replaced() -> bool:
+        with suppress(Unavailable):
+            return await backend(catalog_pool) != first
+        return False
+
+    await eventually(is_replaced, within=10)
+
+
+async def test_who_needs_the_last_connection_gets_the_kept_one(
+    catalog_database: PostgresDsn,
+) -> None:
+    async with database.connect(catalog_database, size=2) as pool:
+        await backend(pool)
+
+        async with transaction(pool) as one, transaction(pool) as other:
+            assert await one.scalar(BACKEND) != await other.scalar(BACKEND)
 
 
 OFFSETS = ("consumer", "topic", "partition", "position")

@@ -15,6 +15,7 @@ from aiokafka.structs import ConsumerRecord
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
+from shared.alarm import Alarm
 from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
@@ -143,6 +144,26 @@ async def test_events_are_heard_once_and_in_order(
 
     expected = [(str(each), version, "MailingPaused") for each in ids for version in (1, 2, 3)]
     assert await ledger.heard() == sorted(expected)
+
+
+@pytest.mark.parametrize("gathers_first", [False, True])
+async def test_who_waits_for_what_is_heard_is_woken_by_it(
+    ledger: Ledger, kafka: str, producer: AIOKafkaProducer, gathers_first: bool
+) -> None:
+    alarm = Alarm()
+    async with listening(ledger, kafka, alarm=alarm, gathers_first=gathers_first):
+        await pause(producer, uuid4())
+
+        async with asyncio.timeout(20):
+            assert await alarm.sleep(3_600)
+        assert len(await ledger.heard()) == 1
+
+        keys = [uuid4() for _ in range(20)]
+        for key in keys:
+            await pause(producer, key)
+        await ledger.hears(21)
+
+    assert len(await ledger.heard()) == 21
 
 
 async def test_what_comes_again_with_the_same_offsets_is_applied_once(

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
@@ -25,6 +25,7 @@ from shared.testing import eventually
 from tests.shared.test_relay import LEASE, SHORT, all_sent, left, relaying
 
 OTHER = UUID(int=7)
+Begin: TypeAlias = Callable[[Pool], AbstractAsyncContextManager[Connection]]
 
 
 def news(value: bytes = b"1") -> list[Batch]:
@@ -151,17 +152,21 @@ def slow(monkeypatch: pytest.MonkeyPatch, clock: Hand) -> Callable[[float], None
     """Give what lets the answers of all statements about leases take so many seconds."""
     seconds = 0.0
 
-    @asynccontextmanager
-    async def delayed(pool: Pool) -> AsyncIterator[Connection]:
-        async with transaction(pool) as db:
-            yield db
-        clock.seconds += seconds
+    def delayed(begin: Begin) -> Begin:
+        @asynccontextmanager
+        async def begin_late(pool: Pool) -> AsyncIterator[Connection]:
+            async with begin(pool) as db:
+                yield db
+            clock.seconds += seconds
+
+        return begin_late
 
     def set_delay(to: float) -> None:
         nonlocal seconds
         seconds = to
 
-    monkeypatch.setattr(lease, "transaction", delayed)
+    monkeypatch.setattr(lease, "transaction", delayed(transaction))
+    monkeypatch.setattr(lease, "autocommit", delayed(autocommit))
     return set_delay
 
 

@@ -352,9 +352,9 @@ async def test_who_lost_the_lease_sets_nothing_aside(catalog_pool: Pool, kafka: 
 
 async def as_of(pool: Pool, lease: RelayLease) -> Instant:
     async with autocommit(pool) as db:
-        at = await published_until(db, lease)
-    assert at is not None
-    return at
+        published = await published_until(db, lease)
+    assert published is not None
+    return published.until
 
 
 async def test_progress_is_never_later_than_what_was_set_aside(

@@ -1,13 +1,13 @@
 """Pending work: which kinds there are, asked for all workers at once.
 
-So workers with nothing to do ask nothing: idle, a dispatcher costs two statements a poll.
+So workers with nothing to do ask nothing: idle, a dispatcher costs two statements a second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY
-from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
+from services.dispatcher.queue.controls import CONTROLLED_RUNS, SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.ending import IS_COMPLETE, RUNS_TO_END
 from shared.database import Connection, sql
 from shared.event import Instant
@@ -22,6 +22,8 @@ class PendingWork:
     has_ending: bool = False  # runs of which something has to end
     has_complete: bool = False
     due: frozenset[str] = frozenset()  # gateways with messages to be claimed
+    # Whether there may be work soon that nothing announces: a retry, or an end, whose time comes.
+    has_open: bool = field(default=False, compare=False)
 
 
 # Asked ten times a second and after each step, so little may grow with the open runs: they are
@@ -59,9 +61,14 @@ PENDING_WORK = sql(
                     WHERE state = 'retry' AND sender_id IS NULL
                 )
             )
+        ),
+        EXISTS (
+            SELECT FROM ({controlled}) AS open_runs
+            WHERE {unfinished} AND (is_stopped OR NOT is_paused)
         )
     """,
     unfinished=UNFINISHED,
+    controlled=CONTROLLED_RUNS,
     runs_to_end=RUNS_TO_END,
     is_complete=IS_COMPLETE,
     sendable=SENDABLE_RUNS,
@@ -73,5 +80,5 @@ PENDING_WORK = sql(
 async def pending_work(db: Connection, now: Instant) -> PendingWork:
     """Return which kinds of work are pending now."""
     row = (await db.execute(PENDING_WORK, {"now": now, "latest": must_outlast(now)})).one()
-    waiting, expanding, ending, complete, due = row
-    return PendingWork(waiting, expanding, ending, complete, frozenset(due))
+    waiting, expanding, ending, complete, due, has_open = row
+    return PendingWork(waiting, expanding, ending, complete, frozenset(due), has_open)

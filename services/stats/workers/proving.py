@@ -30,7 +30,8 @@ POLL_S = 0.1
 WAIT_S = 30.0  # for the statistics to pass an end; then others get their turn
 CORRECTION_S = 60.0  # a correction that takes longer than this will not come
 SMALL = 1_000  # messages of a run that is compared together with others: a hundred take a moment
-REST = 20  # times as long as comparing again took: at most a twentieth of the time when idle
+REST = 100  # times as long as comparing again took: a hundredth of the time when idle
+REST_S = 5.0  # at least
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Prover:
             begun = time.monotonic()
             await self._prove([oldest])
             ended = time.monotonic()
-            self._rests_until = ended + REST * (ended - begun)
+            self._rests_until = ended + max(REST * (ended - begun), REST_S)
 
     async def _prove(self, runs: Sequence[Unproved]) -> bool:
         """Compare runs, all in one transaction; return whether that led to anything."""
