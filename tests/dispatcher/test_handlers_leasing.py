@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -51,6 +52,11 @@ async def lease(world: World, time: Time, monkeypatch: pytest.MonkeyPatch) -> Se
     return lease
 
 
+def known(lease: SenderLease) -> UUID:
+    assert lease.sender_id is not None
+    return lease.sender_id
+
+
 async def test_a_lease_counts_from_the_question(
     lease: SenderLease, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,11 +102,14 @@ async def test_business_time_is_never_behind_for_an_answer_that_comes_late(
     *,
     is_claim: bool,
 ) -> None:
+    await lease.renew([])
+    time.seconds += LIMITS.lease_s  # so that the next renewal is due
     monkeypatch.setattr(database, "now", time.late(database.now))
+    monkeypatch.setattr(queue, "hold", time.late(queue.hold))
 
     if is_claim:
         async with transaction(world.pool) as db:
-            now = await lease.now(db, reads_controls=False)
+            now = await lease.hold(db, known(lease), reads_controls=False)
         read_at = now.timestamp()
     else:
         before = await world.now()
@@ -120,7 +129,7 @@ async def test_only_a_claim_that_reads_all_controls_makes_them_new(
     assert not lease.is_valid_at(time.seconds)
 
     async with transaction(world.pool) as db:
-        await lease.now(db, reads_controls=reads_controls)
+        await lease.hold(db, known(lease), reads_controls=reads_controls)
 
     assert lease.is_valid_at(time.seconds) == reads_controls
 

@@ -16,7 +16,7 @@ from services.dispatcher.queue.starts import StartOfOne
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
-from tests.dispatcher.world import CHANNELS, HOUR, World, client
+from tests.dispatcher.world import CHANNELS, HOUR, World, claim_one, client
 
 MINUTE = timedelta(minutes=1)
 NOBODY = UUID(int=0)
@@ -37,7 +37,7 @@ async def register(world: World) -> None:
 async def claim(
     db: Connection, now: Instant, *, me: UUID = ME, last: UUID = NOBODY, name: str = "http"
 ) -> Any:
-    return await claiming.claim_chunk(db, me, name, now=now, latest=now, last=last)
+    return await claim_one(db, me, name, now=now, latest=now, last=last)
 
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:

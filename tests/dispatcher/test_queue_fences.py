@@ -29,7 +29,7 @@ from services.dispatcher.queue.recording import Closed
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
-from tests.dispatcher.world import CHANNELS, Run, World, client
+from tests.dispatcher.world import CHANNELS, Run, World, claim_one, client
 
 NOBODY = UUID(int=0)
 ME, YOU = UUID(int=1), UUID(int=2)
@@ -74,9 +74,7 @@ async def waiting() -> AsyncIterator[None]:
 async def claimed(db: Connection, now: Instant, sender_id: UUID) -> list[int]:
     """Claim all chunks that can be had; return their numbers."""
     found = []
-    while chunk := await claiming.claim_chunk(
-        db, sender_id, "http", now=now, latest=now, last=NOBODY
-    ):
+    while chunk := await claim_one(db, sender_id, "http", now=now, latest=now, last=NOBODY):
         found.append(chunk.key.chunk)
     return found
 
@@ -159,7 +157,7 @@ async def test_a_claim_keeps_one_chunk_from_others_however_many_runs_have_some(
     runs = [run, *[await world.plan(BOTH) for _ in range(4)]]
     lockable = text("SELECT run_id FROM chunks FOR UPDATE SKIP LOCKED")
     async with world.pool.connect() as one, impatient(world) as two:
-        await claiming.claim_chunk(one, ME, "http", now=now, latest=now, last=NOBODY)
+        await claim_one(one, ME, "http", now=now, latest=now, last=NOBODY)
 
         found = (await two.execute(lockable)).all()
 
@@ -175,7 +173,7 @@ async def test_two_who_claim_at_once_get_chunks_of_different_runs_if_each_has_on
     now = await world.now()
     async with world.pool.connect() as one, impatient(world) as two:
         found = [
-            await claiming.claim_chunk(db, sender_id, "http", now=now, latest=now, last=NOBODY)
+            await claim_one(db, sender_id, "http", now=now, latest=now, last=NOBODY)
             for db, sender_id in ((one, ME), (two, YOU))
         ]
 
@@ -223,7 +221,7 @@ async def test_a_lease_is_ended_only_by_its_sender_and_of_its_epoch(
 ) -> None:
     key = ChunkKey(run.run_id, 0)
     async with world.pool.connect() as db:
-        chunk = await claiming.claim_chunk(db, ME, "http", now=now, latest=now, last=NOBODY)
+        chunk = await claim_one(db, ME, "http", now=now, latest=now, last=NOBODY)
         assert chunk is not None
         for sender_id, epoch in ((YOU, chunk.epoch), (ME, chunk.epoch + 1), (None, 0)):
             await recording.close_chunks(db, sender_id, {key: Closed(0, epoch)})

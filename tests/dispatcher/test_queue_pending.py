@@ -16,7 +16,7 @@ from services.dispatcher.queue.pending import PendingWork
 from shared.contracts.dispatcher import State
 from shared.database import transaction
 from shared.event import Instant
-from tests.dispatcher.world import CHANNELS, HOUR, Run, World, client
+from tests.dispatcher.world import CHANNELS, HOUR, Run, World, claim_one, client
 
 ME = UUID(int=1)
 MINUTE = timedelta(minutes=1)
@@ -34,7 +34,7 @@ async def lease_all(world: World) -> None:
     async with transaction(world.pool) as db:
         await leasing.register(db, ME, marks_starts=False)
         for name in CHANNELS:
-            while await claiming.claim_chunk(db, ME, name, now=now, latest=now, last=UUID(int=0)):
+            while await claim_one(db, ME, name, now=now, latest=now, last=UUID(int=0)):
                 pass
 
 

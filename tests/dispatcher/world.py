@@ -19,7 +19,9 @@ from services.dispatcher.gateways import Done, Gateway
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.queue import claiming
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue.claiming import ClaimedChunk
 from services.dispatcher.subscriptions import READERS
 from shared import database, ids
 from shared.contracts.catalog import (
@@ -35,7 +37,7 @@ from shared.contracts.catalog import (
     RunBegun,
 )
 from shared.contracts.scheduler import ONCE, MailingScheduled
-from shared.database import Pool, transaction
+from shared.database import Connection, Pool, transaction
 from shared.event import Event, Instant, Received
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -333,6 +335,14 @@ def client_of(message: OutgoingMessage) -> UUID:
 def numbers(gateway: FakeGateway) -> list[int]:
     """Return the numbers of the clients to whom messages were sent, in order."""
     return [client_of(each).int & 0xFFFF for each in gateway.messages]
+
+
+async def claim_one(
+    db: Connection, sender_id: UUID, gateway: str, **at: Any
+) -> ClaimedChunk | None:
+    """Lease the next chunk that is due."""
+    chunks = await claiming.claim_chunks(db, sender_id, gateway, 1, **at)
+    return chunks[0] if chunks else None
 
 
 async def alive(

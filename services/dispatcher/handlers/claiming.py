@@ -24,7 +24,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from services.dispatcher.handlers.recording import Rejected
-from services.dispatcher.queue import claiming, controls, leasing, recording
+from services.dispatcher.queue import claiming, controls, recording
 from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry, RunUnreadable
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
@@ -32,6 +32,7 @@ from services.dispatcher.queue.recording import Closed
 from shared import ids
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
+from shared.event import Instant
 from shared.set_aside import Item, guard
 
 log = structlog.get_logger()
@@ -160,10 +161,11 @@ class Claimer:
             return NOTHING
         try:
             async with transaction(self._pool) as db:
-                await leasing.hold(db, sender_id)
+                # Of runs that we know, one may have been paused since the last renewal.
+                now = await self.lease.hold(db, sender_id, reads_controls=not self._runs)
                 if self.may_hold_unknown_leases:
                     await claiming.release_all(db, sender_id)
-                retries, chunks, runs = await self._claim(db, sender_id)
+                retries, chunks, runs = await self._claim(db, sender_id, now)
         except LeaseLost:
             self.drop(sender_id)
             return NOTHING
@@ -204,11 +206,9 @@ class Claimer:
         )
 
     async def _claim(
-        self, db: Connection, sender_id: UUID
+        self, db: Connection, sender_id: UUID, now: Instant
     ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
         name = self._gateway
-        # Of runs that we know, one may have been paused since the last renewal.
-        now = await self.lease.now(db, reads_controls=not self._runs)
         latest = must_outlast(now)
         retries = await claiming.claim_retries(
             db, sender_id, name, now=now, latest=latest, limit=RETRIES

@@ -78,13 +78,16 @@ class SenderLease:
         self.sender_id = sender_id
         return sender_id
 
-    async def now(self, db: Connection, *, reads_controls: bool) -> Instant:
-        """Return the business time, from which the loop's offset follows.
+    async def hold(self, db: Connection, sender_id: UUID, *, reads_controls: bool) -> Instant:
+        """Hold the sender; return the business time, from which the loop's offset follows.
 
         `reads_controls`: the caller reads the controls of all runs that it has something of.
+
+        Raises:
+            LeaseLost: It was declared dead.
         """
         asked = self._time()
-        now = await database.now(db)
+        now = await leasing.hold(db, sender_id)
         self.clock_offset_s = now.timestamp() - asked
         if reads_controls:
             self._controls_read_at = asked

@@ -88,42 +88,61 @@ CLAIM_CHUNK = sql(
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
-        chunks.is_touched, cardinality(chunks.client_ids) AS size
+        cardinality(chunks.client_ids) AS size
     """,
     unfinished=UNFINISHED,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
 )
-# The newest contacts. Of a chunk that others touched, those that have nothing on record yet.
-CONTACTS = """
-    SELECT ids.client_id, coalesce(client.is_removed, true) AS is_removed, client.phone,
-        client.operator_code, client.time_zone, client.email, client.full_name, client.comment,
-        ids.n
-    FROM chunks c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+# The newest contacts of chunks, in one go. Of a chunk that others touched, those that have nothing
+# on record yet.
+CONTACTS = fragment(
+    """
+    SELECT wanted.n AS claimed, ids.n AS place, ids.client_id,
+        coalesce(client.is_removed, true) AS is_removed, client.phone, client.operator_code,
+        client.time_zone, client.email, client.full_name, client.comment
+    FROM unnest(CAST($1 AS uuid[]), CAST($2 AS int[])) WITH ORDINALITY
+        AS wanted (run_id, chunk, n)
+    JOIN chunks c USING (run_id, chunk)
+    CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
     LEFT JOIN clients client ON client.client_id = ids.client_id
-    WHERE c.run_id = $1 AND c.chunk = $2 AND {which} ORDER BY ids.n
-"""
-ALL_CONTACTS = fragment(CONTACTS, which="true")
-UNRECORDED_CONTACTS = fragment(CONTACTS, which=UNRECORDED)
+    WHERE NOT c.is_touched OR {unrecorded} ORDER BY wanted.n, ids.n
+    """,
+    unrecorded=UNRECORDED,
+)
+FIRST_FIELD = 4  # of a contact, in a row of CONTACTS
 
 
-async def claim_chunk(
-    db: Connection, sender_id: UUID, gateway: str, *, now: Instant, latest: Instant, last: UUID
-) -> ClaimedChunk | None:
-    """Lease the next chunk for `gateway` whose window lasts beyond `latest`; None if none is due.
+async def claim_chunks(
+    db: Connection, sender_id: UUID, gateway: str, enough: int, *, last: UUID, **at: Instant
+) -> list[ClaimedChunk]:
+    """Lease chunks for `gateway` until they hold `enough` messages or none is due.
 
-    `last` is the run that had the last chunk: the next one's turn is now.
+    The first is of the run after `last`, which had a chunk before. They are due `now`, and their
+    windows last beyond `latest`. At most `AT_ONCE` of them, however small: others wait for what
+    this transaction holds.
 
     Raises:
-        RunUnreadable: The chunk cannot be read.
+        RunUnreadable: One of them cannot be read.
     """
-    values = {"sender_id": sender_id, "gateway": gateway, "last": last}
-    values |= {"now": now, "latest": latest}
-    row = (await db.execute(CLAIM_CHUNK, values)).first()
-    if row is None:
-        return None
-    wanted = UNRECORDED_CONTACTS if row.is_touched else ALL_CONTACTS
-    rows = await database.fetch(db, wanted, row.run_id, row.chunk)
+    values = {"sender_id": sender_id, "gateway": gateway, **at}
+    leased: list[Any] = []
+    while sum(row.size for row in leased) < enough and len(leased) < AT_ONCE:
+        row = (await db.execute(CLAIM_CHUNK, values | {"last": last})).first()
+        if row is None:
+            break
+        leased.append(row)
+        last = row.run_id
+    if not leased:
+        return []
+    keys = [row.run_id for row in leased], [row.chunk for row in leased]
+    contacts: list[list[Any]] = [[] for _ in leased]
+    for each in await database.fetch(db, CONTACTS, *keys):
+        contacts[each[0] - 1].append(each)
+    return [_chunk(row, own) for row, own in zip(leased, contacts, strict=True)]
+
+
+def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 - of CLAIM_CHUNK
     with _naming(row.run_id):
         return ClaimedChunk(
             key=ChunkKey(row.run_id, row.chunk),
@@ -131,32 +150,10 @@ async def claim_chunk(
             before=unrecorded(reaped=row.reaped, unknowns=row.unknowns),
             is_reaped=row.reaped > 0,
             size=row.size,
-            places=[each[-1] for each in rows],
-            client_ids=[each[0] for each in rows],
-            contacts=[None if each[1] else Contact(*each[2:-1]) for each in rows],
+            places=[each[1] for each in contacts],
+            client_ids=[each[2] for each in contacts],
+            contacts=[None if each[3] else Contact(*each[FIRST_FIELD:]) for each in contacts],
         )
-
-
-async def claim_chunks(
-    db: Connection, sender_id: UUID, gateway: str, enough: int, *, last: UUID, **at: Instant
-) -> list[ClaimedChunk]:
-    """Lease one chunk after the other, until they hold `enough` messages or none is due.
-
-    At most `AT_ONCE` of them, however small: others wait for what this transaction holds.
-
-    `last` and the instants (`now`, `latest`) are those of `claim_chunk`.
-
-    Raises:
-        RunUnreadable: One of them cannot be read.
-    """
-    found: list[ClaimedChunk] = []
-    while sum(each.size for each in found) < enough and len(found) < AT_ONCE:
-        chunk = await claim_chunk(db, sender_id, gateway, last=last, **at)
-        if chunk is None:
-            break
-        found.append(chunk)
-        last = chunk.key.run_id
-    return found
 
 
 CLAIM_RETRIES = sql(

@@ -11,7 +11,8 @@ from sqlalchemy import delete, insert, text
 
 from services.dispatcher.queue.controls import CONTROLS, Control, control_of
 from services.dispatcher.tables import senders
-from shared.database import Connection, sql
+from shared.database import INSTANT, Connection, sql
+from shared.event import Instant
 
 
 class LeaseLost(Exception):
@@ -42,17 +43,22 @@ async def renew(db: Connection, sender_id: UUID) -> None:
 
 
 # Keeps the row from being deleted, not from being renewed.
-HOLD = text("SELECT 1 FROM senders WHERE sender_id = :sender_id FOR KEY SHARE")
+HOLD = sql(
+    "SELECT {instant} AS now FROM senders WHERE sender_id = :sender_id FOR KEY SHARE",
+    instant=INSTANT,
+)
 
 
-async def hold(db: Connection, sender_id: UUID) -> None:
-    """Keep the sender, and so its leases, from being reaped until the commit.
+async def hold(db: Connection, sender_id: UUID) -> Instant:
+    """Keep the sender, and so its leases, from being reaped until the commit; return the instant.
 
     Raises:
         LeaseLost: It was declared dead.
     """
-    if await db.scalar(HOLD, {"sender_id": sender_id}) is None:
+    now: Instant | None = await db.scalar(HOLD, {"sender_id": sender_id})
+    if now is None:
         raise LeaseLost(sender_id)
+    return now
 
 
 # The controls of runs, and no row at all if the sender is gone.

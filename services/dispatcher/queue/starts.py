@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
-
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.queue.blocks import Places
-from services.dispatcher.queue.leasing import LeaseLost
-from shared.database import Connection
+from services.dispatcher.queue.leasing import HOLD, LeaseLost
+from shared.database import Connection, sql
 from shared.event import Instant
 
 
@@ -43,10 +41,11 @@ STARTS_IN_CHUNKS = """
     GROUP BY s.attempt
 """
 
-# One statement, and so one round trip, under the row of the sender: see `leasing.HOLD`.
-MARK = text("""
+# One statement, and so one round trip, under the row of the sender.
+MARK = sql(
+    """
     WITH held AS (
-        SELECT 1 FROM senders WHERE sender_id = :sender_id FOR KEY SHARE
+        {held}
     ), of_chunks AS (
         INSERT INTO starts (run_id, chunk, epoch, number, attempt, places, started_at)
         SELECT begun.run_id, begun.chunk, begun.epoch, begun.number, begun.attempt,
@@ -64,7 +63,9 @@ MARK = text("""
         ON CONFLICT DO NOTHING
     )
     SELECT 1 FROM held
-""")
+    """,
+    held=HOLD.text,
+)
 
 
 async def mark(
