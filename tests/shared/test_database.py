@@ -136,16 +136,17 @@ async def test_a_connection_is_kept_for_the_next_statement_outside_of_a_transact
 
 
 async def test_a_kept_connection_that_broke_is_replaced(catalog_pool: Pool) -> None:
-    first = await backend(catalog_pool)
+    async with autocommit(catalog_pool) as db:
+        first = await db.scalar(BACKEND)
+        driver = await database.driver_of(db)
     async with transaction(catalog_pool) as db:
         await db.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first})
 
-    async def is_replaced() -> bool:
-        with suppress(Unavailable):
-            return await backend(catalog_pool) != first
-        return False
+    async def is_known_to_be_closed() -> bool:
+        return bool(driver.is_closed())
 
-    await eventually(is_replaced, within=10)
+    await eventually(is_known_to_be_closed, within=10)
+    assert await backend(catalog_pool) != first
 
 
 async def test_who_needs_the_last_connection_gets_the_kept_one(
