@@ -213,6 +213,11 @@ class ServiceSettings(DatabaseSettings):
         timedelta(seconds=4), ge=timedelta(seconds=1), le=timedelta(minutes=5)
     )
 
+    # How long dead letters and rows that were set aside stay, if nothing waits behind them.
+    letter_retention: Duration = Field(
+        timedelta(days=90), ge=timedelta(hours=1), le=timedelta(days=3650)
+    )
+
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return all names that are set."""

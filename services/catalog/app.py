@@ -16,6 +16,7 @@ from shared.contracts.catalog import CLIENTS
 from shared.event_store.postgres import PostgresEventStore
 from shared.event_store.republish import republish_latest
 from shared.outbox import relay
+from shared.pruning import prune_letters
 
 
 async def run(settings: Settings) -> None:
@@ -44,6 +45,7 @@ async def run(settings: Settings) -> None:
                 repair=partial(republish_latest, "catalog", "client", CLIENTS, client.events),
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
+            prune_letters(pool, settings.letter_retention),
         ]
         running = tasks.create_task(schema.run_when_migrated("catalog", pool, loops))
         await http.serve(

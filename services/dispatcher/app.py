@@ -18,6 +18,7 @@ from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, contr
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.errors import Unavailable
 from shared.outbox import relay
+from shared.pruning import prune_letters
 
 # Connections of those that answer and listen, and of those that write the ledger: these wait
 # while it is older than what it has published.
@@ -82,6 +83,7 @@ async def run(settings: Settings) -> None:
             kafka.listen(
                 pool, servers, CONTROLS, controls(), without_group=True, alarm=poller.alarm
             ),
+            prune_letters(ledger, settings.letter_retention),
         ]
         kept = kafka.wait_until_kept(servers, settings.run_retention)
         running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops, once=kept))

@@ -11,6 +11,7 @@ from shared import database, http, kafka, loop, schema, telemetry
 from shared.alarm import Alarm
 from shared.event_store.postgres import PostgresEventStore
 from shared.outbox import relay
+from shared.pruning import prune_letters
 
 
 async def run(settings: Settings) -> None:
@@ -37,6 +38,7 @@ async def run(settings: Settings) -> None:
             kafka.listen(
                 pool, settings.kafka_servers, "scheduler", subscriptions(store), alarm=alarm
             ),
+            prune_letters(pool, settings.letter_retention),
         ]
         running = tasks.create_task(schema.run_when_migrated("scheduler", pool, loops))
         await http.serve(
