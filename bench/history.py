@@ -5,10 +5,10 @@ hundred does not simply pass: `bench.mishaps`.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 from bench.importing import until_known
 from bench.pipeline import BODY
@@ -75,7 +75,7 @@ async def import_all(rig: Rig, size: Size) -> None:
     await until_known(rig, size.clients)
 
 
-def _write(path: Any, lines: Any) -> None:  # noqa: ANN401
+def _write(path: Path, lines: Iterable[str]) -> None:
     with path.open("w") as file:
         file.writelines(lines)
 

@@ -12,7 +12,8 @@ from pydantic_core import to_jsonable_python
 from pydantic_settings import BaseSettings
 
 from shared.kafka import topics
-from shared.settings import duration_text, variable
+from shared.setting_values import duration_text
+from shared.settings import variable
 
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 

@@ -9,22 +9,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_address
 from os import environ
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
-    PostgresDsn,
     ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
 
 from shared.setting_files import (
     ENV_FILE,
@@ -34,123 +29,17 @@ from shared.setting_files import (
     secret_settings,
     secrets_folder,
 )
+from shared.setting_values import DatabaseUrl, Duration, Host, Names, Port, Retention, Servers
 
 S = TypeVar("S", bound=BaseSettings)
 
 MISUSED = 2  # the exit code. Source: shells and argparse, for a command they cannot read
-
-UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
-WRITTEN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+", re.ASCII)
-PART = re.compile(r"([0-9.]+)(ms|[smhd])", re.ASCII)
-
-# Between the dots of a host's name. Source: RFC 1123 §2.1; `_` as well, as in names of containers.
-LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
-LONGEST_NAME = 253
-HIGHEST_PORT = 65_535
 
 # Not settings, though they begin as ours do: what `./mailings env` exports (of a second replica
 # as well), and what Kubernetes and Docker put into each container for the services beside it.
 ADDRESS = re.compile(r"([0-9]+_)?URL")
 OF_OTHERS = re.compile(r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_.+)?)")
 SIMILAR = 0.8  # so HTPP_PORT is a misspelled HTTP_PORT, and DB_PORT the port of a service `db`
-
-# What asyncpg takes behind the `?` of an address. Source: its documentation of `connect`.
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-
-def _duration(value: object) -> object:
-    """Read what people write, such as `1m30s`; leave the rest to pydantic, as `PT15S`."""
-    if not isinstance(value, str) or not WRITTEN.fullmatch(value.strip()):
-        return value
-    seconds = (float(number) * UNITS[unit] for number, unit in PART.findall(value))
-    try:
-        return timedelta(milliseconds=round(1000 * sum(seconds), 3))
-    except OverflowError:
-        raise ValueError("it is too long") from None
-
-
-def _retention(value: object) -> object:
-    """Read nothing as for ever."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def duration_text(value: timedelta) -> str:
-    """Write a duration as people do, `10m` or `100ms`."""
-    for unit, seconds in reversed(UNITS.items()):
-        count = value / timedelta(seconds=seconds)
-        if count == int(count) != 0:
-            return f"{int(count)}{unit}"
-    return f"{value.total_seconds():g}s"
-
-
-def check_host(host: str) -> str:
-    """Return `host` if a server can listen on it.
-
-    Raises:
-        ValueError: It is neither a host's name nor an IP address.
-    """
-    try:
-        ip_address(host)
-    except ValueError:
-        labels = host.removesuffix(".").split(".")
-        is_name = len(host) <= LONGEST_NAME and all(LABEL.fullmatch(each) for each in labels)
-        if not is_name or labels[-1].isdecimal():  # half of an address, or one that is too large
-            raise ValueError("a host's name or IP address is needed") from None
-    return host
-
-
-def _servers(text: str) -> str:
-    """Check each `host:port` of a list; without a port, it is Kafka's usual one."""
-    servers = [each.strip() for each in text.split(",")]
-    for server in servers:
-        found = re.fullmatch(r"(\[(?P<v6>[^]]+)\]|(?P<name>[^:]*))(:(?P<port>[0-9]+))?", server)
-        try:
-            check_host((found["v6"] or found["name"] or "") if found else "")
-        except ValueError:
-            found = None
-        if not found or not 0 < int(found["port"] or 1) <= HIGHEST_PORT:
-            raise ValueError("a list such as host:port,host:port is needed")
-    return ",".join(servers)
-
-
-def _database(url: PostgresDsn) -> PostgresDsn:
-    """Check what would fail only when the database is first connected to."""
-    try:
-        parts = make_url(str(url))
-    except ValueError:
-        raise ValueError("one host is needed: postgresql://user@host:port/name") from None
-    if not parts.database or not parts.host:
-        raise ValueError("the database's name is missing: postgresql://user@host:port/name")
-    if parts.port == 0:
-        raise ValueError("a port is a number from 1 to 65535")
-    for name, value in parts.query.items():
-        if name != "ssl":
-            raise ValueError("behind the ? only ssl is known, as in ?ssl=require")
-        if value not in SSL_MODES:
-            raise ValueError(f"ssl is one of {', '.join(SSL_MODES)}")
-    return url
-
-
-def _names(text: str) -> str:
-    """Check each name of a list; `*.example.com` stands for all that end so."""
-    names = [each.strip() for each in text.split(",")] if text.strip() else []
-    for name in names:
-        try:
-            check_host(name.removeprefix("*."))
-        except ValueError:
-            raise ValueError(
-                "a list such as mailings.example.com,*.example.com is needed"
-            ) from None
-    return ",".join(names)
-
-
-Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
-Retention: TypeAlias = Annotated[Duration | None, BeforeValidator(_retention)]
-Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
-Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
-Names: TypeAlias = Annotated[str, AfterValidator(_names)]
-Servers: TypeAlias = Annotated[str, AfterValidator(_servers)]
-DatabaseUrl: TypeAlias = Annotated[PostgresDsn, AfterValidator(_database)]
 
 
 class DatabaseSettings(BaseSettings):

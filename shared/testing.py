@@ -10,6 +10,7 @@ from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Received, Recorded
 from shared.event_store import NO_CAUSE, Append
+from shared.slices import Slices
 
 T = TypeVar("T")
 
@@ -91,3 +92,8 @@ async def eventually(
 
 
 NEVER: Any = None  # an instant that nobody looks at
+
+
+def small_slices(slices: Slices, limit: int) -> Slices:
+    """Return the same slices, of so few rows each."""
+    return Slices([rows._replace(limit=limit) for rows in slices.tables], slices.owner)

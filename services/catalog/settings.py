@@ -6,7 +6,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
-from shared.settings import Duration, Port, ServiceSettings
+from shared.setting_values import Duration, Port
+from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

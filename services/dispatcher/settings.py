@@ -11,7 +11,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.dispatcher.gateways.http.contract import NOT_TAKEN
 from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
-from shared.settings import Duration, Port, ServiceSettings
+from shared.setting_values import Duration, Port
+from shared.settings import ServiceSettings
 
 SLACK = timedelta(seconds=2)  # between a request's deadline and the end of its lease: to record it
 

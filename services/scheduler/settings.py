@@ -5,7 +5,8 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import Duration, Port, ServiceSettings
+from shared.setting_values import Duration, Port
+from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

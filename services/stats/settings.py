@@ -2,7 +2,8 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import Port, ServiceSettings
+from shared.setting_values import Port
+from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -19,7 +19,7 @@ from shared.contracts.dispatcher import MESSAGES
 from shared.errors import Unavailable
 from shared.kafka.cluster import STUCK
 from shared.loop import Backoff
-from shared.settings import duration_text
+from shared.setting_values import duration_text
 from shared.topic import Topic
 
 log = structlog.get_logger()

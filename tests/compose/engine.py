@@ -30,7 +30,10 @@ def has_engine() -> bool:
     docker = shutil.which("docker")
     commands = (["info"], ["compose", "version"])
     return docker is not None and all(
-        subprocess.run([docker, *each], capture_output=True, check=False).returncode == 0  # noqa: S603
+        subprocess.run(  # noqa: S603 - the engine's own command
+            [docker, *each], capture_output=True, check=False
+        ).returncode
+        == 0
         for each in commands
     )
 
@@ -63,8 +66,8 @@ class Stack:
 
     def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `docker`, whatever becomes of it."""
-        return subprocess.run(  # noqa: S603
-            ["docker", *arguments],  # noqa: S607
+        return subprocess.run(  # noqa: S603 - the engine's own command
+            ["docker", *arguments],  # noqa: S607 - wherever a person has it
             env=self._environment,
             capture_output=True,
             text=True,

@@ -68,7 +68,7 @@ def test_a_closed_container_has_no_fault() -> None:
         (
             "NetworkSettings",
             "Ports",
-            {"1/tcp": [{"HostIp": "0.0.0.0", "HostPort": "5"}]},  # noqa: S104
+            {"1/tcp": [{"HostIp": "0.0.0.0", "HostPort": "5"}]},  # noqa: S104 - what must be found
             "5 is open to all",
         ),
     ],

@@ -33,6 +33,7 @@ from tests.dispatcher.world import (
     alive,
     client,
     fetch,
+    leave_unheard,
     reap_all,
     replaced,
     work,
@@ -263,14 +264,8 @@ async def test_what_is_on_record_already_keeps_nothing_of_its_batch_from_being_r
     sender = await alive(world, gateway)
     await fetch(sender)
     gateway.answer(1, ACCEPTED)
-    record = recording.record
-
-    async def unheard(*args: Any) -> None:
-        await record(*args)
-        raise Unavailable
-
     with monkeypatch.context() as patched:
-        patched.setattr(recording, "record", unheard)
+        leave_unheard(patched, recording, "record")
         with pytest.raises(Unavailable):
             await sender.record()
     for number in (2, 3, 4):

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -29,13 +28,13 @@ from services.dispatcher.handlers.reconciling import reconcile_rejected
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import adopting, archiving, planning
-from services.dispatcher.queue.archiving import TABLES
+from services.dispatcher.queue.archiving import SLICES
 from services.dispatcher.queue.reconciling import lock_messages
 from services.dispatcher.queue.totals import Figures, correct_finished, figures_of
 from shared import telemetry
 from shared.contracts.dispatcher import RunArchived, RunCorrected, State
 from shared.database import Connection, Pool, transaction
-from shared.testing import eventually
+from shared.testing import eventually, small_slices
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     ACCEPTED,
@@ -91,7 +90,7 @@ async def rows(world: World, run: Run) -> dict[str, int]:
         each.table: await world.value(
             f"SELECT count(*) FROM {each.table} WHERE run_id = :run_id", run_id=run.run_id
         )
-        for each in TABLES
+        for each in SLICES.tables
     }
 
 
@@ -338,8 +337,7 @@ async def test_rows_go_slice_by_slice_and_no_slice_is_large(
     kept = await rows(world, other)
     assert all(kept.values())
     await archive(world.pool, await world.value(FINISHED_AT, run_id=run.run_id))
-    small = [replace(each, limit=2) for each in TABLES]
-    monkeypatch.setattr(archiving, "TABLES", small)
+    monkeypatch.setattr(archiving, "SLICES", small_slices(SLICES, 2))
     emptying, left = Emptying(world.pool), await rows(world, run)
     slices, count_before = 0, sum(left.values())
 
@@ -363,7 +361,7 @@ async def test_what_dies_in_the_middle_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(planning, "CHUNK", 2)
     run = await finished(world, 12)
-    monkeypatch.setattr(archiving, "TABLES", [replace(each, limit=2) for each in TABLES])
+    monkeypatch.setattr(archiving, "SLICES", small_slices(SLICES, 2))
 
     class Died(BaseException):
         """The process ends here."""

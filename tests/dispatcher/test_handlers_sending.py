@@ -39,6 +39,7 @@ from tests.dispatcher.world import (
     fetch,
     give_back,
     lasting,
+    leave_unheard,
     numbers,
     reap_all,
     registered,
@@ -620,14 +621,8 @@ async def test_what_could_not_be_marked_waits_and_is_sent_later(
     gateway = FakeGateway(is_idempotent=False)
     sender = await alive(world, gateway)
     await sender.claim()
-    mark = starts.mark
-
-    async def unheard(*args: Any) -> None:
-        await mark(*args)
-        raise Unavailable
-
     with monkeypatch.context() as patched:
-        patched.setattr(starts, "mark", unheard)
+        leave_unheard(patched, starts, "mark")
         with pytest.raises(Unavailable):
             await sender.mark_and_start()
     assert gateway.messages == []

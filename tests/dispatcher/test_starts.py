@@ -1,7 +1,5 @@
 """Starts at plain gateways: on record before the first byte, one row for all of a chunk."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +24,7 @@ from tests.dispatcher.world import (
     alive,
     client,
     fetch,
+    leave_unheard,
     numbers,
     reap_all,
     work,
@@ -103,14 +102,8 @@ async def test_what_was_marked_twice_because_a_commit_was_not_heard_of_is_lost_o
     run = await world.plan(MESSAGES)
     sender = await alive(world, plain())
     await sender.claim()
-    mark = starts.mark
-
-    async def unheard(*args: Any) -> None:
-        await mark(*args)
-        raise Unavailable
-
     with monkeypatch.context() as patched:
-        patched.setattr(starts, "mark", unheard)
+        leave_unheard(patched, starts, "mark")
         with pytest.raises(Unavailable):
             await sender.mark_and_start()
     await sender.mark_and_start()

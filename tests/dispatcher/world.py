@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
@@ -38,6 +39,7 @@ from shared.contracts.catalog import (
 )
 from shared.contracts.scheduler import ONCE, MailingScheduled
 from shared.database import Connection, Pool, transaction
+from shared.errors import Unavailable
 from shared.event import Event, Instant, Received
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -335,6 +337,17 @@ def client_of(message: OutgoingMessage) -> UUID:
 def numbers(gateway: FakeGateway) -> list[int]:
     """Return the numbers of the clients to whom messages were sent, in order."""
     return [client_of(each).int & 0xFFFF for each in gateway.messages]
+
+
+def leave_unheard(patched: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Let a statement be committed, and its connection break before anybody hears of that."""
+    execute = getattr(module, name)
+
+    async def unheard(*args: Any) -> None:
+        await execute(*args)
+        raise Unavailable
+
+    patched.setattr(module, name, unheard)
 
 
 async def claim_one(

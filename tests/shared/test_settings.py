@@ -20,7 +20,8 @@ from services.catalog.settings import Settings
 from services.dispatcher.settings import Settings as DispatcherSettings
 from services.scheduler.settings import Settings as SchedulerSettings
 from services.stats.settings import Settings as StatsSettings
-from shared.settings import Duration, ServiceSettings, duration_text, read
+from shared.setting_values import Duration, duration_text
+from shared.settings import ServiceSettings, read
 
 ROOT = Path(__file__).parents[2]
 KINDS: Mapping[str, type[ServiceSettings]] = {

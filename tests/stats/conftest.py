@@ -3,22 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from shared import ids
 from shared.database import Pool
-from tests.stats.log import Log, listening
-from tests.stats.story import Run
+from tests.stats.log import Log, listening, log_in
 
 
 @pytest.fixture
 async def log(kafka: str) -> AsyncIterator[Log]:
-    producer = AIOKafkaProducer(bootstrap_servers=kafka)
-    await producer.start()
-    try:
-        yield Log(producer, Run(ids.new_id()))
-    finally:
-        await producer.stop()
+    async with log_in(kafka) as log:
+        yield log
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """The log of statistics as tests write it, and the service's listener that reads it."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
 from services.stats.subscriptions import CONSUMER, subscriptions
-from shared import kafka
+from shared import ids, kafka
 from shared.cloudevents import Header
 from shared.contracts.dispatcher import State
 from shared.database import Pool
@@ -64,6 +64,17 @@ class Log:
             state = fates.get(each % 10, State.DELIVERED)
             ended = [] if state is State.RETRY else [run.ended(each, state)]
             await self.tell([run.attempted(each, state), *ended])
+
+
+@asynccontextmanager
+async def log_in(servers: str) -> AsyncIterator[Log]:
+    """Give the log of a broker, and a new run in it."""
+    producer = AIOKafkaProducer(bootstrap_servers=servers)
+    await producer.start()
+    try:
+        yield Log(producer, Run(ids.new_id()))
+    finally:
+        await producer.stop()
 
 
 class listening:  # noqa: N801 - reads as a block

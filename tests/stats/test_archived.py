@@ -19,7 +19,7 @@ from shared import database, http
 from shared.contracts.dispatcher import DELIVERED_VERSION, MESSAGES, State
 from shared.database import Pool, transaction
 from shared.event import Event
-from shared.testing import received
+from shared.testing import received, small_slices
 from tests.stats.story import ARCHIVED_AT, Run, apply, key
 
 run = Run()
@@ -79,7 +79,8 @@ async def shown(api: httpx.AsyncClient) -> list[Any]:
 
 async def number_of_rows(pool: Pool, of: Run = run) -> int:
     query = " + ".join(
-        f"(SELECT count(*) FROM {each.table} WHERE run_id = :run_id)" for each in emptying.TABLES
+        f"(SELECT count(*) FROM {each.table} WHERE run_id = :run_id)"
+        for each in emptying.SLICES.tables
     )
     async with transaction(pool) as db:
         return int(await db.scalar(text(f"SELECT {query}"), {"run_id": of.id}))
@@ -153,7 +154,7 @@ async def test_who_applies_messages_while_the_run_is_archived_counts_none_and_le
     """Two replicas: one has written rows and not yet counted them when the other archives."""
     await apply(stats_pool, finished()[:4])
     writing, archived = asyncio.Event(), asyncio.Event()
-    change = counts._change_runs  # noqa: SLF001
+    change = counts._change_runs  # noqa: SLF001 - the moment between rows and counters
 
     async def waiting(*arguments: Any) -> None:
         writing.set()
@@ -188,7 +189,7 @@ async def test_emptying_that_dies_goes_on_and_leaves_other_runs_alone(
     singles = [run.ended(each, State.FAILED) for each in range(12, 20)]
     await apply(stats_pool, [*finished(), *singles, *OF_OTHER])
     await apply(stats_pool, [ARCHIVED])
-    monkeypatch.setattr(emptying, "TABLES", [small_slices(each) for each in emptying.TABLES])
+    monkeypatch.setattr(emptying, "SLICES", small_slices(emptying.SLICES, 2))
     before = await number_of_rows(stats_pool)
 
     first = Emptier(stats_pool, rest=0)
@@ -201,11 +202,6 @@ async def test_emptying_that_dies_goes_on_and_leaves_other_runs_alone(
     assert await number_of_rows(stats_pool) == 0
     assert await number_of_rows(stats_pool, other) == 2
     assert not await Emptier(stats_pool, rest=0).step()
-
-
-def small_slices(rows: Any) -> Any:
-    """Return what is deleted of a table, two rows at once."""
-    return type(rows)(rows.table, rows.key, rows.type, rows.first, 2)
 
 
 async def test_messages_of_an_archived_run_are_gone_and_the_answer_says_since_when(

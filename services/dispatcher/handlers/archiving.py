@@ -13,7 +13,7 @@ from services.dispatcher.domain.retention import leaves_before
 from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.handlers.totals import FINISHED_AFTER
 from services.dispatcher.queue import archiving
-from services.dispatcher.queue.archiving import ARCHIVE, Place
+from services.dispatcher.queue.archiving import ARCHIVE
 from services.dispatcher.queue.controls import CLAIM
 from services.dispatcher.queue.recording import RECORD
 from services.dispatcher.queue.totals import figures_of
@@ -22,6 +22,7 @@ from shared.contracts.dispatcher import RunArchived
 from shared.database import Pool, autocommit, transaction
 from shared.event import Instant
 from shared.set_aside import Item, guard
+from shared.slices import Place
 
 AT_ONCE = 100  # runs; one of a million messages is archived in a second
 MESSAGES_AT_ONCE = 1_000_000
@@ -101,6 +102,7 @@ class Emptying:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._run_id: UUID | None = None
         self._place: Place | None = None
 
     async def delete_slice(self) -> bool:
@@ -109,9 +111,8 @@ class Emptying:
             run_id = await archiving.next_emptying(db)
             if run_id is None:
                 return False
-            place = self._place
-            if place is None or place.run_id != run_id:
-                place = Place(run_id)
-            place = await archiving.delete_slice(db, place, await database.now(db))
-        self._place = place  # only behind the commit
+            known = self._place if run_id == self._run_id else None
+            now = await database.now(db)
+            place = await archiving.delete_slice(db, run_id, known or Place(), now)
+        self._run_id, self._place = run_id, place  # only behind the commit
         return True

@@ -5,7 +5,6 @@ slices. From the first on nobody reads or writes these rows.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from services.dispatcher.queue.totals import Figures
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 from shared.set_aside import is_free
+from shared.slices import Place, Rows, Slices
 
 ARCHIVE = "archive"  # the loop, by which its runs are set aside
 
@@ -107,66 +107,27 @@ async def archived_runs(db: Connection, run_ids: Collection[UUID]) -> set[UUID]:
     return set(await db.scalars(ARCHIVED_RUNS, {"run_ids": list(run_ids)}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """A table with rows of runs, in the order of a part of its primary key."""
-
-    table: str
-    key: str
-    type: str
-    first: object
-    limit: int  # of a slice: what is deleted in some hundredths of a second
-
-
 # The chunks last: they say which messages there were.
-TABLES = (
-    _Rows("attempts", "client_id", "uuid", UUID(int=0), 2_000),
-    _Rows("exceptions", "client_id", "uuid", UUID(int=0), 2_000),
-    _Rows("blocks", "chunk", "int", 0, 100),
-    _Rows("starts", "chunk", "int", 0, 500),
-    _Rows("chunks", "chunk", "int", 0, 100),
+SLICES = Slices(
+    (
+        Rows("attempts", "client_id", "uuid", UUID(int=0), 2_000),
+        Rows("exceptions", "client_id", "uuid", UUID(int=0), 2_000),
+        Rows("blocks", "chunk", "int", 0, 100),
+        Rows("starts", "chunk", "int", 0, 500),
+        Rows("chunks", "chunk", "int", 0, 100),
+    ),
+    owner=("run_id",),
 )
-# From behind what is deleted already: to find that again would cost more with each slice.
-DELETE_SLICES = [
-    sql(
-        """
-        WITH slice AS (
-            SELECT ctid AS place FROM {table}
-            WHERE run_id = :run_id AND {key} >= CAST(:after AS {type})
-            ORDER BY {key} LIMIT :limit FOR UPDATE
-        ), deleted AS (
-            DELETE FROM {table} USING slice WHERE {table}.ctid = slice.place RETURNING {key}
-        )
-        SELECT {key} FROM deleted ORDER BY {key} DESC LIMIT 1
-        """,
-        table=each.table,
-        key=each.key,
-        type=each.type,
-    )
-    for each in TABLES
-]
-
-
-class Place(NamedTuple):
-    """How far the rows of a run are deleted: all before `after` in one of the `TABLES`."""
-
-    run_id: UUID
-    table: int = 0
-    after: object = TABLES[0].first
 
 
 NEXT_EMPTYING = text("""
     SELECT run_id FROM runs WHERE state = 'archived' AND emptied_at IS NULL
     ORDER BY archived_at, run_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """)
-MARK_EMPTIED = text("""
-    UPDATE runs SET emptied_at = :now WHERE run_id = :run_id
-        AND NOT EXISTS (SELECT FROM attempts WHERE run_id = :run_id)
-        AND NOT EXISTS (SELECT FROM exceptions WHERE run_id = :run_id)
-        AND NOT EXISTS (SELECT FROM blocks WHERE run_id = :run_id)
-        AND NOT EXISTS (SELECT FROM starts WHERE run_id = :run_id)
-        AND NOT EXISTS (SELECT FROM chunks WHERE run_id = :run_id)
-""")
+MARK_EMPTIED = sql(
+    "UPDATE runs SET emptied_at = :now WHERE run_id = :run_id AND {nothing_left}",
+    nothing_left=SLICES.nothing_left,
+)
 
 
 async def next_emptying(db: Connection) -> UUID | None:
@@ -178,19 +139,15 @@ async def next_emptying(db: Connection) -> UUID | None:
     return run_id
 
 
-async def delete_slice(db: Connection, place: Place, now: Instant) -> Place | None:
+async def delete_slice(db: Connection, run_id: UUID, place: Place, now: Instant) -> Place | None:
     """Delete the next rows of a run, which is held, from `place` on; return where others are.
 
     None: nothing was left, and that is noted.
     """
-    for number in range(place.table, len(TABLES)):
-        rows = TABLES[number]
-        after = place.after if number == place.table else rows.first
-        values = {"run_id": place.run_id, "after": after, "limit": rows.limit}
-        last = await db.scalar(DELETE_SLICES[number], values)
-        if last is not None:
-            return Place(place.run_id, number, last)
-    values = {"run_id": place.run_id, "now": now}
-    if (await db.execute(MARK_EMPTIED, values)).rowcount:
+    owner = {"run_id": run_id}
+    left = await SLICES.delete(db, owner, place)
+    if left is not None:
+        return left
+    if (await db.execute(MARK_EMPTIED, owner | {"now": now})).rowcount:
         return None
-    return Place(place.run_id)  # something came beside us: from the beginning
+    return Place()  # something came beside us: from the beginning

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.stats.queue import emptying
-from services.stats.queue.emptying import Place
+from services.stats.queue.emptying import OwnRun
 from shared.database import Pool, transaction
 from shared.loop import forever
+from shared.slices import Place
 
 EVERY = timedelta(seconds=5)
 REST = 4  # times as long as a slice took: at most a fifth of the time
@@ -23,6 +24,7 @@ class Emptier:
 
     pool: Pool
     rest: float = REST
+    _run: OwnRun | None = field(init=False, default=None)
     _place: Place | None = field(init=False, default=None)
 
     async def step(self) -> bool:
@@ -33,13 +35,12 @@ class Emptier:
         """
         begun = time.monotonic()
         async with transaction(self.pool) as db:
-            first = await emptying.next_run(db)
-            if first is None:
+            run = await emptying.next_run(db)
+            if run is None:
                 return False
-            known = self._place
-            is_same = known is not None and known[:2] == first[:2]
-            place = await emptying.delete_slice(db, known if known and is_same else first)
-        self._place = place  # only behind the commit
+            known = self._place if run == self._run else None
+            place = await emptying.delete_slice(db, run, known or Place())
+        self._run, self._place = run, place  # only behind the commit
         await asyncio.sleep(self.rest * (time.monotonic() - begun))
         return True
 
