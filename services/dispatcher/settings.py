@@ -89,8 +89,9 @@ class Settings(ServiceSettings):
 
     log_gateway_path: WritableFile = Path("messages.log")
 
-    # Whether plain results are recorded and published by the block. Off while dispatchers or stats
-    # of a release without blocks run beside this one, and for readers that do not know them.
+    # Whether plain results are recorded and published by the block, and starts by the chunk.
+    # Off while dispatchers or stats of a release without blocks run beside this one, and for
+    # readers that do not know them.
     packed: bool = True
 
     backoff_base: Duration = Field(
