@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from shared.errors import Unavailable
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.positions import Positions
+from shared.kafka.starting import start
 from shared.topic import Topic
 
 STUCK = 15.0  # seconds a call to Kafka may take before the client is thrown away
@@ -40,7 +41,7 @@ async def connected(servers: str, group: str | None = None) -> AsyncIterator[AIO
     client = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, **CONSUMER)
     try:
         async with asyncio.timeout(STUCK):
-            await client.start()
+            await start(client)
         yield client
     except (KafkaError, OSError) as error:
         raise Unavailable from error

@@ -18,6 +18,7 @@ from shared import contracts, stops
 from shared.contracts.dispatcher import MESSAGES
 from shared.errors import Unavailable
 from shared.kafka.cluster import STUCK
+from shared.kafka.starting import start
 from shared.loop import Backoff
 from shared.setting_values import duration_text
 from shared.topic import Topic
@@ -122,7 +123,7 @@ async def _read(servers: str) -> dict[str, Kept]:
     client = AIOKafkaAdminClient(bootstrap_servers=servers)
     try:
         async with asyncio.timeout(STUCK):
-            await client.start()
+            await start(client)
             there = contracts.TOPICS.keys() & set(await client.list_topics())
             wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(there)]
             answers = await client.describe_configs(wanted) if wanted else []

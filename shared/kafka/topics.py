@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import contracts
+from shared.kafka.starting import start
 from shared.settings import read
 from shared.topic import Topic
 
@@ -39,8 +40,8 @@ async def create(servers: str, *, partitions: int = PARTITIONS, replicas: int = 
         KafkaError: Kafka cannot be reached, or refuses.
     """
     client = AIOKafkaAdminClient(bootstrap_servers=servers)
-    await client.start()
     try:
+        await start(client)
         existing = {name: len(ps) for name, ps in (await _described(client)).items()}
         for name in contracts.TOPICS:
             if existing.get(name, partitions) != partitions:

@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared import contracts
 from shared.cloudevents import Header
+from shared.kafka.starting import start
 from shared.outbox.batch import Batch, Record
 from shared.outbox.refusals import InvalidRecord, check_topic
 
@@ -40,7 +41,7 @@ async def producing(servers: str) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(bootstrap_servers=servers, **PRODUCER)
     try:
         async with asyncio.timeout(STUCK):
-            await producer.start()
+            await start(producer)
         yield producer
     finally:
         await _close(producer)
