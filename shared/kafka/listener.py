@@ -186,8 +186,8 @@ class Listener:
                 await begin_positions(db, self.consumer, late)
             cut = {f"{each.topic}/{each.partition}": start for each, start in late.items()}
             log.warning("kafka.begins_late", consumer=self.consumer, partitions=cut)
-        for each, start in starts.items():
-            client.seek(each, start)
+        for each in starts.keys() & client.assignment():  # a rebalance may have taken some away
+            client.seek(each, starts[each])
             self._positions[each] = late.get(each, positions[each])
 
     def drop_positions(self, partitions: Iterable[TopicPartition]) -> None:

@@ -184,7 +184,11 @@ async def test_no_sequence_of_quotes_costs_more_than_its_length(line: str, size:
         await read(data, size=size)
         return process_time() - began
 
-    assert await seconds(20_000) < 30 * max(await seconds(2_000), 0.01)
+    async def is_linear() -> bool:
+        return await seconds(20_000) < 30 * max(await seconds(2_000), 0.01)
+
+    # A busy machine makes it dearer now and then; what looks back makes it a hundred times dearer.
+    assert await is_linear() or await is_linear() or await is_linear()
 
 
 # Laws

@@ -29,6 +29,8 @@ from shared.errors import Unavailable
 from shared.event import Event, Received
 from shared.event_store import Append
 from shared.kafka import Handlers, Listener, cluster, end_offsets, ends, listen
+from shared.kafka import listener as listener_module
+from shared.kafka.limits import readable_from
 from shared.kafka.records import Unreadable, read
 from shared.loop import Backoff
 from shared.outbox import recorded_batches
@@ -490,6 +492,24 @@ async def test_after_a_rebalance_the_database_is_asked_anew_for_what_a_replica_k
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_a_partition_that_is_taken_away_while_it_is_sought_is_left_to_others(
+    ledger: Ledger, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, taken = TopicPartition(MAILINGS.name, 0), TopicPartition(MAILINGS.name, 1)
+    loser = Listener(ledger.pool, kafka, CONSUMER, {MailingPaused: ledger.note})
+    async with cluster.connected(kafka) as client:
+        client.assign([own, taken])
+
+        async def lose_one(*arguments: Any) -> Any:
+            client.assign([own])
+            return await readable_from(*arguments)
+
+        monkeypatch.setattr(listener_module, "readable_from", lose_one)
+        await loser.seek(client, {own, taken})
+
+        assert set(loser._positions) == {own}  # noqa: SLF001 - what it takes for known
 
 
 async def test_a_batch_whose_partition_is_taken_away_meanwhile_is_not_taken_for_stored(
