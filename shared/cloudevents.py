@@ -5,7 +5,7 @@ extension, `correlationid` and `causationid` are ours.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import TypeAlias
@@ -85,6 +85,16 @@ def traceparent(headers: Headers) -> str | None:
     """Return the trace in which an event was recorded; None if none is named that is one."""
     raw = headers.get(TRACEPARENT, b"")
     return raw.decode() if TRACE.fullmatch(raw) else None
+
+
+def traceparents(many: Iterable[Iterable[Header]]) -> Iterator[str]:
+    """Yield the trace that each of `many` headers names; the same of neighbors once."""
+    last = b""
+    for headers in many:
+        for name, raw in headers:
+            if name == TRACEPARENT and raw != last and TRACE.fullmatch(raw or b""):
+                last = raw
+                yield raw.decode()
 
 
 def identifier(headers: Headers, name: str) -> UUID | None:

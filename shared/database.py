@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared import kept
+from shared import kept, telemetry
 from shared.clock import Clock
 from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
@@ -79,6 +79,7 @@ async def connect(
     # `autocommit`: a second one, made at the same time, may come back before the answer.
     pool.dialect.default_isolation_level = ISOLATION
     event.listen(pool.sync_engine, "checkout", _replace_closed)
+    telemetry.watch_statements(pool.sync_engine)
     try:
         yield pool
     finally:
@@ -222,7 +223,9 @@ def business_clock(pool: Pool) -> Clock:
 
 async def fetch(db: Connection, query: str, *values: object) -> list[asyncpg.Record]:
     """Return rows by the thousand, as the driver makes them; `query` has `$1` and so on."""
-    return cast("list[asyncpg.Record]", await (await driver_of(db)).fetch(query, *values))
+    driver = await driver_of(db)
+    with telemetry.statement(query):
+        return cast("list[asyncpg.Record]", await driver.fetch(query, *values))
 
 
 async def copy(
@@ -236,7 +239,8 @@ async def copy(
     """
     driver = await driver_of(db)
     try:
-        await driver.copy_records_to_table(table, columns=columns, records=rows)
+        with telemetry.statement(f"COPY {table}"):
+            await driver.copy_records_to_table(table, columns=columns, records=rows)
     except OverflowError as error:  # of an encoder; for other statements the driver wraps it
         raise Unstorable(type(error).__name__) from None
 

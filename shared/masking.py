@@ -28,6 +28,17 @@ def given_name(text: str) -> str:
     return f"'{text}'" if IDENTIFIER.fullmatch(text) else f"'{MASK}'"
 
 
+# What a path may have: words, our identifiers. Source: RFC 9562 §4; `shared.ids.message_id`.
+SEGMENT = re.compile(
+    r"[a-z_.-]*|v[0-9]|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9_-]{43}", re.ASCII
+)
+
+
+def masked_path(path: str) -> str:
+    """Return the path of a request without what is neither a word nor an identifier of ours."""
+    return "/".join(each if SEGMENT.fullmatch(each) else MASK for each in path.split("/"))
+
+
 def masked(text: str) -> str:
     """Return `text` without what may be the value of a row."""
     kept = "\n".join(line for line in text.splitlines() if not OF_ROWS.match(line))

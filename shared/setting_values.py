@@ -1,11 +1,12 @@
 """The values of settings: how people write them, and what is refused at start."""
 
 import re
+from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, PostgresDsn
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, PostgresDsn
 from sqlalchemy import make_url
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
@@ -32,8 +33,8 @@ def _duration(value: object) -> object:
         raise ValueError("it is too long") from None
 
 
-def _retention(value: object) -> object:
-    """Read nothing as for ever."""
+def _optional(value: object) -> object:
+    """Read an empty text as none: for ever, or nowhere."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -108,9 +109,20 @@ def _names(text: str) -> str:
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
-Retention: TypeAlias = Annotated[Duration | None, BeforeValidator(_retention)]
+Retention: TypeAlias = Annotated[Duration | None, BeforeValidator(_optional)]
+Endpoint: TypeAlias = Annotated[HttpUrl | None, BeforeValidator(_optional)]
 Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Names: TypeAlias = Annotated[str, AfterValidator(_names)]
 Servers: TypeAlias = Annotated[str, AfterValidator(_servers)]
 DatabaseUrl: TypeAlias = Annotated[PostgresDsn, AfterValidator(_database)]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceExport:
+    """Where traces are sent to, and how many of them."""
+
+    endpoint: str  # of OTLP over HTTP, without the path of a signal
+    headers: str = field(default="", repr=False)  # name=value,name=value
+    ratio: float = 1.0  # of the requests, and of what else has no cause that is traced
+    queue_size: int = 2048  # spans that may wait

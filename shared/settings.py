@@ -16,6 +16,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import (
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -29,7 +30,17 @@ from shared.setting_files import (
     secret_settings,
     secrets_folder,
 )
-from shared.setting_values import DatabaseUrl, Duration, Host, Names, Port, Retention, Servers
+from shared.setting_values import (
+    DatabaseUrl,
+    Duration,
+    Endpoint,
+    Host,
+    Names,
+    Port,
+    Retention,
+    Servers,
+    TraceExport,
+)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -82,6 +93,15 @@ class ServiceSettings(DatabaseSettings):
         le=timedelta(days=36_500),
     )
 
+    # Where traces are sent to, by OTLP over HTTP, as http://collector:4318; empty: nowhere. The
+    # headers, name=value,name=value, may be a file of secrets. All have names of OpenTelemetry.
+    trace_endpoint: Endpoint = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    trace_headers: SecretStr = Field(SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    # Which share of the requests is traced, if whoever sends them does not say it. What they lead
+    # to is, if they are. And how many spans may wait for the collector; more are dropped.
+    trace_ratio: float = Field(1.0, validation_alias="OTEL_TRACES_SAMPLER_ARG", ge=0, le=1)
+    trace_queue: int = Field(2048, validation_alias="OTEL_BSP_MAX_QUEUE_SIZE", ge=64, le=1_000_000)
+
     http_host: Host = "127.0.0.1"  # an image says 0.0.0.0: there the container is the border
     http_port: Port
     # By which browsers and proxies reach it, and whose pages may call it: requests for other names
@@ -111,6 +131,14 @@ class ServiceSettings(DatabaseSettings):
     def hosts(self) -> tuple[str, ...]:
         """Return all names that are set."""
         return (self.http_host, *filter(None, self.http_names.split(",")))
+
+    @property
+    def trace_export(self) -> TraceExport | None:
+        """Return where traces are sent to; None: nowhere."""
+        if self.trace_endpoint is None:
+            return None
+        headers = self.trace_headers.get_secret_value()
+        return TraceExport(str(self.trace_endpoint), headers, self.trace_ratio, self.trace_queue)
 
     @model_validator(mode="after")
     def _relay_renews_in_time(self) -> "ServiceSettings":

@@ -24,7 +24,7 @@ async def run(settings: Settings) -> None:
 
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
-    telemetry.configure("catalog", settings.log_format)
+    telemetry.configure("catalog", settings.log_format, settings.trace_export)
     loop.collect_garbage_rarely()
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)

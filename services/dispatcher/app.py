@@ -30,7 +30,7 @@ async def run(settings: Settings) -> None:
 
     Relay and listeners connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
-    telemetry.configure("dispatcher", settings.log_format)
+    telemetry.configure("dispatcher", settings.log_format, settings.trace_export)
     loop.collect_garbage_rarely()
     servers = settings.kafka_servers
     guard = LedgerGuard(servers)
@@ -50,7 +50,11 @@ async def run(settings: Settings) -> None:
         policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
         reaper = Reaper(ledger, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}
-        senders = [Sender(ledger, gateway, limits, packs=settings.packed) for gateway in gateways]
+        traced = settings.traced_one_in
+        senders = [
+            Sender(ledger, each, limits, packs=settings.packed, traced_one_in=traced)
+            for each in gateways
+        ]
         app = http.create_app(
             "dispatcher",
             routers,
@@ -99,7 +103,7 @@ async def adopt_results(settings: Settings) -> None:
     Raises:
         SystemExit: It could not be done; it goes on where it was when called again.
     """
-    telemetry.configure("dispatcher", settings.log_format)
+    telemetry.configure("dispatcher", settings.log_format, settings.trace_export)
     servers = settings.kafka_servers
     async with database.connect(settings.database_url) as pool:
         others = [

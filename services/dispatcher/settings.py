@@ -104,6 +104,10 @@ class Settings(ServiceSettings):
     # How long the messages of a dispatcher that died wait for another one.
     lease: Duration = Field(timedelta(seconds=15), gt=timedelta(), le=timedelta(hours=1))
 
+    # One of so many requests to gateways gets a span, where traces are sent; failures as well, up
+    # to ten a second.
+    traced_one_in: int = Field(1_000, ge=1, le=1_000_000_000)
+
     @property
     def not_taken(self) -> frozenset[int]:
         """The statuses with which the HTTP gateway has certainly not taken a message."""

@@ -19,7 +19,7 @@ async def run(settings: Settings) -> None:
 
     Relay and listener connect by themselves, so HTTP answers while Kafka cannot be reached.
     """
-    telemetry.configure("scheduler", settings.log_format)
+    telemetry.configure("scheduler", settings.log_format, settings.trace_export)
     loop.collect_garbage_rarely()
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)

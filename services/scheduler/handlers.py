@@ -63,26 +63,34 @@ async def _fire(store: PostgresEventStore, item: Item, *, limit: int) -> int:
         claimed = await queue.claim_due(db, now, limit=limit)
         if claimed:
             item.id = claimed[-1].mailing_id
-        await store.append_in(db, await _fired(db, claimed, now), now=now)
+        appends, traces = await _fired(db, claimed, now)
+        await store.append_in(db, appends, now=now)
         if claimed:
             await queue.settle(db, [due.mailing_id for due in claimed])
         if again := [due.mailing_id for due in claimed if due.was_set_aside]:
             await set_aside.clear(db, queue.FIRE, again)
+    for trace in traces:
+        trace.end()
     return len(claimed)
 
 
-async def _fired(db: Connection, claimed: Sequence[Due], now: Instant) -> list[Append]:
-    """Return what follows for each schedule that is due."""
+async def _fired(
+    db: Connection, claimed: Sequence[Due], now: Instant
+) -> tuple[list[Append], list[telemetry.OwnTrace]]:
+    """Return what follows for each schedule that is due, and the traces of the runs."""
     streams = {_stream(due.mailing_id): due for due in claimed}
     histories = await load_many(db, streams, schedule.events)
-    appends = []
+    appends, traces = [], []
     for stream, due in streams.items():
         history = histories.get(stream, [])
         command = FireMailing(mailing_id=due.mailing_id, plan=due.plan(), now=now)
         if decided := schedule.decide(command, schedule.replay(history)):
-            cause = Cause(traceparent=due.row.traceparent)
+            about = {"mailings.mailing_id": str(due.mailing_id)}
+            trace = telemetry.own_trace("run", due.row.traceparent, about)
+            cause = Cause(traceparent=trace.traceparent)
             appends.append(Append(stream, decided, len(history), cause))
-    return appends
+            traces.append(trace)
+    return appends, traces
 
 
 def _stream(mailing_id: UUID) -> str:

@@ -66,5 +66,5 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
 
 
 def _configure(settings: Settings) -> None:
-    telemetry.configure("stats", settings.log_format)
+    telemetry.configure("stats", settings.log_format, settings.trace_export)
     loop.collect_garbage_rarely()

@@ -44,7 +44,7 @@ KINDS = {
 
 ERRORS_SHOWN = 20  # an answer stays smaller than what it is about
 TEXT_LIMIT = 200  # characters of a pointer or a path: they repeat what the request named
-BROKEN = "Internal error; see the service's log."
+BROKEN, BROKEN_STATUS = "Internal error; see the service's log.", 500
 
 
 class FieldProblem(BaseModel):
@@ -147,7 +147,7 @@ def refuse(request: Request, error: HTTPException) -> Response:
 def broken(request: Request, error: Exception) -> Response:
     """Log an internal error, and answer without its details."""
     log.error("http.request.failed", method=request.method, exc_info=error)
-    return problem(request, "Broken", BROKEN, 500)
+    return problem(request, "Broken", BROKEN, BROKEN_STATUS)
 
 
 def problem(
@@ -174,7 +174,17 @@ def problem(
     body |= more
     if trace := telemetry.trace_id():
         body["trace_id"] = trace
+        if number != BROKEN_STATUS:  # that is logged with its reason
+            _log_refusal(request, kind, number)
     return JSONResponse(body, status_code=number, media_type=MEDIA_TYPE)
+
+
+def _log_refusal(request: Request, kind: str, number: int) -> None:
+    """Log a refusal, so that the trace that its answer names is found; never what was sent."""
+    path = getattr(request.scope.get("route"), "path", None)
+    log.info(
+        "http.request.refused", method=request.method, route=path, problem=kind, status=number
+    )
 
 
 def _shown(mistake: errors.FieldError) -> dict[str, str]:

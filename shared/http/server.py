@@ -82,7 +82,12 @@ def describe(
         docs_url=None,  # FastAPI's pages need servers on the internet
         redoc_url=None,
         redirect_slashes=False,  # FastAPI redirects to whatever `Host` has
-        telemetry={"exclude": _is_probe, "auto_configure": False},
+        telemetry={
+            "exclude": _is_probe,
+            "auto_configure": False,
+            "logs": False,  # with the texts of errors, in which people may be named
+            "operation_spans": False,  # our commands have their own
+        },
     )
     for router in (health.router, docs.router, *routers):
         app.include_router(router)

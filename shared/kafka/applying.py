@@ -1,13 +1,14 @@
 """Applying: what was fetched goes to its handlers, in one transaction with the positions."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from shared import telemetry
+from shared import cloudevents, telemetry
 from shared.database import Connection, Pool, autocommit, savepoint, transaction
 from shared.database_errors import Unstorable, is_fault_of_record
 from shared.errors import Unavailable
@@ -40,6 +41,10 @@ from shared.kafka.records import (
     read,
     unpack,
 )
+
+KAFKA = {"messaging.system": "kafka"}  # of spans
+LOOKED_AT = 500  # records of a batch, for the traces in it
+HANDLED_SHOWN = 32  # groups of events of a batch that get spans
 
 Held: TypeAlias = set[tuple[str, UUID]]  # topics and keys whose records wait
 
@@ -74,16 +79,22 @@ class Applier:
             TooManyFail: They fail for a reason that is not theirs; nothing was applied.
         """
         begun = time.monotonic()
+        kind, traces = telemetry.SpanKind.CONSUMER, _traceparents(fetched)
+        name = f"consume {self.consumer}"
+        with telemetry.batch(name, KAFKA, kind=kind, traceparents=traces) as batch:
+            batch.add(applied := await self._apply(fetched, progress))
+        if applied:
+            telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
+
+    async def _apply(self, fetched: Fetched, progress: Sequence[PartitionProgress]) -> int:
         try:
-            applied = await self._commit(fetched, progress, self._handle)
+            return await self._commit(fetched, progress, self._handle)
         except (Unavailable, PositionsBehind):
             raise
         except Exception as error:
             if not is_fault_of_record(error):
                 raise
-            applied = await self._commit(fetched, progress, self._handle_apart)
-        if applied:
-            telemetry.consumed(self.consumer, applied, time.monotonic() - begun)
+            return await self._commit(fetched, progress, self._handle_apart)
 
     async def advance(self, progress: Sequence[PartitionProgress]) -> None:
         """Store positions that moved without records, and check that the database has them.
@@ -145,8 +156,10 @@ class Applier:
                     received += unpack(event, self.handlers)
                 else:
                     received.append(event)
-        for handler, neighbors in groupby(received, key=self._handler_of):
-            await handler(db, list(neighbors))
+        for number, (handler, neighbors) in enumerate(groupby(received, key=self._handler_of)):
+            group = list(neighbors)
+            with _span_of(group) if number < HANDLED_SHOWN else nullcontext():
+                await handler(db, group)
         return letters
 
     async def _handle_apart(
@@ -170,6 +183,19 @@ class Applier:
 
     def _handler_of(self, received: Received[Any]) -> Handler[Any]:
         return self.handlers[type(received.event)]
+
+
+def _traceparents(fetched: Fetched) -> Iterator[str]:
+    """Yield the traces of some records, evenly spread: all of them would cost too much."""
+    records = list(chain.from_iterable(fetched.values()))
+    some = records[:: len(records) // LOOKED_AT + 1]
+    return cloudevents.traceparents(each.headers for each in some)
+
+
+def _span_of(group: Sequence[Received[Any]]) -> AbstractContextManager[None]:
+    """Return the span of events that are handled together: it has the first one's name."""
+    attributes = {telemetry.BATCH_SIZE: len(group)}
+    return telemetry.span(type(group[0].event).__name__, attributes)
 
 
 def _hold(record: FromKafka, held: Held) -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import telemetry
+from shared import cloudevents, telemetry
 from shared.alarm import Alarm
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -26,6 +26,7 @@ from shared.outbox.progress import Progress, batch_of, ends_at_takeover
 from shared.outbox.refusals import Refused, may_be_fault_of_record
 from shared.outbox.waking import waking
 
+KAFKA = {"messaging.system": "kafka"}  # of spans
 GATHER_S = 0.05  # between two looks while there is something to send
 
 # What is done about records whose order another relay may have swapped: their latest state again.
@@ -172,6 +173,18 @@ class Relay:
         if self.apart.must_wait(batches):
             self.is_apart = True
             return True
+        traces = cloudevents.traceparents(batch.headers for batch in batches)
+        kind = telemetry.SpanKind.PRODUCER
+        with telemetry.batch("publish outbox", KAFKA, kind=kind, traceparents=traces) as turn:
+            turn.add(sum(len(batch.records) for batch in batches))
+            await self._send(client, batches, progress)
+            if await self._delete([position for position, _ in rows], cache):
+                telemetry.published(turn.size)
+        return True
+
+    async def _send(
+        self, client: AIOKafkaProducer, batches: Sequence[Batch], progress: Progress
+    ) -> None:
         self.unconfirmed = batches
         try:
             async with asyncio.timeout(producer.STUCK):
@@ -180,13 +193,14 @@ class Relay:
             if may_be_fault_of_record(error):
                 raise self._refused() from error
             raise
-        positions = [position for position, _ in rows]
+
+    async def _delete(self, positions: Sequence[int], cache: BatchCache) -> bool:
+        """Delete rows that Kafka has; return False if the lease is lost."""
         if not await store.delete(self.pool, positions, self.lease.owner, self.lease.epoch):
             self.lease.mark_lost()
-            return True
+            return False
         self.unconfirmed = ()
         cache.drop(positions[-1])
-        telemetry.published(sum(len(batch.records) for batch in batches))
         return True
 
     def _refused(self) -> Refused:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from shared import telemetry
 from shared.database import INSTANT, Connection, Pool, autocommit, fragment
 from shared.errors import FieldError, Invalid
 from shared.event import Instant
@@ -43,6 +44,11 @@ class Row:
     batches: list[Batch]
     data: bytes  # the statement's `:outbox`
     size: int  # decoded
+
+    @property
+    def count(self) -> int:
+        """How many records it has."""
+        return sum(len(batch.records) for batch in self.batches)
 
     def was_put(self, db: Connection, position: int, recorded_at: Instant) -> None:
         """Note what the statement returned, for the relay of this process."""
@@ -84,7 +90,8 @@ async def put(db: Connection, batches: Sequence[Batch]) -> None:
     """
     row = row_of(batches)
     if row is not None:
-        row.was_put(db, *(await db.execute(PUT, {"outbox": row.data})).one())
+        with telemetry.span("put outbox", {telemetry.BATCH_SIZE: row.count}):
+            row.was_put(db, *(await db.execute(PUT, {"outbox": row.data})).one())
 
 
 OLDEST = text("""

@@ -14,7 +14,9 @@ from shared.masking import mask_stacks, masked, masked_traceback
 from shared.telemetry.traces import trace_id
 
 # Libraries that would show keys, values or whole requests at lower levels.
-QUIET = ("aiokafka", "asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")
+QUIET = ("asyncio", "sqlalchemy", "httpx", "httpcore", "uvicorn.access")
+# Those that log each try of what we repeat, or give up, and log ourselves.
+SILENT = ("aiokafka", "opentelemetry.exporter", "urllib3")
 
 # Local variables hold phones and names: an error is described by lines of code and its own text.
 WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -54,9 +56,9 @@ def configure_logs(log_format: LogFormat) -> None:
     handler.setFormatter(foreign)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in QUIET:
-        logging.getLogger(name).setLevel(
-            logging.CRITICAL if name == "aiokafka" else logging.WARNING
-        )
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     _log_crashes()
 
 

@@ -23,6 +23,7 @@ Counter: TypeAlias = Literal[
     "dispatcher.results.dropped",
     "scheduler.runs.fired",
     "catalog.import.rows",
+    "traces.spans.dropped",
 ]
 Gauge: TypeAlias = Literal[
     "process.stopped", "outbox.as_of", "stats.as_of", "stats.runs.differing"

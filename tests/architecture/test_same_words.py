@@ -4,7 +4,9 @@ from pathlib import Path
 
 DISPATCHER = Path(__file__).parents[2] / "services" / "dispatcher"
 # What has no rows of its own, and rows that are only read for others.
-HANDLERS_ONLY = {"backlog", "batching", "events", "failing", "packing", "ready", "sending"}
+HANDLERS_ONLY = {
+    *("backlog", "batching", "events", "failing", "packing", "ready", "sending", "tracing"),
+}
 QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "starts"}
 
 

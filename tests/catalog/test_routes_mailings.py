@@ -16,6 +16,7 @@ from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import cursor_of
 from shared.testing import FrozenClock
+from tests.otlp import recorded_spans, trace_of
 
 SPRING = {
     "name": "spring",
@@ -54,6 +55,17 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
     }
     shown = await http.get(f"/mailings/{mailing['mailing_id']}")
     assert (shown.json(), shown.headers["etag"]) == (mailing, '"1"')
+
+
+async def test_a_command_and_what_it_puts_into_the_outbox_are_in_one_trace(
+    http: AsyncClient,
+) -> None:
+    with recorded_spans() as spans:
+        mailing = await created(http)
+
+    command, put = spans.one("CreateMailing"), spans.one("put outbox")
+    assert trace_of(command) == trace_of(put)
+    assert (command.attributes or {})["mailings.stream"] == f"mailing-{mailing['mailing_id']}"
 
 
 async def test_what_is_left_out_is_for_everybody_now_over_http(http: AsyncClient) -> None:

@@ -9,6 +9,7 @@ from deploy.local.services import GATEWAY
 from deploy.local.stack import ALL, Stack
 from tests.e2e.echo import echo_gateway
 from tests.e2e.outside import Platform, platform_at
+from tests.otlp import Collector, collecting, hanging_collector
 
 # Short, so that what a test waits for comes soon. A lease must outlast the timeout by 2 s.
 SOON: Mapping[str, str] = {
@@ -26,11 +27,20 @@ SOON: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Give what gets the spans of `stack`."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     """Give a stack whose gateway is idempotent, for tests that break nothing but the gateway."""
     said: list[str] = []
     home = tmp_path_factory.mktemp("stack")
-    whole = Stack(home, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "DISPATCHER_TRACED_ONE_IN": "10"}
+    settings = {**SOON, **traced}
+    whole = Stack(home, settings, ALL, ("--idempotent",), said.append, ephemeral=True)
     asyncio.run(whole.start())
     try:
         yield whole
@@ -49,12 +59,21 @@ async def platform(stack: Stack) -> AsyncIterator[Platform]:
 
 @pytest.fixture(scope="session")
 def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a stack for tests that break things; its gateway repeats all that it hears."""
+    """Give a stack for tests that break things; its gateway repeats all that it hears.
+
+    Its collector takes connections and nothing else: so all that is shown holds in spite of it.
+    """
     said: list[str] = []
     home = tmp_path_factory.mktemp("fragile")
     parts = [name for name in ALL if name != GATEWAY]
-    with echo_gateway() as url:
-        settings = {**SOON, "DISPATCHER_HTTP_GATEWAY_URL": url}
+    with echo_gateway() as url, hanging_collector() as collector:
+        settings = {
+            **SOON,
+            "DISPATCHER_HTTP_GATEWAY_URL": url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_BSP_MAX_QUEUE_SIZE": "64",
+            "DISPATCHER_TRACED_ONE_IN": "1",
+        }
         whole = Stack(home, settings, parts, report=said.append, ephemeral=True)
         asyncio.run(whole.start())
         try:

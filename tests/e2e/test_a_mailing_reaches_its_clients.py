@@ -166,24 +166,6 @@ async def test_while_one_gateway_hangs_mailings_through_another_are_sent(
     assert ledger.attempts > 500
 
 
-async def test_the_trace_of_the_request_is_on_every_record_of_its_run(
-    platform: Platform,
-) -> None:
-    tag = new_tag()
-    await platform.import_clients(1, tag=tag, first=9_160_000_000)
-    trace = "0af7651916cd43dd8448eb211c80319c"
-    platform.http.headers["traceparent"] = f"00-{trace}-b7ad6b7169203331-01"
-
-    mailing = await platform.create_mailing(tag=tag)
-    run = await platform.finished(mailing)
-
-    db_trace = await platform.attempts(
-        run,
-        f"(SELECT traceparent FROM runs r WHERE r.run_id = all_attempts.run_id) LIKE '%{trace}%'",
-    )
-    assert len(db_trace) == 1
-
-
 async def test_statistics_of_everything_are_the_sum_of_the_runs(platform: Platform) -> None:
     tag = new_tag()
     await platform.import_clients(5, tag=tag, first=9_170_000_000)

@@ -18,6 +18,7 @@ from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.event_store.postgres import PostgresEventStore
 from shared.testing import NEVER, eventually
+from tests.otlp import links_of, recorded_spans, trace_of
 from tests.scheduler.world import HOUR, TRACE, Mailing, Scheduler
 
 SECOND = timedelta(seconds=1)
@@ -39,6 +40,36 @@ async def test_inside_its_window_a_mailing_fires_at_once_as_it_is(
     assert (event.body, event.filter) == (due.created().body, due.created().filter)
     assert (event.starts_at, event.ends_at, event.revision) == (due.starts_at, due.ends_at, 1)
     assert due.starts_at <= event.scheduled_at <= await scheduler.now()
+
+
+async def test_a_run_has_a_trace_of_its_own_that_is_linked_to_the_request(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    await scheduler.hear(due.created())
+
+    with recorded_spans() as spans:
+        assert await scheduler.fire()
+
+    run = spans.one("run")
+    (told,) = await scheduler.told()
+    assert links_of(run) == [TRACE.split("-")[1]]
+    assert told.headers["traceparent"].decode().split("-")[1] == trace_of(run)
+    assert (run.attributes or {})["mailings.mailing_id"] == str(due.id)
+
+
+async def test_a_run_that_did_not_get_on_record_is_in_no_trace(
+    scheduler: Scheduler, due: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scheduler.hear(due.created())
+
+    async def fail(*_: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(queue, "settle", fail)
+    with recorded_spans() as spans, pytest.raises(Unavailable):
+        await scheduler.fire()
+
+    assert "run" not in spans.names
 
 
 async def test_before_its_start_nothing_is_due_and_at_its_start_it_is(

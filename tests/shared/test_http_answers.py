@@ -321,6 +321,28 @@ async def test_every_problem_has_its_trace(client: AsyncClient, path: str) -> No
     assert given == "0af7651916cd43dd8448eb211c80319c"
 
 
+@pytest.mark.parametrize(
+    ("path", "problem", "route"),
+    [
+        ("/away", "Unavailable", "/test/away"),
+        ("/things/x79161234567", "Invalid", "/test/things/{number}"),
+        ("/nowhere/79161234567", "NotFound", None),
+        ("/many?phone=79161234567", "Invalid", "/test/many"),
+    ],
+)
+async def test_the_trace_of_every_problem_is_in_the_log_and_nothing_that_was_sent(
+    client: AsyncClient, path: str, problem: str, route: str | None
+) -> None:
+    with capture_logs(processors=[with_trace]) as lines:
+        body = (await client.get(path)).json()
+
+    [line] = [each for each in lines if each["event"] == "http.request.refused"]
+    assert line["trace_id"] == body["trace_id"]
+    assert (line["problem"], line["status"]) == (problem, body["status"])
+    assert line["route"] == route
+    assert "79161234567" not in str(lines)
+
+
 async def hang_up(client: AsyncClient, path: str) -> list[Message]:
     """Send half of a body and go; return what is answered to nobody."""
     app = client._transport.app  # type: ignore[attr-defined]  # noqa: SLF001 - httpx cannot do it

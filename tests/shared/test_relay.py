@@ -23,6 +23,7 @@ from shared.outbox.producer import End, partition_of
 from shared.tables import outbox as table
 from shared.testing import eventually
 from shared.topic import Topic
+from tests.otlp import links_of, recorded_spans, traceparent
 from tests.shared.conftest import Read
 
 LEASE, SHORT = timedelta(seconds=4), timedelta(seconds=0.2)
@@ -100,6 +101,24 @@ async def test_what_was_committed_reaches_kafka_with_key_value_and_headers(
     found = [(record.key, record.value, dict(record.headers)) for record in await read(CLIENTS)]
     headers = {"own": key.encode(), "shared": b"1"}
     assert found == [(key.encode(), b"value", headers), (key.encode(), None, headers)]
+
+
+async def test_a_turn_of_the_relay_links_to_the_traces_of_what_it_publishes(
+    catalog_pool: Pool, kafka: str
+) -> None:
+    for number in range(1, 41):
+        records = [Record(str(uuid4()).encode(), b"value", [])]
+        trace = ("traceparent", traceparent(number).encode())
+        await leave(catalog_pool, Batch(CLIENTS.name, [trace], records))
+
+    with recorded_spans() as spans:
+        async with relaying(catalog_pool, kafka):
+            await all_sent(catalog_pool)
+
+    turns = spans.named("publish outbox")
+    linked = [trace for each in turns for trace in links_of(each)]
+    assert sorted(linked) == [f"{number:032x}" for number in range(1, 41)]
+    assert max(len(each.links) for each in turns) == 32  # as many rows as a turn has
 
 
 async def test_the_records_of_a_key_stay_in_order(

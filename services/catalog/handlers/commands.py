@@ -7,9 +7,11 @@ from typing import Any
 from services.catalog.domain.client import ClientCommand, client
 from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import MailingCommand
+from shared import telemetry
 from shared.event import Cause, Instant
 from shared.event_store import NO_CAUSE, EventStore, execute, execute_many
 
+STREAM = "mailings.stream"  # of a span: what a command was about
 AT_ONCE = 100  # commands in one transaction: few, for a rival of one lets all be decided again
 
 
@@ -33,7 +35,9 @@ async def handle(
         StaleVersion: It is not at a version that is `expected`.
     """
     decider: Any = client if isinstance(command, ClientCommand) else mailing
-    return await execute(store, decider, stream(command), command, expected=expected, cause=cause)
+    name = stream(command)
+    with telemetry.span(type(command).__name__, {STREAM: name}):
+        return await execute(store, decider, name, command, expected=expected, cause=cause)
 
 
 async def handle_many(
@@ -45,5 +49,7 @@ async def handle_many(
         waiting.setdefault(stream(each[0]), []).append(each)
     while waiting:
         heads = {name: waiting[name].pop(0) for name in list(islice(waiting, AT_ONCE))}
-        await execute_many(store, mailing, heads, now=now)
+        [(first, _), *_] = heads.values()
+        with telemetry.span(type(first).__name__, {telemetry.BATCH_SIZE: len(heads)}):
+            await execute_many(store, mailing, heads, now=now)
         waiting = {name: left for name, left in waiting.items() if left}

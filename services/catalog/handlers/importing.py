@@ -231,6 +231,11 @@ async def _import_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) 
 
 
 async def _try_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
+    with telemetry.span("ImportChunk", {telemetry.BATCH_SIZE: len(chunk.rows)}):
+        await _write_chunk(writer, chunk, phones)
+
+
+async def _write_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
     store, lease = writer.store, writer.lease
     async with transaction(store.pool) as db:
         if not await queue.begin_chunk(db, lease, chunk.number, chunk.digest):

@@ -22,11 +22,12 @@ from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
 from services.dispatcher.handlers.packing import Packer, is_plain
 from services.dispatcher.handlers.recording import Rejected
+from services.dispatcher.handlers.tracing import GATEWAY, RequestSpans
 from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.exceptions import FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed, LedgerBatch
-from shared import outbox
+from shared import outbox, telemetry
 from shared.database import Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -48,7 +49,7 @@ class Results:
         pool: Pool,
         claimer: Claimer,
         backlog: Backlog,
-        gateway: str,
+        spans: RequestSpans,
         *,
         is_idempotent: bool,
         packs: bool,
@@ -57,7 +58,8 @@ class Results:
         self._pool = pool
         self._claimer = claimer
         self._backlog = backlog
-        self._gateway = gateway
+        self._gateway = spans.gateway
+        self._spans = spans
         self._packs = packs
         self._gather_s = GATHER_S if is_idempotent else GATHER_PLAIN_S
         self._time = asyncio.get_running_loop().time
@@ -117,7 +119,10 @@ class Results:
         """Record a batch; return what is left of it: its halves, if one result may be to blame."""
         counts = Counter([result.lease for result in batch])
         try:
-            await self._write(batch, _leases_done(counts))
+            with telemetry.batch("record", {GATEWAY: self._gateway}) as written:
+                for lease, count in counts.items():
+                    written.add(count, lease.run.publishing.traceparent)
+                await self._write(batch, _leases_done(counts))
         except Unavailable:
             raise
         except Exception as error:
@@ -132,6 +137,7 @@ class Results:
         self._backlog.recorded(counts)
         self._claimer.end(counts)
         recording.count_attempts(self._gateway, _attempts(batch))
+        self._spans.record(batch, self._business_time())
         return []
 
     async def _write(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:
@@ -203,7 +209,10 @@ class Results:
                 await ledger.close_chunks(db, sender_id, closed)
 
     def _now(self) -> Instant:
-        return instant(self._time() + self._claimer.lease.clock_offset_s)
+        return instant(self._business_time())
+
+    def _business_time(self) -> float:
+        return self._time() + self._claimer.lease.clock_offset_s
 
 
 def _leases_done(counts: Mapping[Lease, int]) -> dict[ChunkKey, int]:

@@ -1,7 +1,7 @@
 """Claiming: what is due becomes jobs in the ready queue; what must not start is given back."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
@@ -58,6 +58,8 @@ class Claim:
 
     found: bool  # something was leased: there may be more
     rejected: Sequence[RejectedJob] = ()
+    traces: Collection[str | None] = ()  # of the runs
+    size: int = 0  # messages
 
 
 NOTHING = Claim(found=False)
@@ -179,17 +181,20 @@ class Claimer:
             return NOTHING
         self.may_hold_unknown_leases = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
-        return self._take_claimed(sender_id, retries, chunks)
+        rejected = self._take_claimed(sender_id, retries, chunks)
+        traces = {run.publishing.traceparent for run in runs.values()}
+        size = len(retries) + sum(len(chunk.client_ids) for chunk in chunks)
+        return Claim(bool(retries or chunks), rejected, traces, size)
 
     def _take_claimed(
         self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunks: Sequence[ClaimedChunk]
-    ) -> Claim:
+    ) -> list[RejectedJob]:
         rejected = self._take_retries(sender_id, retries)
         for chunk in chunks:
             self._last_run = chunk.key.run_id
             if chunk.client_ids:
                 rejected += self._take_chunk(sender_id, chunk)
-        return Claim(bool(retries or chunks), rejected)
+        return rejected
 
     async def _set_aside(self, error: RunUnreadable) -> None:
         """Pass the run over for a while: the others are claimed without it."""

@@ -71,26 +71,30 @@ async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:
 
     Small runs share a transaction. A run at which that fails is set aside, and the next one comes.
     """
-    async with guard(pool, planning.EXPAND) as item:
-        return await _expand_some(pool, channels, item)
+    with telemetry.batch("plan") as batch:
+        async with guard(pool, planning.EXPAND) as item:
+            return await _expand_some(pool, channels, item, batch)
     return True
 
 
-async def _expand_some(pool: Pool, channels: Mapping[str, Channel], item: Item) -> bool:
-    steps, planned = 0, 0
+async def _expand_some(
+    pool: Pool, channels: Mapping[str, Channel], item: Item, batch: telemetry.Batch
+) -> bool:
+    steps = 0
     async with transaction(pool) as db:
         now = await database.now(db)
-        while steps < STEPS and planned < planning.CHUNK * planning.AT_ONCE:
+        while steps < STEPS and batch.size < planning.CHUNK * planning.AT_ONCE:
             step = await planning.expand_next(db, channels, item)
             if step is None:
                 break
             await put_run_events(db, _events(step, now))
             if step.unreachable:
                 await _reject(db, step, channels[step.gateway], now)
-            steps, planned = steps + 1, planned + sum(len(each) for _, each in step.chunks)
+            steps += 1
+            batch.add(sum(len(each) for _, each in step.chunks), step.traceparent)
             if item.was_set_aside:
                 break  # so that the guard notes that it succeeded
-    telemetry.count("dispatcher.messages.planned", planned)
+    telemetry.count("dispatcher.messages.planned", batch.size)
     return steps > 0
 
 

@@ -19,8 +19,10 @@ from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.packing import packed_starts
 from services.dispatcher.handlers.ready import Job
+from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
+from shared import telemetry
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, autocommit
 from shared.errors import Unavailable
@@ -48,7 +50,13 @@ class Sender:
     """
 
     def __init__(
-        self, pool: Pool, gateway: Gateway, limits: Limits, *, packs: bool = True
+        self,
+        pool: Pool,
+        gateway: Gateway,
+        limits: Limits,
+        *,
+        packs: bool = True,
+        traced_one_in: int = ONE_IN,
     ) -> None:
         """`packs`: plain results are published as blocks, and starts marked by the chunk."""
         self.gateway = gateway
@@ -65,7 +73,7 @@ class Sender:
             pool,
             self.claimer,
             self._backlog,
-            gateway.name,
+            RequestSpans(gateway.name, traced_one_in),
             is_idempotent=gateway.is_idempotent,
             packs=packs,
         )
@@ -201,7 +209,11 @@ class Sender:
         """Lease what is due, if there is room for it; return whether there was something."""
         if not self._backlog.room:
             return False
-        claim = await self.claimer.claim()
+        with telemetry.batch("claim", {GATEWAY: self.gateway.name}) as batch:
+            claim = await self.claimer.claim()
+            batch.add(claim.size)
+            for trace in claim.traces:
+                batch.add(0, trace)
         for job in claim.rejected:
             self.results.reject(job)
         self.pump()
