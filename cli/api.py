@@ -1,8 +1,16 @@
 """The API: the services over HTTP, as any user speaks to them; what goes wrong is a sentence."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Mapping,
+)
 from contextlib import asynccontextmanager
+from functools import cache
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
@@ -12,6 +20,7 @@ import httpx
 from cli import Exit, Failure, address
 from cli.refusals import no_answer_of, refused, unreachable
 from cli.render import Json, printable
+from cli.tokens import token_of
 
 T = TypeVar("T")
 Parameters: TypeAlias = Mapping[str, object]  # those that are None are left out
@@ -33,8 +42,9 @@ class Api:
         self,
         address: Callable[[str], str] = address,
         transport: httpx.AsyncBaseTransport | None = None,
+        token_of: Callable[[str], str | None] = token_of,
     ) -> None:
-        self._address = address
+        self._address, self._token_of = address, cache(token_of)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
             transport=transport,
@@ -107,9 +117,10 @@ class Api:
         Raises:
             Failure: It was refused, or it broke off, or the service is not there.
         """
-        base, given = self._base(service), _given(parameters)
+        base, given, shown = self._base(service), _given(parameters), self._shown(service)
         try:
-            async with self._client.stream("GET", base + path, params=given) as answer:
+            asked = self._client.stream("GET", base + path, params=given, auth=shown)
+            async with asked as answer:
                 if not answer.is_success:
                     await answer.aread()
                     raise refused(service, answer)
@@ -150,18 +161,34 @@ class Api:
         path: str,
         **how: Any,  # noqa: ANN401 - as the client has it
     ) -> httpx.Response:
-        base = self._base(service)
+        base, shown = self._base(service), self._shown(service)
         try:
-            answer = await self._client.request(method, base + path, **how)
+            answer = await self._client.request(method, base + path, auth=shown, **how)
         except httpx.TransportError as error:
             raise unreachable(service, base, error) from error
         if not answer.is_success:
             raise refused(service, answer)
         return answer
 
+    def _shown(self, service: str) -> "_Shown | None":
+        token = self._token_of(service)
+        return None if token is None else _Shown(token)
+
     def _base(self, service: str) -> str:
         name = f"{service.upper()}_URL"
         return _checked(name, self._address(name))
+
+
+class _Shown(httpx.Auth):
+    """Shows a token. Source: RFC 6750 §2.1."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add it to a request."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
 
 
 def run(work: Callable[[Api], Awaitable[T]]) -> T:

@@ -28,6 +28,14 @@ CODES: Mapping[int, Exit] = MappingProxyType({
     504: Exit.UNAVAILABLE,
 })  # fmt: skip
 
+IN_A_MOMENT = "try again in a moment; `./mailings status` shows what runs."
+ADVICE: Mapping[int, str] = MappingProxyType({
+    412: "look at it again, then repeat the command.",
+    502: IN_A_MOMENT,
+    503: IN_A_MOMENT,
+    504: IN_A_MOMENT,
+})  # fmt: skip
+
 
 def unreachable(service: str, base: str, error: Exception) -> Failure:
     """Say that a service does not answer, where it was sought, and how to start it."""
@@ -86,6 +94,11 @@ def _place(place: Json) -> str:
 
 def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
     match answer.status_code:
+        case 401:
+            return (
+                f"let MAILINGS_TOKEN_FILE name a file with the token; that of the {service} "
+                f"alone is set as {service.upper()}_API_TOKEN."
+            )
         case 404 | 410:
             what, _ = _named(answer.url)
             return f"`./mailings {what} list` shows what there is." if what else "look at the ID."
@@ -93,10 +106,8 @@ def _advice(service: str, answer: httpx.Response, problem: Json) -> str:
             what, identifier = _named(answer.url)
             shown = f"`./mailings {what} show {identifier}` shows in which state it is."
             return shown if identifier else "wait."
-        case 412:
-            return "look at it again, then repeat the command."
-        case 503 | 502 | 504:
-            return "try again in a moment; `./mailings status` shows what runs."
+        case status if status in ADVICE:
+            return ADVICE[status]
         case status if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             trace = problem.get("trace_id")
             where = f"; look for {trace}" if trace else ""

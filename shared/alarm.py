@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from shared import liveness
+
 
 class Alarm:
     """Wakes one loop of this process.
@@ -23,7 +25,7 @@ class Alarm:
 
         If it has rung since the last sleep, there is none.
         """
-        with suppress(TimeoutError):
+        with liveness.waiting(seconds), suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
         has_rung = self._rung.is_set()

@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared import kept, telemetry
+from shared import kept, liveness, telemetry
 from shared.clock import Clock
 from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
@@ -79,6 +79,7 @@ async def connect(
     # `autocommit`: a second one, made at the same time, may come back before the answer.
     pool.dialect.default_isolation_level = ISOLATION
     event.listen(pool.sync_engine, "checkout", _replace_closed)
+    event.listen(pool.sync_engine, "before_cursor_execute", _beat)
     telemetry.watch_statements(pool.sync_engine)
     try:
         yield pool
@@ -94,6 +95,11 @@ def _replace_closed(connection: Any, _: object, __: object) -> None:  # noqa: AN
     """
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _beat(*_: object) -> None:
+    """Note that the loop gets on whose statement is executed: each of them ends in time."""
+    liveness.beat()
 
 
 def _creator(admit: Admit | None) -> dict[str, Any]:
@@ -200,7 +206,8 @@ async def listen(pool: Pool, channel: str, heard: Callable[[], None]) -> NoRetur
             db.add_termination_listener(lambda _: is_over.set())
             await db.add_listener(channel, lambda *_: heard())
             heard()
-            await is_over.wait()
+            with liveness.waiting():
+                await is_over.wait()
         finally:
             db.terminate()
     raise Unavailable
@@ -259,6 +266,7 @@ async def copy_if_new(
 
 async def driver_of(db: Connection) -> asyncpg.Connection:
     """Return the connection below SQLAlchemy's, inside the transaction of `db`."""
+    liveness.beat()  # what is executed there goes past `_beat`
     driver = (await db.get_raw_connection()).driver_connection
     if driver is None or not driver.is_in_transaction():
         await db.execute(text("SELECT 1"))  # SQLAlchemy begins with the first statement

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from shared import liveness
 from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
 from shared.masking import masked
@@ -21,7 +22,7 @@ class Backoff:
     """Waits before the next try, longer after each failure, and logs that."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
         self._pause = FIRST_PAUSE
         self._failures = 0
 
@@ -31,15 +32,16 @@ class Backoff:
         if self._failures & (self._failures - 1) == 0:
             cause = reason.__cause__ or reason
             log.warning(
-                "loop.waiting", loop=self._name, failures=self._failures, reason=describe(cause)
+                "loop.waiting", loop=self.name, failures=self._failures, reason=describe(cause)
             )
+        liveness.beat()
         await asyncio.sleep(self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def succeeded(self) -> None:
         """Begin again with the shortest pause; log it after a failure."""
         if self._failures:
-            log.info("loop.resumed", loop=self._name, failures=self._failures)
+            log.info("loop.resumed", loop=self.name, failures=self._failures)
         self._pause, self._failures = FIRST_PAUSE, 0
 
 
@@ -63,20 +65,23 @@ async def forever(
     """Repeat `step` until cancelled: at once if it found something to do, else after `every`.
 
     `rest` sleeps instead, not for longer. When something that the step needs is away, it waits and
-    goes on. Any other error ends the process, so that it is noticed.
+    goes on. Any other error ends the process, so that it is noticed; so does a step that hangs.
     """
     backoff, pause = Backoff(name), every.total_seconds()
-    while True:
-        try:
-            found = await step()
-        except Unavailable as error:
-            await backoff.wait(error)
-            continue
-        backoff.succeeded()
-        if rest is None or found:
-            await asyncio.sleep(0 if found else pause)
-        else:
-            await rest(pause)
+    with liveness.running(name) as own:
+        while True:
+            own.beat()
+            try:
+                found = await step()
+            except Unavailable as error:
+                await backoff.wait(error)
+                continue
+            backoff.succeeded()
+            if found:
+                await asyncio.sleep(0)
+                continue
+            with liveness.waiting(pause):
+                await (rest or asyncio.sleep)(pause)
 
 
 def describe(error: BaseException) -> str:

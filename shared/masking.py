@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 MASK = "…"
+BEARER = re.compile(r"(?i)\b(bearer\s+)\S+")  # a token, as headers have it
 ADDRESS = re.compile(r"\S+@\S+")
 PHONE = re.compile(r"\+?\d[\d\s().-]{5,}\d")  # however it is written
 QUOTED = re.compile(r"""(["'])([^\n]*?)\1""")
@@ -42,7 +43,8 @@ def masked_path(path: str) -> str:
 def masked(text: str) -> str:
     """Return `text` without what may be the value of a row."""
     kept = "\n".join(line for line in text.splitlines() if not OF_ROWS.match(line))
-    return QUOTED.sub(_unless_name, PHONE.sub(MASK, ADDRESS.sub(MASK, kept)))[:LIMIT]
+    plain = BEARER.sub(rf"\1{MASK}", kept)
+    return QUOTED.sub(_unless_name, PHONE.sub(MASK, ADDRESS.sub(MASK, plain)))[:LIMIT]
 
 
 def _unless_name(quoted: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import stops
+from shared import liveness, stops
 from shared.database import Pool, autocommit, sql
 from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
@@ -28,15 +28,16 @@ def migrations_of(service: str) -> dict[str, Path]:
 async def wait_until_migrated(service: str, pool: Pool) -> None:
     """Return when the database can be reached and has what this release needs, or more."""
     part, backoff = "database", Backoff("schema")
-    while True:
-        try:
-            await _check(service, pool)
-        except Unavailable as error:
-            if isinstance(error.__cause__, NotMigrated):
-                stops.stopped(part, str(error.__cause__))
-            await backoff.wait(error)
-        else:
-            break
+    with liveness.running("schema"):
+        while True:
+            try:
+                await _check(service, pool)
+            except Unavailable as error:
+                if isinstance(error.__cause__, NotMigrated):
+                    stops.stopped(part, str(error.__cause__))
+                await backoff.wait(error)
+            else:
+                break
     stops.resumed(part)
     backoff.succeeded()
 

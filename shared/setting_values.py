@@ -6,7 +6,14 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, PostgresDsn
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    PostgresDsn,
+    SecretStr,
+)
 from sqlalchemy import make_url
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
@@ -17,6 +24,10 @@ PART = re.compile(r"([0-9.]+)(ms|[smhd])", re.ASCII)
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
 LONGEST_NAME = 253
 HIGHEST_PORT = 65_535
+
+# What may stand behind `Bearer`. Source: RFC 6750 §2.1, b64token.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+SHORTEST_TOKEN = 32  # characters: nobody can guess 16 bytes in hexadecimal digits
 
 # What asyncpg takes behind the `?` of an address. Source: its documentation of `connect`.
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -36,6 +47,17 @@ def _duration(value: object) -> object:
 def _optional(value: object) -> object:
     """Read an empty text as none: for ever, or nowhere."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def _token(token: SecretStr) -> SecretStr:
+    """Check that a token can be sent, and not be guessed."""
+    text = token.get_secret_value()
+    if not TOKEN.fullmatch(text) or len(text) < SHORTEST_TOKEN:
+        raise ValueError(
+            f"a token has {SHORTEST_TOKEN} characters at least, letters and digits and ._~+/- "
+            "(`openssl rand -hex 32` makes one)"
+        )
+    return token
 
 
 def duration_text(value: timedelta) -> str:
@@ -111,6 +133,9 @@ def _names(text: str) -> str:
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration)]
 Retention: TypeAlias = Annotated[Duration | None, BeforeValidator(_optional)]
 Endpoint: TypeAlias = Annotated[HttpUrl | None, BeforeValidator(_optional)]
+ApiToken: TypeAlias = Annotated[
+    Annotated[SecretStr, AfterValidator(_token)] | None, BeforeValidator(_optional)
+]
 Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Names: TypeAlias = Annotated[str, AfterValidator(_names)]

@@ -31,6 +31,7 @@ from shared.setting_files import (
     secrets_folder,
 )
 from shared.setting_values import (
+    ApiToken,
     DatabaseUrl,
     Duration,
     Endpoint,
@@ -107,6 +108,11 @@ class ServiceSettings(DatabaseSettings):
     # By which browsers and proxies reach it, and whose pages may call it: requests for other names
     # are refused. Addresses, names without a dot and those inside of Kubernetes are known anyway.
     http_names: Names = ""
+    # What all who call it must show, from a file as any secret. Without one it answers whoever
+    # reaches its port, which is for one's own machine; wherever it must not be forgotten, it is
+    # required: then the service does not start without it.
+    api_token: ApiToken = None
+    api_token_required: bool = False
     # Below the 30 s that Kubernetes grants.
     http_drain: Duration = Field(
         timedelta(seconds=20), ge=timedelta(seconds=1), le=timedelta(minutes=10)
@@ -139,6 +145,18 @@ class ServiceSettings(DatabaseSettings):
             return None
         headers = self.trace_headers.get_secret_value()
         return TraceExport(str(self.trace_endpoint), headers, self.trace_ratio, self.trace_queue)
+
+    @model_validator(mode="after")
+    def _has_its_token(self) -> "ServiceSettings":
+        if self.api_token_required and self.api_token is None:
+            token, required = (
+                variable(type(self), name) for name in ("api_token", "api_token_required")
+            )
+            raise ValueError(
+                f"{token} is missing, and {required} wants it: let a file of that name in "
+                f"{SECRETS_DIR} hold one (`openssl rand -hex 32` makes one)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _relay_renews_in_time(self) -> "ServiceSettings":

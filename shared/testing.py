@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from shared import cloudevents
+from shared import cloudevents, liveness
 from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Received, Recorded
 from shared.event_store import NO_CAUSE, Append
 from shared.slices import Slices
+from shared.watchdog import TICK_S
 
 T = TypeVar("T")
 
@@ -89,6 +90,15 @@ async def eventually(
     except TimeoutError:
         raise AssertionError(f"not within {within} s; the last answer was {answer!r}") from None
     return answer
+
+
+async def hung_after(seconds: float) -> set[str]:
+    """Return which loops hang after so much time, in which all that can turn without I/O do."""
+    for _ in range(int(seconds / TICK_S)):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        liveness.check(TICK_S)
+    return set(liveness.hung())
 
 
 NEVER: Any = None  # an instant that nobody looks at

@@ -29,7 +29,8 @@ async def run(settings: Settings) -> None:
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
         store = PostgresEventStore("catalog", pool, project)
-        app = http.create_app("catalog", routers, pool, clock, store, hosts=settings.hosts)
+        callers = http.Callers(settings.hosts, settings.api_token)
+        app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
         app.state.import_limits = settings.import_limits
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease

@@ -61,7 +61,7 @@ async def run(settings: Settings) -> None:
             pool,
             database.business_clock(pool),
             None,
-            hosts=settings.hosts,
+            callers=http.Callers(settings.hosts, settings.api_token),
         )
         app.state.senders = senders
         app.state.retention = Retention(ledger, settings.run_retention)

@@ -15,7 +15,7 @@ from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
 from services.dispatcher.queue.pending import PendingWork
 from services.dispatcher.queue.planning import Readers
-from shared import database
+from shared import database, liveness
 from shared.alarm import Alarm
 from shared.database import Pool, autocommit
 from shared.kafka import EndOffsets
@@ -58,8 +58,9 @@ class WorkPoller:
 
     async def until(self, is_pending: Callable[[PendingWork], bool]) -> None:
         """Wait until there is such work."""
-        while not is_pending(self.pending):
-            await self._polled.wait()
+        with liveness.waiting():
+            while not is_pending(self.pending):
+                await self._polled.wait()
 
     def only_if(self, is_pending: Callable[[PendingWork], bool], step: Step) -> Step:
         """Return a step that waits until there is work for it, and is followed by a poll."""

@@ -24,7 +24,8 @@ async def run(settings: Settings) -> None:
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
         store = PostgresEventStore("scheduler", pool, project)
-        app = http.create_app("scheduler", routers, pool, clock, store, hosts=settings.hosts)
+        callers = http.Callers(settings.hosts, settings.api_token)
+        app = http.create_app("scheduler", routers, pool, clock, store, callers=callers)
         alarm = Alarm()  # rings when a plan may have changed
         loops = [
             fire_due_mailings(store, alarm, every=settings.poll_interval),

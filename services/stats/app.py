@@ -29,7 +29,8 @@ async def run(settings: Settings) -> None:
         TaskGroup() as tasks,
     ):
         clock = database.business_clock(pool)
-        app = http.create_app("stats", routers, pool, clock, None, hosts=settings.hosts)
+        callers = http.Callers(settings.hosts, settings.api_token)
+        app = http.create_app("stats", routers, pool, clock, None, callers=callers)
         servers = settings.kafka_servers
         loops = [
             kafka.listen(

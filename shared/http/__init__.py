@@ -28,6 +28,7 @@ from shared.http.pages import (
 from shared.http.requests import BODY_LIMIT_BYTES
 from shared.http.routing import strict_router
 from shared.http.server import create_app, describe, serve
+from shared.http.trust import Callers
 
 __all__ = (
     "BODY_LIMIT_BYTES",
@@ -35,6 +36,7 @@ __all__ = (
     "BadCursor",
     "Body",
     "BusinessClock",
+    "Callers",
     "Change",
     "CommandContext",
     "Creation",

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response, status
 
-from shared import stops, telemetry
+from shared import liveness, stops, telemetry
 from shared.database import ping
 from shared.errors import FieldError, Unavailable
 from shared.http.dependencies import DatabasePool
@@ -13,12 +13,31 @@ class PartStopped(Unavailable):
     """A part of this process has stopped, and goes on when somebody has decided."""
 
 
+class LoopHung(Unavailable):
+    """A loop of this process hangs; it must be started anew."""
+
+
 router = APIRouter(tags=["health"], default_response_class=Response)
 
 
-@router.get("/livez", operation_id="get_liveness", status_code=status.HTTP_204_NO_CONTENT)
+@router.get(
+    "/livez",
+    operation_id="get_liveness",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(LoopHung),
+)
 async def livez() -> None:
-    """Answer while the process runs; this depends on nothing else."""
+    """Answer 204 while all loops of the process turn; this depends on nothing else.
+
+    A loop that waits for a database or a broker that is away turns as well.
+    """
+    if hung := liveness.hung():
+        raise LoopHung(
+            *(
+                FieldError("", "hung", f"{name}: it stands still for {each.still_s:.0f} s")
+                for name, each in sorted(hung.items())
+            )
+        )
 
 
 @router.get(

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from shared import errors
-from shared.http import problems
+from shared.http import bearer, problems
 from shared.http.examples import add_examples
 from shared.http.problems import BROKEN, KINDS, FieldProblem, Problem, status_of
 
@@ -36,11 +36,24 @@ HEADERS: Mapping[str, Json] = {
         "description": "The path of what was created.",
         "schema": {**TEXT, "format": "uri-reference"},
     },
+    bearer.CHALLENGE: {
+        "description": "How to show who one is.",
+        "schema": TEXT,
+        "example": "Bearer",
+    },
     "Retry-After": {
         "description": "Seconds after which the request may be repeated.",
         "schema": {"type": "integer"},
         "example": errors.Unavailable.retry_after_s,
     },
+}
+# Where a service has a token, all but the probes want it; elsewhere nobody has to show one.
+SECURITY: Json = {
+    "token": {
+        "type": "http",
+        "scheme": bearer.SCHEME,
+        "description": "What the setting …_API_TOKEN of the service has, if there is one.",
+    }
 }
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
@@ -53,6 +66,7 @@ IF_NONE_MATCH: Json = {
 
 # What may happen to every request, whatever it is about.
 ANYWHERE = {
+    401: (KINDS[401], bearer.MISSING),
     403: ("Forbidden", "Requests from pages of other sites are refused."),
     421: ("MisdirectedRequest", "This service has another name."),
     500: ("Broken", BROKEN),
@@ -98,6 +112,8 @@ def document(app: FastAPI) -> Json:
     components.setdefault("schemas", {}).update(_problem_schemas())
     add_examples(components["schemas"])
     components["responses"] = {}
+    components["securitySchemes"] = SECURITY
+    found["security"] = [{}, {"token": []}]
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             _complete(path, method, operation, components["responses"])
@@ -125,6 +141,8 @@ def _complete(path: str, method: str, operation: Json, shared: Json) -> None:
     kinds: dict[int, dict[str, str]] = defaultdict(dict)
     for number, response in responses.items():
         kinds[int(number)].update(response.pop("x-kinds", {}))
+    if path in bearer.OPEN:
+        operation["security"] = []
     if path.startswith("/v1"):
         _add_common(kinds, operation)
     _add_conditional(method, operation)
@@ -186,6 +204,8 @@ def _problem(number: int, titles: Mapping[str, str]) -> Json:
             }
         },
     }
+    if number == 401:  # noqa: PLR2004 - as it is called there
+        described["headers"] = {bearer.CHALLENGE: HEADERS[bearer.CHALLENGE]}
     if number == status_of(errors.Unavailable):
         described["headers"] = {"Retry-After": HEADERS["Retry-After"]}
     return described

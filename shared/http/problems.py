@@ -35,6 +35,7 @@ STATUS: dict[type[errors.Error], int] = {
 
 # What kind of problem it is where a title says more.
 KINDS = {
+    401: "Unauthorized",
     403: "Forbidden",
     408: "RequestTimeout",
     413: "ContentTooLarge",

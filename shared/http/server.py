@@ -12,16 +12,18 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
+from shared import watchdog
 from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.database import Pool
 from shared.event_store import EventStore
 from shared.http import docs, health, openapi, problems
 from shared.http.admission import Admission
+from shared.http.bearer import Bearer
 from shared.http.methods import Methods
 from shared.http.protocol import TimedProtocol
 from shared.http.secured import Secured
-from shared.http.trust import PROBES, Trust
+from shared.http.trust import ANYBODY, PROBES, Callers, Trust
 
 SERVERS = ({"url": "/", "description": "The service that shows this document."},)
 
@@ -41,7 +43,7 @@ def create_app(
     clock: Clock,
     store: EventStore | None,
     *,
-    hosts: Sequence[str] = (),
+    callers: Callers = ANYBODY,
 ) -> FastAPI:
     """Return an application with what all have in common.
 
@@ -51,13 +53,15 @@ def create_app(
         pool: For reads, and to see whether the database answers.
         clock: The business time of commands.
         store: For commands; None if there are none.
-        hosts: The names that it is reached by, beside those that are always known.
+        callers: Who is answered.
     """
     app = describe(service, routers)
     app.state.store, app.state.pool, app.state.clock = store, pool, clock
     app.state.admission, app.state.probes = Admission(AT_ONCE, WAIT_S), Admission(1, WAIT_S)
     app.add_middleware(Methods)
-    app.add_middleware(Trust, hosts=hosts)
+    token = callers.token
+    app.add_middleware(Bearer, token=None if token is None else token.get_secret_value())
+    app.add_middleware(Trust, hosts=callers.hosts)
     app.add_middleware(Secured)  # the last is outermost
     problems.handle_errors(app)
     return app
@@ -110,8 +114,9 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
         timeout_graceful_shutdown=int(drain.total_seconds()),
     )
     server = _Server(config)
-    with suppress(SystemExit):  # uvicorn's own, without what to do
-        await server.serve()
+    async with watchdog.watching(drain):
+        with suppress(SystemExit):  # uvicorn's own, without what to do
+            await server.serve()
     if not server.started:
         reason = "is taken: end what listens there or set another port"
         log.critical("http.not_started", reason=f"{host}:{port} {reason}")

@@ -10,9 +10,11 @@ Source: W3C Fetch Metadata Request Headers, and the resource isolation policy of
 import ipaddress
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +33,17 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 UNKNOWN_HOST = "This service has another name; its setting …_HTTP_NAMES lists those it has."
 CROSS_SITE = "Requests from pages of other sites are refused."
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Who is answered: by which names a service is called, and with which token."""
+
+    hosts: Sequence[str] = ()  # beside those that are always known
+    token: SecretStr | None = None  # None: everybody is answered
+
+
+ANYBODY = Callers()
 
 
 class Trust:

@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared import liveness
 from shared.errors import Unavailable
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.positions import Positions
@@ -42,6 +43,7 @@ async def connected(servers: str, group: str | None = None) -> AsyncIterator[AIO
     try:
         async with asyncio.timeout(STUCK):
             await start(client)
+        liveness.beat()
         yield client
     except (KafkaError, OSError) as error:
         raise Unavailable from error

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aiokafka import TopicPartition
 
-from shared import stops
+from shared import liveness, stops
 from shared.errors import Unavailable
 from shared.kafka.limits import PositionsLost
 
@@ -22,6 +22,7 @@ async def stop_until_decided(consumer: str, lost_of: LostOf, error: PositionsLos
     partitions = [each.partition for each in error.lost]
     lost: PositionsLost | None = error
     while lost is not None:
+        liveness.beat()
         stops.stopped(part, f"{lost}; see `python -m shared.kafka positions`")
         await asyncio.sleep(DECIDED_EVERY)
         with suppress(Unavailable):

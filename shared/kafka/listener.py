@@ -10,7 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from shared import telemetry
+from shared import liveness, telemetry
 from shared.alarm import Alarm
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
@@ -69,23 +69,24 @@ async def listen(  # noqa: PLR0913 - what differs between listeners
     one that is new begins with what there is of topics that `may_be_cut`.
     """
     backoff = Backoff(f"listen.{consumer}")
-    while True:
-        listener = Listener(
-            pool,
-            servers,
-            consumer,
-            handlers,
-            without_group=without_group,
-            may_be_cut=may_be_cut,
-            alarm=alarm,
-            gathers_first=gathers_first,
-        )
-        try:
-            await listener.run(backoff)
-        except Unavailable as error:
-            await backoff.wait(error)
-        except PositionsLost as error:
-            await stop_until_decided(consumer, listener.lost_of, error)
+    with liveness.running(backoff.name):
+        while True:
+            listener = Listener(
+                pool,
+                servers,
+                consumer,
+                handlers,
+                without_group=without_group,
+                may_be_cut=may_be_cut,
+                alarm=alarm,
+                gathers_first=gathers_first,
+            )
+            try:
+                await listener.run(backoff)
+            except Unavailable as error:
+                await backoff.wait(error)
+            except PositionsLost as error:
+                await stop_until_decided(consumer, listener.lost_of, error)
 
 
 @dataclass
@@ -140,8 +141,7 @@ class Listener:
             client.assign(list(until))
             await self.seek(client, until)
             while any([await client.position(each) < end for each, end in until.items()]):
-                fetched = await self._fetch(client)
-                if fetched:
+                if fetched := await self._fetch(client):
                     progress = await progress_of(client, self._positions, fetched)
                     await self._apply(fetched, progress)
                 await self._seek_unknown(client)
@@ -180,8 +180,7 @@ class Listener:
             positions = await hold_positions(db, self.consumer, partitions)
         async with asyncio.timeout(STUCK):
             starts = await readable_from(client, positions, self.may_be_cut)
-        late = late_starts(positions, starts, self.may_be_cut)
-        if late:
+        if late := late_starts(positions, starts, self.may_be_cut):
             async with transaction(self.pool) as db:
                 await begin_positions(db, self.consumer, late)
             cut = {f"{each.topic}/{each.partition}": start for each, start in late.items()}
@@ -241,6 +240,7 @@ class Listener:
 
     async def _fetch(self, client: AIOKafkaConsumer, timeout_ms: int | None = None) -> Fetched:
         """Return what comes next in partitions whose positions are known."""
+        liveness.beat()
         if timeout_ms is None:
             timeout_ms = POLL_MS if self._positions else SEEK_MS
         try:

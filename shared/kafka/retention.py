@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from shared import contracts, stops
+from shared import contracts, liveness, stops
 from shared.contracts.dispatcher import MESSAGES
 from shared.errors import Unavailable
 from shared.kafka.cluster import STUCK
@@ -48,17 +48,19 @@ async def wait_until_kept(servers: str, run_retention: timedelta | None) -> None
     settings of topics, that is in the log, and nothing is checked.
     """
     backoff = Backoff("retention")
-    while True:
-        try:
-            found = await _read(servers)
-        except Unavailable as error:
-            await backoff.wait(error)
-            continue
-        reasons = refusals(found, run_retention)
-        if not reasons:
-            break
-        stops.stopped(PART, "; ".join(reasons))
-        await asyncio.sleep(MENDED_EVERY_S)
+    with liveness.running("retention") as own:
+        while True:
+            own.beat()
+            try:
+                found = await _read(servers)
+            except Unavailable as error:
+                await backoff.wait(error)
+                continue
+            reasons = refusals(found, run_retention)
+            if not reasons:
+                break
+            stops.stopped(PART, "; ".join(reasons))
+            await asyncio.sleep(MENDED_EVERY_S)
     stops.resumed(PART)
     backoff.succeeded()
 

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, kafka_errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from shared import contracts
+from shared import contracts, liveness
 from shared.cloudevents import Header
 from shared.kafka.starting import start
 from shared.outbox.batch import Batch, Record
@@ -42,6 +42,7 @@ async def producing(servers: str) -> AsyncIterator[AIOKafkaProducer]:
     try:
         async with asyncio.timeout(STUCK):
             await start(producer)
+        liveness.beat()
         yield producer
     finally:
         await _close(producer)

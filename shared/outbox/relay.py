@@ -12,7 +12,7 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import cloudevents, telemetry
+from shared import cloudevents, liveness, telemetry
 from shared.alarm import Alarm
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -53,20 +53,23 @@ async def relay(
     own_lease = RelayLease(pool, lease)
     ours = Relay(pool, own_lease, Apart(pool, own_lease, servers), repair)
     async with waking(pool) as waker:
-        try:
-            while True:
-                try:
-                    await ours.take_over()
-                    await ours.publish_apart()
-                    with waker.at_work(), caching(pool) as cache:
-                        async with producer.producing(servers) as client:
-                            progress = Progress(service, await ends_at_takeover(servers, service))
-                            rests = Rests(waker.alarm, progress, min(every, lease / 4))
-                            await ours.publish(client, cache, rests, backoff)
-                except (KafkaError, OSError, Unavailable, Refused) as error:
-                    await backoff.wait(error)
-        finally:
-            await ours.lease.release()
+        with liveness.running("relay"):
+            try:
+                while True:
+                    try:
+                        await ours.take_over()
+                        await ours.publish_apart()
+                        with waker.at_work(), caching(pool) as cache:
+                            async with producer.producing(servers) as client:
+                                progress = Progress(
+                                    service, await ends_at_takeover(servers, service)
+                                )
+                                rests = Rests(waker.alarm, progress, min(every, lease / 4))
+                                await ours.publish(client, cache, rests, backoff)
+                    except (KafkaError, OSError, Unavailable, Refused) as error:
+                        await backoff.wait(error)
+            finally:
+                await ours.lease.release()
 
 
 class Rests:

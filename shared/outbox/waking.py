@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 
-from shared import database
+from shared import database, liveness
 from shared.alarm import Alarm
 from shared.database import Connection, Pool, autocommit, when_ended
 from shared.errors import Unavailable
@@ -47,12 +47,13 @@ class Waker:
 
     async def notify(self) -> None:
         """Notify other processes of what this one has put while its relay stands by."""
-        while True:
-            await self._elsewhere.sleep(FOREVER_S)
-            with suppress(Unavailable):
-                async with autocommit(self._pool) as db:
-                    await db.execute(NOTIFY)
-            await asyncio.sleep(NOTIFY_INTERVAL_S)
+        with liveness.running("relay.notify"):
+            while True:
+                await self._elsewhere.sleep(FOREVER_S)
+                with suppress(Unavailable):
+                    async with autocommit(self._pool) as db:
+                        await db.execute(NOTIFY)
+                await asyncio.sleep(NOTIFY_INTERVAL_S)
 
     async def listen(self) -> None:
         """Wake the relay of this process when another one notifies it."""
@@ -62,11 +63,12 @@ class Waker:
             backoff.succeeded()
             self.alarm.ring()
 
-        while True:
-            try:
-                await database.listen(self._pool, CHANNEL, heard)
-            except Unavailable as error:
-                await backoff.wait(error)
+        with liveness.running("relay.wake"):
+            while True:
+                try:
+                    await database.listen(self._pool, CHANNEL, heard)
+                except Unavailable as error:
+                    await backoff.wait(error)
 
 
 NOTIFY = text(f"NOTIFY {CHANNEL}")

@@ -33,6 +33,7 @@ class Asked:
     path: str
     parameters: dict[str, str]
     body: bytes
+    authorization: str | None = None
 
 
 @dataclass
@@ -77,7 +78,8 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.headers.get("Transfer-Encoding") == "chunked":
                 body = self._chunks()
-            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), body)
+            shown = self.headers.get("Authorization")
+            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), body, shown)
             answer = stand_in.take(asked)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)

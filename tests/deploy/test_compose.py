@@ -153,7 +153,11 @@ def test_there_may_be_several_dispatchers() -> None:
 def test_a_service_gets_each_of_its_settings(service: str) -> None:
     kind = settings_of(service)
     known = {variable(kind, name) for name in kind.model_fields}
-    secret = {f"{service.upper()}_DATABASE_URL", "DISPATCHER_HTTP_GATEWAY_TOKEN"} & known
+    secret = {
+        f"{service.upper()}_DATABASE_URL",
+        f"{service.upper()}_API_TOKEN",
+        "DISPATCHER_HTTP_GATEWAY_TOKEN",
+    } & known
 
     assert set(PARTS[service]["environment"]) == known - secret
 
@@ -180,7 +184,9 @@ def test_the_example_of_settings_names_all_that_compose_reads_and_nothing_else()
         for name, value in part.get("environment", {}).items()
         if value is not None
     }
-    secret = {f"{name.upper()}_DATABASE_URL" for name in SERVICES}
+    secret = {
+        f"{name.upper()}_{own}" for name in SERVICES for own in ("DATABASE_URL", "API_TOKEN")
+    }
 
     assert read <= example
     assert example - read <= decided | secret | {"DISPATCHER_HTTP_GATEWAY_TOKEN"}
@@ -211,7 +217,7 @@ def test_no_secret_is_in_the_environment() -> None:
         for name, value in part.get("environment", {}).items()
     }
 
-    secret = re.compile("PASSWORD|TOKEN|DATABASE_URL")
+    secret = re.compile("PASSWORD|TOKEN(?!_REQUIRED)|DATABASE_URL")
     assert {name for name in given if secret.search(name)} == {"POSTGRES_PASSWORD_FILE"}
 
 

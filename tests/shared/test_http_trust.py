@@ -8,7 +8,7 @@ from httpx import ASGITransport, AsyncClient
 
 from shared.database import Pool
 from shared.event import Instant
-from shared.http import create_app, strict_router
+from shared.http import Callers, create_app, strict_router
 from shared.testing import FrozenClock, InMemoryEventStore
 
 router = strict_router("/test", "test")
@@ -77,7 +77,7 @@ async def client(no_pool: Pool, now: Instant) -> AsyncIterator[AsyncClient]:
         no_pool,
         FrozenClock(now),
         InMemoryEventStore(),
-        hosts=("mailings.example.com", "*.example.org"),
+        callers=Callers(("mailings.example.com", "*.example.org")),
     )
     async with AsyncClient(
         transport=ASGITransport(app), base_url="http://127.0.0.1:8001/test"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.masking import MASK, given_name
+from shared.masking import MASK, given_name, masked
 
 
 @pytest.mark.parametrize("name", ["age", "fullName", "Phone2", "x-y_z", "_", "a" * 40])
@@ -29,3 +29,11 @@ def test_a_name_as_programs_have_them_is_shown(name: str) -> None:
 )
 def test_what_may_be_a_value_is_masked(text: str) -> None:
     assert given_name(text) == f"'{MASK}'"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+def test_a_token_in_a_text_is_masked(scheme: str) -> None:
+    assert (
+        masked(f"Authorization: {scheme} c0ffee; refused")
+        == f"Authorization: {scheme} {MASK} refused"
+    )

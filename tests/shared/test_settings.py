@@ -430,3 +430,48 @@ def test_finished_runs_are_kept_for_ever_unless_a_time_is_set(
         given.setenv("RUN_RETENTION", written)
 
     assert [read(kind).run_retention for kind in KINDS.values()] == [kept] * len(KINDS)
+
+
+TOKEN = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_where_a_token_is_required_none_starts_without_it(
+    given: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    given.setenv(f"{name}_API_TOKEN_REQUIRED", "true")
+
+    said = refusal(capsys, KINDS[name])
+
+    assert said.startswith(f"{name}_API_TOKEN is missing, and {name}_API_TOKEN_REQUIRED wants it")
+    assert "SECRETS_DIR" in said
+    given.setenv(f"{name}_API_TOKEN", "")
+    assert refusal(capsys, KINDS[name]) == said
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_token_is_read_from_its_file_and_is_shown_nowhere(
+    given: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / f"{name}_API_TOKEN").write_text(f"{TOKEN}\n")
+    given.setenv("SECRETS_DIR", str(tmp_path / "secrets"))
+    given.setenv(f"{name}_API_TOKEN_REQUIRED", "true")
+
+    settings = read(KINDS[name])
+
+    assert settings.api_token is not None
+    assert settings.api_token.get_secret_value() == TOKEN
+    assert TOKEN not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize("token", ["short", f"{TOKEN} {TOKEN}", f"{TOKEN}\u00e4", f"={TOKEN}"])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(
+    given: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], token: str
+) -> None:
+    given.setenv("CATALOG_API_TOKEN", token)
+
+    said = refusal(capsys, Settings)
+
+    assert said.startswith("CATALOG_API_TOKEN: a token has 32 characters at least")
+    assert token not in said

@@ -18,7 +18,7 @@ from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.reconciling import FoundMessage
 from services.dispatcher.queue.recording import AttemptRow, Closed
-from shared import kafka, stops
+from shared import kafka, liveness, stops
 from shared.contracts import EVENTS
 from shared.contracts.dispatcher import (
     MESSAGES,
@@ -70,10 +70,14 @@ class LedgerGuard:
         identity = await adopting.identify(db)
         if identity == self._admitted:
             return
-        async with self._lock:
+        with liveness.waiting():  # for one that checks, and ends in time
+            await self._lock.acquire()
+        try:
             if identity != self._admitted:
                 await self.check(db)
                 self._admitted = identity
+        finally:
+            self._lock.release()
 
     async def check_again(self, pool: Pool) -> None:
         """Check the database that `pool` uses; if it may not be used any more, nothing uses it.
@@ -101,6 +105,7 @@ class LedgerGuard:
             events, ends = await kafka.last_events(self._servers, OF_RUNS + OF_MESSAGES, LAST)
         except Unavailable as error:
             raise ConnectionError("Kafka cannot be reached") from error
+        liveness.beat()
         unknown = await _count_unknown(db, events)
         if unknown:
             reason = (

@@ -27,7 +27,7 @@ from services.dispatcher.queue import recording as ledger
 from services.dispatcher.queue.exceptions import FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed, LedgerBatch
-from shared import outbox, telemetry
+from shared import liveness, outbox, telemetry
 from shared.database import Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -92,7 +92,8 @@ class Results:
 
     async def wait_for_batch(self) -> None:
         """Wait for a full batch, at most some time after the first result."""
-        await self._has_some.wait()
+        with liveness.waiting():
+            await self._has_some.wait()
         self._has_many.clear()
         if len(self._waiting) < BATCH:
             with suppress(TimeoutError):

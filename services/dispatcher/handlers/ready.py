@@ -11,6 +11,7 @@ from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
+from shared import liveness
 
 READY_LIMIT = 3_000  # messages ready to be started; below it more are claimed
 
@@ -54,7 +55,8 @@ class ReadyQueue:
         """Wait until more can be claimed."""
         if self.is_full:
             self._has_room.clear()
-            await self._has_room.wait()
+            with liveness.waiting():
+                await self._has_room.wait()
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Let messages wait, behind all others."""

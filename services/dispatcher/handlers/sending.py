@@ -22,7 +22,7 @@ from services.dispatcher.handlers.ready import Job
 from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
-from shared import telemetry
+from shared import liveness, telemetry
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, autocommit
 from shared.errors import Unavailable
@@ -231,7 +231,8 @@ class Sender:
 
     async def start_when_possible(self) -> bool:
         """Mark and start as soon as something may have become startable; return whether it was."""
-        await self._can_start.wait()
+        with liveness.waiting():
+            await self._can_start.wait()
         self._can_start.clear()
         return await self.mark_and_start()
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from services.stats.queue import emptying
 from services.stats.queue.emptying import OwnRun
+from shared import liveness
 from shared.database import Pool, transaction
 from shared.loop import forever
 from shared.slices import Place
@@ -41,7 +42,9 @@ class Emptier:
             known = self._place if run == self._run else None
             place = await emptying.delete_slice(db, run, known or Place())
         self._run, self._place = run, place  # only behind the commit
-        await asyncio.sleep(self.rest * (time.monotonic() - begun))
+        pause_s = self.rest * (time.monotonic() - begun)
+        with liveness.waiting(pause_s):
+            await asyncio.sleep(pause_s)
         return True
 
 
