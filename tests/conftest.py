@@ -22,6 +22,8 @@ from shared import contracts, database, migrate
 from shared.database import Pool
 from shared.event import Instant
 from shared.kafka import end_offsets, topics
+from shared.telemetry import metrics
+from shared.telemetry.metrics import Recorded
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
 
@@ -214,3 +216,11 @@ async def no_pool() -> AsyncIterator[Pool]:
     """Give a pool whose database is away."""
     async with database.connect(PostgresDsn("postgresql://nobody@127.0.0.1:1/none")) as pool:
         yield pool
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """Give an empty record of metrics, as of a process that begins."""
+    empty = Recorded()
+    monkeypatch.setattr(metrics, "_recorded", empty)
+    return empty

@@ -15,6 +15,7 @@ from shared import database, http, kafka, loop, schema, telemetry
 from shared.contracts.catalog import CLIENTS
 from shared.event_store.postgres import PostgresEventStore
 from shared.event_store.republish import republish_latest
+from shared.measuring import measure, sample_outbox
 from shared.outbox import relay
 from shared.pruning import prune_letters
 
@@ -47,6 +48,7 @@ async def run(settings: Settings) -> None:
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
             prune_letters(pool, settings.letter_retention),
+            measure({"main": pool}, [sample_outbox]),
         ]
         running = tasks.create_task(schema.run_when_migrated("catalog", pool, loops))
         await http.serve(

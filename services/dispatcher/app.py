@@ -2,6 +2,7 @@
 
 import sys
 from asyncio import TaskGroup
+from functools import partial
 
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
@@ -10,6 +11,7 @@ from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.archiving import Retention
+from services.dispatcher.handlers.measuring import sample_ledger, watch
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender, policy_for
 from services.dispatcher.routes import routers
@@ -17,6 +19,7 @@ from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.errors import Unavailable
+from shared.measuring import measure, sample_outbox
 from shared.outbox import relay
 from shared.pruning import prune_letters
 
@@ -55,6 +58,8 @@ async def run(settings: Settings) -> None:
             Sender(ledger, each, limits, packs=settings.packed, traced_one_in=traced)
             for each in gateways
         ]
+        for each in senders:
+            watch(each)
         app = http.create_app(
             "dispatcher",
             routers,
@@ -88,6 +93,10 @@ async def run(settings: Settings) -> None:
                 pool, servers, CONTROLS, controls(), without_group=True, alarm=poller.alarm
             ),
             prune_letters(ledger, settings.letter_retention),
+            measure(
+                {"main": pool, "ledger": ledger},
+                [sample_outbox, partial(sample_ledger, list(channels))],
+            ),
         ]
         kept = kafka.wait_until_kept(servers, settings.run_retention)
         running = tasks.create_task(schema.run_when_migrated("dispatcher", pool, loops, once=kept))

@@ -155,8 +155,8 @@ async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -
                 values["ends_at"] = event.ends_at
             case MailingPaused():
                 values["is_paused"] = True
-            case MailingResumed():
-                values["is_paused"] = False
+            case MailingResumed() as event:
+                values |= {"is_paused": False, "resumed_at": event.resumed_at}
             case MailingStopped() | MailingDeleted():
                 values["is_stopped"] = True
         fresh = {"mailing_id": each.event.mailing_id, "is_paused": False, "is_stopped": False}

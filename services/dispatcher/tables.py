@@ -59,6 +59,7 @@ mailings = Table(
     Column("is_paused", Boolean, nullable=False),
     Column("is_stopped", Boolean, nullable=False, comment="or deleted"),
     Column("ends_at", Timestamp, comment="none: as the run has it"),
+    Column("resumed_at", Timestamp, comment="the last time; none: never, or in an older release"),
     comment="what is allowed of a mailing now; may be here before its run",
 )
 

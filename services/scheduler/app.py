@@ -2,6 +2,7 @@
 
 from asyncio import TaskGroup
 
+from services.scheduler.handlers import sample_overdue
 from services.scheduler.projections import project
 from services.scheduler.routes import routers
 from services.scheduler.settings import Settings
@@ -10,6 +11,7 @@ from services.scheduler.workers import fire_due_mailings
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.alarm import Alarm
 from shared.event_store.postgres import PostgresEventStore
+from shared.measuring import measure, sample_outbox
 from shared.outbox import relay
 from shared.pruning import prune_letters
 
@@ -40,6 +42,7 @@ async def run(settings: Settings) -> None:
                 pool, settings.kafka_servers, "scheduler", subscriptions(store), alarm=alarm
             ),
             prune_letters(pool, settings.letter_retention),
+            measure({"main": pool}, [sample_outbox, sample_overdue]),
         ]
         running = tasks.create_task(schema.run_when_migrated("scheduler", pool, loops))
         await http.serve(

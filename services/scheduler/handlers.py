@@ -1,7 +1,9 @@
 """What the scheduler does when time has come: the only place where rules meet I/O."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import inf
+from typing import NamedTuple
 from uuid import UUID
 
 from services.scheduler import queue
@@ -9,10 +11,11 @@ from services.scheduler.domain import DeclineRun, FireMailing, RunPostponed, sch
 from services.scheduler.queue import Due
 from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
-from shared.database import Connection, autocommit, transaction
+from shared.contracts.scheduler import MissedReason, RunMissed
+from shared.database import Connection, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
-from shared.event import Cause, Instant, Received
+from shared.event import Cause, Event, Instant, Received
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore, execute_in, load_many
 from shared.set_aside import Item, guard
@@ -20,44 +23,60 @@ from shared.set_aside import Item, guard
 AT_ONCE = 100  # mailings in one transaction
 
 
-async def due_in(store: PostgresEventStore) -> float:
-    """Return in how many seconds the next mailing is due; infinite if there is none."""
-    async with autocommit(store.pool) as db:
-        now = await database.now(db)
-        due_at = await queue.next_due(db, now)
-    return inf if due_at is None else (due_at - now).total_seconds()
+class NextDue(NamedTuple):
+    """When a mailing is due next, as it was looked for at an instant."""
+
+    looked_at: Instant
+    in_s: float  # infinite if there is none
 
 
-async def fire_due(store: PostgresEventStore) -> bool:
+async def next_due(db: Connection) -> NextDue:
+    """Return in how many seconds the next mailing is due."""
+    now = await database.now(db)
+    due_at = await queue.next_due(db, now)
+    return NextDue(now, inf if due_at is None else (due_at - now).total_seconds())
+
+
+async def sample_overdue(db: Connection) -> None:
+    """Record for how long the oldest occurrence that is not fired has been due."""
+    due = await next_due(db)
+    telemetry.measure_age("scheduler.overdue.age", max(-due.in_s, 0.0))
+
+
+async def fire_due(store: PostgresEventStore, idle_at: Instant | None = None) -> bool:
     """Propose, or note as missed, what is due; say whether there was anything.
+
+    At `idle_at` nothing was: what was due before that has become known later, and is not late.
 
     Guarantee: one proposal at a time for each occurrence, on any number of replicas: the
     schedule's row is locked, the occurrence settled and the event appended in one transaction.
     """
     try:
-        fired = await _fire(store, Item(), limit=AT_ONCE)
+        fired = await _fire(store, Item(), idle_at, limit=AT_ONCE)
     except Unavailable:
         raise
     except Exception as error:
         if not is_fault_of_record(error):
             raise
-        fired = await _fire_apart(store)
+        fired = await _fire_apart(store, idle_at)
     telemetry.count("scheduler.runs.fired", fired)
     return bool(fired)
 
 
-async def _fire_apart(store: PostgresEventStore) -> int:
+async def _fire_apart(store: PostgresEventStore, idle_at: Instant | None) -> int:
     """Do the same for one after the other; set those aside that fail."""
     fired = 0
     for _ in range(AT_ONCE):
         async with guard(store.pool, queue.FIRE) as item:
-            fired += await _fire(store, item, limit=1)
+            fired += await _fire(store, item, idle_at, limit=1)
         if item.id is None:
             break
     return fired
 
 
-async def _fire(store: PostgresEventStore, item: Item, *, limit: int) -> int:
+async def _fire(
+    store: PostgresEventStore, item: Item, idle_at: Instant | None, *, limit: int
+) -> int:
     async with transaction(store.pool) as db:
         now = await database.now(db)
         claimed = await queue.claim_due(db, now, limit=limit)
@@ -71,7 +90,23 @@ async def _fire(store: PostgresEventStore, item: Item, *, limit: int) -> int:
             await set_aside.clear(db, queue.FIRE, again)
     for trace in traces:
         trace.end()
+    _count_missed([event for append in appends for event in append.events])
+    due_at = [max(due.row.next_fire_at, idle_at or due.row.next_fire_at) for due in claimed]
+    lateness = [(now - each).total_seconds() for each in due_at]
+    telemetry.observe_many("scheduler.firing.lateness", lateness)
     return len(claimed)
+
+
+def begin_counting() -> None:
+    """Let missed runs be known as none: a rate needs a number before the first one."""
+    for reason in MissedReason:
+        telemetry.count("scheduler.runs.missed", 0, reason=reason)
+
+
+def _count_missed(events: Sequence[Event]) -> None:
+    for event in events:
+        if isinstance(event, RunMissed):
+            telemetry.count("scheduler.runs.missed", 1, reason=event.reason)
 
 
 async def _fired(
@@ -119,6 +154,8 @@ async def decline_runs(
             now=now,
         )
         stream = _stream(event.mailing_id)
-        for decided in await execute_in(db, store, schedule, stream, command, cause=each.cause):
+        events = await execute_in(db, store, schedule, stream, command, cause=each.cause)
+        database.when_ended(db, partial(_count_missed, events))
+        for decided in events:
             if isinstance(decided, RunPostponed):
                 await queue.arm(db, event.mailing_id, event.starts_at, revision=each.version)

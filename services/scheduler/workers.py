@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.scheduler import handlers
 from shared.alarm import Alarm
+from shared.database import autocommit
 from shared.event_store.postgres import PostgresEventStore
 from shared.loop import forever
 
@@ -14,12 +15,17 @@ async def fire_due_mailings(store: PostgresEventStore, alarm: Alarm, *, every: t
     It sleeps until then. `alarm` tells it that another one may be due earlier; for what that
     misses, as the plans of a scheduler that died, it looks `every` so often.
     """
-    due_in_s = 0.0
+    due_in_s, idle_at = 0.0, None
+    handlers.begin_counting()
 
     async def step() -> bool:
-        nonlocal due_in_s
-        due_in_s = await handlers.due_in(store)
-        return due_in_s <= 0 and await handlers.fire_due(store)
+        nonlocal due_in_s, idle_at
+        async with autocommit(store.pool) as db:
+            looked_at, due_in_s = await handlers.next_due(db)
+        if due_in_s > 0:
+            idle_at = looked_at
+            return False
+        return await handlers.fire_due(store, idle_at)
 
     async def rest(pause_s: float) -> None:
         await alarm.sleep(min(pause_s, due_in_s) if due_in_s > 0 else pause_s)

@@ -12,9 +12,11 @@ from services.stats.subscriptions import (
     subscriptions_of,
 )
 from services.stats.workers.emptying import Emptier, empty_archived_runs
+from services.stats.workers.measuring import sample_freshness
 from services.stats.workers.proving import Prover, prove_runs
 from services.stats.workers.rebuilding import Rebuild, report
 from shared import database, http, kafka, loop, schema, telemetry
+from shared.measuring import measure
 from shared.pruning import prune_letters
 
 
@@ -44,6 +46,7 @@ async def run(settings: Settings) -> None:
             prove_runs(Prover(pool, servers, CONSUMER, subscriptions_of, mender)),
             empty_archived_runs(Emptier(pool)),
             prune_letters(pool, settings.letter_retention),
+            measure({"main": pool}, [sample_freshness]),
         ]
         kept = kafka.wait_until_kept(servers, settings.run_retention)
         running = tasks.create_task(schema.run_when_migrated("stats", pool, loops, once=kept))

@@ -3,15 +3,12 @@
 At least once: the same event may come again, and then nothing changes.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from services.stats.projections import counts, progress
-from services.stats.queries.freshness import freshness
 from services.stats.queue import generations
-from shared import telemetry
 from shared.contracts.catalog import RunBegun
 from shared.contracts.dispatcher import (
     MESSAGES,
@@ -38,7 +35,6 @@ from shared.kafka import Handlers
 CONSUMER = "stats"
 # The figures of those whose messages may be gone from there are in their RunArchived.
 MAY_BE_CUT = (MESSAGES,)
-MEASURE_EVERY_S = 5.0  # seconds between two measurements of how old the figures are
 
 KINDS = (
     RunBegun,
@@ -76,18 +72,11 @@ def subscriptions(generation: int | None = None) -> Handlers:
     if generation is not None:
         return dict.fromkeys(KINDS, when_anything_happens_count_it)
     topics = {kind.topic.name for kind in KINDS if kind.topic}
-    measured_at = float("-inf")
 
     async def when_outboxes_are_published_keep_how_far(
         db: Connection, received: Sequence[Received[Any]]
     ) -> None:
-        nonlocal measured_at
         await progress.apply(db, received, topics)
-        if time.monotonic() - measured_at < MEASURE_EVERY_S:
-            return
-        measured_at = time.monotonic()
-        if as_of := (await freshness(db))["as_of"]:
-            telemetry.measure("stats.as_of", as_of.timestamp())
 
     return {
         **dict.fromkeys(KINDS, when_anything_happens_count_it),

@@ -25,6 +25,7 @@ from shared.kafka.dead_letters import (
     store_dead_letters,
 )
 from shared.kafka.handlers import Handler, Handlers
+from shared.kafka.lag import Lag
 from shared.kafka.positions import (
     PartitionProgress,
     PositionsBehind,
@@ -63,10 +64,12 @@ class Applier:
     pool: Pool
     consumer: str
     handlers: Handlers
+    lag: Lag = field(init=False)
     _kinds: Kinds = field(init=False)
     _packing: Collection[type[Event]] = field(init=False)  # to be unpacked
 
     def __post_init__(self) -> None:
+        self.lag = Lag(self.consumer)
         self._kinds = kinds_by_name(self.handlers)
         self._packing = {kind for kind in self._kinds.values() if kind not in self.handlers}
 
@@ -105,6 +108,7 @@ class Applier:
         """
         async with autocommit(self.pool) as db:
             await advance_positions(db, self.consumer, progress)
+        self.lag.applied(progress)
 
     async def apply_one(self, db: Connection, record: FromKafka) -> str | None:
         """Apply a dead letter again, within a transaction; return why that fails, None if not."""
@@ -129,6 +133,7 @@ class Applier:
             await store_dead_letters(db, self.consumer, letters, now)
             await store_positions(db, self.consumer, progress, now)
         report_dead_letters(self.consumer, letters)
+        self.lag.applied(progress)
         return len(fresh)
 
     async def _held(self, db: Connection, fetched: Fetched) -> Held:

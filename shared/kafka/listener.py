@@ -142,8 +142,7 @@ class Listener:
             await self.seek(client, until)
             while any([await client.position(each) < end for each, end in until.items()]):
                 if fetched := await self._fetch(client):
-                    progress = await progress_of(client, self._positions, fetched)
-                    await self._apply(fetched, progress)
+                    await self._apply(fetched, await progress_of(client, self._positions, fetched))
                 await self._seek_unknown(client)
 
     async def begin(self, partitions: Collection[TopicPartition]) -> Positions:
@@ -218,6 +217,7 @@ class Listener:
             self.alarm.ring()
         if is_due:
             self._stored_at = time.monotonic()
+            self._applier.lag.measure(client, self._positions)
             await self._show_kafka(client)
             await self._replay()
         if 0 < count_of(fetched) < FEW and not self.gathers_first:

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from shared import ids
+from shared import ids, telemetry
 from shared.clock import Monotonic, monotonic
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Unavailable
@@ -69,6 +69,7 @@ class RelayLease:
             )
         if taken is not None:
             self.epoch, self._renewed_at = taken, began
+            telemetry.count("leases.reaped", int(before.owner is not None), kind="relay")
             owner = str(before.owner) if before.owner else None
             log.info("relay.lease_taken", epoch=taken, from_owner=owner)
 

@@ -4,6 +4,7 @@ One relay is at work per database, the others stand by: two would swap records o
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,6 +52,7 @@ async def relay(
     """
     backoff = Backoff("relay")
     own_lease = RelayLease(pool, lease)
+    telemetry.show("outbox.relay.active", lambda: own_lease.epoch is not None)
     ours = Relay(pool, own_lease, Apart(pool, own_lease, servers), repair)
     async with waking(pool) as waker:
         with liveness.running("relay"):
@@ -153,7 +155,11 @@ class Relay:
         """
         while await self.lease.renew() and not await self.must_go_apart():
             if rests.must_look:
-                rests.looked(sent=await self.publish_some(client, cache, rests.progress))
+                begun = time.monotonic()
+                sent = await self.publish_some(client, cache, rests.progress)
+                if sent:
+                    telemetry.observe("outbox.relay.turn.duration", time.monotonic() - begun)
+                rests.looked(sent=sent)
             await self.report(client, rests.progress)
             backoff.succeeded()
             await rests.rest()
@@ -216,4 +222,4 @@ class Relay:
         if report is not None:
             async with asyncio.timeout(producer.STUCK):
                 await producer.send(client, [batch_of(report, self.lease.epoch)])
-            telemetry.measure("outbox.as_of", report.as_of.timestamp())
+            telemetry.measure("outbox.as_of.timestamp", report.as_of.timestamp())

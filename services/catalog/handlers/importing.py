@@ -125,7 +125,8 @@ async def _compare_whole(earlier: EarlierTry, chunks: AsyncIterator[Chunk]) -> N
 
 async def _fail(pool: Pool, lease: ImportLease, reason: str) -> None:
     async with transaction(pool) as db:
-        await queue.fail_import(db, lease, reason, await database.now(db))
+        is_own = await queue.fail_import(db, lease, reason, await database.now(db))
+    telemetry.count("catalog.imports", int(is_own), outcome="failed")
 
 
 async def _complete(pool: Pool, lease: ImportLease, digest: bytes) -> None:
@@ -133,6 +134,7 @@ async def _complete(pool: Pool, lease: ImportLease, digest: bytes) -> None:
         is_own = await queue.complete_import(db, lease, digest, await database.now(db))
     if not is_own:
         raise ImportOvertaken
+    telemetry.count("catalog.imports", 1, outcome="completed")
 
 
 async def _chain(first: Sequence[Chunk], rest: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
@@ -249,4 +251,5 @@ async def _write_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -
         counts = counts_of(chunk, plan)
         if not await queue.note_import(db, lease, counts, plan.rejections, writer.kept):
             raise ImportOvertaken
-    telemetry.count("catalog.import.rows", len(chunk.rows) + len(chunk.rejections))
+    for outcome in ("created", "changed", "unchanged", "rejected"):
+        telemetry.count("catalog.import.rows", getattr(counts, outcome), outcome=outcome)

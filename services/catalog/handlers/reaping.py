@@ -7,7 +7,7 @@ import structlog
 
 from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ImportLease
-from shared import database, set_aside
+from shared import database, set_aside, telemetry
 from shared.clock import Monotonic, monotonic
 from shared.database import Pool, autocommit, transaction
 from shared.heartbeats import Heartbeats
@@ -53,4 +53,6 @@ class Reaper:
             now = await database.now(db)
             is_ended = await queue.end_lost_import(db, lease, beat, failure=LOST, now=now)
         if is_ended:
+            telemetry.count("leases.reaped", 1, kind="import")
+            telemetry.count("catalog.imports", 1, outcome="lost")
             log.warning("catalog.import_lost", import_id=str(lease.import_id))

@@ -15,7 +15,7 @@ import structlog
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress
-from services.dispatcher.handlers import reconciling, recording
+from services.dispatcher.handlers import measuring, reconciling, recording
 from services.dispatcher.handlers.backlog import Backlog, Lease
 from services.dispatcher.handlers.claiming import Claimer, RejectedJob
 from services.dispatcher.handlers.events import EventBuffer
@@ -137,7 +137,7 @@ class Results:
         self._failures.recorded(batch)
         self._backlog.recorded(counts)
         self._claimer.end(counts)
-        recording.count_attempts(self._gateway, _attempts(batch))
+        measuring.count_results(self._gateway, batch)
         self._spans.record(batch, self._business_time())
         return []
 

@@ -17,7 +17,7 @@ from services.dispatcher.queue.controls import CLAIM
 from services.dispatcher.queue.ending import EndedRun, FinishedRun
 from services.dispatcher.queue.recording import RECORD, Closed
 from services.dispatcher.queue.totals import totals_of
-from shared import database, ids, set_aside
+from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import RunFinished, State
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
@@ -116,6 +116,7 @@ async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
             await _publish(db, finished, now)
             for loop in (CLAIM, RECORD):
                 await set_aside.clear(db, loop, [run.run_id for run in finished])
+    telemetry.count("dispatcher.runs.finished", len(finished))
     return len(finished)
 
 

@@ -12,7 +12,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping
 from services.dispatcher.queue.reaping import LostAttempt
-from shared import database, ids, set_aside
+from shared import database, ids, set_aside, telemetry
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
 from shared.database import Connection, Pool, autocommit, transaction
@@ -76,6 +76,7 @@ class Reaper:
             if lost:
                 await self._record(db, lost, await database.now(db))
         if lost is not None:
+            telemetry.count("leases.reaped", 1, kind="sender")
             log.warning("dispatcher.sender_reaped", sender_id=str(sender_id), lost=len(lost))
 
     async def _record(self, db: Connection, lost: list[LostAttempt], now: Instant) -> None:

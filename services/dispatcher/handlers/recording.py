@@ -4,8 +4,6 @@ In batches, in the path of every message: nothing here is done for one message t
 for all.
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from random import random
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +23,7 @@ from services.dispatcher.domain.message import (
 from services.dispatcher.handlers.events import EventBuffer, Publishing
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.recording import AttemptRow, LedgerBatch
-from shared import ids, telemetry
+from shared import ids
 from shared.contracts.dispatcher import State
 from shared.event import Instant
 
@@ -101,9 +99,3 @@ def attempt_row(attempt: Attempt, started_at: Instant, ended_at: Instant) -> Att
         verdict.gateway_message_id,
         verdict.answer,
     )
-
-
-def count_attempts(gateway: str, attempts: Sequence[Attempt]) -> None:
-    """Count a batch's attempts by outcome."""
-    for outcome, number in Counter(each.verdict.outcome for each in attempts).items():
-        telemetry.count("dispatcher.attempts", number, gateway=gateway, outcome=outcome)

@@ -23,7 +23,8 @@ CONTROLLED_RUNS = """
         least(r.ends_at, m.ends_at) AS ends_at,
         coalesce(m.is_paused, false)
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
-        coalesce(m.is_stopped, false) AS is_stopped
+        coalesce(m.is_stopped, false) AS is_stopped,
+        greatest(r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at) AS allowed_since
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
 """
 CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
@@ -50,6 +51,7 @@ class Control:
     gateway: str
     is_open: bool
     window: Window
+    allowed_since: float  # in seconds of business time, if it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class RunTemplates:
 
 CONTROLS = fragment(
     """
-    SELECT run_id, gateway, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at
+    SELECT run_id, gateway, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at,
+        allowed_since
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
     controlled=CONTROLLED_RUNS,
@@ -83,7 +86,8 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     """Return what such a row says."""
     starts_at, ends_at = finite(row.starts_at), finite(row.ends_at)
     window = Window(starts_at.timestamp(), ends_at.timestamp())
-    return Control(row.run_id, row.gateway, row.is_open, window)
+    allowed_since = finite(row.allowed_since).timestamp()
+    return Control(row.run_id, row.gateway, row.is_open, window, allowed_since)
 
 
 async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
