@@ -15,6 +15,7 @@ class Window:
 
     starts_at: float
     ends_at: float
+    allowed_since: float = 0.0  # the same: what starts later than that is late
     last_start: float = field(init=False)  # what starts, starts before
 
     def __post_init__(self) -> None:

@@ -23,7 +23,6 @@ class Run:
     is_valid: bool  # its texts can be rendered
     is_open: bool  # neither paused nor stopped
     window: Window
-    allowed_since: float = 0.0  # business time; what starts later than that is late
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 
     def __post_init__(self) -> None:

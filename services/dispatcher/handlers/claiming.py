@@ -118,7 +118,6 @@ class Claimer:
             run = self._runs.get(control.run_id)
             if run is not None:
                 run.is_open, run.window = control.is_open, control.window
-                run.allowed_since = control.allowed_since
 
     async def give_back(self) -> None:
         """Give back what must not be started, once nothing of its lease is under way."""
@@ -251,7 +250,6 @@ class Claimer:
                 is_valid=templates.is_valid,
                 is_open=control.is_open,
                 window=control.window,
-                allowed_since=control.allowed_since,
             )
         return known
 

@@ -51,7 +51,6 @@ class Control:
     gateway: str
     is_open: bool
     window: Window
-    allowed_since: float  # in seconds of business time, if it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,9 @@ async def controls(db: Connection, run_ids: Sequence[UUID]) -> list[Control]:
 def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     """Return what such a row says."""
     starts_at, ends_at = finite(row.starts_at), finite(row.ends_at)
-    window = Window(starts_at.timestamp(), ends_at.timestamp())
-    allowed_since = finite(row.allowed_since).timestamp()
-    return Control(row.run_id, row.gateway, row.is_open, window, allowed_since)
+    allowed_since = finite(row.allowed_since)
+    window = Window(starts_at.timestamp(), ends_at.timestamp(), allowed_since.timestamp())
+    return Control(row.run_id, row.gateway, row.is_open, window)
 
 
 async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
