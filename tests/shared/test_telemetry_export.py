@@ -62,7 +62,7 @@ async def test_a_collector_gets_the_spans_of_a_process_that_ends() -> None:
 
 async def test_a_process_ends_though_its_collector_hangs() -> None:
     with hanging_collector() as url:
-        await run(url, within=25)  # the library alone would wait 30 s
+        await run(url, within=25)
 
 
 async def test_a_collector_that_is_away_is_a_line_of_the_log() -> None:
@@ -93,7 +93,7 @@ class Hanging(SpanExporter):
         self.exported = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.may_end.wait(60)
+        self.may_end.wait(20)  # less than the library waits for it at an end
         self.exported += len(spans)
         return SpanExportResult.SUCCESS
 
@@ -133,6 +133,18 @@ def test_what_a_hanging_collector_does_not_take_is_dropped_and_counted(
     end_spans(made, LIMIT)  # there is room again
     made.shutdown()
     assert hanging.exported == 2 * LIMIT
+
+
+def test_the_end_of_a_process_waits_for_no_collector() -> None:
+    hanging = Hanging()
+    made = provider(hanging)
+    end_spans(made, LIMIT)
+    try:
+        export.end_within(made, 0.1)
+
+        assert hanging.exported == 0
+    finally:
+        hanging.may_end.set()
 
 
 def test_what_a_collector_refuses_is_counted_and_room_for_others(
