@@ -20,7 +20,7 @@ from services.catalog.settings import Settings
 from services.dispatcher.settings import Settings as DispatcherSettings
 from services.scheduler.settings import Settings as SchedulerSettings
 from services.stats.settings import Settings as StatsSettings
-from shared.setting_values import Duration, duration_text
+from shared.setting_values import Duration, TraceExport, duration_text
 from shared.settings import ServiceSettings, read
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ GOOD = {"KAFKA_SERVERS": "localhost:9092"} | {
 def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     monkeypatch.chdir(tmp_path)  # where no `.env` of a developer is
     for name in [*os.environ]:
-        if name.startswith((*(f"{each}_" for each in KINDS), "KAFKA_", "LOG_")):
+        if name.startswith((*(f"{each}_" for each in KINDS), "KAFKA_", "LOG_", "OTEL_")):
             monkeypatch.delenv(name)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
@@ -475,3 +475,44 @@ def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(
 
     assert said.startswith("CATALOG_API_TOKEN: a token has 32 characters at least")
     assert token not in said
+
+
+ENDPOINT, HEADERS = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"
+
+
+def test_traces_go_nowhere_unless_it_is_said_where(given: pytest.MonkeyPatch) -> None:
+    assert read(Settings).trace_export is None
+
+    given.setenv(ENDPOINT, " ")  # as compose passes on what is not set
+    assert read(Settings).trace_export is None
+
+
+def test_where_traces_go_is_set_by_the_names_of_opentelemetry(given: pytest.MonkeyPatch) -> None:
+    given.setenv(ENDPOINT, "https://collector:4318")
+    given.setenv(HEADERS, "authorization=Bearer%20secret")
+    given.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    given.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4096")
+
+    export = read(Settings).trace_export
+
+    assert export == TraceExport(
+        "https://collector:4318/", "authorization=Bearer%20secret", 0.25, 4096
+    )
+    assert "secret" not in repr(export)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (ENDPOINT, "collector:4317"),
+        (ENDPOINT, "grpc://collector:4317"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+    ],
+)
+def test_a_wrong_way_to_export_traces_is_refused(
+    given: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    given.setenv(name, value)
+
+    assert refusal(capsys, Settings).startswith(f"{name}: ")

@@ -199,4 +199,4 @@ async def test_a_statement_that_fails_shows_if_it_was_slow(
 
 
 async def test_a_pool_is_not_watched_where_nothing_is_exported(catalog_pool: Pool) -> None:
-    assert not catalog_pool.sync_engine.dispatch.before_cursor_execute
+    assert not catalog_pool.sync_engine.dispatch.after_cursor_execute
