@@ -86,22 +86,21 @@ class Rests:
         self.must_look = True
         self._alarm = alarm
         self._every_s = every.total_seconds()
-        self._sent_at_all = False  # since it rested
+        self._found = 0  # rows, at the last look
 
-    def looked(self, *, sent: bool) -> None:
-        """Note what came of looking."""
-        self.must_look = sent
-        self._sent_at_all |= sent
+    def looked(self, found: int) -> None:
+        """Note how many rows were found."""
+        self._found = found
 
     async def rest(self) -> None:
-        """Rest, unless there may be more to send: until woken, or a look or a report is due."""
-        if self.progress.has_left:
+        """Rest, unless there is more to send: until woken, or a look or a report is due."""
+        if self._found >= store.ROWS or self.progress.has_left:
             self.must_look = True
-        if self.must_look:
             return
-        if self._sent_at_all:  # what comes next may gather: few large turns cost less
+        if self._found:  # what comes next may gather: few large turns cost less
             await asyncio.sleep(min(GATHER_S, self._every_s))
-        self._sent_at_all = False
+            self.must_look, self._found = True, 0
+            return
         pause_s = max(min(self._every_s, self.progress.due_in()), 0)
         self.must_look = await self._alarm.sleep(pause_s) or not self.progress.is_due()
 
@@ -156,18 +155,18 @@ class Relay:
         while await self.lease.renew() and not await self.must_go_apart():
             if rests.must_look:
                 begun = time.monotonic()
-                sent = await self.publish_some(client, cache, rests.progress)
-                if sent:
+                found = await self.publish_some(client, cache, rests.progress)
+                if found:
                     telemetry.observe("outbox.relay.turn.duration", time.monotonic() - begun)
-                rests.looked(sent=sent)
+                rests.looked(found)
             await self.report(client, rests.progress)
             backoff.succeeded()
             await rests.rest()
 
     async def publish_some(
         self, client: AIOKafkaProducer, cache: BatchCache, progress: Progress
-    ) -> bool:
-        """Send the oldest rows, delete them once Kafka has them; return False if none were.
+    ) -> int:
+        """Send the oldest rows, delete them once Kafka has them; return how many there were.
 
         Raises:
             Refused: That failed, and something in them may be to blame.
@@ -177,11 +176,11 @@ class Relay:
         except Undecodable as error:
             raise self._refused() from error
         if not rows:
-            return False
+            return 0
         batches = [batch for _, batches in rows for batch in batches]
         if self.apart.must_wait(batches):
             self.is_apart = True
-            return True
+            return len(rows)
         traces = cloudevents.traceparents(batch.headers for batch in batches)
         kind = telemetry.SpanKind.PRODUCER
         with telemetry.batch("publish outbox", KAFKA, kind=kind, traceparents=traces) as turn:
@@ -189,7 +188,7 @@ class Relay:
             await self._send(client, batches, progress)
             if await self._delete([position for position, _ in rows], cache):
                 telemetry.published(turn.size)
-        return True
+        return len(rows)
 
     async def _send(
         self, client: AIOKafkaProducer, batches: Sequence[Batch], progress: Progress

@@ -12,7 +12,7 @@ from services.dispatcher.queue import claiming, exceptions, starts
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.exceptions import ExceptionRow
-from services.dispatcher.queue.starts import StartOfOne
+from services.dispatcher.queue.starts import StartOfOne, Starts
 from shared.contracts.dispatcher import State
 from shared.database import Connection, transaction
 from shared.event import Instant
@@ -249,7 +249,8 @@ async def test_a_start_that_is_marked_is_no_answer_and_its_message_is_claimed_ag
     now = await world.now()
     async with transaction(world.pool) as db:
         first = await claim(db, now)
-        await starts.mark(db, ME, [], [StartOfOne(MessageKey(run.run_id, client(1)), 1)], now)
+        begun = [StartOfOne(MessageKey(run.run_id, client(1)), 1)]
+        await starts.mark(db, ME, Starts([], begun, now))
         await claiming.release_chunk(db, ME, first.key, first.epoch)
         assert (await claim(db, now)).client_ids == [client(1), client(2)]
         await db.rollback()

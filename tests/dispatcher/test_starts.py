@@ -7,10 +7,11 @@ from sqlalchemy.exc import DBAPIError
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.handlers.archiving import Emptying, archive
 from services.dispatcher.queries import messages
-from services.dispatcher.queue import leasing, reaping, starts
+from services.dispatcher.queue import leasing, reaping, recording, starts
 from services.dispatcher.queue.blocks import Places
+from services.dispatcher.queue.exceptions import FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
-from services.dispatcher.queue.starts import StartsInChunk
+from services.dispatcher.queue.starts import Starts, StartsInChunk
 from shared import ids
 from shared.contracts.dispatcher import State
 from shared.database import transaction
@@ -18,6 +19,7 @@ from shared.errors import Unavailable
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
+    REFUSED,
     FakeGateway,
     Run,
     World,
@@ -117,15 +119,114 @@ async def test_what_was_marked_twice_because_a_commit_was_not_heard_of_is_lost_o
     assert await prove(world.pool) == {State.RETRY: MESSAGES}
 
 
+async def test_one_transaction_records_results_and_marks_what_starts_in_their_place(
+    world: World,
+) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, ACCEPTED)
+    recorded = await world.value("SELECT max(xmin::text::bigint) FROM starts")
+
+    await sender.record_and_start()
+
+    assert numbers(gateway) == [1, 2, 3]
+    assert await world.value("SELECT max(xmin::text::bigint) FROM starts") > recorded
+    assert await world.value(
+        "SELECT (SELECT max(xmin::text::bigint) FROM starts) = (SELECT xmin::text::bigint FROM blocks)"
+    )
+    assert await log_of(world, run, 3) == [(1, "start")]
+
+
+async def test_what_starts_beside_results_that_are_no_block_is_marked_as_well(
+    world: World,
+) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, REFUSED)
+
+    await sender.record_and_start()
+
+    assert numbers(gateway) == [1, 2, 3]
+    assert await log_of(world, run, 1) == [(1, "start"), (1, "answer")]
+    assert await log_of(world, run, 3) == [(1, "start")]
+
+
+async def test_nothing_starts_with_results_whose_record_was_not_heard_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, ACCEPTED)
+    with monkeypatch.context() as patched:
+        leave_unheard(patched, recording, "record")
+        with pytest.raises(Unavailable):
+            await sender.record_and_start()
+    assert numbers(gateway) == [1, 2]
+
+    gateway.is_hanging = False
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+
+    assert numbers(gateway) == [1, 2, 3, 4, 5]
+    assert await log_of(world, run, 3) == [(1, "start"), (1, "answer")]
+    assert await prove(world.pool) == {State.DELIVERED: MESSAGES}
+
+
+async def test_nothing_starts_with_results_that_are_reconciled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, ACCEPTED)
+
+    async def fail(*_: object) -> None:
+        raise FastPathFailed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording, "record", fail)
+        await sender.record_and_start()
+    assert numbers(gateway) == [1, 2]
+    assert await log_of(world, run, 3) == []
+
+    await sender.mark_and_start()
+    assert numbers(gateway) == [1, 2, 3]
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.PLANNED: MESSAGES - 1}
+
+
+async def test_nothing_starts_with_results_of_a_sender_that_was_declared_dead(
+    world: World,
+) -> None:
+    await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await reap_all(world)
+    gateway.answer(1, ACCEPTED)
+
+    await sender.record_and_start()
+
+    assert numbers(gateway) == [1, 2]
+    assert await world.value("SELECT count(*) FROM starts") == 1
+    assert (await prove(world.pool))[State.DELIVERED] == 1
+
+
 async def test_starts_are_marked_under_the_row_of_their_sender(world: World) -> None:
     run = await world.plan(MESSAGES)
     sender_id, now = ids.new_id(), await world.now()
     async with transaction(world.pool) as db:
         await leasing.register(db, sender_id, marks_starts=True)
-    begun = [StartsInChunk(ChunkKey(run.run_id, 0), 1, 1, 1, Places(1, MESSAGES))]
+    begun = Starts([StartsInChunk(ChunkKey(run.run_id, 0), 1, 1, 1, Places(1, MESSAGES))], [], now)
 
     async with transaction(world.pool) as marking, world.pool.connect() as db:
-        await starts.mark(marking, sender_id, begun, [], now)
+        await starts.mark(marking, sender_id, begun)
         await db.execute(text("SET LOCAL lock_timeout = '100ms'"))
         with pytest.raises(DBAPIError, match="lock timeout"):
             await reaping.reap(db, sender_id, 0)
@@ -134,7 +235,7 @@ async def test_starts_are_marked_under_the_row_of_their_sender(world: World) -> 
         await reaping.reap(db, sender_id, 0)
     async with transaction(world.pool) as db:
         with pytest.raises(LeaseLost):
-            await starts.mark(db, sender_id, begun, [], now)
+            await starts.mark(db, sender_id, begun)
 
     assert await world.value("SELECT count(*) FROM starts") == 1
 

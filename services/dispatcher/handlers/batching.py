@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,7 @@ from services.dispatcher.handlers.backlog import Backlog, Lease
 from services.dispatcher.handlers.claiming import Claimer, RejectedJob
 from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
-from services.dispatcher.handlers.packing import Packer, is_plain
+from services.dispatcher.handlers.packing import Packer, Starting, is_plain
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.handlers.tracing import GATEWAY, RequestSpans
 from services.dispatcher.queue import recording as ledger
@@ -36,9 +37,14 @@ from shared.event import Instant
 log = structlog.get_logger()
 
 BATCH = 2_000  # results that are recorded at once
-# How long results are gathered until then: a transaction costs the same for ten as for a hundred.
-# For a plain gateway what is not on record keeps others from starting, so it can't wait long.
-GATHER_S, GATHER_PLAIN_S = 0.1, 0.005
+GATHER_S = 0.1  # a transaction costs the same for ten as for a hundred
+
+
+class Gathering(NamedTuple):
+    """How long results are gathered: until there are `enough`, some `seconds` at most."""
+
+    enough: int = BATCH
+    seconds: float = GATHER_S
 
 
 class Results:
@@ -51,8 +57,8 @@ class Results:
         backlog: Backlog,
         spans: RequestSpans,
         *,
-        is_idempotent: bool,
         packs: bool,
+        gathering: Gathering,
     ) -> None:
         """`packs`: plain results are published as blocks."""
         self._pool = pool
@@ -61,7 +67,7 @@ class Results:
         self._gateway = spans.gateway
         self._spans = spans
         self._packs = packs
-        self._gather_s = GATHER_S if is_idempotent else GATHER_PLAIN_S
+        self._gathering = gathering
         self._time = asyncio.get_running_loop().time
         self._waiting: list[Result] = []
         self._has_some = asyncio.Event()
@@ -87,7 +93,7 @@ class Results:
         waiting.append(result)
         if len(waiting) == 1:
             self._has_some.set()
-        elif len(waiting) == BATCH:
+        if len(waiting) == self._gathering.enough:
             self._has_many.set()
 
     async def wait_for_batch(self) -> None:
@@ -95,14 +101,23 @@ class Results:
         with liveness.waiting():
             await self._has_some.wait()
         self._has_many.clear()
-        if len(self._waiting) < BATCH:
+        if len(self._waiting) < self._gathering.enough:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._gather_s):
+                async with asyncio.timeout(self._gathering.seconds):
                     await self._has_many.wait()
 
-    async def record(self) -> bool:
-        """Write a batch of results; return whether there are more."""
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+    @property
+    def batch_size(self) -> int:
+        """How many results the next transaction writes."""
+        return min(len(self._waiting), BATCH)
+
+    async def record(self, starting: Starting | None = None) -> bool:
+        """Write a batch of results; return whether there are more.
+
+        If they go the fast path, the same transaction marks what is `starting` in their place.
+        """
+        size = self.batch_size
+        batch, self._waiting = self._waiting[:size], self._waiting[size:]
         if not batch:
             self._has_some.clear()
             return False
@@ -110,20 +125,23 @@ class Results:
         parts = [batch]
         try:
             while parts:
-                parts[:1] = await self._record_or_divide(parts[0])
+                parts[:1] = await self._record_or_divide(parts[0], starting)
+                starting = None
         except BaseException:  # whatever it is, nothing is lost
             self._waiting = [result for part in parts for result in part] + self._waiting
             raise
         return bool(self._waiting)
 
-    async def _record_or_divide(self, batch: list[Result]) -> list[list[Result]]:
+    async def _record_or_divide(
+        self, batch: list[Result], starting: Starting | None
+    ) -> list[list[Result]]:
         """Record a batch; return what is left of it: its halves, if one result may be to blame."""
         counts = Counter([result.lease for result in batch])
         try:
             with telemetry.batch("record", {GATEWAY: self._gateway}) as written:
                 for lease, count in counts.items():
                     written.add(count, lease.run.publishing.traceparent)
-                await self._write(batch, _leases_done(counts))
+                await self._write(batch, _leases_done(counts), starting)
         except Unavailable:
             raise
         except Exception as error:
@@ -141,7 +159,9 @@ class Results:
         self._spans.record(batch, self._business_time())
         return []
 
-    async def _write(self, batch: list[Result], done: Mapping[ChunkKey, int]) -> None:
+    async def _write(
+        self, batch: list[Result], done: Mapping[ChunkKey, int], starting: Starting | None
+    ) -> None:
         """Record a batch: by the fast path if nobody else can have moved its messages."""
         sender_id = self._claimer.lease.sender_id
         if sender_id is not None and all(
@@ -149,7 +169,7 @@ class Results:
             for lease in {each.lease for each in batch}
         ):
             try:
-                await self._record(sender_id, batch, done)
+                await self._record(sender_id, batch, done, starting)
             except LeaseLost:
                 self._claimer.drop(sender_id)
             except FastPathFailed:
@@ -161,12 +181,19 @@ class Results:
         await self._reconcile(batch, done)
 
     async def _record(
-        self, sender_id: UUID, results: list[Result], done: Mapping[ChunkKey, int]
+        self,
+        sender_id: UUID,
+        results: list[Result],
+        done: Mapping[ChunkKey, int],
+        starting: Starting | None,
     ) -> None:
         batch, published = self._entered(results, done)
         connect = autocommit if batch.is_one_statement else transaction
         async with connect(self._pool) as db:
-            await ledger.record(db, sender_id, batch, published)
+            starts = None if starting is None else starting.starts
+            await ledger.record(db, sender_id, batch, published, starts)
+        if starting is not None:
+            starting.is_marked = True
 
     def _entered(
         self, results: list[Result], done: Mapping[ChunkKey, int]

@@ -18,9 +18,9 @@ from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.handlers.backlog import Lease
 from services.dispatcher.handlers.ready import Job
 from services.dispatcher.queue.blocks import BlockRow, Places
-from services.dispatcher.queue.starts import StartOfOne, StartsInChunk
+from services.dispatcher.queue.starts import StartOfOne, Starts, StartsInChunk
 from shared.contracts.dispatcher import MessagesDelivered
-from shared.event import instant_at
+from shared.event import Instant, instant_at
 
 SPAN_S = 1_000  # from one start of a block to another, and of an attempt: columns have 32 bits
 SECOND_US = 1_000_000
@@ -168,9 +168,17 @@ class Packer:
         return [each.block() for each in self._blocks]
 
 
-def packed_starts(
-    jobs: Iterable[Job], *, packs: bool
-) -> tuple[list[StartsInChunk], list[StartOfOne]]:
+@dataclass(slots=True)
+class Starting:
+    """Messages that were taken to be started, once that is on record."""
+
+    jobs: list[Job]
+    sender_id: UUID
+    starts: Starts
+    is_marked: bool = False  # they are on record
+
+
+def packed_starts(jobs: Iterable[Job], at: Instant, *, packs: bool) -> Starts:
     """Return what is recorded of attempts that begin: by the chunk, and of retries one by one.
 
     Of all one by one, unless it `packs`.
@@ -197,7 +205,7 @@ def packed_starts(
                 places=Places(places, lease.size),
             )
         )
-    return in_chunks, others
+    return Starts(in_chunks, others, at)
 
 
 def _without_id(verdict: Verdict) -> str:

@@ -14,10 +14,10 @@ from services.dispatcher.domain.message import of_repeat
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers.backlog import Backlog
-from services.dispatcher.handlers.batching import GATHER_S, Results
+from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.leasing import SenderLease
-from services.dispatcher.handlers.packing import packed_starts
+from services.dispatcher.handlers.packing import Starting, packed_starts
 from services.dispatcher.handlers.ready import Job
 from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
@@ -28,6 +28,9 @@ from shared.database import Pool, autocommit
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
+
+# Where starts are marked, a result that is not on record keeps another message from starting.
+GATHER_PLAIN_S = 0.005
 
 NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
 
@@ -69,13 +72,16 @@ class Sender:
         self._backlog = Backlog()
         self.lease = SenderLease(pool, limits, marks_starts=not gateway.is_idempotent)
         self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
+        gathering = Gathering()
+        if not gateway.is_idempotent:
+            gathering = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,
             self.claimer,
             self._backlog,
             RequestSpans(gateway.name, traced_one_in),
-            is_idempotent=gateway.is_idempotent,
             packs=packs,
+            gathering=gathering,
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
@@ -157,37 +163,60 @@ class Sender:
         )
         self.results.add(lease, before, attempt)
 
+    def _take_to_mark(self, freed: int = 0) -> Starting | None:
+        """Take what may be started once that is on record, and `freed` of others' results are."""
+        # What is answered but not on record would be unknown as well: both together are bounded.
+        limit = self.gateway.free + self.in_flight - self._backlog.unrecorded + freed
+        sender_id = self.lease.sender_id
+        if sender_id is None or not (jobs := self._startable(limit)):
+            return None
+        now = instant(self._time() + self.lease.clock_offset_s)
+        return Starting(jobs, sender_id, packed_starts(jobs, now, packs=self._packs))
+
     async def mark_and_start(self) -> bool:
         """Start what can be started, after it is on record that it begins.
 
         For a gateway that can't recognize a message: so what a crash leaves unknown is what was
         under way, not all that was leased.
         """
-        # What is answered but not on record would be unknown as well: both together are bounded.
-        jobs = self._startable(self.gateway.free + self.in_flight - self._backlog.unrecorded)
-        sender_id = self.lease.sender_id
-        if not jobs or sender_id is None:
+        starting = self._take_to_mark()
+        if starting is None:
             return False
-        in_chunks, others = packed_starts(jobs, packs=self._packs)
-        now = self._time() + self.lease.clock_offset_s
         try:
             async with autocommit(self._pool) as db:
-                await starts.mark(db, sender_id, in_chunks, others, instant(now))
+                await starts.mark(db, starting.sender_id, starting.starts)
+            starting.is_marked = True
         except LeaseLost:
-            self.claimer.put_back(jobs)
-            self.claimer.drop(sender_id)
-            return False
-        except BaseException:  # whatever it is, no message is lost
-            self.claimer.put_back(jobs)
-            raise
-        for job in jobs:
+            self.claimer.drop(starting.sender_id)
+        finally:
+            self._begin(starting)
+        return starting.is_marked
+
+    async def record_and_start(self) -> bool:
+        """Write a batch of results, and start as many messages, which one transaction marks.
+
+        Return whether there are more results.
+        """
+        starting = self._take_to_mark(freed=self.results.batch_size)
+        try:
+            return await self.results.record(starting)
+        finally:
+            if starting is not None:
+                self._begin(starting)
+
+    def _begin(self, starting: Starting) -> None:
+        """Start what is on record as begun; whatever happened, no message is lost."""
+        if not starting.is_marked:
+            self.claimer.put_back(starting.jobs)
+            return
+        taken_at = starting.starts.at.timestamp()
+        for job in starting.jobs:
             marked = self._time()  # which may have taken long
             business = marked + self.lease.clock_offset_s
             if self.lease.is_valid_at(marked) and job.lease.run.allows_start(business):
                 self._start(job)
             else:
-                self._add(job, now, NOT_STARTED)
-        return True
+                self._add(job, taken_at, NOT_STARTED)
 
     # What needs the database
 
@@ -245,7 +274,9 @@ class Sender:
     async def record_when_full(self) -> bool:
         """Record once there is a batch; return whether there are more results."""
         await self.results.wait_for_batch()
-        return await self.record()
+        if self.gateway.is_idempotent:
+            return await self.record()
+        return await self.record_and_start()
 
     # Ending
 

@@ -28,6 +28,7 @@ from services.dispatcher.queue.exceptions import (
     update_leased,
 )
 from services.dispatcher.queue.leasing import HOLD, LeaseLost
+from services.dispatcher.queue.starts import MARKING, Starts, mark_values
 from shared import database, outbox
 from shared.database import Connection, fragment, sql
 
@@ -89,11 +90,15 @@ class LedgerBatch:
 
 
 async def record(
-    db: Connection, sender_id: UUID, batch: LedgerBatch, published: outbox.Row | None
+    db: Connection,
+    sender_id: UUID,
+    batch: LedgerBatch,
+    published: outbox.Row | None,
+    starts: Starts | None = None,
 ) -> None:
     """Write a sender's own results with what is `published` of them, under the sender's row.
 
-    If all of them are in blocks, that is one statement.
+    If all of them are in blocks, that is one statement. `starts` are what begins in their place.
 
     Raises:
         LeaseLost: It was declared dead.
@@ -102,7 +107,10 @@ async def record(
     values = _values(_with_blocks(batch)) | block_values(batch.blocks)
     values |= {"sender_id": sender_id, "outbox": published.data if published else None}
     try:
-        row = (await db.execute(RECORD_BATCH, values)).one()
+        if starts is None:
+            row = (await db.execute(RECORD_BATCH, values)).one()
+        else:
+            row = (await db.execute(RECORD_AND_MARK, values | mark_values(starts))).one()
         if not row.is_held:
             raise LeaseLost(sender_id)
         if not row.fits:
@@ -152,7 +160,7 @@ CLOSE = """
 # Chunks are locked in order first: an update alone takes them in whatever order it likes. What is
 # in blocks is fenced: the lease is the sender's own, and none of it is in a block already. If
 # anything does not fit, nothing is written.
-RECORD_BATCH = sql(
+_RECORD_BATCH = fragment(
     """
     WITH held AS (
         {held}
@@ -175,7 +183,7 @@ RECORD_BATCH = sql(
         SELECT block.* FROM checked CROSS JOIN {blocks} WHERE checked.fits
     ), put AS (
         {insert_into_outbox}
-    )
+    ){{and_also}}
     SELECT EXISTS (SELECT FROM held) AS is_held, checked.fits, put.position, put.recorded_at
     FROM checked LEFT JOIN put ON true
     """,
@@ -187,6 +195,11 @@ RECORD_BATCH = sql(
     insert_into_outbox=outbox.inserting(
         "CAST(:outbox AS bytea) IS NOT NULL AND (SELECT fits FROM checked)"
     ),
+)
+RECORD_BATCH = sql(_RECORD_BATCH, and_also="")
+RECORD_AND_MARK = sql(
+    _RECORD_BATCH,
+    and_also=", " + fragment(MARKING, of="(SELECT FROM checked WHERE checked.fits) AS recorded"),
 )
 CLOSE_CHUNKS = sql(
     """
