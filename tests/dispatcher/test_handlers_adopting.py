@@ -32,7 +32,7 @@ from shared import database, stops
 from shared.contracts.dispatcher import MESSAGES, RUNS
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
-from shared.kafka import Handlers, ends, topics
+from shared.kafka import Handlers, ends, last_events, topics
 from shared.outbox import relay
 from shared.testing import eventually
 from tests.dispatcher.proof import Proof
@@ -281,6 +281,22 @@ async def test_a_ledger_that_knows_what_it_published_is_used_and_notes_how_far_t
         "SELECT sum(position) FROM offsets WHERE consumer = :consumer", consumer=LEDGER
     )
     assert noted == await dispatcher.published()
+
+
+async def test_of_what_was_committed_as_one_block_two_events_are_looked_up(
+    dispatcher: Dispatcher,
+) -> None:
+    run = await begun(dispatcher, steps=6)
+    await dispatcher.send()
+    await dispatcher.publish()
+
+    events, _ = await last_events(dispatcher.servers, OF_MESSAGES, 1_000)
+
+    of_run = [each for each in events if each.run_id == run.run_id]
+    in_rows = await dispatcher.world.value("SELECT count(*) FROM attempts WHERE kind = 'answer'")
+    in_blocks = await dispatcher.world.value("SELECT count(*) FROM blocks")
+    assert in_blocks
+    assert len(of_run) <= 2 * (in_rows + in_blocks) < 2 * CLIENTS
 
 
 async def test_a_database_that_takes_the_place_of_another_is_looked_at_before_it_is_used(

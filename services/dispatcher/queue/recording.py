@@ -106,25 +106,28 @@ async def record(
     """
     values = _values(_with_blocks(batch)) | block_values(batch.blocks)
     values |= {"sender_id": sender_id, "outbox": published.data if published else None}
+    values |= mark_values(starts) if starts else {}
     try:
-        if starts is None:
-            row = (await db.execute(RECORD_BATCH, values)).one()
-        else:
-            row = (await db.execute(RECORD_AND_MARK, values | mark_values(starts))).one()
+        row = (await db.execute(RECORD_AND_MARK if starts else RECORD_BATCH, values)).one()
         if not row.is_held:
             raise LeaseLost(sender_id)
         if not row.fits:
             raise FastPathFailed
-        if batch.exceptions:
-            await insert_exceptions(db, batch.exceptions)
-        if batch.leased:
-            await update_leased(db, sender_id, batch.leased)
-        if batch.attempts:
-            await database.copy(db, "attempts", ATTEMPT_COLUMNS, batch.attempts)
+        await _add_rows(db, sender_id, batch)
     except (IntegrityError, UniqueViolationError) as error:
         raise FastPathFailed from error
     if published is not None:
         published.was_put(db, row.position, row.recorded_at)
+
+
+async def _add_rows(db: Connection, sender_id: UUID, batch: LedgerBatch) -> None:
+    """Write what is in no block."""
+    if batch.exceptions:
+        await insert_exceptions(db, batch.exceptions)
+    if batch.leased:
+        await update_leased(db, sender_id, batch.leased)
+    if batch.attempts:
+        await database.copy(db, "attempts", ATTEMPT_COLUMNS, batch.attempts)
 
 
 def _with_blocks(batch: LedgerBatch) -> dict[ChunkKey, Closed]:
