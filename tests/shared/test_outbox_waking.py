@@ -49,18 +49,37 @@ def no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(progress, name, AN_HOUR.total_seconds())
 
 
-async def rests(pool: Pool) -> None:
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Give how many rows the relay has found, each time it has looked."""
+    found: list[int] = []
+    looked = relay.Rests.looked
+
+    def note(self: relay.Rests, rows: int) -> None:
+        found.append(rows)
+        looked(self, rows)
+
+    monkeypatch.setattr(relay.Rests, "looked", note)
+    return found
+
+
+async def rests(pool: Pool, looks: list[int]) -> None:
     """Wait until a relay has sent what was there, and rests."""
     await put(pool)
     await all_sent(pool)
 
+    async def has_found_nothing_more() -> bool:
+        return 1 in looks and looks[-1] == 0
+
+    await eventually(has_found_nothing_more, within=10)
+
 
 @pytest.mark.usefixtures("no_reports")
 async def test_what_is_put_wakes_the_relay_of_the_same_process(
-    catalog_pool: Pool, kafka: str
+    catalog_pool: Pool, kafka: str, looks: list[int]
 ) -> None:
     async with relaying(catalog_pool, kafka, AN_HOUR):
-        await rests(catalog_pool)
+        await rests(catalog_pool, looks)
 
         await put(catalog_pool)
 
@@ -69,13 +88,13 @@ async def test_what_is_put_wakes_the_relay_of_the_same_process(
 
 @pytest.mark.usefixtures("no_reports")
 async def test_what_another_process_puts_wakes_the_relay_that_is_at_work(
-    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str
+    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str, looks: list[int]
 ) -> None:
     async with (
         database.connect(catalog_database) as other,
         relaying(catalog_pool, kafka, AN_HOUR),
     ):
-        await rests(catalog_pool)
+        await rests(catalog_pool, looks)
         before = await holder(catalog_pool)
         async with relaying(other, kafka, AN_HOUR):
             await asyncio.sleep(0)  # it stands by from its first turn on
@@ -88,13 +107,13 @@ async def test_what_another_process_puts_wakes_the_relay_that_is_at_work(
 
 @pytest.mark.usefixtures("no_reports")
 async def test_a_relay_that_nobody_wakes_looks_by_itself(
-    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str
+    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str, looks: list[int]
 ) -> None:
     async with (
         database.connect(catalog_database) as other,  # of a process that died behind its commit
         relaying(catalog_pool, kafka, SOON),
     ):
-        await rests(catalog_pool)
+        await rests(catalog_pool, looks)
 
         await put(other)
 
@@ -102,13 +121,13 @@ async def test_a_relay_that_nobody_wakes_looks_by_itself(
 
 
 async def test_a_report_that_sees_what_nobody_woke_the_relay_for_lets_it_look(
-    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str
+    catalog_pool: Pool, catalog_database: PostgresDsn, kafka: str, looks: list[int]
 ) -> None:
     async with (
         database.connect(catalog_database) as other,
         relaying(catalog_pool, kafka, AN_HOUR),
     ):
-        await rests(catalog_pool)
+        await rests(catalog_pool, looks)
 
         await put(other)
 
