@@ -11,6 +11,7 @@ from cli import (
     Failure,
     clients,
     demo,
+    doctor,
     events,
     imports,
     mailings,
@@ -41,6 +42,7 @@ app = typer.Typer(
 # One line per module: its commands stand beside each other, or below a name of their own.
 app.add_typer(stack.app)
 app.add_typer(demo.app)
+app.add_typer(doctor.app)
 app.add_typer(clients.app, name="clients")
 app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")

@@ -117,7 +117,7 @@ class Api:
         Raises:
             Failure: It was refused, or it broke off, or the service is not there.
         """
-        base, given, shown = self._base(service), _given(parameters), self._shown(service)
+        base, given, shown = self.base(service), _given(parameters), self._shown(service)
         try:
             asked = self._client.stream("GET", base + path, params=given, auth=shown)
             async with asked as answer:
@@ -161,20 +161,39 @@ class Api:
         path: str,
         **how: Any,  # noqa: ANN401 - as the client has it
     ) -> httpx.Response:
-        base, shown = self._base(service), self._shown(service)
-        try:
-            answer = await self._client.request(method, base + path, auth=shown, **how)
-        except httpx.TransportError as error:
-            raise unreachable(service, base, error) from error
+        answer = await self.answer(service, path, method, **how)
         if not answer.is_success:
             raise refused(service, answer)
         return answer
+
+    async def answer(
+        self,
+        service: str,
+        path: str,
+        method: str = "GET",
+        **how: Any,  # noqa: ANN401 - as the client has it
+    ) -> httpx.Response:
+        """Return the answer, whatever it is.
+
+        Raises:
+            Failure: The service is not there.
+        """
+        base, shown = self.base(service), self._shown(service)
+        try:
+            return await self._client.request(method, base + path, auth=shown, **how)
+        except httpx.TransportError as error:
+            raise unreachable(service, base, error) from error
 
     def _shown(self, service: str) -> "_Shown | None":
         token = self._token_of(service)
         return None if token is None else _Shown(token)
 
-    def _base(self, service: str) -> str:
+    def base(self, service: str) -> str:
+        """Return the address of a service.
+
+        Raises:
+            Failure: It is not known, or it is none.
+        """
         name = f"{service.upper()}_URL"
         return _checked(name, self._address(name))
 

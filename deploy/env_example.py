@@ -48,7 +48,9 @@ def example() -> str:
         for name, lines in sections.items()
     }
     sections["topics, when they are made"] = _topics()
-    sections["containers, for docker compose alone"] = compose_settings()
+    sections["containers, for docker compose alone"] = {
+        name: line for name, line in compose_settings().items() if name not in shared
+    }
     return HEAD + "".join(
         f"\n# {name}\n" + "".join(f"{line}\n" for line in lines.values())
         for name, lines in sections.items()

@@ -78,6 +78,9 @@ class ServiceSettings(DatabaseSettings):
         validation_alias="KAFKA_SERVERS", description="host:port,host:port"
     )
 
+    # The release: the image has it.
+    version: str = Field("dev", validation_alias="MAILINGS_VERSION")
+
     # Where secrets are files, as containers get them: `SECRETS_DIR/CATALOG_DATABASE_URL`. What is
     # in the environment shows in listings of processes and containers, a file does not.
     secrets_dir: Path | None = Field(None, validation_alias=SECRETS_DIR)
@@ -132,6 +135,17 @@ class ServiceSettings(DatabaseSettings):
     letter_retention: Duration = Field(
         timedelta(days=90), ge=timedelta(hours=1), le=timedelta(days=3650)
     )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What is switched on."""
+        given = {"token": self.api_token, "retention": self.run_retention}
+        return tuple(name for name, value in given.items() if value is not None)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What is taken at most, beside what no setting changes."""
+        return {}
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ async def run(settings: Settings) -> None:
         store = PostgresEventStore("catalog", pool, project)
         callers = http.Callers(settings.hosts, settings.api_token)
         app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
+        http.describe_settings(app, settings)
         app.state.import_limits = settings.import_limits
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease

@@ -38,6 +38,16 @@ class Settings(ServiceSettings):
     )
 
     @property
+    def limits(self) -> dict[str, int]:
+        """What is taken at most, beside what no setting changes."""
+        return {
+            "import_bytes": self.import_bytes_limit,
+            "import_rows": self.import_rows_limit,
+            "import_rejections": self.import_rejections_limit,
+            "imports_at_once": self.imports_at_once,
+        }
+
+    @property
     def import_limits(self) -> ImportLimits:
         """How much one import may bring."""
         return ImportLimits(

@@ -68,6 +68,7 @@ async def run(settings: Settings) -> None:
             None,
             callers=http.Callers(settings.hosts, settings.api_token),
         )
+        http.describe_settings(app, settings)
         app.state.senders = senders
         app.state.retention = Retention(ledger, settings.run_retention)
         loops = [

@@ -109,6 +109,17 @@ class Settings(ServiceSettings):
     traced_one_in: int = Field(1_000, ge=1, le=1_000_000_000)
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """What is switched on."""
+        own = {"packed": self.packed, "idempotent_gateway": self.http_gateway_idempotent}
+        return (*super().features, *(name for name, is_on in own.items() if is_on))
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What is taken at most, beside what no setting changes."""
+        return {"http_gateway_connections": self.http_gateway_connections}
+
+    @property
     def not_taken(self) -> frozenset[int]:
         """The statuses with which the HTTP gateway has certainly not taken a message."""
         return frozenset(map(int, filter(None, self.http_gateway_not_taken.split(","))))

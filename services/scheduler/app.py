@@ -28,6 +28,7 @@ async def run(settings: Settings) -> None:
         store = PostgresEventStore("scheduler", pool, project)
         callers = http.Callers(settings.hosts, settings.api_token)
         app = http.create_app("scheduler", routers, pool, clock, store, callers=callers)
+        http.describe_settings(app, settings)
         alarm = Alarm()  # rings when a plan may have changed
         loops = [
             fire_due_mailings(store, alarm, every=settings.poll_interval),

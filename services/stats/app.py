@@ -33,6 +33,7 @@ async def run(settings: Settings) -> None:
         clock = database.business_clock(pool)
         callers = http.Callers(settings.hosts, settings.api_token)
         app = http.create_app("stats", routers, pool, clock, None, callers=callers)
+        http.describe_settings(app, settings)
         servers = settings.kafka_servers
         loops = [
             kafka.listen(

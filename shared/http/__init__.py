@@ -27,7 +27,7 @@ from shared.http.pages import (
 )
 from shared.http.requests import BODY_LIMIT_BYTES
 from shared.http.routing import strict_router
-from shared.http.server import create_app, describe, serve
+from shared.http.server import create_app, describe, describe_settings, serve
 from shared.http.trust import Callers
 
 __all__ = (
@@ -53,6 +53,7 @@ __all__ = (
     "create_app",
     "cursor_of",
     "describe",
+    "describe_settings",
     "etag",
     "instant_and_id",
     "newest_key",

@@ -84,4 +84,5 @@ def instant_and_id(cursor: str) -> tuple[Instant, UUID]:
 
 
 Cursor: TypeAlias = Annotated[str | None, Depends(_read)]
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Items of a page.")]
+LARGEST_PAGE = 1000  # items
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items of a page.")]

@@ -17,13 +17,15 @@ from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.database import Pool
 from shared.event_store import EventStore
-from shared.http import docs, health, openapi, problems
+from shared.http import about, docs, health, openapi, problems
+from shared.http.about import About, about_of
 from shared.http.admission import Admission
 from shared.http.bearer import Bearer
 from shared.http.methods import Methods
 from shared.http.protocol import TimedProtocol
 from shared.http.secured import Secured
 from shared.http.trust import ANYBODY, PROBES, Callers, Trust
+from shared.settings import ServiceSettings
 
 SERVERS = ({"url": "/", "description": "The service that shows this document."},)
 
@@ -57,6 +59,7 @@ def create_app(
     """
     app = describe(service, routers)
     app.state.store, app.state.pool, app.state.clock = store, pool, clock
+    app.state.about = About()
     app.state.admission, app.state.probes = Admission(AT_ONCE, WAIT_S), Admission(1, WAIT_S)
     app.add_middleware(Methods)
     token = callers.token
@@ -65,6 +68,11 @@ def create_app(
     app.add_middleware(Secured)  # the last is outermost
     problems.handle_errors(app)
     return app
+
+
+def describe_settings(app: FastAPI, settings: ServiceSettings) -> None:
+    """Let `app` show what it is set to, without secrets."""
+    app.state.about = about_of(settings, AT_ONCE)
 
 
 class _Application(FastAPI):
@@ -93,7 +101,7 @@ def describe(
             "operation_spans": False,  # our commands have their own
         },
     )
-    for router in (health.router, docs.router, *routers):
+    for router in (health.router, docs.router, about.router, *routers):
         app.include_router(router)
     return app
 
