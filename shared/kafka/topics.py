@@ -48,7 +48,7 @@ async def create(servers: str, *, partitions: int = PARTITIONS, replicas: int = 
                 raise PartitionsDiffer(f"{name} has {existing[name]} partitions, not {partitions}")
         missing = [topic for name, topic in contracts.TOPICS.items() if name not in existing]
         wanted = [
-            NewTopic(each.name, partitions, replicas, topic_configs=_settings(each))
+            NewTopic(each.name, partitions, replicas, topic_configs=configuration(each))
             for each in missing
         ]
         answer = await client.create_topics(wanted) if wanted else None
@@ -69,7 +69,8 @@ async def _described(client: AIOKafkaAdminClient) -> dict[str, list[object]]:
     }
 
 
-def _settings(topic: Topic) -> dict[str, str]:
+def configuration(topic: Topic) -> dict[str, str]:
+    """Return what a topic is made with, as Kafka names it."""
     if not topic.is_compacted:
         return {"cleanup.policy": "delete", "retention.ms": "-1"}
     compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(TOMBSTONES_KEPT_MS)}
