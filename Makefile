@@ -42,11 +42,11 @@ mutants: venv ## break each promise once, and want a test that fails (files: ONL
 compose-test: venv ## build the image, and try the stack of containers: clients, a mailing, killed containers
 	@$(python) -m tests.compose
 
-k8s-test: venv ## build what Kubernetes gets, and hold it against its schemas and our rules
+k8s-test: venv ## build what Kubernetes gets, hold it against its schemas and our rules, and try it on the cluster of KUBECONFIG
 	@$(python) -m uv venv --quiet --allow-existing .venv/k8s
 	@$(python) -m uv pip sync --quiet --python .venv/k8s --require-hashes deploy/k8s/tools.lock
-	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m pytest tests/deploy/test_k8s.py
-	@echo "not tried on a cluster: overlays and that part are not there yet"
+	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m pytest tests/deploy/test_k8s.py tests/deploy/test_overlays.py tests/deploy/test_strimzi.py
+	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m tests.cluster
 
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)

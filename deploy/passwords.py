@@ -30,25 +30,25 @@ def make(folder: Path, services: Sequence[str], token: str = "") -> None:
     Raises:
         OSError: It may not be written there.
     """
-    passwords = {name: _password(folder / "postgres" / name) for name in (SUPERUSER, *services)}
+    passwords = {name: password(folder / "postgres" / name) for name in (SUPERUSER, *services)}
     for name in services:
         url = f"postgresql://{name}:{passwords[name]}@{SERVER}/{name}"
         for reader in (name, "migrate"):
-            _write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
+            write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
     if token:
-        _write(folder / "dispatcher" / TOKEN, token)
+        write(folder / "dispatcher" / TOKEN, token)
     else:
         (folder / "dispatcher" / TOKEN).unlink(missing_ok=True)
 
 
-def _password(path: Path) -> str:
+def password(path: Path) -> str:
     """Return the password in a file; make it if there is none."""
     if not path.exists():
-        _write(path, secrets.token_urlsafe(32))  # has nothing that an address must escape
+        write(path, secrets.token_urlsafe(32))  # has nothing that an address must escape
     return path.read_text(encoding="ascii")
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Let a file hold `text`: all of it, or what was there before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}")

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +25,8 @@ PART = re.compile(r"([0-9.]+)(ms|[smhd])", re.ASCII)
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
 LONGEST_NAME = 253
 HIGHEST_PORT = 65_535
+
+ENCRYPTED = "tls://"  # before the servers of a Kafka that is spoken to in secret
 
 # What may stand behind `Bearer`. Source: RFC 6750 §2.1, b64token.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
@@ -85,8 +88,43 @@ def check_host(host: str) -> str:
     return host
 
 
+class KafkaAddress(NamedTuple):
+    """Where Kafka is, and as whom to enter."""
+
+    servers: str  # host:port,host:port
+    is_encrypted: bool
+    user: str | None
+    password: str | None
+    authority: str | None  # the file with the certificate of whoever signed Kafka's
+
+
+def kafka_address(text: str) -> KafkaAddress:
+    """Read `host:port,…`, or `tls://user:password@host:port,…?ca=FILE`."""
+    if not text.startswith(ENCRYPTED):
+        return KafkaAddress(text, is_encrypted=False, user=None, password=None, authority=None)
+    rest, _, authority = text.removeprefix(ENCRYPTED).partition("?ca=")
+    account, at, servers = rest.rpartition("@")
+    user, _, password = account.partition(":")
+    return KafkaAddress(
+        servers,
+        is_encrypted=True,
+        user=unquote(user) if at else None,
+        password=unquote(password) if at else None,
+        authority=authority or None,
+    )
+
+
 def _servers(text: str) -> str:
-    """Check each `host:port` of a list; without a port, it is Kafka's usual one."""
+    """Check where Kafka is; without a port, it is Kafka's usual one."""
+    address = kafka_address(text.strip())
+    if address.user is not None and not (address.user and address.password):
+        raise ValueError("an account is needed as in tls://user:password@host:port,host:port")
+    servers = _checked(address.servers)
+    return text.strip() if address.is_encrypted else servers
+
+
+def _checked(text: str) -> str:
+    """Check each `host:port` of a list."""
     servers = [each.strip() for each in text.split(",")]
     for server in servers:
         found = re.fullmatch(r"(\[(?P<v6>[^]]+)\]|(?P<name>[^:]*))(:(?P<port>[0-9]+))?", server)

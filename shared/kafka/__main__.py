@@ -21,13 +21,16 @@ from shared.errors import Unavailable
 from shared.kafka import requests
 from shared.kafka.decisions import accept, survey
 from shared.kafka.requests import Choice, StoredLetter
+from shared.setting_values import Servers
 from shared.settings import DatabaseSettings, read
 
 
 class Settings(DatabaseSettings):
     """What the command reads from its environment: `NAME_DATABASE_URL`, `KAFKA_SERVERS`."""
 
-    kafka_servers: str = Field(validation_alias="KAFKA_SERVERS", description="host:port,host:port")
+    kafka_servers: Servers = Field(
+        validation_alias="KAFKA_SERVERS", description="host:port,host:port"
+    )
 
 
 def main() -> None:

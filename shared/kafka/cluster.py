@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from shared import liveness
 from shared.errors import Unavailable
+from shared.kafka.access import connection
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.positions import Positions
 from shared.kafka.starting import start
@@ -39,7 +40,7 @@ async def connected(servers: str, group: str | None = None) -> AsyncIterator[AIO
     Raises:
         Unavailable: Kafka cannot be reached, or went away meanwhile.
     """
-    client = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, **CONSUMER)
+    client = AIOKafkaConsumer(**connection(servers), group_id=group, **CONSUMER)
     try:
         async with asyncio.timeout(STUCK):
             await start(client)

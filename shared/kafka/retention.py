@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, for_code
 from shared import contracts, liveness, stops
 from shared.contracts.dispatcher import MESSAGES
 from shared.errors import Unavailable
+from shared.kafka.access import connection
 from shared.kafka.cluster import STUCK
 from shared.kafka.starting import start
 from shared.loop import Backoff
@@ -122,7 +123,7 @@ async def _read(servers: str) -> dict[str, Kept]:
     Raises:
         Unavailable: Kafka cannot be reached.
     """
-    client = AIOKafkaAdminClient(bootstrap_servers=servers)
+    client = AIOKafkaAdminClient(**connection(servers))
     try:
         async with asyncio.timeout(STUCK):
             await start(client)

@@ -9,7 +9,9 @@ from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import contracts
+from shared.kafka.access import connection
 from shared.kafka.starting import start
+from shared.setting_values import Servers
 from shared.settings import read
 from shared.topic import Topic
 
@@ -23,7 +25,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
-    kafka_servers: str = Field(description="host:port,host:port")
+    kafka_servers: Servers = Field(description="host:port,host:port")
     topic_partitions: PositiveInt = PARTITIONS
     topic_replicas: PositiveInt = 1
 
@@ -39,7 +41,7 @@ async def create(servers: str, *, partitions: int = PARTITIONS, replicas: int = 
         PartitionsDiffer: A topic exists with another number of partitions.
         KafkaError: Kafka cannot be reached, or refuses.
     """
-    client = AIOKafkaAdminClient(bootstrap_servers=servers)
+    client = AIOKafkaAdminClient(**connection(servers))
     try:
         await start(client)
         existing = {name: len(ps) for name, ps in (await _described(client)).items()}

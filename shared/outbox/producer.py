@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared import contracts, liveness
 from shared.cloudevents import Header
+from shared.kafka.access import connection
 from shared.kafka.starting import start
 from shared.outbox.batch import Batch, Record
 from shared.outbox.refusals import InvalidRecord, check_topic
@@ -38,7 +39,7 @@ PRODUCER: dict[str, Any] = {
 async def producing(servers: str) -> AsyncIterator[AIOKafkaProducer]:
     """Open a producer. It is never used again after an error: its sequence numbers are off."""
     kafka_errors.setdefault(InvalidRecord.errno, InvalidRecord)
-    producer = AIOKafkaProducer(bootstrap_servers=servers, **PRODUCER)
+    producer = AIOKafkaProducer(**connection(servers), **PRODUCER)
     try:
         async with asyncio.timeout(STUCK):
             await start(producer)

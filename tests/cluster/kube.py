@@ -56,7 +56,7 @@ def apply(text: str) -> None:
     Raises:
         Failed: It was refused.
     """
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - as above
         ["kubectl", "--namespace", NAMESPACE, "apply", "--filename", "-"],  # noqa: S607
         input=text,
         capture_output=True,
@@ -98,7 +98,7 @@ def addresses() -> Iterator[Mapping[str, str]]:
         text=True,
     )
     try:
-        assert proxy.stdout is not None  # noqa: S101 - it is a pipe
+        assert proxy.stdout is not None
         server = proxy.stdout.readline().rpartition(" ")[2].strip()
         base = f"http://{server}/api/v1/namespaces/{NAMESPACE}/services"
         yield {f"{name.upper()}_URL": f"{base}/{name}:http/proxy" for name in CALLED}

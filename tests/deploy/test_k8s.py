@@ -213,6 +213,7 @@ def test_each_setting_is_one_of_the_code_and_is_taken_by_it(
         monkeypatch.setenv(name, value or "")
     for name in SERVICES:
         kind = settings_of(name)
+        monkeypatch.setenv("KAFKA_SERVERS", "kafka:9092")
         settings = kind(database_url="postgresql://u@h/n")
         assert settings.http_host == "0.0.0.0"  # noqa: S104 - in a pod
 

@@ -42,22 +42,24 @@ def faults(manifest: Json, schema: Json) -> Iterator[str]:
 def _faults(value: Any, schema: Json, path: str) -> Iterator[str]:
     if schema.get("cut"):
         yield f"{path}: its schema is cut there; make it again"
-        return
-    if not _is_of_type(value, schema):
+    elif not _is_of_type(value, schema):
         yield f"{path}: {value!r} is no {schema['type']}"
-        return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{path}: {value!r} is none of {schema['enum']}"
-    if "pattern" in schema and not re.search(schema["pattern"], str(value)):
-        yield f"{path}: {value!r} does not match {schema['pattern']}"
-    if isinstance(value, dict):
+    elif isinstance(value, dict):
         yield from _faults_of_fields(value, schema, path)
     elif isinstance(value, list):
         for number, each in enumerate(value):
             yield from _faults(each, schema["items"], f"{path}[{number}]")
-    elif isinstance(value, int | float):
-        if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-            yield f"{path}: {value} is out of range"
+    else:
+        yield from _faults_of_value(value, schema, path)
+
+
+def _faults_of_value(value: Any, schema: Json, path: str) -> Iterator[str]:
+    if value not in schema.get("enum", [value]):
+        yield f"{path}: {value!r} is none of {schema['enum']}"
+    if "pattern" in schema and not re.search(schema["pattern"], str(value)):
+        yield f"{path}: {value!r} does not match {schema['pattern']}"
+    if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        yield f"{path}: {value} is out of range"
 
 
 def _is_of_type(value: Any, schema: Json) -> bool:
@@ -69,7 +71,9 @@ def _is_of_type(value: Any, schema: Json) -> bool:
 
 def _faults_of_fields(value: Json, schema: Json, path: str) -> Iterator[str]:
     fields, others = schema.get("properties", {}), schema.get("additionalProperties")
-    yield from (f"{path}.{name}: it is missing" for name in schema.get("required", ()) if name not in value)
+    yield from (
+        f"{path}.{name}: it is missing" for name in schema.get("required", ()) if name not in value
+    )
     for name, each in value.items():
         if name in fields:
             yield from _faults(each, fields[name], f"{path}.{name}")
@@ -84,14 +88,18 @@ def cut(schema: Json, used: Iterable[Any]) -> Json:
     values = [each for each in used if each is not None]
     if not values:
         return {"type": schema.get("type", "object"), "cut": True}
-    kept: Json = {name: schema[name] for name in (*KEPT, PRESERVES, INT_OR_STRING) if name in schema}
+    kept: Json = {
+        name: schema[name] for name in (*KEPT, PRESERVES, INT_OR_STRING) if name in schema
+    }
     if "properties" in schema:
         kept["properties"] = {
             name: cut(each, [value.get(name) for value in values])
             for name, each in schema["properties"].items()
         }
     if isinstance(others := schema.get("additionalProperties"), dict):
-        kept["additionalProperties"] = cut(others, [each for value in values for each in value.values()])
+        kept["additionalProperties"] = cut(
+            others, [each for value in values for each in value.values()]
+        )
     if "items" in schema:
         kept["items"] = cut(schema["items"], [each for value in values for each in value])
     return kept

@@ -25,7 +25,9 @@ def main(crds: Path, *overlays: Path) -> None:
             schema = version["schema"]["openAPIV3Schema"]
             for name in ALWAYS:
                 schema["properties"].pop(name, None)
-            schema["required"] = [name for name in schema.get("required", ()) if name not in ALWAYS]
+            schema["required"] = [
+                name for name in schema.get("required", ()) if name not in ALWAYS
+            ]
             name = f"{api.replace('/', '_')}_{kind}.json"
             text = json.dumps(cut(schema, found), indent=1, sort_keys=True)
             (FOLDER / name).write_text(text + "\n", encoding="utf-8")
