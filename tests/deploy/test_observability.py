@@ -1,0 +1,116 @@
+"""Rules and dashboards: of series that exist, and each alert with what to do about it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.observability.files import DASHBOARDS, files
+from shared.telemetry.registry import METRICS
+from tests.deploy.prometheus import FOREIGN, expressions, names_in, rules, tool
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+RECORDED = {rule["record"] for rule in rules() if "record" in rule}
+SERIES = {name for metric in METRICS.values() for name in metric.series}
+ALERTS = {rule["alert"] for rule in rules() if "alert" in rule}
+PARTS = ("What it means", "How to see it", "What to do", "How it was tried")
+
+needs_promtool = pytest.mark.skipif(
+    tool("promtool") is None, reason="promtool is not on the path, and PROMTOOL does not name it"
+)
+
+
+def test_rules_and_dashboards_are_what_the_code_says() -> None:
+    for path, content in files().items():
+        assert path.read_text() == content, "run python -m deploy.observability"
+    assert {*DASHBOARDS.glob("*")} == {path for path in files() if path.suffix == ".json"}
+
+
+@pytest.mark.parametrize(("place", "expr"), list(expressions()))
+def test_an_expression_reads_series_that_exist(place: str, expr: str) -> None:
+    names = names_in(expr)
+
+    assert names, place
+    assert names - SERIES - RECORDED - FOREIGN == set()
+    assert expr.count("(") == expr.count(")")
+
+
+def test_names_are_found_in_an_expression() -> None:
+    expr = 'sum by (job) (rate(a_total{b=~"c|d"}[5m])) / 2 > (14.4 * 0.001) and e:f > bool 1e-3'
+
+    assert names_in(expr) == {"a_total", "e:f"}
+
+
+@pytest.mark.parametrize("alert", sorted(ALERTS))
+def test_an_alert_has_a_runbook(alert: str) -> None:
+    found = [rule for rule in rules() if rule.get("alert") == alert]
+    text = (RUNBOOKS / f"{alert}.md").read_text()
+
+    for rule in found:
+        assert rule["annotations"]["runbook"] == f"docs/runbooks/{alert}.md"
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert [part for part in PARTS if f"**{part}.**" not in text] == []
+
+
+def test_a_runbook_is_of_an_alert() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == ALERTS
+
+
+def test_each_metric_is_watched_but_for_those_to_look_closer() -> None:
+    used = {name for _, expr in expressions() for name in names_in(expr)}
+    unused = {metric.name for metric in METRICS.values() if used.isdisjoint(metric.series)}
+
+    assert unused == UNWATCHED
+
+
+# Neither in a rule nor on a dashboard: they are for looking closer.
+UNWATCHED = {
+    "outbox.set_aside",  # `outbox.unpublished` says what is left of it
+    "loop.set_aside",  # as `loop.set_aside.waiting`
+    "outbox.as_of.timestamp",
+    "stats.as_of.timestamp",
+    "catalog.imports",
+    "http.server.active_requests",
+    "traces.spans.dropped",
+}
+
+
+@pytest.mark.parametrize("path", sorted(DASHBOARDS.glob("*.json")), ids=lambda each: each.stem)
+def test_a_dashboard_is_one_that_grafana_reads(path: Path) -> None:
+    board = json.loads(path.read_text())
+
+    assert board["uid"] == f"mailings-{path.stem}"
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+    places = set()
+    for panel in board["panels"]:
+        grid = panel["gridPos"]
+        assert grid["x"] + grid["w"] <= 24
+        places.add((grid["x"], grid["y"]))
+        assert panel["type"] in {"text", "timeseries"}
+    assert len(places) == len(board["panels"])
+
+
+@needs_promtool
+def test_promtool_takes_the_rules() -> None:
+    _promtool("check", "rules", "deploy/observability/rules.yaml")
+
+
+@needs_promtool
+def test_each_alert_fires_when_it_should_and_not_before() -> None:
+    _promtool("test", "rules", "tests/deploy/rules.test.yaml")
+
+
+def test_each_alert_has_a_unit_test() -> None:
+    text = (HERE / "rules.test.yaml").read_text()
+
+    assert [alert for alert in sorted(ALERTS) if f"alertname: {alert}" not in text] == []
+
+
+def _promtool(*arguments: str) -> None:
+    done = subprocess.run(  # noqa: S603
+        [str(tool("promtool")), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
