@@ -37,6 +37,8 @@ STACK = with_defaults(yaml.safe_load(FILE.read_text()))
 PARTS: Json = STACK["services"]
 JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
 IMAGE = "mailings:dev"
+WITHOUT_SHELL = ("collector", "traces")  # nothing in those images could ask whether all is well
+OBSERVERS = ("prometheus", "grafana", *WITHOUT_SHELL)
 
 
 def settings_of(service: str) -> type[ServiceSettings]:
@@ -56,9 +58,10 @@ def mounts(part: Json) -> dict[str, Json]:
 
 
 def test_everything_there_is_runs() -> None:
-    assert set(PARTS) == {*SERVICES, *JOBS, "postgres", "kafka", "gateway"}
+    assert set(PARTS) == {*SERVICES, *JOBS, *OBSERVERS, "postgres", "kafka", "gateway"}
     assert {"secrets", "migrate", "topics"} == JOBS
-    assert [name for name, part in PARTS.items() if "profiles" in part] == ["gateway"]
+    profiles = {name: part["profiles"] for name, part in PARTS.items() if "profiles" in part}
+    assert profiles == {"gateway": ["sandbox"]} | {name: ["observe"] for name in OBSERVERS}
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -98,6 +101,9 @@ def test_what_stays_up_is_looked_at_and_started_again(name: str) -> None:
     part = PARTS[name]
 
     assert part["restart"] == "unless-stopped"
+    if name in WITHOUT_SHELL:
+        assert part["healthcheck"] == {"disable": True}
+        return
     assert part["healthcheck"]["start_period"]
     assert ("test" in part["healthcheck"]) == (name not in SERVICES)  # theirs is in the image
 
@@ -112,7 +118,7 @@ def test_all_images_have_an_exact_version() -> None:
 
     assert images
     for image in images:
-        assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)+(-[a-z.0-9]+)?(@sha256:[0-9a-f]{64})?", image)
+        assert re.fullmatch(r"[a-z/-]+:v?\d+(\.\d+)+(-[a-z.0-9]+)?(@sha256:[0-9a-f]{64})?", image)
 
 
 def test_one_image_is_built_once_with_the_python_of_the_dockerfile() -> None:
@@ -304,3 +310,21 @@ def test_the_databases_are_made_for_the_services_there_are() -> None:
     assert names is not None
     assert names[1].split() == list(SERVICES)
     assert STACK["configs"]["databases"]["file"] == "./postgres/databases.sh"
+
+
+def test_prometheus_scrapes_each_service_where_it_listens() -> None:
+    folder = ROOT / "deploy" / "observability"
+    config = yaml.safe_load((folder / "prometheus.yaml").read_text())
+
+    scraped = {
+        each["job_name"]: (sd["names"], sd["port"])
+        for each in config["scrape_configs"]
+        for sd in each["dns_sd_configs"]
+    }
+
+    assert scraped == {
+        name: ([name], PARTS[name]["environment"][f"{name.upper()}_HTTP_PORT"])
+        for name in SERVICES
+    }
+    for name, config in STACK["configs"].items():
+        assert (ROOT / "deploy" / config["file"]).is_file(), name
