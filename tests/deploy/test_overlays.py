@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ import yaml
 
 from deploy import operators, passwords
 from deploy.env_example import SERVICES
+from services.dispatcher.app import READERS_SIZE, WRITERS_SIZE
+from shared import database
 from shared.kafka.topics import PARTITIONS
 from shared.settings import variable
 from tests.deploy import crds
@@ -315,3 +318,21 @@ def test_each_way_of_postgres_is_for_one_service(built: list[Json], overlay: str
         name: name for name in SERVICES
     }
     assert spec["postgresql"]["pg_hba"][-1] == "host all all all reject"
+
+
+# Beside a pool: what listens for wake-ups, and what is asked outside of transactions.
+EXTRA = 2
+
+
+def test_all_replicas_that_may_be_there_find_a_connection(built: list[Json], overlay: str) -> None:
+    if overlay not in ("staging", "production"):
+        pytest.skip("another PostgreSQL")
+    spec = of_kind(built, "Cluster")["postgres"]["spec"]
+    default = signature(database.connect).parameters["size"].default
+    pools = dict.fromkeys(SERVICES, default) | {"dispatcher": READERS_SIZE + WRITERS_SIZE}
+
+    most = sum(
+        (each["spec"]["maxReplicaCount"] + 1) * (pools[name] + EXTRA)  # one more in a rollout
+        for name, each in of_kind(built, "ScaledObject").items()
+    )
+    assert most + 10 < int(spec["postgresql"]["parameters"]["max_connections"])
