@@ -5,7 +5,7 @@ set -euo pipefail
 
 what=${1:?save or load} claim=${2:?the claim of the volume} user=${3:?whose files they are} image=${4:-mailings:dev}
 case $what in
-  save) command="tar -C /volume -c ." ;;
+  save) command="cd /volume && find . -mindepth 1 -maxdepth 1 -print0 | tar --null --files-from - -c" ;; # its root is not theirs
   load) command="find /volume -mindepth 1 -delete && tar -C /volume -x --preserve-permissions" ;;
   *) echo "volume.sh: save or load" >&2 && exit 2 ;;
 esac

@@ -17,10 +17,12 @@ import yaml
 
 from deploy import operators, passwords
 from deploy.env_example import SERVICES
+from deploy.observability.files import DASHBOARDS, RULES
 from services.dispatcher.app import READERS_SIZE, WRITERS_SIZE
 from shared import database
 from shared.kafka.topics import PARTITIONS
 from shared.settings import variable
+from shared.telemetry.registry import METRICS
 from tests.deploy import crds
 from tests.deploy.test_k8s import OLDEST, settings_of
 
@@ -39,7 +41,8 @@ OF_OPERATORS = {"cnpg.io/cluster": "postgres", "strimzi.io/cluster": "kafka"}
 
 def with_managed_stores(folder: Path) -> Path:
     """Return a copy of the overlay `production` with stores of a provider."""
-    shutil.copytree(FOLDER, folder / "k8s")
+    for name in ("k8s", "observability"):
+        shutil.copytree(ROOT / "deploy" / name, folder / name)
     file = folder / "k8s" / "overlays" / "production" / "kustomization.yaml"
     text = file.read_text()
     text = text.replace("components/strimzi", "components/managed")
@@ -336,3 +339,38 @@ def test_all_replicas_that_may_be_there_find_a_connection(built: list[Json], ove
         for name, each in of_kind(built, "ScaledObject").items()
     )
     assert most + 10 < int(spec["postgresql"]["parameters"]["max_connections"])
+
+
+def test_what_scales_asks_for_metrics_that_there_are(built: list[Json]) -> None:
+    series = {name for metric in METRICS.values() for name in metric.series}
+
+    for each in of_kind(built, "ScaledObject").values():
+        for trigger in each["spec"]["triggers"]:
+            asked = set(re.findall(r"[a-z]+(?:_[a-z]+)+", trigger["metadata"]["query"]))
+            assert asked
+            assert asked <= series
+
+
+def test_it_is_watched_by_all_rules_and_dashboards_and_each_alert_has_a_runbook(
+    built: list[Json], overlay: str
+) -> None:
+    if overlay == "dev":
+        pytest.skip("dev is for trials")
+    [rules] = of_kind(built, "PrometheusRule").values()
+    [boards] = [each for name, each in of_kind(built, "ConfigMap").items() if "dash" in name]
+
+    assert rules["spec"] == yaml.safe_load(RULES.read_text())
+    assert boards["data"] == {path.name: path.read_text() for path in DASHBOARDS.glob("*")}
+    alerts = {
+        rule["alert"]
+        for group in rules["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert not [
+        name for name in alerts if not (ROOT / "docs" / "runbooks" / f"{name}.md").exists()
+    ]
+    [monitor] = of_kind(built, "PodMonitor").values()
+    assert monitor["spec"]["jobLabel"] == NAME  # what rules and dashboards call job
+    labels = [pods(built)[name]["metadata"]["labels"] for name in SERVICES]
+    assert all(selects(monitor["spec"]["selector"], each) for each in labels)
