@@ -21,6 +21,7 @@ from cli import (
     stack,
     statistics,
     version,
+    why,
 )
 from deploy.local.errors import AlreadyRunning, LogUnknown, StackError
 
@@ -51,6 +52,7 @@ app.add_typer(messages.app, name="messages")
 app.add_typer(retention.app, name="retention")
 app.add_typer(events.app, name="events")
 app.add_typer(statistics.app)
+app.add_typer(why.app)
 
 
 def _print_version(*, is_asked: bool) -> None:

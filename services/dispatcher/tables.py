@@ -75,6 +75,8 @@ senders = Table(
         server_default=text("false"),
         comment="no attempt starts without being on record",
     ),
+    Column("gateway", Text, comment="none: of an older release"),
+    Column("expires_at", Timestamp, comment="unless it is renewed; for those who ask, not reap"),
     comment="who holds leases; when it is gone, so are they",
 )
 

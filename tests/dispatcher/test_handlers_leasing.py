@@ -47,7 +47,7 @@ def time() -> Time:
 
 @pytest.fixture
 async def lease(world: World, time: Time, monkeypatch: pytest.MonkeyPatch) -> SenderLease:
-    lease = SenderLease(world.pool, LIMITS, marks_starts=False)
+    lease = SenderLease(world.pool, LIMITS, "http", marks_starts=False)
     monkeypatch.setattr(lease, "_time", time)
     return lease
 

@@ -31,7 +31,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 async def register(world: World) -> None:
     async with transaction(world.pool) as db:
         for each in (ME, YOU):
-            await leasing_queue.register(db, each, marks_starts=False)
+            await leasing_queue.register(db, each, "http", marks_starts=False)
 
 
 async def claim(

@@ -33,6 +33,7 @@ from tests.dispatcher.world import CHANNELS, Run, World, claim_one, client
 
 NOBODY = UUID(int=0)
 ME, YOU = UUID(int=1), UUID(int=2)
+LEASE_S = 60.0
 BOTH = 2  # messages of a run; chunks have one each
 
 
@@ -41,7 +42,7 @@ async def senders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "CHUNK", 1)
     async with transaction(world.pool) as db:
         for each in (ME, YOU):
-            await leasing.register(db, each, marks_starts=False)
+            await leasing.register(db, each, "http", marks_starts=False)
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ async def test_a_sender_that_writes_is_renewed_meanwhile(world: World) -> None:
     async with transaction(world.pool) as writing, impatient(world) as renewing:
         await leasing.hold(writing, ME)
 
-        await leasing.renew(renewing, ME)
+        await leasing.renew(renewing, ME, LEASE_S)
 
 
 async def test_a_sender_that_was_reaped_writes_nothing_and_is_not_renewed(world: World) -> None:
@@ -123,14 +124,14 @@ async def test_a_sender_that_was_reaped_writes_nothing_and_is_not_renewed(world:
         with pytest.raises(LeaseLost):
             await leasing.hold(db, ME)
         with pytest.raises(LeaseLost):
-            await leasing.renew(db, ME)
+            await leasing.renew(db, ME, LEASE_S)
         with pytest.raises(LeaseLost):
             await leasing.read_controls(db, ME, [])
 
 
 async def test_a_sender_that_was_renewed_since_it_was_seen_is_not_reaped(world: World) -> None:
     async with transaction(world.pool) as db:
-        await leasing.renew(db, ME)
+        await leasing.renew(db, ME, LEASE_S)
 
         assert await reaping.reap(db, ME, 0) is None
         assert await reaping.reap(db, ME, 1) == []

@@ -32,7 +32,7 @@ async def lease_all(world: World) -> None:
     """Let somebody have all chunks."""
     now = await world.now()
     async with transaction(world.pool) as db:
-        await leasing.register(db, ME, marks_starts=False)
+        await leasing.register(db, ME, "http", marks_starts=False)
         for name in CHANNELS:
             while await claim_one(db, ME, name, now=now, latest=now, last=UUID(int=0)):
                 pass

@@ -218,7 +218,7 @@ async def test_starts_are_marked_under_the_row_of_their_sender(world: World) -> 
     run = await world.plan(MESSAGES)
     sender_id, now = ids.new_id(), await world.now()
     async with transaction(world.pool) as db:
-        await leasing.register(db, sender_id, marks_starts=True)
+        await leasing.register(db, sender_id, "http", marks_starts=True)
     begun = Starts([StartsInChunk(ChunkKey(run.run_id, 0), 1, 1, 1, Places(1, MESSAGES))], [], now)
 
     async with transaction(world.pool) as marking, world.pool.connect() as db:

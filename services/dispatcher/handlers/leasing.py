@@ -21,9 +21,10 @@ class SenderLease:
     that starts then, and the controls that we know are not too old.
     """
 
-    def __init__(self, pool: Pool, limits: Limits, *, marks_starts: bool) -> None:
+    def __init__(self, pool: Pool, limits: Limits, gateway: str, *, marks_starts: bool) -> None:
         self._pool = pool
         self._limits = limits
+        self._gateway = gateway
         self._marks_starts = marks_starts
         self._time = asyncio.get_running_loop().time
         self.sender_id: UUID | None = None
@@ -60,7 +61,7 @@ class SenderLease:
             return []
         async with autocommit(self._pool) as db:
             if is_due:
-                await leasing.renew(db, sender_id)
+                await leasing.renew(db, sender_id, lease_s)
                 expires_at = began + lease_s
             asked = self._time()
             now = await database.now(db)
@@ -74,7 +75,7 @@ class SenderLease:
     async def _register(self) -> UUID:
         sender_id = ids.new_id()
         async with transaction(self._pool) as db:
-            await leasing.register(db, sender_id, marks_starts=self._marks_starts)
+            await leasing.register(db, sender_id, self._gateway, marks_starts=self._marks_starts)
         self.sender_id = sender_id
         return sender_id
 

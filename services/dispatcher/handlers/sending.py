@@ -69,11 +69,11 @@ class Sender:
         self._policy = policy_for(gateway, limits)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
-        self._backlog = Backlog()
-        self.lease = SenderLease(pool, limits, marks_starts=not gateway.is_idempotent)
+        self._backlog, is_plain = Backlog(), not gateway.is_idempotent
+        self.lease = SenderLease(pool, limits, gateway.name, marks_starts=is_plain)
         self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
         gathering = Gathering()
-        if not gateway.is_idempotent:
+        if is_plain:
             gathering = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,

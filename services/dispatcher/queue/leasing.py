@@ -7,7 +7,7 @@ A sender's row is the fence: a reaper deletes it, and what is written for a send
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert
 
 from services.dispatcher.queue.controls import CONTROLS, Control, control_of
 from services.dispatcher.tables import senders
@@ -23,22 +23,31 @@ class LeaseLost(Exception):
         self.sender_id = sender_id
 
 
-async def register(db: Connection, sender_id: UUID, *, marks_starts: bool) -> None:
-    """Insert the sender's row."""
-    row = {"sender_id": sender_id, "beat": 0, "marks_starts": marks_starts}
+async def register(db: Connection, sender_id: UUID, gateway: str, *, marks_starts: bool) -> None:
+    """Insert the row of a sender through `gateway`."""
+    row = {"sender_id": sender_id, "beat": 0, "marks_starts": marks_starts, "gateway": gateway}
     await db.execute(insert(senders).values(row))
 
 
-RENEW = text("UPDATE senders SET beat = beat + 1 WHERE sender_id = :sender_id RETURNING beat")
+# Whether a sender is dead, its beat says. Until when it is alive if it is not renewed is for
+# those who ask why nothing is sent.
+RENEW = sql(
+    """
+    UPDATE senders SET beat = beat + 1,
+        expires_at = {instant} + interval '1 second' * CAST(:lease_s AS float)
+    WHERE sender_id = :sender_id RETURNING beat
+    """,
+    instant=INSTANT,
+)
 
 
-async def renew(db: Connection, sender_id: UUID) -> None:
-    """Renew the sender's lease.
+async def renew(db: Connection, sender_id: UUID, lease_s: float) -> None:
+    """Renew the sender's lease, for so many seconds.
 
     Raises:
         LeaseLost: It was declared dead.
     """
-    if await db.scalar(RENEW, {"sender_id": sender_id}) is None:
+    if await db.scalar(RENEW, {"sender_id": sender_id, "lease_s": lease_s}) is None:
         raise LeaseLost(sender_id)
 
 

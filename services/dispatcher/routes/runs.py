@@ -5,6 +5,7 @@ from uuid import UUID
 from services.dispatcher.domain.message import RunUnknown
 from services.dispatcher.queries import runs as queries
 from services.dispatcher.queries.runs import RunView
+from services.dispatcher.queries.why import WhyView, why_of
 from shared.http import (
     BadCursor,
     Cursor,
@@ -36,3 +37,9 @@ async def runs(
 async def run(run_id: UUID, db: Database) -> RunView:
     """Show how far a run is."""
     return await queries.run(db, run_id)
+
+
+@router.get("/{run_id}/why", operation_id="get_run_why", responses=answers(RunUnknown))
+async def why(run_id: UUID, db: Database) -> WhyView:
+    """Show why a run stands where it does: what it waits for, or how fast it goes on."""
+    return await why_of(db, run_id)

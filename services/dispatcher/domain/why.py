@@ -1,0 +1,225 @@
+"""Why a run stands where it does: one reason, decided from facts that were read at one instant."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.dispatcher.domain.window import LAST_START_S
+from shared.event import Instant
+
+
+class WhyCode(StrEnum):
+    """Why a run stands where it does; programs may rely on these."""
+
+    ARCHIVED = "archived"
+    ENDED = "ended"
+    STOPPED = "stopped"
+    WINDOW_OVER = "window_over"
+    SET_ASIDE = "set_aside"
+    DEAD_LETTER = "dead_letter"
+    PAUSED = "paused"
+    NOT_BEGUN = "not_begun"
+    WAITING_FOR_CLIENTS = "waiting_for_clients"
+    NO_DISPATCHER = "no_dispatcher"
+    EXPANDING = "expanding"
+    FINISHING = "finishing"
+    WAITING_FOR_RETRY = "waiting_for_retry"
+    BEHIND = "behind"
+    SENDING = "sending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What is known of a run, all of it as of `now`. Messages that are open are not final yet."""
+
+    now: Instant
+    state: str
+    gateway: str
+    starts_at: Instant
+    ends_at: Instant
+    allowed_since: Instant  # what starts later than that is late
+    finished_at: Instant | None = None
+    archived_at: Instant | None = None
+    is_paused: bool = False
+    is_stopped: bool = False
+    has_dead_letter: bool = False  # an event of its mailing could not be applied
+    set_aside_until: Instant | None = None  # a loop failed at it
+    unread: int | None = None  # records that it waits for; None: how far to read is not known yet
+    senders: int = 1  # that are alive and send through its gateway
+    planned: int = 0
+    open: int = 0
+    unclaimed: int = 0  # of the open ones: in chunks that nobody has leased
+    leased: int = 0  # of the open ones, about: at senders
+    retries: int = 0  # of the open ones, up to a bound: wait to be tried again
+    due_retries: int = 0  # of these: their time has come, and nobody has leased them
+    next_retry_at: Instant | None = None  # the first of those that nobody has leased
+    last_sent_at: Instant | None = None
+    rate_per_s: float | None = None  # messages that came to an end, of late; None: not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """A reason, its sentence, and the numbers that belong to it."""
+
+    code: WhyCode
+    sentence: str
+    until: Instant | None = None  # something changes then by itself
+    left_s: float | None = None  # at this rate
+    too_late: int | None = None  # messages that will not be sent within the window at this rate
+    behind_s: float | None = None
+
+
+def why(facts: RunFacts) -> Why:
+    """Return the first reason that holds: what must change first for the run to go on.
+
+    A gateway that is paused, misconfigured or has its breaker open comes before `_of_sending`,
+    its limit inside of it; a switch of the run's own beside that of its mailing.
+    """
+    return _of_the_end(facts) or _of_controls(facts) or _of_planning(facts) or _of_sending(facts)
+
+
+def _of_the_end(facts: RunFacts) -> Why | None:
+    """Return why nothing is sent any more, if that is so."""
+    if facts.state == "archived":
+        return Why(
+            code=WhyCode.ARCHIVED,
+            sentence=f"It ended, and was archived{_at(facts.archived_at)}: only its figures stay.",
+        )
+    if facts.state == "finished":
+        return Why(code=WhyCode.ENDED, sentence=f"It ended{_at(facts.finished_at)}.")
+    if facts.is_stopped:
+        return Why(
+            code=WhyCode.STOPPED,
+            sentence=f"Its mailing was stopped; {_messages(facts.open)} still to be cancelled.",
+        )
+    if facts.now >= _last_start(facts):
+        return Why(
+            code=WhyCode.WINDOW_OVER,
+            sentence=f"Its window is over; {_messages(facts.open)} still to be expired.",
+        )
+    return None
+
+
+def _of_controls(facts: RunFacts) -> Why | None:
+    """Return what keeps it from being sent until somebody changes that, or its time comes."""
+    if facts.set_aside_until is not None:
+        return Why(
+            code=WhyCode.SET_ASIDE,
+            sentence="It was set aside, since something of it cannot be read or written; "
+            f"it is tried again{_at(facts.set_aside_until)}.",
+            until=facts.set_aside_until,
+        )
+    if facts.has_dead_letter:
+        return Why(
+            code=WhyCode.DEAD_LETTER,
+            sentence="It is held, since an event of its mailing could not be applied, "
+            "until that is replayed or discarded.",
+        )
+    if facts.is_paused:
+        return Why(code=WhyCode.PAUSED, sentence="Its mailing is paused.")
+    if facts.now < facts.starts_at:
+        return Why(
+            code=WhyCode.NOT_BEGUN,
+            sentence=f"It begins{_at(facts.starts_at)}.",
+            until=facts.starts_at,
+        )
+    return None
+
+
+def _of_planning(facts: RunFacts) -> Why | None:
+    """Return what must be done before its messages can be sent, if something must."""
+    if facts.state == "waiting":
+        what = "how far to read" if facts.unread is None else f"{facts.unread:,} records"
+        return Why(
+            code=WhyCode.WAITING_FOR_CLIENTS,
+            sentence="It waits until all clients and controls of its time have been read from "
+            f"Kafka; missing: {what}.",
+        )
+    if facts.senders == 0:
+        return Why(
+            code=WhyCode.NO_DISPATCHER,
+            sentence=f"No dispatcher is alive that sends through the gateway {facts.gateway!r}.",
+        )
+    if facts.state == "expanding" and facts.open == facts.unclaimed == facts.planned:
+        return Why(
+            code=WhyCode.EXPANDING,
+            sentence=f"Its messages are being written down: {facts.planned:,} so far.",
+        )
+    if facts.open == 0:
+        return Why(
+            code=WhyCode.FINISHING, sentence="All its messages are final; it ends in a moment."
+        )
+    return None
+
+
+def _of_sending(facts: RunFacts) -> Why:
+    """Return how its open messages are being sent, or what they wait for."""
+    if facts.leased:
+        return _sending(facts)
+    is_due = facts.unclaimed or facts.due_retries
+    if not is_due and facts.next_retry_at is not None:
+        return Why(
+            code=WhyCode.WAITING_FOR_RETRY,
+            sentence=f"All its open messages wait to be tried again, the first"
+            f"{_at(facts.next_retry_at)}.",
+            until=facts.next_retry_at,
+        )
+    behind_s = (facts.now - _due_since(facts)).total_seconds()
+    if facts.rate_per_s:  # between one lease and the next
+        return _sending(facts)
+    return Why(
+        code=WhyCode.BEHIND,
+        sentence=f"Its messages have been due for {behind_s:,.0f} s, and no sender has taken any: "
+        "they are busy with other runs, or slow.",
+        behind_s=behind_s,
+    )
+
+
+def _sending(facts: RunFacts) -> Why:
+    if not facts.rate_per_s:
+        return Why(
+            code=WhyCode.SENDING,
+            sentence=f"{_messages(facts.leased)} at senders, and nothing came to an end of late.",
+        )
+    left_s = facts.open / facts.rate_per_s
+    window_s = (_last_start(facts) - facts.now).total_seconds()
+    too_late = max(0, facts.open - int(facts.rate_per_s * window_s))
+    sentence = f"It is being sent: {_rate(facts.rate_per_s)}, about {_duration(left_s)} left"
+    if too_late:
+        sentence += f"; at this rate {too_late:,} messages will not make it within the window"
+    return Why(code=WhyCode.SENDING, sentence=f"{sentence}.", left_s=left_s, too_late=too_late)
+
+
+def _due_since(facts: RunFacts) -> Instant:
+    """Return since when something could have been sent that was not."""
+    if facts.unclaimed == 0 and facts.next_retry_at is not None:
+        return max(facts.next_retry_at, facts.allowed_since)
+    return max(facts.last_sent_at or facts.allowed_since, facts.allowed_since)
+
+
+def _last_start(facts: RunFacts) -> datetime:
+    return facts.ends_at - timedelta(seconds=LAST_START_S)
+
+
+def _at(instant: Instant | None) -> str:
+    return f" at {instant:%Y-%m-%d %H:%M:%S} UTC" if instant is not None else ""
+
+
+def _messages(number: int) -> str:
+    return "1 message is" if number == 1 else f"{number:,} messages are"
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:,.0f} messages/s" if per_s >= 10 else f"{per_s:,.2g} messages/s"  # noqa: PLR2004 (two digits)
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in one unit that suits it."""
+    if seconds < 2 * MINUTE_S:
+        return f"{seconds:,.0f} s"
+    return (
+        f"{seconds / MINUTE_S:,.0f} min" if seconds < 2 * HOUR_S else f"{seconds / HOUR_S:,.0f} h"
+    )
+
+
+MINUTE_S, HOUR_S = 60, 3_600

@@ -1,0 +1,131 @@
+"""Why a run stands where it does: one reason for each set of facts, the first that holds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.dispatcher.domain.why import RunFacts, Why, WhyCode, why
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+def facts(**fields: Any) -> RunFacts:
+    """Return those of a run that is half an hour old and has messages that nobody has claimed."""
+    values: dict[str, Any] = {
+        "now": NOW,
+        "state": "sending",
+        "gateway": "http",
+        "starts_at": NOW - HOUR / 2,
+        "ends_at": NOW + HOUR / 2,
+        "allowed_since": NOW - HOUR / 2,
+        "planned": 1_000,
+        "open": 1_000,
+        "unclaimed": 1_000,
+    }
+    return RunFacts(**values | fields)
+
+
+BEGINS, RETRY = NOW + HOUR / 4, NOW + 20 * SECOND
+FINISHED = {"state": "finished", "finished_at": NOW - HOUR, "open": 0, "unclaimed": 0}
+RETRYING = {"open": 3, "unclaimed": 0, "retries": 3, "next_retry_at": RETRY}
+LEASED = {"unclaimed": 500, "leased": 500}
+
+CODES: list[tuple[dict[str, Any], WhyCode, str]] = [
+    ({"state": "archived", "archived_at": NOW}, WhyCode.ARCHIVED, "archived at 2026-03-01 12:00"),
+    (FINISHED, WhyCode.ENDED, "ended at 2026-03-01 11:00:00 UTC"),
+    ({"is_stopped": True}, WhyCode.STOPPED, "stopped; 1,000 messages are still to be cancelled"),
+    ({"ends_at": NOW + 0.5 * SECOND}, WhyCode.WINDOW_OVER, "1,000 messages are still to be exp"),
+    ({"ends_at": NOW - HOUR, "open": 1}, WhyCode.WINDOW_OVER, "1 message is still to be expired"),
+    ({"set_aside_until": RETRY}, WhyCode.SET_ASIDE, "tried again at 2026-03-01 12:00:20 UTC"),
+    ({"has_dead_letter": True}, WhyCode.DEAD_LETTER, "until that is replayed or discarded"),
+    ({"is_paused": True}, WhyCode.PAUSED, "Its mailing is paused."),
+    ({"starts_at": BEGINS}, WhyCode.NOT_BEGUN, "begins at 2026-03-01 12:15:00 UTC"),
+    ({"state": "waiting"}, WhyCode.WAITING_FOR_CLIENTS, "missing: how far to read"),
+    ({"state": "waiting", "unread": 2_000}, WhyCode.WAITING_FOR_CLIENTS, "2,000 records"),
+    ({"senders": 0}, WhyCode.NO_DISPATCHER, "through the gateway 'http'"),
+    ({"state": "expanding"}, WhyCode.EXPANDING, "1,000 so far"),
+    ({"open": 0, "unclaimed": 0}, WhyCode.FINISHING, "ends in a moment"),
+    (RETRYING, WhyCode.WAITING_FOR_RETRY, "the first at 2026-03-01 12:00:20 UTC"),
+    ({}, WhyCode.BEHIND, "due for 1,800 s, and no sender has taken any"),
+    (RETRYING | {"due_retries": 1}, WhyCode.BEHIND, "due for"),
+    (LEASED, WhyCode.SENDING, "500 messages are at senders, and nothing came to an end of late"),
+    ({"rate_per_s": 50.0}, WhyCode.SENDING, "being sent"),
+    (LEASED | {"state": "expanding"}, WhyCode.SENDING, "at senders"),
+    (LEASED | {"rate_per_s": 2.0}, WhyCode.SENDING, "2 messages/s, about 8 min left."),
+    (LEASED | {"rate_per_s": 0.25}, WhyCode.SENDING, "0.25 messages/s, about 67 min left; at"),
+    (LEASED | {"rate_per_s": 0.1}, WhyCode.SENDING, "about 3 h left; at this rate 821 messages"),
+    (LEASED | {"rate_per_s": 100.0}, WhyCode.SENDING, "100 messages/s, about 10 s left."),
+]
+
+
+@pytest.mark.parametrize(("known", "code", "words"), CODES)
+def test_each_set_of_facts_has_one_reason(
+    known: dict[str, Any], code: WhyCode, words: str
+) -> None:
+    found = why(facts(**known))
+
+    assert found.code is code
+    assert words in found.sentence
+
+
+def test_every_reason_is_in_the_table() -> None:
+    assert {code for _, code, _ in CODES} == set(WhyCode)
+
+
+# What must change first stands first.
+IN_ORDER: list[dict[str, Any]] = [
+    {"state": "finished"},
+    {"is_stopped": True},
+    {"ends_at": NOW},
+    {"set_aside_until": RETRY},
+    {"has_dead_letter": True},
+    {"is_paused": True},
+    {"starts_at": BEGINS},
+    {"senders": 0},
+    {"rate_per_s": 5.0},
+]
+
+
+@pytest.mark.parametrize("first", range(len(IN_ORDER)))
+def test_of_several_reasons_the_first_is_given(first: int) -> None:
+    alone = why(facts(**IN_ORDER[first]))
+    together: dict[str, Any] = {}
+    for known in reversed(IN_ORDER[first:]):
+        together |= known
+
+    assert why(facts(**together)).code is alone.code
+
+
+def test_what_waits_for_something_says_until_when() -> None:
+    assert why(facts(starts_at=BEGINS)).until == BEGINS
+    assert why(facts(set_aside_until=RETRY)).until == RETRY
+    assert why(facts(**RETRYING)).until == RETRY
+
+
+def test_at_a_rate_it_is_known_how_long_it_takes_and_how_many_will_not_make_it() -> None:
+    in_time = why(facts(rate_per_s=2.0))
+    too_slow = why(facts(rate_per_s=0.1))
+
+    assert (in_time.left_s, in_time.too_late) == (500, 0)
+    assert (too_slow.left_s, too_slow.too_late) == (10_000, 1_000 - 179)  # in 1,799.5 s
+
+
+BEHIND = [
+    ({}, 1_800),  # since it was allowed
+    ({"allowed_since": NOW - 30 * SECOND}, 30),
+    ({"last_sent_at": NOW - 10 * SECOND}, 10),
+    ({"last_sent_at": NOW - HOUR, "allowed_since": NOW - 5 * SECOND}, 5),  # resumed since
+    ({"unclaimed": 0, "due_retries": 1, "next_retry_at": NOW - 7 * SECOND}, 7),
+    ({"unclaimed": 0, "next_retry_at": NOW - HOUR, "due_retries": 1}, 1_800),
+]
+
+
+@pytest.mark.parametrize(("known", "behind_s"), BEHIND)
+def test_a_run_is_behind_since_something_could_have_been_sent(
+    known: dict[str, Any], behind_s: float
+) -> None:
+    assert why(facts(**known)) == Why(
+        code=WhyCode.BEHIND, sentence=why(facts(**known)).sentence, behind_s=behind_s
+    )
