@@ -7,7 +7,7 @@ import pytest
 from services.dispatcher.handlers import measuring
 from shared.database import transaction
 from shared.telemetry.metrics import Recorded
-from tests.dispatcher.world import HOUR, World
+from tests.dispatcher.world import HOUR, FakeGateway, World, alive, work
 from tests.recorded import shown
 
 pytestmark = pytest.mark.postgres
@@ -67,3 +67,22 @@ async def test_a_message_for_a_gateway_that_is_not_ours_is_due_at_another(
     found = shown(recorded)
     assert found["dispatcher_messages_due", "log"] == 0
     assert found["dispatcher_messages_due", "other"] == 2
+
+
+async def test_a_message_is_as_late_as_it_starts_after_it_was_allowed(
+    world: World, recorded: Recorded
+) -> None:
+    run = await world.plan(3)
+    await run.pause()
+    await world.pass_time(HOUR / 2)
+    await run.resume()
+    await world.pass_time(MINUTE)
+
+    await work(await alive(world, FakeGateway()))
+
+    found = shown(recorded)
+    delay = "dispatcher_handover_delay_seconds"
+    assert found[f"{delay}_count", "http"] == 3
+    assert 180 <= found[f"{delay}_sum", "http"] < 360
+    assert found["dispatcher_attempts_total", "http", "accepted"] == 3
+    assert found["dispatcher_attempt_duration_seconds_count", "http"] == 3
