@@ -1,5 +1,6 @@
 """The commands about runs: each occurrence of a mailing, and how far it is."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +73,46 @@ def _facts(found: Json) -> Iterator[tuple[str, object]]:
                 yield name, ", ".join(f"{state} {count:,}" for state, count in value.items())
             case _:
                 yield name, value
+
+
+@app.command("reasons")
+def list_reasons(
+    run_id: Annotated[
+        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
+    ],
+    output: Format = Output.TABLE,
+) -> None:
+    """Count the messages of a run by status, reason and status code, with an example of each."""
+    found = run(lambda api: _reasons(api, run_id))
+    listing = Listing("example_message_id", "messages in this run", (found, False))
+    columns = ("status", "reason", "code", "count", "message_id")
+    rows = (
+        [
+            each["status"],
+            each["reason"],
+            None if each["status_code"] is None else str(each["status_code"]),
+            each["count"],
+            each["example_message_id"],
+        ]
+        for each in listing.items
+    )
+    listing.show(output, lambda: grid(columns, rows), quiet=False)
+
+
+async def _reasons(api: Api, run_id: UUID) -> list[Json]:
+    """Return the groups of all pages, added up, the largest first."""
+    counts: Counter[tuple[str, str, int]] = Counter()
+    groups: dict[tuple[str, str, int], Json] = {}
+    cursor: str | None = None
+    while True:
+        page = await api.get("dispatcher", f"/v1/runs/{run_id}/reasons", {"cursor": cursor})
+        for each in page["items"]:
+            group = each["status"], each["reason"], each["status_code"]
+            counts[group] += each["count"]
+            groups.setdefault(group, each)
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return [groups[group] | {"count": count} for group, count in counts.most_common()]
 
 
 @app.command("export")

@@ -1,7 +1,7 @@
 """Dispatcher: every message of a run reaches its gateway, and every attempt is on record.
 
 Owns:          runs, chunks, messages, attempts; its own copy of clients and of mailings' controls
-API:           GET /v1/runs[/{run_id}[/export|/why]], GET /v1/messages[/{message_id}],
+API:           GET /v1/runs[/{run_id}[/export|/reasons|/why]], GET /v1/messages[/{message_id}],
                GET /v1/gateways, /v1/retention
 Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
                RunArchived                                                   on `dispatcher.runs`

@@ -45,6 +45,54 @@ def test_an_unknown_run_is_an_error_with_advice(services: Services, mailings: Ma
     assert (result.code, "./mailings runs list" in result.err) == (Exit.NOT_FOUND, True)
 
 
+def reason(status: str, reason: str | None, count: int, code: int | None = None) -> Json:
+    example = f"{status[:1]}{count:042}"
+    about = {"status": status, "reason": reason, "status_code": code, "count": count}
+    return {**about, "example_message_id": example}
+
+
+def test_reasons_are_added_up_over_all_pages(services: Services, mailings: Mailings) -> None:
+    delivered, failed = reason("delivered", "accepted", 5, 200), reason("failed", "no_phone", 9)
+    services.answer(
+        f"/v1/runs/{RUN}/reasons",
+        page([delivered, failed], "more"),
+        page([reason("delivered", "accepted", 7, 200), reason("delivered", "created", 1, 201)]),
+    )
+
+    lines = [line.split() for line in mailings("runs", "reasons", RUN).out.splitlines()]
+
+    assert lines == [
+        ["status", "reason", "code", "count", "message_id"],
+        ["delivered", "accepted", "200", "12", delivered["example_message_id"]],
+        ["failed", "no_phone", "-", "9", failed["example_message_id"]],
+        ["delivered", "created", "201", "1", reason("delivered", "c", 1)["example_message_id"]],
+    ]
+    assert [each.parameters for each in services.asked] == [{}, {"cursor": "more"}]
+
+
+def test_reasons_are_there_for_programs(services: Services, mailings: Mailings) -> None:
+    services.answer(f"/v1/runs/{RUN}/reasons", page([reason("planned", None, 3)]))
+
+    found = mailings("runs", "reasons", RUN, "--output", "json").json
+
+    assert found == [reason("planned", None, 3)]
+
+
+def test_a_run_without_messages_has_no_reasons(services: Services, mailings: Mailings) -> None:
+    services.answer(f"/v1/runs/{RUN}/reasons", page([]))
+
+    assert "no messages in this run" in mailings("runs", "reasons", RUN).err
+
+
+def test_reasons_of_an_archived_run_are_gone(services: Services, mailings: Mailings) -> None:
+    title = "The run is archived: its figures stay, its messages are deleted."
+    services.refuse(f"/v1/runs/{RUN}/reasons", 410, title=title)
+
+    result = mailings("runs", "reasons", RUN)
+
+    assert (result.code, title in result.err) == (Exit.NOT_FOUND, True)
+
+
 def test_the_version_is_printed(mailings: Mailings) -> None:
     result = mailings("--version")
 

@@ -54,7 +54,7 @@ async def clients(
         app.state.senders = []
         transport = ASGITransport(app, raise_app_exceptions=False)
         paths = [
-            path.replace("{", "").replace("import_id}", ID)
+            path.replace("{", "").replace("import_id}", ID).replace("run_id}", ID)
             for path, methods in app.openapi()["paths"].items()
             if any(
                 each["name"] == "cursor" for each in methods.get("get", {}).get("parameters", [])

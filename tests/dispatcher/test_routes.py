@@ -310,6 +310,7 @@ READS = (
     "/v1/runs?mailing_id={mailing_id}",
     "/v1/runs/{run_id}",
     "/v1/runs/{run_id}/export",
+    "/v1/runs/{run_id}/reasons",
     "/v1/runs/{run_id}/why",
     "/v1/retention",
 )
