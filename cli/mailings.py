@@ -59,6 +59,7 @@ class Gateway(StrEnum):
 
     HTTP = "http"
     LOG = "log"
+    SMTP = "smtp"
 
 
 @app.command("list")

@@ -18,14 +18,15 @@ from pathlib import Path
 
 SUPERUSER = "POSTGRES_PASSWORD"
 TOKEN = "DISPATCHER_HTTP_GATEWAY_TOKEN"  # noqa: S105 - a setting's name
+SMTP_PASSWORD = "DISPATCHER_SMTP_GATEWAY_PASSWORD"  # noqa: S105 - the same
 SERVER = "postgres:5432"
 
 # Containers read as accounts of their own; who comes near the files is the volume's business.
 READABLE = 0o444
 
 
-def make(folder: Path, services: Sequence[str], token: str = "") -> None:
-    """Make what is missing in `folder`; `token` is the gateway's, or none.
+def make(folder: Path, services: Sequence[str], token: str = "", smtp_password: str = "") -> None:
+    """Make what is missing in `folder`; token and password are the gateways', or none.
 
     Raises:
         OSError: It may not be written there.
@@ -35,10 +36,11 @@ def make(folder: Path, services: Sequence[str], token: str = "") -> None:
         url = f"postgresql://{name}:{passwords[name]}@{SERVER}/{name}"
         for reader in (name, "migrate"):
             write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
-    if token:
-        write(folder / "dispatcher" / TOKEN, token)
-    else:
-        (folder / "dispatcher" / TOKEN).unlink(missing_ok=True)
+    for name, given in ((TOKEN, token), (SMTP_PASSWORD, smtp_password)):
+        if given:
+            write(folder / "dispatcher" / name, given)
+        else:
+            (folder / "dispatcher" / name).unlink(missing_ok=True)
 
 
 def password(path: Path) -> str:
@@ -46,6 +48,10 @@ def password(path: Path) -> str:
     if not path.exists():
         write(path, secrets.token_urlsafe(32))  # has nothing that an address must escape
     return path.read_text(encoding="ascii")
+
+
+def _read(path: Path | None) -> str:
+    return path.read_text(encoding="utf-8").strip() if path else ""
 
 
 def write(path: Path, text: str) -> None:
@@ -64,10 +70,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--services", nargs="+", required=True)
     parser.add_argument("--token", type=Path, help="a file with the gateway's token; may be empty")
+    parser.add_argument("--smtp-password", type=Path, help="a file with that; may be empty")
     given = parser.parse_args()
     try:
-        token = given.token.read_text(encoding="utf-8").strip() if given.token else ""
-        make(given.folder, given.services, token)
+        make(given.folder, given.services, _read(given.token), _read(given.smtp_password))
     except (OSError, UnicodeError) as error:
         sys.exit(f"mailings secrets: {error}")
     sys.stdout.write("secrets: all are there\n")

@@ -4,11 +4,14 @@ import sys
 from asyncio import TaskGroup
 from functools import partial
 
+from msgspec.structs import replace
+
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.gateways.smtp.gateway import SmtpGateway
 from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.measuring import sample_ledger, watch
@@ -55,7 +58,13 @@ async def run(settings: Settings) -> None:
         channels = {gateway.name: gateway.channel for gateway in gateways}
         traced = settings.traced_one_in
         senders = [
-            Sender(ledger, each, limits, packs=settings.packed, traced_one_in=traced)
+            Sender(
+                ledger,
+                each,
+                replace(limits, timeout_s=_timeout_s(settings, each)),
+                packs=settings.packed,
+                traced_one_in=traced,
+            )
             for each in gateways
         ]
         for each in senders:
@@ -132,7 +141,7 @@ async def adopt_results(settings: Settings) -> None:
 
 def _gateways(settings: Settings) -> list[Gateway]:
     token = settings.http_gateway_token
-    return [
+    gateways: list[Gateway] = [
         HttpGateway(
             str(settings.http_gateway_url),
             token=token.get_secret_value() if token else None,
@@ -143,3 +152,23 @@ def _gateways(settings: Settings) -> list[Gateway]:
         ),
         LogGateway(settings.log_gateway_path),
     ]
+    endpoint, (name, address) = settings.smtp_endpoint, settings.smtp_sender
+    if endpoint is not None:
+        gateways.append(
+            SmtpGateway(
+                endpoint,
+                sender=address,
+                sender_name=name,
+                login=settings.smtp_login,
+                resends_unknown=settings.smtp_gateway_resends_unknown,
+                connections=settings.smtp_gateway_connections,
+            )
+        )
+    return gateways
+
+
+def _timeout_s(settings: Settings, gateway: Gateway) -> float:
+    """Return how long an attempt at a gateway may take."""
+    is_mail = gateway.channel.contact == "email"
+    timeout = settings.smtp_gateway_timeout if is_mail else settings.http_gateway_timeout
+    return timeout.total_seconds()

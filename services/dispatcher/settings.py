@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -11,6 +12,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.dispatcher.gateways.http.contract import NOT_TAKEN
 from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
+from services.dispatcher.gateways.smtp import endpoint as smtp
+from services.dispatcher.gateways.smtp.address import normalized
 from shared.setting_values import Duration, Port
 from shared.settings import ServiceSettings
 
@@ -32,6 +35,22 @@ def _is_endpoint(url: HttpUrl) -> HttpUrl:
 def _is_sendable(token: SecretStr) -> SecretStr:
     check_token(token.get_secret_value())
     return token
+
+
+def _is_smtp(url: str) -> str:
+    smtp.parse_endpoint(url)
+    return url
+
+
+def _is_sender(text: str) -> str:
+    _, address = parseaddr(text, strict=False)
+    if "@" not in address or not text.rstrip().endswith((address, f"<{address}>")):
+        raise ValueError("it is NAME <ADDRESS>, or an address")
+    try:
+        normalized(address)
+    except ValueError:
+        raise ValueError("no mail can come from this address") from None
+    return text
 
 
 def _is_writable(path: Path) -> Path:
@@ -56,6 +75,9 @@ GatewayUrl: TypeAlias = Annotated[
     HttpUrl, BeforeValidator(_has_host), AfterValidator(_is_endpoint)
 ]
 GatewayToken: TypeAlias = Annotated[SecretStr, AfterValidator(_is_sendable)]
+SmtpUrl: TypeAlias = Annotated[str, AfterValidator(_is_smtp)]
+MailAddress: TypeAlias = Annotated[str, AfterValidator(_is_sender)]
+MailUser: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 WritableFile: TypeAlias = Annotated[Path, AfterValidator(_is_writable)]
 
 
@@ -85,6 +107,23 @@ class Settings(ServiceSettings):
     # All of a request, connecting included.
     http_gateway_timeout: Duration = Field(
         timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5)
+    )
+
+    # The gateway `smtp` is there if this is set: smtp://host:port or smtps://host:port.
+    smtp_gateway_url: SmtpUrl | None = None
+    # The sender of all mails: Shop <news@shop.example>
+    smtp_gateway_from: MailAddress | None = None
+    smtp_gateway_user: MailUser | None = None
+    smtp_gateway_password: SecretStr | None = None
+    # starttls, implicit or none. Unset: implicit for smtps://, starttls for smtp://, which sends
+    # nothing to a server without it.
+    smtp_gateway_tls: smtp.Tls | None = None
+    smtp_gateway_resends_unknown: bool = True  # as for HTTP
+    # Servers bound how many one sender may have: 50 in Postfix, unless it is told otherwise.
+    smtp_gateway_connections: int = Field(16, ge=1, le=10_000)
+    # All of a mail, connecting, TLS and login included.
+    smtp_gateway_timeout: Duration = Field(
+        timedelta(seconds=10), ge=timedelta(milliseconds=100), le=timedelta(minutes=5)
     )
 
     log_gateway_path: WritableFile = Path("messages.log")
@@ -123,6 +162,44 @@ class Settings(ServiceSettings):
     def not_taken(self) -> frozenset[int]:
         """The statuses with which the HTTP gateway has certainly not taken a message."""
         return frozenset(map(int, filter(None, self.http_gateway_not_taken.split(","))))
+
+    @property
+    def smtp_endpoint(self) -> smtp.Endpoint | None:
+        """Where mails go; None: nowhere."""
+        if self.smtp_gateway_url is None:
+            return None
+        return smtp.parse_endpoint(self.smtp_gateway_url, self.smtp_gateway_tls)
+
+    @property
+    def smtp_login(self) -> smtp.Login | None:
+        """What the mail server knows us by."""
+        user, password = self.smtp_gateway_user, self.smtp_gateway_password
+        if user is None or password is None:
+            return None
+        return smtp.Login(user, password.get_secret_value())
+
+    @property
+    def smtp_sender(self) -> tuple[str, str]:
+        """Name and address that mails come from."""
+        return parseaddr(self.smtp_gateway_from or "", strict=False)
+
+    @model_validator(mode="after")
+    def _smtp_fits_together(self) -> "Settings":
+        endpoint = self.smtp_endpoint
+        if endpoint is None:
+            return self
+        if self.smtp_gateway_from is None:
+            raise ValueError("DISPATCHER_SMTP_GATEWAY_FROM is needed where mails are sent")
+        if (self.smtp_gateway_user is None) != (self.smtp_gateway_password is None):
+            raise ValueError(
+                "DISPATCHER_SMTP_GATEWAY_USER and DISPATCHER_SMTP_GATEWAY_PASSWORD go together"
+            )
+        smtp.check_login(endpoint, self.smtp_login)
+        if self.lease < self.smtp_gateway_timeout + SLACK:
+            raise ValueError(
+                f"DISPATCHER_LEASE must outlast DISPATCHER_SMTP_GATEWAY_TIMEOUT by {SLACK}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _durations_fit_together(self) -> "Settings":

@@ -114,6 +114,16 @@ def test_a_variable_that_no_client_has_is_refused(name: str) -> None:
     assert place.detail.startswith("line 1, column 4: 'nmae'")
 
 
+def test_a_mail_has_a_subject() -> None:
+    check(replace(PLAN, gateway=GatewayName.SMTP, subject="Spring"), NOW)
+    with pytest.raises(MailingInvalid) as refusal:
+        check(replace(PLAN, gateway=GatewayName.SMTP, subject=None), NOW)
+
+    assert [(each.pointer, each.code) for each in refusal.value.field_errors] == [
+        ("/subject", "required")
+    ]
+
+
 def test_once_a_run_has_begun_the_name_and_an_earlier_end_can_change() -> None:
     check_running(PLAN, replace(PLAN, name="summer", ends_at=PLAN.ends_at - SECOND))
 

@@ -425,6 +425,7 @@ async def test_a_preview_counts_whom_it_would_go_to_and_creates_nothing(
     assert await counted(filter={"tags": ["vip", "new"]}) == (3, 1)
     assert await counted(filter={"tags": ["vip"], "operator_codes": ["916"]}) == (2, 1)
     assert await counted(filter={"tags": ["vip"]}, gateway="log") == (3, 0)
+    assert await counted(filter={"tags": ["vip"]}, gateway="smtp", subject="Spring") == (3, 2)
     assert await counted(filter={"tags": ["nobody"]}) == (0, 0)
     assert (await http.get("/mailings")).json()["items"] == []
 

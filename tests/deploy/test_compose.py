@@ -34,6 +34,7 @@ def with_defaults(value: Any) -> Any:
 
 
 STACK = with_defaults(yaml.safe_load(FILE.read_text()))
+GATEWAY_SECRETS = {"DISPATCHER_HTTP_GATEWAY_TOKEN", "DISPATCHER_SMTP_GATEWAY_PASSWORD"}
 PARTS: Json = STACK["services"]
 JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
 IMAGE = "mailings:dev"
@@ -162,7 +163,7 @@ def test_a_service_gets_each_of_its_settings(service: str) -> None:
     secret = {
         f"{service.upper()}_DATABASE_URL",
         f"{service.upper()}_API_TOKEN",
-        "DISPATCHER_HTTP_GATEWAY_TOKEN",
+        *GATEWAY_SECRETS,
     } & known
 
     assert set(PARTS[service]["environment"]) == known - secret
@@ -195,7 +196,7 @@ def test_the_example_of_settings_names_all_that_compose_reads_and_nothing_else()
     }
 
     assert read <= example
-    assert example - read <= decided | secret | {"DISPATCHER_HTTP_GATEWAY_TOKEN"}
+    assert example - read <= decided | secret | GATEWAY_SECRETS
 
 
 def test_the_example_shows_the_defaults_of_compose() -> None:
@@ -240,11 +241,12 @@ def test_each_sees_only_its_own_secrets_and_cannot_change_them(name: str) -> Non
         assert PARTS[name]["environment"]["SECRETS_DIR"] == "/run/secrets"
 
 
-def test_another_file_with_the_gateways_token_makes_the_containers_that_read_it_anew() -> None:
+def test_another_file_with_a_gateways_secret_makes_the_containers_that_read_it_anew() -> None:
     labels = {name: part["labels"] for name, part in PARTS.items() if "labels" in part}
 
-    token = {"token": STACK["secrets"]["gateway_token"]["file"]}
-    assert labels == {"secrets": token, "dispatcher": token}
+    files = {name: STACK["secrets"][name]["file"] for name in ("gateway_token", "smtp_password")}
+    read = {"token": files["gateway_token"], "password": files["smtp_password"]}
+    assert labels == {"secrets": read, "dispatcher": read}
 
 
 def test_who_makes_the_secrets_has_no_network() -> None:

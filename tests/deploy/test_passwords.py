@@ -78,17 +78,18 @@ def test_what_a_start_that_was_cut_off_has_left_is_completed(tmp_path: Path, lef
         assert found[f"postgres/{name}"] in found[f"{name}/{name.upper()}_DATABASE_URL"]
 
 
-def test_the_gateways_token_is_the_dispatchers_alone_and_goes_when_it_is_taken_away(
+def test_the_gateways_secrets_are_the_dispatchers_alone_and_go_when_they_are_taken_away(
     tmp_path: Path,
 ) -> None:
-    make(tmp_path, SERVICES, "abc")
-    assert {name for name, text in files(tmp_path).items() if text == "abc"} == {
-        "dispatcher/DISPATCHER_HTTP_GATEWAY_TOKEN"
+    make(tmp_path, SERVICES, "abc", "def")
+    assert {name: text for name, text in files(tmp_path).items() if text in {"abc", "def"}} == {
+        "dispatcher/DISPATCHER_HTTP_GATEWAY_TOKEN": "abc",
+        "dispatcher/DISPATCHER_SMTP_GATEWAY_PASSWORD": "def",
     }
 
     make(tmp_path, SERVICES)
 
-    assert "abc" not in files(tmp_path).values()
+    assert not {"abc", "def"} & set(files(tmp_path).values())
 
 
 def test_the_files_cannot_be_written_and_other_accounts_can_read_them(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Tls
+from services.dispatcher.gateways.smtp.gateway import SmtpGateway
+from tests.dispatcher.mailserver import MailServer
 
 MESSAGE = OutgoingMessage(b"m" * 43, "79161234567", "a@b.example", None, "Good day", b"")
 ROOM = 8  # messages under way at once; the log gateway's is its own
@@ -129,14 +132,42 @@ async def log_bed(folder: Path) -> AsyncIterator[Bed]:
             os.close(reader)
 
 
+@asynccontextmanager
+async def smtp_bed(_: Path, *, pipelining: bool) -> AsyncIterator[Bed]:
+    """Open an SMTP gateway to a server in this process."""
+    async with MailServer(pipelining=pipelining) as other:
+        endpoint = Endpoint("127.0.0.1", other.port, Tls.NONE)
+        gateway = SmtpGateway(endpoint, sender="news@shop.example", connections=ROOM)
+        hows = {
+            ACCEPTS: {},
+            REFUSES: {"RCPT": b"550 5.1.1 No such user\r\n"},
+            NOT_NOW: {"RCPT": b"450 4.2.0 Greylisted\r\n"},
+            GARBAGE: {".": b"<html>\r\n"},
+            HANGS: {".": None},
+        }
+        try:
+            yield Bed(
+                gateway,
+                lambda how: setattr(other, "replies", hows[how]),
+                lambda: [mail.partition(b"Message-ID: <")[2][:43] for mail in other.taken],
+            )
+        finally:
+            await gateway.close()
+
+
 BEDS: dict[str, OpenBed] = {
     "http": partial(http_bed, is_idempotent=False),
     "http, idempotent": partial(http_bed, is_idempotent=True),
     "log": log_bed,
+    "smtp": partial(smtp_bed, pipelining=True),
+    "smtp, step by step": partial(smtp_bed, pipelining=False),
 }
 # What the other side can do at all: a file refuses nothing and says nothing that is garbage.
 ALL = [REFUSES, NOT_NOW, GARBAGE, HANGS]
-FAULTS = {"http": ALL, "http, idempotent": ALL, "log": [NOT_NOW, HANGS]}
+FAULTS = {
+    **dict.fromkeys(["http", "http, idempotent", "smtp", "smtp, step by step"], ALL),
+    "log": [NOT_NOW, HANGS],
+}
 
 MEANS = {
     REFUSES: {Outcome.REFUSED},

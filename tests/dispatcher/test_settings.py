@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
 from services.dispatcher.settings import Settings
 
 
@@ -50,3 +51,72 @@ def test_no_other_failure_can_be_said_to_mean_not_taken(
 ) -> None:
     with pytest.raises(ValidationError, match="500, 503"):
         read(monkeypatch, DISPATCHER_HTTP_GATEWAY_NOT_TAKEN=text)
+
+
+MAIL = {
+    "DISPATCHER_SMTP_GATEWAY_URL": "smtp://mail.example",
+    "DISPATCHER_SMTP_GATEWAY_FROM": "Лавка <news@shop.example>",
+}
+
+
+def test_without_an_address_there_is_no_gateway_for_mails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert read(monkeypatch).smtp_endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "endpoint"),
+    [
+        ("smtp://mail.example", None, Endpoint("mail.example", 587, Tls.STARTTLS)),
+        ("smtp://mail.example:25/", None, Endpoint("mail.example", 25, Tls.STARTTLS)),
+        ("smtps://mail.example", None, Endpoint("mail.example", 465, Tls.IMPLICIT)),
+        ("smtp://[::1]:1025", "none", Endpoint("::1", 1025, Tls.NONE)),
+        ("smtp://mail.example:465", "implicit", Endpoint("mail.example", 465, Tls.IMPLICIT)),
+    ],
+)
+def test_a_mail_server_is_encrypted_unless_it_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch, url: str, tls: str | None, endpoint: Endpoint
+) -> None:
+    values = {"DISPATCHER_SMTP_GATEWAY_URL": url}
+    if tls is not None:
+        values["DISPATCHER_SMTP_GATEWAY_TLS"] = tls
+
+    settings = read(monkeypatch, **(MAIL | values))
+
+    assert settings.smtp_endpoint == endpoint
+    assert settings.smtp_sender == ("Лавка", "news@shop.example")
+
+
+LOGIN = {"DISPATCHER_SMTP_GATEWAY_USER": "shop", "DISPATCHER_SMTP_GATEWAY_PASSWORD": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"DISPATCHER_SMTP_GATEWAY_URL": "smtp://mail.example"}, "FROM is needed"),
+        (MAIL | {"DISPATCHER_SMTP_GATEWAY_USER": "shop"}, "go together"),
+        (MAIL | {"DISPATCHER_SMTP_GATEWAY_PASSWORD": "secret"}, "go together"),
+        (MAIL | LOGIN | {"DISPATCHER_SMTP_GATEWAY_TLS": "none"}, "over TLS only"),
+        (MAIL | {"DISPATCHER_SMTP_GATEWAY_TIMEOUT": "14s"}, "must outlast"),
+        (
+            MAIL
+            | {
+                "DISPATCHER_SMTP_GATEWAY_URL": "smtps://mail.example",
+                "DISPATCHER_SMTP_GATEWAY_TLS": "starttls",
+            },
+            "smtps://",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason) as refusal:
+        read(monkeypatch, **values)
+
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_login_is_read_where_both_of_it_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch, **(MAIL | LOGIN)).smtp_login == Login("shop", "secret")

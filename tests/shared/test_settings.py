@@ -114,7 +114,7 @@ DURATIONS = {
     ),
     "DISPATCHER": (
         *("HTTP_DRAIN", "OUTBOX_POLL_INTERVAL", "RELAY_LEASE", "LETTER_RETENTION", "LEASE"),
-        *("BACKOFF_BASE", "BACKOFF_CAP", "HTTP_GATEWAY_TIMEOUT"),
+        *("BACKOFF_BASE", "BACKOFF_CAP", "HTTP_GATEWAY_TIMEOUT", "SMTP_GATEWAY_TIMEOUT"),
     ),
     "STATS": ("HTTP_DRAIN", "OUTBOX_POLL_INTERVAL", "RELAY_LEASE", "LETTER_RETENTION"),
 }
@@ -154,6 +154,14 @@ NO_URLS = (
     ),
     *("http://host:99999/", "http://user:word@host/", "http://host/#part", "unix:///run/gateway"),
 )
+NO_MAIL_SERVERS = (
+    *("", "mail.example", "mail.example:25", "http://mail.example", "smtp://", "smtp://h:0"),
+    *("smtp://h:x", "smtp://h:99999", "smtp://u:p@h", "smtp://h/path", "smtp://h?x", "smtp://h h"),
+)
+NO_SENDERS = (
+    *("", "Shop", "Shop <>", "@shop.example", "Shop <news@>", "news@shop.example, b@c.example"),
+    *("news@shop.example\nBcc: all@shop.example", "Shop <news@shop.example> and more"),
+)
 WRONG = [
     *(
         (f"{s}_{n}", each)
@@ -176,6 +184,11 @@ WRONG = [
     ),
     *(("CATALOG_IMPORTS_AT_ONCE", each) for each in ("", "0", "-1", "1.5", "101")),
     *(("DISPATCHER_HTTP_GATEWAY_IDEMPOTENT", each) for each in ("", "perhaps")),
+    *(("DISPATCHER_SMTP_GATEWAY_URL", each) for each in NO_MAIL_SERVERS),
+    *(("DISPATCHER_SMTP_GATEWAY_FROM", each) for each in NO_SENDERS),
+    *(("DISPATCHER_SMTP_GATEWAY_TLS", each) for each in ("", "tls", "true", "STARTTLS")),
+    ("DISPATCHER_SMTP_GATEWAY_USER", ""),
+    *(("DISPATCHER_SMTP_GATEWAY_CONNECTIONS", each) for each in ("", "0", "-64", "99999")),
     *(("DISPATCHER_LOG_GATEWAY_PATH", each) for each in ("", ".", "/", "nowhere/messages.log")),
 ]
 

@@ -28,6 +28,7 @@ class GatewayName(StrEnum):
 
     HTTP = auto()
     LOG = auto()
+    SMTP = auto()  # mails: they need a subject and an e-mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
         TemplateInvalid: A text has variables that no client has.
     """
     mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
+    if plan.gateway == GatewayName.SMTP and plan.subject is None:
+        mistakes.append(FieldError("/subject", "required", "a mail has a subject"))
     mistakes += [
         FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
         for name in ("starts_at", "ends_at")

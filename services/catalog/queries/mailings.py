@@ -7,7 +7,6 @@ from sqlalchemy import false, func, select, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
-from services.catalog.domain.plan import GatewayName
 from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
@@ -96,7 +95,8 @@ async def audience(db: Connection, wanted: Filter, gateway: str) -> tuple[int, i
     Counts them all: for a person who asks, not for what is asked often.
     """
     table = tables.clients
-    lacks = table.c.phone.is_(None) if gateway == GatewayName.HTTP else false()
+    needed = {"http": table.c.phone, "smtp": table.c.email}.get(gateway)
+    lacks = false() if needed is None else needed.is_(None)
     counts = select(func.count(), func.count().filter(lacks)).select_from(table)
     if wanted.operator_codes:
         counts = counts.where(table.c.operator_code.in_(wanted.operator_codes))

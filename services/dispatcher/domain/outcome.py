@@ -34,3 +34,4 @@ class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     subject: str | None
     text: str
     traceparent: bytes
+    full_name: str | None = None  # of the client

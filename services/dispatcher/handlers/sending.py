@@ -128,6 +128,7 @@ class Sender:
             run.subject.render_line(contact) if run.subject else None,
             run.body.render(contact),
             run.trace,
+            contact.full_name,
         )
         offset = self.lease.clock_offset_s
         deadline = min(now + self._limits.timeout_s, run.window.ends_at - offset)
@@ -144,15 +145,13 @@ class Sender:
 
     def _add(self, job: Job, started_at: float, verdict: Verdict) -> None:
         lease, before = job.lease, job.before
-        if before.unknowns:
-            verdict = of_repeat(verdict)
         attempt = Attempt(
             message_id=job.message_id,
             client_id=job.client_id,
             chunk=job.chunk,
             number=before.attempt + 1,
             kind=AttemptKind.ANSWER,
-            verdict=verdict,
+            verdict=of_repeat(verdict) if before.unknowns else verdict,
             started_at=started_at,
             ended_at=max(self._time() + self.lease.clock_offset_s, started_at),
             last_start=lease.run.window.last_start,

@@ -1,0 +1,77 @@
+"""Addresses of mails: what may stand in a command and in a header, and what never does. Pure."""
+
+import re
+from base64 import b64encode
+
+# What RFC 5321 allows without quotes, in ASCII or beyond: no space, bracket, quote or control.
+_LOCAL = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\"\u2028\u2029]{1,64}")
+_DOMAIN = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
+    re.ASCII,
+)
+_LENGTH_LIMIT = 254  # bytes. Source: RFC 5321 §4.5.3.1.3, less the angle brackets
+
+_PLAIN = re.compile(r"[ -~]*")
+_WORD_BYTES = 42  # of UTF-8, so that an encoded word has at most 75 characters (RFC 2047 §2)
+_PLAIN_LIMIT = 66  # characters of a header's value that need no folding: 78 less its name
+
+_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
+
+
+class AddressInvalid(ValueError):
+    """No mail can be sent to this address."""
+
+
+def normalized(address: str) -> bytes:
+    """Return an address as it stands in commands: its domain in ASCII, its local part as it is.
+
+    Raises:
+        AddressInvalid: It is none, or it could not stand in a command.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at or not _LOCAL.fullmatch(local):
+        raise AddressInvalid
+    if local.startswith(".") or local.endswith(".") or ".." in local:
+        raise AddressInvalid
+    try:
+        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+        whole = f"{local}@{ascii_domain}".encode()
+    except UnicodeError:
+        raise AddressInvalid from None
+    if not _DOMAIN.fullmatch(ascii_domain) or len(whole) > _LENGTH_LIMIT:
+        raise AddressInvalid
+    return whole
+
+
+def header_text(text: str) -> bytes:
+    """Return text as a header's value: one that cannot end its line. Source: RFC 2047."""
+    flat = text.translate(_CONTROLS)
+    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
+        return flat.strip(" ").encode("ascii")
+    return _encoded_words(flat)
+
+
+def mailbox(name: str | None, address: bytes) -> bytes:
+    """Return an address with its name, as From and To have it."""
+    flat = (name or "").translate(_CONTROLS).strip(" ")
+    if not flat:
+        return b"<%b>" % address
+    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
+        quoted = flat.replace("\\", "\\\\").replace('"', '\\"')
+        return b'"%b"\r\n <%b>' % (quoted.encode("ascii"), address)
+    return b"%b\r\n <%b>" % (_encoded_words(flat), address)
+
+
+def _encoded_words(text: str) -> bytes:
+    """Return RFC 2047's encoded words, each of whole characters, one a line."""
+    words: list[bytes] = []
+    piece = b""
+    for character in text:
+        raw = character.encode("utf-8", "replace")
+        if len(piece) + len(raw) > _WORD_BYTES:
+            words.append(piece)
+            piece = b""
+        piece += raw
+    words.append(piece)
+    return b"\r\n ".join(b"=?utf-8?b?%b?=" % b64encode(each) for each in words)

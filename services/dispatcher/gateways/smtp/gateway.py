@@ -1,0 +1,78 @@
+"""The SMTP gateway: hands messages over as mails, one each."""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Callable
+
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.gateways import Done
+from services.dispatcher.gateways.smtp.address import AddressInvalid
+from services.dispatcher.gateways.smtp.client import SmtpClient
+from services.dispatcher.gateways.smtp.contract import judge
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login
+from services.dispatcher.gateways.smtp.mail import Composer
+
+_MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+
+_NO_EMAIL = Verdict(Outcome.REFUSED, "no_email")
+_NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid")
+
+
+class SmtpGateway:
+    """Hands messages over by SMTP. Never raises for what the server does, and never resends."""
+
+    name = "smtp"
+    channel = Channel(contact="email")
+    is_idempotent = False  # a mail that comes twice is delivered twice
+
+    def __init__(  # noqa: PLR0913 - what a gateway can do is its own to say
+        self,
+        endpoint: Endpoint,
+        *,
+        sender: str,
+        sender_name: str | None = None,
+        login: Login | None = None,
+        resends_unknown: bool = True,
+        connections: int = 16,
+        tls: ssl.SSLContext | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`now`: seconds since the epoch, for the mails' dates.
+
+        Raises:
+            ValueError: No mail can come from `sender`, or the password would go out in the clear.
+        """
+        self.resends_unknown = resends_unknown
+        self._composer = Composer(sender, sender_name, now)
+        self._client = SmtpClient(endpoint, login=login, connections=connections, tls=tls)
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def free(self) -> int:
+        """How many messages can be started now."""
+        return self._client.free
+
+    def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
+        """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
+
+        Raises:
+            ValueError: The message's id could not stand in a header.
+        """
+        if not _MESSAGE_ID.fullmatch(message.message_id):
+            raise ValueError("a message's id has base64url characters only")
+        if message.email is None:
+            self._loop.call_soon(done, _NO_EMAIL)
+            return
+        try:
+            mail = self._composer.compose(message, message.email)
+        except AddressInvalid:
+            self._loop.call_soon(done, _NO_ADDRESS)
+            return
+        self._client.start(mail, deadline, lambda answer: done(judge(answer)))
+
+    async def close(self) -> None:
+        """Cut off what is under way and close all connections."""
+        await self._client.close()

@@ -1,0 +1,149 @@
+"""What each answer of a mail server means for the message: the whole table."""
+
+import pytest
+
+from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.gateways.smtp.answer import (
+    MAIL_TOO_LARGE,
+    NEEDS_SMTPUTF8,
+    Answer,
+    Stage,
+)
+from services.dispatcher.gateways.smtp.contract import judge
+from services.dispatcher.gateways.smtp.reply import Reply
+
+ACCEPTED, REFUSED, NOT_PROCESSED, UNKNOWN = (
+    Outcome.ACCEPTED,
+    Outcome.REFUSED,
+    Outcome.NOT_PROCESSED,
+    Outcome.UNKNOWN,
+)
+BEFORE = [each for each in Stage if each is not Stage.CONTENT]
+
+
+def replied(stage: Stage, code: int, text: bytes = b"") -> Verdict:
+    return judge(Answer(stage, Reply(code, tuple(text.split(b"\n")))))
+
+
+@pytest.mark.parametrize("failure", ["closed", "reset", "timeout", "malformed", "cut_off"])
+def test_without_a_reply_a_mail_is_unknown_after_the_final_dot_and_not_processed_before_it(
+    failure: str,
+) -> None:
+    for stage in BEFORE:
+        assert judge(Answer(stage, None, failure)) == Verdict(NOT_PROCESSED, failure)
+    assert judge(Answer(Stage.CONTENT, None, failure)) == Verdict(UNKNOWN, failure)
+
+
+@pytest.mark.parametrize("code", [200, 250, 251, 252, 299])
+def test_a_success_means_accepted_after_the_content_only(code: int) -> None:
+    assert replied(Stage.CONTENT, code).outcome is ACCEPTED
+    assert replied(Stage.DATA, code).outcome is NOT_PROCESSED
+
+
+@pytest.mark.parametrize("code", [300, 334, 354])
+def test_what_answers_another_question_tells_nothing(code: int) -> None:
+    found = replied(Stage.CONTENT, code)
+    assert (found.outcome, found.reason) == (UNKNOWN, "contract_violation")
+    for stage in BEFORE:
+        assert replied(stage, code).outcome is NOT_PROCESSED
+
+
+@pytest.mark.parametrize("code", [421, 450, 451, 452, 454, 455])
+def test_a_failure_for_now_is_tried_again(code: int) -> None:
+    for stage in BEFORE:
+        found = replied(stage, code, b"4.7.1 Greylisted")
+        assert (found.outcome, found.reason) == (NOT_PROCESSED, f"status_{code}")
+    assert replied(Stage.CONTENT, code).outcome is (UNKNOWN if code == 421 else NOT_PROCESSED)
+
+
+OF_THE_RECIPIENT = [
+    (550, b"5.1.1 No such user"),
+    (550, b"No such user here"),
+    (551, b"User not local"),
+    (552, b"5.2.2 Mailbox full"),
+    (553, b"5.1.3 Bad address"),
+    (501, b"5.1.3 Bad recipient address syntax"),
+    (556, b"5.1.10 Domain takes no mail"),
+    (554, b"Transaction failed"),
+    (554, b"5.6.0 Content not supported"),
+    (552, b"5.3.4 Too big"),
+    (550, b"5.1.18 Not one of ours"),
+]
+OF_US = [
+    (530, b"5.7.0 Authentication required"),
+    (530, b"Must issue a STARTTLS command first"),
+    (534, b"5.7.9 Mechanism too weak"),
+    (535, b"5.7.8 Bad credentials"),
+    (538, b"5.7.11 Encryption required"),
+    (550, b"5.7.1 Relaying denied"),
+    (554, b"5.7.1 <x@y.example>: Relay access denied"),
+    (550, b"relay not permitted"),
+    (550, b"we do not RELAY"),
+    (550, b"5.7.26 Unauthenticated mail is refused"),
+    (553, b"5.1.8 Sender's domain not found"),
+    (553, b"5.1.7 Bad sender"),
+    (554, b"5.3.2 The system takes no mail now"),
+    (550, b"5.5.1 Wrong sequence"),
+    (500, b"What?"),
+    (502, b"Not implemented"),
+    (503, b"Bad sequence"),
+    (504, b"Not implemented"),
+]
+
+
+@pytest.mark.parametrize("stage", [Stage.RECIPIENT, Stage.CONTENT])
+@pytest.mark.parametrize(("code", "text"), OF_THE_RECIPIENT)
+def test_a_refusal_that_speaks_of_the_recipient_is_for_good(
+    stage: Stage, code: int, text: bytes
+) -> None:
+    found = replied(stage, code, text)
+
+    assert (found.outcome, found.reason, found.status_code) == (REFUSED, f"status_{code}", code)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize(("code", "text"), OF_US)
+def test_a_refusal_that_speaks_of_us_burns_no_message(
+    stage: Stage, code: int, text: bytes
+) -> None:
+    assert replied(stage, code, text).outcome is NOT_PROCESSED
+
+
+@pytest.mark.parametrize("stage", [Stage.SESSION, Stage.SENDER, Stage.DATA])
+def test_a_refusal_before_any_recipient_was_named_burns_no_message(stage: Stage) -> None:
+    for code, text in [(554, b"No service"), (550, b"5.1.1 No such user"), (521, b"No mail here")]:
+        assert replied(stage, code, text).outcome is NOT_PROCESSED
+
+
+@pytest.mark.parametrize(("code", "text"), [(552, b"Too big"), (550, b"5.3.4 Too big")])
+def test_a_mail_that_is_too_large_is_refused_for_good(code: int, text: bytes) -> None:
+    assert replied(Stage.SENDER, code, text).outcome is REFUSED
+    for failure in (MAIL_TOO_LARGE, NEEDS_SMTPUTF8):
+        assert judge(Answer(Stage.SESSION, None, failure)) == Verdict(REFUSED, failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "queue_id"),
+    [
+        (b"2.0.0 Ok: queued as 4Xb7k2", "4Xb7k2"),
+        (b"OK id=1tGk2x-0001Ab-2c", "1tGk2x-0001Ab-2c"),
+        (b"2.0.0 4ATBQ1xx012345 Message accepted for delivery", "4ATBQ1xx012345"),
+        (b"Ok 0102018c7e3f-5d2a-4c1b", "0102018c7e3f-5d2a-4c1b"),
+        (b"2.0.0 OK", None),
+        (b"queued as \xff\xff", None),
+        (b"2.0.0 Message\naccepted", None),
+    ],
+)
+def test_the_servers_name_for_the_mail_is_read_where_it_stands(
+    text: bytes, queue_id: str | None
+) -> None:
+    assert replied(Stage.CONTENT, 250, text).gateway_message_id == queue_id
+
+
+def test_an_answer_is_kept_as_one_legible_line_of_bounded_length() -> None:
+    text = b"5.1.1 No\x00 \x1b[31msuch\r user\n5.1.1 \xd0\x9d\xd0\xb5\xd1\x82 \xff" + b"x" * 900
+
+    answer = replied(Stage.RECIPIENT, 550, text).answer
+
+    assert answer.startswith("550 5.1.1 No\ufffd \ufffd[31msuch  user 5.1.1 Нет \ufffdx")
+    assert len(answer) == 500
