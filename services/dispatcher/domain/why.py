@@ -129,18 +129,20 @@ def _of_controls(facts: RunFacts) -> Why | None:
 def _of_planning(facts: RunFacts) -> Why | None:
     """Return what must be done before its messages can be sent, if something must."""
     if facts.state == "waiting":
-        what = "how far to read" if facts.unread is None else f"{facts.unread:,} records"
+        left = (
+            "how many is not known yet" if facts.unread is None else f"{facts.unread:,} are left"
+        )
         return Why(
             code=WhyCode.WAITING_FOR_CLIENTS,
-            sentence="It waits until all clients and controls of its time have been read from "
-            f"Kafka; missing: {what}.",
+            sentence="It waits until all records of clients and mailings that were there when it "
+            f"began are read from Kafka; {left}.",
         )
     if facts.senders == 0:
         return Why(
             code=WhyCode.NO_DISPATCHER,
             sentence=f"No dispatcher is alive that sends through the gateway {facts.gateway!r}.",
         )
-    if facts.state == "expanding" and facts.open == facts.unclaimed == facts.planned:
+    if facts.state == "expanding" and not facts.leased and facts.last_sent_at is None:
         return Why(
             code=WhyCode.EXPANDING,
             sentence=f"Its messages are being written down: {facts.planned:,} so far.",
