@@ -18,6 +18,7 @@ from cli import (
     messages,
     retention,
     runs,
+    sandbox,
     stack,
     statistics,
     version,
@@ -51,6 +52,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
 app.add_typer(retention.app, name="retention")
 app.add_typer(events.app, name="events")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(statistics.app)
 app.add_typer(why.app)
 

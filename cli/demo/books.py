@@ -72,7 +72,7 @@ class Books:
         return is_final and self.reconciles and all(row[-1] for row in self.comparisons)
 
 
-async def open_books(api: Api, run_id: str, imported: int) -> Books:
+async def open_books(api: Api, run_id: str, imported: int, gateway: str) -> Books:
     """Open all books; again for a while if they do not agree, since one may be a moment behind."""
     loop = asyncio.get_running_loop()
     end = loop.time() + AGREE_WITHIN_S
@@ -83,7 +83,7 @@ async def open_books(api: Api, run_id: str, imported: int) -> Books:
             statistics=await _statistics(api, run_id),
             reconciles=(await api.get("stats", "/v1/reconcile", {"run_id": run_id}))["reconciles"],
             ledger=ledger,
-            gateway=await api.get("gateway", "/ledger/summary"),
+            gateway=await api.get(gateway, "/ledger/summary"),
         )
         if books.agree or loop.time() > end:
             return books

@@ -22,6 +22,8 @@ USUAL: Mapping[str, int] = MappingProxyType({
     "dispatcher": 8003,
     "stats": 8004,
     "gateway": 8080,
+    "mail": 8025,
+    "mail.smtp": 1025,
 })  # fmt: skip
 
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -14,6 +14,7 @@ from deploy.local.process import Command
 
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 GATEWAY = "gateway"
+MAIL, SMTP = "mail", "mail.smtp"  # the mail server, and its port for mails
 
 # A service may take 20 s to bring to an end what it has begun (HTTP_DRAIN), and then some.
 STOP_WITHIN_S = 25.0
@@ -42,6 +43,7 @@ class Addresses:
     def for_people(self) -> dict[str, str]:
         """Return what `./mailings env` shows: of what runs here, and of what was set."""
         ours = [name for name in self.ports if service_of(name) in (*SERVICES, GATEWAY)]
+        ours += [MAIL] if MAIL in self.ports else []
         web = {f"{variable(name)}_URL": f"http://{HOST}:{self.ports[name]}" for name in ours}
         return web | self._stores()
 
@@ -56,6 +58,12 @@ class Addresses:
         if GATEWAY in self.ports:
             messages = f"http://{HOST}:{self.ports[GATEWAY]}/messages"
             given["DISPATCHER_HTTP_GATEWAY_URL"] = messages
+        if SMTP in self.ports and "DISPATCHER_SMTP_GATEWAY_URL" not in self.settings:
+            given |= {
+                "DISPATCHER_SMTP_GATEWAY_URL": f"smtp://{HOST}:{self.ports[SMTP]}",
+                "DISPATCHER_SMTP_GATEWAY_FROM": "Sandbox <news@sandbox.example>",
+                "DISPATCHER_SMTP_GATEWAY_TLS": "none",
+            }
         for name in SERVICES:
             if name in self.ports:
                 given[f"{name.upper()}_HTTP_PORT"] = str(self.ports[name])
@@ -108,5 +116,21 @@ def gateway(home: Home, port: int, options: Sequence[str]) -> Part:
     return Part(
         name=GATEWAY,
         command=python(home, GATEWAY, "deploy.local.gateway", *arguments, env={}),
+        is_ready=is_ready,
+    )
+
+
+def mail(home: Home, port: int, smtp_port: int, options: Sequence[str]) -> Part:
+    """Describe the sandbox mail server."""
+    ledger = str(home.data / "mail.ledger")
+    ports = ("--port", str(port), "--smtp-port", str(smtp_port))
+    arguments = (*ports, "--ledger", ledger, *options)
+
+    async def is_ready() -> bool:
+        return await answers_http(port, "/livez")
+
+    return Part(
+        name=MAIL,
+        command=python(home, MAIL, "deploy.local.mail", *arguments, env={}),
         is_ready=is_ready,
     )

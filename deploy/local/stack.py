@@ -20,13 +20,13 @@ from deploy.local.ports import USUAL, Ports
 from deploy.local.postgres import postgres
 from deploy.local.process import run
 from deploy.local.record import Record, record_supervisor
-from deploy.local.services import GATEWAY, SERVICES, Addresses, service_of
+from deploy.local.services import GATEWAY, MAIL, SERVICES, SMTP, Addresses, service_of
 from deploy.local.supervisor import Supervisor, all_of
 
 Parts: TypeAlias = Sequence[str]  # names; `dispatcher.2` is a second dispatcher
 
 POSTGRES, KAFKA = "postgres", "kafka"
-ALL: Parts = (POSTGRES, KAFKA, GATEWAY, *SERVICES)
+ALL: Parts = (POSTGRES, KAFKA, GATEWAY, MAIL, *SERVICES)
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
@@ -41,7 +41,7 @@ class Stack:
     What dies stays dead unless somebody runs `watch`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each sandbox has options
         self,
         home: Path,
         settings: Mapping[str, str] = NO_SETTINGS,
@@ -49,12 +49,14 @@ class Stack:
         gateway_options: Sequence[str] = (),
         report: Callable[[str], None] = print,
         *,
+        mail_options: Sequence[str] = (),
         ephemeral: bool = False,
     ) -> None:
         self.home = Home(home.absolute())
         self._settings = settings
         self._parts = parts
         self._gateway_options = gateway_options
+        self._mail_options = mail_options
         self._report = report
         self._ephemeral = ephemeral
         self._lock: IO[bytes] | None = None
@@ -133,7 +135,7 @@ class Stack:
     def _waves(self) -> list[list[str]]:
         """Return the names, in the order in which they are needed."""
         stores = [name for name in self._parts if name in (POSTGRES, KAFKA)]
-        gateway = [name for name in self._parts if name == GATEWAY]
+        gateway = [name for name in self._parts if name in (GATEWAY, MAIL)]
         rest = [name for name in self._parts if name not in (*stores, *gateway)]
         return [stores, gateway, rest]
 
@@ -158,7 +160,8 @@ class Stack:
     def _choose_ports(self) -> None:
         usual = {} if self._ephemeral else USUAL
         self._ports = Ports(self.home.ports, usual)
-        names = [*self._parts, *(["kafka.controller"] if KAFKA in self._parts else [])]
+        others = {KAFKA: "kafka.controller", MAIL: SMTP}
+        names = [*self._parts, *(others[name] for name in self._parts if name in others)]
         chosen = {name: self._ports.take(name) for name in names}
         self._addresses = Addresses(chosen, self._settings)
         for name, port in chosen.items():
@@ -201,9 +204,13 @@ class Stack:
     def _ours(self, names: Sequence[str]) -> list[Part]:
         ports = self._addresses.ports
         options = self._gateway_options
+        makers: dict[str, Callable[[], Part]] = {
+            GATEWAY: lambda: services.gateway(self.home, ports[GATEWAY], options),
+            MAIL: lambda: services.mail(self.home, ports[MAIL], ports[SMTP], self._mail_options),
+        }
         return [
-            services.gateway(self.home, ports[name], options)
-            if name == GATEWAY
+            makers[name]()
+            if name in makers
             else services.service(self.home, name, ports[name], self.env)
             for name in names
         ]

@@ -61,7 +61,7 @@ def test_a_part_that_there_is_not_is_told_with_those_that_there_are(mailings: Ma
     result = mailings("up", "--only", "web")
 
     assert result.code == Exit.USAGE
-    assert "There is no web; there are postgres, kafka, gateway, catalog" in result.err
+    assert "There is no web; there are postgres, kafka, gateway, mail, catalog" in result.err
 
 
 @pytest.mark.parametrize(

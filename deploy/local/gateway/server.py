@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 from urllib.parse import parse_qsl
 
 import httptools
@@ -47,6 +47,15 @@ _REPLIES = {
     Decision.FAILED: answers.FAILED,
     Decision.THROTTLED: answers.THROTTLED,
 }
+
+
+class Owner(Protocol):
+    """Who answers a connection's requests."""
+
+    connections: "set[Connection]"
+
+    def handle(self, connection: "Connection", request: Request) -> None:
+        """See to it that a request is answered."""
 
 
 class Sandbox:
@@ -140,7 +149,7 @@ class Sandbox:
 class Connection(asyncio.Protocol):
     """Parses requests and writes answers, one after the other."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Owner) -> None:
         self._sandbox = sandbox
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
