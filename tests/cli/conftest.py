@@ -13,7 +13,14 @@ import pytest
 
 from cli.__main__ import main
 
-EVERY_SERVICE = ("CATALOG_URL", "SCHEDULER_URL", "DISPATCHER_URL", "STATS_URL", "GATEWAY_URL")
+EVERY_SERVICE = (
+    "CATALOG_URL",
+    "SCHEDULER_URL",
+    "DISPATCHER_URL",
+    "STATS_URL",
+    "GATEWAY_URL",
+    "MAIL_URL",
+)
 
 Json: TypeAlias = dict[str, Any]
 

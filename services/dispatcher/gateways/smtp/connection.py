@@ -146,11 +146,6 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._replies = Replies()
 
-    @property
-    def is_quiet(self) -> bool:
-        """Whether the server has written nothing beyond its last reply."""
-        return self._replies.is_empty
-
     # Callbacks of the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -170,6 +165,7 @@ class Connection(asyncio.Protocol):
             return
         for place, reply in enumerate(replies, 1):
             is_last = place == len(replies) and self._replies.is_empty
+            # Else somebody has written into the server's answer to STARTTLS, before TLS began.
             if self._waiter is not None and not self._waiter.done() and is_last:
                 self._waiter.set_result(reply)
             elif self._done is not None and self._steps:

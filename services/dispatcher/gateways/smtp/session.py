@@ -44,8 +44,8 @@ async def open_session(connection: Connection, access: Access, timeout_s: float)
 async def _begin_tls(connection: Connection, access: Access, timeout_s: float) -> None:
     await _ask(connection, b"STARTTLS\r\n", _READY)
     plain = connection.transport
-    if access.tls is None or not connection.is_quiet:  # somebody writes into the server's answer
-        raise SessionFailed(Answer(Stage.SESSION, None, "malformed"))
+    if access.tls is None:
+        raise SessionFailed(Answer(Stage.SESSION, None, "no_tls"))
     encrypted = await asyncio.get_running_loop().start_tls(
         plain,
         connection,
