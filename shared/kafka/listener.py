@@ -207,13 +207,14 @@ class Listener:
             await asyncio.sleep(GATHER_FIRST)
             fetched = self._known(joined(fetched, await self._fetch(client, timeout_ms=0)))
         is_due = time.monotonic() - self._stored_at > STORE_EVERY
-        if not fetched and not is_due:
+        if not (fetched or is_due):
             return
         starts = dict(self._positions)
-        idle = await self._idle(client, starts) if is_due else []
-        progress = await progress_of(client, starts, fetched, idle)
+        async with asyncio.timeout(STUCK):  # the client waits for a position that it has not
+            idle = await self._idle(client, starts) if is_due else []
+            progress = await progress_of(client, starts, fetched, idle)
         await self._apply_with_retries(fetched, progress, backoff)
-        if fetched and self.alarm is not None:
+        if fetched and self.alarm:
             self.alarm.ring()
         if is_due:
             self._stored_at = time.monotonic()
@@ -290,11 +291,10 @@ class Listener:
     async def _show_kafka(self, client: AIOKafkaConsumer) -> None:
         """Commit the positions to Kafka, for tools and autoscalers; nothing of ours needs them."""
         known = {e: at for e, at in self._positions.items() if e in client.assignment()}
-        is_due = time.monotonic() - self._shown_at > SHOW_EVERY
-        if self.without_group or not known or known == self._shown or not is_due:
+        is_recent = time.monotonic() - self._shown_at <= SHOW_EVERY
+        if self.without_group or is_recent or known in ({}, self._shown):
             return
         self._shown_at = time.monotonic()
         with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(STUCK):
-                await client.commit(known)
-                self._shown = known
+            await asyncio.wait_for(client.commit(known), STUCK)
+            self._shown = known

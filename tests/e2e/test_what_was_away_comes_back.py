@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 
 from deploy.local.services import SERVICES
 from deploy.local.stack import KAFKA, POSTGRES, Stack
@@ -145,7 +146,10 @@ async def answers_of_all(platform: Platform) -> Mapping[str, tuple[int, int, int
 
     async def status(name: str, path: str) -> int:
         address = platform.env[f"{name.upper()}_URL"]
-        return (await platform.http.get(address + path)).status_code
+        answer = await platform.http.get(address + path)
+        if path == "/livez":
+            assert answer.status_code == HTTPStatus.NO_CONTENT, answer.text  # says what hangs
+        return answer.status_code
 
     return {
         name: (

@@ -440,6 +440,31 @@ async def test_positions_are_noted_though_nothing_comes(
     assert ledger.calls == 0
 
 
+async def test_a_client_that_has_lost_its_positions_is_replaced(
+    ledger: Ledger, producer: AIOKafkaProducer, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[AIOKafkaConsumer] = []
+    position = AIOKafkaConsumer.position
+
+    async def wait_in_the_first(self: AIOKafkaConsumer, partition: TopicPartition) -> int:
+        asked.append(self)
+        if self is asked[0]:
+            await asyncio.Event().wait()
+        return int(await position(self, partition))
+
+    monkeypatch.setattr(AIOKafkaConsumer, "position", wait_in_the_first)
+    monkeypatch.setattr(listener_module, "STUCK", 5.0)
+
+    async with listening(ledger, kafka):
+        await pause(producer, uuid4())
+
+        async def another_is_asked() -> bool:
+            return bool(asked) and asked[-1] is not asked[0]
+
+        await eventually(another_is_asked, within=30)
+        await ledger.hears(1)
+
+
 async def test_replicas_share_the_partitions_and_apply_each_event_once(
     ledger: Ledger, producer: AIOKafkaProducer, kafka: str
 ) -> None:

@@ -252,7 +252,7 @@ async def test_what_reading_again_does_not_mend_is_said_and_not_read_again_for_e
     prover: Prover, log: Log, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[Any] = []
-    monkeypatch.setattr(telemetry, "measure", lambda *named: measured.append(named))
+    monkeypatch.setattr(telemetry, "measure", lambda *named, **_labels: measured.append(named))
     with capture_logs() as logs:
         async with listening(prover.servers, prover.pool), proving(prover):
             await finish(log, ALL, missing=[3])
@@ -270,7 +270,7 @@ async def test_what_reading_again_does_not_mend_is_said_and_not_read_again_for_e
     assert not (await reconciled(api, log))["reconciles"]
     mended = [each for each in logs if each["event"] == "stats.mended"]
     assert len(mended) == 1
-    assert measured[-1] == ("stats.runs.differing", 1)
+    assert ("stats.runs.differing", 1) in measured
 
 
 async def test_mending_that_a_crash_broke_off_goes_on(
