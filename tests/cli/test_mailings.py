@@ -111,8 +111,12 @@ def test_an_interrupt_ends_the_watching_and_not_the_mailing(
         return Answer(503, b"")  # the interrupt may be seen a moment later
 
     monkeypatch.setattr(services, "take", interrupt)
-
-    result = mailings("mailings", "watch", mailing["mailing_id"])
+    # A shell lets what it starts in the background ignore interrupts, these tests as well.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = mailings("mailings", "watch", mailing["mailing_id"])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert result.code == 128 + signal.SIGINT
     assert f"`./mailings mailings stop {mailing['mailing_id']}`" in result.err
