@@ -41,8 +41,8 @@ class Loop:
 
     @property
     def hangs(self) -> bool:
-        """Whether it has stood still for too long."""
-        return self.still_s >= self.allowed_s
+        """Whether it has stood still for too long, and still does."""
+        return self.beats == self._seen and self.still_s >= self.allowed_s
 
 
 _loops: dict[int, Loop] = {}  # of the process, as metrics are
@@ -80,8 +80,8 @@ def waiting(seconds: float = inf) -> Iterator[None]:
     try:
         yield
     finally:
+        each.beats += 1  # first: how long it has waited says nothing from here on
         each.allowed_s = before
-        each.beats += 1
 
 
 def loops() -> list[Loop]:

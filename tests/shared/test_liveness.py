@@ -111,6 +111,21 @@ async def test_a_loop_that_waits_until_it_is_woken_never_hangs() -> None:
         assert await hung_after(86_400) == set()
 
 
+async def test_who_was_woken_after_a_long_wait_does_not_hang() -> None:
+    with liveness.running("woken") as own:
+        liveness.check(0)
+        with liveness.waiting():
+            liveness.check(0)
+            liveness.check(2 * HANGS_AFTER_S)
+            assert not own.hangs
+
+        assert not own.hangs
+        liveness.check(HANGS_AFTER_S)  # since when is not known before the next look
+        assert not own.hangs
+        liveness.check(HANGS_AFTER_S)
+        assert own.hangs
+
+
 async def test_the_sleep_of_an_alarm_may_be_longer_than_a_rest() -> None:
     alarm = Alarm()
 
