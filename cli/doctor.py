@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -51,8 +52,8 @@ def summary(seen: Seen) -> Json:
         "address": seen.address,
         "version": about.get("version"),
         "started_at": about.get("started_at"),
-        "is_alive": statuses.get("/livez") == 204,  # noqa: PLR2004 - no content
-        "is_ready": statuses.get("/readyz") == 204,  # noqa: PLR2004
+        "is_alive": statuses.get("/livez") == HTTPStatus.NO_CONTENT,
+        "is_ready": statuses.get("/readyz") == HTTPStatus.NO_CONTENT,
     }
 
 

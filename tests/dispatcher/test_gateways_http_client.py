@@ -589,9 +589,9 @@ async def test_what_is_lost_while_its_connection_is_opened_was_sent_over_it() ->
     class Lossy(HttpClient):
         """Lose the connection between its making and the end of the task that makes it."""
 
-        def _is_opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        def _opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
             connection._transport.abort()  # type: ignore[union-attr] # noqa: SLF001 - as a network does
-            super()._is_opened(connection, task)
+            super()._opened(connection, task)
 
     async with serving(obliging) as port:
         client = Lossy(f"http://127.0.0.1:{port}/m", connections=1)

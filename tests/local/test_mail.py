@@ -45,7 +45,7 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
     port, smtp_port = ports.take("mail"), ports.take("mail.smtp")
     command = [sys.executable, "-m", "deploy.local.mail", "--ledger", str(folder / "mail.ledger")]
     given = ("--port", str(port), "--smtp-port", str(smtp_port), *options)
-    with subprocess.Popen([*command, *given], cwd=PROJECT) as process:  # noqa: S603
+    with subprocess.Popen([*command, *given], cwd=PROJECT) as process:  # noqa: S603 - ours
         try:
             for _ in range(200):
                 try:

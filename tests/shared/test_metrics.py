@@ -31,7 +31,7 @@ def test_a_counter_without_labels_is_there_before_anything_was_counted(recorded:
 def test_a_batch_is_counted_into_buckets_as_each_of_its_values_would_be(
     recorded: Recorded,
 ) -> None:
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311 - numbers, no secrets
     bounds = METRICS["dispatcher.attempt.duration"].bounds
     values = [chance.uniform(0, 12) for _ in range(500)] + list(bounds)
 

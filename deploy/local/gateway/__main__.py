@@ -65,7 +65,7 @@ async def serve(options: argparse.Namespace, faults: Faults) -> int:
             stop.set_result(code)
 
     def fail(error: OSError) -> None:
-        print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201
+        print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201 - a command
         end(1)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -45,7 +45,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.fail_share + self.throttle_share + self.garbage_share + self.hang_share > 1:
             message = "the shares are more than 1 together"
             raise ValueError(message)
-        latency(self.latency_ms, random.Random(0))  # noqa: S311
+        latency(self.latency_ms, random.Random(0))  # noqa: S311 - only checked
         outage(self.outage)
 
 
@@ -59,7 +59,7 @@ def latency(text: str, draw: random.Random) -> Callable[[], float] | None:
         if text.startswith("lognormal:"):
             _, median, sigma = text.split(":")
             mu, width = log(float(median) / 1000), float(sigma)
-            _check(0 < float(median) <= _MOST_MS and 0 <= width <= 3)  # noqa: PLR2004
+            _check(0 < float(median) <= _MOST_MS and 0 <= width <= 3)  # noqa: PLR2004 - wide enough
             return lambda: min(draw.lognormvariate(mu, width), _MOST_MS / 1000)
         low, _, high = text.partition("-")
         start, end = float(low) / 1000, float(high or low) / 1000

@@ -38,7 +38,7 @@ def _end(stop: asyncio.Future[int], code: int) -> None:
 
 
 def _fail(stop: asyncio.Future[int], error: OSError) -> None:
-    print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201
+    print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201 - a command
     _end(stop, 1)
 
 

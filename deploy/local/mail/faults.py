@@ -22,7 +22,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.fail_share + self.refuse_share + self.close_share + self.drop_share > 1:
             message = "the shares are more than 1 together"
             raise ValueError(message)
-        latency(self.latency_ms, random.Random(0))  # noqa: S311
+        latency(self.latency_ms, random.Random(0))  # noqa: S311 - only checked
 
 
 class Misbehavior:

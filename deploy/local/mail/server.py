@@ -151,7 +151,7 @@ class MailConnection(asyncio.Protocol):
         greets = self._sandbox.misbehavior.greets()
         self._transport.write(_GREETING if greets else _GARBAGE)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Drop the connection: what was taken was taken."""
         self._transport = None
         self._sandbox.mail_connections.discard(self)

@@ -19,13 +19,7 @@ import msgspec
 
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways.http.answer import Answer
-
-_ANSWER_LENGTH = 500  # characters kept of an answer
-_LONGEST_CHARACTER = 4  # bytes in UTF-8
-
-# Control characters, C1 among them: PostgreSQL refuses NUL, people's terminals obey the others.
-_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\N{REPLACEMENT CHARACTER}")
-_LEGIBLE = _CONTROLS | dict.fromkeys(map(ord, "\t\n\r"), " ")
+from services.dispatcher.gateways.legible import legible
 
 # Source: the error table of RFC 9110 §15, read for a request that must not happen twice.
 _TAKEN = frozenset({200, 201, 202})
@@ -63,16 +57,16 @@ def judge(answer: Answer, not_taken: Collection[int] = NOT_TAKEN) -> Verdict:
     status = answer.status
     if answer.failure is not None or status is None:
         outcome = Outcome.UNKNOWN if answer.was_sent else Outcome.NOT_PROCESSED
-        return Verdict(outcome, answer.failure or "malformed", status, None, _legible(answer.body))
+        return Verdict(outcome, answer.failure or "malformed", status, None, legible(answer.body))
     if status in _TAKEN:
         return _judge_taken(answer, status)
     outcome, reason = _judge_status(status, not_taken)
-    text, is_conflict = _legible(answer.body), status in _OF_A_USED_KEY
+    text, is_conflict = legible(answer.body), status in _OF_A_USED_KEY
     return Verdict(outcome, reason, status, None, text, is_conflict)
 
 
 def _judge_taken(answer: Answer, status: int) -> Verdict:
-    text = _legible(answer.body)
+    text = legible(answer.body)
     if _is_json(answer):
         try:
             accepted = _ACCEPTED.decode(answer.body)
@@ -109,9 +103,3 @@ def _is_json(answer: Answer) -> bool:
         answer.content_type == "application/json"
         or answer.content_type.partition(";")[0].strip().lower() == "application/json"
     )
-
-
-def _legible(body: bytes) -> str:
-    """Return the first characters as one line of text that PostgreSQL takes."""
-    text = body[: _ANSWER_LENGTH * _LONGEST_CHARACTER].decode("utf-8", "replace")[:_ANSWER_LENGTH]
-    return text if text.isprintable() else text.translate(_LEGIBLE)

@@ -233,13 +233,13 @@ class Connection(asyncio.Protocol):
 
     def _replied(self, reply: Reply, *, is_last: bool) -> None:
         stage, _ = self._steps.popleft()
-        works = reply.code == _GO_ON if stage is Stage.DATA else reply.kind == 2  # noqa: PLR2004
+        works = reply.code == _GO_ON if stage is Stage.DATA else reply.is_done
         if not is_last and (stage is Stage.DATA or not self._is_pipelined):
             self.fail("malformed")  # an answer to what was not said yet
         elif reply.code == _CLOSING or (stage is Stage.SESSION and not works):
             self.end(Answer(stage, reply))
         elif stage is Stage.CONTENT:
-            is_kept = is_last and reply.kind != 3  # noqa: PLR2004
+            is_kept = is_last and not reply.wants_more
             self._finish(Answer(stage, reply), is_kept=is_kept)
         elif works:
             self._go_on(stage)

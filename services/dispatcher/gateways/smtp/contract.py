@@ -16,6 +16,7 @@
 import re
 
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.gateways.legible import legible
 from services.dispatcher.gateways.smtp.answer import (
     MAIL_TOO_LARGE,
     NEEDS_SMTPUTF8,
@@ -23,13 +24,6 @@ from services.dispatcher.gateways.smtp.answer import (
     Stage,
 )
 from services.dispatcher.gateways.smtp.reply import Reply
-
-_ANSWER_LENGTH = 500  # characters kept of an answer
-_LONGEST_CHARACTER = 4  # bytes in UTF-8
-
-# Control characters, C1 among them: PostgreSQL refuses NUL, people's terminals obey the others.
-_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\N{REPLACEMENT CHARACTER}")
-_LEGIBLE = _CONTROLS | dict.fromkeys(map(ord, "\t\n\r"), " ")
 
 _CLOSING = 421
 _TOO_LARGE = 552
@@ -58,14 +52,14 @@ def judge(answer: Answer) -> Verdict:
     """Return what an answer means for the message. Never raises."""
     reply, is_sent = answer.reply, answer.stage is Stage.CONTENT
     code = None if reply is None else reply.code
-    text = "" if reply is None else _legible(b"%d %b" % (reply.code, reply.text))
+    text = "" if reply is None else legible(b"%d %b" % (reply.code, reply.text))
     if answer.failure is not None or reply is None:
         failure = answer.failure or "malformed"
         if failure in _OF_THE_MAIL and not is_sent:
             return Verdict(Outcome.REFUSED, failure, code, None, text)
         outcome = Outcome.UNKNOWN if is_sent else Outcome.NOT_PROCESSED
         return Verdict(outcome, failure, code, None, text)
-    if is_sent and reply.kind == 2:  # noqa: PLR2004
+    if is_sent and reply.is_done:
         return Verdict(Outcome.ACCEPTED, "accepted", code, _queue_id(reply), text)
     outcome, reason = _judge_reply(answer.stage, reply)
     return Verdict(outcome, reason, code, None, text)
@@ -111,9 +105,3 @@ def _is_of_us(reply: Reply) -> bool:
 def _queue_id(reply: Reply) -> str | None:
     found = _QUEUE_ID.search(reply.text.decode("ascii", "replace"))
     return None if found is None else found[found.lastindex or 0]
-
-
-def _legible(raw: bytes) -> str:
-    """Return the first characters as one line of text that PostgreSQL takes."""
-    text = raw[: _ANSWER_LENGTH * _LONGEST_CHARACTER].decode("utf-8", "replace")[:_ANSWER_LENGTH]
-    return text if text.isprintable() else text.translate(_LEGIBLE)

@@ -1,8 +1,12 @@
 """What a mail server offers: its answer to EHLO."""
 
+import re
+
 import msgspec
 
 from services.dispatcher.gateways.smtp.reply import Reply
+
+_SIZE = re.compile("[0-9]{1,20}")  # RFC 1870 §3
 
 
 class Features(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +35,7 @@ def read_features(reply: Reply) -> Features:
         eight_bit="8BITMIME" in offered,
         smtputf8="SMTPUTF8" in offered and "8BITMIME" in offered,
         has_size="SIZE" in offered,
-        size=int(size) if size.isascii() and size.isdecimal() and len(size) <= 20 else 0,  # noqa: PLR2004
+        size=int(size) if _SIZE.fullmatch(size) else 0,
         starttls="STARTTLS" in offered,
         logins=frozenset(offered.get("AUTH", ())),
     )

@@ -7,6 +7,8 @@ import msgspec
 LINE_LIMIT = 4_096  # bytes; RFC 5321 §4.5.3.1.5 has 512, servers with long texts write more
 REPLY_LIMIT = 65_536  # bytes of all lines
 
+_DONE, _WANTS_MORE = 2, 3  # the first digit of a code; RFC 5321 §4.2.1
+
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 
 
@@ -20,6 +22,16 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     def kind(self) -> int:
         """Return the code's first digit, which says whether it worked."""
         return self.code // 100
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether what was asked for is done."""
+        return self.kind == _DONE
+
+    @property
+    def wants_more(self) -> bool:
+        """Return whether the rest of what was asked for is to be sent now."""
+        return self.kind == _WANTS_MORE
 
     @property
     def text(self) -> bytes:
