@@ -4,9 +4,8 @@ import json
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -17,6 +16,7 @@ from deploy.local.gateway.ledger import Ledger
 from deploy.local.home import PROJECT
 from deploy.local.mail.faults import Faults
 from deploy.local.ports import Ports
+from tests.local.waiting import eventually
 
 RAW = (
     "From: a@b.example\r\nSubject: =?utf-8?b?0J/RgNC40LLQtdGC?=\r\nMessage-ID: <{}@b.example>\r\n"
@@ -46,13 +46,14 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
     command = [sys.executable, "-m", "deploy.local.mail", "--ledger", str(folder / "mail.ledger")]
     given = ("--port", str(port), "--smtp-port", str(smtp_port), *options)
     with subprocess.Popen([*command, *given], cwd=PROJECT) as process:  # noqa: S603 - ours
+
+        def is_live() -> bool:
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/livez", timeout=5):
+                return True
+            return False
+
         try:
-            for _ in range(200):
-                try:
-                    urlopen(f"http://127.0.0.1:{port}/livez", timeout=5)
-                    break
-                except OSError:
-                    time.sleep(0.05)
+            eventually(is_live)
             yield Server(port, smtp_port)
         finally:
             process.terminate()
@@ -106,3 +107,24 @@ def test_each_fault_can_be_set(
 def test_shares_beyond_the_whole_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 1"):
         Faults(fail_share=0.6, drop_share=0.6)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--host", " ", "a host is needed"), ("--smtp-port", "0", "a port is a number")],
+)
+def test_what_would_listen_where_nobody_wants_it_is_refused(
+    tmp_path: Path, option: str, value: str, said: str
+) -> None:
+    given = {"--port": "1", "--smtp-port": "2", "--ledger": str(tmp_path / "l"), option: value}
+    options = [each for pair in given.items() for each in pair]
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-m", "deploy.local.mail", *options],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert said in done.stderr

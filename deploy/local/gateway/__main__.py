@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import signal
 import sys
-from pathlib import Path
 from time import monotonic
 
 import msgspec
@@ -13,37 +11,18 @@ import uvloop
 from deploy.local.gateway.faults import Faults, Misbehavior
 from deploy.local.gateway.ledger import Ledger
 from deploy.local.gateway.server import Connection, Sandbox
-
-_HIGHEST_PORT = 65_535
-_BACKLOG = 4_096  # connections that may wait: a dispatcher opens all of its at once
+from deploy.local.gateway.serving import BACKLOG, Stop, parser_of
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.gateway", description=__doc__)
-    parser.add_argument("--host", type=_host, default="127.0.0.1")
-    parser.add_argument("--port", type=_port, required=True)
-    parser.add_argument("--ledger", type=Path, required=True)
+    parser = parser_of("deploy.local.gateway", __doc__)
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--idempotent", action="store_true", help="a key is taken once")
     kind.add_argument("--plain", action="store_true", help="whatever comes is taken (the default)")
-    parser.add_argument("--latency-ms", default="0", help="30, 20-50 or lognormal:30:0.5")
     for what in ("fail", "throttle", "garbage", "hang"):
         parser.add_argument(f"--{what}-share", type=float, default=0.0, help="0 to 1")
     parser.add_argument("--outage", help="FROM..TO, in seconds from now")
-    parser.add_argument("--seed", type=int, default=1)
     return parser
-
-
-def _host(text: str) -> str:
-    if not text.strip():  # a server would listen on all interfaces
-        raise argparse.ArgumentTypeError("a host is needed, 0.0.0.0 for all interfaces")
-    return text
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
-    return int(text)
 
 
 def _faults(options: argparse.Namespace) -> Faults:
@@ -55,27 +34,15 @@ async def serve(options: argparse.Namespace, faults: Faults) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
 
     Raises:
-        OSError: the port or the ledger can't be had.
+        OSError: The port or the ledger can't be had.
     """
-    loop = asyncio.get_running_loop()
-    stop = loop.create_future()
-
-    def end(code: int) -> None:
-        if not stop.done():
-            stop.set_result(code)
-
-    def fail(error: OSError) -> None:
-        print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201 - a command
-        end(1)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, 0)
+    loop, stop = asyncio.get_running_loop(), Stop()
     ledger = Ledger(options.ledger)
-    sandbox = Sandbox(ledger, Misbehavior(faults, options.seed, monotonic), fail)
+    sandbox = Sandbox(ledger, Misbehavior(faults, options.seed, monotonic), stop.fail)
     server = await loop.create_server(
-        lambda: Connection(sandbox), options.host, options.port, backlog=_BACKLOG
+        lambda: Connection(sandbox), options.host, options.port, backlog=BACKLOG
     )
-    code = int(await stop)
+    code = await stop.wait()
     server.close()
     if code == 0:
         sandbox.flush()

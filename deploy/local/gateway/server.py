@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from typing import Annotated, Protocol, cast
-from urllib.parse import parse_qsl
 
 import httptools
 import msgspec
 
 from deploy.local.gateway import answers
 from deploy.local.gateway.answers import Reply
+from deploy.local.gateway.control import Control, Request
 from deploy.local.gateway.faults import Decision, Misbehavior
 from deploy.local.gateway.ledger import Ledger
 
@@ -25,20 +25,6 @@ class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: Annotated[str, msgspec.Meta(pattern=r"\A7[0-9]{10}\Z")]
     text: str
     subject: str | None = None
-
-
-class _Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    after: Annotated[int, msgspec.Meta(ge=0)] = 0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-
-
-class Request(msgspec.Struct, gc=False):
-    """A whole request, as far as anyone cares."""
-
-    method: bytes
-    target: bytes
-    key: bytes
-    body: bytes
 
 
 _MESSAGE = msgspec.json.Decoder(_Message)
@@ -66,6 +52,7 @@ class Sandbox:
     ) -> None:
         self._ledger = ledger
         self._misbehavior = misbehavior
+        self._control = Control(ledger, misbehavior)
         self._failed = failed  # told when the ledger can't be written: nothing may be said then
         self._loop = asyncio.get_running_loop()
         self._due: list[tuple[Connection, Reply, float]] = []
@@ -73,9 +60,8 @@ class Sandbox:
 
     def handle(self, connection: "Connection", request: Request) -> None:
         """See to it that a request is answered, unless it is to hang."""
-        path, _, query = request.target.partition(b"?")
-        if path != b"/messages":
-            connection.answer(self._control(request, path, query))
+        if request.path != b"/messages":
+            connection.answer(self._control.reply(request))
         elif request.method != b"POST":
             connection.answer(answers.NOT_FOUND)
         else:
@@ -121,29 +107,6 @@ class Sandbox:
         if decision is Decision.GARBAGE:
             return answers.garbage(self._misbehavior.garbage(), number)
         return _REPLIES.get(decision) or answers.accepted(number)
-
-    def _control(self, request: Request, path: bytes, query: bytes) -> Reply:
-        try:
-            match request.method, path:
-                case b"GET", b"/livez":
-                    reply = answers.LIVE
-                case b"GET", b"/ledger/summary":
-                    reply = _document(self._ledger.summary())
-                case b"GET", b"/ledger":
-                    pairs = dict(parse_qsl(query.decode("ascii", "replace")))
-                    wanted = msgspec.convert(pairs, _Range, strict=False)
-                    reply = _document(self._ledger.page(wanted.after, wanted.limit))
-                case b"PATCH", b"/faults":
-                    self._misbehavior.change(request.body)
-                    reply = _document(self._misbehavior.faults)
-                case b"GET", b"/faults":
-                    reply = _document(self._misbehavior.faults)
-                case _:
-                    reply = answers.NOT_FOUND
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            detail = {"title": "Not understood", "status": 400, "detail": str(error)}
-            reply = answers.problem(b"400 Bad Request", msgspec.json.encode(detail))
-        return reply
 
 
 class Connection(asyncio.Protocol):
@@ -277,7 +240,3 @@ def _key(request: Request) -> bytes:
         return b""
     key = message.id.encode()
     return key if request.key == b'"%b"' % key else b""
-
-
-def _document(value: msgspec.Struct) -> Reply:
-    return answers.document(msgspec.json.encode(value))

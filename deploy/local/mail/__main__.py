@@ -2,44 +2,26 @@
 
 import argparse
 import asyncio
-import signal
 import sys
-from functools import partial
-from pathlib import Path
 
 import msgspec
 import uvloop
 
 from deploy.local.gateway.ledger import Ledger
 from deploy.local.gateway.server import Connection
+from deploy.local.gateway.serving import BACKLOG, Stop, parser_of, port
 from deploy.local.mail.faults import Faults, Misbehavior
 from deploy.local.mail.server import MailConnection, Sandbox
 
-_BACKLOG = 4_096  # connections that may wait: a dispatcher opens all of its at once
 _SHARES = ("fail", "refuse", "close", "drop", "greeting")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.mail", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True, help="of HTTP")
-    parser.add_argument("--smtp-port", type=int, required=True)
-    parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--latency-ms", default="0", help="30, 20-50 or lognormal:30:0.5")
+    parser = parser_of("deploy.local.mail", __doc__)
+    parser.add_argument("--smtp-port", type=port, required=True)
     for what in _SHARES:
         parser.add_argument(f"--{what}-share", type=float, default=0.0, help="0 to 1")
-    parser.add_argument("--seed", type=int, default=1)
     return parser
-
-
-def _end(stop: asyncio.Future[int], code: int) -> None:
-    if not stop.done():
-        stop.set_result(code)
-
-
-def _fail(stop: asyncio.Future[int], error: OSError) -> None:
-    print(f"the ledger can't be written: {error}", file=sys.stderr)  # noqa: T201 - a command
-    _end(stop, 1)
 
 
 async def serve(options: argparse.Namespace, faults: Faults) -> int:
@@ -48,19 +30,16 @@ async def serve(options: argparse.Namespace, faults: Faults) -> int:
     Raises:
         OSError: A port or the ledger can't be had.
     """
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[int] = loop.create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _end, stop, 0)
+    loop, stop = asyncio.get_running_loop(), Stop()
     ledger = Ledger(options.ledger)
-    sandbox = Sandbox(ledger, Misbehavior(faults, options.seed), partial(_fail, stop))
+    sandbox = Sandbox(ledger, Misbehavior(faults, options.seed), stop.fail)
     servers = [
         await loop.create_server(lambda: Connection(sandbox), options.host, options.port),
         await loop.create_server(
-            lambda: MailConnection(sandbox), options.host, options.smtp_port, backlog=_BACKLOG
+            lambda: MailConnection(sandbox), options.host, options.smtp_port, backlog=BACKLOG
         ),
     ]
-    code = await stop
+    code = await stop.wait()
     for server in servers:
         server.close()
     if code == 0:

@@ -3,16 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from typing import Annotated, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from deploy.local.gateway import answers
 from deploy.local.gateway.answers import Reply
+from deploy.local.gateway.control import Control, Request, document
 from deploy.local.gateway.faults import Decision
 from deploy.local.gateway.ledger import Ledger
 from deploy.local.gateway.server import Connection as HttpConnection
-from deploy.local.gateway.server import Request
 from deploy.local.mail.faults import Misbehavior
 from deploy.local.mail.mailbox import KEPT, Mailbox, key_of
 
@@ -39,11 +37,6 @@ class _Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=KEPT)] = 10
 
 
-class _Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    after: Annotated[int, msgspec.Meta(ge=0)] = 0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-
-
 class Sandbox:
     """Decides on mails, and lets answers go out when the ledger holds their lines."""
 
@@ -52,6 +45,7 @@ class Sandbox:
     ) -> None:
         self._ledger = ledger
         self.misbehavior = misbehavior
+        self._control = Control(ledger, misbehavior)
         self._failed = failed  # told when the ledger can't be written: nothing may be said then
         self._mailbox = Mailbox()
         self._loop = asyncio.get_running_loop()
@@ -103,35 +97,12 @@ class Sandbox:
 
     def handle(self, connection: HttpConnection, request: Request) -> None:
         """Answer who looks."""
-        path, _, query = request.target.partition(b"?")
-        pairs = dict(parse_qsl(query.decode("ascii", "replace")))
-        try:
-            reply = self._control(request, path, pairs)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            detail = {"title": "Not understood", "status": 400, "detail": str(error)}
-            reply = answers.problem(b"400 Bad Request", msgspec.json.encode(detail))
-        connection.answer(reply)
+        connection.answer(self._control.reply(request, self._last_mails))
 
-    def _control(self, request: Request, path: bytes, pairs: dict[str, str]) -> Reply:
-        match request.method, path:
-            case b"GET", b"/livez":
-                reply = answers.LIVE
-            case b"GET", b"/ledger/summary":
-                reply = _document(self._ledger.summary())
-            case b"GET", b"/ledger":
-                wanted = msgspec.convert(pairs, _Range, strict=False)
-                reply = _document(self._ledger.page(wanted.after, wanted.limit))
-            case b"GET", b"/mails":
-                last = msgspec.convert(pairs, _Last, strict=False)
-                reply = _document({"items": self._mailbox.last(last.limit)})
-            case b"PATCH", b"/faults":
-                self.misbehavior.change(request.body)
-                reply = _document(self.misbehavior.faults)
-            case b"GET", b"/faults":
-                reply = _document(self.misbehavior.faults)
-            case _:
-                reply = answers.NOT_FOUND
-        return reply
+    def _last_mails(self, request: Request) -> Reply | None:
+        if (request.method, request.path) != (b"GET", b"/mails"):
+            return None
+        return document({"items": self._mailbox.last(request.parameters(_Last).limit)})
 
 
 class MailConnection(asyncio.Protocol):
@@ -250,7 +221,3 @@ class MailConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
         self._transport = None
-
-
-def _document(value: object) -> Reply:
-    return answers.document(msgspec.json.encode(value))

@@ -7,6 +7,7 @@ from sqlalchemy import false, func, select, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
+from services.catalog.domain.plan import GatewayName
 from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
@@ -95,7 +96,8 @@ async def audience(db: Connection, wanted: Filter, gateway: str) -> tuple[int, i
     Counts them all: for a person who asks, not for what is asked often.
     """
     table = tables.clients
-    needed = {"http": table.c.phone, "smtp": table.c.email}.get(gateway)
+    contacts = {GatewayName.HTTP.value: table.c.phone, GatewayName.SMTP.value: table.c.email}
+    needed = contacts.get(gateway)
     lacks = false() if needed is None else needed.is_(None)
     counts = select(func.count(), func.count().filter(lacks)).select_from(table)
     if wanted.operator_codes:
