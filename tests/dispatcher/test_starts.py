@@ -5,7 +5,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers.archiving import Emptying, archive
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queries import messages
 from services.dispatcher.queue import leasing, reaping, recording, starts
 from services.dispatcher.queue.blocks import Places
@@ -48,6 +50,18 @@ async def log_of(world: World, run: Run, number: int) -> list[tuple[int, str]]:
     return [(each.attempt, each.kind) for each in found.attempts_log]
 
 
+async def one_answered_of_two(
+    world: World, verdict: Verdict = ACCEPTED
+) -> tuple[Run, FakeGateway, Sender]:
+    """Let two messages begin, and the first of them be answered, but not be recorded."""
+    run = await world.plan(MESSAGES)
+    gateway = plain(connections=2)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, verdict)
+    return run, gateway, sender
+
+
 async def test_starts_that_are_marked_together_take_one_row(world: World) -> None:
     run = await world.plan(MESSAGES)
     gateway = plain(connections=3)
@@ -80,11 +94,7 @@ async def test_who_does_not_pack_marks_starts_one_by_one(world: World) -> None:
 
 
 async def test_of_a_dead_senders_chunk_only_what_was_marked_is_unknown(world: World) -> None:
-    run = await world.plan(MESSAGES)
-    gateway = plain(connections=2)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    gateway.answer(1, ACCEPTED)
+    run, _, sender = await one_answered_of_two(world)
     await sender.record()
 
     await reap_all(world)
@@ -122,11 +132,7 @@ async def test_what_was_marked_twice_because_a_commit_was_not_heard_of_is_lost_o
 async def test_one_transaction_records_results_and_marks_what_starts_in_their_place(
     world: World,
 ) -> None:
-    run = await world.plan(MESSAGES)
-    gateway = plain(connections=2)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    gateway.answer(1, ACCEPTED)
+    run, gateway, sender = await one_answered_of_two(world)
 
     await sender.record_and_start()
 
@@ -138,11 +144,7 @@ async def test_one_transaction_records_results_and_marks_what_starts_in_their_pl
 async def test_what_starts_beside_results_that_are_no_block_is_marked_as_well(
     world: World,
 ) -> None:
-    run = await world.plan(MESSAGES)
-    gateway = plain(connections=2)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    gateway.answer(1, REFUSED)
+    run, gateway, sender = await one_answered_of_two(world, REFUSED)
 
     await sender.record_and_start()
 
@@ -154,11 +156,7 @@ async def test_what_starts_beside_results_that_are_no_block_is_marked_as_well(
 async def test_nothing_starts_with_results_whose_record_was_not_heard_of(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = await world.plan(MESSAGES)
-    gateway = plain(connections=2)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    gateway.answer(1, ACCEPTED)
+    run, gateway, sender = await one_answered_of_two(world)
     with monkeypatch.context() as patched:
         leave_unheard(patched, recording, "record")
         with pytest.raises(Unavailable):
@@ -177,11 +175,7 @@ async def test_nothing_starts_with_results_whose_record_was_not_heard_of(
 async def test_nothing_starts_with_results_that_are_reconciled(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = await world.plan(MESSAGES)
-    gateway = plain(connections=2)
-    sender = await alive(world, gateway)
-    await fetch(sender)
-    gateway.answer(1, ACCEPTED)
+    run, gateway, sender = await one_answered_of_two(world)
 
     async def fail(*_: object) -> None:
         raise FastPathFailed
