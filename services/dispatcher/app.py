@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
-from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
@@ -16,7 +16,7 @@ from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.measuring import sample_ledger, watch
 from services.dispatcher.handlers.reaping import Reaper
-from services.dispatcher.handlers.sending import Sender, policy_for
+from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions

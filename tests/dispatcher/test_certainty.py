@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.gateways import policy_for
 from services.dispatcher.gateways.http.gateway import HttpGateway
-from services.dispatcher.handlers.sending import Sender, policy_for
+from services.dispatcher.handlers.sending import Sender
 from shared.contracts.dispatcher import MessageAttempted, State
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (

@@ -197,6 +197,32 @@ async def test_no_more_is_under_way_than_the_gateway_takes(world: World) -> None
     assert await prove(world.pool) == {State.DELIVERED: 5}
 
 
+async def test_what_was_taken_in_time_and_is_too_late_at_its_turn_does_not_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.plan(3)
+    gateway = FakeGateway(connections=3)
+    sender = await alive(world, gateway)
+    gateway.is_closed = True
+    await sender.claim()
+    gateway.is_closed = False
+    time, asked = sender._time, 0  # noqa: SLF001 - nobody else can stop a process here
+
+    def stand_still() -> float:
+        nonlocal asked
+        asked += 1  # all are taken at the first; the second is the first one's turn
+        return time() + (0 if asked <= 2 else HOUR.total_seconds())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sender, "_time", stand_still)
+        sender.pump()
+    assert numbers(gateway) == [1]
+
+    await work(sender)
+    assert numbers(gateway) == [1, 2, 3], "here the clock went back, and the window is open"
+    assert await prove(world.pool) == {State.DELIVERED: 3}
+
+
 async def test_a_plain_gateway_has_no_more_under_way_or_unrecorded_than_connections(
     world: World,
 ) -> None:

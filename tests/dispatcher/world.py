@@ -276,6 +276,7 @@ class FakeGateway:
         self.deadlines: list[float] = []
         self.under_way: dict[bytes, Sent] = {}
         self.is_hanging = False
+        self.is_closed = False
         self._script = {
             client(number): list(verdicts) for number, verdicts in (script or {}).items()
         }
@@ -284,7 +285,7 @@ class FakeGateway:
 
     @property
     def free(self) -> int:
-        return self._connections - len(self.under_way)
+        return 0 if self.is_closed else self._connections - len(self.under_way)
 
     def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         assert self.free > 0

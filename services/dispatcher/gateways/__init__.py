@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from services.dispatcher.domain.attempt import Limits, RetryPolicy
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
 
@@ -41,3 +42,13 @@ class Gateway(Protocol):
 
     async def close(self) -> None:
         """Give up what is under way, each with its call of `done`, and hang up."""
+
+
+def policy_for(gateway: Gateway, limits: Limits) -> RetryPolicy:
+    """Return when a failed attempt at `gateway` is followed by another one."""
+    return RetryPolicy(
+        is_idempotent=gateway.is_idempotent,
+        backoff_base_s=limits.backoff_base_s,
+        backoff_cap_s=limits.backoff_cap_s,
+        resends_unknown=gateway.resends_unknown,
+    )

@@ -9,10 +9,10 @@ from functools import partial
 
 import structlog
 
-from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy, instant
+from services.dispatcher.domain.attempt import Attempt, Limits, instant
 from services.dispatcher.domain.message import of_repeat
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
-from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
 from services.dispatcher.handlers.claiming import Claimer
@@ -33,16 +33,6 @@ log = structlog.get_logger()
 GATHER_PLAIN_S = 0.005
 
 NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
-
-
-def policy_for(gateway: Gateway, limits: Limits) -> RetryPolicy:
-    """Return when a failed attempt at `gateway` is followed by another one."""
-    return RetryPolicy(
-        is_idempotent=gateway.is_idempotent,
-        backoff_base_s=limits.backoff_base_s,
-        backoff_cap_s=limits.backoff_cap_s,
-        resends_unknown=gateway.resends_unknown,
-    )
 
 
 class Sender:
@@ -95,8 +85,14 @@ class Sender:
         if not self.gateway.is_idempotent:
             self._can_start.set()
             return
-        for job in self._startable(self.gateway.free):
-            self._start(job)
+        jobs = self._startable(self.gateway.free)
+        for place, job in enumerate(jobs):
+            now = self._time()  # the others before it have taken some
+            if not self._allows(job, now):
+                self.claimer.put_back(jobs[place:])
+                self._pump_soon()  # for those whose time is not over
+                return
+            self._start(job, now)
 
     def _pump_soon(self) -> None:
         """Pump once for all that is answered in this turn of the event loop."""
@@ -119,8 +115,13 @@ class Sender:
         limit = min(limit, self._backlog.room)
         return self.claimer.ready.take(limit, now + self.lease.clock_offset_s)
 
-    def _start(self, job: Job) -> None:
-        run, contact, now = job.lease.run, job.contact, self._time()
+    def _allows(self, job: Job, now: float) -> bool:
+        """Return whether a message may still be started."""
+        business = now + self.lease.clock_offset_s
+        return self.lease.is_valid_at(now) and job.lease.run.allows_start(business)
+
+    def _start(self, job: Job, now: float) -> None:
+        run, contact = job.lease.run, job.contact
         message = OutgoingMessage(
             job.message_id.encode(),
             contact.phone,
@@ -210,10 +211,9 @@ class Sender:
             return
         taken_at = starting.starts.at.timestamp()
         for job in starting.jobs:
-            marked = self._time()  # which may have taken long
-            business = marked + self.lease.clock_offset_s
-            if self.lease.is_valid_at(marked) and job.lease.run.allows_start(business):
-                self._start(job)
+            now = self._time()  # to mark them may have taken long
+            if self._allows(job, now):
+                self._start(job, now)
             else:
                 self._add(job, taken_at, NOT_STARTED)
 
