@@ -2,12 +2,14 @@
 
 import email
 import email.policy
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import parseaddr
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -125,10 +127,13 @@ def test_no_data_becomes_a_header_or_ends_the_mail(
 
 
 @given(name=st.text(st.sampled_from('ab"\\<>@,; Ж'), min_size=1, max_size=80))
+@example(name=33 * ";" + "ЖЖЖЖ")
 def test_a_name_is_read_back_as_it_was(name: str) -> None:
-    mail = parsed(composed(replace(MESSAGE, full_name=f"x{name}x")).content)
+    content = unstuffed(composed(replace(MESSAGE, full_name=f"x{name}x")).content)
 
-    read = address_of(mail, "To").display_name  # by a parser that makes one space of many
+    # Not by the newer parser: it leaves the space between two encoded words of a name.
+    written = email.message_from_bytes(content, policy=email.policy.compat32)["To"]
+    read = str(make_header(decode_header(parseaddr(written)[0])))
     assert read.split() == f"x{name}x".split()
 
 

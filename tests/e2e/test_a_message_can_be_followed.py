@@ -24,7 +24,7 @@ async def test_links_lead_from_a_request_to_the_gateway_and_to_the_figures(
     platform: Platform, collector: Collector
 ) -> None:
     tag = new_tag()
-    await platform.import_clients(5, tag=tag, first=9_160_000_000)
+    await platform.import_clients(20, tag=tag, first=9_160_000_000)  # one in ten has a span
     platform.http.headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
     mailing = await platform.create_mailing(tag=tag)
     mailing_id = mailing["mailing_id"]
