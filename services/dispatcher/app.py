@@ -8,10 +8,8 @@ from msgspec.structs import replace
 
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
-from services.dispatcher.gateways import Gateway, policy_for
-from services.dispatcher.gateways.http.gateway import HttpGateway
-from services.dispatcher.gateways.log import LogGateway
-from services.dispatcher.gateways.smtp.gateway import SmtpGateway
+from services.dispatcher.gateways import policy_for
+from services.dispatcher.gateways.build import build
 from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.measuring import sample_ledger, watch
@@ -52,7 +50,8 @@ async def run(settings: Settings) -> None:
             backoff_cap_s=settings.backoff_cap.total_seconds(),
         )
         poller = workers.WorkPoller(ledger)
-        gateways = _gateways(settings)
+        described = settings.described_gateways
+        gateways = [build(name, each) for name, each in described.items()]
         policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
         reaper = Reaper(ledger, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}
@@ -61,7 +60,7 @@ async def run(settings: Settings) -> None:
             Sender(
                 ledger,
                 each,
-                replace(limits, timeout_s=_timeout_s(settings, each)),
+                replace(limits, timeout_s=described[each.name].timeout_s),
                 packs=settings.packed,
                 traced_one_in=traced,
             )
@@ -137,38 +136,3 @@ async def adopt_results(settings: Settings) -> None:
             cause = error.__cause__
             raise SystemExit(f"not all is adopted yet: {type(cause).__name__}: {cause}") from None
     sys.stdout.write(f"adopted: {records:,} records are on record now\n")
-
-
-def _gateways(settings: Settings) -> list[Gateway]:
-    token = settings.http_gateway_token
-    gateways: list[Gateway] = [
-        HttpGateway(
-            str(settings.http_gateway_url),
-            token=token.get_secret_value() if token else None,
-            is_idempotent=settings.http_gateway_idempotent,
-            resends_unknown=settings.http_gateway_resends_unknown,
-            not_taken=settings.not_taken,
-            connections=settings.http_gateway_connections,
-        ),
-        LogGateway(settings.log_gateway_path),
-    ]
-    endpoint, (name, address) = settings.smtp_endpoint, settings.smtp_sender
-    if endpoint is not None:
-        gateways.append(
-            SmtpGateway(
-                endpoint,
-                sender=address,
-                sender_name=name,
-                login=settings.smtp_login,
-                resends_unknown=settings.smtp_gateway_resends_unknown,
-                connections=settings.smtp_gateway_connections,
-            )
-        )
-    return gateways
-
-
-def _timeout_s(settings: Settings, gateway: Gateway) -> float:
-    """Return how long an attempt at a gateway may take."""
-    is_mail = gateway.channel.contact == "email"
-    timeout = settings.smtp_gateway_timeout if is_mail else settings.http_gateway_timeout
-    return timeout.total_seconds()

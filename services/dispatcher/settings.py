@@ -3,19 +3,29 @@
 import os
 import re
 from datetime import timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.dispatcher.gateways.description import (
+    Described,
+    HttpDescription,
+    LogDescription,
+    SecretRef,
+    SmtpDescription,
+)
 from services.dispatcher.gateways.http.contract import NOT_TAKEN
 from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
 from services.dispatcher.gateways.smtp import endpoint as smtp
-from services.dispatcher.gateways.smtp.address import normalized
+from services.dispatcher.gateways.smtp.address import named_address
 from shared.setting_values import Duration, Port
 from shared.settings import ServiceSettings
+
+# Where the secrets of the gateways that settings describe are read.
+HTTP_TOKEN = "DISPATCHER_HTTP_GATEWAY_TOKEN"  # noqa: S105 - a setting's name
+SMTP_PASSWORD = "DISPATCHER_SMTP_GATEWAY_PASSWORD"  # noqa: S105 - the same
 
 SLACK = timedelta(seconds=2)  # between a request's deadline and the end of its lease: to record it
 
@@ -43,13 +53,7 @@ def _is_smtp(url: str) -> str:
 
 
 def _is_sender(text: str) -> str:
-    _, address = parseaddr(text, strict=False)
-    if "@" not in address or not text.rstrip().endswith((address, f"<{address}>")):
-        raise ValueError("it is NAME <ADDRESS>, or an address")
-    try:
-        normalized(address)
-    except ValueError:
-        raise ValueError("no mail can come from this address") from None
+    named_address(text)
     return text
 
 
@@ -159,42 +163,58 @@ class Settings(ServiceSettings):
         return {"http_gateway_connections": self.http_gateway_connections}
 
     @property
-    def not_taken(self) -> frozenset[int]:
-        """The statuses with which the HTTP gateway has certainly not taken a message."""
-        return frozenset(map(int, filter(None, self.http_gateway_not_taken.split(","))))
+    def described_gateways(self) -> dict[str, Described]:
+        """The gateways that these settings describe, by name."""
+        described: dict[str, Described] = {
+            "http": self._described_http(),
+            "log": LogDescription(kind="log", path=str(self.log_gateway_path)),
+        }
+        if self.smtp_gateway_url is not None:
+            described["smtp"] = self._described_smtp(self.smtp_gateway_url)
+        return described
 
-    @property
-    def smtp_endpoint(self) -> smtp.Endpoint | None:
-        """Where mails go; None: nowhere."""
-        if self.smtp_gateway_url is None:
-            return None
-        return smtp.parse_endpoint(self.smtp_gateway_url, self.smtp_gateway_tls)
+    def _described_http(self) -> HttpDescription:
+        has_token = self.http_gateway_token is not None
+        return HttpDescription(
+            kind="http",
+            url=str(self.http_gateway_url),
+            token=SecretRef(env=HTTP_TOKEN) if has_token else None,
+            idempotent=self.http_gateway_idempotent,
+            not_taken=NOT_TAKEN
+            & set(map(int, filter(None, self.http_gateway_not_taken.split(",")))),
+            resends_unknown=self.http_gateway_resends_unknown,
+            max_connections=self.http_gateway_connections,
+            timeout_s=self.http_gateway_timeout.total_seconds(),
+        )
 
-    @property
-    def smtp_login(self) -> smtp.Login | None:
-        """What the mail server knows us by."""
-        user, password = self.smtp_gateway_user, self.smtp_gateway_password
-        if user is None or password is None:
-            return None
-        return smtp.Login(user, password.get_secret_value())
-
-    @property
-    def smtp_sender(self) -> tuple[str, str]:
-        """Name and address that mails come from."""
-        return parseaddr(self.smtp_gateway_from or "", strict=False)
+    def _described_smtp(self, url: str) -> SmtpDescription:
+        has_password = self.smtp_gateway_password is not None
+        return SmtpDescription(
+            kind="smtp",
+            url=url,
+            tls=self.smtp_gateway_tls,
+            sender=self.smtp_gateway_from or "",
+            user=self.smtp_gateway_user,
+            password=SecretRef(env=SMTP_PASSWORD) if has_password else None,
+            resends_unknown=self.smtp_gateway_resends_unknown,
+            max_connections=self.smtp_gateway_connections,
+            timeout_s=self.smtp_gateway_timeout.total_seconds(),
+        )
 
     @model_validator(mode="after")
     def _smtp_fits_together(self) -> "Settings":
-        endpoint = self.smtp_endpoint
-        if endpoint is None:
+        if self.smtp_gateway_url is None:
             return self
         if self.smtp_gateway_from is None:
             raise ValueError("DISPATCHER_SMTP_GATEWAY_FROM is needed where mails are sent")
-        if (self.smtp_gateway_user is None) != (self.smtp_gateway_password is None):
+        user, password = self.smtp_gateway_user, self.smtp_gateway_password
+        if (user is None) != (password is None):
             raise ValueError(
                 "DISPATCHER_SMTP_GATEWAY_USER and DISPATCHER_SMTP_GATEWAY_PASSWORD go together"
             )
-        smtp.check_login(endpoint, self.smtp_login)
+        endpoint = smtp.parse_endpoint(self.smtp_gateway_url, self.smtp_gateway_tls)
+        if user is not None and password is not None:
+            smtp.check_login(endpoint, smtp.Login(user, password.get_secret_value()))
         if self.lease < self.smtp_gateway_timeout + SLACK:
             raise ValueError(
                 f"DISPATCHER_LEASE must outlast DISPATCHER_SMTP_GATEWAY_TIMEOUT by {SLACK}"

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
+from services.dispatcher.gateways.description import HttpDescription, SmtpDescription
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Tls, parse_endpoint
 from services.dispatcher.settings import Settings
 
 
@@ -15,6 +16,18 @@ def read(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
     for name, value in (base | values).items():
         monkeypatch.setenv(name, value)
     return Settings()
+
+
+def described_http(settings: Settings) -> HttpDescription:
+    described = settings.described_gateways["http"]
+    assert isinstance(described, HttpDescription)
+    return described
+
+
+def described_smtp(settings: Settings) -> SmtpDescription:
+    described = settings.described_gateways["smtp"]
+    assert isinstance(described, SmtpDescription)
+    return described
 
 
 @pytest.mark.parametrize(
@@ -33,7 +46,7 @@ def test_a_gateway_says_which_failures_mean_not_taken(
 ) -> None:
     settings = read(monkeypatch, DISPATCHER_HTTP_GATEWAY_NOT_TAKEN=text)
 
-    assert settings.not_taken == statuses
+    assert described_http(settings).not_taken == statuses
 
 
 def test_without_a_word_500_and_503_mean_not_taken_and_unknowns_go_once_more(
@@ -41,8 +54,9 @@ def test_without_a_word_500_and_503_mean_not_taken_and_unknowns_go_once_more(
 ) -> None:
     settings = read(monkeypatch)
 
-    assert settings.not_taken == {500, 503}
-    assert settings.http_gateway_resends_unknown
+    described = described_http(settings)
+    assert described.not_taken == {500, 503}
+    assert described.resends_unknown
 
 
 @pytest.mark.parametrize("text", ["502", "500;503", "500,", "all", "500,504", "5xx"])
@@ -62,7 +76,7 @@ MAIL = {
 def test_without_an_address_there_is_no_gateway_for_mails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert read(monkeypatch).smtp_endpoint is None
+    assert set(read(monkeypatch).described_gateways) == {"http", "log"}
 
 
 @pytest.mark.parametrize(
@@ -84,8 +98,9 @@ def test_a_mail_server_is_encrypted_unless_it_is_said_otherwise(
 
     settings = read(monkeypatch, **(MAIL | values))
 
-    assert settings.smtp_endpoint == endpoint
-    assert settings.smtp_sender == ("Лавка", "news@shop.example")
+    described = described_smtp(settings)
+    assert parse_endpoint(described.url, described.tls) == endpoint
+    assert described.sender == "Лавка <news@shop.example>"
 
 
 LOGIN = {"DISPATCHER_SMTP_GATEWAY_USER": "shop", "DISPATCHER_SMTP_GATEWAY_PASSWORD": "secret"}
@@ -119,4 +134,8 @@ def test_what_does_not_fit_together_is_refused_at_start(
 
 
 def test_a_login_is_read_where_both_of_it_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read(monkeypatch, **(MAIL | LOGIN)).smtp_login == Login("shop", "secret")
+    described = described_smtp(read(monkeypatch, **(MAIL | LOGIN)))
+
+    password = described.password
+    assert password is not None
+    assert (described.user, password.env) == ("shop", "DISPATCHER_SMTP_GATEWAY_PASSWORD")

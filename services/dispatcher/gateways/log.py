@@ -45,12 +45,12 @@ class _Attempt:
 class LogGateway:
     """Appends to a file in a thread: a slow disk stops nothing, a full one burns nothing."""
 
-    name = "log"
     channel = Channel(contact=None)
     is_idempotent = False
     resends_unknown = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, name: str = "log") -> None:
+        self.name = name
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._encode = msgspec.json.Encoder().encode

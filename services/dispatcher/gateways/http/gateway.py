@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from datetime import timedelta
 
 import msgspec
 
@@ -22,26 +23,33 @@ _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone")
 class HttpGateway:
     """Hands messages over by HTTP. Never raises for what the gateway does, and never resends."""
 
-    name = "http"
     channel = Channel(contact="phone")
 
     def __init__(  # noqa: PLR0913 - what a gateway can do is its own to say
         self,
         url: str,
         *,
+        name: str = "http",
         token: str | None = None,
         is_idempotent: bool = False,
         resends_unknown: bool = True,
         not_taken: frozenset[int] = NOT_TAKEN,
         connections: int = 64,
+        connect_timeout_s: float = 2,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         if token is not None:
             check_token(token)
+        self.name = name
         self.is_idempotent = is_idempotent
         self.resends_unknown = resends_unknown
         self._not_taken = not_taken
-        self._client = HttpClient(url, connections=connections, tls=tls)
+        self._client = HttpClient(
+            url,
+            connections=connections,
+            connect_timeout=timedelta(seconds=connect_timeout_s),
+            tls=tls,
+        )
         self._loop = asyncio.get_running_loop()
         self._encode = msgspec.json.Encoder().encode
         endpoint = self._client.endpoint

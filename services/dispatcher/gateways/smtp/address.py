@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from email.utils import parseaddr
 
 # What RFC 5321 allows without quotes, in ASCII or beyond: no space, bracket, quote or control.
 _LOCAL = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\"\u2028\u2029]{1,64}")
@@ -42,6 +43,22 @@ def normalized(address: str) -> bytes:
     if not _DOMAIN.fullmatch(ascii_domain) or len(whole) > _LENGTH_LIMIT:
         raise AddressInvalid
     return whole
+
+
+def named_address(text: str) -> tuple[str, str]:
+    """Return name and address of `NAME <ADDRESS>` or `ADDRESS`, from which mails come.
+
+    Raises:
+        ValueError: It is neither, or no mail can come from it.
+    """
+    name, address = parseaddr(text, strict=False)
+    if "@" not in address or not text.rstrip().endswith((address, f"<{address}>")):
+        raise ValueError("it is NAME <ADDRESS>, or an address")
+    try:
+        normalized(address)
+    except AddressInvalid:
+        raise ValueError("no mail can come from this address") from None
+    return name, address
 
 
 def header_text(text: str) -> bytes:

@@ -24,7 +24,6 @@ _NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid")
 class SmtpGateway:
     """Hands messages over by SMTP. Never raises for what the server does, and never resends."""
 
-    name = "smtp"
     channel = Channel(contact="email")
     is_idempotent = False  # a mail that comes twice is delivered twice
 
@@ -32,6 +31,7 @@ class SmtpGateway:
         self,
         endpoint: Endpoint,
         *,
+        name: str = "smtp",
         sender: str,
         sender_name: str | None = None,
         login: Login | None = None,
@@ -45,6 +45,7 @@ class SmtpGateway:
         Raises:
             ValueError: No mail can come from `sender`, or the password would go out in the clear.
         """
+        self.name = name
         self.resends_unknown = resends_unknown
         self._composer = Composer(sender, sender_name, now)
         self._client = SmtpClient(endpoint, login=login, connections=connections, tls=tls)

@@ -1,0 +1,150 @@
+"""Descriptions of gateways: what their owner says of them, in a request, a file or an event.
+
+A description holds no secret, only where one is read: so it may be stored, shown and published.
+"""
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.gateways.http import endpoint as http
+from services.dispatcher.gateways.smtp import endpoint as smtp
+from services.dispatcher.gateways.smtp.address import named_address
+
+# What may be in a name: it stands in addresses, metrics and files.
+NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+LONGEST_NAME = 40
+
+
+class Part(BaseModel):
+    """A part of a description: what it does not know it refuses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SecretRef(Part):
+    """Where a secret is read: a variable of the dispatcher's environment, or a file there."""
+
+    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["SMS_TOKEN"])
+    file: str | None = Field(None, pattern=r"^/[^\x00]*$", examples=["/run/secrets/sms_token"])
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "SecretRef":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("it is either env, the name of a variable, or file, a path")
+        return self
+
+
+def _http_url(url: str) -> str:
+    http.parse_endpoint(url)
+    return url
+
+
+def _smtp_url(url: str) -> str:
+    smtp.parse_endpoint(url)
+    return url
+
+
+def _sender(text: str) -> str:
+    named_address(text)
+    return text
+
+
+HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
+SmtpUrl: TypeAlias = Annotated[str, AfterValidator(_smtp_url)]
+MailAddress: TypeAlias = Annotated[str, AfterValidator(_sender)]
+
+
+class Common(Part):
+    """What every gateway's description has."""
+
+    # All of an attempt, connecting included.
+    timeout_s: float = Field(5, ge=0.1, le=300)
+    connect_timeout_s: float = Field(2, ge=0.1, le=60)
+    # Of each dispatcher. Needed are rate times latency: 64 carry 1,000 a second at 64 ms.
+    max_connections: int = Field(64, ge=1, le=10_000)
+    # Messages a second, of all dispatchers together; none: as many as it takes.
+    rate: float | None = Field(None, ge=0.01, le=1_000_000)
+    burst: int | None = Field(None, ge=1, le=1_000_000)
+    # Whether it gets once more what may have arrived, if it does not recognize it.
+    resends_unknown: bool = True
+
+    @model_validator(mode="after")
+    def _burst_has_rate(self) -> "Common":
+        if self.burst is not None and self.rate is None:
+            raise ValueError("a burst needs a rate")
+        return self
+
+
+class HttpDescription(Common):
+    """An HTTP API that takes one message by one request."""
+
+    kind: Literal["http"]
+    url: HttpUrl = Field(examples=["https://sms.example/messages"])
+    # Sent as `Authorization: Bearer`.
+    token: SecretRef | None = None
+    # Whether it recognizes an Idempotency-Key that it has taken before.
+    idempotent: bool = False
+    # Which of 500 and 503 say that it has not taken the message.
+    not_taken: frozenset[Literal[500, 503]] = frozenset({500, 503})
+
+
+class SmtpDescription(Common):
+    """A mail server."""
+
+    kind: Literal["smtp"]
+    url: SmtpUrl = Field(examples=["smtps://mail.example:465"])
+    # Unset: implicit for smtps://, starttls for smtp://, which sends nothing to a server without.
+    tls: smtp.Tls | None = None
+    sender: MailAddress = Field(examples=["Shop <news@shop.example>"])
+    user: str | None = Field(None, min_length=1, pattern=r"^[^\x00]*$")
+    password: SecretRef | None = None
+    timeout_s: float = Field(10, ge=0.1, le=300)
+    # Servers bound how many one sender may have: 50 in Postfix, unless it is told otherwise.
+    max_connections: int = Field(16, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _login_fits(self) -> "SmtpDescription":
+        endpoint = smtp.parse_endpoint(self.url, self.tls)
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        if self.user is not None:
+            smtp.check_login(endpoint, smtp.Login(self.user, ""))
+        return self
+
+
+class LogDescription(Common):
+    """A file on each dispatcher's disk: for trials, and for those who read it there."""
+
+    kind: Literal["log"]
+    path: str = Field(pattern=r"^[^\x00]+$", examples=["/var/lib/mailings/messages.log"])
+
+
+Described: TypeAlias = HttpDescription | SmtpDescription | LogDescription
+Description: TypeAlias = Annotated[Described, Field(discriminator="kind")]  # as it comes in
+_DESCRIPTION: TypeAdapter[Described] = TypeAdapter(Description)
+
+CHANNELS = {
+    "http": Channel(contact="phone"),
+    "smtp": Channel(contact="email"),
+    "log": Channel(contact=None),
+}
+# What changes how fast messages go, but not what arrives: a message whose outcome is unknown is
+# repeated under the newest of these, and under all others as it was sent.
+LIMITS = ("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown")
+
+
+def read(description: dict[str, Any]) -> Described:
+    """Return a stored description; what a newer release has added is ignored.
+
+    Raises:
+        pydantic.ValidationError: It cannot be read.
+    """
+    return _DESCRIPTION.validate_python(description, extra="ignore")
+
+
+def written(description: Described) -> dict[str, Any]:
+    """Return a description as it is stored: what was not said is not there."""
+    return description.model_dump(mode="json", exclude_defaults=True) | {"kind": description.kind}

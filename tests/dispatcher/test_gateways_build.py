@@ -1,0 +1,128 @@
+"""Descriptions of gateways, and what is built from them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.dispatcher.gateways.build import Misconfigured, build
+from services.dispatcher.gateways.description import CHANNELS, SecretRef, read, written
+
+HTTP = {"kind": "http", "url": "https://sms.example/messages"}
+SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "Shop <news@shop.example>"}
+TOKEN = {"token": {"env": "SMS_TOKEN"}}
+LOGIN = {"user": "shop", "password": {"env": "MAIL_PASSWORD"}}
+
+
+def log_to(path: Path) -> dict[str, Any]:
+    return {"kind": "log", "path": str(path)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "description",
+    [HTTP, HTTP | TOKEN | {"not_taken": [503], "rate": 5.0, "burst": 3}, SMTP, SMTP | LOGIN],
+)
+def test_what_is_stored_of_a_description_is_what_was_said(description: dict[str, Any]) -> None:
+    assert written(read(description)) == description
+
+
+async def test_each_kind_is_built_with_its_name_and_channel(folder: Path) -> None:
+    for description in (HTTP, SMTP, log_to(folder / "messages.log")):
+        gateway = build("first", read(description))
+
+        assert (gateway.name, gateway.channel) == ("first", CHANNELS[description["kind"]])
+        await gateway.close()
+
+
+def test_what_a_newer_release_has_added_is_ignored() -> None:
+    assert read(HTTP | {"colour": "red"}) == read(HTTP)
+
+
+@pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        ({"kind": "fax"}, "kind"),
+        ({"kind": "http"}, "url"),
+        (HTTP | {"url": "ftp://sms.example"}, "http://host or https://host"),
+        (HTTP | {"token": {}}, "either env"),
+        (HTTP | {"token": {"env": "A", "file": "/a"}}, "either env"),
+        (HTTP | {"token": {"file": "relative"}}, "file"),
+        (HTTP | {"burst": 5}, "a burst needs a rate"),
+        (HTTP | {"not_taken": [502]}, "not_taken"),
+        (HTTP | {"max_connections": 0}, "max_connections"),
+        (SMTP | {"sender": "nobody"}, "NAME <ADDRESS>"),
+        (SMTP | {"user": "shop"}, "go together"),
+        (SMTP | LOGIN | {"tls": "none"}, "over TLS only"),
+        (SMTP | {"url": "smtps://mail.example", "tls": "starttls"}, "smtps://"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(
+    description: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        read(description)
+
+
+@pytest.mark.parametrize("where", ["variable", ".env", "folder of secrets"])
+async def test_a_secret_is_read_where_settings_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "variable":
+        monkeypatch.setenv("SMS_TOKEN", "abc")
+    elif where == ".env":
+        (folder / ".env").write_text("SMS_TOKEN=abc\n")
+    else:
+        (folder / "secrets").mkdir()
+        (folder / "secrets" / "SMS_TOKEN").write_text("abc\n")
+        monkeypatch.setenv("SECRETS_DIR", str(folder / "secrets"))
+
+    gateway = build("first", read(HTTP | TOKEN))
+
+    await gateway.close()
+
+
+async def test_a_secret_may_be_a_file_of_its_own(folder: Path) -> None:
+    (folder / "token").write_text("abc\n")
+    reference = SecretRef(file=str(folder / "token"))
+
+    gateway = build("first", read(HTTP | {"token": reference.model_dump(exclude_none=True)}))
+
+    await gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "cannot be read"), (b"", "empty"), (b"\xff", "cannot be read"), (b"a b", "visible")],
+)
+async def test_a_secret_that_cannot_be_used_makes_the_gateway_misconfigured(
+    folder: Path, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (folder / "token").write_bytes(content)
+
+    with pytest.raises(Misconfigured, match=reason) as refusal:
+        build("first", read(HTTP | {"token": {"file": str(folder / "token")}}))
+
+    assert "a b" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_variable_that_is_not_there_makes_the_gateway_misconfigured() -> None:
+    with pytest.raises(Misconfigured, match="the variable SMS_TOKEN"):
+        build("first", read(HTTP | TOKEN))
+
+
+async def test_a_file_that_cannot_be_written_makes_the_gateway_misconfigured(
+    folder: Path,
+) -> None:
+    with pytest.raises(Misconfigured, match="is a folder"):
+        build("first", read(log_to(folder)))
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        build("first", read(log_to(folder / "missing" / "messages.log")))
