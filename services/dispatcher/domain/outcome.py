@@ -23,6 +23,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     gateway_message_id: str | None = None
     answer: str = ""  # the first characters of the raw answer; may hold personal data
     is_conflict: bool = False  # so a gateway may answer a repeat of what it has taken
+    fault: bool = False  # it speaks of the gateway or of us: any message would have got it
+    retry_after_s: float | None = None  # before that the gateway wants nothing
 
 
 class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
