@@ -24,6 +24,7 @@ USUAL: Mapping[str, int] = MappingProxyType({
     "gateway": 8080,
     "mail": 8025,
     "mail.smtp": 1025,
+    "mail.smtps": 1465,
 })  # fmt: skip
 
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")

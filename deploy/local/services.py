@@ -14,7 +14,8 @@ from deploy.local.process import Command
 
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 GATEWAY = "gateway"
-MAIL, SMTP = "mail", "mail.smtp"  # the mail server, and its port for mails
+# The mail server, and its ports for mails: for STARTTLS, and with TLS from the first byte.
+MAIL, SMTP, SMTPS = "mail", "mail.smtp", "mail.smtps"
 
 # A service may take 20 s to bring to an end what it has begun (HTTP_DRAIN), and then some.
 STOP_WITHIN_S = 25.0
@@ -120,11 +121,12 @@ def gateway(home: Home, port: int, options: Sequence[str]) -> Part:
     )
 
 
-def mail(home: Home, port: int, smtp_port: int, options: Sequence[str]) -> Part:
+def mail(home: Home, ports: Mapping[str, int], options: Sequence[str]) -> Part:
     """Describe the sandbox mail server."""
+    port = ports[MAIL]
     ledger = str(home.data / "mail.ledger")
-    ports = ("--port", str(port), "--smtp-port", str(smtp_port))
-    arguments = (*ports, "--ledger", ledger, *options)
+    doors = ("--smtp-port", str(ports[SMTP]), "--smtps-port", str(ports[SMTPS]))
+    arguments = ("--port", str(port), *doors, "--ledger", ledger, *options)
 
     async def is_ready() -> bool:
         return await answers_http(port, "/livez")

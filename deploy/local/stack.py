@@ -20,7 +20,7 @@ from deploy.local.ports import USUAL, Ports
 from deploy.local.postgres import postgres
 from deploy.local.process import run
 from deploy.local.record import Record, record_supervisor
-from deploy.local.services import GATEWAY, MAIL, SERVICES, SMTP, Addresses, service_of
+from deploy.local.services import GATEWAY, MAIL, SERVICES, SMTP, SMTPS, Addresses, service_of
 from deploy.local.supervisor import Supervisor, all_of
 
 Parts: TypeAlias = Sequence[str]  # names; `dispatcher.2` is a second dispatcher
@@ -160,8 +160,8 @@ class Stack:
     def _choose_ports(self) -> None:
         usual = {} if self._ephemeral else USUAL
         self._ports = Ports(self.home.ports, usual)
-        others = {KAFKA: "kafka.controller", MAIL: SMTP}
-        names = [*self._parts, *(others[name] for name in self._parts if name in others)]
+        others = {KAFKA: ("kafka.controller",), MAIL: (SMTP, SMTPS)}
+        names = [*self._parts, *(each for name in self._parts for each in others.get(name, ()))]
         chosen = {name: self._ports.take(name) for name in names}
         self._addresses = Addresses(chosen, self._settings)
         for name, port in chosen.items():
@@ -206,7 +206,7 @@ class Stack:
         options = self._gateway_options
         makers: dict[str, Callable[[], Part]] = {
             GATEWAY: lambda: services.gateway(self.home, ports[GATEWAY], options),
-            MAIL: lambda: services.mail(self.home, ports[MAIL], ports[SMTP], self._mail_options),
+            MAIL: lambda: services.mail(self.home, ports, self._mail_options),
         }
         return [
             makers[name]()

@@ -7,7 +7,7 @@ from deploy.local.home import Home
 from deploy.local.ports import HOST, Ports
 from deploy.local.probe import answers_http, has_broker
 from deploy.local.record import Record, is_alive
-from deploy.local.services import GATEWAY
+from deploy.local.services import GATEWAY, MAIL
 
 
 @dataclass(frozen=True)
@@ -43,4 +43,4 @@ async def _answers(name: str, port: int) -> bool:
         return True  # its supervisor starts it again when it is not well
     if name == "kafka":
         return await has_broker(port)
-    return await answers_http(port, "/livez" if name == GATEWAY else "/readyz")
+    return await answers_http(port, "/livez" if name in (GATEWAY, MAIL) else "/readyz")

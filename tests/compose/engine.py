@@ -13,7 +13,14 @@ Json: TypeAlias = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy" / "docker-compose.yml"
 PROJECT = "mailings-test"
-PORTS = {"catalog": 8001, "scheduler": 8002, "dispatcher": 8003, "stats": 8004, "gateway": 8080}
+PORTS = {
+    "catalog": 8001,
+    "scheduler": 8002,
+    "dispatcher": 8003,
+    "stats": 8004,
+    "gateway": 8080,
+    "mail": 8025,
+}
 
 # Any free port of the machine, so that it stands beside whatever runs there.
 SETTINGS = {f"MAILINGS_{name.upper()}_PORT": "" for name in PORTS} | {

@@ -10,6 +10,8 @@ import yaml
 from dotenv import dotenv_values
 
 from deploy.env_example import OF_COMPOSE, SERVICES, compose_settings
+from deploy.local.gateway.__main__ import options_parser as gateway_parser
+from deploy.local.mail.__main__ import options_parser as mail_parser
 from shared.kafka import topics
 from shared.settings import ServiceSettings, variable
 
@@ -40,6 +42,7 @@ JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
 IMAGE = "mailings:dev"
 WITHOUT_SHELL = ("collector", "traces")  # nothing in those images could ask whether all is well
 OBSERVERS = ("prometheus", "grafana", *WITHOUT_SHELL)
+SANDBOX = ("gateway", "mail")
 
 
 def settings_of(service: str) -> type[ServiceSettings]:
@@ -59,10 +62,13 @@ def mounts(part: Json) -> dict[str, Json]:
 
 
 def test_everything_there_is_runs() -> None:
-    assert set(PARTS) == {*SERVICES, *JOBS, *OBSERVERS, "postgres", "kafka", "gateway"}
+    assert set(PARTS) == {*SERVICES, *JOBS, *OBSERVERS, *SANDBOX, "postgres", "kafka"}
     assert {"secrets", "migrate", "topics"} == JOBS
     profiles = {name: part["profiles"] for name, part in PARTS.items() if "profiles" in part}
-    assert profiles == {"gateway": ["sandbox"]} | {name: ["observe"] for name in OBSERVERS}
+    assert profiles == {
+        **{name: ["sandbox"] for name in SANDBOX},
+        **{name: ["observe"] for name in OBSERVERS},
+    }
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -277,6 +283,7 @@ def test_nothing_starts_before_what_it_needs_is_ready() -> None:
         "kafka": "/var/lib/kafka/data",
         "dispatcher": "/var/lib/mailings",  # what the log gateway has written
         "gateway": "/var/lib/mailings",  # what it has taken
+        "mail": "/var/lib/mailings",  # the same
         "secrets": "/var/lib/secrets",
     }.items(),
 )
@@ -286,10 +293,23 @@ def test_what_must_outlive_a_container_is_in_a_volume_with_a_name(name: str, kep
 
 def test_files_that_are_written_are_in_volumes() -> None:
     log = PARTS["dispatcher"]["environment"]["DISPATCHER_LOG_GATEWAY_PATH"]
-    ledger = PARTS["gateway"]["command"][PARTS["gateway"]["command"].index("--ledger") + 1]
+    commands = [PARTS[name]["command"] for name in SANDBOX]
+    ledgers = [each[each.index("--ledger") + 1] for each in commands]
 
-    assert Path(log).parent == Path("/var/lib/mailings")
-    assert Path(ledger).parent == Path("/var/lib/mailings")
+    assert {Path(each).parent for each in (log, *ledgers)} == {Path("/var/lib/mailings")}
+
+
+@pytest.mark.parametrize("name", SANDBOX)
+def test_a_part_of_the_sandbox_starts_with_its_command_and_is_published(name: str) -> None:
+    module, *options = PARTS[name]["command"]
+    parser = {"sandbox": gateway_parser, "mail": mail_parser}[module]()
+
+    read = parser.parse_args(options)
+
+    assert read.host == "0.0.0.0"  # noqa: S104 - in a container
+    [published] = PARTS[name]["ports"]
+    assert published.endswith(f":{read.port}")
+    assert PARTS[name]["healthcheck"]["test"] == ["CMD", "healthy", str(read.port), "/livez"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

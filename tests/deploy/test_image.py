@@ -139,6 +139,7 @@ def called(path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["outbox", "letters", "stats"], "shared.outbox letters stats"),
         (["secrets", "/x"], f"deploy.passwords /x --services {' '.join(SERVICES)}"),
         (["sandbox", "--plain"], "deploy.local.gateway --plain"),
+        (["mail", "--needs-login"], "deploy.local.mail --needs-login"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )

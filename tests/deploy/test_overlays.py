@@ -17,6 +17,7 @@ import yaml
 
 from deploy import operators, passwords
 from deploy.env_example import SERVICES
+from deploy.local.mail.__main__ import options_parser
 from deploy.observability.files import DASHBOARDS, RULES
 from services.dispatcher.app import READERS_SIZE, WRITERS_SIZE
 from shared import database
@@ -374,3 +375,23 @@ def test_it_is_watched_by_all_rules_and_dashboards_and_each_alert_has_a_runbook(
     assert monitor["spec"]["jobLabel"] == NAME  # what rules and dashboards call job
     labels = [pods(built)[name]["metadata"]["labels"] for name in SERVICES]
     assert all(selects(monitor["spec"]["selector"], each) for each in labels)
+
+
+def test_the_sandbox_takes_mails_where_dispatchers_send_them(
+    built: list[Json], overlay: str
+) -> None:
+    if overlay != "dev":
+        assert "mail" not in pods(built)
+        return
+    [container] = [each for name, each in containers(built) if name == "mail"]
+    command, *options = container["args"]
+    read = options_parser().parse_args(options)
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    given = {
+        each["name"]: each["port"] for each in of_kind(built, "Service")["mail"]["spec"]["ports"]
+    }
+
+    assert command == "mail"
+    assert ports == {"http": read.port, "smtp": read.smtp_port, "smtps": read.smtps_port}
+    assert given == ports
+    assert settings(built)["DISPATCHER_SMTP_GATEWAY_URL"] == f"smtp://mail:{read.smtp_port}"

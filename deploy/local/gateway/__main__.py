@@ -14,7 +14,8 @@ from deploy.local.gateway.server import Connection, Sandbox
 from deploy.local.gateway.serving import BACKLOG, Stop, parser_of
 
 
-def _parser() -> argparse.ArgumentParser:
+def options_parser() -> argparse.ArgumentParser:
+    """Return what reads the options."""
     parser = parser_of("deploy.local.gateway", __doc__)
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--idempotent", action="store_true", help="a key is taken once")
@@ -55,7 +56,7 @@ async def serve(options: argparse.Namespace, faults: Faults) -> int:
 
 def main() -> None:
     """Read the options and serve."""
-    parser = _parser()
+    parser = options_parser()
     options = parser.parse_args()
     try:
         faults = _faults(options)

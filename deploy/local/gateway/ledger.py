@@ -8,6 +8,7 @@ import os
 import time
 from array import array
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True):
     number: int
     at_ms: int  # since 1970, by the machine's clock
     key: str
-    decision: Decision
+    decision: str  # one of those that the sandbox knows
     is_accepted: bool  # whether this request made the gateway take the message
 
 
@@ -55,7 +56,8 @@ class Ledger:
         msgspec.DecodeError: it is not a ledger.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, decisions: type[StrEnum] = Decision) -> None:
+        self._decisions = decisions
         self.taken: dict[bytes, int] = {}  # number of the request that a message was taken with
         self._by_decision: Counter[str] = Counter()
         self._requests = self._accepted = 0
@@ -65,7 +67,7 @@ class Ledger:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         self._size = self._read_back()
 
-    def record(self, key: bytes, decision: Decision, *, is_accepted: bool) -> int:
+    def record(self, key: bytes, decision: str, *, is_accepted: bool) -> int:
         """Note what became of a request, for the next `flush`; return its number."""
         number = self._requests + 1
         line = b'{"number":%d,"at_ms":%d,"key":"%b","decision":"%b","is_accepted":%b}\n' % (
@@ -97,7 +99,7 @@ class Ledger:
             self._accepted,
             len(self.taken),
             self._by_decision[Decision.REPEATED],
-            {decision.value: self._by_decision[decision] for decision in Decision},
+            {each.value: self._by_decision[each] for each in self._decisions},
         )
 
     def page(self, after: int, limit: int) -> Page:
@@ -119,7 +121,7 @@ class Ledger:
         self.flush()
         os.close(self._file)
 
-    def _count(self, key: bytes, decision: Decision, size: int, *, is_accepted: bool) -> None:
+    def _count(self, key: bytes, decision: str, size: int, *, is_accepted: bool) -> None:
         if self._requests % _STEP == 0:
             self._places.append(self._size)
         self._size += size
