@@ -1,15 +1,14 @@
 """The commands about mailings: plan, look at, control and watch them."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import RenderableType
 
 from cli import Output
 from cli.api import Api, run
+from cli.mailing_tables import mailing_table, mailings_table, preview_table
 from cli.options import (
     Body,
     BodyFile,
@@ -17,12 +16,15 @@ from cli.options import (
     DryRun,
     EndsAt,
     For,
+    HtmlFile,
     MailingId,
     Name,
+    Sender,
     StartsAt,
     Subject,
     Tags,
     Watch,
+    content_of,
     end_of,
     text_of,
 )
@@ -31,9 +33,6 @@ from cli.render import (
     Json,
     Listing,
     Quiet,
-    facts,
-    grid,
-    instant,
     note,
     show,
     show_one,
@@ -73,7 +72,7 @@ def list_mailings(
     """List mailings, the newest first."""
     found = run(lambda api: api.items("catalog", "/v1/mailings", {"status": status}, limit))
     listing = Listing("mailing_id", f"{status} mailings" if status else "mailings", found)
-    listing.show(output, lambda: _mailings_table(listing.items), quiet=quiet)
+    listing.show(output, lambda: mailings_table(listing.items), quiet=quiet)
 
 
 @app.command("create")
@@ -83,6 +82,8 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     body: Body = None,
     body_file: BodyFile = None,
     subject: Subject = None,
+    html_file: HtmlFile = None,
+    sender: Sender = None,
     tag: Tags = None,
     operator_code: Codes = None,
     starts_at: StartsAt = None,
@@ -109,7 +110,13 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway.value,
     }
+    of_mails = {"html": content_of(html_file), "sender": sender}
+    plan |= {field: value for field, value in of_mails.items() if value is not None}
     _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
+
+
+# Catalogs of older releases do not have all of them.
+COPIED = ("name", "body", "subject", "html", "sender", "filter", "gateway")
 
 
 @app.command("copy")
@@ -129,7 +136,7 @@ def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy
     if (ends_at is None) == (for_ is None):
         raise typer.BadParameter("say when the copy ends: either --ends-at or --for")
     found = run(lambda api: api.get("catalog", f"/v1/mailings/{mailing_id}"))
-    plan = {each: found[each] for each in ("name", "body", "subject", "filter", "gateway")} | {
+    plan = {each: found[each] for each in COPIED if each in found} | {
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
     }
@@ -141,7 +148,7 @@ def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy
 def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bool) -> None:
     if dry_run:
         preview = run(lambda api: api.post("catalog", "/v1/mailings/preview", plan))
-        show(output, preview, lambda: _preview_table(preview))
+        show(output, preview, lambda: preview_table(preview))
         if not preview["clients"]:
             note(SELECTS_NOBODY, "yellow")
         return
@@ -159,6 +166,9 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     body: Body = None,
     body_file: BodyFile = None,
     subject: Annotated[str | None, typer.Option(help="'' for none.")] = None,
+    html_file: HtmlFile = None,
+    no_html: Annotated[bool, typer.Option("--no-html", help="Without HTML.")] = False,
+    sender: Annotated[str | None, typer.Option(help="'' for the gateway's own.")] = None,
     tag: Tags = None,
     operator_code: Codes = None,
     to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
@@ -173,16 +183,24 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     """
     if to_all and (tag or operator_code):
         raise typer.BadParameter("say either --to-all, or --tag and --operator-code")
+    if no_html and html_file:
+        raise typer.BadParameter("say either --no-html or --html-file")
     changes: Json = {
         "name": name,
         "body": text_of(body, body_file),
+        "html": content_of(html_file),
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": ends_at.isoformat() if ends_at else None,
         "gateway": gateway.value if gateway else None,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    if subject is not None:
-        changes["subject"] = subject or None
+    if no_html:
+        changes["html"] = None
+    changes |= {
+        field: value or None
+        for field, value in (("subject", subject), ("sender", sender))
+        if value is not None
+    }
     if to_all or tag or operator_code:
         chosen = {"tags": tag, "operator_codes": operator_code}
         changes["filter"] = {n: v or [] for n, v in chosen.items() if v or to_all}
@@ -251,47 +269,3 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
 def _command(mailing_id: UUID, what: str, output: Output) -> None:
     done = run(lambda api: api.post("catalog", f"/v1/mailings/{mailing_id}/{what}"))
     show(output, done, lambda: mailing_table(done))
-
-
-def _preview_table(preview: Json) -> RenderableType:
-    return facts([
-        ("would go to", preview["clients"]),
-        ("of them without contact", preview["without_contact"]),
-        ("starts", instant(preview["starts_at"])),
-        ("ends", instant(preview["ends_at"])),
-    ])  # fmt: skip
-
-
-def _mailings_table(found: Sequence[Json]) -> RenderableType:
-    rows = (
-        [
-            each["mailing_id"],
-            each["name"],
-            each["status"],
-            each["gateway"],
-            instant(each["starts_at"]),
-            instant(each["ends_at"]),
-        ]
-        for each in found
-    )
-    return grid(("mailing_id", "name", "status", "gateway", "starts", "ends"), rows)
-
-
-def mailing_table(found: Json) -> RenderableType:
-    """Return all that there is to say of a mailing."""
-    return facts([
-        ("mailing_id", found["mailing_id"]),
-        ("name", found["name"]),
-        ("status", found["status"]),
-        ("missed", found["missed_reason"]),
-        ("tags", found["filter"]["tags"] or "all"),
-        ("operator codes", found["filter"]["operator_codes"] or "all"),
-        ("starts", instant(found["starts_at"])),
-        ("ends", instant(found["ends_at"])),
-        ("gateway", found["gateway"]),
-        ("subject", found["subject"]),
-        ("body", found["body"]),
-        ("version", found["version"]),
-        ("created", instant(found["created_at"])),
-        ("changed", instant(found["changed_at"])),
-    ])  # fmt: skip

@@ -63,6 +63,15 @@ BodyFile = Annotated[
     typer.Option(encoding="utf-8", help="The text from a file; - for standard input."),
 ]
 Subject = Annotated[str | None, typer.Option(help="For gateways that send mails.")]
+HtmlFile = Annotated[
+    typer.FileText | None,
+    typer.Option(
+        encoding="utf-8", help="Of mails: HTML beside the text, from a file; - for stdin."
+    ),
+]
+Sender = Annotated[
+    str | None, typer.Option(metavar="NAME <ADDRESS>", help="Of mails, if the gateway allows it.")
+]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
 Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
 StartsAt = Annotated[
@@ -86,12 +95,23 @@ def text_of(body: str | None, file: TextIO | None) -> str | None:
     """Return the text, from wherever it comes; None if from nowhere.
 
     Raises:
-        typer.BadParameter: It comes from both, or the file is not readable as UTF-8.
+        typer.BadParameter: It comes from both, or as `content_of`.
     """
     if file is None:
         return body
     if body is not None:
         raise typer.BadParameter("say either --body or --body-file")
+    return content_of(file)
+
+
+def content_of(file: TextIO | None) -> str | None:
+    """Return what a file has, without line breaks at its end; None if there is none.
+
+    Raises:
+        typer.BadParameter: It is not readable as UTF-8.
+    """
+    if file is None:
+        return None
     try:
         return file.read().rstrip("\n")
     except UnicodeDecodeError:

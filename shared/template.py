@@ -5,6 +5,7 @@ Plain substitution on purpose: a body is written by many hands and rendered for 
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 from shared.errors import FieldError, Invalid
 
@@ -23,10 +24,12 @@ class Template:
 
     format: str  # as `%` takes it: `%s` for each variable
     variables: tuple[str, ...]
+    is_html: bool = False  # what the client has is escaped
 
     def render(self, client: object) -> str:
         """Return the text for one client; what the client does not have is left empty."""
-        return self.format % tuple([getattr(client, name) or "" for name in self.variables])
+        values = [getattr(client, name) or "" for name in self.variables]
+        return self.format % tuple(map(escape, values) if self.is_html else values)
 
     def render_line(self, client: object) -> str:
         """Return the same as one line: a comment may have several, a head has not."""
@@ -34,7 +37,7 @@ class Template:
         return text if text.isprintable() else " ".join(text.splitlines())
 
 
-def compile_template(source: str, pointer: str) -> Template:
+def compile_template(source: str, pointer: str, *, is_html: bool = False) -> Template:
     """Cut `source`, which stands at `pointer` of the request.
 
     Raises:
@@ -51,7 +54,7 @@ def compile_template(source: str, pointer: str) -> Template:
     if mistakes:
         raise TemplateInvalid(*mistakes)
     parts.append(source[end:].replace("%", "%%"))
-    return Template("%s".join(parts), tuple(variables))
+    return Template("%s".join(parts), tuple(variables), is_html)
 
 
 def _mistake(source: str, mark: re.Match[str], name: str, pointer: str) -> FieldError:

@@ -62,6 +62,8 @@ mailings = Table(
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
+    Column("html", Text, comment="beside the body, where mails are sent"),
+    Column("sender", Text, comment="NAME <ADDRESS>, or an address; none: the gateway's own"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )

@@ -115,6 +115,8 @@ runs = Table(
     Column("totals", JSONB, comment="of an archived run: messages by state"),
     Column("attempt_count", BigInteger, comment="of an archived run: attempts on record"),
     Column("emptied_at", Timestamp, comment="when the last row of its messages was deleted"),
+    Column("html", Text),
+    Column("sender", Text, comment="none: the gateway's own"),
     Index(
         "runs_unfinished",
         "run_id",

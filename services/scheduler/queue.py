@@ -54,6 +54,8 @@ class Due:
                 starts_at=row.next_fire_at,
                 ends_at=row.ends_at,
                 gateway=row.gateway,
+                html=row.html,
+                sender=row.sender,
             ),
         )
 

@@ -21,6 +21,8 @@ schedules = Table(
     Column("requested_at", Timestamp, comment="started by hand: its start then"),
     Column("next_fire_at", Timestamp, comment="none: proposed, or never due"),
     Column("traceparent", Text, comment="of the request that planned it"),
+    Column("html", Text, comment="beside the text, where mails are sent"),
+    Column("sender", Text, comment="none: the gateway's own"),
     Index(
         "schedules_next_fire_at", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")
     ),

@@ -34,6 +34,8 @@ class MailingContent(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: Instant
     ends_at: Instant  # nothing is handed over then or later
     gateway: GatewayKey
+    html: str | None = None  # beside the text, where mails are sent
+    sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, as an event has them among its own."""
@@ -101,9 +103,11 @@ class MailingState(Event, frozen=True, kw_only=True):
     starts_at: Instant
     ends_at: Instant  # nothing is handed over then or later
     gateway: GatewayKey
+    html: str | None = None
+    sender: str | None = None
 
 
-class MailingCreated(MailingState, frozen=True, kw_only=True):
+class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
     """A mailing exists and waits for its start."""
 
     topic: ClassVar = MAILINGS
@@ -111,7 +115,7 @@ class MailingCreated(MailingState, frozen=True, kw_only=True):
     created_at: Instant
 
 
-class MailingChanged(MailingState, frozen=True, kw_only=True):
+class MailingChanged(MailingState, frozen=True, kw_only=True, omit_defaults=True):
     """The mailing is another one from now on; a run that has begun keeps its text."""
 
     topic: ClassVar = MAILINGS
@@ -164,7 +168,7 @@ class MailingDeleted(Event, frozen=True, kw_only=True):
     deleted_at: Instant
 
 
-class RunBegun(Event, frozen=True, kw_only=True):
+class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A run begins with this content, which no later edit changes. At most once per run."""
 
     topic: ClassVar = MAILINGS
@@ -182,6 +186,8 @@ class RunBegun(Event, frozen=True, kw_only=True):
     gateway: GatewayKey
     proposed_at: Instant  # names the scheduler's proposal
     begun_at: Instant  # clients that were registered before it are in the run
+    html: str | None = None
+    sender: str | None = None
 
 
 class DeclinedReason(StrEnum):

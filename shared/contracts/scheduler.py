@@ -42,6 +42,8 @@ class MailingScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
     gateway: GatewayKey
     scheduled_at: Instant
     is_proposal: bool = False
+    html: str | None = None
+    sender: str | None = None
 
 
 class RunMissed(Event, frozen=True, kw_only=True, omit_defaults=True):

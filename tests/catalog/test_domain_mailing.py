@@ -338,6 +338,19 @@ def test_a_run_begins_with_the_newest_revision_however_old_the_proposal_is(
     assert history.when(begin) == [begun(newest, revision=2)]
 
 
+def test_a_run_of_mails_begins_with_their_html_and_sender() -> None:
+    mail = replace(
+        PLAN, subject="Hi", gateway=GatewayName.SMTP, html="<p>", sender="a@shop.example"
+    )
+    history = Scenario(mailing)
+
+    [event] = history.when(CreateMailing(mailing_id=ID, plan=mail, now=NOW))
+    [run] = history.given(event).when(begin)
+
+    assert isinstance(run, RunBegun)
+    assert (run.html, run.sender) == ("<p>", "a@shop.example")
+
+
 @pytest.mark.parametrize("by", [-HOUR / 2, -timedelta(microseconds=1), SECOND, 24 * HOUR])
 def test_a_proposal_of_another_start_is_declined_and_one_of_the_new_start_begins(
     by: timedelta,

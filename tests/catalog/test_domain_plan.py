@@ -66,6 +66,8 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
         ({"ends_at": at}, FieldError("/ends_at", "instant_too_far", TOO_FAR))
         for at in (LAST, NOW + CENTURY + SECOND)
     ),
+    ({"html": "<p>"}, FieldError("/html", "of_mails", "only mails have HTML")),
+    ({"sender": "a@b.de"}, FieldError("/sender", "of_mails", "only mails have a sender")),
     (
         {"filter": Filter(operator_codes=("91",))},
         FieldError("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
@@ -91,11 +93,68 @@ def test_a_plan_that_cannot_be_is_refused_with_its_place(
     assert refusal.value.field_errors == (place,)
 
 
-@pytest.mark.parametrize("name", ["name", "body", "subject"])
-def test_a_text_may_be_as_long_as_its_limit(name: str) -> None:
-    changes: dict[str, Any] = {name: "x" * LIMITS[name]}
+MAIL = replace(PLAN, gateway=GatewayName.SMTP, subject="Spring", html="<p>Hello</p>")
 
-    check(replace(PLAN, **changes), NOW)
+
+@pytest.mark.parametrize("name", ["name", "body", "subject", "html"])
+def test_a_text_may_be_as_long_as_its_limit(name: str) -> None:
+    longest: dict[str, Any] = {name: "x" * LIMITS[name]}
+    longer: dict[str, Any] = {name: "x" * (LIMITS[name] + 1)}
+
+    check(replace(MAIL, **longest), NOW)
+    with pytest.raises(MailingInvalid):
+        check(replace(MAIL, **longer), NOW)
+
+
+def test_html_has_lines_and_variables_as_the_body() -> None:
+    check(replace(MAIL, html="<p>\n{{ full_name }}\t{{ email }}"), NOW)
+    with pytest.raises(TemplateInvalid) as refusal:
+        check(replace(MAIL, html="<p>\n{{ nmae }}"), NOW)
+
+    [place] = refusal.value.field_errors
+    assert (place.pointer, place.detail[:16]) == ("/html", "line 2, column 1")
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "news@shop.example",
+        "<news@shop.example>",
+        "Shop <news@shop.example>",
+        "Лавка, 24/7 (Москва) <news@shop.example>",
+        "Shop<news@shop.example>",
+        "news@shop.example <news@shop.example>",
+        "n" * 200 + f" <{'a' * 64}@{'.'.join(['d' * 44] * 4)}.example>",
+    ],
+)
+def test_a_sender_is_an_address_with_or_without_a_name(sender: str) -> None:
+    check(replace(MAIL, sender=sender), NOW)
+
+
+@pytest.mark.parametrize(
+    ("sender", "code"),
+    [
+        ("", "length"),
+        ("s" * 461, "length"),
+        (" ", "blank"),
+        ("Shop\r\nBcc: <all@shop.example>", "line_break"),
+        ("Shop", "sender"),
+        ("Shop <news>", "sender"),
+        ("Shop news@shop.example", "sender"),
+        ("Shop <news@shop.example> ", "sender"),
+        ("Shop <news@shop.example", "sender"),
+        ("news@shop.example, all@shop.example", "sender"),
+        ("A <a@shop.example>, B <b@shop.example>", "sender"),
+        ('"Shop" <news@shop.example>', "sender"),
+        ("Sh\\op <news@shop.example>", "sender"),
+        (f"{'a' * 64}@{'.'.join(['d' * 46] * 4)}.examples", "sender"),
+    ],
+)
+def test_what_could_not_stand_in_from_is_no_sender(sender: str, code: str) -> None:
+    with pytest.raises(MailingInvalid) as refusal:
+        check(replace(MAIL, sender=sender), NOW)
+
+    assert [(e.pointer, e.code) for e in refusal.value.field_errors] == [("/sender", code)]
 
 
 def test_a_window_of_one_second_is_enough() -> None:
@@ -136,6 +195,8 @@ def test_once_a_run_has_begun_the_name_and_an_earlier_end_can_change() -> None:
         {"filter": Filter()},
         {"starts_at": NOW},
         {"gateway": GatewayName.LOG},
+        {"html": "<p>"},
+        {"sender": "news@shop.example"},
         {"ends_at": PLAN.ends_at + SECOND},
     ],
     ids=lambda changes: next(iter(changes)),

@@ -46,6 +46,8 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
     assert mailing == SPRING | {
         "mailing_id": mailing["mailing_id"],
         "subject": None,
+        "html": None,
+        "sender": None,
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,
@@ -158,6 +160,7 @@ async def test_a_filter_that_is_given_in_part_keeps_its_other_part(http: AsyncCl
          {"filter": {"operator_codes": [], "tags": ["a"]}}),
         ({"filter": {}}, {}),
         ({"subject": None}, {"subject": None}),
+        ({"html": None, "sender": None}, {}),
         ({"gateway": None}, {"gateway": "http"}),
         ({"starts_at": None}, {"starts_at": "2026-01-01T12:00:00Z"}),
         ({}, {}),
@@ -183,6 +186,23 @@ async def test_null_removes_as_if_it_had_never_been_named(
     version = 2 if after else 1
     assert response.status_code == 200, response.text
     assert response.json() == mailing | after | {"version": version}
+
+
+async def test_a_mail_has_html_and_a_sender_which_can_be_removed_again(http: AsyncClient) -> None:
+    fields = {
+        "subject": "Spring",
+        "html": "<b>{{ full_name }}</b>",
+        "sender": "S <s@shop.example>",
+    }
+    mailing = await created(http, gateway="smtp", **fields)
+    path = f"/mailings/{mailing['mailing_id']}"
+    assert mailing.items() >= fields.items()
+
+    other = await http.patch(path, json={"html": "<i>", "sender": "a@shop.example"})
+    plain = await http.patch(path, json={"html": None, "sender": None})
+
+    assert (other.json()["html"], other.json()["sender"]) == ("<i>", "a@shop.example")
+    assert (plain.json()["html"], plain.json()["sender"]) == (None, None)
 
 
 @pytest.mark.parametrize("name", ["name", "body", "ends_at"])
@@ -234,6 +254,8 @@ async def test_a_status_that_is_never_shown_cannot_be_asked_for(
         ({"gateway": "pigeon"}, "/gateway", "enum"),
         ({"body": "Hello {{ nmae }}"}, "/body", "unknown_variable"),
         ({"body": ""}, "/body", "length"),
+        ({"html": "<p>"}, "/html", "of_mails"),
+        ({"sender": "S <s@shop.example>"}, "/sender", "of_mails"),
         ({"filter": {"tgas": []}}, "/filter/tgas", "extra_forbidden"),
         ({"filter": {"tags": ["\0"]}}, "/filter/tags/0", "tags"),
         ({"filter": {"operator_codes": ["9"]}}, "/filter/operator_codes/0", "operator_code"),

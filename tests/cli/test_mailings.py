@@ -43,6 +43,42 @@ def test_a_mailing_is_created_with_all_that_was_said(
     }
 
 
+def test_html_comes_from_a_file_and_a_sender_as_it_is_typed(
+    services: Services, mailings: Mailings, mailing: Json, tmp_path: Path
+) -> None:
+    services.answer("/v1/mailings", mailing, status=201)
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing)
+    page = tmp_path / "page.html"
+    page.write_text("<p>Привет</p>\n")
+    mail = {"html": "<p>Привет</p>", "sender": "Shop <news@shop.example>"}
+    typed = ("--html-file", str(page), "--sender", mail["sender"])
+
+    mailings(*CREATE, "--for", "2h", *typed)
+    created = sent(services)
+    edit = ("mailings", "edit", mailing["mailing_id"])
+    mailings(*edit, *typed)
+    changed = sent(services)
+    mailings(*edit, "--no-html", "--sender", "")
+
+    assert (created.items() >= mail.items(), changed) == (True, mail)
+    assert sent(services) == {"html": None, "sender": None}
+    assert mailings(*edit, "--no-html", *typed).code == Exit.USAGE
+
+
+def test_what_a_mail_shows_is_shown_and_copied(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    mail = {"html": "<p>Hello</p>", "sender": "Shop <news@shop.example>"}
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing | mail)
+    services.answer("/v1/mailings", mailing, status=201)
+
+    shown = mailings("mailings", "show", mailing["mailing_id"])
+    mailings("mailings", "copy", mailing["mailing_id"], "--for", "1h")
+
+    assert all(value in shown.out for value in mail.values())
+    assert sent(services).items() >= mail.items()
+
+
 def test_without_a_start_the_length_counts_from_now(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

@@ -67,6 +67,27 @@ async def test_a_mail_is_taken_and_its_connection_is_used_again(*, pipelining: b
         assert words(server) == [b"EHLO", *ONE_MAIL * 3]
 
 
+@pytest.mark.parametrize("sender", ["Other <boss@bank.example>", "news@shop.example.com", "Shop"])
+async def test_a_mail_from_somebody_who_is_not_allowed_is_refused_and_the_server_never_asked(
+    sender: str,
+) -> None:
+    async with MailServer() as server, gateway_to(server) as gateway:
+        verdict = await send(gateway, replace(LETTER, sender=sender))
+
+        assert verdict == Verdict(Outcome.REFUSED, "sender_not_allowed")
+        assert server.connections == 0
+
+
+async def test_a_mail_is_from_whom_its_mailing_says_if_the_gateway_allows_it() -> None:
+    allowed = frozenset({"@books.example"})
+    async with MailServer() as server, gateway_to(server, allowed_senders=allowed) as gateway:
+        verdict = await send(gateway, replace(LETTER, sender="Books <new@books.example>"))
+
+        assert verdict.outcome is Outcome.ACCEPTED
+        assert b'From: "Books"\r\n <new@books.example>\r\n' in server.taken[0]
+        assert b"MAIL FROM:<news@shop.example>" in server.commands[1]
+
+
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("word", ["MAIL", "RCPT", "DATA"])
 async def test_after_a_refusal_the_same_connection_takes_the_next_mail(

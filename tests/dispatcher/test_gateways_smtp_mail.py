@@ -6,7 +6,7 @@ from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.gateways.smtp.address import AddressInvalid, normalized
 from services.dispatcher.gateways.smtp.mail import Composer, Mail
+from services.dispatcher.gateways.smtp.senders import SenderNotAllowed, Senders
 
 MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
 MESSAGE = OutgoingMessage(
@@ -82,6 +83,53 @@ def test_a_server_without_8bitmime_gets_seven_bits_only() -> None:
     assert mail.content_for(has_8bit=False).isascii()
 
 
+HTML = replace(MESSAGE, html="<p>Привет,\n<b>Юлия</b></p>")
+
+
+@pytest.mark.parametrize("has_8bit", [True, False])
+def test_a_mail_with_html_says_the_same_twice_the_text_first(*, has_8bit: bool) -> None:
+    content = composed(HTML).content_for(has_8bit=has_8bit)
+    mail = parsed(content)
+
+    assert has_8bit or content.isascii()
+    assert mail.keys() == HEADERS
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail["Content-Transfer-Encoding"] == ("8bit" if has_8bit else "7bit")
+    parts = [cast("EmailMessage", part) for part in mail.iter_parts()]
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+    assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
+    texts = [part.get_content().replace("\r\n", "\n") for part in parts]
+    assert texts == ["Привет,\nЮлия", "<p>Привет,\n<b>Юлия</b></p>"]
+
+
+class Counted(str):
+    """A text that counts how often it is encoded."""
+
+    __slots__ = ("times",)
+    times: int
+
+    def replace(self, *args: Any) -> str:
+        self.times = getattr(self, "times", 0) + 1
+        return super().replace(*args)
+
+
+def test_html_that_is_the_same_for_all_is_encoded_once() -> None:
+    composer, html = Composer("news@shop.example", None, lambda: 0.0), Counted("<p>Hello</p>")
+
+    mails = [
+        composer.compose(replace(MESSAGE, text=text, html=html), "anna@example.com")
+        for text in ("Anna", "Anna", "Юлия", "Anna")
+    ]
+
+    assert html.times == 1
+    read = [[part.get_content() for part in parsed(each.content).iter_parts()] for each in mails]
+    assert read == [[text, "<p>Hello</p>"] for text in ("Anna", "Anna", "Юлия", "Anna")]
+
+
+def test_a_mail_with_html_is_the_same_at_each_attempt() -> None:
+    assert composed(HTML).content == composed(HTML).content
+
+
 def test_an_ascii_text_of_short_lines_goes_as_it_is() -> None:
     mail = composed(replace(MESSAGE, text="Good day"))
 
@@ -124,6 +172,26 @@ def test_no_data_becomes_a_header_or_ends_the_mail(
         raw = cast("bytes", read.get_payload(decode=True)) if encoding[0] == "q" else body
         wanted = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
         assert raw.replace(b"\r\n", b"\n").removesuffix(b"\n").decode() == wanted
+
+
+PARTS = st.lists(
+    st.sampled_from(["\n", "--=_alternative", "=_alternative--", "--", ".", "x" * 999, "Ж", "="])
+).map("".join)
+
+
+@given(text=PARTS | TEXTS, html=PARTS | TEXTS)
+def test_no_text_becomes_another_part(text: str, html: str) -> None:
+    mail = composed(replace(MESSAGE, text=text, html=html))
+
+    for has_8bit in (True, False):
+        read = email.message_from_bytes(unstuffed(mail.content_for(has_8bit=has_8bit)))
+        parts = cast("list[EmailMessage]", read.get_payload())
+        kinds = [part.get_content_type() for part in parts]
+        assert (kinds, read.defects) == (["text/plain", "text/html"], [])
+        for part, source in zip(parts, (text, html), strict=True):
+            raw = cast("bytes", part.get_payload(decode=True)).replace(b"\r\n", b"\n")
+            wanted = source.replace("\r\n", "\n").replace("\r", "\n")
+            assert raw.decode() == wanted
 
 
 @given(name=st.text(st.sampled_from('ab"\\<>@,; Ж'), min_size=1, max_size=80))
@@ -210,3 +278,43 @@ def test_a_message_has_the_same_id_at_each_attempt_and_another_has_its_own() -> 
     again = composer.compose(MESSAGE, "anna@example.com")
     assert parsed(again.content)["Subject"] == "Новости"
     assert parsed(again.content).get_content() == "Привет,\r\nЮлия\r\n"
+
+
+ALLOWED = Senders(b"news@shop.example", "Shop", {"Boss@Bank.example", "@books.example"})
+
+
+@pytest.mark.parametrize(
+    ("sender", "header"),
+    [
+        (None, '"Shop"\r\n <news@shop.example>'),
+        ("news@shop.example", "<news@shop.example>"),
+        ("Sale <NEWS@shop.example>", '"Sale"\r\n <NEWS@shop.example>'),
+        (
+            "Директор <boss@bank.example>",
+            "=?utf-8?b?0JTQuNGA0LXQutGC0L7RgA==?=\r\n <boss@bank.example>",
+        ),
+        ("any@BOOKS.example", "<any@BOOKS.example>"),
+    ],
+)
+def test_a_mail_is_from_whom_the_gateway_allows(sender: str | None, header: str) -> None:
+    assert ALLOWED.header(sender) == f"From: {header}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "other@bank.example",
+        "any@sub.books.example",
+        "any@notbooks.example",
+        "@books.example",
+        "books.example",
+        "",
+        "Shop",
+        "news@shop.example <other@bank.example>",
+        "news@shop.example\r\nBcc: x@books.example",
+    ],
+)
+def test_a_mail_is_from_nobody_else(sender: str) -> None:
+    for _ in range(2):
+        with pytest.raises(SenderNotAllowed):
+            ALLOWED.header(sender)

@@ -69,6 +69,19 @@ async def test_a_subject_stays_one_line_whatever_a_client_has(world: World) -> N
     assert [message.subject for message in gateway.messages] == ["Dear a Bcc: b@example.com"]
 
 
+async def test_a_mail_has_its_html_and_the_sender_of_its_mailing(world: World) -> None:
+    mail = {"html": "<p>{{ full_name }}</p>", "sender": "Shop <news@shop.example>"}
+    await world.plan(1, **mail)
+    await world.plan(1)
+    await world.know(registered(1, full_name="A&B"), version=2)
+    gateway = FakeGateway()
+
+    await work(await alive(world, gateway))
+
+    sent = {(message.html, message.sender) for message in gateway.messages}
+    assert sent == {("<p>A&amp;B</p>", "Shop <news@shop.example>"), (None, None)}
+
+
 @KINDS
 async def test_every_message_is_sent_once_in_order(world: World, *, is_idempotent: bool) -> None:
     run = await world.plan(5, body="Hi {{ full_name }}", subject="{{ phone }}")
@@ -141,7 +154,7 @@ async def test_a_client_who_lost_the_phone_after_the_plan_fails(world: World) ->
 
 
 @pytest.mark.parametrize("wrong", ["{{ nick }}", "{{ full_name", "{% if x %}"])
-@pytest.mark.parametrize("field", ["body", "subject"])
+@pytest.mark.parametrize("field", ["body", "subject", "html"])
 async def test_messages_whose_text_is_no_template_fail_and_say_so_and_others_are_sent(
     world: World, field: str, wrong: str
 ) -> None:

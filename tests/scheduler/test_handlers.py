@@ -42,6 +42,18 @@ async def test_inside_its_window_a_mailing_fires_at_once_as_it_is(
     assert due.starts_at <= event.scheduled_at <= await scheduler.now()
 
 
+async def test_mails_are_proposed_with_their_html_and_sender(
+    scheduler: Scheduler, due: Mailing
+) -> None:
+    mail = {"html": "<p>Hello</p>", "sender": "Shop <news@shop.example>"}
+    await scheduler.hear(due.created(subject="Hello", gateway="smtp", **mail))
+
+    await scheduler.fire()
+
+    (event,) = await scheduler.events()
+    assert {"html": event.html, "sender": event.sender} == mail
+
+
 async def test_a_run_has_a_trace_of_its_own_that_is_linked_to_the_request(
     scheduler: Scheduler, due: Mailing
 ) -> None:

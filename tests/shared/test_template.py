@@ -32,6 +32,16 @@ def test_variables_are_replaced_by_what_the_client_has(source: str, text: str) -
     assert compile_template(source, "/body").render(ANNA) == text
 
 
+def test_in_html_what_a_client_has_is_escaped_and_what_was_written_is_not() -> None:
+    sly = client(full_name="""<a href='x' title="y">&""", comment="plain")
+    source = "<b>{{ full_name }}</b> & {{ comment }}{{ phone }} 100 %"
+
+    html = compile_template(source, "/html", is_html=True).render(sly)
+
+    escaped = "&lt;a href=&#x27;x&#x27; title=&quot;y&quot;&gt;&amp;"
+    assert html == f"<b>{escaped}</b> & plain 100 %"
+
+
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_variable_can_be_used(variable: str) -> None:
     has_one = client(**{variable: "value"})

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
+from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.text import mistake
 from shared.contracts.catalog import Filter, MailingState
 from shared.errors import Conflict, FieldError, Invalid
@@ -19,8 +20,10 @@ SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent i
 # From now, back and ahead. What lies beyond is no plan but another program's "never" or "none",
 # such as the year 1 or 9999, which not every layer reads back as it was written.
 FARTHEST = timedelta(days=36_525)
-# Characters. The body's bound keeps a run's event far below what Kafka takes.
-LIMITS = {"name": 200, "subject": 500, "body": 50_000}
+# Characters. The bounds of body and HTML keep a run's event below what Kafka takes; a mail program
+# shows no more of HTML (Gmail: 102 kB). A sender is a name like any other, and an address.
+LIMITS = {"name": 200, "subject": 500, "body": 50_000, "html": 100_000, "sender": 460}
+OF_MAILS = {"html": "only mails have HTML", "sender": "only mails have a sender"}
 
 
 class GatewayName(StrEnum):
@@ -42,6 +45,8 @@ class Plan:
     starts_at: Instant | None  # None: now
     ends_at: Instant
     gateway: str  # a GatewayName, or one of an earlier release
+    html: str | None = None
+    sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -105,9 +110,7 @@ def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
-    if plan.gateway == GatewayName.SMTP and plan.subject is None:
-        mistakes.append(FieldError("/subject", "required", "a mail has a subject"))
+    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter), *_of_mails(plan)]
     mistakes += [
         FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
         for name in ("starts_at", "ends_at")
@@ -124,6 +127,7 @@ def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
         raise MailingInvalid(*mistakes)
     compile_template(plan.body, "/body")
     compile_template(plan.subject or "", "/subject")
+    compile_template(plan.html or "", "/html", is_html=True)
 
 
 def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
@@ -134,8 +138,23 @@ def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
             continue
         if not 1 <= len(text) <= limit:
             yield FieldError(f"/{name}", "length", f"1 to {limit} characters")
-        elif wrong := mistake(f"/{name}", text, has_lines=name == "body"):
+        elif wrong := _mistake(name, text):
             yield wrong
+
+
+def _mistake(name: str, text: str) -> FieldError | None:
+    wrong = mistake(f"/{name}", text, has_lines=name in {"body", "html"})
+    return sender_mistake("/sender", text) if name == "sender" and wrong is None else wrong
+
+
+def _of_mails(plan: Plan) -> Iterator[FieldError]:
+    """Give what is missing for mails, or what only they could have."""
+    if plan.gateway != GatewayName.SMTP:
+        for name, detail in OF_MAILS.items():
+            if getattr(plan, name) is not None:
+                yield FieldError(f"/{name}", "of_mails", detail)
+    elif plan.subject is None:
+        yield FieldError("/subject", "required", "a mail has a subject")
 
 
 def _in_filter(chosen: Filter) -> list[FieldError]:

@@ -42,6 +42,8 @@ class MailingView(View):
     starts_at: Instant
     ends_at: Instant
     gateway: str  # of any release, also one that knows more than this
+    html: str | None
+    sender: str | None
     status: MailingStatus
     missed_reason: str | None
     version: int

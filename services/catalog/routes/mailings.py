@@ -61,7 +61,7 @@ from shared.template import TemplateInvalid
 router = strict_router("/v1/mailings", "mailings")
 
 
-PLAIN = ("name", "body", "subject", "starts_at", "ends_at", "gateway")
+PLAIN = ("name", "body", "subject", "starts_at", "ends_at", "gateway", "html", "sender")
 
 
 class FilterBody(Body):
@@ -81,6 +81,8 @@ class NewMailing(Body):
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayName = GatewayName.HTTP
+    html: str | None = Field(None, examples=[None])
+    sender: str | None = Field(None, examples=[None])
 
 
 class FilterChanges(Body):
@@ -93,7 +95,8 @@ class FilterChanges(Body):
 class MailingChanges(Body):
     """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays.
 
-    Null removes, as if it had never been named: no subject, everybody, now, the default gateway.
+    Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
+    gateway, the gateway's own sender.
     Name, body and end cannot be removed.
     """
 
@@ -104,6 +107,8 @@ class MailingChanges(Body):
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayName | None = None
+    html: str | None = Field(None, examples=[None])
+    sender: str | None = Field(None, examples=[None])
 
 
 @router.post(

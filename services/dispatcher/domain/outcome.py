@@ -37,3 +37,5 @@ class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     text: str
     traceparent: bytes
     full_name: str | None = None  # of the client
+    html: str | None = None  # beside the text
+    sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.events import Publishing
-from shared.template import Template
+from services.dispatcher.queue.rendering import RunTemplates
 
 UNRECORDED_LIMIT = 10_000  # results that may wait for the database; beyond it nothing is started
 
@@ -17,10 +17,8 @@ class Run:
     """A run as its messages need it; what is allowed of it changes while we send."""
 
     run_id: UUID
-    body: Template
-    subject: Template | None
+    templates: RunTemplates
     publishing: Publishing
-    is_valid: bool  # its texts can be rendered
     is_open: bool  # neither paused nor stopped
     window: Window
     trace: bytes = field(init=False)  # the traceparent as requests carry it

@@ -24,7 +24,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from services.dispatcher.handlers.recording import Rejected
-from services.dispatcher.queue import claiming, controls, recording
+from services.dispatcher.queue import claiming, controls, recording, rendering
 from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry, RunUnreadable
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
@@ -239,15 +239,13 @@ class Claimer:
         missing = list(wanted - known.keys())
         if not missing:
             return known
-        texts = await controls.templates(db, missing)
+        texts = await rendering.templates(db, missing)
         for control in await controls.controls(db, missing):
             templates = texts[control.run_id]
             known[control.run_id] = Run(
                 run_id=control.run_id,
-                body=templates.body,
-                subject=templates.subject,
+                templates=templates,
                 publishing=Publishing(templates.traceparent, templates.is_by_chunk),
-                is_valid=templates.is_valid,
                 is_open=control.is_open,
                 window=control.window,
             )
@@ -279,7 +277,7 @@ class Claimer:
         """Let messages wait for their start; return those that cannot be sent."""
         self._leases.add(lease)
         run_id, channel = lease.run.run_id, self._channel
-        flaw = None if lease.run.is_valid else TEMPLATE_INVALID  # of all of them
+        flaw = None if lease.run.templates.is_valid else TEMPLATE_INVALID  # of all of them
         jobs: list[Job] = []
         rejected: list[RejectedJob] = []
         for chunk, before, message_id, client_id, contact, place in claimed:

@@ -10,7 +10,7 @@ from services.dispatcher.domain.attempt import Attempt, Limits, RetryPolicy
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import reconcile
-from services.dispatcher.queue import controls, reaping
+from services.dispatcher.queue import controls, reaping, rendering
 from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids, set_aside, telemetry
 from shared.clock import Monotonic, monotonic
@@ -99,7 +99,7 @@ class Reaper:
             )
             for each in lost
         ]
-        templates = await controls.templates(db, run_ids)
+        templates = await rendering.templates(db, run_ids)
         publishing = {
             run_id: Publishing(each.traceparent, each.is_by_chunk)
             for run_id, each in templates.items()

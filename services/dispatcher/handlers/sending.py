@@ -11,7 +11,7 @@ import structlog
 
 from services.dispatcher.domain.attempt import Attempt, Limits, instant
 from services.dispatcher.domain.message import of_repeat
-from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
@@ -19,6 +19,7 @@ from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.packing import Starting, packed_starts
 from services.dispatcher.handlers.ready import Job
+from services.dispatcher.handlers.rendering import outgoing
 from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
@@ -121,18 +122,8 @@ class Sender:
         return self.lease.is_valid_at(now) and job.lease.run.allows_start(business)
 
     def _start(self, job: Job, now: float) -> None:
-        run, contact = job.lease.run, job.contact
-        message = OutgoingMessage(
-            job.message_id.encode(),
-            contact.phone,
-            contact.email,
-            run.subject.render_line(contact) if run.subject else None,
-            run.body.render(contact),
-            run.trace,
-            contact.full_name,
-        )
-        offset = self.lease.clock_offset_s
-        deadline = min(now + self._limits.timeout_s, run.window.ends_at - offset)
+        message, offset = outgoing(job), self.lease.clock_offset_s
+        deadline = min(now + self._limits.timeout_s, job.lease.run.window.ends_at - offset)
         self.in_flight += 1
         self.gateway.send(message, deadline, partial(self._answered, job, now + offset))
 

@@ -1,18 +1,14 @@
-"""Controls: which runs may send at the moment, and what their messages say."""
+"""Controls: which runs may send at the moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from services.dispatcher.domain.window import Window
-from services.dispatcher.tables import runs
 from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.set_aside import is_free
-from shared.template import Template, TemplateInvalid, compile_template
 
 UNFINISHED = "state NOT IN ('finished', 'archived')"  # of runs, as their index has it
 
@@ -40,8 +36,6 @@ SENDABLE_RUNS = fragment(
     is_free=is_free(CLAIM, "controlled.run_id"),
 )
 
-NO_TEXT = Template("", ())
-
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -51,17 +45,6 @@ class Control:
     gateway: str
     is_open: bool
     window: Window
-
-
-@dataclass(frozen=True, slots=True)
-class RunTemplates:
-    """The texts of a run's messages, and the trace it belongs to."""
-
-    body: Template
-    subject: Template | None
-    traceparent: str | None
-    is_by_chunk: bool
-    is_valid: bool = True  # if not, nothing of it can be sent
 
 
 CONTROLS = fragment(
@@ -87,29 +70,3 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     allowed_since = finite(row.allowed_since)
     window = Window(starts_at.timestamp(), ends_at.timestamp(), allowed_since.timestamp())
     return Control(row.run_id, row.gateway, row.is_open, window)
-
-
-async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
-    """Return the texts of these runs, ready to be rendered."""
-    columns = (runs.c.body, runs.c.subject, runs.c.traceparent, runs.c.is_by_chunk)
-    wanted = select(runs.c.run_id, *columns)
-    rows = await db.execute(wanted.where(runs.c.run_id.in_(run_ids)))
-    return {run_id: _templates(*columns) for run_id, *columns in rows}
-
-
-def _templates(
-    body: str,
-    subject: str | None,
-    traceparent: str | None,
-    is_by_chunk: bool,  # noqa: FBT001 - a column
-) -> RunTemplates:
-    """Return a run's texts. The catalog lets only templates pass, but a run may be older."""
-    try:
-        return RunTemplates(
-            compile_template(body, "/body"),
-            compile_template(subject, "/subject") if subject is not None else None,
-            traceparent,
-            is_by_chunk,
-        )
-    except TemplateInvalid:
-        return RunTemplates(NO_TEXT, None, traceparent, is_by_chunk, is_valid=False)

@@ -14,11 +14,13 @@ from services.dispatcher.gateways.smtp.client import SmtpClient
 from services.dispatcher.gateways.smtp.contract import judge
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login
 from services.dispatcher.gateways.smtp.mail import Composer
+from services.dispatcher.gateways.smtp.senders import SenderNotAllowed
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email")
 _NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid")
+_NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed")
 
 
 class SmtpGateway:
@@ -34,20 +36,23 @@ class SmtpGateway:
         name: str = "smtp",
         sender: str,
         sender_name: str | None = None,
+        allowed_senders: frozenset[str] = frozenset(),
         login: Login | None = None,
         resends_unknown: bool = True,
         connections: int = 16,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`now`: seconds since the epoch, for the mails' dates.
+        """`allowed_senders`: whom else mails may be from, addresses or domains (`@shop.example`).
+
+        `now`: seconds since the epoch, for the mails' dates.
 
         Raises:
             ValueError: No mail can come from `sender`, or the password would go out in the clear.
         """
         self.name = name
         self.resends_unknown = resends_unknown
-        self._composer = Composer(sender, sender_name, now)
+        self._composer = Composer(sender, sender_name, now, allowed_senders)
         self._client = SmtpClient(endpoint, login=login, connections=connections, tls=tls)
         self._loop = asyncio.get_running_loop()
 
@@ -71,6 +76,9 @@ class SmtpGateway:
             mail = self._composer.compose(message, message.email)
         except AddressInvalid:
             self._loop.call_soon(done, _NO_ADDRESS)
+            return
+        except SenderNotAllowed:
+            self._loop.call_soon(done, _NO_SENDER)
             return
         self._client.start(mail, deadline, lambda answer: done(judge(answer)))
 

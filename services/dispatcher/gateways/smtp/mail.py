@@ -1,11 +1,12 @@
 """A mail: what is sent of a message, ready for the wire. Pure.
 
 Nothing of the data can become a header, a command or the end of the mail: values of headers are
-one line, the content's lines end in CRLF, and a dot at a line's beginning is doubled.
+one line, the content's lines end in CRLF, a dot at a line's beginning is doubled, and what could
+be taken for the boundary of parts is encoded so that it cannot.
 """
 
 from binascii import b2a_qp
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 from typing import NamedTuple
 
@@ -13,13 +14,20 @@ import msgspec
 
 from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.gateways.smtp.address import header_text, mailbox, normalized
+from services.dispatcher.gateways.smtp.senders import Senders
 
 _LONGEST_LINE = 998  # bytes without CRLF. Source: RFC 5322 §2.1.1
 
-_PLAIN = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+_MIME = b"MIME-Version: 1.0\r\n"
+_AS_TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
+_AS_HTML = b"Content-Type: text/html; charset=utf-8\r\n"
 _AS_7BIT = b"Content-Transfer-Encoding: 7bit\r\n\r\n"
 _AS_8BIT = b"Content-Transfer-Encoding: 8bit\r\n\r\n"
 _AS_QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+# The same in all mails: no quoted-printable line has "=_". Source: RFC 2045 §6.7, note.
+_BOUNDARY = b"=_alternative"
+_DELIMITER = b"--" + _BOUNDARY
+_AS_ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % _BOUNDARY
 
 
 class Mail(NamedTuple):
@@ -38,16 +46,32 @@ class Mail(NamedTuple):
 
 
 class _Body(msgspec.Struct, frozen=True, gc=False):
-    """A text, encoded."""
+    """A text, or a text and its HTML, encoded."""
 
-    raw: bytes  # from the header of its encoding on
+    raw: bytes  # from the header of its type on
+    end: bytes  # with the final dot
     is_8bit: bool
+
+
+class _Alternatives(NamedTuple):
+    text: _Body
+    html: _Body
+    both: _Body
+
+
+_NOTHING = _Body(b"", b"", is_8bit=False)
 
 
 class Composer:
     """Makes mails of messages; what is equal for all of a run is made once."""
 
-    def __init__(self, address: str, name: str | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        address: str,
+        name: str | None,
+        now: Callable[[], float],
+        allowed_senders: Collection[str] = (),
+    ) -> None:
         """`now`: seconds since the epoch, for the Date header.
 
         Raises:
@@ -56,10 +80,13 @@ class Composer:
         self.sender = normalized(address)
         self._now = now
         self._domain = self.sender.rpartition(b"@")[2]
-        self._from = b"From: %b\r\n" % mailbox(name, self.sender)
+        self._senders = Senders(self.sender, name, allowed_senders)
         self._second, self._date = -1, b""
         self._text: str | None = None
-        self._body = _Body(b"", is_8bit=False)
+        self._body = _NOTHING
+        self._html: str | None = None
+        self._html_body = _NOTHING
+        self._alternatives = _Alternatives(_NOTHING, _NOTHING, _NOTHING)
         self._subject: str | None = None
         self._subject_line = b""
 
@@ -68,26 +95,27 @@ class Composer:
 
         Raises:
             AddressInvalid: No mail can be sent there.
+            SenderNotAllowed: It must not be from whom the message says.
         """
-        recipient = normalized(email)
-        body = self._body_of(message.text)
+        recipient, sender = normalized(email), self._senders.header(message.sender)
+        text, html = message.text, message.html
+        body = self._body_of(text) if html is None else self._alternatives_of(text, html)
         head = b"%b%bTo: %b\r\n%bMessage-ID: <%b@%b>\r\n%b" % (
             self._date_line(),
-            self._from,
+            sender,
             mailbox(message.full_name, recipient),
             self._subject_of(message.subject),
             message.message_id,
             self._domain,
-            _PLAIN,
+            _MIME,
         )
-        text = message.text
         return Mail(
             self.sender,
             recipient,
-            not (recipient.isascii() and self.sender.isascii()),
+            not (recipient.isascii() and self.sender.isascii() and sender.isascii()),
             body.is_8bit,
-            b"%b%b" % (head, body.raw),
-            lambda: b"%b%b" % (head, _quoted(text)),
+            _content(head, body),
+            lambda: _content(head, _without_8bit(text, html)),
         )
 
     def _date_line(self) -> bytes:
@@ -106,21 +134,62 @@ class Composer:
 
     def _body_of(self, text: str) -> _Body:
         if text != self._text:
-            self._text, self._body = text, _encoded(text)
+            self._text, self._body = text, _encoded(_AS_TEXT, text)
         return self._body
 
+    def _alternatives_of(self, text: str, html: str) -> _Body:
+        """Return both; what neighbors have in common is encoded once."""
+        body, before = self._body_of(text), self._alternatives
+        if html != self._html:
+            self._html, self._html_body = html, _encoded(_AS_HTML, html)
+        if before.text is not body or before.html is not self._html_body:
+            both = _both(body, self._html_body)
+            self._alternatives = _Alternatives(body, self._html_body, both)
+        return self._alternatives.both
 
-def _encoded(text: str) -> _Body:
+
+def _content(head: bytes, body: _Body) -> bytes:
+    return b"%b%b%b" % (head, body.raw, body.end)
+
+
+def _encoded(kind: bytes, text: str) -> _Body:
     raw = _lines(text)
     is_short = max(map(len, raw.split(b"\n"))) <= _LONGEST_LINE - 1  # a dot may be added
-    if not is_short or b"\0" in raw:
-        return _Body(_quoted(text), is_8bit=False)
+    if not is_short or b"\0" in raw or _DELIMITER in raw:
+        return _quoted(kind, text)
     is_ascii = raw.isascii()
-    return _Body((_AS_7BIT if is_ascii else _AS_8BIT) + _dotted(raw), is_8bit=not is_ascii)
+    return _body(kind, _AS_7BIT if is_ascii else _AS_8BIT, raw, is_8bit=not is_ascii)
 
 
-def _quoted(text: str) -> bytes:
-    return _AS_QUOTED + _dotted(b2a_qp(_lines(text), istext=True))
+def _quoted(kind: bytes, text: str) -> _Body:
+    return _body(kind, _AS_QUOTED, b2a_qp(_lines(text), istext=True), is_8bit=False)
+
+
+def _body(kind: bytes, encoding: bytes, lines: bytes, *, is_8bit: bool) -> _Body:
+    raw = _dotted(lines)
+    end = b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n"
+    return _Body(b"%b%b%b" % (kind, encoding, raw), end, is_8bit)
+
+
+def _both(text: _Body, html: _Body) -> _Body:
+    """Return the parts of a mail that says the same twice. Source: RFC 2046 §5.1.4."""
+    is_8bit = text.is_8bit or html.is_8bit
+    raw = b"%b%b%b\r\n%b\r\n%b\r\n%b\r\n%b--" % (
+        _AS_ALTERNATIVES,
+        _AS_8BIT if is_8bit else _AS_7BIT,
+        _DELIMITER,
+        text.raw,
+        _DELIMITER,
+        html.raw,
+        _DELIMITER,
+    )
+    return _Body(raw, b"\r\n.\r\n", is_8bit)
+
+
+def _without_8bit(text: str, html: str | None) -> _Body:
+    """Return what a server gets that takes seven bits only."""
+    body = _quoted(_AS_TEXT, text)
+    return body if html is None else _both(body, _quoted(_AS_HTML, html))
 
 
 def _lines(text: str) -> bytes:
@@ -129,7 +198,6 @@ def _lines(text: str) -> bytes:
 
 
 def _dotted(raw: bytes) -> bytes:
-    """Return lines as they go over the wire, with what ends the mail."""
+    """Return lines as they go over the wire."""
     stuffed = (b"." + raw if raw.startswith(b".") else raw).replace(b"\n.", b"\n..")
-    crlf = stuffed.replace(b"\n", b"\r\n")
-    return crlf + (b".\r\n" if crlf.endswith(b"\r\n") else b"\r\n.\r\n")
+    return stuffed.replace(b"\n", b"\r\n")

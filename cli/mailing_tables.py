@@ -1,0 +1,55 @@
+"""Mailings as tables, for people."""
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+
+from cli.render import Json, facts, grid, instant
+
+
+def preview_table(preview: Json) -> RenderableType:
+    """Return whom a mailing would go to, and when."""
+    return facts([
+        ("would go to", preview["clients"]),
+        ("of them without contact", preview["without_contact"]),
+        ("starts", instant(preview["starts_at"])),
+        ("ends", instant(preview["ends_at"])),
+    ])  # fmt: skip
+
+
+def mailings_table(found: Sequence[Json]) -> RenderableType:
+    """Return mailings, one a line."""
+    rows = (
+        [
+            each["mailing_id"],
+            each["name"],
+            each["status"],
+            each["gateway"],
+            instant(each["starts_at"]),
+            instant(each["ends_at"]),
+        ]
+        for each in found
+    )
+    return grid(("mailing_id", "name", "status", "gateway", "starts", "ends"), rows)
+
+
+def mailing_table(found: Json) -> RenderableType:
+    """Return all that there is to say of a mailing."""
+    return facts([
+        ("mailing_id", found["mailing_id"]),
+        ("name", found["name"]),
+        ("status", found["status"]),
+        ("missed", found["missed_reason"]),
+        ("tags", found["filter"]["tags"] or "all"),
+        ("operator codes", found["filter"]["operator_codes"] or "all"),
+        ("starts", instant(found["starts_at"])),
+        ("ends", instant(found["ends_at"])),
+        ("gateway", found["gateway"]),
+        ("sender", found.get("sender")),
+        ("subject", found["subject"]),
+        ("body", found["body"]),
+        ("html", found.get("html")),
+        ("version", found["version"]),
+        ("created", instant(found["created_at"])),
+        ("changed", instant(found["changed_at"])),
+    ])  # fmt: skip
