@@ -13,6 +13,7 @@ from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.contract import judge
 from services.dispatcher.gateways.http.gateway import HttpGateway
+from services.dispatcher.gateways.http.retry_after import retry_after_s
 
 MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -163,7 +164,8 @@ def test_after_a_failure_of_a_sent_request_nobody_knows(failure: str) -> None:
 def test_a_request_that_was_not_sent_was_not_processed(failure: str) -> None:
     verdict = judge(Answer(None, "", b"", failure, was_sent=False))
 
-    assert verdict == Verdict(Outcome.NOT_PROCESSED, failure)
+    assert (verdict.outcome, verdict.reason) == (Outcome.NOT_PROCESSED, failure)
+    assert verdict.fault == (failure in {"dns_failed", "tls_failed"})
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with gateway_that_answers(raw, requests) as gateway:
         verdict = await send(gateway)
 
-    assert verdict == Verdict(Outcome.NOT_PROCESSED, "redirect", 307)
+    assert verdict == Verdict(Outcome.NOT_PROCESSED, "redirect", 307, fault=True)
     assert len(requests) == 1
 
 
@@ -273,7 +275,7 @@ async def test_a_message_without_a_phone_is_refused_unsent() -> None:
     async with gateway_that_answers(OK, requests) as gateway:
         verdict = await send(gateway, replace(LETTER, phone=None))
 
-    assert verdict == Verdict(Outcome.REFUSED, "no_phone")
+    assert verdict == Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
     assert requests == []
 
 
@@ -304,3 +306,92 @@ async def test_nothing_but_an_id_and_a_traceparent_gets_into_headers(
 async def test_a_token_that_could_not_stand_in_a_header_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="token"):
         HttpGateway("http://127.0.0.1/", token=token)
+
+
+# How long it asks us to wait
+
+NOW = 1_000_000_000.0  # Sun, 09 Sep 2001 01:46:40 GMT
+
+
+@pytest.mark.parametrize(
+    ("value", "waits"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", 1.0),
+        ("99999999", 900.0),
+        ("Sun, 09 Sep 2001 01:47:10 GMT", 30.0),
+        ("Sunday, 09-Sep-01 01:47:10 GMT", 30.0),
+        ("Sun Sep  9 01:47:10 2001", 30.0),
+        ("Sun, 09 Sep 2001 01:46:10 GMT", 1.0),
+        ("Sun, 09 Sep 2091 01:46:10 GMT", 900.0),
+    ],
+)
+def test_a_wait_is_seconds_or_a_date(value: str, waits: float) -> None:
+    assert retry_after_s(value, NOW) == waits
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "soon", "-5", "1.5", "1e3", "10 s", "0x10", "NaN", "inf", "9" * 400, "1, 2"),
+        *("\u0661\u0662", "Sun, 09", "Sun, 99 Sep 2001 01:47:10 GMT"),
+        "Sun, 09 Sep 99999 01:47:10 GMT",
+    ],
+)
+def test_a_wait_that_is_nonsense_is_ignored(value: str) -> None:
+    assert retry_after_s(value, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [(429, 30.0), (503, 30.0), (500, None), (408, None), (400, None), (401, None)],
+)
+def test_a_wait_is_obeyed_where_it_is_defined(status: int, waits: float | None) -> None:
+    answer = replace(answered(status), retry_after="30")
+
+    assert judge(answer).retry_after_s == waits
+
+
+def test_a_gateway_that_may_have_taken_it_and_asks_to_wait_is_waited_for() -> None:
+    verdict = judge(replace(answered(503), retry_after="30"), not_taken=())
+
+    assert (verdict.outcome, verdict.pauses_gateway_s) == (Outcome.UNKNOWN, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [(301, True), (307, True), (401, True), (403, True), (400, False), (429, False), (500, False)],
+)
+def test_what_any_message_would_get_is_the_gateways_fault(status: int, *, fault: bool) -> None:
+    assert judge(answered(status)).fault == fault
+
+
+@pytest.mark.parametrize("header", [b"Retry-After: 30\r\n", b"retry-after:30\r\n"])
+async def test_a_wait_is_read_from_each_answer_and_from_no_other(header: bytes) -> None:
+    found: list[Verdict] = []
+    heads = [header, header, b""]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for head in heads:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 429 Slow\r\n" + head + b"Content-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    gone = asyncio.Event()
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    gateway = HttpGateway(f"http://127.0.0.1:{port}/", connections=1)
+    try:
+        for _ in heads:
+            done: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+            gateway.send(LETTER, asyncio.get_running_loop().time() + 5, done.set_result)
+            found.append(await done)
+    finally:
+        await gateway.close()
+        server.close()
+        await gone.wait()
+
+    assert [each.retry_after_s for each in found] == [30.0, 30.0, None]

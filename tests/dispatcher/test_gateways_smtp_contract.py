@@ -119,7 +119,9 @@ def test_a_refusal_before_any_recipient_was_named_burns_no_message(stage: Stage)
 def test_a_mail_that_is_too_large_is_refused_for_good(code: int, text: bytes) -> None:
     assert replied(Stage.SENDER, code, text).outcome is REFUSED
     for failure in (MAIL_TOO_LARGE, NEEDS_SMTPUTF8):
-        assert judge(Answer(Stage.SESSION, None, failure)) == Verdict(REFUSED, failure)
+        assert judge(Answer(Stage.SESSION, None, failure)) == Verdict(
+            REFUSED, failure, is_of_message=True
+        )
 
 
 @pytest.mark.parametrize(
@@ -147,3 +149,55 @@ def test_an_answer_is_kept_as_one_legible_line_of_bounded_length() -> None:
 
     assert answer.startswith("550 5.1.1 No\ufffd \ufffd[31msuch  user 5.1.1 Нет \ufffdx")
     assert len(answer) == 500
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        (b"4.7.0 Too many connections, try again in 300 seconds", 300.0),
+        (b"Try again in 5 minutes", 300.0),
+        (b"retry after 90s", 90.0),
+        (b"Come back in 1 hour", 900.0),
+        (b"in 0 sec.", 1.0),
+        (b"4.3.2 Try again later", None),
+        (b"4.3.2 Error 42 something", None),
+        (b"queue 7mx is full", None),
+    ],
+)
+@pytest.mark.parametrize("code", [421, 450, 452])
+def test_a_time_in_words_pauses_the_server(code: int, text: bytes, waits: float | None) -> None:
+    for stage in BEFORE:
+        found = replied(stage, code, text)
+        assert (found.outcome, found.retry_after_s) == (NOT_PROCESSED, waits)
+        assert found.pauses_gateway_s == (waits or 0.0)
+
+
+@pytest.mark.parametrize("code", [451, 454, 550])
+def test_a_time_in_words_of_other_answers_pauses_nothing(code: int) -> None:
+    assert replied(Stage.SENDER, code, b"Try again in 300 seconds").retry_after_s is None
+
+
+@pytest.mark.parametrize("text", [b"4.2.0 Greylisted for 300 seconds", b"Gray-listing, 5 minutes"])
+def test_a_server_that_greylists_lets_only_the_one_mail_wait(text: bytes) -> None:
+    for stage in (Stage.RECIPIENT, Stage.DATA, Stage.CONTENT):
+        found = replied(stage, 450, text)
+        assert (found.is_of_message, found.retry_after_s) == (True, 300.0)
+        assert (found.pauses_gateway_s, found.is_counted) == (0.0, True)
+
+
+def test_a_postponed_recipient_says_nothing_of_the_server() -> None:
+    assert replied(Stage.RECIPIENT, 450, b"4.2.1 Mailbox busy").is_of_message
+    assert not replied(Stage.SENDER, 451, b"4.3.0 Local error").is_of_message
+    assert not replied(Stage.RECIPIENT, 421, b"4.3.2 Closing").is_of_message
+
+
+@pytest.mark.parametrize("failure", ["tls_failed", "dns_failed", "no_tls", "no_login"])
+def test_a_server_that_is_not_the_one_is_at_fault(failure: str) -> None:
+    found = judge(Answer(Stage.SESSION, None, failure))
+
+    assert (found.outcome, found.fault, found.is_counted) == (NOT_PROCESSED, True, False)
+
+
+def test_a_login_that_does_not_pass_is_at_fault() -> None:
+    assert replied(Stage.SESSION, 535, b"5.7.8 Bad credentials").fault
+    assert not replied(Stage.SESSION, 554, b"No service").fault

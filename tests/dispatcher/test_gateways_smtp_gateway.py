@@ -74,7 +74,7 @@ async def test_a_mail_from_somebody_who_is_not_allowed_is_refused_and_the_server
     async with MailServer() as server, gateway_to(server) as gateway:
         verdict = await send(gateway, replace(LETTER, sender=sender))
 
-        assert verdict == Verdict(Outcome.REFUSED, "sender_not_allowed")
+        assert verdict == Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
         assert server.connections == 0
 
 
@@ -216,7 +216,7 @@ async def test_a_mail_beyond_the_servers_bound_is_refused_and_nothing_of_it_sent
         large = await send(gateway, replace(LETTER, text="x" * 1_000))
         small = await send(gateway)
 
-        assert large == Verdict(Outcome.REFUSED, "mail_too_large")
+        assert large == Verdict(Outcome.REFUSED, "mail_too_large", is_of_message=True)
         assert small.outcome is Outcome.ACCEPTED
         assert words(server) == [b"EHLO", *ONE_MAIL]
 
@@ -228,7 +228,9 @@ async def test_an_address_beyond_ascii_goes_to_servers_that_know_such_only() -> 
         [sender] = [each for each in server.commands if each.startswith(b"MAIL")]
         assert (taken.outcome, sender.endswith(b" SMTPUTF8\r\n")) == (Outcome.ACCEPTED, True)
     async with MailServer(offers=["8BITMIME"]) as server, gateway_to(server) as gateway:
-        assert await send(gateway, message) == Verdict(Outcome.REFUSED, "needs_smtputf8")
+        assert await send(gateway, message) == Verdict(
+            Outcome.REFUSED, "needs_smtputf8", is_of_message=True
+        )
         assert words(server) == [b"EHLO"]
 
 
@@ -238,7 +240,9 @@ async def test_what_no_mail_can_be_sent_to_is_refused_without_a_server(email: st
         verdict = await send(gateway, replace(LETTER, email=email))
 
         assert verdict == Verdict(
-            Outcome.REFUSED, "email_invalid" if email is not None else "no_email"
+            Outcome.REFUSED,
+            "email_invalid" if email is not None else "no_email",
+            is_of_message=True,
         )
         assert server.connections == 0
         assert gateway.free == 1
@@ -295,7 +299,7 @@ async def test_a_server_that_proves_nothing_gets_neither_mail_nor_password(
     ):
         verdict = await send(gateway)
 
-        assert verdict == Verdict(NOT_PROCESSED, "tls_failed")
+        assert verdict == Verdict(NOT_PROCESSED, "tls_failed", fault=True)
         assert not {b"AUTH", b"MAIL"} & set(words(server))
         assert gateway.free == 1
 
@@ -305,7 +309,7 @@ async def test_without_starttls_nothing_is_sent() -> None:
         MailServer(offers=["AUTH PLAIN"]) as server,
         gateway_to(server, Tls.STARTTLS, login=LOGIN) as gateway,
     ):
-        assert await send(gateway) == Verdict(NOT_PROCESSED, "no_tls")
+        assert await send(gateway) == Verdict(NOT_PROCESSED, "no_tls", fault=True)
         assert words(server) == [b"EHLO"]
 
 

@@ -19,6 +19,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     failure: str | None  # a slug; None: one whole well-formed answer
     was_sent: bool  # False: certainly not one byte of the request went out
     content_encoding: str = ""
+    retry_after: str = ""
 
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
@@ -37,9 +38,10 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     content_type: str
     content_encoding: str
     rest_s: float
+    retry_after: str
 
 
-UNKNOWN_HEAD = Head(b"\0", 0, 0, "", "", 0.0)  # no answer begins like that
+UNKNOWN_HEAD = Head(b"\0", 0, 0, "", "", 0.0, "")  # no answer begins like that
 
 
 class Owner(Protocol):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.dispatcher.gateways.http.answer import UNKNOWN_HEAD, Answer, OnAnswer
 from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
-from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool
+from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool, why_unopened
 
 _SERVER_MARGIN_S = 1.0  # how long before the server would close an idle connection we do
 _NOT_IN_TIME = Answer(None, "", b"", "timeout", was_sent=False)
@@ -81,4 +81,4 @@ class HttpClient(ConnectionPool[Connection, Answer, None]):
             return
         self.drop(connection)
         error = None if task.cancelled() else task.exception()
-        connection.fail("tls_failed" if isinstance(error, ssl.SSLError) else "connect_failed")
+        connection.fail(why_unopened(error))

@@ -11,13 +11,7 @@ from typing import cast
 
 import httptools
 
-from services.dispatcher.gateways.http.answer import (
-    Answer,
-    Head,
-    OnAnswer,
-    Owner,
-    keep_alive_s,
-)
+from services.dispatcher.gateways.http.answer import Answer, Head, OnAnswer, Owner, keep_alive_s
 
 HEAD_LIMIT = 16_384  # bytes of status line and headers, interim answers and trailers included
 _MAX_STATUS = 599
@@ -49,6 +43,7 @@ class Connection(asyncio.Protocol):
         "_received",
         "_request",
         "_rest_s",
+        "_retry_after",
         "_status",
         "_transport",
         "cut_at",
@@ -70,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._is_complete = self._is_kept = False
         self._rest_s = inf
         self._status: int | None = None
-        self._content_type = self._content_encoding = ""
+        self._content_type = self._content_encoding = self._retry_after = ""
         self._body = b""
         self._head_size = 0
         self._has_head = self._has_length = self._is_coded = self._is_interim = False
@@ -163,6 +158,7 @@ class Connection(asyncio.Protocol):
             return False
         self._status, self._rest_s = head.status, head.rest_s
         self._content_type, self._content_encoding = head.content_type, head.content_encoding
+        self._retry_after = head.retry_after
         self._body = data[len(head.raw) :]
         self._is_kept = True
         self._finish()
@@ -179,7 +175,8 @@ class Connection(asyncio.Protocol):
         )
         status, kind, encoding = self._status, self._content_type, self._content_encoding
         if is_plain and status is not None:
-            self._owner.head = Head(raw, len(data), status, kind, encoding, self._rest_s)
+            wait = self._retry_after
+            self._owner.head = Head(raw, len(data), status, kind, encoding, self._rest_s, wait)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the request under way, by what has come of its answer."""
@@ -242,10 +239,12 @@ class Connection(asyncio.Protocol):
             self._content_encoding += value.decode("latin-1")
         elif name == b"keep-alive":
             self._rest_s = keep_alive_s(value)
+        elif name == b"retry-after":
+            self._retry_after = value.decode("latin-1")
 
     def _reset_head(self) -> None:
         self._status = None
-        self._content_type = self._content_encoding = ""
+        self._content_type = self._content_encoding = self._retry_after = ""
         self._body = b""
         self._head_size = 0
         self._has_head = self._has_length = self._is_coded = self._is_interim = False
@@ -283,8 +282,8 @@ class Connection(asyncio.Protocol):
 
     def _settle(self, failure: str | None, *, is_kept: bool = False) -> None:
         done, self._done = self._done, None
-        kind, encoding = self._content_type, self._content_encoding
-        answer = Answer(self._status, kind, self._body, failure, self._is_sent, encoding)
+        kind, encoding, wait = self._content_type, self._content_encoding, self._retry_after
+        answer = Answer(self._status, kind, self._body, failure, self._is_sent, encoding, wait)
         self._reset_head()
         if is_kept:
             self._owner.rest(self, self._rest_s)

@@ -4,7 +4,8 @@
 201 or 202 with `{"id": "<the gateway's own>", "status": "accepted"}` means accepted.
 
 Not taken, and tried again: 401, 403, 408, 425, 429, redirects. Refused for good: all other 4xx but
-409. Unknown is all the rest, and 422 to a repeat of what may have arrived.
+409. Unknown is all the rest, and 422 to a repeat of what may have arrived. 429 and 503 with
+Retry-After pause the gateway; 401, 403, redirects, its name and its certificate are its fault.
 
 Whether 500 and 503 mean not taken is the gateway's to say: `DISPATCHER_HTTP_GATEWAY_NOT_TAKEN`.
 One that may take a message and fail then must have them unknown, or it gets the message again and
@@ -13,18 +14,22 @@ not at all: `DISPATCHER_HTTP_GATEWAY_RESENDS_UNKNOWN`.
 """
 
 from collections.abc import Collection
+from time import time
 from typing import Annotated, Literal
 
 import msgspec
 
-from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
 from services.dispatcher.gateways.http.answer import Answer
+from services.dispatcher.gateways.http.retry_after import retry_after_s
 from services.dispatcher.gateways.legible import legible
+from services.dispatcher.gateways.pool import MISPLACED
 
 # Source: the error table of RFC 9110 §15, read for a request that must not happen twice.
 _TAKEN = frozenset({200, 201, 202})
 _UNAUTHORIZED = frozenset({401, 403})  # the gateway's fault or ours: no message is burnt for it
-_NOT_PROCESSED = frozenset({408, 425, 429})
+_BUSY = frozenset({408, 425, 429})
+_WAITS = frozenset({429, 503})  # what Retry-After is obeyed with
 NOT_TAKEN = frozenset({500, 503})  # as well, unless the gateway is known to be otherwise
 _CONFLICT = 409  # the same key is being worked on, or was used: nobody knows
 # So a key may be answered that was used before, for other content or by a request under way.
@@ -56,13 +61,24 @@ def judge(answer: Answer, not_taken: Collection[int] = NOT_TAKEN) -> Verdict:
     """
     status = answer.status
     if answer.failure is not None or status is None:
-        outcome = Outcome.UNKNOWN if answer.was_sent else Outcome.NOT_PROCESSED
-        return Verdict(outcome, answer.failure or "malformed", status, None, legible(answer.body))
+        failure = answer.failure or "malformed"
+        finding = Finding.SILENT if answer.was_sent else _unsent(failure)
+        return verdict_of(finding, failure, status, answer=legible(answer.body))
     if status in _TAKEN:
         return _judge_taken(answer, status)
-    outcome, reason = _judge_status(status, not_taken)
-    text, is_conflict = legible(answer.body), status in _OF_A_USED_KEY
-    return Verdict(outcome, reason, status, None, text, is_conflict)
+    finding, reason = _judge_status(status, not_taken)
+    return verdict_of(
+        finding,
+        reason,
+        status,
+        answer=legible(answer.body),
+        is_conflict=status in _OF_A_USED_KEY,
+        retry_after_s=retry_after_s(answer.retry_after, time()) if status in _WAITS else None,
+    )
+
+
+def _unsent(failure: str) -> Finding:
+    return Finding.MISPLACED if failure in MISPLACED else Finding.UNREACHABLE
 
 
 def _judge_taken(answer: Answer, status: int) -> Verdict:
@@ -75,25 +91,27 @@ def _judge_taken(answer: Answer, status: int) -> Verdict:
         else:
             if accepted.id.isprintable():
                 return Verdict(Outcome.ACCEPTED, "accepted", status, accepted.id, text)
-    return Verdict(Outcome.UNKNOWN, "contract_violation", status, None, text)
+    return verdict_of(Finding.GARBLED, "contract_violation", status, answer=text)
 
 
-def _judge_status(status: int, not_taken: Collection[int]) -> tuple[Outcome, str]:
+def _judge_status(status: int, not_taken: Collection[int]) -> tuple[Finding, str]:
     reason = f"status_{status}"
     match status // 100:
         case 2:
-            verdict = Outcome.UNKNOWN, "contract_violation"
+            found = Finding.GARBLED, "contract_violation"
         case 3:
-            verdict = Outcome.NOT_PROCESSED, "redirect"
+            found = Finding.DENIED, "redirect"
         case _ if status in _UNAUTHORIZED:
-            verdict = Outcome.NOT_PROCESSED, "unauthorized"
-        case _ if status in _NOT_PROCESSED or status in not_taken:
-            verdict = Outcome.NOT_PROCESSED, reason
+            found = Finding.DENIED, "unauthorized"
+        case _ if status in _BUSY:
+            found = Finding.BUSY, reason
+        case _ if status in not_taken:
+            found = Finding.UNABLE, reason
         case 4 if status != _CONFLICT:
-            verdict = Outcome.REFUSED, reason
+            found = Finding.REFUSED, reason
         case _:
-            verdict = Outcome.UNKNOWN, reason
-    return verdict
+            found = Finding.CONFLICT if status == _CONFLICT else Finding.FAILED, reason
+    return found
 
 
 def _is_json(answer: Answer) -> bool:

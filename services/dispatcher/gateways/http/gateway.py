@@ -17,7 +17,7 @@ from services.dispatcher.gateways.http.endpoint import check_token
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _TRACEPARENT = re.compile(rb"(?:[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
 
-_NO_PHONE = Verdict(Outcome.REFUSED, "no_phone")
+_NO_PHONE = Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
 
 
 class HttpGateway:

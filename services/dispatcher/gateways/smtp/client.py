@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from datetime import timedelta
 
-from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool
+from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool, why_unopened
 from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer, SessionFailed, Stage
 from services.dispatcher.gateways.smtp.connection import Connection
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls, check_login
@@ -96,5 +96,4 @@ def _failed(error: BaseException | None) -> Answer:
     """Return the answer to a mail whose session could not be opened."""
     if isinstance(error, SessionFailed):
         return error.answer
-    failure = "tls_failed" if isinstance(error, ssl.SSLError) else "connect_failed"
-    return Answer(Stage.SESSION, None, failure)
+    return Answer(Stage.SESSION, None, why_unopened(error))

@@ -11,12 +11,16 @@
 |   500 502 503 504, relaying                             | not processed                    |
 | 552 or 5.3.4 to MAIL FROM                               | refused for good                 |
 | 5xx to all else                                         | not processed                    |
+
+421, 450 and 452 with a time in words pause the server, but for those that greylist: then the one
+mail waits. A login or a certificate that does not pass is the server's fault, or ours.
 """
 
 import re
 
-from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
 from services.dispatcher.gateways.legible import legible
+from services.dispatcher.gateways.pool import MISPLACED
 from services.dispatcher.gateways.smtp.answer import (
     MAIL_TOO_LARGE,
     NEEDS_SMTPUTF8,
@@ -24,6 +28,7 @@ from services.dispatcher.gateways.smtp.answer import (
     Stage,
 )
 from services.dispatcher.gateways.smtp.reply import Reply
+from services.dispatcher.gateways.smtp.wait import wait_in
 
 _CLOSING = 421
 _TOO_LARGE = 552
@@ -36,6 +41,11 @@ _OF_US = re.compile(rb"5\.(?:1\.[78]|3\.[0-3]|5\.\d{1,3}|7\.\d{1,3})(?!\d)")
 _OF_THE_SIZE = re.compile(rb"5\.3\.4(?!\d)")
 # What older servers say without an enhanced code: "550 relaying denied", "relay not permitted".
 _RELAYING = re.compile(rb"\brelay", re.IGNORECASE)
+# What may name a time to wait: closing, and what is postponed.
+_WAITS = frozenset({421, 450, 452})
+# A server that does not know a recipient's mails yet: the next recipient is another matter.
+_GREYLISTING = re.compile(rb"gr[ea]y-?\s?list", re.IGNORECASE)
+_OF_THE_SERVER = MISPLACED | {"no_tls", "no_login"}
 _OF_THE_MAIL = frozenset({MAIL_TOO_LARGE, NEEDS_SMTPUTF8})
 
 # Where servers say how they call a mail: Postfix, Exim, Sendmail, Amazon SES.
@@ -55,38 +65,52 @@ def judge(answer: Answer) -> Verdict:
     text = "" if reply is None else legible(b"%d %b" % (reply.code, reply.text))
     if answer.failure is not None or reply is None:
         failure = answer.failure or "malformed"
-        if failure in _OF_THE_MAIL and not is_sent:
-            return Verdict(Outcome.REFUSED, failure, code, None, text)
-        outcome = Outcome.UNKNOWN if is_sent else Outcome.NOT_PROCESSED
-        return Verdict(outcome, failure, code, None, text)
+        return verdict_of(_without_reply(failure, is_sent=is_sent), failure, code, answer=text)
     if is_sent and reply.is_done:
         return Verdict(Outcome.ACCEPTED, "accepted", code, _queue_id(reply), text)
-    outcome, reason = _judge_reply(answer.stage, reply)
-    return Verdict(outcome, reason, code, None, text)
+    finding, reason = _judge_reply(answer.stage, reply)
+    asked = wait_in(text) if reply.code in _WAITS else None
+    return verdict_of(finding, reason, code, answer=text, retry_after_s=asked)
 
 
-def _judge_reply(stage: Stage, reply: Reply) -> tuple[Outcome, str]:
+def _without_reply(failure: str, *, is_sent: bool) -> Finding:
+    if is_sent:
+        return Finding.SILENT
+    if failure in _OF_THE_MAIL:
+        return Finding.REFUSED
+    return Finding.MISPLACED if failure in _OF_THE_SERVER else Finding.UNREACHABLE
+
+
+def _judge_reply(stage: Stage, reply: Reply) -> tuple[Finding, str]:
     is_sent, reason = stage is Stage.CONTENT, f"status_{reply.code}"
     match reply.kind:
         case 4 if is_sent and reply.code == _CLOSING:
-            return Outcome.UNKNOWN, reason
+            return Finding.FAILED, reason
         case 4:
-            return Outcome.NOT_PROCESSED, reason
+            return _judge_postponed(stage, reply), reason
         case 5:
             return _judge_refusal(stage, reply, reason)
         case _:
-            outcome = Outcome.UNKNOWN if is_sent else Outcome.NOT_PROCESSED
-            return outcome, "contract_violation"
+            return Finding.GARBLED if is_sent else Finding.UNABLE, "contract_violation"
 
 
-def _judge_refusal(stage: Stage, reply: Reply, reason: str) -> tuple[Outcome, str]:
+def _judge_postponed(stage: Stage, reply: Reply) -> Finding:
+    """Return whether a server speaks of the recipient, as those do that greylist, or of itself."""
+    if _GREYLISTING.search(reply.text):
+        return Finding.POSTPONED
+    asks = reply.code in _WAITS and wait_in(legible(reply.text)) is not None
+    is_of_recipient = stage is Stage.RECIPIENT and reply.code != _CLOSING and not asks
+    return Finding.POSTPONED if is_of_recipient else Finding.BUSY
+
+
+def _judge_refusal(stage: Stage, reply: Reply, reason: str) -> tuple[Finding, str]:
     if reply.code in _UNAUTHORIZED:
-        return Outcome.NOT_PROCESSED, "unauthorized"
+        return Finding.DENIED, "unauthorized"
     if stage is Stage.SENDER and _is_of_the_size(reply):
-        return Outcome.REFUSED, reason
+        return Finding.REFUSED, reason
     if stage in {Stage.RECIPIENT, Stage.CONTENT} and not _is_of_us(reply):
-        return Outcome.REFUSED, reason
-    return Outcome.NOT_PROCESSED, reason
+        return Finding.REFUSED, reason
+    return Finding.UNABLE, reason
 
 
 def _is_of_the_size(reply: Reply) -> bool:

@@ -18,9 +18,9 @@ from services.dispatcher.gateways.smtp.senders import SenderNotAllowed
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
-_NO_EMAIL = Verdict(Outcome.REFUSED, "no_email")
-_NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid")
-_NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed")
+_NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
+_NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid", is_of_message=True)
+_NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
 
 
 class SmtpGateway:
