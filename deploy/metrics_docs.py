@@ -16,8 +16,9 @@ with them says [operations.md](operations.md), Watching.
 Each service shows its own at `/metrics`, in Prometheus' text format. Its name is not in them:
 it is the label `job` that Prometheus gives to what it scrapes. A counter grows from the start of
 the process; a gauge of a table is asked of the database every ten seconds, by each replica, and so
-the same in all of them: `max`, not `sum`. Ages grow by themselves between two answers. Buckets of
-histograms are in seconds. Beside these are `process_…` and `python_…` of the process itself.
+the same in all of them: `max`, not `sum`. An age grows by itself once the next answer is overdue.
+Buckets of histograms are in seconds. Beside these are `process_…` and `python_…` of the process
+itself.
 """
 
 

@@ -1,23 +1,40 @@
 """The panels of dashboards, as Grafana reads them.
 
-Source: Grafana's JSON model of dashboards, schema 39 (Grafana 11 and newer).
+Source: Grafana's JSON model of dashboards, schema 39 (Grafana 11 and newer); its names of units
+are those of `packages/grafana-data/src/valueFormats/categories.ts`.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
+Kind: TypeAlias = Literal["timeseries", "stat"]
 
 SOURCE = {"type": "prometheus", "uid": "${source}"}
-WIDTH, HEIGHT, PER_ROW = 12, 8, 2
+COLUMNS = 24
+SIZES: dict[str, tuple[int, int]] = {"timeseries": (12, 8), "stat": (8, 4)}  # width, height
+TEXT_HEIGHT = 3
+
+# From where on a number is red.
+NEVER_RED = (("green", None),)
+RED_IF_ANY = (("green", None), ("red", 1))
+RED_IF_NONE = (("red", None), ("green", 1))
+Steps: TypeAlias = tuple[tuple[str, int | None], ...]
 
 
 class Panel(NamedTuple):
-    """A graph: each of its expressions with what its lines are called."""
+    """A graph, or numbers as they are now: each of its expressions with what it is called."""
 
     title: str
     unit: str
     lines: tuple[tuple[str, str], ...]  # expression, legend
     description: str = ""
+    kind: Kind = "timeseries"
+    top: float | None = None  # the end of the scale: what it can be at most
+    many: bool = False  # lines: their legend needs the height of the panel
+    nothing: str = "none"  # what a number is called that is not there
+    colors: Steps = NEVER_RED  # of numbers
+    wide: bool = False  # as wide as the page
 
 
 class Dashboard(NamedTuple):
@@ -60,9 +77,24 @@ def json_of(board: Dashboard) -> Json:
         ],
         "panels": [
             _text(board.text),
-            *(_graph(number, each) for number, each in enumerate(board.panels, 1)),
+            *(
+                {"id": number, **_json(panel), "gridPos": place}
+                for number, (panel, place) in enumerate(_places(board.panels), 1)
+            ),
         ],
     }
+
+
+def _places(panels: Sequence[Panel]) -> Iterator[tuple[Panel, Json]]:
+    """Yield where each panel stands: side by side as long as there is room."""
+    left, top, height = 0, TEXT_HEIGHT, 0
+    for panel in panels:
+        w, h = SIZES[panel.kind]
+        w = COLUMNS if panel.wide else w
+        if left + w > COLUMNS or h != height:
+            left, top = 0, top + height
+        yield panel, {"h": h, "w": w, "x": left, "y": top}
+        left, height = left + w, h
 
 
 def _text(content: str) -> Json:
@@ -70,39 +102,71 @@ def _text(content: str) -> Json:
         "id": 100,
         "type": "text",
         "title": "",
-        "gridPos": {"h": 3, "w": 24, "x": 0, "y": 0},
+        "gridPos": {"h": TEXT_HEIGHT, "w": COLUMNS, "x": 0, "y": 0},
         "options": {"mode": "markdown", "content": content},
     }
 
 
-def _graph(number: int, panel: Panel) -> Json:
-    row, column = divmod(number - 1, PER_ROW)
+def _json(panel: Panel) -> Json:
     return {
-        "id": number,
-        "type": "timeseries",
+        "type": panel.kind,
         "title": panel.title,
         "description": panel.description,
         "datasource": SOURCE,
-        "gridPos": {"h": HEIGHT, "w": WIDTH, "x": column * WIDTH, "y": 3 + row * HEIGHT},
-        "fieldConfig": {
-            "defaults": {
-                "unit": panel.unit,
-                "min": 0,
-                "custom": {"fillOpacity": 10, "showPoints": "never"},
-            },
-            "overrides": [],
-        },
-        "options": {
-            "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["last", "max"]},
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        },
+        **(_graph(panel) if panel.kind == "timeseries" else _numbers(panel)),
         "targets": [
             {
                 "refId": chr(ord("A") + place),
                 "datasource": SOURCE,
                 "expr": expr,
                 "legendFormat": legend,
+                **({"instant": True, "range": False} if panel.kind == "stat" else {}),
             }
             for place, (expr, legend) in enumerate(panel.lines)
         ],
+    }
+
+
+def _graph(panel: Panel) -> Json:
+    defaults: Json = {
+        "unit": panel.unit,
+        "min": 0,
+        "custom": {"fillOpacity": 10, "showPoints": "never"},
+    }
+    if panel.top is not None:
+        defaults["max"] = panel.top
+    elif panel.unit == "short":  # what is counted: no scale of hundredths
+        defaults["custom"]["axisSoftMax"] = 1
+    return {
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "options": {
+            "legend": {
+                "displayMode": "table",
+                "placement": "right" if panel.many else "bottom",
+                "calcs": ["last", "max"],
+                "sortBy": "Max",
+                "sortDesc": True,
+            },
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
+    }
+
+
+def _numbers(panel: Panel) -> Json:
+    steps = [{"color": color, "value": value} for color, value in panel.colors]
+    return {
+        "fieldConfig": {
+            "defaults": {
+                "unit": panel.unit,
+                "noValue": panel.nothing,
+                "thresholds": {"mode": "absolute", "steps": steps},
+            },
+            "overrides": [],
+        },
+        "options": {
+            "colorMode": "value",
+            "graphMode": "none",
+            "textMode": "value_and_name",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        },
     }

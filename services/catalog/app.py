@@ -4,6 +4,7 @@ from asyncio import TaskGroup
 from functools import partial
 
 from services.catalog.domain.client import client
+from services.catalog.handlers.importing import begin_counting
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
 from services.catalog.routes import routers
@@ -34,6 +35,7 @@ async def run(settings: Settings) -> None:
         app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
         http.describe_settings(app, settings)
         app.state.import_limits = settings.import_limits
+        begin_counting()
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease
         loops = [

@@ -70,6 +70,7 @@ class Applier:
 
     def __post_init__(self) -> None:
         self.lag = Lag(self.consumer)
+        telemetry.begin_counting(self.consumer)
         self._kinds = kinds_by_name(self.handlers)
         self._packing = {kind for kind in self._kinds.values() if kind not in self.handlers}
 

@@ -9,6 +9,7 @@ from shared.telemetry.logs import LogFormat, configure_logs
 from shared.telemetry.metrics import (
     OTHER,
     Read,
+    begin_counting,
     configure_metrics,
     consumed,
     count,
@@ -46,6 +47,7 @@ __all__ = (
     "Read",
     "SpanKind",
     "batch",
+    "begin_counting",
     "caused_here",
     "configure",
     "consumed",

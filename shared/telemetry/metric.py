@@ -13,9 +13,10 @@ Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 UNITS = {"s": "seconds", "By": "bytes"}  # the others are for readers only, as in OpenTelemetry
 
 # Bounds of buckets, in seconds. Source: OpenTelemetry's conventions for HTTP, and longer ones for
-# what takes longer.
+# what takes longer. Nothing is known below the first bound but that it was below.
 SHORT = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-LONG = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0)
+TINY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LONG = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0)
 
 
 @dataclass(frozen=True, slots=True)

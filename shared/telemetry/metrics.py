@@ -1,7 +1,7 @@
 """How metrics are recorded, and shown to Prometheus.
 
-Our own are kept as numbers by name and labels: a batch of thousands is one call, and an age grows
-by itself until it is read. Those of libraries come through OpenTelemetry.
+Our own are kept as numbers by name and labels: a batch of thousands is one call. Those of
+libraries come through OpenTelemetry.
 """
 
 import platform
@@ -37,6 +37,8 @@ Values: TypeAlias = tuple[str, ...]  # of labels, in the order of their declarat
 # Series of one metric. Labels have few values; should one have many all the same, they go here.
 MOST = 500
 OTHER = "other"
+
+OVERDUE_S = 15.0  # a gauge that is set every ten seconds was not set for so long
 
 OF_ONE_RUN = re.compile(r"\.[0-9a-f-]{36}$")  # the end of a consumer's name: it is one of many
 
@@ -150,12 +152,20 @@ def show(name: str, read: Read, **labels: str) -> None:
 
 
 def measure_age(name: str, age_s: float, **labels: str) -> None:
-    """Set a gauge to an age, which grows until it is set again; 0 stays 0."""
+    """Set a gauge to an age; it grows by itself once it should have been set again; 0 stays 0.
+
+    Not before: what is a moment old whenever it is measured is not ten seconds old in between.
+    """
     if age_s <= 0:
         show(name, lambda: 0.0, **labels)
         return
-    since = monotonic() - age_s
-    show(name, lambda: monotonic() - since, **labels)
+    measured_at = monotonic()
+
+    def read() -> float:
+        elapsed_s = monotonic() - measured_at
+        return age_s + (elapsed_s if elapsed_s > OVERDUE_S else 0.0)
+
+    show(name, read, **labels)
 
 
 def observe(name: str, seconds: float, **labels: str) -> None:
@@ -191,6 +201,12 @@ def _key(name: str, series: Collection[Values], labels: dict[str, str]) -> Value
 def of_consumer(consumer: str) -> str:
     """Return a consumer's label: that of single runs is one for all of them."""
     return OF_ONE_RUN.sub("", consumer)
+
+
+def begin_counting(consumer: str) -> None:
+    """Let what a consumer counts be known as none: a rate needs a number before the first one."""
+    for name in ("kafka.consumed", "kafka.dead_letters", "kafka.rewinds"):
+        count(name, 0, consumer=of_consumer(consumer))
 
 
 def consumed(consumer: str, records: int, seconds: float) -> None:

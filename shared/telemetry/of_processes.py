@@ -1,6 +1,6 @@
 """The metrics that every service has, or every service that publishes."""
 
-from shared.telemetry.metric import SHORT, counter, gauge, histogram
+from shared.telemetry.metric import SHORT, TINY, counter, gauge, histogram
 
 WITH_OUTBOX = ("catalog", "scheduler", "dispatcher")
 
@@ -145,7 +145,7 @@ METRICS = (
     histogram(
         "event_loop.lag",
         "s",
-        bounds=SHORT,
+        bounds=TINY,
         meaning="How much later than asked for the event loop woke a task up, once a second.",
     ),
     gauge("sample.age", "s", "How long ago the database was last asked for what its tables hold."),

@@ -1,14 +1,16 @@
 """Rules and dashboards: of series that exist, and each alert with what to do about it."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.observability.files import DASHBOARDS, files
 from shared.telemetry.registry import METRICS
-from tests.deploy.prometheus import FOREIGN, expressions, names_in, rules, tool
+from tests.deploy.prometheus import FOREIGN, expressions, names_in, panels, rules, tool
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -84,13 +86,57 @@ def test_a_dashboard_is_one_that_grafana_reads(path: Path) -> None:
 
     assert board["uid"] == f"mailings-{path.stem}"
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         grid = panel["gridPos"]
         assert grid["x"] + grid["w"] <= 24
-        places.add((grid["x"], grid["y"]))
-        assert panel["type"] in {"text", "timeseries"}
-    assert len(places) == len(board["panels"])
+        fields = {
+            (x, y)
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
+        }
+        assert places.isdisjoint(fields), panel["title"]
+        places |= fields
+        assert panel["type"] in {"text", "timeseries", "stat"}
+
+
+UNITS = {"short", "s", "bytes", "percentunit", "reqps", "mps", "recps", "rowsps"}
+A_SECOND = {"reqps", "mps", "recps", "rowsps"}
+
+
+@pytest.mark.parametrize(("place", "panel"), list(panels()))
+def test_a_panel_has_the_unit_of_what_it_asks_for(place: str, panel: dict[str, Any]) -> None:
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    for target in panel["targets"]:
+        expr = target["expr"]
+        is_share = " / " in expr or "process_cpu" in expr or expr.startswith("slo:")
+        is_time = "histogram_quantile" in expr or bool(re.search(r"_seconds\b(?!_)", expr))
+        is_rate = "rate(" in expr and not is_time and not is_share
+        assert unit in UNITS
+        assert (unit == "percentunit", unit == "s") == (is_share, is_time), place
+        assert (unit in A_SECOND) == is_rate, place
+
+
+@pytest.mark.parametrize(("place", "panel"), list(panels()))
+def test_a_panel_says_what_each_of_its_lines_is(place: str, panel: dict[str, Any]) -> None:
+    legends = [target["legendFormat"] for target in panel["targets"]]
+    assert len(set(legends)) == len(legends), place
+    for target in panel["targets"]:
+        grouped = re.search(r"\bby \(([^)]*)\)", target["expr"])
+        labels = set(grouped[1].replace(" ", "").split(",")) if grouped else set()
+        unsaid = labels - set(re.findall(r"{{(\w+)}}", target["legendFormat"])) - {"le"}
+        assert not unsaid, place
+
+
+def test_each_alert_has_a_panel_that_shows_what_it_is_about() -> None:
+    named = {
+        name
+        for _, panel in panels()
+        for list_ in re.findall(r"Alerts?: ([\w, ]+)\.", panel["description"])
+        for name in list_.split(", ")
+    }
+
+    assert named == ALERTS
 
 
 @needs_promtool

@@ -49,7 +49,7 @@ def test_a_batch_is_counted_into_buckets_as_each_of_its_values_would_be(
     assert (f"{name}_count", "log") not in found
 
 
-def test_an_age_grows_until_it_is_measured_again(
+def test_an_age_is_as_it_was_measured_and_grows_once_that_is_overdue(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
@@ -57,13 +57,24 @@ def test_an_age_grows_until_it_is_measured_again(
     name = "outbox_oldest_age_seconds"
 
     telemetry.measure_age("outbox.oldest.age", 5)
-    now = 107.0
-    grown = shown(recorded)[name,]
+    now = 110.0
+    between = shown(recorded)[name,]
+    now = 120.0
+    overdue = shown(recorded)[name,]
     telemetry.measure_age("outbox.oldest.age", 0)
     now = 200.0
 
-    assert grown == pytest.approx(12)
+    assert between == pytest.approx(5)
+    assert overdue == pytest.approx(25)
     assert shown(recorded)[name,] == 0
+
+
+def test_what_a_consumer_counts_is_known_before_the_first_record(recorded: Recorded) -> None:
+    telemetry.begin_counting("stats")
+
+    found = shown(recorded)
+    for name in ("kafka_consumed_total", "kafka_dead_letters_total", "kafka_rewinds_total"):
+        assert found[name, "stats"] == 0
 
 
 def test_what_is_shown_is_read_when_somebody_looks(recorded: Recorded) -> None:

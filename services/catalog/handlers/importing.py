@@ -29,6 +29,13 @@ from shared.loop import Backoff
 AT_ONCE = 3  # chunks of an import under way; more were no faster
 CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the database
 BEAT = timedelta(seconds=2)  # between two heartbeats of an import
+ROW_OUTCOMES = ("created", "changed", "unchanged", "rejected")
+
+
+def begin_counting() -> None:
+    """Let imported rows be known as none: a rate needs a number before the first one."""
+    for outcome in ROW_OUTCOMES:
+        telemetry.count("catalog.import.rows", 0, outcome=outcome)
 
 
 async def import_clients(
@@ -251,5 +258,5 @@ async def _write_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -
         counts = counts_of(chunk, plan)
         if not await queue.note_import(db, lease, counts, plan.rejections, writer.kept):
             raise ImportOvertaken
-    for outcome in ("created", "changed", "unchanged", "rejected"):
+    for outcome in ROW_OUTCOMES:
         telemetry.count("catalog.import.rows", getattr(counts, outcome), outcome=outcome)

@@ -25,6 +25,7 @@ class Reaper:
     def __init__(self, pool: Pool, lease: timedelta, clock: Monotonic = monotonic) -> None:
         self._pool = pool
         self._heartbeats = Heartbeats[ImportLease](lease.total_seconds(), clock)
+        telemetry.count("leases.reaped", 0, kind="import")
 
     async def check(self) -> bool:
         """Check all running imports; end those that are lost; return whether there were any.

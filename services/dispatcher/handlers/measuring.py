@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from services.dispatcher.domain.attempt import Attempt
+from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers.failing import Result
 from services.dispatcher.queue import measuring
@@ -44,6 +45,8 @@ def count_results(gateway: str, results: Sequence[Result]) -> None:
 def watch(sender: Sending) -> None:
     """Show what is under way at a gateway, and how much may be, whenever somebody looks."""
     gateway = sender.gateway
+    for outcome in Outcome:  # a rate needs a number before the first one
+        telemetry.count("dispatcher.attempts", 0, gateway=gateway.name, outcome=outcome)
     telemetry.show("dispatcher.requests.active", lambda: sender.in_flight, gateway=gateway.name)
     telemetry.show(
         "dispatcher.requests.limit",

@@ -46,6 +46,7 @@ class Reaper:
             backoff_cap_s=limits.backoff_cap_s,
         )
         self._heartbeats = Heartbeats[UUID](limits.lease_s, clock)
+        telemetry.count("leases.reaped", 0, kind="sender")
 
     async def check(self) -> bool:
         """Take the leases of all senders that are dead; return whether there were any.

@@ -1,0 +1,1 @@
+"""The dashboards, one a module; panels that several of them have are in `sending`."""
