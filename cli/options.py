@@ -1,5 +1,6 @@
 """The options of commands about mailings, and how what is typed is read."""
 
+import getpass
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TextIO
@@ -13,6 +14,7 @@ MailingId = Annotated[
     UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
 ]
 
+LONGEST_NAME = 100  # characters; what services take
 EXAMPLE = "2026-03-01T10:00+03:00"
 # 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M
 DURATION = re.compile(
@@ -88,7 +90,19 @@ For = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show to how many it would go; create nothing.")
 ]
+By = Annotated[
+    str | None,
+    typer.Option(help="Who does it, as it is shown beside the switch. Default: your account."),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Then watch it.")]
+
+
+def account() -> str | None:
+    """Return the name of the account that runs this; None if it has none."""
+    try:
+        return getpass.getuser()[:LONGEST_NAME]
+    except (OSError, KeyError):  # as in a container whose user is a number
+        return None
 
 
 def text_of(body: str | None, file: TextIO | None) -> str | None:

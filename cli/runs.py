@@ -12,7 +12,10 @@ from cli import Output, read_id
 from cli.api import Api, run
 from cli.export import ExportFormat, export_run, format_of
 from cli.names import mailing_names
+from cli.options import By, account
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+
+RunId = Annotated[UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")]
 
 app = typer.Typer(help="Runs: each occurrence of a mailing.", no_args_is_help=True)
 
@@ -54,9 +57,7 @@ def list_runs(
 
 @app.command("show")
 def show_run(
-    run_id: Annotated[
-        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
-    ],
+    run_id: RunId,
     output: Format = Output.TABLE,
 ) -> None:
     """Show how far one run is."""
@@ -71,15 +72,52 @@ def _facts(found: Json) -> Iterator[tuple[str, object]]:
                 yield name.removesuffix("_at"), instant(value)
             case "totals" if value is not None:
                 yield name, ", ".join(f"{state} {count:,}" for state, count in value.items())
+            case "paused" | "stopped":
+                yield name, [_switch(each) for each in value]
             case _:
                 yield name, value
 
 
+def _switch(switch: Json) -> str:
+    """Return where a switch was set, since when and by whom, as far as that is known."""
+    since = f" since {instant(switch['since'])}" if switch["since"] else ""
+    by = f" by {switch['by']}" if switch["by"] else ""
+    return f"{'by its mailing' if switch['of'] == 'mailing' else 'by itself'}{since}{by}"
+
+
+@app.command("pause")
+def pause_run(run_id: RunId, *, by: By = None, output: Format = Output.TABLE) -> None:
+    """Send nothing of a run until it is resumed here, be the catalog and Kafka there or not."""
+    _move(run_id, "pause", by, output)
+
+
+@app.command("resume")
+def resume_run(run_id: RunId, *, by: By = None, output: Format = Output.TABLE) -> None:
+    """Send a run again that was paused here."""
+    found = _move(run_id, "resume", by, output)
+    for switch in found.get("paused", ()):
+        note(f"It is still paused {_switch(switch)}: {LIFT.format(**found)}.", "yellow")
+
+
+@app.command("stop")
+def stop_run(run_id: RunId, *, by: By = None, output: Format = Output.TABLE) -> None:
+    """Send nothing of a run any more, ever; what is open is cancelled."""
+    _move(run_id, "stop", by, output)
+
+
+LIFT = "`./mailings mailings resume {mailing_id}`"
+
+
+def _move(run_id: UUID, how: str, by: str | None, output: Output) -> Json:
+    body = {"by": by or account()}
+    found = run(lambda api: api.post("dispatcher", f"/v1/runs/{run_id}/{how}", body))
+    show(output, found, lambda: facts(_facts(found)))
+    return found
+
+
 @app.command("reasons")
 def list_reasons(
-    run_id: Annotated[
-        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
-    ],
+    run_id: RunId,
     output: Format = Output.TABLE,
 ) -> None:
     """Count the messages of a run by status, reason and status code, with an example of each."""
@@ -117,9 +155,7 @@ async def _reasons(api: Api, run_id: UUID) -> list[Json]:
 
 @app.command("export")
 def export_messages(
-    run_id: Annotated[
-        UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")
-    ],
+    run_id: RunId,
     wanted: Annotated[
         ExportFormat | None,
         typer.Option("--format", help="Default: by the file's name, else NDJSON."),

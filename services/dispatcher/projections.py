@@ -153,12 +153,15 @@ async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -
         match each.event:
             case MailingCreated() | MailingChanged() as event:
                 values["ends_at"] = event.ends_at
-            case MailingPaused():
-                values["is_paused"] = True
-            case MailingResumed() as event:
-                values |= {"is_paused": False, "resumed_at": event.resumed_at}
-            case MailingStopped() | MailingDeleted():
-                values["is_stopped"] = True
+            case MailingPaused(paused_at=at, by=by):
+                values |= {"is_paused": True, "paused_at": at, "paused_by": by}
+            case MailingResumed(resumed_at=at):
+                values |= {"is_paused": False, "resumed_at": at}
+                values |= {"paused_at": None, "paused_by": None}
+            case MailingStopped(stopped_at=at, by=by):
+                values |= {"is_stopped": True, "stopped_at": at, "stopped_by": by}
+            case MailingDeleted(deleted_at=at):
+                values |= {"is_stopped": True, "stopped_at": at}
         fresh = {"mailing_id": each.event.mailing_id, "is_paused": False, "is_stopped": False}
         await db.execute(
             insert(mailings)

@@ -60,6 +60,10 @@ mailings = Table(
     Column("is_stopped", Boolean, nullable=False, comment="or deleted"),
     Column("ends_at", Timestamp, comment="none: as the run has it"),
     Column("resumed_at", Timestamp, comment="the last time; none: never, or in an older release"),
+    Column("paused_at", Timestamp, comment="none: it is not, or it was in an older release"),
+    Column("paused_by", Text),
+    Column("stopped_at", Timestamp, comment="none: it is not, or it was in an older release"),
+    Column("stopped_by", Text),
     comment="what is allowed of a mailing now; may be here before its run",
 )
 
@@ -111,6 +115,12 @@ runs = Table(
         comment="all events of a chunk's messages go to one partition; begun since blocks are",
     ),
     Column("correction_count", Integer, nullable=False, server_default="0"),
+    Column("switch_count", Integer, nullable=False, server_default="0", comment="of its moves"),
+    Column("paused_at", Timestamp, comment="by its own switch, not its mailing's"),
+    Column("paused_by", Text),
+    Column("resumed_at", Timestamp, comment="the last time"),
+    Column("stopped_at", Timestamp, comment="by its own switch"),
+    Column("stopped_by", Text),
     Column("archived_at", Timestamp, comment="from then on nothing of it changes"),
     Column("totals", JSONB, comment="of an archived run: messages by state"),
     Column("attempt_count", BigInteger, comment="of an archived run: attempts on record"),

@@ -132,31 +132,34 @@ class MailingRunRequested(Event, frozen=True, kw_only=True):
     requested_at: Instant
 
 
-class MailingPaused(Event, frozen=True, kw_only=True):
+class MailingPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Nothing of the mailing is sent until it is resumed."""
 
     topic: ClassVar = MAILINGS
 
     mailing_id: UUID
     paused_at: Instant
+    by: str | None = None  # as they name themselves; none: they did not
 
 
-class MailingResumed(Event, frozen=True, kw_only=True):
+class MailingResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The mailing may be sent again."""
 
     topic: ClassVar = MAILINGS
 
     mailing_id: UUID
     resumed_at: Instant
+    by: str | None = None  # as they name themselves; none: they did not
 
 
-class MailingStopped(Event, frozen=True, kw_only=True):
+class MailingStopped(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Nothing of the mailing is sent any more, ever."""
 
     topic: ClassVar = MAILINGS
 
     mailing_id: UUID
     stopped_at: Instant
+    by: str | None = None  # as they name themselves; none: they did not
 
 
 class MailingDeleted(Event, frozen=True, kw_only=True):

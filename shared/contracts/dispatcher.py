@@ -110,6 +110,42 @@ class RunArchived(Event, frozen=True, kw_only=True):
     archived_at: Instant
 
 
+class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing of the run is sent until it is resumed here, whatever its mailing's switch says."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    number: int  # of what the run's own switch was moved by, from 1; the greater the newer
+    paused_at: Instant
+    by: str | None = None  # as they name themselves; none: they did not
+
+
+class RunResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run may be sent again, unless its mailing is paused."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    number: int
+    resumed_at: Instant
+    by: str | None = None
+
+
+class RunStopped(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing of the run is sent any more: what is open will be cancelled."""
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    number: int
+    stopped_at: Instant
+    by: str | None = None
+
+
 class MessageEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of each event of a message: the state that it leaves behind.
 

@@ -1,5 +1,7 @@
 """The commands about runs."""
 
+import json
+
 import pytest
 
 from cli import Exit
@@ -43,6 +45,58 @@ def test_an_unknown_run_is_an_error_with_advice(services: Services, mailings: Ma
     result = mailings("runs", "show", RUN)
 
     assert (result.code, "./mailings runs list" in result.err) == (Exit.NOT_FOUND, True)
+
+
+MAILINGS_SWITCH = {"of": "mailing", "since": "2026-01-01T12:00:00Z", "by": None}
+OWN_SWITCH = {"of": "run", "since": "2026-01-01T13:00:00Z", "by": "anna"}
+
+
+def test_a_run_shows_both_switches_with_who_and_since_when(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer(f"/v1/runs/{RUN}", run() | {"paused": [MAILINGS_SWITCH, OWN_SWITCH]})
+
+    out = mailings("runs", "show", RUN).out
+
+    assert "by its mailing since 2026-01-01 12:00:00 UTC, by itself since" in out
+    assert "by itself since 2026-01-01 13:00:00 UTC by anna" in out
+
+
+@pytest.mark.parametrize("move", ["pause", "resume", "stop"])
+def test_a_run_is_moved_at_the_dispatcher_by_who_is_named_or_logged_in(
+    services: Services, mailings: Mailings, monkeypatch: pytest.MonkeyPatch, move: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", "bo")
+    services.answer(f"/v1/runs/{RUN}/{move}", run() | {"paused": [], "stopped": []})
+
+    named, plain = mailings("runs", move, RUN, "--by", "anna"), mailings("runs", move, RUN)
+
+    assert (named.code, plain.code, plain.err) == (Exit.OK, Exit.OK, "")
+    assert [json.loads(each.body) for each in services.asked] == [{"by": "anna"}, {"by": "bo"}]
+
+
+def test_who_resumes_a_run_is_told_that_its_mailing_is_paused_still(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer(f"/v1/runs/{RUN}/resume", run() | {"paused": [MAILINGS_SWITCH]})
+
+    err = mailings("runs", "resume", RUN).err
+
+    assert "still paused by its mailing since 2026-01-01 12:00:00 UTC" in err
+    assert f"./mailings mailings resume {MAILING}" in err
+
+
+def test_an_account_without_a_name_moves_a_run_all_the_same(
+    services: Services, mailings: Mailings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError(10_001)
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    services.answer(f"/v1/runs/{RUN}/pause", run())
+
+    assert mailings("runs", "pause", RUN).code == Exit.OK
+    assert json.loads(services.asked[0].body) == {"by": None}
 
 
 def reason(status: str, reason: str | None, count: int, code: int | None = None) -> Json:

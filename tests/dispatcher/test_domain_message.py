@@ -23,6 +23,7 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import (
     HOLDER_S,
     OPEN,
+    STOPPED,
     Found,
     Progress,
     Step,
@@ -130,8 +131,8 @@ FACTS: dict[str, Fact] = {
     "no phone": turned_down(NO_PHONE),
     "client removed": turned_down(CLIENT_REMOVED),
     "template invalid": turned_down(TEMPLATE_INVALID),
-    "window over": lambda before, now: ended(KEY, 0, before, is_stopped=False, at=now),
-    "stopped": lambda before, now: ended(KEY, 0, before, is_stopped=True, at=now),
+    "window over": lambda before, now: ended(KEY, 0, before, stopped=None, at=now),
+    "stopped": lambda before, now: ended(KEY, 0, before, stopped=STOPPED, at=now),
 }
 # `?`: an attempt may have arrived before.
 TABLE = """
@@ -248,7 +249,7 @@ def test_a_gateways_id_is_published_only_if_it_names_nobody(
 def test_a_stop_has_a_reason_and_an_end_leaves_the_last_one(
     now: Instant, *, is_stopped: bool
 ) -> None:
-    step = ended(KEY, 0, BEGINNINGS["retry"], is_stopped=is_stopped, at=now)
+    step = ended(KEY, 0, BEGINNINGS["retry"], stopped=STOPPED if is_stopped else None, at=now)
 
     assert step.progress.reason == ("mailing_stopped" if is_stopped else "before")
     (event,) = step.events
@@ -290,7 +291,9 @@ def test_without_a_row_the_last_answer_says_where_a_message_is_else_its_chunk(
 ) -> None:
     first = unrecorded(reaped=2, unknowns=1)
 
-    assert without_exception(chunk, first, numbers, is_accepted=is_accepted) == expected
+    found = without_exception(chunk, first, numbers, STOPPED, is_accepted=is_accepted)
+
+    assert found == expected
 
 
 # Attempts beside others
@@ -510,7 +513,7 @@ def live(life: Life, fates: list[Any], now: Instant) -> None:
         elif fate == "reject":
             life.move(rejected(KEY, 0, life.progress, what[0], now))
         elif fate == "end":
-            life.move(ended(KEY, 0, life.progress, is_stopped=what[0], at=now))
+            life.move(ended(KEY, 0, life.progress, stopped=STOPPED if what[0] else None, at=now))
 
 
 @given(st.booleans(), st.lists(FATES, max_size=14))

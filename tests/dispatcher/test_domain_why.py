@@ -30,17 +30,32 @@ def facts(**fields: Any) -> RunFacts:
 BEGINS, RETRY = NOW + HOUR / 4, NOW + 20 * SECOND
 FINISHED = {"state": "finished", "finished_at": NOW - HOUR, "open": 0, "unclaimed": 0}
 RETRYING = {"open": 3, "unclaimed": 0, "retries": 3, "next_retry_at": RETRY}
+PAUSED = {
+    "is_mailing_paused": True,
+    "mailing_paused_at": NOW - HOUR,
+    "mailing_paused_by": "anna",
+}
+RUN_PAUSED = {"run_paused_at": NOW, "run_paused_by": "bo"}
 LEASED = {"unclaimed": 500, "leased": 500}
 
 CODES: list[tuple[dict[str, Any], WhyCode, str]] = [
     ({"state": "archived", "archived_at": NOW}, WhyCode.ARCHIVED, "archived at 2026-03-01 12:00"),
     (FINISHED, WhyCode.ENDED, "ended at 2026-03-01 11:00:00 UTC"),
-    ({"is_stopped": True}, WhyCode.STOPPED, "stopped; 1,000 messages are still to be cancelled"),
+    (
+        {"is_stopped": True},
+        WhyCode.STOPPED,
+        "Its mailing was stopped; 1,000 messages are still to",
+    ),
+    ({"is_stopped": True, "is_run_stopped": True}, WhyCode.STOPPED, "It was stopped; 1,000"),
     ({"ends_at": NOW + 0.5 * SECOND}, WhyCode.WINDOW_OVER, "1,000 messages are still to be exp"),
     ({"ends_at": NOW - HOUR, "open": 1}, WhyCode.WINDOW_OVER, "1 message is still to be expired"),
     ({"set_aside_until": RETRY}, WhyCode.SET_ASIDE, "tried again at 2026-03-01 12:00:20 UTC"),
     ({"has_dead_letter": True}, WhyCode.DEAD_LETTER, "until that is replayed or discarded"),
-    ({"is_paused": True}, WhyCode.PAUSED, "Its mailing is paused."),
+    ({"is_mailing_paused": True}, WhyCode.PAUSED, "Its mailing is paused."),
+    (PAUSED, WhyCode.PAUSED, "Its mailing is paused at 2026-03-01 11:00:00 UTC by anna."),
+    (RUN_PAUSED, WhyCode.RUN_PAUSED, "The run itself is paused at 2026-03-01 12:00:00 UTC by bo,"),
+    (PAUSED | RUN_PAUSED, WhyCode.PAUSED, "and so is the run itself, paused at 2026-03-01 12:00"),
+    (RUN_PAUSED | {"run_paused_by": None}, WhyCode.RUN_PAUSED, "UTC, not its mailing."),
     ({"starts_at": BEGINS}, WhyCode.NOT_BEGUN, "begins at 2026-03-01 12:15:00 UTC"),
     ({"state": "waiting"}, WhyCode.WAITING_FOR_CLIENTS, "how many is not known yet"),
     ({"state": "waiting", "unread": 2_000}, WhyCode.WAITING_FOR_CLIENTS, "2,000 are left"),
@@ -83,7 +98,8 @@ IN_ORDER: list[dict[str, Any]] = [
     {"ends_at": NOW},
     {"set_aside_until": RETRY},
     {"has_dead_letter": True},
-    {"is_paused": True},
+    {"is_mailing_paused": True},
+    {"run_paused_at": NOW},
     {"starts_at": BEGINS},
     {"senders": 0},
     {"rate_per_s": 5.0},

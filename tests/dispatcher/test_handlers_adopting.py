@@ -17,6 +17,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from deploy.local.stack import Stack
+from services.dispatcher.domain.switch import Move
 from services.dispatcher.handlers import adopting, planning
 from services.dispatcher.handlers.adopting import (
     LEDGER,
@@ -264,6 +265,27 @@ async def test_a_ledger_from_the_middle_of_a_run_sends_nothing_twice(
         async with transaction(dispatcher.pool) as db:
             totals = (await totals_of(db, [run.run_id]))[run.run_id]
         assert totals == Counter(where.state for where in before[0].values())
+
+
+@pytest.mark.parametrize("moves", [[Move.PAUSE], [Move.PAUSE, Move.RESUME], [Move.STOP]])
+async def test_a_ledger_that_lacks_how_a_runs_switch_was_moved_reads_it_back_before_it_sends(
+    dispatcher: Dispatcher, moves: list[Move]
+) -> None:
+    run = await begun(dispatcher, steps=4)
+    await dispatcher.back_up()
+    for move in moves:
+        await run.switch(move, "anna")
+    switch = "SELECT switch_count, paused_at, paused_by, resumed_at, stopped_at, stopped_by"
+    before = await dispatcher.world.rows(f"{switch} FROM runs")
+    await dispatcher.restore()
+
+    async with dispatcher.guarded() as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)
+        await adopt(dispatcher.pool, dispatcher.servers, [])
+        await use(ledger)
+
+    assert await dispatcher.world.rows(f"{switch} FROM runs") == before
 
 
 async def test_a_ledger_that_knows_what_it_published_is_used_and_notes_how_far_that_is(

@@ -15,11 +15,13 @@ from services.dispatcher import projections
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.domain.switch import Move
 from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Done, Gateway
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.handlers.switching import switch_run
 from services.dispatcher.queue import claiming
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.claiming import ClaimedChunk
@@ -203,6 +205,10 @@ class Run:
         await self._tell(
             MailingDeleted(mailing_id=self.mailing_id, deleted_at=await self.world.now())
         )
+
+    async def switch(self, move: Move, by: str | None = None) -> None:
+        """Move the run's own switch, which none of its mailing's does."""
+        await switch_run(self.world.pool, self.run_id, move, by)
 
     async def change_end(self, ends_at: Instant) -> None:
         now = await self.world.now()

@@ -26,12 +26,12 @@ class Assembled(Event, frozen=True, kw_only=True):
 
 
 def test_writing_a_field_that_we_do_not_know_is_refused(now: Instant) -> None:
-    with pytest.raises(TypeError, match="by"):
-        MailingPaused(mailing_id=ID, paused_at=now, by="Ann")  # type: ignore[call-arg] # the point
+    with pytest.raises(TypeError, match="who"):
+        MailingPaused(mailing_id=ID, paused_at=now, who="Ann")  # type: ignore[call-arg] # the point
 
 
 def test_reading_a_field_that_we_do_not_know_leaves_it_out(now: Instant) -> None:
-    newer = f'{{"mailing_id": "{ID}", "paused_at": "{now.isoformat()}", "by": "Ann"}}'
+    newer = f'{{"mailing_id": "{ID}", "paused_at": "{now.isoformat()}", "who": "Ann"}}'
 
     assert MailingPaused.read(newer) == MailingPaused(mailing_id=ID, paused_at=now)
 

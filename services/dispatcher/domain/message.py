@@ -30,7 +30,7 @@ from shared.contracts.dispatcher import (
 from shared.errors import NotFound
 from shared.event import Instant
 
-STOPPED = "mailing_stopped"  # why a message was cancelled
+STOPPED, RUN_STOPPED = "mailing_stopped", "run_stopped"  # why a message was cancelled
 
 OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
 
@@ -85,18 +85,18 @@ def unrecorded(*, reaped: int = 0, unknowns: int = 0) -> Progress:
 
 
 def without_exception(
-    chunk_state: str, first: Progress, numbers: Collection[int], *, is_accepted: bool
+    chunk_state: str, first: Progress, numbers: Collection[int], stopped: str, *, is_accepted: bool
 ) -> Progress:
     """Return where a message without a row of its own is: its last answer says, else its chunk.
 
-    `first` is where it was before its first attempt on record.
+    `first` is where it was before any attempt on record; `stopped` why it was cancelled, if so.
     """
     attempts, last = len(numbers), max(numbers, default=first.attempt)
     if is_accepted:
         version = DELIVERED_VERSION + attempts
         return Progress(State.DELIVERED, attempts, last, version, first.unknowns)
     if chunk_state in (State.EXPIRED, State.CANCELLED):
-        reason = STOPPED if chunk_state == State.CANCELLED else None
+        reason = stopped if chunk_state == State.CANCELLED else None
         return Progress(State(chunk_state), attempts, last, version=1, reason=reason)
     return first
 
@@ -146,10 +146,12 @@ def rejected(
     return _ended(key, chunk, before, rejection.state, rejection.reason, at)
 
 
-def ended(key: MessageKey, chunk: int, before: Progress, *, is_stopped: bool, at: Instant) -> Step:
-    """Return what it does to a message that its window ends, or its mailing is stopped."""
-    if is_stopped:
-        return _ended(key, chunk, before, State.CANCELLED, STOPPED, at)
+def ended(
+    key: MessageKey, chunk: int, before: Progress, *, stopped: str | None, at: Instant
+) -> Step:
+    """Return what it does to a message that its window ends, or that it was `stopped`, and why."""
+    if stopped is not None:
+        return _ended(key, chunk, before, State.CANCELLED, stopped, at)
     return _ended(key, chunk, before, State.EXPIRED, before.reason, at)
 
 

@@ -18,6 +18,7 @@ class WhyCode(StrEnum):
     SET_ASIDE = "set_aside"
     DEAD_LETTER = "dead_letter"
     PAUSED = "paused"
+    RUN_PAUSED = "run_paused"
     NOT_BEGUN = "not_begun"
     WAITING_FOR_CLIENTS = "waiting_for_clients"
     NO_DISPATCHER = "no_dispatcher"
@@ -40,8 +41,13 @@ class RunFacts:
     allowed_since: Instant  # what starts later than that is late
     finished_at: Instant | None = None
     archived_at: Instant | None = None
-    is_paused: bool = False
+    is_mailing_paused: bool = False
+    mailing_paused_at: Instant | None = None  # none also: of an older release
+    mailing_paused_by: str | None = None
+    run_paused_at: Instant | None = None  # by its own switch
+    run_paused_by: str | None = None
     is_stopped: bool = False
+    is_run_stopped: bool = False  # by its own switch; else its mailing was
     has_dead_letter: bool = False  # an event of its mailing could not be applied
     set_aside_until: Instant | None = None  # a loop failed at it
     unread: int | None = None  # records that it waits for; None: how far to read is not known yet
@@ -73,7 +79,7 @@ def why(facts: RunFacts) -> Why:
     """Return the first reason that holds: what must change first for the run to go on.
 
     A gateway that is paused, misconfigured or has its breaker open comes before `_of_sending`,
-    its limit inside of it; a switch of the run's own beside that of its mailing.
+    its limit inside of it.
     """
     return _of_the_end(facts) or _of_controls(facts) or _of_planning(facts) or _of_sending(facts)
 
@@ -90,7 +96,8 @@ def _of_the_end(facts: RunFacts) -> Why | None:
     if facts.is_stopped:
         return Why(
             code=WhyCode.STOPPED,
-            sentence=f"Its mailing was stopped; {_messages(facts.open)} still to be cancelled.",
+            sentence=f"{'It' if facts.is_run_stopped else 'Its mailing'} was stopped; "
+            f"{_messages(facts.open)} still to be cancelled.",
         )
     if facts.now >= _last_start(facts):
         return Why(
@@ -115,8 +122,8 @@ def _of_controls(facts: RunFacts) -> Why | None:
             sentence="It is held, since an event of its mailing could not be applied, "
             "until that is replayed or discarded.",
         )
-    if facts.is_paused:
-        return Why(code=WhyCode.PAUSED, sentence="Its mailing is paused.")
+    if facts.is_mailing_paused or facts.run_paused_at is not None:
+        return _paused(facts)
     if facts.now < facts.starts_at:
         return Why(
             code=WhyCode.NOT_BEGUN,
@@ -124,6 +131,16 @@ def _of_controls(facts: RunFacts) -> Why | None:
             until=facts.starts_at,
         )
     return None
+
+
+def _paused(facts: RunFacts) -> Why:
+    """Return which of both switches is on, or that both are; what goes on then needs each."""
+    run = f"paused{_at(facts.run_paused_at)}{_by(facts.run_paused_by)}"
+    if not facts.is_mailing_paused:
+        return Why(code=WhyCode.RUN_PAUSED, sentence=f"The run itself is {run}, not its mailing.")
+    mailing = f"paused{_at(facts.mailing_paused_at)}{_by(facts.mailing_paused_by)}"
+    also = "" if facts.run_paused_at is None else f", and so is the run itself, {run}"
+    return Why(code=WhyCode.PAUSED, sentence=f"Its mailing is {mailing}{also}.")
 
 
 def _of_planning(facts: RunFacts) -> Why | None:
@@ -205,6 +222,10 @@ def _last_start(facts: RunFacts) -> datetime:
 
 def _at(instant: Instant | None) -> str:
     return f" at {instant:%Y-%m-%d %H:%M:%S} UTC" if instant is not None else ""
+
+
+def _by(name: str | None) -> str:
+    return f" by {name}" if name is not None else ""
 
 
 def _messages(number: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found, Progress
 from services.dispatcher.domain.outcome import Outcome
-from services.dispatcher.queue import adopting, exceptions, reconciling, recording
+from services.dispatcher.queue import adopting, exceptions, reconciling, recording, switching
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.reconciling import FoundMessage
@@ -26,6 +26,9 @@ from shared.contracts.dispatcher import (
     MessageAttempted,
     MessageEvent,
     MessagesPlanned,
+    RunPaused,
+    RunResumed,
+    RunStopped,
     State,
 )
 from shared.database import (
@@ -167,10 +170,13 @@ async def _adopt_runs(db: Connection, received: Sequence[Received[Any]]) -> None
     if unknown:
         raise Unavailable from RunsUnknown(", ".join(map(str, sorted(unknown)[:3])))
     for event in events:
-        if isinstance(event, MessagesPlanned):
-            await adopting.add_chunk(db, event)
-        else:
-            await adopting.advance_run(db, event)
+        match event:
+            case MessagesPlanned():
+                await adopting.add_chunk(db, event)
+            case RunPaused() | RunResumed() | RunStopped():
+                await switching.move(db, event)
+            case _:
+                await adopting.advance_run(db, event)
 
 
 async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEvent]]) -> None:

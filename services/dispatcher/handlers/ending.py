@@ -54,14 +54,14 @@ async def _end_run(pool: Pool, run: EndedRun) -> None:
 
 async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
     """End chunks as they are: their messages get events, but rows only if the state is another."""
-    state = State.CANCELLED if run.is_stopped else State.EXPIRED
+    state = State.EXPIRED if run.stopped is None else State.CANCELLED
     publishing = Publishing(run.traceparent, run.is_by_chunk)
     events, closed = EventBuffer(), dict[ChunkKey, Closed]()
     rows: list[exceptions.ExceptionRow] = []
     for chunk in await ending.end_chunks(db, run.run_id, state, limit=CHUNKS):
         for client_id in chunk.client_ids:
             key = MessageKey(run.run_id, client_id)
-            step = ended(key, chunk.key.chunk, chunk.before, is_stopped=run.is_stopped, at=now)
+            step = ended(key, chunk.key.chunk, chunk.before, stopped=run.stopped, at=now)
             events.add(publishing, chunk.key, ids.message_id(*key), step.events)
             if step.progress.state is not state:
                 rows.append(exception_row(key, chunk.key, step))
@@ -77,7 +77,7 @@ async def _end_retries(db: Connection, run: EndedRun, now: Instant) -> None:
     rows: list[exceptions.ExceptionRow] = []
     for client_id, number, before in await ending.lock_retries(db, run.run_id, limit=RETRIES):
         key, chunk = MessageKey(run.run_id, client_id), ChunkKey(run.run_id, number)
-        step = ended(key, number, before, is_stopped=run.is_stopped, at=now)
+        step = ended(key, number, before, stopped=run.stopped, at=now)
         rows.append(exception_row(key, chunk, step))
         events.add(publishing, chunk, ids.message_id(*key), step.events)
         closed[chunk] += 1

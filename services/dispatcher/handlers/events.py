@@ -67,10 +67,15 @@ class EventBuffer:
 
 
 def run_events(
-    run_id: UUID, traceparent: str | None, events: Sequence[tuple[int, Event]], now: Instant
+    run_id: UUID,
+    traceparent: str | None,
+    events: Sequence[tuple[int, Event]],
+    now: Instant,
+    *,
+    stream: str = "run",
 ) -> list[Recorded[Event]]:
-    """Return a run's events, each with its version in the run's stream, to be put."""
-    stream = f"run-{run_id}"
+    """Return a run's events, each with its version in that stream of the run's, to be put."""
+    stream = f"{stream}-{run_id}"
     return [
         Recorded(
             id=ids.event_id(stream, version),

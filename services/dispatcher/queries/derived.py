@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from services.dispatcher.domain.message import STOPPED
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.queue.blocks import ATTEMPT_IN_BLOCK
+from services.dispatcher.queue.controls import STOPPED_REASON
 from services.dispatcher.queue.starts import STARTS_IN_CHUNKS
 from shared import ids
 from shared.contracts.dispatcher import State
@@ -94,7 +94,7 @@ DERIVED = fragment(
         coalesce(e.attempts, a.attempts, 0) AS attempts, a.last_attempt_at,
         CASE WHEN e.state = 'retry' THEN e.due_at END AS next_attempt_at,
         coalesce(
-            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN '{stopped}' END
+            e.reason, a.reason, CASE WHEN m.chunk_state = 'cancelled' THEN {stopped} END
         ) AS reason
     FROM m JOIN runs r USING (run_id)
     LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
@@ -106,7 +106,7 @@ DERIVED = fragment(
     ) a
     """,
     attempts=ATTEMPTS,
-    stopped=STOPPED,
+    stopped=STOPPED_REASON,
 )
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.dispatcher.domain.message import STOPPED
 from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.runs import run
 from services.dispatcher.queue.blocks import is_in_block
+from services.dispatcher.queue.controls import STOPPED_REASON
 from services.dispatcher.queue.recording import UNRECORDED
 from shared import ids
 from shared.contracts.dispatcher import State
@@ -106,8 +106,9 @@ GROUPS = fragment(
             FROM of_one
             UNION ALL SELECT 'delivered', reason, status_code, number, NULL, chunk, NULL
             FROM of_block
-            UNION ALL SELECT status, CASE WHEN status = 'cancelled' THEN '{stopped}' END, NULL,
-                number, NULL, NULL, chunk
+            UNION ALL SELECT status, CASE WHEN status = 'cancelled' THEN (
+                SELECT {stopped} FROM runs r WHERE run_id = :run_id
+            ) END, NULL, number, NULL, NULL, chunk
             FROM rest
         ) AS parts GROUP BY status, reason, status_code
     )
@@ -124,7 +125,7 @@ GROUPS = fragment(
     FROM grouped
     """,
     of_one=OF_ONE,
-    stopped=STOPPED,
+    stopped=STOPPED_REASON,
     unrecorded=UNRECORDED,
 )
 REASONS = sql(

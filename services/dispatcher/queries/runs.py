@@ -1,5 +1,6 @@
 """Runs: how far each of them is."""
 
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -9,6 +10,16 @@ from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.event import Instant
 from shared.http import View
+
+
+class SwitchView(View):
+    """A switch that keeps a run from being sent."""
+
+    of: Literal["mailing", "run"] = Field(
+        description="Where it was set, and is lifted: `mailing` at the catalog, `run` here."
+    )
+    since: Instant | None = Field(description="None: it was set in an older release.")
+    by: str | None = Field(description="As they named themselves.", examples=["anna"])
 
 
 class RunView(View):
@@ -30,6 +41,8 @@ class RunView(View):
         examples=[{"delivered": 98, "failed": 2}],
     )
     attempts: int | None = Field(description="Of an archived run, for good.", examples=[104])
+    paused: list[SwitchView] = Field(description="The switches that pause it: none, one or both.")
+    stopped: list[SwitchView] = Field(description="The same for those that stop it for good.")
 
 
 # The chunks of an unfinished run are few enough to be counted on; a finished one has none open.
@@ -39,9 +52,13 @@ RUNS = """
             (SELECT sum(open_count) FROM chunks c WHERE c.run_id = r.run_id), 0
         ) END AS open,
         r.starts_at, r.ends_at, r.created_at, r.finished_at, r.archived_at, r.totals,
-        r.attempt_count AS attempts
-    FROM runs r
+        r.attempt_count AS attempts, r.paused_at, r.paused_by, r.stopped_at, r.stopped_by,
+        m.is_paused AS is_mailing_paused, m.paused_at AS mailing_paused_at,
+        m.paused_by AS mailing_paused_by, m.is_stopped AS is_mailing_stopped,
+        m.stopped_at AS mailing_stopped_at, m.stopped_by AS mailing_stopped_by
+    FROM runs r LEFT JOIN mailings m USING (mailing_id)
 """
+FIELDS = tuple(name for name in RunView.model_fields if name not in ("paused", "stopped"))
 RUN = sql("{runs} WHERE r.run_id = :run_id", runs=RUNS)
 
 
@@ -54,7 +71,24 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     row = (await db.execute(RUN, {"run_id": run_id})).first()
     if row is None:
         raise RunUnknown
-    return RunView.model_validate(row)
+    return _view(row)
+
+
+def _view(row: Any) -> RunView:  # noqa: ANN401 - a row of RUNS
+    """Return a run as it is shown."""
+    paused, stopped = [], []
+    if row.is_mailing_paused:
+        since, by = row.mailing_paused_at, row.mailing_paused_by
+        paused.append(SwitchView(of="mailing", since=since, by=by))
+    if row.paused_at is not None:
+        paused.append(SwitchView(of="run", since=row.paused_at, by=row.paused_by))
+    if row.is_mailing_stopped:
+        since, by = row.mailing_stopped_at, row.mailing_stopped_by
+        stopped.append(SwitchView(of="mailing", since=since, by=by))
+    if row.stopped_at is not None:
+        stopped.append(SwitchView(of="run", since=row.stopped_at, by=row.stopped_by))
+    fields = {name: getattr(row, name) for name in FIELDS}
+    return RunView(**fields, paused=paused, stopped=stopped)
 
 
 RUNS_PAGE = """
@@ -78,4 +112,4 @@ async def runs(
     at, run_id = before or (None, None)
     values = {"mailing_id": mailing_id, "at": at, "run_id": run_id, "limit": limit}
     statement = ALL_RUNS if mailing_id is None else RUNS_OF_MAILING
-    return [RunView.model_validate(row) for row in await db.execute(statement, values)]
+    return [_view(row) for row in await db.execute(statement, values)]

@@ -64,8 +64,14 @@ FACTS = sql(
     WITH r AS MATERIALIZED (
         SELECT controlled.*, runs.mailing_id, runs.planned_count AS planned, runs.finished_at,
             runs.archived_at, runs.awaited, {now} AS now,
+            coalesce(m.is_paused, false) AS is_mailing_paused,
+            m.paused_at AS mailing_paused_at, m.paused_by AS mailing_paused_by,
+            runs.paused_at AS run_paused_at, runs.paused_by AS run_paused_by,
+            runs.stopped_at IS NOT NULL AS is_run_stopped,
             EXISTS (SELECT FROM dead_letters WHERE key = runs.mailing_id) AS has_dead_letter
-        FROM ({controlled}) AS controlled JOIN runs USING (run_id) WHERE run_id = :run_id
+        FROM ({controlled}) AS controlled JOIN runs USING (run_id)
+        LEFT JOIN mailings m USING (mailing_id)
+        WHERE run_id = :run_id
     ), unfinished AS (
         SELECT run_id FROM r WHERE state NOT IN ('finished', 'archived')
     ), fresh AS MATERIALIZED (

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.switch import SwitchEvent
 from services.dispatcher.queue.blocks import is_in_block
 from shared.contracts.dispatcher import (
     MessageAttempted,
@@ -16,6 +17,9 @@ from shared.contracts.dispatcher import (
     RunCorrected,
     RunExpanded,
     RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStopped,
 )
 from shared.database import Connection, RawConnection, fragment, sql
 from shared.kafka import Positions
@@ -70,7 +74,7 @@ async def count_unknown_messages(db: RawConnection, events: Sequence[MessageEven
     )
 
 
-RunEvent = MessagesPlanned | RunExpanded | RunFinished | RunCorrected | RunArchived
+RunEvent = MessagesPlanned | RunExpanded | RunFinished | RunCorrected | RunArchived | SwitchEvent
 
 COUNT_UNKNOWN_RUNS = """
     SELECT count(*) FROM unnest($1::uuid[], $2::text[], $3::int[]) AS e (run_id, kind, number)
@@ -83,6 +87,9 @@ COUNT_UNKNOWN_RUNS = """
             WHEN 'RunArchived' THEN false
             WHEN 'RunExpanded' THEN r.state IN ('sending', 'finished')
             WHEN 'RunFinished' THEN r.finished_at IS NOT NULL
+            WHEN 'RunPaused' THEN r.switch_count >= e.number
+            WHEN 'RunResumed' THEN r.switch_count >= e.number
+            WHEN 'RunStopped' THEN r.switch_count >= e.number
             ELSE r.correction_count >= e.number END
     ) END
 """
@@ -104,7 +111,7 @@ def _number(event: RunEvent) -> int | None:
     match event:
         case MessagesPlanned():
             return event.chunk
-        case RunCorrected():
+        case RunCorrected() | RunPaused() | RunResumed() | RunStopped():
             return event.number
         case _:
             return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
 from shared.database import Connection, fragment, sql
 from shared.event import finite
@@ -12,17 +13,30 @@ from shared.set_aside import is_free
 
 UNFINISHED = "state NOT IN ('finished', 'archived')"  # of runs, as their index has it
 
-# Runs with what their mailing's controls say now, of which the catalog had the last word. What an
-# event says that could not be applied nobody knows: its mailing is paused until it is replayed.
-CONTROLLED_RUNS = """
+# Why messages of run `r` are cancelled, if it was stopped.
+STOPPED_REASON = fragment(
+    "CASE WHEN r.stopped_at IS NULL THEN '{mailing}' ELSE '{run}' END",
+    mailing=STOPPED,
+    run=RUN_STOPPED,
+)
+# Runs with what their own switch and their mailing's say now, of which the catalog had the last
+# word. What an event says that could not be applied nobody knows: its mailing is paused until it
+# is replayed.
+CONTROLLED_RUNS = fragment(
+    """
     SELECT r.run_id, r.gateway, r.state, r.traceparent, r.is_by_chunk, r.starts_at,
         least(r.ends_at, m.ends_at) AS ends_at,
-        coalesce(m.is_paused, false)
+        r.paused_at IS NOT NULL OR coalesce(m.is_paused, false)
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
-        coalesce(m.is_stopped, false) AS is_stopped,
-        greatest(r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at) AS allowed_since
+        r.stopped_at IS NOT NULL OR coalesce(m.is_stopped, false) AS is_stopped,
+        {stopped_reason} AS stopped_reason,
+        greatest(
+            r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at, r.resumed_at
+        ) AS allowed_since
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
-"""
+    """,
+    stopped_reason=STOPPED_REASON,
+)
 CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
 
 # Runs of which a message may be started now. `latest`: what a window must end after for that.

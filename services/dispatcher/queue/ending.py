@@ -17,10 +17,10 @@ from shared.event import Instant
 
 
 class EndedRun(NamedTuple):
-    """A run whose window is over, or whose mailing was stopped, with messages still open."""
+    """A run whose window is over, or that was stopped, with messages still open."""
 
     run_id: UUID
-    is_stopped: bool
+    stopped: str | None  # why its messages are cancelled; none: they expire
     traceparent: str | None
     is_by_chunk: bool
 
@@ -28,7 +28,9 @@ class EndedRun(NamedTuple):
 # OFFSET 0: the few that are over are found first, and only their chunks and retries looked for.
 RUNS_TO_END = fragment(
     """
-    SELECT r.run_id, r.is_stopped, r.traceparent, r.is_by_chunk FROM (
+    SELECT r.run_id, CASE WHEN r.is_stopped THEN r.stopped_reason END AS stopped,
+        r.traceparent, r.is_by_chunk
+    FROM (
         {controlled} WHERE r.state IN ('expanding', 'sending') OFFSET 0
     ) AS r
     WHERE (r.is_stopped OR r.ends_at <= :now) AND (

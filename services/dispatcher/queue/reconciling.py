@@ -12,6 +12,7 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Found
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.blocks import is_in_block
+from services.dispatcher.queue.controls import STOPPED_REASON
 from services.dispatcher.queue.exceptions import contact_of, progress_of
 from services.dispatcher.queue.recording import ATTEMPT_COLUMNS, AttemptRow
 from shared.database import Connection, sql
@@ -31,12 +32,16 @@ class FoundMessage(NamedTuple):
         return self.is_in_block and number == IN_BLOCK_NUMBER
 
 
-LOCK_CHUNKS = text("""
-    SELECT c.run_id, c.chunk, c.state, c.sender_id, c.reaped, c.unknowns
+LOCK_CHUNKS = sql(
+    """
+    SELECT c.run_id, c.chunk, c.state, c.sender_id, c.reaped, c.unknowns,
+        (SELECT {stopped_reason} FROM runs r WHERE r.run_id = c.run_id) AS stopped
     FROM chunks c JOIN unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]))
         AS wanted (run_id, chunk) USING (run_id, chunk)
     ORDER BY c.run_id, c.chunk FOR UPDATE OF c
-""")
+    """,
+    stopped_reason=STOPPED_REASON,
+)
 WANTED = """
     unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[])) AS wanted (run_id, client_id)
 """
@@ -137,7 +142,9 @@ def _found(
         return FoundMessage(Found(progress, numbers, holder, next_number), contact, is_in_block)
     first = message.unrecorded(reaped=chunk.reaped, unknowns=chunk.unknowns)
     is_delivered = is_accepted or is_in_block
-    progress = message.without_exception(chunk.state, first, numbers, is_accepted=is_delivered)
+    progress = message.without_exception(
+        chunk.state, first, numbers, chunk.stopped, is_accepted=is_delivered
+    )
     found = Found(progress, numbers, chunk.sender_id, chunk.reaped + 1)
     return FoundMessage(found, None, is_in_block)
 

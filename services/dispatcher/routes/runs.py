@@ -2,17 +2,24 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.switch import Move, PausedByMailing, RunEnded, RunIsStopped
+from services.dispatcher.handlers.switching import switch_run
 from services.dispatcher.queries import reasons as reasons_queries
 from services.dispatcher.queries import runs as queries
 from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.reasons import ReasonView
 from services.dispatcher.queries.runs import RunView
 from services.dispatcher.queries.why import WhyView, why_of
+from shared.database import Pool, autocommit
 from shared.http import (
     BadCursor,
+    Body,
     Cursor,
     Database,
+    DatabasePool,
     Limit,
     Page,
     answers,
@@ -61,3 +68,56 @@ async def reasons(run_id: UUID, db: Database, cursor: Cursor) -> Page[ReasonView
     """
     items, next_cursor = await reasons_queries.reasons(db, run_id, cursor)
     return Page(items=items, next_cursor=next_cursor)
+
+
+class Moving(Body):
+    """Who moves a switch."""
+
+    by: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="A name that is shown beside the switch.",
+        examples=["anna"],
+    )
+
+
+@router.post(
+    "/{run_id}/pause",
+    operation_id="pause_run",
+    responses=answers(RunUnknown, RunEnded, RunIsStopped),
+)
+async def pause_run(run_id: UUID, pool: DatabasePool, body: Moving | None = None) -> RunView:
+    """Send nothing of the run until it is resumed here; its mailing's switch stays as it is.
+
+    No request starts later than a second after the answer. It needs neither the catalog nor Kafka.
+    """
+    return await _switch(pool, run_id, Move.PAUSE, body)
+
+
+@router.post(
+    "/{run_id}/resume",
+    operation_id="resume_run",
+    responses=answers(RunUnknown, RunEnded, RunIsStopped, PausedByMailing),
+)
+async def resume_run(run_id: UUID, pool: DatabasePool, body: Moving | None = None) -> RunView:
+    """Send the run again, from where it was; if its mailing is paused, once that is resumed too.
+
+    A run that only its mailing pauses cannot be resumed here: resume the mailing at the catalog.
+    """
+    return await _switch(pool, run_id, Move.RESUME, body)
+
+
+@router.post("/{run_id}/stop", operation_id="stop_run", responses=answers(RunUnknown, RunEnded))
+async def stop_run(run_id: UUID, pool: DatabasePool, body: Moving | None = None) -> RunView:
+    """Send nothing of the run any more: what is open is cancelled, what is under way is recorded.
+
+    No request starts later than a second after the answer. It needs neither the catalog nor Kafka.
+    """
+    return await _switch(pool, run_id, Move.STOP, body)
+
+
+async def _switch(pool: Pool, run_id: UUID, move: Move, body: Moving | None) -> RunView:
+    await switch_run(pool, run_id, move, body.by if body else None)
+    async with autocommit(pool) as db:
+        return await queries.run(db, run_id)
