@@ -16,7 +16,8 @@ UNAUTHORIZED, NOT_FOUND = 401, 404
 
 # Leases and windows go by the database's clock; logs and certificates by the machines'.
 CLOCK_S = 2.0
-# Figures are a second or two old where all goes well.
+# Figures are a second or two old where all goes well, and consumers as far behind. Source of the
+# upper one: the alert ConsumerBehind.
 OLD_S, TOO_OLD_S = 15.0, 120.0
 ENOUGH = 20  # attempts of which a share says something
 MOST_FAIL = 0.5
@@ -148,7 +149,7 @@ def _outboxes(seen: Sequence[Seen]) -> Iterator[Finding]:
     """Say whose outbox is old; of replicas only the relay at work measures it."""
     for each in seen:
         answer = each.answers.get("/metrics")
-        known = [value for _, value in each.metrics.of("outbox_as_of")]
+        known = [value for _, value in each.metrics.of("outbox_as_of_timestamp_seconds")]
         if answer is None or not known:
             continue
         if (old_s := answer.answered_at.timestamp() - max(known)) > OLD_S:
@@ -157,6 +158,20 @@ def _outboxes(seen: Sequence[Seen]) -> Iterator[Finding]:
                 "look whether it reaches Kafka (loop.waiting), and what Kafka refuses (letters)"
             )
             yield Finding(Severity.WARNING, each.service, "outbox", what, advice)
+
+
+def _consumers(seen: Sequence[Seen]) -> Iterator[Finding]:
+    for lag in (lag for each in seen for lag in each.lags if lag.behind_s > OLD_S):
+        severity = Severity.ERROR if lag.behind_s > TOO_OLD_S else Severity.WARNING
+        what = (
+            f"consumer {lag.consumer} is {duration(lag.behind_s)} and {lag.records:,} records "
+            f"behind in {lag.topic}"
+        )
+        advice = (
+            "ask again whether that shrinks; if not, look whether it reads (loop.waiting in its "
+            "log) or needs more replicas (docs/runbooks/ConsumerBehind.md)"
+        )
+        yield Finding(severity, lag.service, "consumer", what, advice)
 
 
 LETTERS = {
@@ -235,6 +250,7 @@ CHECKS: Sequence[Check] = (
     _clocks,
     _freshness,
     _outboxes,
+    _consumers,
     _letters,
     _proof,
     _gateways,

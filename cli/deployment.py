@@ -37,6 +37,17 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a consumer is behind in a topic."""
+
+    service: str
+    consumer: str
+    topic: str
+    records: int  # that are not applied yet
+    behind_s: float  # how old what was applied last is; 0 if all is applied
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a path of a service answered."""
 
@@ -62,6 +73,21 @@ class Seen:
         answer = self.answers.get("/metrics")
         is_there = answer is not None and answer.status == httpx.codes.OK
         return read_samples(answer.text) if answer is not None and is_there else Samples()
+
+    @property
+    def lags(self) -> list[Lag]:
+        """The lag of each consumer of the process that answered, in each of its topics."""
+        metrics = self.metrics
+        behind_s = {
+            (labels.get("consumer"), labels.get("topic")): value
+            for labels, value in metrics.of("kafka_consumer_delay_seconds")
+        }
+        found = []
+        for labels, records in metrics.of("kafka_consumer_lag"):
+            consumer, topic = labels.get("consumer", ""), labels.get("topic", "")
+            seconds = behind_s.get((consumer, topic), 0.0)
+            found.append(Lag(self.service, consumer, topic, round(records), seconds))
+        return found
 
     def body(self, path: str) -> Json | None:
         """Return what a path has answered; None if that was no success."""

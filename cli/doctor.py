@@ -12,8 +12,8 @@ from rich.text import Text
 from cli import Exit, Output
 from cli.api import run
 from cli.checks import Finding, Severity, findings
-from cli.deployment import Seen, look
-from cli.render import Format, Json, grid, printable, show
+from cli.deployment import Lag, Seen, look
+from cli.render import Format, Json, duration, grid, printable, show
 
 app = typer.Typer()
 
@@ -36,6 +36,7 @@ def doctor(
     answer: Json = {
         "is_well": is_well,
         "services": [summary(each) for each in seen],
+        "consumers": [asdict(lag) for each in seen for lag in each.lags],
         "findings": [asdict(each) for each in found],
     }
     show(Output.JSON if as_json else output, answer, lambda: _report(seen, found))
@@ -62,9 +63,23 @@ def _report(seen: Sequence[Seen], found: Sequence[Finding]) -> RenderableType:
     names = ("service", "address", "version", "is_alive", "is_ready")
     rows = ([summary(each)[name] for name in names] for each in seen)
     parts: list[RenderableType] = [grid(columns, rows), Text()]
+    if lags := [lag for each in seen for lag in each.lags]:
+        parts += [_consumers(lags), Text()]
     if not found:
         parts.append(Text("Nothing is wrong.", style="green"))
     return Group(*parts, *map(_shown, found))
+
+
+def _consumers(lags: Sequence[Lag]) -> RenderableType:
+    """Return a line for each consumer: how far it is behind, all its topics together."""
+    by_consumer: dict[tuple[str, str], list[Lag]] = {}
+    for each in lags:
+        by_consumer.setdefault((each.service, each.consumer), []).append(each)
+    rows = (
+        (*key, f"{sum(lag.records for lag in of):,}", duration(max(lag.behind_s for lag in of)))
+        for key, of in by_consumer.items()
+    )
+    return grid(("service", "consumer", "records behind", "time behind"), rows)
 
 
 def _shown(each: Finding) -> Text:

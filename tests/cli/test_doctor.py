@@ -1,14 +1,17 @@
 """The doctor: what it finds in what services answer, and what it says to do."""
 
+import inspect
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import pytest
 
-from cli import Exit
+from cli import Exit, checks, deployment
 from cli.checks import findings
 from cli.deployment import Seen, read_samples
+from shared.telemetry.registry import METRICS as METRICS_OF_SERVICES
 from tests.cli.conftest import Answer, Json, Mailings, Services
 
 Change: TypeAlias = Callable[[Services], None]
@@ -103,6 +106,13 @@ def measures(line: str) -> Change:
     return change
 
 
+def lags(*, records: int, seconds: float) -> str:
+    labels = '{consumer="stats",topic="catalog.mailings"}'
+    return (
+        f"kafka_consumer_lag{labels} {records}\nkafka_consumer_delay_seconds{labels} {seconds}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "code", "what", "advice"),
     [
@@ -115,7 +125,24 @@ def measures(line: str) -> Change:
         (has_another_clock, 0, "warning catalog: its machine's clock is 3600.", "NTP"),
         (knows_no_age, 0, "warning stats: how old figures are is not known", "reach Kafka"),
         (is_behind, 1, "error stats: figures are 10 min 0 s old", "who is behind"),
-        (measures("outbox_as_of 1.0\n"), 0, "warning catalog: what its outbox holds is", "Kafka"),
+        (
+            measures("outbox_as_of_timestamp_seconds 1.0\n"),
+            0,
+            "warning catalog: what its outbox holds is",
+            "Kafka",
+        ),
+        (
+            measures(lags(records=40, seconds=16)),
+            0,
+            "warning stats: consumer stats is 16 s and 40 records behind in catalog.mailings",
+            "whether that shrinks",
+        ),
+        (
+            measures(lags(records=7_000, seconds=121)),
+            1,
+            "error stats: consumer stats is 2 min 1 s and 7,000 records behind",
+            "ConsumerBehind.md",
+        ),
         (
             measures('kafka_dead_letters_total{consumer="catalog"} 2.0\n'),
             0,
@@ -168,6 +195,35 @@ def test_a_service_that_is_away_is_named_and_the_others_are_checked(
     assert "STATS_URL" in found["advice"]
     ready = {each["service"]: each["is_ready"] for each in result.json["services"]}
     assert ready == {"catalog": True, "scheduler": True, "dispatcher": True, "stats": False}
+
+
+def test_how_far_each_consumer_is_behind_is_shown(well: Services, mailings: Mailings) -> None:
+    measures(lags(records=1_234, seconds=2.0))(well)
+
+    found = mailings("doctor").out.splitlines()
+    of_programs = mailings("doctor", "--json").json["consumers"]
+
+    assert [line.split() for line in found if "1,234" in line][3] == [
+        *("stats", "stats", "1,234", "2", "s")
+    ]
+    assert of_programs[3] == {
+        "service": "stats",
+        "consumer": "stats",
+        "topic": "catalog.mailings",
+        "records": 1_234,
+        "behind_s": 2.0,
+    }
+    assert "Nothing is wrong." in "\n".join(found)
+
+
+def test_the_doctor_asks_for_series_that_exist() -> None:
+    names = {name for metric in METRICS_OF_SERVICES.values() for name in metric.series}
+    text = "".join(inspect.getsource(module) for module in (checks, deployment))
+
+    asked = set(re.findall(r'"((?:outbox|kafka|loop|stats|dispatcher)_[a-z_]+)"', text))
+
+    assert len(asked) >= 7
+    assert asked - names == set()
 
 
 @pytest.mark.usefixtures("well")
