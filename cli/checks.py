@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from cli.deployment import Answer, Seen
+from cli.deployment import Answer, Lag, Seen
 from cli.render import Json, duration
 
 ALIVE = 204
@@ -161,7 +161,11 @@ def _outboxes(seen: Sequence[Seen]) -> Iterator[Finding]:
 
 
 def _consumers(seen: Sequence[Seen]) -> Iterator[Finding]:
-    for lag in (lag for each in seen for lag in each.lags if lag.behind_s > OLD_S):
+    """Say which consumers are behind, and in which topic most."""
+    worst: dict[tuple[str, str], Lag] = {}
+    for lag in sorted((lag for each in seen for lag in each.lags), key=lambda lag: lag.behind_s):
+        worst[lag.service, lag.consumer] = lag
+    for lag in (lag for lag in worst.values() if lag.behind_s > OLD_S):
         severity = Severity.ERROR if lag.behind_s > TOO_OLD_S else Severity.WARNING
         what = (
             f"consumer {lag.consumer} is {duration(lag.behind_s)} and {lag.records:,} records "

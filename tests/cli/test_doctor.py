@@ -107,9 +107,11 @@ def measures(line: str) -> Change:
 
 
 def lags(*, records: int, seconds: float) -> str:
-    labels = '{consumer="stats",topic="catalog.mailings"}'
-    return (
-        f"kafka_consumer_lag{labels} {records}\nkafka_consumer_delay_seconds{labels} {seconds}\n"
+    """Return what a consumer shows that is furthest behind in the first of its topics."""
+    return "".join(
+        f'kafka_consumer_lag{{consumer="stats",topic="{topic}"}} {records - number}\n'
+        f'kafka_consumer_delay_seconds{{consumer="stats",topic="{topic}"}} {seconds - number}\n'
+        for number, topic in enumerate(("catalog.mailings", "scheduler.runs"))
     )
 
 
@@ -198,19 +200,19 @@ def test_a_service_that_is_away_is_named_and_the_others_are_checked(
 
 
 def test_how_far_each_consumer_is_behind_is_shown(well: Services, mailings: Mailings) -> None:
-    measures(lags(records=1_234, seconds=2.0))(well)
+    measures(lags(records=1_235, seconds=2.0))(well)
 
     found = mailings("doctor").out.splitlines()
     of_programs = mailings("doctor", "--json").json["consumers"]
 
-    assert [line.split() for line in found if "1,234" in line][3] == [
-        *("stats", "stats", "1,234", "2", "s")
+    assert [line.split() for line in found if "2,469" in line][3] == [
+        *("stats", "stats", "2,469", "2", "s")
     ]
-    assert of_programs[3] == {
+    assert of_programs[6] == {
         "service": "stats",
         "consumer": "stats",
         "topic": "catalog.mailings",
-        "records": 1_234,
+        "records": 1_235,
         "behind_s": 2.0,
     }
     assert "Nothing is wrong." in "\n".join(found)
