@@ -20,6 +20,7 @@ from deploy.env_example import SERVICES
 from deploy.local.mail.__main__ import options_parser
 from deploy.observability.files import DASHBOARDS, RULES
 from services.dispatcher.app import READERS_SIZE, WRITERS_SIZE
+from services.dispatcher.gateways.smtp.endpoint import parse_endpoint
 from shared import database
 from shared.kafka.topics import PARTITIONS
 from shared.settings import variable
@@ -275,6 +276,21 @@ def test_whom_a_policy_lets_out_another_lets_in(built: list[Json]) -> None:
     among_kafka = {("strimzi.io/cluster", "strimzi.io/cluster")}  # the operator's own policy
     assert let_out - among_kafka == let_in - among_kafka
     assert {pair for pair in let_out if pair[0] in SERVICES and pair[1] in SERVICES} == set()
+
+
+def test_the_dispatcher_alone_reaches_the_internet_for_https_and_mails(
+    built: list[Json], overlay: str
+) -> None:
+    if overlay not in ("staging", "production"):
+        pytest.skip("its gateways are inside")
+    usual = {parse_endpoint(f"{scheme}://mx.example.com").port for scheme in ("smtp", "smtps")}
+    policy = of_kind(built, "NetworkPolicy")["to-gateway"]["spec"]
+
+    assert policy["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "dispatcher"}}
+    [rule] = policy["egress"]
+    [peer] = rule["to"]
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"} <= {*peer["ipBlock"]["except"]}
+    assert {port["port"] for port in rule["ports"]} == {443, 25, *usual}
 
 
 def test_from_outside_nothing_is_reached_that_a_service_answers(built: list[Json]) -> None:
