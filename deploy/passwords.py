@@ -25,8 +25,16 @@ SERVER = "postgres:5432"
 READABLE = 0o444
 
 
-def make(folder: Path, services: Sequence[str], token: str = "", smtp_password: str = "") -> None:
+def make(
+    folder: Path,
+    services: Sequence[str],
+    token: str = "",
+    smtp_password: str = "",
+    api_token: str = "",
+) -> None:
     """Make what is missing in `folder`; token and password are the gateways', or none.
+
+    All services get the same `api_token`; without one, whoever reaches them is answered.
 
     Raises:
         OSError: It may not be written there.
@@ -36,11 +44,17 @@ def make(folder: Path, services: Sequence[str], token: str = "", smtp_password: 
         url = f"postgresql://{name}:{passwords[name]}@{SERVER}/{name}"
         for reader in (name, "migrate"):
             write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
-    for name, given in ((TOKEN, token), (SMTP_PASSWORD, smtp_password)):
-        if given:
-            write(folder / "dispatcher" / name, given)
-        else:
-            (folder / "dispatcher" / name).unlink(missing_ok=True)
+    _give(folder / "dispatcher" / TOKEN, token)
+    _give(folder / "dispatcher" / SMTP_PASSWORD, smtp_password)
+    for name in services:
+        _give(folder / name / f"{name.upper()}_API_TOKEN", api_token)
+
+
+def _give(path: Path, text: str) -> None:
+    if text:
+        write(path, text)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def password(path: Path) -> str:
@@ -71,9 +85,16 @@ def main() -> None:
     parser.add_argument("--services", nargs="+", required=True)
     parser.add_argument("--token", type=Path, help="a file with the gateway's token; may be empty")
     parser.add_argument("--smtp-password", type=Path, help="a file with that; may be empty")
+    parser.add_argument("--api-token", type=Path, help="a file with that of all services' APIs")
     given = parser.parse_args()
     try:
-        make(given.folder, given.services, _read(given.token), _read(given.smtp_password))
+        make(
+            given.folder,
+            given.services,
+            _read(given.token),
+            _read(given.smtp_password),
+            _read(given.api_token),
+        )
     except (OSError, UnicodeError) as error:
         sys.exit(f"mailings secrets: {error}")
     sys.stdout.write("secrets: all are there\n")

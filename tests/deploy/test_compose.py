@@ -247,12 +247,13 @@ def test_each_sees_only_its_own_secrets_and_cannot_change_them(name: str) -> Non
         assert PARTS[name]["environment"]["SECRETS_DIR"] == "/run/secrets"
 
 
-def test_another_file_with_a_gateways_secret_makes_the_containers_that_read_it_anew() -> None:
+def test_another_file_with_a_secret_makes_the_containers_that_read_it_anew() -> None:
     labels = {name: part["labels"] for name, part in PARTS.items() if "labels" in part}
 
-    files = {name: STACK["secrets"][name]["file"] for name in ("gateway_token", "smtp_password")}
-    read = {"token": files["gateway_token"], "password": files["smtp_password"]}
-    assert labels == {"secrets": read, "dispatcher": read}
+    given = {name: STACK["secrets"][name]["file"] for name in PARTS["secrets"]["secrets"]}
+    api = {"api": given["api_token"]}
+    read = {**api, "token": given["gateway_token"], "password": given["smtp_password"]}
+    assert labels == {**dict.fromkeys(SERVICES, api), "secrets": read, "dispatcher": read}
 
 
 def test_who_makes_the_secrets_has_no_network() -> None:

@@ -92,6 +92,19 @@ def test_the_gateways_secrets_are_the_dispatchers_alone_and_go_when_they_are_tak
     assert not {"abc", "def"} & set(files(tmp_path).values())
 
 
+def test_the_token_of_the_apis_is_that_of_each_service_and_goes_when_it_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, SERVICES, "", "", "ghi")
+    assert {name for name, text in files(tmp_path).items() if text == "ghi"} == {
+        f"{name}/{name.upper()}_API_TOKEN" for name in SERVICES
+    }
+
+    make(tmp_path, SERVICES)
+
+    assert "ghi" not in files(tmp_path).values()
+
+
 def test_the_files_cannot_be_written_and_other_accounts_can_read_them(tmp_path: Path) -> None:
     make(tmp_path, SERVICES)
 
@@ -100,8 +113,16 @@ def test_the_files_cannot_be_written_and_other_accounts_can_read_them(tmp_path: 
 
 
 @pytest.mark.parametrize("token", ["", "abc\n"])
-def test_the_command_takes_the_token_from_a_file_and_shows_no_secret(
-    tmp_path: Path, token: str
+@pytest.mark.parametrize(
+    ("option", "file"),
+    [
+        ("--token", "dispatcher/DISPATCHER_HTTP_GATEWAY_TOKEN"),
+        ("--smtp-password", "dispatcher/DISPATCHER_SMTP_GATEWAY_PASSWORD"),
+        ("--api-token", "stats/STATS_API_TOKEN"),
+    ],
+)
+def test_the_command_takes_a_secret_from_a_file_and_shows_none(
+    tmp_path: Path, option: str, file: str, token: str
 ) -> None:
     (tmp_path / "token").write_text(token)
     folder = tmp_path / "secrets"
@@ -109,7 +130,7 @@ def test_the_command_takes_the_token_from_a_file_and_shows_no_secret(
     done = subprocess.run(  # noqa: S603 - a module of ours
         [
             *(sys.executable, "-m", "deploy.passwords", str(folder)),
-            *("--token", str(tmp_path / "token"), "--services", *SERVICES),
+            *(option, str(tmp_path / "token"), "--services", *SERVICES),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -118,7 +139,7 @@ def test_the_command_takes_the_token_from_a_file_and_shows_no_secret(
     )
 
     assert (done.stdout, done.stderr, done.returncode) == ("secrets: all are there\n", "", 0)
-    given = folder / "dispatcher" / "DISPATCHER_HTTP_GATEWAY_TOKEN"
+    given = folder / file
     assert (given.read_text() if given.exists() else "") == token.strip()
 
 
