@@ -40,7 +40,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "handlers/sending.py:Sender.claim": "claim",
         "handlers/sending.py:Sender._start": "take, render, start",
         "handlers/sending.py:Sender.pump": "take, render, start",
-        "gateways/http/gateway.py:HttpGateway._request": "encode request",
+        "gateways/http/composer.py:ContractComposer.compose": "encode request",
         "gateways/http/client.py:": "send, read answer",
         "gateways/http/connection.py:": "send, read answer",
         "gateways/http/answer.py:": "send, read answer",

@@ -13,11 +13,11 @@ from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
     LogDescription,
-    SecretRef,
     SmtpDescription,
 )
 from services.dispatcher.gateways.http.contract import NOT_TAKEN
 from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoint
+from services.dispatcher.gateways.parts import SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import named_address
 from shared.setting_values import Duration, Port

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.dispatcher.gateways.build import Misconfigured, build
-from services.dispatcher.gateways.description import CHANNELS, SecretRef, read, written
+from services.dispatcher.gateways.description import channel_of, read, written
+from services.dispatcher.gateways.parts import SecretRef
 
 HTTP = {"kind": "http", "url": "https://sms.example/messages"}
 SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "Shop <news@shop.example>"}
@@ -35,9 +36,10 @@ def test_what_is_stored_of_a_description_is_what_was_said(description: dict[str,
 
 async def test_each_kind_is_built_with_its_name_and_channel(folder: Path) -> None:
     for description in (HTTP, SMTP, log_to(folder / "messages.log")):
-        gateway = build("first", read(description))
+        described = read(description)
+        gateway = build("first", described)
 
-        assert (gateway.name, gateway.channel) == ("first", CHANNELS[description["kind"]])
+        assert (gateway.name, gateway.channel) == ("first", channel_of(described))
         await gateway.close()
 
 

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways.build import build
+from services.dispatcher.gateways.description import read
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Tls
@@ -36,6 +38,16 @@ class Bed:
     behave: Callable[[str], None]
     taken: Callable[[], list[bytes]]  # the messages that the other side holds, by their ids
 
+
+DESCRIBED = {
+    "kind": "http",
+    "max_connections": ROOM,
+    "request": {
+        "headers": {"Idempotency-Key": '"{{ id }}"'},
+        "form": {"to": "{{ phone }}", "text": "{{ text }}"},
+    },
+    "answer": {"accepted": {"pointer": "/status", "values": ["accepted"]}, "id": "/id"},
+}
 
 OpenBed: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Bed]]
 
@@ -83,12 +95,16 @@ class Server:
 
 
 @asynccontextmanager
-async def http_bed(_: Path, *, is_idempotent: bool) -> AsyncIterator[Bed]:
+async def http_bed(
+    _: Path, *, is_idempotent: bool = False, is_described: bool = False
+) -> AsyncIterator[Bed]:
     """Open an HTTP gateway to a server in this process."""
     other = Server()
     server = await asyncio.start_server(other.connected, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    gateway = HttpGateway(url, is_idempotent=is_idempotent, connections=ROOM)
+    gateway: Gateway = HttpGateway(url, is_idempotent=is_idempotent, connections=ROOM)
+    if is_described:
+        gateway = build("described", read(DESCRIBED | {"url": url}))
     try:
         yield Bed(gateway, lambda how: setattr(other, "mode", how), lambda: other.taken)
     finally:
@@ -156,7 +172,8 @@ async def smtp_bed(_: Path, *, pipelining: bool) -> AsyncIterator[Bed]:
 
 
 BEDS: dict[str, OpenBed] = {
-    "http": partial(http_bed, is_idempotent=False),
+    "http": http_bed,
+    "http, described": partial(http_bed, is_described=True),
     "http, idempotent": partial(http_bed, is_idempotent=True),
     "log": log_bed,
     "smtp": partial(smtp_bed, pipelining=True),
@@ -165,7 +182,7 @@ BEDS: dict[str, OpenBed] = {
 # What the other side can do at all: a file refuses nothing and says nothing that is garbage.
 ALL = [REFUSES, NOT_NOW, GARBAGE, HANGS]
 FAULTS = {
-    **dict.fromkeys(["http", "http, idempotent", "smtp", "smtp, step by step"], ALL),
+    **dict.fromkeys([name for name in BEDS if name != "log"], ALL),
     "log": [NOT_NOW, HANGS],
 }
 

@@ -1,6 +1,7 @@
 """Building: a described gateway becomes one that sends."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from services.dispatcher.gateways import Gateway
@@ -8,11 +9,22 @@ from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
     LogDescription,
-    SecretRef,
     SmtpDescription,
+    channel_of,
 )
-from services.dispatcher.gateways.http.gateway import HttpGateway
+from services.dispatcher.gateways.http.composer import (
+    Composer,
+    ContractComposer,
+    DescribedComposer,
+)
+from services.dispatcher.gateways.http.contract import judge
+from services.dispatcher.gateways.http.endpoint import check_token
+from services.dispatcher.gateways.http.gateway import HttpGateway, Judge
+from services.dispatcher.gateways.http.rules import RulesJudge
+from services.dispatcher.gateways.http.template import basic, values_of
+from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.gateways.parts import SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import named_address
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
@@ -77,17 +89,34 @@ def _setting(name: str) -> str | None:
     return given.get(name)
 
 
-def _http(name: str, description: HttpDescription) -> Gateway:
-    token = description.token
+def _http(name: str, described: HttpDescription) -> Gateway:
+    token = None if described.token is None else secret(described.token)
+    password = None if described.password is None else secret(described.password)
+    secrets = {key: secret(each) for key, each in described.secrets.items()}
+    url, authorization = parse_url(described.url), None
+    if described.user is not None and password is not None:
+        authorization = basic(described.user, password)
+    elif token is not None:
+        check_token(token)
+        authorization = f"Bearer {token}"
+    composer: Composer = ContractComposer(url.endpoint, authorization)
+    if described.request is not None:
+        values = values_of(described.numeric_id_bits, described.sender, secrets)
+        composer = DescribedComposer(url, described.request, values, authorization)
+    judged: Judge = partial(judge, not_taken=described.not_taken)
+    if described.answer is not None:
+        judged = RulesJudge(described.answer, described.not_taken).judge
     return HttpGateway(
-        description.url,
+        url.origin,
         name=name,
-        token=secret(token) if token is not None else None,
-        is_idempotent=description.idempotent,
-        resends_unknown=description.resends_unknown,
-        not_taken=frozenset(description.not_taken),
-        connections=description.max_connections,
-        connect_timeout_s=description.connect_timeout_s,
+        is_idempotent=described.idempotent,
+        resends_unknown=described.resends_unknown,
+        connections=described.max_connections,
+        connect_timeout_s=described.connect_timeout_s,
+        composer=composer,
+        judge_answer=judged,
+        channel=channel_of(described),
+        secrets=[each for each in (token, password, authorization, *secrets.values()) if each],
     )
 
 

@@ -6,10 +6,13 @@ A description holds no secret, only where one is read: so it may be stored, show
 import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from services.dispatcher.domain.contact import Channel
-from services.dispatcher.gateways.http import endpoint as http
+from services.dispatcher.gateways.http.description import AnswerRules, Request
+from services.dispatcher.gateways.http.template import names_in, secrets_in
+from services.dispatcher.gateways.http.url import parse_url
+from services.dispatcher.gateways.parts import Part, SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import named_address
 
@@ -18,27 +21,8 @@ NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 LONGEST_NAME = 40
 
 
-class Part(BaseModel):
-    """A part of a description: what it does not know it refuses."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class SecretRef(Part):
-    """Where a secret is read: a variable of the dispatcher's environment, or a file there."""
-
-    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["SMS_TOKEN"])
-    file: str | None = Field(None, pattern=r"^/[^\x00]*$", examples=["/run/secrets/sms_token"])
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "SecretRef":
-        if (self.env is None) == (self.file is None):
-            raise ValueError("it is either env, the name of a variable, or file, a path")
-        return self
-
-
 def _http_url(url: str) -> str:
-    http.parse_endpoint(url)
+    parse_url(url)
     return url
 
 
@@ -52,6 +36,7 @@ def _sender(text: str) -> str:
     return text
 
 
+SecretName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
 SmtpUrl: TypeAlias = Annotated[str, AfterValidator(_smtp_url)]
 MailAddress: TypeAlias = Annotated[str, AfterValidator(_sender)]
@@ -79,16 +64,51 @@ class Common(Part):
 
 
 class HttpDescription(Common):
-    """An HTTP API that takes one message by one request."""
+    """An HTTP API that takes one message by one request.
+
+    Without `request` and `answer` it has our own contract.
+    """
 
     kind: Literal["http"]
-    url: HttpUrl = Field(examples=["https://sms.example/messages"])
+    url: HttpUrl = Field(examples=["https://sms.example/messages"], max_length=4_000)
     # Sent as `Authorization: Bearer`.
     token: SecretRef | None = None
+    # Sent as `Authorization: Basic`.
+    user: str | None = Field(None, pattern=r"^[^\x00-\x1f\x7f:]+$")
+    password: SecretRef | None = None
+    # What templates have as `{{ secrets.NAME }}`.
+    secrets: dict[SecretName, SecretRef] = Field(default={}, max_length=20)
+    request: Request | None = None
+    answer: AnswerRules | None = None
+    # What it needs of a client.
+    contact: Literal["phone", "email"] = "phone"
+    # What templates have as `{{ sender }}`.
+    sender: str | None = Field(None, min_length=1, max_length=200)
+    # How many bits `{{ numeric_id }}` has at most: 53 are what JavaScript keeps of a number.
+    numeric_id_bits: int = Field(63, ge=31, le=63)
     # Whether it recognizes an Idempotency-Key that it has taken before.
     idempotent: bool = False
     # Which of 500 and 503 say that it has not taken the message.
     not_taken: frozenset[Literal[500, 503]] = frozenset({500, 503})
+
+    @model_validator(mode="after")
+    def _has_one_login(self) -> "HttpDescription":
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        headers = {} if self.request is None else self.request.headers
+        has_header = "authorization" in {name.lower() for name in headers}
+        if [self.token is not None, self.user is not None, has_header].count(True) > 1:
+            raise ValueError("it has one login: token, user or a header Authorization")
+        return self
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> "HttpDescription":
+        if self.request is None and names_in(self.url):
+            raise ValueError("a URL with values needs a request")
+        templates = [self.url, *(self.request.templates if self.request else ())]
+        if not self.secrets.keys() >= {name for each in templates for name in secrets_in(each)}:
+            raise ValueError("a template names a secret that is not among the secrets")
+        return self
 
 
 class SmtpDescription(Common):
@@ -126,11 +146,18 @@ Described: TypeAlias = HttpDescription | SmtpDescription | LogDescription
 Description: TypeAlias = Annotated[Described, Field(discriminator="kind")]  # as it comes in
 _DESCRIPTION: TypeAdapter[Described] = TypeAdapter(Description)
 
-CHANNELS = {
-    "http": Channel(contact="phone"),
-    "smtp": Channel(contact="email"),
-    "log": Channel(contact=None),
-}
+
+def channel_of(description: Described) -> Channel:
+    """Return what a described gateway needs of a client."""
+    match description:
+        case HttpDescription():
+            return Channel(contact=description.contact)
+        case SmtpDescription():
+            return Channel(contact="email")
+        case LogDescription():
+            return Channel(contact=None)
+
+
 # What changes how fast messages go, but not what arrives: a message whose outcome is unknown is
 # repeated under the newest of these, and under all others as it was sent.
 LIMITS = ("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown")

@@ -26,7 +26,7 @@ from services.dispatcher.gateways.legible import legible
 from services.dispatcher.gateways.pool import MISPLACED
 
 # Source: the error table of RFC 9110 §15, read for a request that must not happen twice.
-_TAKEN = frozenset({200, 201, 202})
+TAKEN = frozenset({200, 201, 202})
 _UNAUTHORIZED = frozenset({401, 403})  # the gateway's fault or ours: no message is burnt for it
 _BUSY = frozenset({408, 425, 429})
 _WAITS = frozenset({429, 503})  # what Retry-After is obeyed with
@@ -34,7 +34,7 @@ NOT_TAKEN = frozenset({500, 503})  # as well, unless the gateway is known to be 
 _CONFLICT = 409  # the same key is being worked on, or was used: nobody knows
 # So a key may be answered that was used before, for other content or by a request under way.
 # Source: draft-ietf-httpapi-idempotency-key-header-07 §2.7.
-_OF_A_USED_KEY = frozenset({409, 422})
+OF_A_USED_KEY = frozenset({409, 422})
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,15 +64,20 @@ def judge(answer: Answer, not_taken: Collection[int] = NOT_TAKEN) -> Verdict:
         failure = answer.failure or "malformed"
         finding = Finding.SILENT if answer.was_sent else _unsent(failure)
         return verdict_of(finding, failure, status, answer=legible(answer.body))
-    if status in _TAKEN:
+    if status in TAKEN:
         return _judge_taken(answer, status)
+    return judge_status(answer, status, not_taken)
+
+
+def judge_status(answer: Answer, status: int, not_taken: Collection[int]) -> Verdict:
+    """Return what a whole answer means by its status code alone; a success is not enough."""
     finding, reason = _judge_status(status, not_taken)
     return verdict_of(
         finding,
         reason,
         status,
         answer=legible(answer.body),
-        is_conflict=status in _OF_A_USED_KEY,
+        is_conflict=status in OF_A_USED_KEY,
         retry_after_s=retry_after_s(answer.retry_after, time()) if status in _WAITS else None,
     )
 
@@ -114,10 +119,13 @@ def _judge_status(status: int, not_taken: Collection[int]) -> tuple[Finding, str
     return found
 
 
+def is_plain(answer: Answer) -> bool:
+    """Return whether an answer's body is as it was written, not compressed."""
+    return answer.content_encoding.strip().lower() in {"", "identity"}
+
+
 def _is_json(answer: Answer) -> bool:
-    if answer.content_encoding.strip().lower() not in {"", "identity"}:
-        return False
-    return (
+    return is_plain(answer) and (
         answer.content_type == "application/json"
         or answer.content_type.partition(";")[0].strip().lower() == "application/json"
     )

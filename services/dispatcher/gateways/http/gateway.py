@@ -1,29 +1,31 @@
-"""The HTTP gateway: hands messages over, one POST each."""
+"""The HTTP gateway: hands messages over, by one request each."""
 
 import asyncio
-import re
 import ssl
+from collections.abc import Callable, Collection
 from datetime import timedelta
+from functools import partial
+from typing import TypeAlias
 
-import msgspec
+from msgspec.structs import replace
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
+from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.client import HttpClient
-from services.dispatcher.gateways.http.contract import NOT_TAKEN, Message, judge
+from services.dispatcher.gateways.http.composer import Composer, ContractComposer
+from services.dispatcher.gateways.http.contract import NOT_TAKEN, judge
 from services.dispatcher.gateways.http.endpoint import check_token
 
-_MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_TRACEPARENT = re.compile(rb"(?:[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
+Judge: TypeAlias = Callable[[Answer], Verdict]
 
 _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
+_NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
 
 
 class HttpGateway:
     """Hands messages over by HTTP. Never raises for what the gateway does, and never resends."""
-
-    channel = Channel(contact="phone")
 
     def __init__(  # noqa: PLR0913 - what a gateway can do is its own to say
         self,
@@ -37,13 +39,24 @@ class HttpGateway:
         connections: int = 64,
         connect_timeout_s: float = 2,
         tls: ssl.SSLContext | None = None,
+        composer: Composer | None = None,
+        judge_answer: Judge | None = None,
+        channel: Channel = Channel(contact="phone"),  # noqa: B008 - it is frozen
+        secrets: Collection[str] = (),
     ) -> None:
+        """Without `composer` and `judge_answer` it speaks our own contract.
+
+        `secrets`: what is kept of no answer.
+
+        Raises:
+            ValueError: The URL is none that requests can be sent to, or the token none.
+        """
         if token is not None:
             check_token(token)
         self.name = name
         self.is_idempotent = is_idempotent
         self.resends_unknown = resends_unknown
-        self._not_taken = not_taken
+        self.channel = channel
         self._client = HttpClient(
             url,
             connections=connections,
@@ -51,14 +64,12 @@ class HttpGateway:
             tls=tls,
         )
         self._loop = asyncio.get_running_loop()
-        self._encode = msgspec.json.Encoder().encode
+        authorization = f"Bearer {token}" if token else None
         endpoint = self._client.endpoint
-        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        self._prefix = (
-            f"POST {endpoint.target} HTTP/1.1\r\nHost: {endpoint.authority}\r\n{authorization}"
-            'Accept: application/json\r\nContent-Type: application/json\r\nIdempotency-Key: "'
-        ).encode("ascii")
-        self._traceparent = b""  # the one checked last: a whole run has the same
+        self._compose = (composer or ContractComposer(endpoint, authorization)).compose
+        judged = judge_answer or partial(judge, not_taken=not_taken)
+        hidden = tuple(each.encode() for each in (token, *secrets) if each)
+        self._judge = partial(_without, hidden, judged) if hidden else judged
 
     @property
     def free(self) -> int:
@@ -71,30 +82,27 @@ class HttpGateway:
         Raises:
             ValueError: the message's id or traceparent could not stand in a header.
         """
-        if message.phone is None:
-            self._loop.call_soon(done, _NO_PHONE)
+        rejection = self._cannot_send(message)
+        if rejection is not None:
+            self._loop.call_soon(done, rejection)
             return
-        request, not_taken = self._request(message, message.phone), self._not_taken
-        self._client.start(request, deadline, lambda answer: done(judge(answer, not_taken)))
+        request, judged = self._compose(message), self._judge
+        self._client.start(request, deadline, lambda answer: done(judged(answer)))
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
         await self._client.close()
 
-    def _request(self, message: OutgoingMessage, phone: str) -> bytes:
-        message_id, traceparent = message.message_id, message.traceparent
-        if not _MESSAGE_ID.fullmatch(message_id):
-            raise ValueError("a message's id has base64url characters only")
-        if traceparent != self._traceparent:
-            if not _TRACEPARENT.fullmatch(traceparent):
-                raise ValueError("a traceparent is what W3C Trace Context says")
-            self._traceparent = traceparent
-        body = self._encode(Message(message_id.decode(), phone, message.text, message.subject))
-        trace = b"traceparent: %b\r\n" % traceparent if traceparent else b""
-        return b'%b%b"\r\n%bContent-Length: %d\r\n\r\n%b' % (
-            self._prefix,
-            message_id,
-            trace,
-            len(body),
-            body,
-        )
+    def _cannot_send(self, message: OutgoingMessage) -> Verdict | None:
+        needed = self.channel.contact
+        if needed == "phone":
+            return _NO_PHONE if message.phone is None else None
+        return _NO_EMAIL if needed == "email" and message.email is None else None
+
+
+def _without(secrets: Collection[bytes], judged: Judge, answer: Answer) -> Verdict:
+    """Return a verdict that does not repeat a secret which an answer has repeated."""
+    verdict = judged(answer)
+    if not any(each in answer.body for each in secrets):
+        return verdict
+    return replace(verdict, answer="", gateway_message_id=None)
