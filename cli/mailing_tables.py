@@ -1,6 +1,6 @@
 """Mailings as tables, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 
@@ -33,6 +33,20 @@ def mailings_table(found: Sequence[Json]) -> RenderableType:
     return grid(("mailing_id", "name", "status", "gateway", "starts", "ends"), rows)
 
 
+def paused(switch: Json) -> str:
+    """Return since when something is paused, and by whom, as far as that is known."""
+    since = f" since {instant(switch['since'])}" if switch["since"] else ""
+    return f"paused{since}" + (f" by {switch['by']}" if switch["by"] else "")
+
+
+def _switches(found: Json) -> Iterator[tuple[str, object]]:
+    """Yield what pauses it: its own switch, and those of its runs."""
+    if found["status"] == "paused":
+        yield "switch", paused({"since": found.get("paused_at"), "by": found.get("paused_by")})
+    for each in found.get("paused_runs", ()):
+        yield "switch of run", f"{each['run_id']} {paused(each)}"
+
+
 def mailing_table(found: Json) -> RenderableType:
     """Return all that there is to say of a mailing."""
     return facts([
@@ -40,6 +54,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("name", found["name"]),
         ("status", found["status"]),
         ("missed", found["missed_reason"]),
+        *_switches(found),
         ("tags", found["filter"]["tags"] or "all"),
         ("operator codes", found["filter"]["operator_codes"] or "all"),
         ("starts", instant(found["starts_at"])),

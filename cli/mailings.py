@@ -8,10 +8,11 @@ import typer
 
 from cli import Output
 from cli.api import Api, run
-from cli.mailing_tables import mailing_table, mailings_table, preview_table
+from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
 from cli.options import (
     Body,
     BodyFile,
+    By,
     Codes,
     DryRun,
     EndsAt,
@@ -24,6 +25,7 @@ from cli.options import (
     Subject,
     Tags,
     Watch,
+    account,
     content_of,
     end_of,
     text_of,
@@ -231,21 +233,24 @@ def start_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
 
 
 @app.command("pause")
-def pause_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
+def pause_mailing(mailing_id: MailingId, *, by: By = None, output: Format = Output.TABLE) -> None:
     """Send nothing of a mailing until it is resumed."""
-    _command(mailing_id, "pause", output)
+    _command(mailing_id, "pause", output, {"by": by or account()})
 
 
 @app.command("resume")
-def resume_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
+def resume_mailing(mailing_id: MailingId, *, by: By = None, output: Format = Output.TABLE) -> None:
     """Send a paused mailing again."""
-    _command(mailing_id, "resume", output)
+    resumed = _command(mailing_id, "resume", output, {"by": by or account()})
+    for each in resumed.get("paused_runs", ()):
+        lift = f"./mailings runs resume {each['run_id']}"
+        note(f"By its own switch its run is still {paused(each)}: `{lift}`.", "yellow")
 
 
 @app.command("stop")
-def stop_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
+def stop_mailing(mailing_id: MailingId, *, by: By = None, output: Format = Output.TABLE) -> None:
     """Send nothing of a mailing any more, ever."""
-    _command(mailing_id, "stop", output)
+    _command(mailing_id, "stop", output, {"by": by or account()})
 
 
 @app.command("watch")
@@ -266,6 +271,7 @@ def _watch(mailing_id: UUID | str, output: Output) -> None:
         raise
 
 
-def _command(mailing_id: UUID, what: str, output: Output) -> None:
-    done = run(lambda api: api.post("catalog", f"/v1/mailings/{mailing_id}/{what}"))
+def _command(mailing_id: UUID, what: str, output: Output, body: Json | None = None) -> Json:
+    done = run(lambda api: api.post("catalog", f"/v1/mailings/{mailing_id}/{what}", body))
     show(output, done, lambda: mailing_table(done))
+    return done

@@ -7,5 +7,5 @@ Publishes:     ClientRegistered, ClientChanged, ClientRemoved                  o
                MailingResumed, MailingStopped, MailingDeleted,
                RunBegun, RunDeclined                                          on `catalog.mailings`
 Subscribes to: MailingScheduled, RunMissed                                    on `scheduler.runs`
-               RunFinished                                                    on `dispatcher.runs`
+               RunFinished, RunPaused, RunResumed, RunStopped                 on `dispatcher.runs`
 """

@@ -184,23 +184,27 @@ async def mailing_changed(db: Connection, recorded: Sequence[Recorded[MailingCha
         await _show(db, each, **plan)
 
 
+NOT_PAUSED: Mapping[str, object] = {"paused_at": None, "paused_by": None}
+
+
 async def mailing_paused(db: Connection, recorded: Sequence[Recorded[MailingPaused]]) -> None:
     """Show that it is paused."""
     for each in recorded:
-        await _show(db, each, status=Status.PAUSED)
+        at, by = each.event.paused_at, each.event.by
+        await _show(db, each, status=Status.PAUSED, paused_at=at, paused_by=by)
 
 
 async def mailing_resumed(db: Connection, recorded: Sequence[Recorded[MailingResumed]]) -> None:
     """Show that it is running again, or waits for its start again."""
     status = case((mailings.c.has_begun, Status.RUNNING), else_=Status.CREATED)
     for each in recorded:
-        await _show(db, each, status=status)
+        await _show(db, each, status=status, **NOT_PAUSED)
 
 
 async def mailing_stopped(db: Connection, recorded: Sequence[Recorded[MailingStopped]]) -> None:
     """Show that it is stopped."""
     for each in recorded:
-        await _show(db, each, status=Status.STOPPED)
+        await _show(db, each, status=Status.STOPPED, **NOT_PAUSED)
 
 
 async def mailing_deleted(db: Connection, recorded: Sequence[Recorded[MailingDeleted]]) -> None:
@@ -234,13 +238,14 @@ async def run_declined(db: Connection, recorded: Sequence[Recorded[RunDeclined]]
 async def mailing_missed(db: Connection, recorded: Sequence[Recorded[MailingMissed]]) -> None:
     """Show that it is over, and why nothing was sent."""
     for each in recorded:
-        await _show(db, each, status=Status.FINISHED, missed_reason=each.event.reason)
+        reason = each.event.reason
+        await _show(db, each, status=Status.FINISHED, missed_reason=reason, **NOT_PAUSED)
 
 
 async def mailing_finished(db: Connection, recorded: Sequence[Recorded[MailingFinished]]) -> None:
     """Show that it has finished."""
     for each in recorded:
-        await _show(db, each, status=Status.FINISHED)
+        await _show(db, each, status=Status.FINISHED, **NOT_PAUSED)
 
 
 async def _show(db: Connection, each: Recorded[Any], **values: object) -> None:

@@ -14,8 +14,9 @@ from services.catalog.domain.mailing_commands import (
     MissRun,
     RecordRun,
 )
+from services.catalog.queue import run_switches
 from shared.clock import Clock
-from shared.contracts.dispatcher import RunFinished
+from shared.contracts.dispatcher import RunFinished, RunPaused, RunResumed, RunStopped
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Connection
 from shared.event import Instant, Received
@@ -26,12 +27,23 @@ from shared.kafka import Handlers
 def subscriptions(store: EventStore, clock: Clock) -> Handlers:
     """Return what the catalog does about each event it listens to."""
 
-    async def when_runs_advance_mailings(_: Connection, received: Sequence[Received[Any]]) -> None:
+    async def when_runs_advance_mailings(
+        db: Connection, received: Sequence[Received[Any]]
+    ) -> None:
+        finished = [each.event for each in received if isinstance(each.event, RunFinished)]
+        await run_switches.follow(db, finished)
         now = await clock()
         commands = [(_command(each.event, now), each.cause) for each in received]
         await handlers.handle_many(store, commands, now=now)
 
+    async def when_switches_move_show_where_they_are(
+        db: Connection, received: Sequence[Received[Any]]
+    ) -> None:
+        await run_switches.follow(db, [each.event for each in received])
+
+    moves = (RunPaused, RunResumed, RunStopped)
     return {
+        **dict.fromkeys(moves, when_switches_move_show_where_they_are),
         MailingScheduled: when_runs_advance_mailings,
         RunMissed: when_runs_advance_mailings,
         RunFinished: when_runs_advance_mailings,

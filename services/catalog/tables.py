@@ -59,6 +59,8 @@ mailings = Table(
     Column("status", Text, nullable=False, comment="services.catalog.domain.mailing.Status"),
     Column("has_begun", Boolean, nullable=False, comment="a run has"),
     Column("missed_reason", Text),
+    Column("paused_at", Timestamp, comment="none: it is not, or it was in an older release"),
+    Column("paused_by", Text),
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
@@ -66,6 +68,18 @@ mailings = Table(
     Column("sender", Text, comment="NAME <ADDRESS>, or an address; none: the gateway's own"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
+)
+
+run_switches = Table(
+    "run_switches",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("mailing_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False, comment="of the last move; lower ones are ignored"),
+    Column("paused_at", Timestamp, comment="none: it is not"),
+    Column("paused_by", Text),
+    Index("run_switches_paused", "mailing_id", postgresql_where=text("paused_at IS NOT NULL")),
+    comment="what dispatchers say of the switches of unfinished runs, which stand beside ours",
 )
 
 imports = Table(

@@ -1,7 +1,7 @@
 """HTTP as every service serves it: strict requests, problem details, pages, health."""
 
 from shared.http.admission import Admission
-from shared.http.bodies import Body, View, WrittenInstant
+from shared.http.bodies import Body, Moving, View, WrittenInstant, name_of
 from shared.http.dependencies import (
     BusinessClock,
     Change,
@@ -45,6 +45,7 @@ __all__ = (
     "DatabasePool",
     "IdempotencyKey",
     "Limit",
+    "Moving",
     "Page",
     "Store",
     "View",
@@ -56,6 +57,7 @@ __all__ = (
     "describe_settings",
     "etag",
     "instant_and_id",
+    "name_of",
     "newest_key",
     "page",
     "position",

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from shared.event import Instant
@@ -25,6 +25,23 @@ class Body(BaseModel):
     """The body of a request."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Moving(Body):
+    """Who moves a switch, as they name themselves."""
+
+    by: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="A name that is shown beside the switch.",
+        examples=["anna"],
+    )
+
+
+def name_of(body: Moving | None) -> str | None:
+    """Return who moves a switch; None if they did not say."""
+    return None if body is None else body.by
 
 
 class View(BaseModel):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -303,6 +303,15 @@ def test_creating_another_mailing_with_the_same_identifier_is_refused() -> None:
 
 def test_a_change_that_changes_nothing_is_none() -> None:
     assert Scenario(mailing).given(created).when(change(name="spring")) == []
+
+
+@pytest.mark.parametrize("command", [PauseMailing, ResumeMailing, StopMailing])
+def test_who_moved_the_switch_is_in_the_event(command: Any) -> None:
+    before = [created] if command is PauseMailing else [created, paused]
+
+    (event,) = mailing.decide(command(mailing_id=ID, now=NOW, by="anna"), mailing.replay(before))
+
+    assert event.by == "anna"
 
 
 def test_a_resumed_mailing_is_where_it_was() -> None:

@@ -51,6 +51,9 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,
+        "paused_at": None,
+        "paused_by": None,
+        "paused_runs": [],
         "version": 1,
         "created_at": "2026-01-01T12:00:00Z",
         "changed_at": "2026-01-01T12:00:00Z",
@@ -89,6 +92,19 @@ async def test_each_command_answers_with_the_next_version(http: AsyncClient) -> 
     assert [answer.headers["etag"] for answer in answers] == ['"2"', '"3"', '"4"', '"5"']
     statuses = [answer.json()["status"] for answer in answers]
     assert statuses == ["created", "paused", "created", "stopped"]
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "stop"])
+async def test_who_moves_the_switch_of_a_mailing_may_name_themselves(
+    http: AsyncClient, verb: str
+) -> None:
+    path = f"/mailings/{(await created(http))['mailing_id']}"
+    await http.post(f"{path}/pause")
+
+    named = await http.post(f"{path}/{verb}", json={"by": "anna"})
+    refused = await http.post(f"{path}/{verb}", json={"by": "a\nb"})
+
+    assert (named.status_code, refused.status_code) == (200, 422)
 
 
 async def test_a_command_that_came_already_changes_nothing(http: AsyncClient) -> None:
@@ -366,9 +382,17 @@ async def test_mailings_are_found_by_their_status(
     assert found_ids == [[str(each)] for each in ids]
 
 
-@pytest.mark.parametrize("verb", ["start", "pause", "resume", "stop"])
-async def test_a_verb_with_a_body_is_refused_and_nothing_is_done(
-    http: AsyncClient, verb: str
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        ("start", "unexpected_body"),
+        ("pause", "extra_forbidden"),
+        ("resume", "extra_forbidden"),
+        ("stop", "extra_forbidden"),
+    ],
+)
+async def test_a_verb_with_what_it_does_not_know_is_refused_and_nothing_is_done(
+    http: AsyncClient, verb: str, code: str
 ) -> None:
     mailing = await created(http)
     path = f"/mailings/{mailing['mailing_id']}"
@@ -376,7 +400,7 @@ async def test_a_verb_with_a_body_is_refused_and_nothing_is_done(
     response = await http.post(f"{path}/{verb}", json={"until": "2026-01-01T14:00:00Z"})
 
     assert response.status_code == 422
-    assert response.json()["errors"][0]["code"] == "unexpected_body"
+    assert response.json()["errors"][0]["code"] == code
     assert (await http.get(path)).json() == mailing
 
 

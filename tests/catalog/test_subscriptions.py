@@ -25,7 +25,16 @@ from shared.testing import FrozenClock, InMemoryEventStore, received
 
 ID, RUN = UUID(int=1), UUID(int=2)
 LATE = datetime(2027, 1, 1, tzinfo=UTC)
-NOBODY: Any = None  # a connection that nobody uses
+
+
+class Nowhere:
+    """A connection to nothing: what is shown of runs' switches is tested beside a database."""
+
+    async def execute(self, _: object) -> None:
+        pass
+
+
+NOBODY: Any = Nowhere()
 
 
 def scheduled(now: Instant, *, is_proposal: bool = True) -> MailingScheduled:

@@ -16,6 +16,9 @@ from tests.cli.conftest import Answer, Json, Mailings, Services, page
 CREATE = ("mailings", "create", "--name", "Spring", "--body", "Hello")
 
 
+RUN = "0d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
+
+
 def sent(services: Services) -> Json:
     body: Json = json.loads(services.asked[-1].body)
     return body
@@ -125,6 +128,47 @@ def test_a_window_that_cannot_be_is_a_mistake_of_usage(
 )
 def test_a_duration_is_read_as_people_and_as_iso_8601_write_it(text: str, seconds: int) -> None:
     assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "stop"])
+def test_who_moves_the_switch_is_named(
+    services: Services, mailings: Mailings, mailing: Json, command: str
+) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}/{command}", mailing)
+
+    mailings("mailings", command, mailing["mailing_id"], "--by", "anna")
+
+    assert sent(services) == {"by": "anna"}
+
+
+def test_a_mailing_shows_both_switches(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    switches = {
+        "status": "paused",
+        "paused_at": "2026-01-01T12:00:00Z",
+        "paused_by": "anna",
+        "paused_runs": [{"run_id": RUN, "since": "2026-01-01T13:00:00Z", "by": None}],
+    }
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing | switches)
+
+    out = mailings("mailings", "show", mailing["mailing_id"]).out
+
+    assert "paused since 2026-01-01 12:00:00 UTC by anna" in out
+    assert f"{RUN} paused since 2026-01-01 13:00:00 UTC" in out
+
+
+def test_who_resumes_a_mailing_is_told_that_the_runs_own_switch_is_still_on(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    paused = {"run_id": RUN, "since": "2026-01-01T13:00:00Z", "by": "bo"}
+    resumed = mailing | {"paused_runs": [paused]}
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}/resume", resumed)
+
+    err = mailings("mailings", "resume", mailing["mailing_id"]).err
+
+    assert "still paused since 2026-01-01 13:00:00 UTC by bo" in err
+    assert f"./mailings runs resume {RUN}" in err
 
 
 @pytest.mark.parametrize("command", ["start", "pause", "resume", "stop"])

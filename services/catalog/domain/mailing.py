@@ -80,12 +80,13 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
         case StartMailing() as c, _:
             return _requested(c, mailing)
         case StopMailing() as c, _:
-            return [MailingStopped(mailing_id=c.mailing_id, stopped_at=c.now)]
+            return [MailingStopped(mailing_id=c.mailing_id, stopped_at=c.now, by=c.by)]
         case PauseMailing() as c, _:
-            is_paused = mailing.status is Status.PAUSED
-            return [] if is_paused else [MailingPaused(mailing_id=c.mailing_id, paused_at=c.now)]
+            if mailing.status is Status.PAUSED:
+                return []
+            return [MailingPaused(mailing_id=c.mailing_id, paused_at=c.now, by=c.by)]
         case ResumeMailing() as c, Status.PAUSED:
-            return [MailingResumed(mailing_id=c.mailing_id, resumed_at=c.now)]
+            return [MailingResumed(mailing_id=c.mailing_id, resumed_at=c.now, by=c.by)]
         case ResumeMailing(), _:
             return []
 

@@ -41,6 +41,7 @@ class PauseMailing:
 
     mailing_id: UUID
     now: Instant
+    by: str | None = None  # as they name themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class ResumeMailing:
 
     mailing_id: UUID
     now: Instant
+    by: str | None = None  # as they name themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class StopMailing:
 
     mailing_id: UUID
     now: Instant
+    by: str | None = None  # as they name themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

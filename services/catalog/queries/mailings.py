@@ -3,7 +3,9 @@
 from enum import StrEnum, auto
 from uuid import UUID
 
-from sqlalchemy import false, func, select, tuple_
+from pydantic import Field
+from sqlalchemy import false, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
@@ -31,6 +33,14 @@ class MailingStatus(StrEnum):
     FINISHED = auto()
 
 
+class PausedRun(View):
+    """A run whose own switch pauses it, which is lifted at the dispatcher."""
+
+    run_id: UUID
+    since: Instant
+    by: str | None = Field(description="As they named themselves.", examples=["anna"])
+
+
 class MailingView(View):
     """A mailing, as it is shown."""
 
@@ -46,6 +56,9 @@ class MailingView(View):
     sender: str | None
     status: MailingStatus
     missed_reason: str | None
+    paused_at: Instant | None = Field(description="None also: it was in an older release.")
+    paused_by: str | None = Field(description="As they named themselves.", examples=["anna"])
+    paused_runs: list[PausedRun] = Field(description="Runs that are paused by their own switch.")
     version: int
     created_at: Instant
     changed_at: Instant
@@ -60,14 +73,30 @@ class MailingPreview(View):
     without_contact: int  # of them: they have nothing that its gateway could write to
 
 
+_switch = tables.run_switches.c
+_paused_run = func.jsonb_build_object(
+    *("run_id", _switch.run_id, "since", _switch.paused_at, "by", _switch.paused_by)
+)
+_paused_runs = (
+    select(
+        func.coalesce(
+            func.jsonb_agg(aggregate_order_by(_paused_run, _switch.paused_at)), text("'[]'")
+        )
+    )
+    .where(_switch.mailing_id == tables.mailings.c.mailing_id, _switch.paused_at.is_not(None))
+    .scalar_subquery()
+)
+SHOWN = select(tables.mailings, _paused_runs.label("paused_runs"))
+
+
 async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
     """Return one mailing.
 
     Raises:
         MailingUnknown: No mailing has this identifier.
     """
-    table = tables.mailings
-    row = (await db.execute(select(table).where(table.c.mailing_id == mailing_id))).one_or_none()
+    wanted = SHOWN.where(tables.mailings.c.mailing_id == mailing_id)
+    row = (await db.execute(wanted)).one_or_none()
     if row is None:
         raise MailingUnknown
     return MailingView.model_validate(row)
@@ -83,7 +112,7 @@ async def mailings(
     """Return up to `limit` mailings, the newest first, from behind an instant and identifier."""
     table = tables.mailings
     newest = (table.c.created_at, table.c.mailing_id)
-    page = select(table).order_by(*(column.desc() for column in newest))
+    page = SHOWN.order_by(*(column.desc() for column in newest))
     if before is not None:
         page = page.where(tuple_(*newest) < tuple_(*before))
     if status is not None:

@@ -46,11 +46,13 @@ from shared.http import (
     Database,
     IdempotencyKey,
     Limit,
+    Moving,
     Page,
     WrittenInstant,
     answers,
     etag,
     instant_and_id,
+    name_of,
     newest_key,
     page,
     position,
@@ -229,9 +231,13 @@ async def start_mailing(mailing_id: UUID, response: Response, context: Change) -
     operation_id="pause_mailing",
     responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
 )
-async def pause_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
+async def pause_mailing(
+    mailing_id: UUID, response: Response, context: Change, body: Moving | None = None
+) -> MailingView:
     """Send nothing of the mailing until it is resumed."""
-    return await _do(PauseMailing(mailing_id=mailing_id, now=context.now), context, response)
+    by = name_of(body)
+    command = PauseMailing(mailing_id=mailing_id, now=context.now, by=by)
+    return await _do(command, context, response)
 
 
 @router.post(
@@ -239,9 +245,13 @@ async def pause_mailing(mailing_id: UUID, response: Response, context: Change) -
     operation_id="resume_mailing",
     responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
 )
-async def resume_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
+async def resume_mailing(
+    mailing_id: UUID, response: Response, context: Change, body: Moving | None = None
+) -> MailingView:
     """Send the mailing again."""
-    return await _do(ResumeMailing(mailing_id=mailing_id, now=context.now), context, response)
+    by = name_of(body)
+    command = ResumeMailing(mailing_id=mailing_id, now=context.now, by=by)
+    return await _do(command, context, response)
 
 
 @router.post(
@@ -249,9 +259,13 @@ async def resume_mailing(mailing_id: UUID, response: Response, context: Change) 
     operation_id="stop_mailing",
     responses=answers(MailingAlreadyEnded, MailingUnknown, headers=("ETag",)),
 )
-async def stop_mailing(mailing_id: UUID, response: Response, context: Change) -> MailingView:
+async def stop_mailing(
+    mailing_id: UUID, response: Response, context: Change, body: Moving | None = None
+) -> MailingView:
     """Send nothing of the mailing any more, ever."""
-    return await _do(StopMailing(mailing_id=mailing_id, now=context.now), context, response)
+    by = name_of(body)
+    command = StopMailing(mailing_id=mailing_id, now=context.now, by=by)
+    return await _do(command, context, response)
 
 
 async def _do(command: MailingCommand, context: CommandContext, response: Response) -> MailingView:

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from pydantic import Field
-
 from services.dispatcher.domain.message import RunUnknown
 from services.dispatcher.domain.switch import Move, PausedByMailing, RunEnded, RunIsStopped
 from services.dispatcher.handlers.switching import switch_run
@@ -16,14 +14,15 @@ from services.dispatcher.queries.why import WhyView, why_of
 from shared.database import Pool, autocommit
 from shared.http import (
     BadCursor,
-    Body,
     Cursor,
     Database,
     DatabasePool,
     Limit,
+    Moving,
     Page,
     answers,
     instant_and_id,
+    name_of,
     newest_key,
     page,
     position,
@@ -70,18 +69,6 @@ async def reasons(run_id: UUID, db: Database, cursor: Cursor) -> Page[ReasonView
     return Page(items=items, next_cursor=next_cursor)
 
 
-class Moving(Body):
-    """Who moves a switch."""
-
-    by: str | None = Field(
-        None,
-        max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="A name that is shown beside the switch.",
-        examples=["anna"],
-    )
-
-
 @router.post(
     "/{run_id}/pause",
     operation_id="pause_run",
@@ -92,7 +79,7 @@ async def pause_run(run_id: UUID, pool: DatabasePool, body: Moving | None = None
 
     No request starts later than a second after the answer. It needs neither the catalog nor Kafka.
     """
-    return await _switch(pool, run_id, Move.PAUSE, body)
+    return await _switch(pool, run_id, Move.PAUSE, name_of(body))
 
 
 @router.post(
@@ -105,7 +92,7 @@ async def resume_run(run_id: UUID, pool: DatabasePool, body: Moving | None = Non
 
     A run that only its mailing pauses cannot be resumed here: resume the mailing at the catalog.
     """
-    return await _switch(pool, run_id, Move.RESUME, body)
+    return await _switch(pool, run_id, Move.RESUME, name_of(body))
 
 
 @router.post("/{run_id}/stop", operation_id="stop_run", responses=answers(RunUnknown, RunEnded))
@@ -114,10 +101,10 @@ async def stop_run(run_id: UUID, pool: DatabasePool, body: Moving | None = None)
 
     No request starts later than a second after the answer. It needs neither the catalog nor Kafka.
     """
-    return await _switch(pool, run_id, Move.STOP, body)
+    return await _switch(pool, run_id, Move.STOP, name_of(body))
 
 
-async def _switch(pool: Pool, run_id: UUID, move: Move, body: Moving | None) -> RunView:
-    await switch_run(pool, run_id, move, body.by if body else None)
+async def _switch(pool: Pool, run_id: UUID, move: Move, by: str | None) -> RunView:
+    await switch_run(pool, run_id, move, by)
     async with autocommit(pool) as db:
         return await queries.run(db, run_id)
