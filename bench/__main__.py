@@ -11,19 +11,20 @@ from bench.expansion import expand
 from bench.history import Size
 from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
+from bench.mail.alone import measure_alone
 from bench.pipeline import send_mailing
 from bench.queries import measure_queries
 from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
-from bench.setup import CONNECTIONS, Setup, latency
+from bench.setup import CONNECTIONS, MAIL_CONNECTIONS, Setup, latency
 from bench.small import OF_A_HUNDRED, OF_ONE, send_small_mailings
 from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
 QUERIES = "queries"
-WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", "idle", QUERIES)
+WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", "idle", "mail", QUERIES)
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
@@ -58,6 +59,29 @@ async def _measure_plain(rig: Rig, report: Report) -> None:
     report.plain = await send_mailing(rig)
 
 
+async def _measure_mail(rig: Rig, report: Report) -> None:
+    """Measure the same pipeline through a mail server, after our gateway without a platform."""
+    note("sending mails without the platform", "dim")
+    report.mail_alone = await measure_alone(rig.smtp_port, rig.setup.connections)
+    note(f"importing {rig.messages:,} clients with e-mails", "dim")
+    await import_clients(rig)
+    note(f"sending {rig.messages:,} mails", "dim")
+    report.mail = await send_mailing(rig)
+
+
+async def _measure_on(rig: Rig, asked: argparse.Namespace, report: Report) -> None:
+    """Measure what is asked for of this stack."""
+    if rig.setup.is_mail:
+        await _measure_mail(rig, report)
+    elif rig.setup.is_plain:
+        await _measure_plain(rig, report)
+    elif asked.only == QUERIES:
+        size = Size(asked.clients, asked.mailings, asked.messages)
+        report.queries = await measure_queries(rig, size)
+    else:
+        await _measure(rig, asked.only, report)
+
+
 def _asked() -> tuple[argparse.Namespace, Setup]:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
@@ -68,7 +92,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     )
     parser.add_argument("--clients", type=int, help="of queries: else a fifth of the messages")
     parser.add_argument("--mailings", type=int, help="of queries: else a 500th of the messages")
-    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="to the gateway")
+    parser.add_argument("--connections", type=int, help="to the gateway")
     parser.add_argument(
         "--latency", type=latency, default=(0, 0), help="of the gateway, in milliseconds: 20-50"
     )
@@ -79,9 +103,11 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
         parser.error("--messages and --dispatchers take a number above 0")
     if asked.only == QUERIES and not (asked.clients > 0 and asked.mailings > 1):
         parser.error("queries need clients and at least two mailings")
+    usual = MAIL_CONNECTIONS if asked.only == "mail" else CONNECTIONS
     try:
         setup = Setup(
-            connections=asked.connections,
+            is_mail=asked.only == "mail",
+            connections=asked.connections or usual,
             latency_ms=asked.latency,
             is_profiled=asked.profile,
             has_mishaps=asked.only == QUERIES,
@@ -92,26 +118,26 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     return asked, setup
 
 
+def _others(only: str | None, setup: Setup) -> list[Setup]:
+    """Return what is measured on stacks of their own, after the first one."""
+    plain = replace(setup, is_plain=True, is_profiled=False)
+    mail = replace(setup, is_mail=True, is_profiled=False, connections=MAIL_CONNECTIONS)
+    return {None: [plain, mail], "plain": [plain]}.get(only, [])
+
+
 def main() -> int:
     """Measure, print, and write `bench/out`; return the exit code."""
     asked, setup = _asked()
     report = Report()
 
     async def measurements(rig: Rig) -> int:
-        if rig.setup.is_plain:
-            await _measure_plain(rig, report)
-        elif asked.only == QUERIES:
-            size = Size(asked.clients, asked.mailings, asked.messages)
-            report.queries = await measure_queries(rig, size)
-        else:
-            await _measure(rig, asked.only, report)
+        await _measure_on(rig, asked, report)
         return Exit.OK
 
     try:
         code = uvloop.run(with_rig(asked.messages, measurements, setup))
-        if code == Exit.OK and asked.only in (None, "plain"):
-            plain = replace(setup, is_plain=True, is_profiled=False)
-            code = uvloop.run(with_rig(asked.messages, measurements, plain))
+        for other in _others(asked.only, setup) if code == Exit.OK else ():
+            code = code or uvloop.run(with_rig(asked.messages, measurements, other))
     except (Failure, StackError) as error:
         note(str(error), "bold red")
         return Exit.ERROR

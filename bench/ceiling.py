@@ -6,6 +6,7 @@ anything comes back. `python -m bench.ceiling --port P [--requests N] [--connect
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 from typing import cast
 
@@ -20,7 +21,7 @@ _HEAD = (
 )
 
 
-class _Run:
+class Run:
     """What all connections share: the requests left, and who waits for the last answer."""
 
     __slots__ = ("answered", "done", "requests", "started")
@@ -31,14 +32,20 @@ class _Run:
         self.done = done
 
 
-class _Poster(asyncio.Protocol):
+class Poster(asyncio.Protocol):
+    """Posts over one connection, the next request when anything comes back."""
+
     __slots__ = ("_run", "_transport")
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._transport: asyncio.Transport | None = None
 
+    async def opened(self) -> None:
+        """Wait until requests may be posted: at once."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def post(self) -> None:
@@ -52,6 +59,7 @@ class _Poster(asyncio.Protocol):
         self._transport.write(_HEAD % (key, len(body), body))
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 - one answer, unread
+        """Count an answer, and go on."""
         run = self._run
         run.answered += 1
         if run.answered < run.requests:
@@ -60,6 +68,7 @@ class _Poster(asyncio.Protocol):
             run.done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End the measurement."""
         if not self._run.done.done():
             self._run.done.set_exception(exc or ConnectionError("the sink closed a connection"))
 
@@ -69,19 +78,23 @@ class _Poster(asyncio.Protocol):
             self._transport.abort()
 
 
-async def ceiling(port: int, requests: int, connections: int = 64) -> float:
+async def ceiling(
+    port: int, requests: int, connections: int = 64, poster_of: Callable[[Run], Poster] = Poster
+) -> float:
     """Post `requests` requests to the sink on `port`; return requests per second.
 
     Raises:
         OSError: the sink cannot be reached, or closes a connection.
     """
     loop = asyncio.get_running_loop()
-    run = _Run(requests, loop.create_future())
-    posters: list[_Poster] = []
+    run = Run(requests, loop.create_future())
+    posters: list[Poster] = []
     try:
         for _ in range(connections):
-            _, poster = await loop.create_connection(lambda: _Poster(run), "127.0.0.1", port)
+            _, poster = await loop.create_connection(lambda: poster_of(run), "127.0.0.1", port)
             posters.append(poster)
+        for poster in posters:
+            await poster.opened()
         start = perf_counter()
         for poster in posters:
             poster.post()

@@ -11,7 +11,7 @@ from bench.processes import Meter
 from bench.rig import Rig
 from bench.waiting import wait_for
 from cli import Failure
-from cli.generate import csv_pieces
+from cli.generate import COLUMNS, clients, csv_pieces
 from cli.upload import Kind, import_file
 
 KNOWN_WITHIN_S = 600.0
@@ -37,7 +37,8 @@ async def import_clients(rig: Rig) -> Imported:
         Failure: A row was rejected, or some never came.
     """
     path = rig.home.data / "clients.csv"
-    await asyncio.to_thread(_write, path, rig.messages)
+    write = _write_with_emails if rig.setup.is_mail else _write
+    await asyncio.to_thread(write, path, rig.messages)
     meter = rig.meter()
     rig.toggle_profile("catalog")
     with path.open("rb") as file:
@@ -81,3 +82,12 @@ async def until_known(rig: Rig, clients: int, meter: Meter | None = None) -> Non
 def _write(path: Path, count: int) -> None:
     with path.open("wb") as file:
         file.writelines(csv_pieces(count))
+
+
+def _write_with_emails(path: Path, count: int) -> None:
+    """Write clients of whom each has an e-mail."""
+    with path.open("w") as file:
+        file.write(f"{','.join(COLUMNS)}\n")
+        for phone, code, tags, zone, email, *rest in clients(count):
+            address = email or f"client.{phone}@mail.example"
+            file.write(f"{','.join((phone, code, tags, zone, address, *rest))}\n")

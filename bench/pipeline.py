@@ -6,7 +6,10 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from bench.ceiling import ceiling
+from bench.ceiling import Poster, ceiling
+from bench.mail.ceiling import MailPoster
+from bench.mail.content import BODY as MAIL_BODY
+from bench.mail.content import SUBJECT
 from bench.processes import Meter
 from bench.rig import Rig
 from bench.stored import Stored, stored
@@ -128,18 +131,22 @@ async def create_mailing(
     plan: dict[str, Any] = {
         "name": name,
         "body": BODY,
+        "gateway": "http",
         "filter": {"tags": [tag]} if tag else {},
         "starts_at": starts_at.isoformat(),
         "ends_at": (starts_at + window).isoformat(),
-        "gateway": "http",
     }
+    if rig.setup.is_mail:
+        plan |= {"body": MAIL_BODY, "subject": SUBJECT, "gateway": "smtp"}
     return await rig.api.post("catalog", "/v1/mailings", plan)
 
 
 async def ceilings(rig: Rig) -> list[float]:
     """Measure the ceiling a few times: requests per second of a bare client to the same sink."""
+    is_mail = rig.setup.is_mail
+    port, poster_of = (rig.smtp_port, MailPoster) if is_mail else (rig.sink_port, Poster)
     return [
-        await ceiling(rig.sink_port, CEILING_REQUESTS, rig.setup.connections)
+        await ceiling(port, CEILING_REQUESTS, rig.setup.connections, poster_of)
         for _ in range(CEILING_ROUNDS)
     ]
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from bench.expansion import Expansion
 from bench.idle import Idle
 from bench.importing import Imported
+from bench.mail.alone import Alone
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
 from bench.queries import Queries
@@ -30,6 +31,7 @@ READ_MS, RECONCILED_S = 50, 10
 GROWTH = 1.5  # of a read's 95th percentile with twice the history, if that is above the noise
 NOISE_MS = 10
 PLAIN_RATIO = 0.8
+MAILS_PER_S, MAILS_ALONE_PER_S = 5_000, 10_800  # of 5 kB; alone: without the platform
 KAFKA_MB, POSTGRES_MB = 60, 140  # for a million messages
 PROJECTED_S = 15.0  # a thousand mailings of a hundred
 IDLE_SHARE = 0.05  # of a core
@@ -49,11 +51,14 @@ class Report:
     small: list[Small] = field(default_factory=list)
     queries: Queries | None = None
     idle: Idle | None = None
+    mail: Pipeline | None = None  # the same through a mail server
+    mail_alone: Alone | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
-        sent = [each for each in (self.pipeline, self.plain, *self.small) if each is not None]
+        pipelines = (self.pipeline, self.plain, self.mail)
+        sent = [each for each in (*pipelines, *self.small) if each is not None]
         is_lost = self.queries is not None and self.queries.lost
         return not is_lost and not any(each.lost or each.duplicated for each in sent)
 
@@ -86,6 +91,8 @@ class Report:
             files["queries"] = asdict(self.queries)
         if self.idle is not None:
             files["idle"] = asdict(self.idle)
+        if self.mail is not None and self.mail_alone is not None:
+            files["mail"] = asdict(self.mail) | {"alone": asdict(self.mail_alone)}
         return files
 
     def table(self) -> RenderableType:
@@ -95,9 +102,10 @@ class Report:
         if self.imported is not None:
             parts += [Text(), spent("a row of the import", self.imported.cpu_us_per_row)]
             parts += [share(self.imported.machine)]
-        if self.pipeline is not None:
-            parts += [Text(), spent("a message", self.pipeline.cpu_us_per_message)]
-            parts += [share(self.pipeline.machine)]
+        for sent in (self.pipeline, self.mail):
+            if sent is not None:
+                parts += [Text(), spent("a message", sent.cpu_us_per_message)]
+                parts += [share(sent.machine)]
         for small in self.small:
             parts += [Text(), spent("a mailing", small.cpu_ms_per_mailing, "ms")]
             parts += [share(small.machine)]
@@ -112,8 +120,9 @@ class Report:
         whole = {}
         if self.imported is not None:
             whole["catalog"] = self.imported.cpu_us_per_row["catalog"]
-        if self.pipeline is not None:
-            whole |= {name: self.pipeline.cpu_us_per_message[name] for name in PROFILED}
+        sent = self.pipeline or self.mail
+        if sent is not None:
+            whole |= {name: sent.cpu_us_per_message[name] for name in PROFILED}
         return whole
 
     def _rows(self) -> list[Sequence[object]]:
@@ -139,6 +148,8 @@ class Report:
             rows += _queries_rows(self.queries)
         if self.idle is not None:
             rows += _idle_rows(self.idle)
+        if self.mail is not None and self.mail_alone is not None:
+            rows += _mail_rows(self.mail, self.mail_alone)
         return rows
 
 
@@ -186,6 +197,19 @@ def _plain_rows(of: Pipeline, idempotent: Pipeline) -> list[Sequence[object]]:
             "0, 0",
             not of.lost + of.duplicated,
         ),
+    ]
+
+
+def _mail_rows(of: Pipeline, alone: Alone) -> list[Sequence[object]]:
+    return [
+        _rate("mails of 5 kB, mails/s", of.rate_per_s, MAILS_PER_S),
+        ("  of the ceiling", f"{of.ratio:.3f}", None, None),
+        ("  ceiling, mails/s", f"{of.ceiling_rate_per_s:,.0f}", None, None),
+        _rate("  the gateway alone, mails/s", alone.rate_per_s, MAILS_ALONE_PER_S),
+        ("    of the ceiling", f"{alone.rate_per_s / of.ceiling_rate_per_s:.3f}", None, None),
+        ("    CPU of a mail", f"{alone.cpu_us_per_mail:.1f} us", None, None),
+        ("    CPU of the ceiling's", f"{alone.ceiling_cpu_us:.1f} us", None, None),
+        ("  lost, duplicated", f"{of.lost}, {of.duplicated}", "0, 0", not of.lost + of.duplicated),
     ]
 
 

@@ -32,7 +32,7 @@ from deploy.local.record import Record
 from deploy.local.services import SERVICES, python
 from deploy.local.stack import KAFKA, POSTGRES, Stack
 
-SINK = "sink"
+SINK, SMTP_SINK = "sink", "sink.smtp"
 READY_WITHIN_S = 20.0
 PROFILING = Path(__file__).with_name("profiling")
 OUT = Path(__file__).with_name("out")
@@ -48,6 +48,7 @@ class Rig:
     home: Home
     sink: Process
     sink_port: int
+    smtp_port: int  # of the sink, where mails are measured
     messages: int
     setup: Setup
 
@@ -109,16 +110,17 @@ async def with_rig(messages: int, measurements: Measurements, setup: Setup) -> i
     home.make()
     OUT.mkdir(exist_ok=True)
     ports = Ports(home.path / "run" / "sink.json", {})
-    port = ports.take(SINK)
-    stack = Stack(home.path, _settings(port, setup), parts(setup.dispatchers), (), _report)
+    port, smtp_port = ports.take(SINK), ports.take(SMTP_SINK)
+    settings = _settings(setup.settings(port, smtp_port), setup)
+    stack = Stack(home.path, settings, parts(setup.dispatchers), (), _report)
 
     async def work(stack: Stack) -> int:
         async with (
-            _sink(home, port, setup) as sink,
+            _sink(home, port, setup.sink_command(port, smtp_port)) as sink,
             Api(stack.env.__getitem__) as api,
             httpx.AsyncClient(trust_env=False, timeout=30) as http,
         ):
-            rig = Rig(stack, api, http, home, sink, port, messages, setup)
+            rig = Rig(stack, api, http, home, sink, port, smtp_port, messages, setup)
             return await measurements(rig)
 
     try:
@@ -134,18 +136,19 @@ def parts(dispatchers: int) -> tuple[str, ...]:
     return (POSTGRES, KAFKA, *SERVICES, *more)
 
 
-def _settings(port: int, setup: Setup) -> Mapping[str, str]:
-    settings = {**setup.settings(port), "LOG_FORMAT": "json"}
+def _settings(of_gateway: Mapping[str, str], setup: Setup) -> Mapping[str, str]:
+    settings = {**of_gateway, "LOG_FORMAT": "json"}
     if setup.is_profiled:
         settings |= {"PYTHONPATH": str(PROFILING), "BENCH_SAMPLES": str(OUT)}
     return settings
 
 
 @asynccontextmanager
-async def _sink(home: Home, port: int, setup: Setup) -> AsyncIterator[Process]:
+async def _sink(home: Home, port: int, command: list[str]) -> AsyncIterator[Process]:
     """Run the sink; on record, so that it is found even if this process is killed."""
     record = Record(home.record)
-    process = Process(python(home, SINK, "bench.sink", *setup.sink_options(port), env={}))
+    module, *options = command
+    process = Process(python(home, SINK, module, *options, env={}))
     try:
         record.add(SINK, process.pid)
         if not await until(partial(_listens, port), READY_WITHIN_S):

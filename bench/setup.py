@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 CONNECTIONS = 256
+MAIL_CONNECTIONS = 64  # mail servers do not take many from one sender
 HOST = "127.0.0.1"
 
 
@@ -12,6 +13,7 @@ class Setup:
     """A gateway, and whether services look at their own stacks."""
 
     is_plain: bool = False  # it recognizes no message: starts are on record before they are made
+    is_mail: bool = False  # a mail server, which is plain as well
     connections: int = CONNECTIONS
     latency_ms: tuple[int, int] = (0, 0)  # of its answers: the least, the most
     is_profiled: bool = False
@@ -31,10 +33,19 @@ class Setup:
     @property
     def gateway(self) -> str:
         """What the gateway is called in reports."""
+        if self.is_mail:
+            return "smtp"
         return "plain" if self.is_plain else "idempotent"
 
-    def settings(self, port: int) -> Mapping[str, str]:
-        """Return the dispatcher's settings for a sink on `port`."""
+    def settings(self, port: int, smtp_port: int) -> Mapping[str, str]:
+        """Return the dispatcher's settings for a sink on these ports."""
+        if self.is_mail:
+            return {
+                "DISPATCHER_SMTP_GATEWAY_URL": f"smtp://{HOST}:{smtp_port}",
+                "DISPATCHER_SMTP_GATEWAY_TLS": "none",
+                "DISPATCHER_SMTP_GATEWAY_FROM": "Shop <news@shop.example>",
+                "DISPATCHER_SMTP_GATEWAY_CONNECTIONS": str(self.connections),
+            }
         settings = {
             "DISPATCHER_HTTP_GATEWAY_URL": f"http://{HOST}:{port}/messages",
             "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false" if self.is_plain else "true",
@@ -44,8 +55,13 @@ class Setup:
             settings["DISPATCHER_HTTP_GATEWAY_TIMEOUT"] = "1s"
         return settings
 
-    def sink_options(self, port: int) -> list[str]:
-        """Return what `bench.sink` is started with."""
+    def sink_command(self, port: int, smtp_port: int) -> list[str]:
+        """Return the sink's module, and what it is started with."""
+        if self.is_mail:
+            return ["bench.mail.sink", "--port", str(port), "--smtp-port", str(smtp_port)]
+        return ["bench.sink", *self._sink_options(port)]
+
+    def _sink_options(self, port: int) -> list[str]:
         least, most = self.latency_ms
         options = ["--port", str(port), "--latency", f"{least}-{most}"]
         return [*options, "--mishaps"] if self.has_mishaps else options

@@ -8,6 +8,7 @@ from rich.console import Console
 from bench.expansion import Expansion
 from bench.idle import Idle
 from bench.importing import Imported
+from bench.mail.alone import Alone
 from bench.pipeline import Pipeline, percentile_95
 from bench.rebuild import Rebuilt
 from bench.report import Report
@@ -163,6 +164,19 @@ def test_what_is_idle_must_cost_little_and_wake_soon(tmp_path: Path) -> None:
     assert lines["due to the first request, p95"] == ["0.62 s", "0.5 s", "no"]
     assert lines["pause to silence"] == ["0.30 s", "1 s", "yes"]
     assert lines["catalog"] == ["1.00%"]
+
+
+def test_mails_stand_beside_their_floors_and_a_lost_one_is_a_failure(tmp_path: Path) -> None:
+    alone = Alone(mails=1_000, rate_per_s=12_000.0, cpu_us_per_mail=50.0, ceiling_cpu_us=15.0)
+    report = Report(mail=PIPELINE, mail_alone=alone)
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "mail.json").read_text())["alone"]["rate_per_s"] == 12_000.0
+    lines = _lines(report)
+    assert lines["mails of 5 kB, mails/s"] == ["2,000", "5,000", "no"]
+    assert lines["the gateway alone, mails/s"] == ["12,000", "10,800", "yes"]
+    assert report.is_sound
+    assert not Report(mail=replace(PIPELINE, lost=1), mail_alone=alone).is_sound
 
 
 def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:
