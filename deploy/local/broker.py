@@ -73,6 +73,8 @@ class Broker:
     port: int
     controller: int
     log: Path
+    properties: str = PROPERTIES
+    formatting: Sequence[str] = ()  # more arguments, for accounts that are there from the start
 
     def part(self) -> Part:
         """Describe the broker; before its first start its log directory is formatted."""
@@ -102,7 +104,9 @@ class Broker:
         # The first letter stays one: the tool takes an id that begins with "-" for an option.
         cluster = "M" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")
         tool = ("kafka.tools.StorageTool", "format", "--standalone")
-        format_ = self._command(*tool, "-t", cluster, "-c", "kafka.new.properties")
+        format_ = self._command(
+            *tool, "-t", cluster, "-c", "kafka.new.properties", *self.formatting
+        )
         await run("Kafka's format", format_)
         (self.data / "kafka.new").rename(self.data / "kafka")
 
@@ -126,7 +130,7 @@ class Broker:
 
     def _write(self, name: str) -> None:
         """Write the settings of the broker that keeps its records in the folder `name`."""
-        text = PROPERTIES.format(
+        text = self.properties.format(
             host=HOST, port=self.port, controller=self.controller, folder=name
         )
         (self.data / f"{name}.properties").write_text(text)

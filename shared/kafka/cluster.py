@@ -13,7 +13,7 @@ from shared.errors import Unavailable
 from shared.kafka.access import connection
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.positions import Positions
-from shared.kafka.starting import start
+from shared.kafka.starting import start, stop
 from shared.topic import Topic
 
 STUCK = 15.0  # seconds a call to Kafka may take before the client is thrown away
@@ -51,7 +51,7 @@ async def connected(servers: str, group: str | None = None) -> AsyncIterator[AIO
     finally:
         with suppress(KafkaError, OSError):
             async with asyncio.timeout(STUCK):
-                await client.stop()
+                await stop(client, client.stop)
 
 
 async def partitions_of(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

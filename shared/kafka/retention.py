@@ -19,7 +19,7 @@ from shared.contracts.dispatcher import MESSAGES
 from shared.errors import Unavailable
 from shared.kafka.access import connection
 from shared.kafka.cluster import STUCK
-from shared.kafka.starting import start
+from shared.kafka.starting import start, stop
 from shared.loop import Backoff
 from shared.setting_values import duration_text
 from shared.topic import Topic
@@ -133,7 +133,7 @@ async def _read(servers: str) -> dict[str, Kept]:
     except (KafkaError, OSError) as error:
         raise Unavailable from error
     finally:
-        await client.close()
+        await stop(client, client.close)
     return _kept(resource for answer in answers for resource in answer.resources)
 
 

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import contracts
 from shared.kafka.access import connection
-from shared.kafka.starting import start
+from shared.kafka.starting import start, stop
 from shared.setting_values import Servers
 from shared.settings import read
 from shared.topic import Topic
@@ -59,7 +59,7 @@ async def create(servers: str, *, partitions: int = PARTITIONS, replicas: int = 
                 raise for_code(code)
         return [each.name for each in missing]
     finally:
-        await client.close()
+        await stop(client, client.close)
 
 
 async def _described(client: AIOKafkaAdminClient) -> dict[str, list[object]]:

@@ -71,7 +71,7 @@ def _make(files: Files, names: Iterable[str]) -> None:
     authority, server = _new_key(), _new_key()
     files.authority.write_text(_pem("CERTIFICATE", _certificate(authority, authority)))
     files.key.touch(0o600)
-    files.key.write_text(_pem("EC PRIVATE KEY", _private(server)))
+    files.key.write_text(_pem("PRIVATE KEY", _private(server)))
     certificate = _certificate(server, authority, tuple(names))
     files.certificate.write_text(_pem("CERTIFICATE", certificate))
 
@@ -139,14 +139,15 @@ def _name(text: str) -> bytes:
 
 
 def _private(key: int) -> bytes:
-    """Return a private key. Source: RFC 5915 §3."""
-    return _der(
+    """Return a private key. Source: RFC 5208 §5, RFC 5915 §3."""
+    own = _der(
         _SEQUENCE,
         _integer(1),
         _der(_OCTETS, key.to_bytes(_BYTES, "big")),
-        _der(0xA0, _der(_OBJECT, _CURVE)),
         _der(0xA1, _der(_BITS, b"\0", _public(key))),
     )
+    curve = _der(_SEQUENCE, _der(_OBJECT, _KEY), _der(_OBJECT, _CURVE))
+    return _der(_SEQUENCE, _integer(0), curve, _der(_OCTETS, own))
 
 
 def _pem(label: str, raw: bytes) -> str:
