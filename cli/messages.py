@@ -1,7 +1,7 @@
 """The commands about messages: the ledger of the dispatcher, in lists and one by one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from cli import Output, read_id
 from cli.api import PAGE, Api, run
 from cli.names import client_phones, mailing_names
+from cli.options import By, account
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, one_line, show
 
 app = typer.Typer(help="Messages: what became of each.", no_args_is_help=True)
@@ -104,17 +105,54 @@ class _ByMessageId(TyperCommand):
         return super().parse_args(ctx, [*rest, "--", *ids] if ids else args)
 
 
+class Outcome(StrEnum):
+    """What may have become of a message that nobody knows of."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@app.command("resolve", cls=_ByMessageId)
+def resolve_message(
+    message_id: Annotated[str, typer.Argument(help="43 characters, as `list` shows them.")],
+    *,
+    outcome: Annotated[Outcome, typer.Option("--as", help="What became of it.")],
+    reason: Annotated[str, typer.Option(help="How you know.")],
+    by: By = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Say what became of an undetermined message; statistics and totals follow."""
+    path = f"{_path(message_id)}/resolve"
+    body = {"outcome": outcome.value, "reason": reason, "by": by or account()}
+    _show(lambda api: api.post("dispatcher", path, body), output)
+
+
 @app.command("show", cls=_ByMessageId)
 def show_message(
     message_id: Annotated[str, typer.Argument(help="43 characters, as `list` shows them.")],
     output: Format = Output.TABLE,
 ) -> None:
     """Show one message with all its attempts and the gateway's answers."""
+    path = _path(message_id)
+    _show(lambda api: api.get("dispatcher", path), output)
+
+
+def _path(message_id: str) -> str:
+    """Return the path of a message.
+
+    Raises:
+        typer.BadParameter: The identifier is none.
+    """
     if not MESSAGE_ID.fullmatch(message_id):
         raise typer.BadParameter("an identifier of a message has 43 letters, digits, - and _")
+    return f"/v1/messages/{message_id}"
+
+
+def _show(ask: Callable[[Api], Awaitable[Json]], output: Output) -> None:
+    """Show the message that a service answers with."""
 
     async def work(api: Api) -> tuple[Json, Names]:
-        found = await api.get("dispatcher", f"/v1/messages/{message_id}")
+        found = await ask(api)
         return found, await names_of(api, [found]) if output is Output.TABLE else Names()
 
     found, names = run(work)

@@ -46,6 +46,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessageCancelled,
     dispatcher.MessageSuppressed,
     dispatcher.MessageUndetermined,
+    dispatcher.MessageResolved,
     dispatcher.MessagesDelivered,
     platform.OutboxPublished,
 )

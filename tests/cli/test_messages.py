@@ -1,5 +1,7 @@
 """The commands about messages."""
 
+import json
+
 import pytest
 
 from cli import Exit
@@ -51,6 +53,27 @@ def test_a_message_is_shown_even_when_its_identifier_begins_with_a_dash(
 
     assert result.code == Exit.OK
     assert ID in result.out
+
+
+def test_a_message_is_resolved_and_shown(
+    services: Services, mailings: Mailings, message: Json
+) -> None:
+    resolved = {**message, "reason": "their report", "attempts_log": []}
+    services.answer(f"/v1/messages/{ID}/resolve", resolved)
+    options = ("--as", "delivered", "--reason", "their report", "--by", "anna")
+
+    result = mailings("messages", "resolve", ID, *options)
+
+    assert (result.code, "their report" in result.out) == (Exit.OK, True)
+    expected = {"outcome": "delivered", "reason": "their report", "by": "anna"}
+    assert json.loads(services.asked[0].body) == expected
+
+
+def test_a_message_cannot_be_said_to_be_open_again(services: Services, mailings: Mailings) -> None:
+    options = ("--as", "planned", "--reason", "again")
+
+    assert mailings("messages", "resolve", ID, *options).code == Exit.USAGE
+    assert services.asked == []
 
 
 def test_each_attempt_is_shown_with_the_answer_of_the_gateway_in_one_line(

@@ -17,6 +17,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from deploy.local.stack import Stack
+from services.dispatcher.domain.resolution import Resolution
 from services.dispatcher.domain.switch import Move
 from services.dispatcher.handlers import adopting, planning
 from services.dispatcher.handlers.adopting import (
@@ -27,10 +28,11 @@ from services.dispatcher.handlers.adopting import (
     adopt,
 )
 from services.dispatcher.handlers.archiving import Emptying, archive
+from services.dispatcher.handlers.resolving import resolve
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.totals import totals_of
-from shared import database, stops
-from shared.contracts.dispatcher import MESSAGES, RUNS
+from shared import database, ids, stops
+from shared.contracts.dispatcher import MESSAGES, RUNS, State
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.kafka import Handlers, ends, last_events, topics
@@ -286,6 +288,26 @@ async def test_a_ledger_that_lacks_how_a_runs_switch_was_moved_reads_it_back_bef
         await use(ledger)
 
     assert await dispatcher.world.rows(f"{switch} FROM runs") == before
+
+
+async def test_a_ledger_from_before_a_message_was_resolved_by_hand_reads_that_back(
+    dispatcher: Dispatcher,
+) -> None:
+    dispatcher.gateway.resends_unknown = False  # so that there is one attempt, as at the plain
+    run = await begun(dispatcher, steps=4)
+    await dispatcher.back_up()
+    await go_on(dispatcher, run, steps=0, end="finished")
+    unknown = "SELECT client_id FROM exceptions WHERE state = 'undetermined' LIMIT 1"
+    message_id = ids.message_id(run.run_id, await dispatcher.world.value(unknown))
+    await resolve(dispatcher.pool, message_id, Resolution(State.DELIVERED, "their report"))
+    before = await dispatcher.ledger()
+    await dispatcher.restore()
+
+    await adopt(dispatcher.pool, dispatcher.servers, [])
+
+    assert await dispatcher.ledger() == before
+    reasons = await dispatcher.world.rows("SELECT reason FROM exceptions")
+    assert ("their report",) in reasons
 
 
 async def test_a_ledger_that_knows_what_it_published_is_used_and_notes_how_far_that_is(

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.handlers.archiving import archive
 from services.dispatcher.queries import reasons as queries
-from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.messages import Wanted, message, messages
 from services.dispatcher.queries.reasons import ReasonView
 from services.dispatcher.queue import planning as planning_queue

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, RemoteProtocolError, Response
 from msgspec.structs import replace
 
+from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.handlers import archiving as handlers
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive
 from services.dispatcher.queries import export
-from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.export import ExportFormat
 from services.dispatcher.queue import planning
 from services.dispatcher.routes import routers

@@ -251,7 +251,7 @@ def _step(before: Progress, after: Progress, retry_at: float | None, attempt: At
         return Step(after, retry_at, (event,))
     if after.state is not State.DELIVERED:
         after = replace(after, version=after.version + 1)
-    final = _final_event(MessageKey(run_id, client_id), chunk, after, at)
+    final = final_event(MessageKey(run_id, client_id), chunk, after, at)
     return Step(after, retry_at, (event, final))
 
 
@@ -262,10 +262,10 @@ def _ended(
         return Step(before, None, ())
     state = _certain(before, state)
     after = replace(before, state=state, version=before.version + 1, reason=reason)
-    return Step(after, None, (_final_event(key, chunk, after, at),))
+    return Step(after, None, (final_event(key, chunk, after, at),))
 
 
-def _final_event(key: MessageKey, chunk: int, progress: Progress, at: Instant) -> MessageEvent:
+def final_event(key: MessageKey, chunk: int, progress: Progress, at: Instant) -> MessageEvent:
     """Return the event of a final state."""
     fields: dict[str, Any] = {
         "run_id": key.run_id,

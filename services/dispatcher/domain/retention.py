@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 
-from shared.errors import Conflict
+from shared.errors import Conflict, Gone
 from shared.event import Instant
 
 
 class RunsKeptForever(Conflict):
     """Finished runs are kept for ever: name `before`, or set RUN_RETENTION."""
+
+
+class MessagesDeleted(Gone):
+    """The run is archived: its figures stay, its messages are deleted."""
 
 
 def leaves_before(now: Instant, retention: timedelta | None, named: Instant | None) -> Instant:

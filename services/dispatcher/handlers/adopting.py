@@ -25,6 +25,7 @@ from shared.contracts.dispatcher import (
     RUNS,
     MessageAttempted,
     MessageEvent,
+    MessageResolved,
     MessagesPlanned,
     RunPaused,
     RunResumed,
@@ -197,7 +198,7 @@ async def _adopt_messages(db: Connection, received: Sequence[Received[MessageEve
         if after is None:
             continue
         closed[chunks[key]] += before.progress.state in OPEN and after.state not in OPEN
-        if not _is_plain(before, after):
+        if not _is_plain(before, after, stories[key]):
             rows.append(_exception(key, chunks[key], after, stories[key]))
     await exceptions.upsert_exceptions(db, rows)
     await recording.close_chunks(db, None, {key: Closed(count) for key, count in closed.items()})
@@ -260,9 +261,11 @@ def _more_unknowns(found: Found, attempted: Sequence[MessageAttempted]) -> int:
     return max(more, -found.progress.unknowns)
 
 
-def _is_plain(before: Found, after: Progress) -> bool:
+def _is_plain(before: Found, after: Progress, story: Sequence[MessageEvent]) -> bool:
     """Return whether the answer alone says where the message is."""
-    return before.progress.version == 0 and after.state is State.DELIVERED and after.attempts == 1
+    is_first = before.progress.version == 0 and after.attempts == 1
+    by_hand = any(isinstance(each, MessageResolved) for each in story)
+    return is_first and after.state is State.DELIVERED and not by_hand
 
 
 def _exception(

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 R = TypeVar("R", Attempt, Rejected)
 
 
-class _Changes:
+class Changes:
     """What becomes of messages in this transaction, which holds them locked."""
 
     def __init__(
@@ -76,7 +76,7 @@ async def reconcile(
 ) -> None:
     """Record attempts whose messages may have moved; what is on record stays as it is."""
     locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in attempts})
-    changes = _Changes(locked, publishing)
+    changes = Changes(locked, publishing)
     attempts = [
         as_found(changes.found[each.key].found, each)
         for each in _without_archived(attempts, locked)
@@ -125,7 +125,7 @@ async def reconcile_rejected(
     if not entries:
         return
     locked = await reconciling.lock_messages(db, {each.key: each.chunk for each in entries})
-    changes = _Changes(locked, publishing)
+    changes = Changes(locked, publishing)
     for each in _without_archived(entries, locked):
         before = changes.found[each.key].found.progress
         step = rejected(each.key, each.chunk.chunk, before, each.rejection, now)

@@ -5,13 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row, TextClause
 
+from services.dispatcher.domain.retention import MessagesDeleted
 from shared.database import Connection, fragment
-from shared.errors import Gone
-
-
-class MessagesDeleted(Gone):
-    """The run is archived: its figures stay, its messages are deleted."""
-
 
 # In one statement: it costs no round trip, and sees rows and state as of the same instant.
 OR_GONE = """

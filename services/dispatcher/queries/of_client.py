@@ -4,6 +4,7 @@ from uuid import UUID
 
 from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import DERIVED, MessageView, view_of
+from services.dispatcher.queue.resolving import CHUNK_OF, CLIENT_ID
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
@@ -13,16 +14,6 @@ from shared.http import cursor_of, newest_key
 # were, but it may be short, or empty, before the last.
 RUNS, MESSAGES = 2_000, 200
 
-# The chunk of a run that a client is in, if there is one: chunks are in the order of clients.
-CHUNK_OF = """
-    SELECT near.chunk, near.chunk_state, array_position(near.client_ids, {client_id}) AS n
-    FROM (
-        SELECT chunk, state AS chunk_state, client_ids FROM chunks
-        WHERE run_id = {run_id} AND client_ids[1] <= {client_id}
-        ORDER BY client_ids[1] DESC LIMIT 1
-    ) AS near WHERE {client_id} = ANY(near.client_ids)
-"""
-CLIENT_ID = "CAST(:client_id AS uuid)"
 # Behind :at and :before, or from the newest on; archived ones have no messages.
 NEWEST = """
     SELECT run_id, created_at FROM runs

@@ -7,8 +7,8 @@ from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.queries import export
-from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.export import ExportFormat
 from shared.http import Database, DatabasePool, answers, strict_router
 

@@ -2,13 +2,49 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from services.dispatcher.domain.message import MessageUnknown
+from services.dispatcher.domain.resolution import NotUndetermined, Outcome, Resolution
+from services.dispatcher.domain.retention import MessagesDeleted
+from services.dispatcher.handlers.resolving import resolve
 from services.dispatcher.queries import messages as queries
-from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.derived import MessageView, MessageWithAttempts
 from services.dispatcher.queries.messages import TooWide, Wanted
 from shared.contracts.dispatcher import State
-from shared.http import BadCursor, Cursor, Database, Limit, Page, answers, strict_router
+from shared.database import autocommit
+from shared.http import (
+    BadCursor,
+    Body,
+    Cursor,
+    Database,
+    DatabasePool,
+    Limit,
+    Page,
+    answers,
+    strict_router,
+)
+
+
+class NewResolution(Body):
+    """What became of a message whose attempts do not say it."""
+
+    outcome: Outcome
+    reason: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="How that is known; it is shown as the reason of its status.",
+        examples=["provider's report of March"],
+    )
+    by: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="A name that is published with it.",
+        examples=["anna"],
+    )
+
 
 router = strict_router("/v1/messages", "messages")
 
@@ -42,3 +78,21 @@ async def messages(
 async def message(message_id: str, db: Database) -> MessageWithAttempts:
     """Show a message with all attempts and the gateway's answers."""
     return await queries.message(db, message_id)
+
+
+@router.post(
+    "/{message_id}/resolve",
+    operation_id="resolve_message",
+    responses=answers(MessageUnknown, MessagesDeleted, NotUndetermined),
+)
+async def resolve_message(
+    message_id: str, pool: DatabasePool, body: NewResolution
+) -> MessageWithAttempts:
+    """Say by hand what became of an undetermined message: it is delivered, or it failed.
+
+    Statistics and the totals of its run follow. Should an attempt be answered after all, a success
+    wins. Repeating the same has no effect.
+    """
+    await resolve(pool, message_id, Resolution(body.outcome, body.reason, body.by))
+    async with autocommit(pool) as db:
+        return await queries.message(db, message_id)

@@ -3,11 +3,11 @@
 from uuid import UUID
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.domain.switch import Move, PausedByMailing, RunEnded, RunIsStopped
 from services.dispatcher.handlers.switching import switch_run
 from services.dispatcher.queries import reasons as reasons_queries
 from services.dispatcher.queries import runs as queries
-from services.dispatcher.queries.archived import MessagesDeleted
 from services.dispatcher.queries.reasons import ReasonView
 from services.dispatcher.queries.runs import RunView
 from services.dispatcher.queries.why import WhyView, why_of

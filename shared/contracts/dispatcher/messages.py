@@ -1,4 +1,4 @@
-"""What the dispatcher publishes."""
+"""What the dispatcher publishes of messages."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,9 +13,6 @@ from shared.event import Event, Instant
 from shared.topic import Topic
 
 MESSAGES = Topic("dispatcher.messages", is_bulk=True, is_terse=True)
-# Totals follow what they count: who has read them finds all of it before the end of MESSAGES.
-RUNS = Topic("dispatcher.runs", waits_for=(MESSAGES,))
-
 
 # The versions of delivered messages: above all others, since a late success always wins.
 DELIVERED_VERSION = 1_000_000_000
@@ -43,107 +40,6 @@ class AttemptKind(StrEnum):
 
     ANSWER = auto()  # the sender, which waited for it
     LOST = auto()  # the reaper, which found an attempt begun by a sender that is gone
-
-
-class MessagesPlanned(Event, frozen=True, kw_only=True):
-    """A chunk of a run's messages exists: one for each client."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    chunk: int  # from 0, without gaps
-    client_ids: list[UUID]
-    due_at: Instant
-
-
-class RunExpanded(Event, frozen=True, kw_only=True):
-    """Every message of the run is planned."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    planned: int
-    expanded_at: Instant
-
-
-class RunFinished(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Every message of the run is in a final state.
-
-    `totals` are counted from the ledger in the transaction that finished the run.
-    """
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    is_last: bool  # the mailing has no later occurrence
-    finished_at: Instant
-    totals: dict[State, int] | None = None  # none: an earlier version did not count
-
-
-class RunCorrected(Event, frozen=True, kw_only=True):
-    """A message of a finished run has changed: these totals replace those of before."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    number: int  # from 1; the greater the newer
-    totals: dict[State, int]
-    corrected_at: Instant
-
-
-class RunArchived(Event, frozen=True, kw_only=True):
-    """The run's figures for good: no message of it changes any more.
-
-    Its messages are deleted after it, and their events may be gone from the log.
-    """
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    totals: dict[State, int]
-    attempts: int  # on record, of all its messages
-    archived_at: Instant
-
-
-class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Nothing of the run is sent until it is resumed here, whatever its mailing's switch says."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    number: int  # of what the run's own switch was moved by, from 1; the greater the newer
-    paused_at: Instant
-    by: str | None = None  # as they name themselves; none: they did not
-
-
-class RunResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The run may be sent again, unless its mailing is paused."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    number: int
-    resumed_at: Instant
-    by: str | None = None
-
-
-class RunStopped(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Nothing of the run is sent any more: what is open will be cancelled."""
-
-    topic: ClassVar = RUNS
-
-    run_id: UUID
-    mailing_id: UUID
-    number: int
-    stopped_at: Instant
-    by: str | None = None
 
 
 class MessageEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,6 +99,16 @@ class MessageSuppressed(MessageEvent, frozen=True, kw_only=True, omit_defaults=T
 
 class MessageUndetermined(MessageEvent, frozen=True, kw_only=True, omit_defaults=True):
     """It may or may not have been accepted, and nobody will find out by trying again."""
+
+
+class MessageResolved(MessageEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody found out what became of an undetermined message, and said so by hand.
+
+    The event of the state that it is in then follows. A late success wins over that as well.
+    """
+
+    reason: str  # how they know
+    by: str | None = None  # as they name themselves; none: they did not
 
 
 class MessagesDelivered(Event, frozen=True, kw_only=True, omit_defaults=True):
