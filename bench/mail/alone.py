@@ -14,7 +14,7 @@ from deploy.local.ports import HOST
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Tls
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
-from shared.template import compile_template
+from shared.template import as_line, compile_template
 
 TIMEOUT_S = 30.0
 MAILS, ROUNDS = 40_000, 3
@@ -51,7 +51,7 @@ class _Sending:
                 message_id=b"alone%038d" % number,
                 phone=None,
                 email=f"client{number}@mail.example",
-                subject=self._subject.render_line(client),
+                subject=as_line(self._subject.render(client)),
                 text=self._body.render(client),
                 traceparent=b"",
                 full_name=client.full_name,

@@ -114,6 +114,13 @@ METRICS = (
         services=DISPATCHER,
     ),
     counter(
+        "dispatcher.messages.unrendered",
+        "{message}",
+        "Messages that failed because their text could not be rendered.",
+        labels=("gateway",),
+        services=DISPATCHER,
+    ),
+    counter(
         "dispatcher.results.dropped",
         "{result}",
         "Results that came after their run had left.",

@@ -76,6 +76,7 @@ UNWATCHED = {
     "stats.as_of.timestamp",
     "catalog.imports",
     "http.server.active_requests",
+    "dispatcher.messages.unrendered",  # they are failed messages, with this reason
     "traces.spans.dropped",
 }
 

@@ -16,8 +16,7 @@ from services.dispatcher.handlers import ready
 from services.dispatcher.handlers.backlog import UNRECORDED_LIMIT, Backlog, Lease, Run
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.ready import Job, ReadyQueue
-from services.dispatcher.queue.rendering import RunTemplates
-from shared.template import Template
+from services.dispatcher.queue.rendering import NO_TEXT, RunTemplates
 
 ANNA = Contact("79161234567", None, None, None, None, None)
 NOW = 100.0
@@ -27,7 +26,7 @@ WHICH, COUNT = st.integers(0, 2), st.integers(0, 5)
 def run(number: int, *, is_open: bool = True, starts_at: float = 0.0) -> Run:
     return Run(
         run_id=UUID(int=number),
-        templates=RunTemplates(Template("", ())),
+        templates=RunTemplates(NO_TEXT),
         publishing=Publishing(None, is_by_chunk=True),
         is_open=is_open,
         window=Window(starts_at, ends_at=1_000.0),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.template import VARIABLES, TemplateInvalid, compile_template
+from shared.template import VARIABLES, RenderFailed, TemplateInvalid, as_line, compile_template
 
 
 def client(**fields: str) -> SimpleNamespace:
@@ -61,10 +61,11 @@ def test_what_a_value_looks_like_is_never_read_as_a_template() -> None:
         ("{{ name }}", "unknown_variable", "line 1, column 1"),
         ("Hello,\n\n  {{ nmae }}", "unknown_variable", "line 3, column 3"),
         ("{{ }}", "unknown_variable", "line 1, column 1"),
-        ("{{ full_name|upper }}", "unknown_variable", "line 1, column 1"),
+        ("{{ full_name|upper }}", "unknown_filter", "line 1, column 14"),
         ("ab\ncd {{ full_name", "not_closed", "line 2, column 4"),
         ("{{ full_name }", "not_closed", "line 1, column 1"),
-        ("x {% if phone %}", "no_tags", "line 1, column 3"),
+        ("{{ " + 500 * " " + "full_name }}", "not_closed", "line 1, column 1"),
+        ("x {% if phone", "not_closed", "line 1, column 3"),
     ],
 )
 def test_a_mistake_is_told_with_line_and_column(source: str, code: str, where: str) -> None:
@@ -105,11 +106,29 @@ def test_a_template_is_rendered_as_if_each_variable_was_replaced(parts: list[str
 def test_a_line_stays_one_whatever_a_client_has(comment: str, line: str) -> None:
     template = compile_template("Dear {{ comment }}", "/subject")
 
-    assert template.render_line(client(comment=comment)) == line
+    assert as_line(template.render(client(comment=comment))) == line
 
 
 @given(st.text())
 def test_a_line_has_no_line_breaks(comment: str) -> None:
-    line = compile_template("{{ comment }}", "/subject").render_line(client(comment=comment))
+    line = as_line(compile_template("{{ comment }}", "/subject").render(client(comment=comment)))
 
     assert len(line.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("is_html", [False, True])
+@pytest.mark.parametrize("end", ["", "{{ phone | upcase }}"], ids=["joined", "liquid"])
+def test_a_text_that_becomes_too_long_is_not_rendered(*, end: str, is_html: bool) -> None:
+    template = compile_template("{{ comment }}" * 99 + end, "/body", is_html=is_html)
+
+    assert len(template.render(client(comment="x" * 2_000))) == 198_000
+    with pytest.raises(RenderFailed):
+        template.render(client(comment="x" * 2_100))
+
+
+def test_only_the_first_mistakes_are_told() -> None:
+    for source in ("{{" * 50_000, "{% x %}" * 10_000, "{{ x }}" * 10_000):
+        with pytest.raises(TemplateInvalid) as refusal:
+            compile_template(source, "/body")
+
+        assert len(refusal.value.field_errors) == 20

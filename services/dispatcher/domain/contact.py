@@ -1,5 +1,6 @@
 """A contact: what a message needs to know of its client, and what nobody else may read."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from shared.contracts.dispatcher import State
 
 
-class Contact(msgspec.Struct, frozen=True, gc=False):
+class Contact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A client as a message needs it."""
 
     phone: str | None
@@ -16,6 +17,7 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     email: str | None
     full_name: str | None
     comment: str | None
+    tags: Sequence[str] = ()  # none: also in what an older release kept
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 CLIENT_REMOVED = Rejection(State.CANCELLED, "client_removed")
 TEMPLATE_INVALID = Rejection(State.FAILED, "template_invalid")
+TEMPLATE_FAILED = Rejection(State.FAILED, "template_failed")  # for this client
 NO_PHONE = Rejection(State.FAILED, "no_phone")
 NO_EMAIL = Rejection(State.FAILED, "no_email")
 

@@ -21,6 +21,7 @@ class Run:
     publishing: Publishing
     is_open: bool  # neither paused nor stopped
     window: Window
+    is_reported: bool = False  # that a text of it could not be rendered
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 
     def __post_init__(self) -> None:

@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 
 from services.dispatcher.domain.attempt import Attempt, instant
-from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.contact import Rejection
+from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress
 from services.dispatcher.handlers import measuring, reconciling, recording
 from services.dispatcher.handlers.backlog import Backlog, Lease
@@ -22,6 +23,7 @@ from services.dispatcher.handlers.claiming import Claimer, RejectedJob
 from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
 from services.dispatcher.handlers.packing import Packer, Starting, is_plain
+from services.dispatcher.handlers.ready import Job
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.handlers.tracing import GATEWAY, RequestSpans
 from services.dispatcher.queue import recording as ledger
@@ -87,6 +89,13 @@ class Results:
         lease, before, entry = job
         self._backlog.rejected(lease)
         self._add(Result(lease, entry.key.run_id.bytes + entry.key.client_id.bytes, before, entry))
+
+    def fail(self, job: Job, rejection: Rejection) -> None:
+        """Let a message wait that was taken to be started, and ends without an attempt."""
+        key = MessageKey(job.lease.run.run_id, job.client_id)
+        entry = Rejected(key, job.chunk, rejection)
+        own = key.run_id.bytes + key.client_id.bytes
+        self._add(Result(job.lease, own, job.before, entry))
 
     def _add(self, result: Result) -> None:
         waiting = self._waiting

@@ -172,7 +172,7 @@ class Packer:
 class Starting:
     """Messages that were taken to be started, once that is on record."""
 
-    jobs: list[Job]
+    jobs: Sequence[Job]
     sender_id: UUID
     starts: Starts
     is_marked: bool = False  # they are on record

@@ -10,9 +10,11 @@ import msgspec
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from shared import liveness
 
+NOT_RENDERED = OutgoingMessage(b"", None, None, None, "", b"")
 READY_LIMIT = 3_000  # messages ready to be started; below it more are claimed
 
 
@@ -26,6 +28,7 @@ class Job(msgspec.Struct, gc=False):
     before: Progress  # the attempt that is to be made
     contact: Contact
     place: int = 0  # of the message in its chunk, from 1; 0: not known
+    message: OutgoingMessage = NOT_RENDERED
 
     @property
     def number(self) -> int:

@@ -5,11 +5,13 @@ needs the database (claiming, recording, renewing) is done beside, in batches, b
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
 from services.dispatcher.domain.attempt import Attempt, Limits, instant
+from services.dispatcher.domain.contact import TEMPLATE_FAILED
 from services.dispatcher.domain.message import of_repeat
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
@@ -18,8 +20,8 @@ from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.packing import Starting, packed_starts
-from services.dispatcher.handlers.ready import Job
-from services.dispatcher.handlers.rendering import outgoing
+from services.dispatcher.handlers.ready import NOT_RENDERED, Job
+from services.dispatcher.handlers.rendering import render
 from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
@@ -108,13 +110,20 @@ class Sender:
         except Exception as bug:  # noqa: BLE001 - it must end the process
             self._bug = bug
 
-    def _startable(self, limit: int) -> list[Job]:
-        """Take up to `limit` messages that may be started now."""
+    def _startable(self, limit: int) -> Sequence[Job]:
+        """Take up to `limit` messages that may be started now, with their texts."""
         now = self._time()
         if self.claimer.is_stopping or not self.lease.is_valid_at(now):
             return []
         limit = min(limit, self._backlog.room)
-        return self.claimer.ready.take(limit, now + self.lease.clock_offset_s)
+        jobs = self.claimer.ready.take(limit, now + self.lease.clock_offset_s)
+        rendered = render(jobs, self.gateway.name)
+        for job in rendered.failed:
+            self.results.fail(job, TEMPLATE_FAILED)
+        if rendered.rest:
+            self.claimer.put_back(rendered.rest)
+            self._pump_soon()
+        return rendered.ready
 
     def _allows(self, job: Job, now: float) -> bool:
         """Return whether a message may still be started."""
@@ -122,7 +131,8 @@ class Sender:
         return self.lease.is_valid_at(now) and job.lease.run.allows_start(business)
 
     def _start(self, job: Job, now: float) -> None:
-        message, offset = outgoing(job), self.lease.clock_offset_s
+        message, job.message = job.message, NOT_RENDERED
+        offset = self.lease.clock_offset_s
         deadline = min(now + self._limits.timeout_s, job.lease.run.window.ends_at - offset)
         self.in_flight += 1
         self.gateway.send(message, deadline, partial(self._answered, job, now + offset))

@@ -100,7 +100,7 @@ CONTACTS = fragment(
     """
     SELECT wanted.n AS claimed, ids.n AS place, ids.client_id,
         coalesce(client.is_removed, true) AS is_removed, client.phone, client.operator_code,
-        client.time_zone, client.email, client.full_name, client.comment
+        client.time_zone, client.email, client.full_name, client.comment, client.tags
     FROM unnest(CAST($1 AS uuid[]), CAST($2 AS int[])) WITH ORDINALITY
         AS wanted (run_id, chunk, n)
     JOIN chunks c USING (run_id, chunk)
@@ -168,7 +168,8 @@ CLAIM_RETRIES = sql(
         RETURNING e.*
     )
     SELECT claimed.*, coalesce(c.is_removed, true) AS is_removed,
-        c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment
+        c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment,
+        c.tags AS client_tags
     FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
     """,
     sendable=SENDABLE_RUNS,
@@ -220,6 +221,7 @@ def _newest_contact(row: Any) -> Contact:  # noqa: ANN401 - a row with a client'
         row.email,
         row.full_name,
         row.client_comment,
+        row.client_tags,
     )
 
 

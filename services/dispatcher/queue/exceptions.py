@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import MessageKey
@@ -119,12 +120,16 @@ def _columns(rows: Sequence[ExceptionRow]) -> dict[str, Any]:
 
 
 def _encoded(contact: Contact | None) -> str | None:
-    return None if contact is None else msgspec.json.encode(contact).decode()
+    if contact is None:
+        return None
+    # Dispatchers of older releases do not know tags, and mostly there are none.
+    kept = contact if contact.tags else replace(contact, tags=())
+    return msgspec.json.encode(kept).decode()
 
 
 def contact_of(kept: dict[str, Any] | None) -> Contact | None:
     """Return the contact that is kept in an exception's row."""
-    return None if kept is None else Contact(**kept)
+    return None if kept is None else msgspec.convert(kept, Contact)
 
 
 def progress_of(row: Any) -> Progress:  # noqa: ANN401 - a row of exceptions

@@ -11,7 +11,7 @@ from services.dispatcher.tables import runs
 from shared.database import Connection
 from shared.template import Template, TemplateInvalid, compile_template
 
-NO_TEXT = Template("", ())
+NO_TEXT = compile_template("", "/body")
 
 
 @dataclass(frozen=True, slots=True)
