@@ -51,6 +51,7 @@ class Addresses:
     def for_services(self, home: Home, gateway_options: Sequence[str]) -> dict[str, str]:
         """Return the settings of all services; each replica has a port besides."""
         given = {
+            "DISPATCHER_PRIVATE_GATEWAYS": "true",  # the sandbox is on this machine
             "DISPATCHER_LOG_GATEWAY_PATH": str(home.data / "messages.log"),
             "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": str("--idempotent" in gateway_options).lower(),
         }

@@ -51,7 +51,10 @@ async def run(settings: Settings) -> None:
         )
         poller = workers.WorkPoller(ledger)
         described = settings.described_gateways
-        gateways = [build(name, each) for name, each in described.items()]
+        gateways = [
+            build(name, each, allows_private=settings.private_gateways)
+            for name, each in described.items()
+        ]
         policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
         reaper = Reaper(ledger, limits, policies=policies)
         channels = {gateway.name: gateway.channel for gateway in gateways}

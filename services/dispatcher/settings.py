@@ -130,6 +130,10 @@ class Settings(ServiceSettings):
         timedelta(seconds=10), ge=timedelta(milliseconds=100), le=timedelta(minutes=5)
     )
 
+    # Whether gateways may be in private networks, this machine itself among them. Then whoever may
+    # describe a gateway can reach what is for nobody else there.
+    private_gateways: bool = False
+
     log_gateway_path: WritableFile = Path("messages.log")
 
     # Whether plain results are recorded and published by the block, and starts by the chunk.

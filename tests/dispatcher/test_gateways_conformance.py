@@ -104,7 +104,7 @@ async def http_bed(
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     gateway: Gateway = HttpGateway(url, is_idempotent=is_idempotent, connections=ROOM)
     if is_described:
-        gateway = build("described", read(DESCRIBED | {"url": url}))
+        gateway = build("described", read(DESCRIBED | {"url": url}), allows_private=True)
     try:
         yield Bed(gateway, lambda how: setattr(other, "mode", how), lambda: other.taken)
     finally:

@@ -391,11 +391,11 @@ async def test_a_refused_connection_fails_at_once_as_not_sent_and_is_tried_again
                 assert client.free == 1
 
 
-async def test_a_name_that_cannot_exist_is_a_failed_connection() -> None:
+async def test_a_name_that_cannot_exist_leads_nowhere() -> None:
     async with client_to(80, url=f"http://{'x' * 70}.invalid/") as client:
         answer = await ask(client)
 
-    assert (answer.failure, answer.was_sent) == ("connect_failed", False)
+    assert (answer.failure, answer.was_sent) == ("dns_failed", False)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
@@ -42,8 +43,10 @@ class Misconfigured(Exception):
     """This process cannot make such a gateway now; the argument says why, without a secret."""
 
 
-def build(name: str, description: Described) -> Gateway:
+def build(name: str, description: Described, *, allows_private: bool = False) -> Gateway:
     """Return the gateway that is described, not connected yet. Needs a running event loop.
+
+    `allows_private`: whether it may be in a private network.
 
     Raises:
         Misconfigured: A secret cannot be read, or something in it cannot be used.
@@ -51,9 +54,9 @@ def build(name: str, description: Described) -> Gateway:
     try:
         match description:
             case HttpDescription():
-                return _http(name, description)
+                return _http(name, description, allows_private)
             case SmtpDescription():
-                return _smtp(name, description)
+                return _smtp(name, description, allows_private)
             case LogDescription():
                 return LogGateway(_writable(Path(description.path)), name=name)
     except ValueError as error:
@@ -89,11 +92,12 @@ def _setting(name: str) -> str | None:
     return given.get(name)
 
 
-def _http(name: str, described: HttpDescription) -> Gateway:
+def _http(name: str, described: HttpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - it is passed on
     token = None if described.token is None else secret(described.token)
     password = None if described.password is None else secret(described.password)
     secrets = {key: secret(each) for key, each in described.secrets.items()}
     url, authorization = parse_url(described.url), None
+    check_host(url.endpoint.host, allows_private=allows_private)
     if described.user is not None and password is not None:
         authorization = basic(described.user, password)
     elif token is not None:
@@ -116,17 +120,21 @@ def _http(name: str, described: HttpDescription) -> Gateway:
         composer=composer,
         judge_answer=judged,
         channel=channel_of(described),
+        allows_private=allows_private,
         secrets=[each for each in (token, password, authorization, *secrets.values()) if each],
     )
 
 
-def _smtp(name: str, description: SmtpDescription) -> Gateway:
+def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same
+    endpoint = smtp.parse_endpoint(description.url, description.tls)
+    check_host(endpoint.host, allows_private=allows_private)
     login = None
     if description.user is not None and description.password is not None:
         login = smtp.Login(description.user, secret(description.password))
     sender_name, sender = named_address(description.sender)
     return SmtpGateway(
-        smtp.parse_endpoint(description.url, description.tls),
+        endpoint,
+        allows_private=allows_private,
         name=name,
         sender=sender,
         sender_name=sender_name,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from services.dispatcher.domain.contact import Channel
+from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.http.description import AnswerRules, Request
 from services.dispatcher.gateways.http.template import names_in, secrets_in
 from services.dispatcher.gateways.http.url import parse_url
@@ -22,12 +23,12 @@ LONGEST_NAME = 40
 
 
 def _http_url(url: str) -> str:
-    parse_url(url)
+    check_host(parse_url(url).endpoint.host, allows_private=True)
     return url
 
 
 def _smtp_url(url: str) -> str:
-    smtp.parse_endpoint(url)
+    check_host(smtp.parse_endpoint(url).host, allows_private=True)
     return url
 
 

@@ -4,8 +4,6 @@ No task, no future and no timer per message: those cost more than the message it
 """
 
 import asyncio
-import socket
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -14,9 +12,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 CUT_EARLY_S = 0.012  # what ends within this time is ended now: early rather than late
 _WAKE_EARLY_S = 0.005  # so sweeps lie at least the difference, 7 ms, apart
-
-# Why no connection was opened, if any other would end the same way: name or certificate are wrong.
-MISPLACED = frozenset({"tls_failed", "dns_failed"})
 
 
 class Connection(Protocol):
@@ -160,10 +155,3 @@ class ConnectionPool(ABC, Generic[C, A, S]):
                 task.cancel()
             connection.cut()
         self._sweep_by(following)
-
-
-def why_unopened(error: BaseException | None) -> str:
-    """Return why a connection could not be opened, as a slug."""
-    if isinstance(error, ssl.SSLError):
-        return "tls_failed"
-    return "dns_failed" if isinstance(error, socket.gaierror) else "connect_failed"

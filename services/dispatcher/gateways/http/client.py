@@ -4,10 +4,11 @@ import asyncio
 import ssl
 from datetime import timedelta
 
+from services.dispatcher.gateways.connecting import Destination, connect, why_unopened
 from services.dispatcher.gateways.http.answer import UNKNOWN_HEAD, Answer, OnAnswer
 from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
-from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool, why_unopened
+from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool
 
 _SERVER_MARGIN_S = 1.0  # how long before the server would close an idle connection we do
 _NOT_IN_TIME = Answer(None, "", b"", "timeout", was_sent=False)
@@ -20,7 +21,7 @@ class HttpClient(ConnectionPool[Connection, Answer, None]):
     `done`, at the latest when its deadline is there; the answer never is another request's.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is too long or too far is a gateway's to say
         self,
         url: str,
         *,
@@ -29,9 +30,13 @@ class HttpClient(ConnectionPool[Connection, Answer, None]):
         idle_timeout: timedelta = timedelta(seconds=4),  # servers usually close after 5 s
         answer_limit: int = 65_536,  # bytes
         tls: ssl.SSLContext | None = None,
+        allows_private: bool = True,
     ) -> None:
+        """`allows_private`: whether an address of a private network is connected to."""
         super().__init__(connections, idle_timeout)
         self.endpoint = parse_endpoint(url)
+        host, port, *_ = self.endpoint
+        self._destination = Destination(host, port, allows_private)
         self._tls = (tls or ssl.create_default_context()) if self.endpoint.is_tls else None
         self._connect_timeout_s = connect_timeout.total_seconds()
         self._answer_limit = answer_limit
@@ -65,16 +70,7 @@ class HttpClient(ConnectionPool[Connection, Answer, None]):
         self._keep(connection, self._now() + rest_s)
 
     async def _open(self, connection: Connection) -> None:
-        timeout_s = self._connect_timeout_s if self._tls else None
-        await self._loop.create_connection(
-            lambda: connection,
-            self.endpoint.host,
-            self.endpoint.port,
-            ssl=self._tls,
-            server_hostname=self.endpoint.host if self._tls else None,
-            ssl_handshake_timeout=timeout_s,
-            ssl_shutdown_timeout=timeout_s,
-        )
+        await connect(connection, self._destination, self._tls, self._connect_timeout_s)
 
     def _opened(self, connection: Connection, task: asyncio.Task[None]) -> None:
         if connection.was_made:  # and `connection_lost` has handled its end, if it is lost again

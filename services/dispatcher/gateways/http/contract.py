@@ -20,10 +20,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.gateways.connecting import MISPLACED
 from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.retry_after import retry_after_s
 from services.dispatcher.gateways.legible import legible
-from services.dispatcher.gateways.pool import MISPLACED
 
 # Source: the error table of RFC 9110 §15, read for a request that must not happen twice.
 TAKEN = frozenset({200, 201, 202})

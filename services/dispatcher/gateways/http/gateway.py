@@ -43,10 +43,12 @@ class HttpGateway:
         judge_answer: Judge | None = None,
         channel: Channel = Channel(contact="phone"),  # noqa: B008 - it is frozen
         secrets: Collection[str] = (),
+        allows_private: bool = True,
     ) -> None:
         """Without `composer` and `judge_answer` it speaks our own contract.
 
-        `secrets`: what is kept of no answer.
+        `secrets`: what is kept of no answer. `allows_private`: whether it may be in a private
+        network.
 
         Raises:
             ValueError: The URL is none that requests can be sent to, or the token none.
@@ -62,6 +64,7 @@ class HttpGateway:
             connections=connections,
             connect_timeout=timedelta(seconds=connect_timeout_s),
             tls=tls,
+            allows_private=allows_private,
         )
         self._loop = asyncio.get_running_loop()
         authorization = f"Bearer {token}" if token else None

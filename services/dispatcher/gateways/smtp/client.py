@@ -4,7 +4,8 @@ import asyncio
 import ssl
 from datetime import timedelta
 
-from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool, why_unopened
+from services.dispatcher.gateways.connecting import Destination, connect, why_unopened
+from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool
 from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer, SessionFailed, Stage
 from services.dispatcher.gateways.smtp.connection import Connection
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls, check_login
@@ -29,11 +30,14 @@ class SmtpClient(ConnectionPool[Connection, Answer, Features]):
         login: Login | None = None,
         connections: int,
         tls: ssl.SSLContext | None = None,
+        allows_private: bool = True,
         idle_timeout: timedelta = timedelta(seconds=10),
         most_age: timedelta = timedelta(minutes=5),
         most_mails: int = 500,
     ) -> None:
+        """`allows_private`: whether an address of a private network is connected to."""
         super().__init__(connections, idle_timeout)
+        self._destination = Destination(endpoint.host, endpoint.port, allows_private)
         check_login(endpoint, login)
         is_tls = endpoint.tls is not Tls.NONE
         context = (tls or ssl.create_default_context()) if is_tls else None
@@ -70,17 +74,8 @@ class SmtpClient(ConnectionPool[Connection, Answer, Features]):
         self._keep(connection, now + min(self._idle_timeout_s, left_s))
 
     async def _open(self, connection: Connection, timeout_s: float) -> Features:
-        endpoint, tls, _ = self._access
-        context = tls if endpoint.tls is Tls.IMPLICIT else None
-        await self._loop.create_connection(
-            lambda: connection,
-            endpoint.host,
-            endpoint.port,
-            ssl=context,
-            server_hostname=endpoint.host if context else None,
-            ssl_handshake_timeout=timeout_s if context else None,
-            ssl_shutdown_timeout=timeout_s if context else None,
-        )
+        context = self._access.tls if self._access.endpoint.tls is Tls.IMPLICIT else None
+        await connect(connection, self._destination, context, timeout_s)
         return await open_session(connection, self._access, timeout_s)
 
     def _opened(self, connection: Connection, task: asyncio.Task[Features]) -> None:

@@ -19,8 +19,8 @@ mail waits. A login or a certificate that does not pass is the server's fault, o
 import re
 
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.gateways.connecting import MISPLACED
 from services.dispatcher.gateways.legible import legible
-from services.dispatcher.gateways.pool import MISPLACED
 from services.dispatcher.gateways.smtp.answer import (
     MAIL_TOO_LARGE,
     NEEDS_SMTPUTF8,

@@ -42,10 +42,12 @@ class SmtpGateway:
         connections: int = 16,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
+        allows_private: bool = True,
     ) -> None:
         """`allowed_senders`: whom else mails may be from, addresses or domains (`@shop.example`).
 
-        `now`: seconds since the epoch, for the mails' dates.
+        `now`: seconds since the epoch, for the mails' dates. `allows_private`: whether the server
+        may be in a private network.
 
         Raises:
             ValueError: No mail can come from `sender`, or the password would go out in the clear.
@@ -53,7 +55,13 @@ class SmtpGateway:
         self.name = name
         self.resends_unknown = resends_unknown
         self._composer = Composer(sender, sender_name, now, allowed_senders)
-        self._client = SmtpClient(endpoint, login=login, connections=connections, tls=tls)
+        self._client = SmtpClient(
+            endpoint,
+            login=login,
+            connections=connections,
+            tls=tls,
+            allows_private=allows_private,
+        )
         self._loop = asyncio.get_running_loop()
 
     @property
