@@ -17,8 +17,11 @@ class Heartbeats(Generic[K]):
     one.
     """
 
-    def __init__(self, lease_s: float, clock: Monotonic = monotonic) -> None:
-        self._lease_s = lease_s
+    def __init__(
+        self, lease_s: float | Callable[[K], float], clock: Monotonic = monotonic
+    ) -> None:
+        """`lease_s`: seconds, of all leases or of each."""
+        self._lease_s = lease_s if callable(lease_s) else lambda _: lease_s
         self._clock = clock
         self._seen: dict[K, tuple[int, float]] = {}  # beat, and when it was seen first
 
@@ -40,5 +43,7 @@ class Heartbeats(Generic[K]):
             for key, beat in found.items()
         }
         return {
-            key: beat for key, (beat, since) in self._seen.items() if began - since > self._lease_s
+            key: beat
+            for key, (beat, since) in self._seen.items()
+            if began - since > self._lease_s(key)
         }

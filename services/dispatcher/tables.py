@@ -9,6 +9,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
+    ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -80,8 +83,37 @@ senders = Table(
         comment="no attempt starts without being on record",
     ),
     Column("gateway", Text, comment="none: of an older release"),
+    Column("version_id", ForeignKey("gateway_versions.version_id"), comment="of its gateway"),
+    Column("lease_s", Double, comment="none: as this release has it by default"),
     Column("expires_at", Timestamp, comment="unless it is renewed; for those who ask, not reap"),
     comment="who holds leases; when it is gone, so are they",
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("gateway_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False, comment="http, smtp or log"),
+    Column("contact", Text, comment="what it needs of a client: phone, email, nothing"),
+    Column("description", JSONB, nullable=False, comment="gateways.description"),
+    Column("version_id", Integer, nullable=False, comment="of the newest version"),
+    Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
+    Column("is_paused", Boolean, nullable=False),
+    Column("is_removed", Boolean, nullable=False, comment="kept: its runs may still be here"),
+    Column("problem", Text, comment="why a dispatcher could not use it; none: all could"),
+    Column("created_at", Timestamp, nullable=False),
+    Column("changed_at", Timestamp, nullable=False),
+    comment="as the streams have them",
+)
+
+gateway_versions = Table(
+    "gateway_versions",
+    metadata,
+    Column("version_id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", JSONB, nullable=False),
+    comment="descriptions by which different bytes go out; old ones as long as needed",
 )
 
 runs = Table(
@@ -170,9 +202,15 @@ chunks = Table(
     Column("is_touched", Boolean, nullable=False, comment="some are answered or exceptions"),
     Column("open_count", Integer, nullable=False, comment="messages that are not final"),
     Column("recorded", BIT(varying=True), comment="which messages are in blocks, by place"),
+    Column("version_id", Integer, comment="of the gateway, by which unknowns must be repeated"),
     PrimaryKeyConstraint("run_id", "chunk", name="chunks_pkey"),
     Index("chunks_planned", "run_id", "chunk", postgresql_where=text("state = 'planned'")),
     Index("chunks_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
+    Index(
+        "chunks_pinned",
+        "version_id",
+        postgresql_where=text("version_id IS NOT NULL AND state IN ('planned', 'leased')"),
+    ),
     Index("chunks_by_client", "run_id", text("(client_ids[1])")),
 )
 
@@ -228,6 +266,7 @@ exceptions = Table(
     Column("due_at", Timestamp, comment="of a retry"),
     Column("sender_id", Uuid, comment="who has the retry leased"),
     Column("contact", JSONB, comment="of the attempt that may have arrived, until it is final"),
+    Column("version_id", Integer, comment="of the gateway, by which it must be repeated"),
     PrimaryKeyConstraint("run_id", "client_id", name="exceptions_pkey"),
     Index(
         "exceptions_due",
@@ -235,6 +274,7 @@ exceptions = Table(
         postgresql_where=text("state = 'retry' AND sender_id IS NULL"),
     ),
     Index("exceptions_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
+    Index("exceptions_pinned", "version_id", postgresql_where=text("version_id IS NOT NULL")),
     Index("exceptions_state", "run_id", "state", "client_id"),
     Index("exceptions_contact", "client_id", postgresql_where=text("contact IS NOT NULL")),
     comment="messages that aren't simply planned or answered",

@@ -1,6 +1,6 @@
-"""The published language: all that one service depends on of another. One module per producer."""
+"""The published language: all that one service depends on of another. A module per producer."""
 
-from shared.contracts import catalog, dispatcher, platform, scheduler
+from shared.contracts import catalog, dispatcher, gateways, platform, scheduler
 from shared.event import Event
 from shared.topic import Topic
 
@@ -12,6 +12,7 @@ TOPICS: dict[str, Topic] = {
         scheduler.RUNS,
         dispatcher.RUNS,
         dispatcher.MESSAGES,
+        gateways.GATEWAYS,
         platform.PROGRESS,
     )
 }
@@ -48,6 +49,10 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessageUndetermined,
     dispatcher.MessageResolved,
     dispatcher.MessagesDelivered,
+    gateways.GatewayDescribed,
+    gateways.GatewayPaused,
+    gateways.GatewayResumed,
+    gateways.GatewayRemoved,
     platform.OutboxPublished,
 )
 

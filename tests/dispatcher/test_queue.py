@@ -41,7 +41,9 @@ async def claim(
 
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
-    found = await claiming.claim_retries(db, me, "http", now=now, latest=now, limit=limit)
+    found = await claiming.claim_retries(
+        db, claiming.Claimant(me, "http"), now=now, latest=now, limit=limit
+    )
     return [each.key.client_id.int & 0xFFFF for each in found]
 
 
@@ -90,7 +92,7 @@ async def together(world: World, enough: int) -> list[Any]:
     now = await world.now()
     async with transaction(world.pool) as db:
         return await claiming.claim_chunks(
-            db, ME, "http", enough, last=NOBODY, now=now, latest=now
+            db, claiming.Claimant(ME, "http"), enough, last=NOBODY, now=now, latest=now
         )
 
 

@@ -81,7 +81,9 @@ async def claimed(db: Connection, now: Instant, sender_id: UUID) -> list[int]:
 
 
 async def retries(db: Connection, now: Instant, sender_id: UUID) -> list[UUID]:
-    found = await claiming.claim_retries(db, sender_id, "http", now=now, latest=now, limit=10)
+    found = await claiming.claim_retries(
+        db, claiming.Claimant(sender_id, "http"), now=now, latest=now, limit=10
+    )
     return [each.key.client_id for each in found]
 
 

@@ -142,7 +142,9 @@ async def test_a_retry_that_is_leased_or_may_not_be_sent_is_not_pending(world: W
 
     async with retried(run, now):
         async with transaction(world.pool) as db:
-            await claiming.claim_retries(db, ME, "http", now=now, latest=now, limit=1)
+            await claiming.claim_retries(
+                db, claiming.Claimant(ME, "http"), now=now, latest=now, limit=1
+            )
         assert await asked(world) == PendingWork()
     async with retried(run, now):
         assert (await asked(world)).due == {"http"}

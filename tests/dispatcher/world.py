@@ -361,7 +361,7 @@ async def claim_one(
     db: Connection, sender_id: UUID, gateway: str, **at: Any
 ) -> ClaimedChunk | None:
     """Lease the next chunk that is due."""
-    chunks = await claiming.claim_chunks(db, sender_id, gateway, 1, **at)
+    chunks = await claiming.claim_chunks(db, claiming.Claimant(sender_id, gateway), 1, **at)
     return chunks[0] if chunks else None
 
 

@@ -65,6 +65,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     sender_id: UUID | None  # None: it is gone
     contact: Contact | None  # as it was used; None: not known any more
     place: int = 0  # of the message in its chunk, from 1; 0: not known
+    version_id: int | None = None  # of its gateway
 
     @property
     def key(self) -> MessageKey:

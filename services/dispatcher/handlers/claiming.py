@@ -25,7 +25,12 @@ from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue import claiming, controls, recording, rendering
-from services.dispatcher.queue.claiming import ClaimedChunk, ClaimedRetry, RunUnreadable
+from services.dispatcher.queue.claiming import (
+    Claimant,
+    ClaimedChunk,
+    ClaimedRetry,
+    RunUnreadable,
+)
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
@@ -213,20 +218,11 @@ class Claimer:
     async def _claim(
         self, db: Connection, sender_id: UUID, now: Instant
     ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
-        name = self._gateway
+        claimant = Claimant(sender_id, self._gateway, self.lease.version)
         latest = must_outlast(now)
-        retries = await claiming.claim_retries(
-            db, sender_id, name, now=now, latest=latest, limit=RETRIES
-        )
-        chunks = await claiming.claim_chunks(
-            db,
-            sender_id,
-            name,
-            self.ready.room - len(retries),
-            now=now,
-            latest=latest,
-            last=self._last_run,
-        )
+        retries = await claiming.claim_retries(db, claimant, now=now, latest=latest, limit=RETRIES)
+        room, last = self.ready.room - len(retries), self._last_run
+        chunks = await claiming.claim_chunks(db, claimant, room, now=now, latest=latest, last=last)
         # Of some, all is on record already.
         closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
         await recording.close_chunks(db, sender_id, closed)

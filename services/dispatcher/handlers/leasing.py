@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.gateway import GatewayVersion
 from services.dispatcher.queue import leasing
 from services.dispatcher.queue.controls import Control
 from shared import database, ids
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 
+ONLY_VERSION = GatewayVersion()
 RENEWALS = 8  # of the lease in its time; controls are read more often
 
 
@@ -21,7 +23,16 @@ class SenderLease:
     that starts then, and the controls that we know are not too old.
     """
 
-    def __init__(self, pool: Pool, limits: Limits, gateway: str, *, marks_starts: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        limits: Limits,
+        gateway: str,
+        version: GatewayVersion = ONLY_VERSION,
+        *,
+        marks_starts: bool,
+    ) -> None:
+        self.version = version
         self._pool = pool
         self._limits = limits
         self._gateway = gateway
@@ -75,7 +86,14 @@ class SenderLease:
     async def _register(self) -> UUID:
         sender_id = ids.new_id()
         async with transaction(self._pool) as db:
-            await leasing.register(db, sender_id, self._gateway, marks_starts=self._marks_starts)
+            await leasing.register(
+                db,
+                sender_id,
+                self._gateway,
+                self.version.id,
+                lease_s=self._limits.lease_s,
+                marks_starts=self._marks_starts,
+            )
         self.sender_id = sender_id
         return sender_id
 

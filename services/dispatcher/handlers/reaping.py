@@ -45,7 +45,9 @@ class Reaper:
             backoff_base_s=limits.backoff_base_s,
             backoff_cap_s=limits.backoff_cap_s,
         )
-        self._heartbeats = Heartbeats[UUID](limits.lease_s, clock)
+        self._lease_s = limits.lease_s
+        self._leases: dict[UUID, float] = {}  # of senders whose lease is their own to say
+        self._heartbeats = Heartbeats[UUID](self._lease_of, clock)
         telemetry.count("leases.reaped", 0, kind="sender")
 
     async def check(self) -> bool:
@@ -68,7 +70,16 @@ class Reaper:
 
     async def _beats(self) -> dict[UUID, int]:
         async with autocommit(self._pool) as db:
-            return await reaping.beats(db)
+            beats = await reaping.beats(db)
+        self._leases = {
+            sender_id: beat.lease_s
+            for sender_id, beat in beats.items()
+            if beat.lease_s is not None
+        }
+        return {sender_id: beat.number for sender_id, beat in beats.items()}
+
+    def _lease_of(self, sender_id: UUID) -> float:
+        return self._leases.get(sender_id, self._lease_s)
 
     async def _reap(self, sender_id: UUID, beat: int) -> None:
         """Take the leases and put its lost attempts on record, in one transaction."""
@@ -97,6 +108,7 @@ class Reaper:
                 policy=self._policies.get(runs[each.key.run_id].gateway, self._policy),
                 sender_id=None,
                 contact=None,
+                version_id=each.version_id,
             )
             for each in lost
         ]

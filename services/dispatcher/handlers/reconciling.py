@@ -46,11 +46,12 @@ class Changes:
     def apply(
         self, key: MessageKey, chunk: ChunkKey, step: Step, attempt: Attempt | None = None
     ) -> None:
-        """Move a message by one step. The contact that was used first is kept."""
-        contact = attempt.contact if attempt else None
+        """Move a message by one step. What was used first is kept: contact and version."""
+        contact, version_id = (attempt.contact, attempt.version_id) if attempt else (None, None)
         before = self.found[key]
         state = before.found.progress.state
-        row = exception_row(key, chunk, step, before.contact or contact)
+        used = before.contact or contact, before.version_id or version_id
+        row = exception_row(key, chunk, step, *used)
         self._rows[key] = row
         publishing = self._publishing[key.run_id]
         self._events.add(publishing, chunk, ids.message_id(*key), step.events)
@@ -60,7 +61,7 @@ class Changes:
             self._late_successes.add(key.run_id)
         numbers = before.found.numbers | ({attempt.number} if attempt else frozenset())
         found = before.found._replace(progress=step.progress, numbers=numbers)
-        self.found[key] = FoundMessage(found, row.contact, before.is_in_block)
+        self.found[key] = FoundMessage(found, row.contact, row.version_id, before.is_in_block)
 
     async def put(self, db: Connection, now: Instant) -> None:
         """Write all of it, and correct the totals of finished runs."""

@@ -54,7 +54,8 @@ def enter_attempt(
     events.add(publishing, attempt.chunk, attempt.message_id, step.events)
     is_leased = before.attempt > 0  # a retry: it has a row among the exceptions
     if is_leased or progress.state is not State.DELIVERED:
-        row = exception_row(attempt.key, attempt.chunk, step, attempt.contact)
+        used = attempt.contact, attempt.version_id
+        row = exception_row(attempt.key, attempt.chunk, step, *used)
         (batch.leased if is_leased else batch.exceptions).append(row)
     return progress.state not in OPEN
 
@@ -75,12 +76,20 @@ def enter_rejected(
 
 
 def exception_row(
-    key: MessageKey, chunk: ChunkKey, step: Step, contact: Contact | None = None
+    key: MessageKey,
+    chunk: ChunkKey,
+    step: Step,
+    contact: Contact | None = None,
+    version_id: int | None = None,
 ) -> ExceptionRow:
-    """Return the row of a message that isn't simply answered; `contact` was used last."""
+    """Return the row of a message that isn't simply answered.
+
+    `contact` was used last, and the gateway's version `version_id`: both are kept if the message
+    may have arrived.
+    """
     due_at = None if step.retry_at is None else instant(step.retry_at)
-    kept = contact if keeps_contact(step.progress) else None
-    return ExceptionRow(key, chunk.chunk, step.progress, due_at, kept)
+    kept = (contact, version_id) if keeps_contact(step.progress) else (None, None)
+    return ExceptionRow(key, chunk.chunk, step.progress, due_at, *kept)
 
 
 def attempt_row(attempt: Attempt, started_at: Instant, ended_at: Instant) -> AttemptRow:

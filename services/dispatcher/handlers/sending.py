@@ -12,13 +12,14 @@ import structlog
 
 from services.dispatcher.domain.attempt import Attempt, Limits, instant
 from services.dispatcher.domain.contact import TEMPLATE_FAILED
+from services.dispatcher.domain.gateway import GatewayVersion
 from services.dispatcher.domain.message import of_repeat
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
 from services.dispatcher.handlers.claiming import Claimer
-from services.dispatcher.handlers.leasing import SenderLease
+from services.dispatcher.handlers.leasing import ONLY_VERSION, SenderLease
 from services.dispatcher.handlers.packing import Starting, packed_starts
 from services.dispatcher.handlers.ready import NOT_RENDERED, Job
 from services.dispatcher.handlers.rendering import render
@@ -50,6 +51,7 @@ class Sender:
         pool: Pool,
         gateway: Gateway,
         limits: Limits,
+        version: GatewayVersion = ONLY_VERSION,
         *,
         packs: bool = True,
         traced_one_in: int = ONE_IN,
@@ -63,7 +65,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
-        self.lease = SenderLease(pool, limits, gateway.name, marks_starts=is_plain)
+        self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
         self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
         gathering = Gathering()
         if is_plain:
@@ -161,6 +163,7 @@ class Sender:
             sender_id=lease.sender_id,
             contact=job.contact,
             place=job.place,
+            version_id=self.lease.version.id,
         )
         self.results.add(lease, before, attempt)
 

@@ -6,12 +6,13 @@ The caller holds the sender, whose row is the fence (`leasing`).
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.gateway import GatewayVersion
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import Progress, unrecorded
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
@@ -27,6 +28,9 @@ IS_DUE_CHUNK = "chunks.run_id = r.run_id AND chunks.state = 'planned' AND due_at
 IS_DUE_RETRY = """
     e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
 """
+# What may have arrived goes by the version of the gateway that it was sent with, the rest by the
+# newest.
+SUITS = "({of}.version_id = :version_id OR {of}.version_id IS NULL AND :is_current)"
 
 
 class RunUnreadable(Exception):
@@ -35,6 +39,23 @@ class RunUnreadable(Exception):
     def __init__(self, run_id: UUID) -> None:
         super().__init__(str(run_id))
         self.run_id = run_id
+
+
+class Claimant(NamedTuple):
+    """A sender that claims, and what it may have."""
+
+    sender_id: UUID
+    gateway: str
+    version: GatewayVersion = GatewayVersion()
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of claims."""
+        return {
+            "sender_id": self.sender_id,
+            "gateway": self.gateway,
+            "version_id": self.version.id,
+            "is_current": self.version.is_current,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ CLAIM_CHUNK = sql(
         CROSS JOIN LATERAL (
             SELECT c.run_id, c.chunk FROM ({sendable}) AS r
             CROSS JOIN LATERAL (
-                SELECT run_id, chunk FROM chunks WHERE {is_due}
+                SELECT run_id, chunk FROM chunks WHERE {is_due} AND {suits}
                 ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
             ) AS c
             WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway LIMIT 1
@@ -93,6 +114,7 @@ CLAIM_CHUNK = sql(
     unfinished=UNFINISHED,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
+    suits=fragment(SUITS, of="chunks"),
 )
 # The newest contacts of chunks, in one go. Of a chunk that others touched, those that have nothing
 # on record yet.
@@ -114,9 +136,9 @@ FIRST_FIELD = 4  # of a contact, in a row of CONTACTS
 
 
 async def claim_chunks(
-    db: Connection, sender_id: UUID, gateway: str, enough: int, *, last: UUID, **at: Instant
+    db: Connection, claimant: Claimant, enough: int, *, last: UUID, **at: Instant
 ) -> list[ClaimedChunk]:
-    """Lease chunks for `gateway` until they hold `enough` messages or none is due.
+    """Lease chunks until they hold `enough` messages or none is due.
 
     The first is of the run after `last`, which had a chunk before. They are due `now`, and their
     windows last beyond `latest`. At most `AT_ONCE` of them, however small: others wait for what
@@ -125,7 +147,7 @@ async def claim_chunks(
     Raises:
         RunUnreadable: One of them cannot be read.
     """
-    values = {"sender_id": sender_id, "gateway": gateway, **at}
+    values = claimant.values() | at
     leased: list[Any] = []
     while sum(row.size for row in leased) < enough and len(leased) < AT_ONCE:
         row = (await db.execute(CLAIM_CHUNK, values | {"last": last})).first()
@@ -160,7 +182,7 @@ CLAIM_RETRIES = sql(
     """
     WITH due AS (
         SELECT e.run_id, e.client_id FROM exceptions e JOIN ({sendable}) AS r USING (run_id)
-        WHERE r.gateway = :gateway AND {is_due}
+        WHERE r.gateway = :gateway AND {is_due} AND {suits}
         ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
     ), claimed AS (
         UPDATE exceptions e SET sender_id = :sender_id FROM due
@@ -174,19 +196,19 @@ CLAIM_RETRIES = sql(
     """,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_RETRY,
+    suits=fragment(SUITS, of="e"),
 )
 
 
 async def claim_retries(
-    db: Connection, sender_id: UUID, gateway: str, *, now: Instant, latest: Instant, limit: int
+    db: Connection, claimant: Claimant, *, now: Instant, latest: Instant, limit: int
 ) -> list[ClaimedRetry]:
     """Lease up to `limit` messages whose time to be tried again has come.
 
     Raises:
         RunUnreadable: One of them cannot be read.
     """
-    values = {"sender_id": sender_id, "gateway": gateway, "limit": limit}
-    values |= {"now": now, "latest": latest}
+    values = claimant.values() | {"limit": limit, "now": now, "latest": latest}
     return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
 
 

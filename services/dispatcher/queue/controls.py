@@ -32,8 +32,9 @@ CONTROLLED_RUNS = fragment(
         {stopped_reason} AS stopped_reason,
         greatest(
             r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at, r.resumed_at
-        ) AS allowed_since
-    FROM runs r LEFT JOIN mailings m USING (mailing_id)
+        ) AS allowed_since,
+        coalesce(g.is_paused, false) AS is_gateway_paused, g.version_id AS current_version_id
+    FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
     stopped_reason=STOPPED_REASON,
 )
@@ -44,7 +45,7 @@ SENDABLE_RUNS = fragment(
     """
     SELECT * FROM ({controlled}) AS controlled
     WHERE state IN ('expanding', 'sending') AND NOT is_paused AND NOT is_stopped
-        AND starts_at <= :now AND ends_at > :latest AND {is_free}
+        AND NOT is_gateway_paused AND starts_at <= :now AND ends_at > :latest AND {is_free}
     """,
     controlled=CONTROLLED_RUNS,
     is_free=is_free(CLAIM, "controlled.run_id"),
@@ -63,8 +64,8 @@ class Control:
 
 CONTROLS = fragment(
     """
-    SELECT run_id, gateway, NOT is_paused AND NOT is_stopped AS is_open, starts_at, ends_at,
-        allowed_since
+    SELECT run_id, gateway, starts_at, ends_at, allowed_since,
+        NOT is_paused AND NOT is_stopped AND NOT is_gateway_paused AS is_open
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
     controlled=CONTROLLED_RUNS,

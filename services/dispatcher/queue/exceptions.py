@@ -27,6 +27,7 @@ class ExceptionRow(NamedTuple):
     progress: Progress
     due_at: Instant | None
     contact: Contact | None = None  # that the next attempt must use again
+    version_id: int | None = None  # of the gateway, the same
 
 
 EXCEPTIONS = """
@@ -34,14 +35,15 @@ EXCEPTIONS = """
         CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:chunks AS int[]),
         CAST(:states AS text[]), CAST(:attempts AS int[]), CAST(:numbers AS int[]),
         CAST(:versions AS int[]), CAST(:unknowns AS int[]), CAST(:reasons AS text[]),
-        CAST(:due AS timestamptz[]), CAST(:contacts AS jsonb[])
+        CAST(:due AS timestamptz[]), CAST(:contacts AS jsonb[]), CAST(:version_ids AS int[])
     ) AS x (
         run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at,
-        contact
+        contact, version_id
     )
 """
 EXCEPTION_COLUMNS = """
-    run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at, contact
+    run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at, contact,
+    version_id
 """
 INSERT_EXCEPTIONS = sql(
     "INSERT INTO exceptions ({columns}) SELECT x.* FROM {exceptions}",
@@ -64,7 +66,7 @@ UPDATE_LEASED = sql(
     UPDATE exceptions e SET
         state = x.state, attempts = x.attempts, attempt = x.attempt, version = x.version,
         unknowns = x.unknowns, reason = x.reason, due_at = x.due_at, contact = x.contact,
-        sender_id = NULL
+        version_id = x.version_id, sender_id = NULL
     FROM {exceptions}
     WHERE e.run_id = x.run_id AND e.client_id = x.client_id AND e.sender_id = :sender_id
     """,
@@ -89,7 +91,8 @@ UPSERT_EXCEPTIONS = sql(
     ON CONFLICT (run_id, client_id) DO UPDATE SET
         state = excluded.state, attempts = excluded.attempts, attempt = excluded.attempt,
         version = excluded.version, unknowns = excluded.unknowns, reason = excluded.reason,
-        due_at = excluded.due_at, contact = excluded.contact, sender_id = NULL
+        due_at = excluded.due_at, contact = excluded.contact,
+        version_id = excluded.version_id, sender_id = NULL
     """,
     columns=EXCEPTION_COLUMNS,
     exceptions=EXCEPTIONS,
@@ -116,6 +119,7 @@ def _columns(rows: Sequence[ExceptionRow]) -> dict[str, Any]:
         "reasons": [each.reason for each in progresses],
         "due": [each.due_at for each in rows],
         "contacts": [_encoded(each.contact) for each in rows],
+        "version_ids": [each.version_id for each in rows],
     }
 
 

@@ -23,9 +23,30 @@ class LeaseLost(Exception):
         self.sender_id = sender_id
 
 
-async def register(db: Connection, sender_id: UUID, gateway: str, *, marks_starts: bool) -> None:
-    """Insert the row of a sender through `gateway`."""
-    row = {"sender_id": sender_id, "beat": 0, "marks_starts": marks_starts, "gateway": gateway}
+async def register(
+    db: Connection,
+    sender_id: UUID,
+    gateway: str,
+    version_id: int | None = None,
+    *,
+    marks_starts: bool,
+    lease_s: float | None = None,
+) -> None:
+    """Insert the row of a sender through `gateway`, whose lease lasts so many seconds.
+
+    None: as long as usual.
+
+    Raises:
+        IntegrityError: There is no such version any more, and nothing left to send by it.
+    """
+    row = {
+        "sender_id": sender_id,
+        "beat": 0,
+        "marks_starts": marks_starts,
+        "gateway": gateway,
+        "version_id": version_id,
+        "lease_s": lease_s,
+    }
     await db.execute(insert(senders).values(row))
 
 

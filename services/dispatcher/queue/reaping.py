@@ -1,7 +1,7 @@
 """Reaping: a dead sender is removed, and its leases and lost attempts are found."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, text
@@ -29,12 +29,20 @@ class LostAttempt(NamedTuple):
     chunk: ChunkKey
     number: int
     started_at: Instant
+    version_id: int | None  # of its gateway
 
 
-async def beats(db: Connection) -> dict[UUID, int]:
-    """Return how often each sender has renewed its lease."""
-    rows = await db.execute(text("SELECT sender_id, beat FROM senders"))
-    return {row.sender_id: row.beat for row in rows}
+class Beat(NamedTuple):
+    """A sign of life."""
+
+    number: int  # of renewals
+    lease_s: float | None  # until it is dead without another one; None: as long as usual
+
+
+async def beats(db: Connection) -> dict[UUID, Beat]:
+    """Return the last sign of life of each sender."""
+    rows = await db.execute(text("SELECT sender_id, beat, lease_s FROM senders"))
+    return {row.sender_id: Beat(row.beat, row.lease_s) for row in rows}
 
 
 async def reap(db: Connection, sender_id: UUID, beat: int) -> list[LostAttempt] | None:
@@ -44,17 +52,23 @@ async def reap(db: Connection, sender_id: UUID, beat: int) -> list[LostAttempt] 
     counts as one that may have arrived.
     """
     dead = delete(senders).where(senders.c.sender_id == sender_id, senders.c.beat == beat)
-    row = (await db.execute(dead.returning(senders.c.marks_starts))).first()
+    gone = dead.returning(senders.c.marks_starts, senders.c.version_id)
+    row = (await db.execute(gone)).first()
     if row is None:
         return None
-    values = {"sender_id": sender_id, "unknowns": 0 if row.marks_starts else 1}
+    values = {
+        "sender_id": sender_id,
+        "version_id": row.version_id,
+        "unknowns": 0 if row.marks_starts else 1,
+    }
     lost = [*await _reap_retries(db, values), *await _reap_chunks(db, values)]
-    return sorted(set(lost))
+    return sorted(set(lost), key=lambda each: each[:4])
 
 
 REAP_CHUNKS = text("""
     UPDATE chunks SET state = 'planned', sender_id = NULL, reaped = reaped + 1,
-        unknowns = unknowns + :unknowns, is_touched = true
+        unknowns = unknowns + :unknowns, is_touched = true,
+        version_id = CASE WHEN unknowns + :unknowns > 0 THEN :version_id ELSE version_id END
     WHERE sender_id = :sender_id RETURNING run_id, chunk
 """)
 LOST_IN_CHUNKS = sql(
@@ -85,14 +99,16 @@ LOST_IN_CHUNKS = sql(
 )
 
 
-async def _reap_chunks(db: Connection, values: Mapping[str, object]) -> list[LostAttempt]:
+async def _reap_chunks(db: Connection, values: Mapping[str, Any]) -> list[LostAttempt]:
     chunks = (await db.execute(REAP_CHUNKS, values)).all()
     reaped = {"run_ids": [row.run_id for row in chunks], "chunks": [row.chunk for row in chunks]}
-    return [_lost(*row) for row in await db.execute(LOST_IN_CHUNKS, reaped)]
+    found = await db.execute(LOST_IN_CHUNKS, reaped)
+    return [_lost(row, values["version_id"]) for row in found]
 
 
 REAP_RETRIES = text("""
-    UPDATE exceptions SET sender_id = NULL, attempt = attempt + 1, unknowns = unknowns + :unknowns
+    UPDATE exceptions SET sender_id = NULL, attempt = attempt + 1, unknowns = unknowns + :unknowns,
+        version_id = CASE WHEN unknowns + :unknowns > 0 THEN :version_id ELSE version_id END
     WHERE sender_id = :sender_id RETURNING run_id, client_id, chunk, attempt
 """)
 LOST_RETRIES = sql(
@@ -108,7 +124,7 @@ LOST_RETRIES = sql(
 )
 
 
-async def _reap_retries(db: Connection, values: Mapping[str, object]) -> list[LostAttempt]:
+async def _reap_retries(db: Connection, values: Mapping[str, Any]) -> list[LostAttempt]:
     retries = (await db.execute(REAP_RETRIES, values)).all()
     reaped = {
         "run_ids": [row.run_id for row in retries],
@@ -116,11 +132,11 @@ async def _reap_retries(db: Connection, values: Mapping[str, object]) -> list[Lo
         "chunks": [row.chunk for row in retries],
         "numbers": [row.attempt for row in retries],
     }
-    return [_lost(*row) for row in await db.execute(LOST_RETRIES, reaped)]
+    found = await db.execute(LOST_RETRIES, reaped)
+    return [_lost(row, values["version_id"]) for row in found]
 
 
-def _lost(
-    run_id: UUID, client_id: UUID, chunk: int, number: int, started_at: Instant
-) -> LostAttempt:
+def _lost(row: Any, version_id: int | None) -> LostAttempt:  # noqa: ANN401 - a row of LOST_...
+    run_id, client_id, chunk, number, started_at = row
     key = MessageKey(run_id, client_id)
-    return LostAttempt(key, ChunkKey(run_id, chunk), number, started_at)
+    return LostAttempt(key, ChunkKey(run_id, chunk), number, started_at, version_id)

@@ -21,10 +21,11 @@ IN_BLOCK_NUMBER = 1  # of the attempts whose answers are in blocks
 
 
 class FoundMessage(NamedTuple):
-    """A message as its rows have it, and the contact that is kept of it."""
+    """A message as its rows have it, and what is kept of it because it may have arrived."""
 
     found: Found
     contact: Contact | None
+    version_id: int | None = None  # of its gateway, kept as well
     is_in_block: bool = False  # with the answer to its first attempt
 
     def has_in_block(self, number: int) -> bool:
@@ -34,7 +35,7 @@ class FoundMessage(NamedTuple):
 
 LOCK_CHUNKS = sql(
     """
-    SELECT c.run_id, c.chunk, c.state, c.sender_id, c.reaped, c.unknowns,
+    SELECT c.run_id, c.chunk, c.state, c.sender_id, c.reaped, c.unknowns, c.version_id,
         (SELECT {stopped_reason} FROM runs r WHERE r.run_id = c.run_id) AS stopped
     FROM chunks c JOIN unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]))
         AS wanted (run_id, chunk) USING (run_id, chunk)
@@ -138,15 +139,16 @@ def _found(
     if exception is not None:
         progress = progress_of(exception)
         holder, next_number = exception.sender_id, exception.attempt + 1
-        contact = contact_of(exception.contact)
-        return FoundMessage(Found(progress, numbers, holder, next_number), contact, is_in_block)
+        found = Found(progress, numbers, holder, next_number)
+        contact, version_id = contact_of(exception.contact), exception.version_id
+        return FoundMessage(found, contact, version_id, is_in_block)
     first = message.unrecorded(reaped=chunk.reaped, unknowns=chunk.unknowns)
     is_delivered = is_accepted or is_in_block
     progress = message.without_exception(
         chunk.state, first, numbers, chunk.stopped, is_accepted=is_delivered
     )
     found = Found(progress, numbers, chunk.sender_id, chunk.reaped + 1)
-    return FoundMessage(found, None, is_in_block)
+    return FoundMessage(found, None, chunk.version_id, is_in_block)
 
 
 INSERT_NEW_ATTEMPTS = text("""

@@ -1,0 +1,136 @@
+"""Gateways: their rows follow from their streams, and each version stays as long as it is needed.
+
+A version is a description by which different bytes go out. A message that may have arrived is
+repeated by the version that it was sent with, which its row, or its chunk's, names.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from services.dispatcher.domain.gateway import GatewayEvent
+from services.dispatcher.gateways.description import LIMITS
+from services.dispatcher.queue.controls import UNFINISHED
+from services.dispatcher.tables import gateway_versions, gateways
+from shared.contracts.gateways import (
+    GatewayDescribed,
+    GatewayPaused,
+    GatewayRemoved,
+    GatewayResumed,
+)
+from shared.database import Connection, sql
+from shared.event import Recorded
+
+
+async def project(db: Connection, recorded: Sequence[Recorded[GatewayEvent]]) -> None:
+    """Write what streams say; the caller has appended to them in this transaction."""
+    for each in recorded:
+        if isinstance(each.event, GatewayDescribed):
+            await _describe(db, each.event, each.version)
+        else:
+            row = gateways.c.name == each.event.name
+            values = {"version": each.version, **_switched(each.event)}
+            await db.execute(update(gateways).where(row).values(values))
+
+
+def _switched(event: GatewayPaused | GatewayResumed | GatewayRemoved) -> dict[str, Any]:
+    match event:
+        case GatewayPaused():
+            return {"is_paused": True, "changed_at": event.paused_at}
+        case GatewayResumed():
+            return {"is_paused": False, "changed_at": event.resumed_at}
+        case GatewayRemoved():
+            return {"is_removed": True, "is_paused": False, "changed_at": event.removed_at}
+
+
+async def _describe(db: Connection, event: GatewayDescribed, version: int) -> None:
+    before = (await db.execute(select(gateways).where(gateways.c.name == event.name))).first()
+    values = {
+        "kind": event.kind,
+        "contact": event.contact,
+        "description": event.description,
+        "version": version,
+        "is_removed": False,
+        "problem": None,
+        "changed_at": event.described_at,
+    }
+    if before is not None and _sent(before.description) == _sent(event.description):
+        values["version_id"] = before.version_id
+        await db.execute(
+            update(gateway_versions)
+            .where(gateway_versions.c.version_id == before.version_id)
+            .values(description=event.description)
+        )
+    else:
+        added = insert(gateway_versions).values(name=event.name, description=event.description)
+        values["version_id"] = await db.scalar(added.returning(gateway_versions.c.version_id))
+    fresh = {"name": event.name, "gateway_id": event.gateway_id, "is_paused": False}
+    await db.execute(
+        upsert(gateways)
+        .values(fresh | values | {"created_at": event.described_at})
+        .on_conflict_do_update(index_elements=["name"], set_=values)
+    )
+
+
+def _sent(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that part of a description from which it follows what goes out, and where."""
+    return {name: value for name, value in description.items() if name not in LIMITS}
+
+
+class Version(NamedTuple):
+    """A version of a gateway that messages are sent by, or may have been."""
+
+    version_id: int
+    name: str
+    description: Mapping[str, Any]
+    is_current: bool  # new messages go by it, and those that certainly did not arrive
+    problem: str | None  # of its gateway
+
+
+VERSIONS = text("""
+    SELECT v.version_id, v.name, v.description,
+        v.version_id = g.version_id AND NOT g.is_removed AS is_current, g.problem
+    FROM gateway_versions v JOIN gateways g USING (name) ORDER BY v.version_id
+""")
+
+
+async def versions(db: Connection) -> list[Version]:
+    """Return all versions that are kept."""
+    return [Version(*row) for row in await db.execute(VERSIONS)]
+
+
+# A version's sender has its row before it claims anything, and a reaper pins what it had leased
+# in the transaction that deletes the row: in between nothing is missed.
+FORGET = text("""
+    DELETE FROM gateway_versions v USING gateways g
+    WHERE g.name = v.name AND (v.version_id <> g.version_id OR g.is_removed)
+        AND NOT EXISTS (SELECT FROM senders s WHERE s.version_id = v.version_id)
+        AND NOT EXISTS (SELECT FROM exceptions e WHERE e.version_id = v.version_id)
+        AND NOT EXISTS (
+            SELECT FROM chunks c
+            WHERE c.version_id = v.version_id AND c.state IN ('planned', 'leased')
+        )
+""")
+
+
+async def forget_versions(db: Connection) -> None:
+    """Delete versions that nothing is sent by any more, nor may have to be repeated by."""
+    await db.execute(FORGET)
+
+
+async def note_problem(db: Connection, name: str, problem: str | None) -> None:
+    """Note why a dispatcher cannot use a gateway; None: it can."""
+    await db.execute(update(gateways).where(gateways.c.name == name).values(problem=problem))
+
+
+IS_USED = sql(
+    "SELECT EXISTS (SELECT FROM runs WHERE {unfinished} AND gateway = :name)",
+    unfinished=UNFINISHED,
+)
+
+
+async def is_used(db: Connection, name: str) -> bool:
+    """Return whether a run that has not ended sends through a gateway."""
+    return bool(await db.scalar(IS_USED, {"name": name}))
