@@ -4,22 +4,21 @@ import sys
 from asyncio import TaskGroup
 from functools import partial
 
-from msgspec.structs import replace
-
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
-from services.dispatcher.gateways import policy_for
 from services.dispatcher.gateways.build import build
 from services.dispatcher.handlers.adopting import LedgerGuard, adopt
 from services.dispatcher.handlers.archiving import Retention
-from services.dispatcher.handlers.measuring import sample_ledger, watch
+from services.dispatcher.handlers.gateways import Senders
+from services.dispatcher.handlers.measuring import sample_ledger
 from services.dispatcher.handlers.reaping import Reaper
-from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.queue.gateways import project
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
 from services.dispatcher.subscriptions import CONSUMER, CONTROLS, READERS, controls, subscriptions
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.errors import Unavailable
+from shared.event_store.postgres import PostgresEventStore
 from shared.measuring import measure, sample_outbox
 from shared.outbox import relay
 from shared.pruning import prune_letters
@@ -50,46 +49,35 @@ async def run(settings: Settings) -> None:
             backoff_cap_s=settings.backoff_cap.total_seconds(),
         )
         poller = workers.WorkPoller(ledger)
-        described = settings.described_gateways
-        gateways = [
-            build(name, each, allows_private=settings.private_gateways)
-            for name, each in described.items()
-        ]
-        policies = {gateway.name: policy_for(gateway, limits) for gateway in gateways}
-        reaper = Reaper(ledger, limits, policies=policies)
-        channels = {gateway.name: gateway.channel for gateway in gateways}
-        traced = settings.traced_one_in
-        senders = [
-            Sender(
-                ledger,
-                each,
-                replace(limits, timeout_s=described[each.name].timeout_s),
-                packs=settings.packed,
-                traced_one_in=traced,
-            )
-            for each in gateways
-        ]
-        for each in senders:
-            watch(each)
+        senders = Senders(
+            ledger,
+            limits,
+            partial(build, allows_private=settings.private_gateways),
+            packs=settings.packed,
+            traced_one_in=settings.traced_one_in,
+        )
+        reaper = Reaper(ledger, limits, policies=senders.policies)
+        clock = database.business_clock(pool)
+        store = PostgresEventStore("dispatcher", ledger, project)
         app = http.create_app(
             "dispatcher",
             routers,
             pool,
-            database.business_clock(pool),
-            None,
+            clock,
+            store,
             callers=http.Callers(settings.hosts, settings.api_token),
         )
         http.describe_settings(app, settings)
         app.state.senders = senders
         app.state.retention = Retention(ledger, settings.run_retention)
         loops = [
-            *(
-                workers.send_messages(
-                    each, poller, drain=settings.http_drain / 2, idle_renewal=settings.lease / 8
-                )
-                for each in senders
+            workers.serve_gateways(
+                senders, poller, drain=settings.http_drain / 2, idle_renewal=settings.lease / 8
             ),
-            workers.advance_runs(ledger, kafka.EndOffsets(servers), READERS, channels, poller),
+            workers.inherit_gateways(store, clock, settings.described_gateways),
+            workers.advance_runs(
+                ledger, kafka.EndOffsets(servers), READERS, senders.channels, poller
+            ),
             workers.reap_dead_senders(reaper, every=settings.lease / 8),
             relay.relay(
                 ledger,
@@ -107,7 +95,7 @@ async def run(settings: Settings) -> None:
             prune_letters(ledger, settings.letter_retention),
             measure(
                 {"main": pool, "ledger": ledger},
-                [sample_outbox, partial(sample_ledger, list(channels))],
+                [sample_outbox, partial(sample_ledger, senders.channels)],
             ),
         ]
         kept = kafka.wait_until_kept(servers, settings.run_retention)

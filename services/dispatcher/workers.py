@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
 
+import structlog
+
 from services.dispatcher.domain.contact import Channel
-from services.dispatcher.handlers import ending, planning
+from services.dispatcher.gateways.description import Described
+from services.dispatcher.handlers import ending, gateways, planning
 from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
+from services.dispatcher.handlers.gateways import Senders
 from services.dispatcher.handlers.reaping import Reaper
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
@@ -17,9 +22,14 @@ from services.dispatcher.queue.pending import PendingWork
 from services.dispatcher.queue.planning import Readers
 from shared import database, liveness
 from shared.alarm import Alarm
+from shared.clock import Clock
 from shared.database import Pool, autocommit
+from shared.errors import Unavailable
+from shared.event_store import EventStore
 from shared.kafka import EndOffsets
-from shared.loop import forever
+from shared.loop import Backoff, forever
+
+log = structlog.get_logger()
 
 Step: TypeAlias = Callable[[], Awaitable[bool]]
 
@@ -29,6 +39,8 @@ POLL_INTERVAL = timedelta(milliseconds=100)  # a retry or an end is found at mos
 IDLE_INTERVAL = timedelta(seconds=1)
 RETRY_INTERVAL = timedelta(milliseconds=50)  # before a step is taken again that had no effect
 RENEW_INTERVAL = timedelta(milliseconds=150)  # so a pause is obeyed well within a second
+SECRETS_INTERVAL = timedelta(seconds=10)  # a secret that has changed is found at most this late
+OLD_INTERVAL = timedelta(seconds=1)  # the same: that an old version is not needed any more
 CHECK_INTERVAL = timedelta(minutes=1)
 ARCHIVE_INTERVAL = timedelta(seconds=5)
 ARCHIVE_PAUSE_S = 0.1  # between two runs or slices that leave: those that send need the database
@@ -61,6 +73,13 @@ class WorkPoller:
         with liveness.waiting():
             while not is_pending(self.pending):
                 await self._polled.wait()
+
+    async def until_gateways_change(self, pause_s: float) -> None:
+        """Wait until a gateway has changed, but not longer than `pause_s`."""
+        known = self.pending.gateways
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self.until(lambda work: work.gateways != known)
 
     def only_if(self, is_pending: Callable[[PendingWork], bool], step: Step) -> Step:
         """Return a step that waits until there is work for it, and is followed by a poll."""
@@ -100,6 +119,56 @@ async def advance_runs(
         await ends.close()
 
 
+async def inherit_gateways(
+    store: EventStore, clock: Clock, described: Mapping[str, Described]
+) -> None:
+    """Make the gateways that settings describe, as far as there never were any of these names."""
+    backoff = Backoff("inherit_gateways")
+    while True:
+        try:
+            for name in await gateways.inherit(store, described, await clock()):
+                log.warning("dispatcher.gateway_settings_unused", gateway=name)
+        except Unavailable as error:
+            await backoff.wait(error)
+        else:
+            return
+
+
+async def serve_gateways(
+    senders: Senders, poller: WorkPoller, *, drain: timedelta, idle_renewal: timedelta
+) -> None:
+    """Send through all gateways that are described, as they are described now, until cancelled.
+
+    One that has changed gets a new sender at once, while the old one brings to an end what it has
+    under way: neither loses or repeats a message.
+    """
+    running: dict[Sender, asyncio.Task[None]] = {}
+
+    async def retire(sender: Sender) -> None:
+        sender.claimer.is_stopping = True
+        while sender.in_flight:  # noqa: ASYNC110 - it ends by the deadlines; nothing rings then
+            await asyncio.sleep(RETRY_INTERVAL.total_seconds())
+        running.pop(sender).cancel()
+
+    async with asyncio.TaskGroup() as tasks:
+
+        async def refresh() -> bool:
+            seen = poller.pending.gateways
+            changes = await senders.refresh()
+            for sender in changes.started:
+                serving = send_messages(sender, poller, drain=drain, idle_renewal=idle_renewal)
+                running[sender] = tasks.create_task(serving)
+            for sender in changes.retired:
+                tasks.create_task(retire(sender))
+            return poller.pending.gateways != seen
+
+        async def rest(pause_s: float) -> None:
+            pause_s = OLD_INTERVAL.total_seconds() if senders.has_old else pause_s
+            await poller.until_gateways_change(pause_s)
+
+        await forever("gateways", refresh, every=SECRETS_INTERVAL, rest=rest)
+
+
 async def send_messages(
     sender: Sender,
     poller: WorkPoller,
@@ -112,10 +181,14 @@ async def send_messages(
     As long as nothing is leased, the sender shows itself only once per `idle_renewal`.
     """
     name, at_once = sender.gateway.name, timedelta()
-    claimed = Alarm()
+    version, claimed = sender.lease.version, Alarm()
+
+    def is_due(work: PendingWork) -> bool:
+        due = name in work.due if version.is_current else version.id in work.due_by_version
+        return due or sender.must_claim
 
     async def claim() -> bool:
-        await poller.until(lambda work: name in work.due or sender.must_claim)
+        await poller.until(is_due)
         found = await sender.claim_when_needed()
         if found:
             claimed.ring()

@@ -103,10 +103,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _malformed(request: Request, error: Exception) -> Response:
     """Answer where the request is wrong, as JSON pointers; never repeat its values."""
-    found = cast("RequestValidationError", error).errors()
+    body, found = getattr(error, "body", None), cast("RequestValidationError", error).errors()
     shown = [
         errors.FieldError(
-            errors.pointer(*each["loc"][1:]),
+            errors.pointer(*_place(each["loc"][1:], body)),
             each["type"],
             wording.detail(each["type"], each["msg"], each.get("ctx", {})),
         )
@@ -115,6 +115,17 @@ async def _malformed(request: Request, error: Exception) -> Response:
     invalid = errors.Invalid
     count = {"error_count": len(found)}
     return problem(request, "Invalid", invalid.__doc__ or "", STATUS[invalid], shown, count)
+
+
+def _place(location: Sequence[str | int], body: object) -> Sequence[str | int]:
+    """Return where in the body a mistake is.
+
+    In a body of several kinds pydantic names the kind first, which is no field but one's value.
+    """
+    if location and isinstance(body, Mapping) and location[0] not in body:
+        is_kind = location[0] in list(body.values())
+        return location[1:] if is_kind else location
+    return location
 
 
 async def _unroutable(request: Request, error: Exception) -> Response:

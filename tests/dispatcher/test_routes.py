@@ -13,15 +13,18 @@ from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
 from services.dispatcher.handlers.archiving import Retention
+from services.dispatcher.handlers.gateways import Senders
 from services.dispatcher.queries import of_client, of_run
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
 from shared import database, ids
 from shared.contracts.dispatcher import State
 from shared.http import create_app
+from tests.dispatcher.described import HTTP, built, describe
 from tests.dispatcher.world import (
     ACCEPTED,
     HOUR,
+    LIMITS,
     NOT_PROCESSED,
     REFUSED,
     UNKNOWN,
@@ -44,7 +47,7 @@ async def http(world: World) -> AsyncIterator[AsyncClient]:
     clock = database.business_clock(world.pool)
     app = create_app("dispatcher", routers, world.pool, clock, store=None)
     app.state.retention = Retention(world.pool, None)
-    app.state.senders = [await alive(world, FakeGateway(connections=8))]
+    app.state.senders = Senders(world.pool, LIMITS, built, packs=True, traced_one_in=1)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://dispatcher/v1") as found:
         yield found
@@ -301,6 +304,7 @@ async def test_a_page_of_a_client_looks_at_so_many_runs_and_goes_on_with_the_nex
 
 READS = (
     "/v1/gateways",
+    "/v1/gateways/{name}",
     "/v1/messages?run_id={run_id}",
     "/v1/messages?run_id={run_id}&status=planned",
     "/v1/messages?run_id={run_id}&status=retry",
@@ -330,13 +334,15 @@ async def test_a_read_takes_one_round_trip_at_most(
         mailing_id=run.mailing_id,
         client_id=client(1),
         message_id=ids.message_id(run.run_id, client(1)),
+        name="sms",
     )
+    await describe(world.pool, "sms", HTTP, now=await world.now())
 
     with statements(world.pool) as sent:
         answer = await http.get(named.removeprefix("/v1"))
 
     assert answer.status_code == 200, answer.text
-    assert sent == ([] if path == "/v1/gateways" else [False])  # those are the process's own
+    assert sent == [False]
 
 
 async def test_messages_of_a_client_are_shown_by_status(world: World, http: AsyncClient) -> None:
@@ -447,12 +453,6 @@ async def test_a_message_of_a_client_who_is_not_in_the_run_is_unknown(
     for number in (0, 10):
         message_id = ids.message_id(run.run_id, client(number))
         assert (await http.get(f"/messages/{message_id}")).status_code == 404
-
-
-async def test_gateways_are_shown_as_this_process_uses_them(http: AsyncClient) -> None:
-    page = await get(http, "/gateways")
-
-    assert page["items"] == [{"name": "http", "idempotent": True, "free": 8, "in_flight": 0}]
 
 
 @pytest.mark.usefixtures("small_chunks")

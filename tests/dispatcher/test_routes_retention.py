@@ -32,7 +32,7 @@ from tests.shared.test_http_server import served
 def app(world: World) -> FastAPI:
     clock = database.business_clock(world.pool)
     app = create_app("dispatcher", routers, world.pool, clock, store=None)
-    app.state.senders, app.state.retention = [], Retention(world.pool, None)
+    app.state.retention = Retention(world.pool, None)
     return app
 
 

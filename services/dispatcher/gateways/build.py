@@ -12,6 +12,7 @@ from services.dispatcher.gateways.description import (
     LogDescription,
     SmtpDescription,
     channel_of,
+    references,
 )
 from services.dispatcher.gateways.http.composer import (
     Composer,
@@ -61,6 +62,15 @@ def build(name: str, description: Described, *, allows_private: bool = False) ->
                 return LogGateway(_writable(Path(description.path)), name=name)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
+
+
+def secrets_of(description: Described) -> tuple[str, ...]:
+    """Return the secrets that a description refers to, as they are now.
+
+    Raises:
+        Misconfigured: One cannot be read.
+    """
+    return tuple(secret(each) for each in references(description))
 
 
 def secret(reference: SecretRef) -> str:

@@ -4,9 +4,10 @@ A description holds no secret, only where one is read: so it may be stored, show
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, model_validator
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.gateways.addresses import check_host
@@ -162,6 +163,24 @@ def channel_of(description: Described) -> Channel:
 # What changes how fast messages go, but not what arrives: a message whose outcome is unknown is
 # repeated under the newest of these, and under all others as it was sent.
 LIMITS = ("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown")
+
+
+def references(part: BaseModel) -> list[SecretRef]:
+    """Return all references to secrets in a description, in order."""
+    if isinstance(part, SecretRef):
+        return [part]
+    return [found for _, value in part for each in _members(value) for found in references(each)]
+
+
+def _members(value: object) -> list[BaseModel]:
+    """Return the parts that a field's value has."""
+    if isinstance(value, BaseModel):
+        return [value]
+    if isinstance(value, Mapping):
+        return [each for member in value.values() for each in _members(member)]
+    if isinstance(value, list | tuple):
+        return [each for member in value for each in _members(member)]
+    return []
 
 
 def read(description: dict[str, Any]) -> Described:

@@ -4,7 +4,7 @@ In the path of every message: a batch is counted as a whole, and nothing for one
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from services.dispatcher.domain.attempt import Attempt
@@ -55,7 +55,7 @@ def watch(sender: Sending) -> None:
     )
 
 
-async def sample_ledger(gateways: Sequence[str], db: Connection) -> None:
+async def sample_ledger(gateways: Collection[str], db: Connection) -> None:
     """Record what is due at each gateway, and the states of runs that are not finished."""
     due = await measuring.due_messages(db, await database.now(db))
     others = [each for name, each in due.items() if name not in gateways]

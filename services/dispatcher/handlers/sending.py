@@ -67,16 +67,14 @@ class Sender:
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
         self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
-        gathering = Gathering()
-        if is_plain:
-            gathering = Gathering(gateway.free // 2, GATHER_PLAIN_S)
+        few = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,
             self.claimer,
             self._backlog,
             RequestSpans(gateway.name, traced_one_in),
             packs=packs,
-            gathering=gathering,
+            gathering=few if is_plain else Gathering(),
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
@@ -280,8 +278,6 @@ class Sender:
         if self.gateway.is_idempotent:
             return await self.record()
         return await self.record_and_start()
-
-    # Ending
 
     async def stop(self, within_s: float) -> None:
         """Start nothing more, record what is under way, give the rest back."""

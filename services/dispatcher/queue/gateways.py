@@ -7,7 +7,7 @@ repeated by the version that it was sent with, which its row, or its chunk's, na
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.dispatcher.domain.gateway import GatewayEvent
@@ -86,14 +86,24 @@ class Version(NamedTuple):
     name: str
     description: Mapping[str, Any]
     is_current: bool  # new messages go by it, and those that certainly did not arrive
+    is_pinned: bool  # messages that may have arrived must be repeated by it
     problem: str | None  # of its gateway
 
 
-VERSIONS = text("""
+IS_PINNED = """
+    EXISTS (SELECT FROM exceptions e WHERE e.version_id = v.version_id) OR EXISTS (
+        SELECT FROM chunks c WHERE c.version_id = v.version_id AND c.state IN ('planned', 'leased')
+    )
+"""
+VERSIONS = sql(
+    """
     SELECT v.version_id, v.name, v.description,
-        v.version_id = g.version_id AND NOT g.is_removed AS is_current, g.problem
+        v.version_id = g.version_id AND NOT g.is_removed AS is_current,
+        {is_pinned} AS is_pinned, g.problem
     FROM gateway_versions v JOIN gateways g USING (name) ORDER BY v.version_id
-""")
+    """,
+    is_pinned=IS_PINNED,
+)
 
 
 async def versions(db: Connection) -> list[Version]:
@@ -103,16 +113,15 @@ async def versions(db: Connection) -> list[Version]:
 
 # A version's sender has its row before it claims anything, and a reaper pins what it had leased
 # in the transaction that deletes the row: in between nothing is missed.
-FORGET = text("""
+FORGET = sql(
+    """
     DELETE FROM gateway_versions v USING gateways g
     WHERE g.name = v.name AND (v.version_id <> g.version_id OR g.is_removed)
         AND NOT EXISTS (SELECT FROM senders s WHERE s.version_id = v.version_id)
-        AND NOT EXISTS (SELECT FROM exceptions e WHERE e.version_id = v.version_id)
-        AND NOT EXISTS (
-            SELECT FROM chunks c
-            WHERE c.version_id = v.version_id AND c.state IN ('planned', 'leased')
-        )
-""")
+        AND NOT ({is_pinned})
+    """,
+    is_pinned=IS_PINNED,
+)
 
 
 async def forget_versions(db: Connection) -> None:

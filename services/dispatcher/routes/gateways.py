@@ -1,43 +1,134 @@
 """Gateways over HTTP."""
 
-from collections.abc import Sequence
 from typing import Annotated, TypeAlias, cast
 
-from fastapi import Depends, Request
-from pydantic import BaseModel
+from fastapi import Depends, Path, Request, Response, status
+from pydantic import Field
 
-from services.dispatcher.handlers.sending import Sender
-from shared.http import Page, strict_router
+from services.dispatcher.domain.gateway import (
+    GatewayInUse,
+    GatewayInvalid,
+    GatewayUnknown,
+    PauseGateway,
+    RemoveGateway,
+    ResumeGateway,
+)
+from services.dispatcher.gateways.description import Description
+from services.dispatcher.handlers import gateways as handlers
+from services.dispatcher.handlers.gateways import Senders
+from services.dispatcher.queries import gateways as queries
+from services.dispatcher.queries.gateways import GatewayRow
+from services.dispatcher.queue.gateways import is_used
+from shared.database import autocommit
+from shared.http import Change, CommandContext, Database, Page, answers, etag, strict_router
 
 router = strict_router("/v1/gateways", "gateways")
 
 
-class GatewayView(BaseModel):
-    """A gateway, as this process uses it."""
+class GatewayView(GatewayRow):
+    """A gateway as it is described, and as the process that answers uses it."""
 
-    name: str
-    idempotent: bool
-    free: int
-    in_flight: int
-
-
-def _senders(request: Request) -> Sequence[Sender]:
-    return cast("Sequence[Sender]", request.app.state.senders)
+    idempotent: bool = Field(description="It recognizes what it has taken before.")
+    in_flight: int = Field(description="Requests under way.")
+    free: int = Field(description="How many more may begin now.")
 
 
-Senders: TypeAlias = Annotated[Sequence[Sender], Depends(_senders)]
+def _senders(request: Request) -> Senders:
+    return cast("Senders", request.app.state.senders)
+
+
+HereUsed: TypeAlias = Annotated[Senders, Depends(_senders)]
+Name: TypeAlias = Annotated[str, Path(max_length=100, examples=["sms"])]
+
+
+def _shown(row: GatewayRow, senders: Senders) -> GatewayView:
+    sender = senders.current().get(row.name)
+    return GatewayView(
+        **dict(row),
+        idempotent=bool(row.description.get("idempotent")),
+        in_flight=sender.in_flight if sender else 0,
+        free=sender.gateway.free if sender else 0,
+    )
 
 
 @router.get("", operation_id="list_gateways")
-async def gateways(senders: Senders) -> Page[GatewayView]:
-    """Show the gateways, as the process that answers uses them."""
-    items = [
-        GatewayView(
-            name=each.gateway.name,
-            idempotent=each.gateway.is_idempotent,
-            free=each.gateway.free,
-            in_flight=each.in_flight,
-        )
-        for each in senders
-    ]
-    return Page(items=items, next_cursor=None)
+async def gateways(db: Database, senders: HereUsed) -> Page[GatewayView]:
+    """Show all gateways, by name."""
+    rows = await queries.gateways(db)
+    return Page(items=[_shown(row, senders) for row in rows], next_cursor=None)
+
+
+@router.get(
+    "/{name}", operation_id="get_gateway", responses=answers(GatewayUnknown, headers=("ETag",))
+)
+async def gateway(name: Name, response: Response, db: Database, senders: HereUsed) -> GatewayView:
+    """Show one gateway; its entity tag is what the next command may expect."""
+    row = await queries.gateway(db, name)
+    response.headers["ETag"] = etag(row.version)
+    return _shown(row, senders)
+
+
+@router.put(
+    "/{name}",
+    operation_id="describe_gateway",
+    responses=answers(GatewayInvalid, headers=("ETag",)),
+)
+async def describe_gateway(
+    name: Name, body: Description, response: Response, context: Change, senders: HereUsed
+) -> GatewayView:
+    """Make a gateway, or change it, which every dispatcher takes over within a second.
+
+    What may have arrived is repeated as it was sent, whatever the gateway is now.
+    """
+    command = handlers.describing(name, body, context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
+    return await _now(name, response, context, senders)
+
+
+@router.delete(
+    "/{name}",
+    operation_id="delete_gateway",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=answers(GatewayInUse, GatewayUnknown),
+)
+async def delete_gateway(name: Name, context: Change) -> None:
+    """Delete a gateway that no unfinished run uses."""
+    async with autocommit(context.pool) as db:
+        used = await is_used(db, name)
+    command = RemoveGateway(name=name, is_used=used, now=context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
+
+
+@router.post(
+    "/{name}/pause",
+    operation_id="pause_gateway",
+    responses=answers(GatewayUnknown, headers=("ETag",)),
+)
+async def pause_gateway(
+    name: Name, response: Response, context: Change, senders: HereUsed
+) -> GatewayView:
+    """Send nothing through the gateway until it is resumed."""
+    command = PauseGateway(name=name, now=context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
+    return await _now(name, response, context, senders)
+
+
+@router.post(
+    "/{name}/resume",
+    operation_id="resume_gateway",
+    responses=answers(GatewayUnknown, headers=("ETag",)),
+)
+async def resume_gateway(
+    name: Name, response: Response, context: Change, senders: HereUsed
+) -> GatewayView:
+    """Send through the gateway again."""
+    command = ResumeGateway(name=name, now=context.now)
+    await handlers.handle(context.store, command, expected=context.expected)
+    return await _now(name, response, context, senders)
+
+
+async def _now(
+    name: str, response: Response, context: CommandContext, senders: Senders
+) -> GatewayView:
+    async with autocommit(context.pool) as db:
+        return await gateway(name, response, db, senders)

@@ -1,0 +1,222 @@
+"""Gateways: commands to them, and the senders that this process has for them.
+
+What is described in the database is compared with what runs: so a change takes effect in every
+dispatcher, whichever of them took the command.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import structlog
+from msgspec.structs import replace
+from pydantic import ValidationError
+
+from services.dispatcher.domain.attempt import Limits, RetryPolicy
+from services.dispatcher.domain.gateway import (
+    DescribeGateway,
+    GatewayCommand,
+    GatewayInvalid,
+    GatewayVersion,
+    gateway,
+    stream,
+)
+from services.dispatcher.gateways import Gateway, policy_for
+from services.dispatcher.gateways.build import Misconfigured, secrets_of
+from services.dispatcher.gateways.description import (
+    LONGEST_NAME,
+    NAME,
+    Described,
+    channel_of,
+    read,
+    written,
+)
+from services.dispatcher.handlers.measuring import watch
+from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.queue import gateways as queue
+from services.dispatcher.queue.gateways import Version
+from shared.database import Pool, autocommit, transaction
+from shared.errors import FieldError
+from shared.event import Instant
+from shared.event_store import EventStore, execute
+
+if TYPE_CHECKING:
+    from services.dispatcher.domain.contact import Channel
+
+log = structlog.get_logger()
+
+Build: TypeAlias = Callable[[str, Described], Gateway]  # as gateways.build
+
+SLACK_S = 2.0  # between a request's deadline and the end of its lease: to record it
+
+
+async def handle(
+    store: EventStore, command: GatewayCommand, *, expected: Collection[int] | None = None
+) -> int:
+    """Carry out a command; return the version of the gateway afterwards."""
+    return await execute(store, gateway, stream(command.name), command, expected=expected)
+
+
+def describing(
+    name: str, description: Described, now: Instant, *, only_new: bool = False
+) -> DescribeGateway:
+    """Return the command that lets a gateway be as described.
+
+    Raises:
+        GatewayInvalid: No gateway can have this name.
+    """
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        detail = f"up to {LONGEST_NAME} letters a-z, digits and single hyphens, as in sms-backup"
+        raise GatewayInvalid(FieldError("/name", "name", detail))
+    return DescribeGateway(
+        name=name,
+        kind=description.kind,
+        contact=channel_of(description).contact,
+        description=written(description),
+        now=now,
+        only_new=only_new,
+    )
+
+
+async def inherit(
+    store: EventStore, described: Mapping[str, Described], now: Instant
+) -> list[str]:
+    """Make the gateways that settings describe, but for those that there ever were.
+
+    Return the names of those that are different now: their settings have no effect.
+    """
+    different = []
+    for name, description in described.items():
+        command = describing(name, description, now, only_new=True)
+        await handle(store, command)
+        history = await store.load(stream(name), gateway.events)
+        if gateway.replay(history).description != command.description:
+            different.append(name)
+    return different
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has changed of the senders of this process."""
+
+    started: list[Sender] = field(default_factory=list)
+    retired: list[Sender] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Running:
+    version: Version
+    sender: Sender
+    secrets: tuple[str, ...]
+
+    def is_as(self, version: Version, secrets: tuple[str, ...]) -> bool:
+        """Return whether the sender is as its version and the secrets are now."""
+        same = version.problem, version.is_pinned  # whatever these are
+        before = self.version._replace(problem=same[0], is_pinned=same[1])
+        return before == version and self.secrets == secrets
+
+
+class Senders:
+    """The senders of this process: one for each version of a gateway that is needed.
+
+    `channels` and `policies` are those of gateways by name, as they are now.
+    """
+
+    def __init__(
+        self, pool: Pool, limits: Limits, build: Build, *, packs: bool, traced_one_in: int
+    ) -> None:
+        self._pool = pool
+        self._limits = limits
+        self._build = build
+        self._packs = packs
+        self._traced_one_in = traced_one_in
+        self._running: dict[int, _Running] = {}
+        self._problems: dict[str, str] = {}
+        self.channels: dict[str, Channel] = {}
+        self.policies: dict[str, RetryPolicy] = {}
+        self.has_old = False  # versions that may not be needed any more soon
+
+    def current(self) -> dict[str, Sender]:
+        """Return by name the senders that new messages go through."""
+        return {
+            each.version.name: each.sender
+            for each in self._running.values()
+            if each.version.is_current
+        }
+
+    async def refresh(self) -> Changes:
+        """Make the senders what the database says, and return what the caller has to do.
+
+        It runs those that are started, and stops those that are retired.
+        """
+        async with transaction(self._pool) as db:
+            if self.has_old:
+                await queue.forget_versions(db)
+            versions = await queue.versions(db)
+        self.has_old = not all(each.is_current for each in versions)
+        changes = Changes()
+        wanted = {each.version_id: each for each in versions if each.is_current or each.is_pinned}
+        for version_id in self._running.keys() - wanted.keys():
+            changes.retired.append(self._running.pop(version_id).sender)
+        for each in wanted.values():
+            await self._ensure(each, changes)
+        gone = self.channels.keys() - {each.name for each in versions if each.is_current}
+        for name in gone:
+            del self.channels[name], self.policies[name]
+        return changes
+
+    async def _ensure(self, version: Version, changes: Changes) -> None:
+        """Let there be a sender for a version as it is now."""
+        running = self._running.get(version.version_id)
+        problem: str | None = None
+        fresh: _Running | None = None
+        try:
+            description = read(dict(version.description))
+            secrets = secrets_of(description)
+            if running is not None and running.is_as(version, secrets):
+                return
+            fresh = _Running(version, self._sender(version, description), secrets)
+        except (Misconfigured, ValidationError) as error:
+            problem = str(error)
+        if running is not None:
+            del self._running[version.version_id]
+            changes.retired.append(running.sender)
+        if fresh is not None:
+            self._running[version.version_id] = fresh
+            changes.started.append(fresh.sender)
+        if version.is_current:
+            await self._note(version, problem)
+
+    def _sender(self, version: Version, description: Described) -> Sender:
+        limits = replace(
+            self._limits,
+            timeout_s=description.timeout_s,
+            lease_s=max(self._limits.lease_s, description.timeout_s + SLACK_S),
+        )
+        sender = Sender(
+            self._pool,
+            self._build(version.name, description),
+            limits,
+            GatewayVersion(version.version_id, version.is_current),
+            packs=self._packs,
+            traced_one_in=self._traced_one_in,
+        )
+        if version.is_current:
+            self.channels[version.name] = sender.gateway.channel
+            self.policies[version.name] = policy_for(sender.gateway, limits)
+            watch(sender)
+        return sender
+
+    async def _note(self, version: Version, problem: str | None) -> None:
+        """Note what keeps this process from using a gateway, where others can read it."""
+        name = version.name
+        if problem == self._problems.get(name):
+            return
+        if problem is None:
+            del self._problems[name]
+            log.info("dispatcher.gateway_usable", gateway=name)
+        else:
+            self._problems[name] = problem
+            log.error("dispatcher.gateway_misconfigured", gateway=name, reason=problem)
+        async with autocommit(self._pool) as db:
+            await queue.note_problem(db, name, problem)

@@ -1,0 +1,265 @@
+"""The senders of a dispatcher follow what is described, and what may have arrived its version."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.dispatcher import workers
+from services.dispatcher.domain.gateway import PauseGateway, RemoveGateway, ResumeGateway
+from services.dispatcher.gateways.description import read
+from services.dispatcher.handlers import ending
+from services.dispatcher.handlers.gateways import Senders, inherit
+from services.dispatcher.handlers.sending import Sender
+from shared.contracts.dispatcher import State
+from shared.loop import forever
+from shared.testing import eventually
+from tests.dispatcher.described import built, command, describe, store_of
+from tests.dispatcher.proof import prove
+from tests.dispatcher.world import LIMITS, World
+
+SOON = timedelta(milliseconds=20)
+PATIENT = 60.0  # seconds: other processes use the same cores
+
+
+class Server:
+    """An HTTP gateway that says how it is, and knows what it has taken."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.heads: list[bytes] = []
+        self.answers = True
+        self.port = 0
+
+    def description(self, **fields: Any) -> dict[str, Any]:
+        return {"kind": "http", "url": f"http://127.0.0.1:{self.port}/m"} | fields
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.partition(b"Content-Length: ")[2].split()[0]))
+                self.keys.append(head.partition(b'Idempotency-Key: "')[2].partition(b'"')[0])
+                self.heads.append(head)
+                if not self.answers:
+                    return
+                body = b'{"id":"1","status":"accepted"}'
+                kind = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
+                writer.write(b"HTTP/1.1 200 OK\r\n" + kind + b"\r\n\r\n" + body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
+    found = Server()
+    async with await asyncio.start_server(found.serve, "127.0.0.1", 0) as server:
+        found.port = server.sockets[0].getsockname()[1]
+        yield found
+
+
+def senders_of(world: World) -> Senders:
+    return Senders(world.pool, LIMITS, built, packs=True, traced_one_in=1)
+
+
+async def close(senders: Sequence[Sender]) -> None:
+    for each in senders:
+        await each.stop(0)
+
+
+@asynccontextmanager
+async def at_work(world: World, senders: Senders) -> AsyncIterator[None]:
+    """Let a dispatcher's senders do all that they do."""
+    poller = workers.WorkPoller(world.pool)
+    work = (
+        workers.serve_gateways(senders, poller, drain=SOON, idle_renewal=SOON),
+        forever("poll", poller.poll, every=SOON),
+    )
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+        assert not any(task.done() for task in tasks), tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(ended, asyncio.CancelledError), ended
+
+
+async def test_senders_are_those_that_are_described(world: World) -> None:
+    senders = senders_of(world)
+    assert (await senders.refresh()).started == []
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        await describe(world.pool, "b", server.description(), now=await world.now())
+
+        first = await senders.refresh()
+        second = await senders.refresh()
+        removal = RemoveGateway(name="a", is_used=False, now=await world.now())
+        await command(world.pool, removal)
+        third = await senders.refresh()
+
+    assert [each.gateway.name for each in first.started] == ["a", "b"]
+    assert (second.started, second.retired) == ([], [])
+    assert third.retired == first.started[:1]
+    assert set(senders.current()) == set(senders.channels) == set(senders.policies) == {"b"}
+    await close(first.started)
+
+
+@pytest.mark.parametrize("change", [{"rate": 5.0}, {"idempotent": True}, {"timeout_s": 9.0}])
+async def test_a_change_replaces_the_sender(world: World, change: dict[str, Any]) -> None:
+    senders = senders_of(world)
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        [first] = (await senders.refresh()).started
+
+        await describe(world.pool, "a", server.description(**change), now=await world.now())
+        changes = await senders.refresh()
+
+    assert changes.retired == [first]
+    assert [senders.current()["a"]] == changes.started
+    await close([first, *changes.started])
+
+
+async def test_a_secret_that_has_changed_replaces_the_sender(world: World, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old\n")
+    senders = senders_of(world)
+    async with serving() as server:
+        refers = server.description(token={"file": str(token)})
+        await describe(world.pool, "a", refers, now=await world.now())
+        [first] = (await senders.refresh()).started
+
+        token.write_text("new\n")
+        changes = await senders.refresh()
+        token.unlink()
+        gone = await senders.refresh()
+
+    assert changes.retired == [first]
+    assert (gone.retired, gone.started, senders.current()) == (changes.started, [], {})
+    await close([first, *changes.started])
+
+
+async def test_what_one_gateway_lacks_stops_no_other(world: World, tmp_path: Path) -> None:
+    senders = senders_of(world)
+    async with serving() as server:
+        missing = {"file": str(tmp_path / "missing")}
+        now = await world.now()
+        await describe(world.pool, "a", server.description(token=missing), now=now)
+        await describe(world.pool, "b", server.description(), now=now)
+
+        changes = await senders.refresh()
+
+    assert [each.gateway.name for each in changes.started] == ["b"]
+    problem = await world.value("SELECT problem FROM gateways WHERE name = 'a'")
+    assert str(tmp_path / "missing") in problem
+    await close(changes.started)
+
+
+async def test_settings_make_a_gateway_once_and_have_no_effect_later(world: World) -> None:
+    store, now = store_of(world.pool), await world.now()
+    old = read({"kind": "http", "url": "http://old/"})
+    new = read({"kind": "http", "url": "http://new/"})
+
+    assert await inherit(store, {"http": old}, now) == []
+    assert await inherit(store, {"http": old}, now) == []
+    assert await inherit(store, {"http": new}, now) == ["http"]
+    await command(world.pool, RemoveGateway(name="http", is_used=False, now=now))
+    await inherit(store, {"http": new}, now)
+
+    assert await world.rows("SELECT description ->> 'url', is_removed FROM gateways") == [
+        ("http://old/", True)
+    ]
+
+
+CLIENTS = 3_000
+
+
+@pytest.mark.parametrize("is_idempotent", [True, False])
+async def test_a_gateway_that_changes_under_load_loses_and_repeats_nothing(
+    world: World, is_idempotent: bool
+) -> None:
+    run = await world.plan(CLIENTS)
+
+    async def is_finished() -> bool:
+        await ending.finish(world.pool)
+        return await run.status() == "finished"
+
+    async with serving() as first, serving() as second, at_work(world, senders_of(world)):
+        for at, server in ((0, first), (500, second), (1_000, first), (1_500, second)):
+
+            async def is_so_far(number: int = at) -> bool:
+                return len(first.keys) + len(second.keys) >= number
+
+            await eventually(is_so_far, within=PATIENT)
+            description = server.description(idempotent=is_idempotent, max_connections=8)
+            await describe(world.pool, "http", description, now=await world.now())
+        await eventually(is_finished, within=PATIENT)
+
+    taken = first.keys + second.keys
+    assert len(taken) == len(set(taken)) == CLIENTS
+    assert second.keys
+    assert await prove(world.pool) == {State.DELIVERED: CLIENTS}
+    assert await world.value("SELECT count(*) FROM gateway_versions") <= 4
+
+
+@pytest.mark.parametrize("is_idempotent", [True, False])
+async def test_what_may_have_arrived_is_repeated_as_it_was_sent(
+    world: World, is_idempotent: bool
+) -> None:
+    run = await world.plan(5)
+
+    async def is_unknown() -> bool:
+        return bool(await world.value("SELECT count(*) FROM exceptions WHERE unknowns > 0") == 5)
+
+    async def is_finished() -> bool:
+        await ending.finish(world.pool)
+        return {await run.status(), await other.status()} == {"finished"}
+
+    async def is_forgotten() -> bool:
+        return bool(await world.value("SELECT count(*) FROM gateway_versions") == 1)
+
+    async with serving() as first, serving() as second:
+        first.answers = False
+        now = await world.now()
+        old = first.description(idempotent=is_idempotent, timeout_s=0.1)
+        await describe(world.pool, "http", old, now=now)
+        async with at_work(world, senders_of(world)):
+            await eventually(is_unknown, within=PATIENT)
+            await command(world.pool, PauseGateway(name="http", now=now))
+            new = second.description(idempotent=is_idempotent)
+            await describe(world.pool, "http", new, now=now)
+            other = await world.plan()
+            first.answers = True
+            await world.pass_time(timedelta(minutes=2))
+            await command(world.pool, ResumeGateway(name="http", now=now))
+            await eventually(is_finished, within=PATIENT)
+            await eventually(is_forgotten, within=PATIENT)
+
+    assert sorted(first.keys) == sorted(2 * first.keys[:5])
+    assert len(set(second.keys)) == len(second.keys) == 5
+    assert set(second.keys).isdisjoint(first.keys)
+
+
+async def test_nothing_goes_to_a_gateway_that_is_paused(world: World) -> None:
+    now = await world.now()
+    async with serving() as server:
+        await describe(world.pool, "http", server.description(), now=now)
+        await command(world.pool, PauseGateway(name="http", now=now))
+        run = await world.plan(5)
+        senders = senders_of(world)
+        [sender] = (await senders.refresh()).started
+
+        await sender.renew()
+        held = await sender.claim()
+        await command(world.pool, ResumeGateway(name="http", now=now))
+        free = await sender.claim()
+
+    assert (held, free) == (False, True)
+    assert await run.status() == "sending"
+    await close([sender])
