@@ -96,6 +96,7 @@ class Seen:
 
 
 PATHS = ("/livez", "/readyz", "/metrics", "/v1/about")
+ANSWER_WITHIN_S = 10.0  # these paths ask little: what takes longer hangs
 MORE: Mapping[str, Sequence[str]] = {"stats": ("/v1/totals",), "dispatcher": ("/v1/gateways",)}
 
 
@@ -126,7 +127,7 @@ async def _see(api: Api, service: str) -> Seen:
 
 async def _ask(api: Api, service: str, path: str) -> Answer:
     asked_at = datetime.now(UTC)
-    answer = await api.answer(service, path)
+    answer = await api.answer(service, path, timeout=ANSWER_WITHIN_S)
     answered_at = datetime.now(UTC)
     try:
         found: Any = answer.json() if answer.content else {}

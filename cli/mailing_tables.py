@@ -23,7 +23,7 @@ def mailings_table(found: Sequence[Json]) -> RenderableType:
         [
             each["mailing_id"],
             each["name"],
-            each["status"],
+            "missed" if each.get("missed_reason") == "window_over" else each["status"],
             each["gateway"],
             instant(each["starts_at"]),
             instant(each["ends_at"]),

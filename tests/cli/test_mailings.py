@@ -217,6 +217,18 @@ def test_mailings_are_listed_by_status(
     assert services.asked[0].parameters["status"] == "running"
 
 
+def test_a_mailing_whose_run_was_missed_is_listed_as_missed(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    missed = {**mailing, "status": "finished", "missed_reason": "window_over"}
+    services.answer("/v1/mailings", page([missed]))
+
+    result = mailings("mailings", "list")
+
+    assert "missed" in result.out
+    assert "finished" not in result.out
+
+
 PREVIEW = {
     "clients": 3,
     "without_contact": 1,
