@@ -21,6 +21,7 @@ from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.connection import Connection
 from services.dispatcher.gateways.http.endpoint import parse_endpoint
+from tests.dispatcher import garbage_http
 
 Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -144,7 +145,6 @@ async def obliging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-HUGE = 100_000
 
 WELL_FORMED = {
     "plain": (OK, 200, b"{}"),
@@ -202,85 +202,11 @@ async def test_an_answer_without_a_length_ends_when_the_server_closes() -> None:
     assert answer == Answer(200, "a/b", b"{}", None, was_sent=True)
 
 
-MALFORMED = {
-    "HTTP/0.9": b"{}",
-    "HTML": b"<html><body>Bad gateway</body></html>",
-    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "HTTP/2 frame": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64",
-    "an HTTP/2 status line": b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
-    "a version from the future": b"HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n",
-    "nulls": b"\0" * 64,
-    "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x28",
-    "an SMTP greeting": b"220 mail.example ESMTP\r\n",
-    "a request": b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-    "a status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
-    "a status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
-    "status 000": b"HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n",
-    "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
-    "switching protocols": b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: ws\r\n\r\nabc",
-    "a negative length": HEAD + b"Content-Length: -1\r\n\r\n",
-    "a signed length": HEAD + b"Content-Length: +2\r\n\r\n{}",
-    "a length that is no number": HEAD + b"Content-Length: two\r\n\r\n{}",
-    "a hexadecimal length": HEAD + b"Content-Length: 0x2\r\n\r\n{}",
-    "a list of lengths": HEAD + b"Content-Length: 2, 2\r\n\r\n{}",
-    "a length beyond 64 bits": HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n",
-    "two lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    "the same length twice": HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-    "a length and a coding": HEAD
-    + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-    "a coding and a length": HEAD
-    + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-    "an unknown coding": HEAD + b"Transfer-Encoding: gzip\r\n\r\n{}",
-    "chunked, then another": HEAD + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    "chunked twice": HEAD
-    + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a chunk size that is no number": CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n",
-    "a negative chunk size": CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n",
-    "a chunk longer than it says": CHUNKED + b"1\r\n{}\r\n0\r\n\r\n",
-    "a chunk size beyond 64 bits": CHUNKED + b"fffffffffffffffff\r\n{}",
-    "a header without a colon": HEAD + b"Content-Length 2\r\n\r\n{}",
-    "a space before the colon": HEAD + b"Content-Length : 2\r\n\r\n{}",
-    "a null in a header": HEAD + b"X: a\0b\r\nContent-Length: 2\r\n\r\n{}",
-    "a null in a header's name": HEAD + b"X\0: a\r\nContent-Length: 2\r\n\r\n{}",
-    "a second answer at once": OK + OK,
-    "bytes after the answer": OK + b"garbage",
-    "bytes after an answer that closes": HEAD
-    + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n",
-}
-
-TOO_LARGE = {
-    "one huge header": HEAD + b"X: " + b"x" * 20_000 + b"\r\nContent-Length: 0\r\n\r\n",
-    "one endless header": HEAD + b"X: " + b"x" * HUGE,
-    "many headers": HEAD + b"X: y\r\n" * 5_000,
-    "a head that never ends": HEAD + b"X: " + b"x" * 20_000,
-    "an endless reason": b"HTTP/1.1 200 " + b"O" * HUGE,
-    "an endless header name": HEAD + b"X" * HUGE,
-    "endless interim answers": b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n" * 5_000,
-    "a long body": HEAD + b"Content-Length: 100000\r\n\r\n" + b"x" * HUGE,
-    "a long body without a length": HEAD + b"\r\n" + b"x" * HUGE,
-    "many chunks": CHUNKED + b"1\r\nx\r\n" * HUGE,
-    "an endless chunk extension": CHUNKED + b"1;" + b"x" * HUGE,
-    "an endless trailer": CHUNKED + b"0\r\nX: " + b"x" * HUGE,
-}
-
-FAILURES = (
-    [(row, raw, False, "malformed") for row, raw in MALFORMED.items()]
-    + [(row, raw, False, "too_large") for row, raw in TOO_LARGE.items()]
-    + [
-        ("closed at once", b"", True, "closed"),
-        ("closed in the status line", b"HTTP/1", True, "truncated"),
-        ("closed in the head", HEAD + b"Content-Le", True, "truncated"),
-        ("closed in the body", HEAD + b"Content-Length: 9\r\n\r\n{", True, "truncated"),
-        ("closed in a chunk", CHUNKED + b"9\r\n{", True, "truncated"),
-        ("closed before the last chunk", CHUNKED + b"2\r\n{}\r\n", True, "truncated"),
-        ("closed after a 100", b"HTTP/1.1 100 Continue\r\n\r\n", True, "truncated"),
-        ("silence", b"", False, "timeout"),
-        ("silence in the head", HEAD, False, "timeout"),
-        ("silence in the body", HEAD + b"Content-Length: 9\r\n\r\n{", False, "timeout"),
-        ("silence in a chunk", CHUNKED + b"5\r\n{", False, "timeout"),
-        ("silence without a length", HEAD + b"\r\n{}", False, "timeout"),
-    ]
-)
+FAILURES = [
+    (name, each.raw, each.closes, each.failure)
+    for name, each in garbage_http.KINDS.items()
+    if each.failure is not None
+]
 
 
 @pytest.mark.parametrize(
@@ -742,7 +668,7 @@ def saying_in_turn(*answers: bytes) -> Handler:
         OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
         CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
-        *MALFORMED.values(),
+        *garbage_http.MALFORMED.values(),
     ],
 )
 @pytest.mark.parametrize(
@@ -804,7 +730,7 @@ class Storm:
 
 def stormy(chance: random.Random) -> Handler:
     """Answer now well, now badly, now half, now late, now never, with the request's own body."""
-    answers = [OK] * 12 + [*MALFORMED.values(), *TOO_LARGE.values()]
+    answers = [OK] * 12 + [*garbage_http.MALFORMED.values(), *garbage_http.TOO_LARGE.values()]
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chance.random() > 0.02:

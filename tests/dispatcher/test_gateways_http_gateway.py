@@ -14,6 +14,7 @@ from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.contract import judge
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.http.retry_after import retry_after_s
+from tests.dispatcher.garbage_http import BODIES
 
 MESSAGE_ID = b"A-_z0123456789012345678901234567890123456789"[:43]
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -68,32 +69,7 @@ def test_more_fields_than_the_contracts_do_no_harm() -> None:
     assert judge(answered(200, body)).outcome is Outcome.ACCEPTED
 
 
-GARBAGE = {
-    "nothing": b"",
-    "HTML": b"<html>200 OK</html>",
-    "a truncated object": ACCEPTED[:-1],
-    "something after the object": ACCEPTED + b"x",
-    "another status": b'{"id":"g-1","status":"rejected"}',
-    "a status in capitals": b'{"id":"g-1","status":"ACCEPTED"}',
-    "no status": b'{"id":"g-1"}',
-    "no id": b'{"status":"accepted"}',
-    "an empty id": b'{"id":"","status":"accepted"}',
-    "an id of 201 characters": b'{"id":"%b","status":"accepted"}' % (b"x" * 201),
-    "a number as id": b'{"id":1,"status":"accepted"}',
-    "null as id": b'{"id":null,"status":"accepted"}',
-    "a null character in the id": b'{"id":"g\\u0000","status":"accepted"}',
-    "a line break in the id": b'{"id":"g\\n","status":"accepted"}',
-    "half a surrogate pair in the id": b'{"id":"\\ud800","status":"accepted"}',
-    "no UTF-8 in the id": b'{"id":"\xff","status":"accepted"}',
-    "a list": b"[" + ACCEPTED + b"]",
-    "a string": b'"accepted"',
-    "nulls": b"\0" * 50,
-    "a deep nesting": b'{"x":' * 10_000,
-    "deep brackets": b'{"x":' + b"[" * 60_000,
-}
-
-
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_success_without_the_contracts_body_is_unknown(body: bytes) -> None:
     verdict = judge(answered(200, body))
 

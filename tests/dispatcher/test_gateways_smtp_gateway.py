@@ -18,7 +18,8 @@ from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
 from services.dispatcher.gateways.smtp.features import read_features
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
 from services.dispatcher.gateways.smtp.reply import Reply
-from tests.dispatcher.mailserver import CLOSE, MailServer
+from tests.dispatcher.garbage_smtp import REPLIES
+from tests.dispatcher.mailserver import MailServer
 
 TLS = Path(__file__).parent / "tls"
 LETTER = OutgoingMessage(b"m" * 43, None, "anna@example.com", "News", "Good day", b"")
@@ -118,26 +119,11 @@ async def test_a_server_that_wants_the_content_of_a_refused_mail_gets_nothing() 
 
 
 BEFORE_THE_DOT = ["", "EHLO", "MAIL", "RCPT", "DATA"]
-NO_ANSWERS = {
-    "the end": CLOSE,
-    "HTML": b"<html>\r\n",
-    "another protocol": b"HTTP/1.1 200 OK\r\n\r\n",
-    "binary": b"\x16\x03\x01\x00\xff\n",
-    "no text": b"\r\n",
-    "a code of two digits": b"25 Ok\r\n",
-    "a code of four digits": b"2500 Ok\r\n",
-    "a code beyond": b"650 Ok\r\n",
-    "an interim code": b"150 Ok\r\n",
-    "two codes in one": b"250-Ok\r\n550 No\r\n",
-    "a line without an end": b"2" * 5_000,
-    "lines without an end": b"250-Ok\r\n" * 12_000,
-    "421": b"421 4.3.2 Closing\r\n",
-}
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("word", [*BEFORE_THE_DOT, "."])
-@pytest.mark.parametrize("reply", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
 async def test_what_is_no_answer_is_unknown_after_the_final_dot_and_not_processed_before_it(
     word: str, reply: bytes, *, pipelining: bool
 ) -> None:

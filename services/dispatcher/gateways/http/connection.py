@@ -134,9 +134,10 @@ class Connection(asyncio.Protocol):
             return
         if not self._received and self._is_known(data):
             return
+        is_other = not self._received and data[:1] != b"H"  # the parser reads RTSP and ICE too
         self._received += len(data)
-        if self._received > self._limit:
-            self.fail("too_large")
+        if is_other or self._received > self._limit:
+            self.fail("malformed" if is_other else "too_large")
             return
         try:
             self._parser.feed_data(data)
