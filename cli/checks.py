@@ -178,17 +178,18 @@ def _consumers(seen: Sequence[Seen]) -> Iterator[Finding]:
         yield Finding(severity, lag.service, "consumer", what, advice)
 
 
+# What waits now, as the tables say: the same in each replica.
 LETTERS = {
-    "kafka_dead_letters_total": (
-        "records could not be applied",
+    "kafka_dead_letters_stored": (
+        "records could not be applied, or wait behind such",
         "`python -m shared.kafka letters {service}` shows them; then `replay` or `discard`",
     ),
-    "outbox_set_aside_total": (
-        "events were refused by Kafka",
+    "outbox_unpublished": (
+        "events were refused by Kafka, or wait behind such",
         "`python -m shared.outbox letters {service}` shows them; then `replay` or `discard`",
     ),
-    "loop_set_aside_total": (
-        "rows were passed over by its loops",
+    "loop_set_aside_waiting": (
+        "rows are passed over by its loops",
         "its table `set_aside` says which and why; they are tried again by themselves",
     ),
 }
@@ -198,8 +199,8 @@ def _letters(seen: Sequence[Seen]) -> Iterator[Finding]:
     for each in seen:
         for name, (what, advice) in LETTERS.items():
             if count := each.metrics.sum_of(name):
-                text = f"{count:,.0f} {what} since it was started"
                 doing = advice.format(service=each.service)
+                text = f"{count:,.0f} {what}"
                 yield Finding(Severity.WARNING, each.service, "letters", text, doing)
 
 

@@ -146,13 +146,13 @@ def lags(*, records: int, seconds: float) -> str:
             "ConsumerBehind.md",
         ),
         (
-            measures('kafka_dead_letters_total{consumer="catalog"} 2.0\n'),
+            measures("kafka_dead_letters_stored 2.0\n"),
             0,
             "warning catalog: 2 records could not be applied",
             "shared.kafka letters catalog",
         ),
         (
-            measures('outbox_set_aside_total{topic="t"} 1.0\n'),
+            measures("outbox_unpublished 1.0\n"),
             0,
             "warning scheduler: 1 events were refused by Kafka",
             "shared.outbox letters scheduler",
