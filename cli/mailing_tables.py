@@ -8,13 +8,38 @@ from cli.render import Json, facts, grid, instant
 
 
 def preview_table(preview: Json) -> RenderableType:
-    """Return whom a mailing would go to, and when."""
+    """Return whom a mailing would go to, and what it says to one of them."""
+    whole = preview.get("is_whole", True)
+    lacking = preview.get("missing", {})
     return facts([
-        ("would go to", preview["clients"]),
+        ("would go to", preview["clients"] if whole else f"more than {preview['clients']:,}"),
         ("of them without contact", preview["without_contact"]),
+        *((f"of them without {name}", count) for name, count in lacking.items()),
         ("starts", instant(preview["starts_at"])),
         ("ends", instant(preview["ends_at"])),
+        *_message(preview.get("message")),
     ])  # fmt: skip
+
+
+def _message(message: Json | None) -> list[tuple[str, object]]:
+    """Return what a message says; catalogs of older releases show none."""
+    if message is None:
+        return []
+    sms = message["sms"]
+    of_mails = [(name, message[name]) for name in ("sender", "subject", "html") if message[name]]
+    return [
+        ("shown to", message["client_id"]),
+        ("lacks", message["missing"]),
+        ("text", message["text"]),
+        *of_mails,
+        *([("as SMS", _sms(sms))] if sms else []),
+    ]
+
+
+def _sms(sms: Json) -> str:
+    names = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2"}
+    alphabet = names.get(sms["alphabet"], sms["alphabet"])
+    return f"{sms['segments']} of {alphabet}, {sms['characters']} characters"
 
 
 def mailings_table(found: Sequence[Json]) -> RenderableType:

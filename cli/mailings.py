@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output
+from cli import Output, read_id
 from cli.api import Api, run
 from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
 from cli.options import (
@@ -224,6 +224,21 @@ def show_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
     """Show one mailing."""
     found = run(lambda api: api.get("catalog", f"/v1/mailings/{mailing_id}"))
     show(output, found, lambda: mailing_table(found))
+
+
+@app.command("preview")
+def preview_mailing(
+    mailing_id: MailingId,
+    client: Annotated[
+        UUID | None, typer.Option(parser=read_id, metavar="ID", help="To whom; default: to any.")
+    ] = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Show what a mailing says to a client, and how many lack what it names."""
+    to = {"client_id": str(client) if client else None}
+    path = f"/v1/mailings/{mailing_id}/preview"
+    preview = run(lambda api: api.post("catalog", path, to))
+    show(output, preview, lambda: preview_table(preview))
 
 
 @app.command("start")

@@ -1,7 +1,8 @@
 """Catalog: whom we can address, and which mailings exist and may run.
 
 Owns:          clients, mailings, imports
-API:           /v1/clients, /v1/mailings, /v1/mailings/{id}/start|pause|resume|stop, /v1/imports
+API:           /v1/clients, /v1/mailings, /v1/mailings/{id}/start|pause|resume|stop|preview,
+               /v1/imports
 Publishes:     ClientRegistered, ClientChanged, ClientRemoved                  on `catalog.clients`
                MailingCreated, MailingChanged, MailingRunRequested, MailingPaused,
                MailingResumed, MailingStopped, MailingDeleted,

@@ -237,6 +237,45 @@ PREVIEW = {
 }
 
 
+MESSAGE = {
+    "client_id": "01a201e4-6c68-70f0-baaf-d5cbd070123b",
+    "sender": None,
+    "subject": "News",
+    "text": "Hello Anna",
+    "html": None,
+    "sms": {"characters": 161, "alphabet": "gsm7", "segments": 2},
+    "missing": ["comment"],
+}
+WHOLE = {"is_whole": True, "missing": {"comment": 2}, "message": MESSAGE}
+
+
+def test_a_preview_shows_what_a_client_gets_and_what_others_lack(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}/preview", PREVIEW | WHOLE)
+
+    of_any = mailings("mailings", "preview", mailing["mailing_id"])
+    first = sent(services)
+    of_one = mailings(
+        "mailings",
+        "preview",
+        mailing["mailing_id"],
+        "--client",
+        MESSAGE["client_id"],
+        "-o",
+        "json",
+    )
+
+    lines = [" ".join(line.split()) for line in of_any.out.splitlines()]
+    assert {
+        *("would go to 3", "of them without contact 1", "of them without comment 2"),
+        *("text Hello Anna", "subject News", "lacks comment"),
+        "as SMS 2 of GSM 7-bit, 161 characters",
+    } <= set(lines)
+    assert (first, sent(services)) == ({"client_id": None}, {"client_id": MESSAGE["client_id"]})
+    assert of_one.json == PREVIEW | WHOLE
+
+
 def test_a_dry_run_shows_to_how_many_it_would_go_and_creates_nothing(
     services: Services, mailings: Mailings
 ) -> None:

@@ -4,13 +4,11 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import false, func, select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
-from services.catalog.domain.plan import GatewayName
-from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
@@ -64,15 +62,6 @@ class MailingView(View):
     changed_at: Instant
 
 
-class MailingPreview(View):
-    """What a mailing would be, and to how many it would go now."""
-
-    starts_at: Instant
-    ends_at: Instant
-    clients: int
-    without_contact: int  # of them: they have nothing that its gateway could write to
-
-
 _switch = tables.run_switches.c
 _paused_run = func.jsonb_build_object(
     *("run_id", _switch.run_id, "since", _switch.paused_at, "by", _switch.paused_by)
@@ -119,21 +108,3 @@ async def mailings(
         page = page.where(table.c.status == status)
     rows = await db.execute(page.limit(limit))
     return [MailingView.model_validate(row) for row in rows]
-
-
-async def audience(db: Connection, wanted: Filter, gateway: str) -> tuple[int, int]:
-    """Return how many clients a filter selects now, and how many of them have no contact.
-
-    Counts them all: for a person who asks, not for what is asked often.
-    """
-    table = tables.clients
-    contacts = {GatewayName.HTTP.value: table.c.phone, GatewayName.SMTP.value: table.c.email}
-    needed = contacts.get(gateway)
-    lacks = false() if needed is None else needed.is_(None)
-    counts = select(func.count(), func.count().filter(lacks)).select_from(table)
-    if wanted.operator_codes:
-        counts = counts.where(table.c.operator_code.in_(wanted.operator_codes))
-    if wanted.tags:
-        counts = counts.where(table.c.tags.op("&&")(list(wanted.tags)))
-    clients, without_contact = (await db.execute(counts)).one()
-    return clients, without_contact

@@ -1,5 +1,5 @@
 """The HTTP door: requests in, commands and queries out. No rules here."""
 
-from services.catalog.routes import clients, imports, mailings
+from services.catalog.routes import clients, imports, mailings, previews
 
-routers = (clients.router, imports.router, mailings.router)
+routers = (clients.router, imports.router, mailings.router, previews.router)

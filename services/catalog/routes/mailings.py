@@ -29,10 +29,9 @@ from services.catalog.domain.plan import (
     MailingAlreadyRunning,
     MailingInvalid,
     Plan,
-    settled,
 )
 from services.catalog.queries import mailings as queries
-from services.catalog.queries.mailings import MailingPreview, MailingStatus, MailingView
+from services.catalog.queries.mailings import MailingStatus, MailingView
 from shared import ids
 from shared.contracts.catalog import Filter
 from shared.database import autocommit
@@ -138,24 +137,6 @@ async def create_mailing(
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
     return await _do(command, context, response)
-
-
-@router.post(
-    "/preview",
-    operation_id="preview_mailing",
-    responses=answers(MailingInvalid, TemplateInvalid),
-)
-async def preview_mailing(body: NewMailing, context: Creation) -> MailingPreview:
-    """Check a mailing as its creation would, and count whom it would go to. Creates nothing."""
-    plan = settled(plan_from(body), context.now)
-    async with autocommit(context.pool) as db:
-        clients, without_contact = await queries.audience(db, plan.filter, plan.gateway)
-    return MailingPreview(
-        starts_at=plan.starts_at or context.now,
-        ends_at=plan.ends_at,
-        clients=clients,
-        without_contact=without_contact,
-    )
 
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))

@@ -1,0 +1,95 @@
+"""Queries: whom a mailing would be for, and what they lack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from services.catalog.domain.client import FIELDS, ClientUnknown, Profile
+from services.catalog.domain.plan import GatewayName
+from services.catalog.tables import clients
+from shared.contracts.catalog import Filter
+from shared.database import Connection
+
+# Clients that are looked at: for a person who asks it takes some tenths of a second a million.
+MOST = 5_000_000
+CONTACTS = {GatewayName.HTTP.value: "phone", GatewayName.SMTP.value: "email"}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many clients a filter selects now, and what they lack."""
+
+    clients: int
+    is_whole: bool  # no more were there than are looked at
+    without_contact: int
+    missing: dict[str, int]  # by variable: how many do not have it
+
+
+async def audience(
+    db: Connection, wanted: Filter, gateway: str, variables: Sequence[str]
+) -> Audience:
+    """Return how many clients there are, without contact, and without each variable."""
+    needed = CONTACTS.get(gateway)
+    names = {*variables} | ({needed} if needed else set())
+    chosen = select(*(_lacks(name).label(name) for name in sorted(names)))
+    if not names:
+        chosen = select(clients.c.client_id)
+    looked_at = chosen.where(*_conditions(wanted)).limit(MOST + 1).subquery()
+    counts = select(
+        func.count(),
+        *(func.count().filter(looked_at.c[name]).label(name) for name in sorted(names)),
+    ).select_from(looked_at)
+    found = (await db.execute(counts)).one()
+    lacking = found._mapping  # noqa: SLF001 - how a row is read by name
+    return Audience(
+        clients=min(found[0], MOST),
+        is_whole=found[0] <= MOST,
+        without_contact=lacking[needed] if needed else 0,
+        missing={name: lacking[name] for name in variables},
+    )
+
+
+def _lacks(name: str) -> ColumnElement[bool]:
+    column = clients.c[name]
+    return func.cardinality(column) == 0 if name == "tags" else or_(column.is_(None), column == "")
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.operator_codes:
+        conditions.append(clients.c.operator_code.in_(wanted.operator_codes))
+    if wanted.tags:
+        conditions.append(clients.c.tags.op("&&")(list(wanted.tags)))
+    return conditions
+
+
+COLUMNS = (clients.c.client_id, *(clients.c[name] for name in FIELDS))
+
+
+async def someone(db: Connection, wanted: Filter) -> tuple[UUID, Profile] | None:
+    """Return any client that a filter selects; None: it selects nobody."""
+    chosen = select(*COLUMNS).where(*_conditions(wanted)).limit(1)
+    row = (await db.execute(chosen)).one_or_none()
+    return None if row is None else _client(row)
+
+
+async def one(db: Connection, client_id: UUID) -> tuple[UUID, Profile]:
+    """Return one client.
+
+    Raises:
+        ClientUnknown: No client has this identifier.
+    """
+    chosen = select(*COLUMNS).where(clients.c.client_id == client_id)
+    row = (await db.execute(chosen)).one_or_none()
+    if row is None:
+        raise ClientUnknown
+    return _client(row)
+
+
+def _client(row: Any) -> tuple[UUID, Profile]:  # noqa: ANN401 - a row of COLUMNS
+    client_id, *values = row
+    fields = dict(zip(FIELDS, values, strict=True))
+    return client_id, Profile(**fields | {"tags": tuple(fields["tags"])})
