@@ -1,12 +1,14 @@
 """Catalog: whom we can address, and which mailings exist and may run.
 
-Owns:          clients, mailings, imports
+Owns:          clients, mailings, imports; a copy of which gateways there are
 API:           /v1/clients, /v1/mailings, /v1/mailings/{id}/start|pause|resume|stop|preview,
-               /v1/imports
+               /v1/imports, GET /v1/gateways
 Publishes:     ClientRegistered, ClientChanged, ClientRemoved                  on `catalog.clients`
                MailingCreated, MailingChanged, MailingRunRequested, MailingPaused,
                MailingResumed, MailingStopped, MailingDeleted,
                RunBegun, RunDeclined                                          on `catalog.mailings`
 Subscribes to: MailingScheduled, RunMissed                                    on `scheduler.runs`
                RunFinished, RunPaused, RunResumed, RunStopped                 on `dispatcher.runs`
+               GatewayDescribed, GatewayPaused, GatewayResumed,
+               GatewayRemoved                                             on `dispatcher.gateways`
 """

@@ -14,9 +14,15 @@ from services.catalog.domain.mailing_commands import (
     MissRun,
     RecordRun,
 )
-from services.catalog.queue import run_switches
+from services.catalog.queue import gateways, run_switches
 from shared.clock import Clock
 from shared.contracts.dispatcher import RunFinished, RunPaused, RunResumed, RunStopped
+from shared.contracts.gateways import (
+    GatewayDescribed,
+    GatewayPaused,
+    GatewayRemoved,
+    GatewayResumed,
+)
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Connection
 from shared.event import Instant, Received
@@ -44,6 +50,10 @@ def subscriptions(store: EventStore, clock: Clock) -> Handlers:
     moves = (RunPaused, RunResumed, RunStopped)
     return {
         **dict.fromkeys(moves, when_switches_move_show_where_they_are),
+        GatewayDescribed: gateways.store,
+        GatewayPaused: gateways.store,
+        GatewayResumed: gateways.store,
+        GatewayRemoved: gateways.store,
         MailingScheduled: when_runs_advance_mailings,
         RunMissed: when_runs_advance_mailings,
         RunFinished: when_runs_advance_mailings,

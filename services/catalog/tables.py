@@ -55,7 +55,7 @@ mailings = Table(
     Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
     Column("starts_at", Timestamp, nullable=False),
     Column("ends_at", Timestamp, nullable=False),
-    Column("gateway", Text, nullable=False, comment="services.catalog.domain.plan.GatewayName"),
+    Column("gateway", Text, nullable=False, comment="its name"),
     Column("status", Text, nullable=False, comment="services.catalog.domain.mailing.Status"),
     Column("has_begun", Boolean, nullable=False, comment="a run has"),
     Column("missed_reason", Text),
@@ -80,6 +80,17 @@ run_switches = Table(
     Column("paused_by", Text),
     Index("run_switches_paused", "mailing_id", postgresql_where=text("paused_at IS NOT NULL")),
     comment="what dispatchers say of the switches of unfinished runs, which stand beside ours",
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("contact", Text, comment="what it needs of a client: phone, email, nothing"),
+    Column("is_paused", Boolean, nullable=False),
+    Column("is_removed", Boolean, nullable=False, comment="kept: a late event must not revive it"),
+    Column("version", Integer, nullable=False, comment="lower ones are ignored"),
+    comment="those that mailings may name",
 )
 
 imports = Table(

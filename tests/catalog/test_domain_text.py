@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.catalog.domain import plan as plans
 from services.catalog.domain.client import ClientInvalid, Profile, checked, zones
-from services.catalog.domain.plan import GatewayName, MailingInvalid, Plan
+from services.catalog.domain.plan import MailingInvalid, Plan
 from services.catalog.domain.text import is_blank, is_one_line, mistake
 from shared.contracts.catalog import Filter
 from shared.event import Instant
@@ -52,7 +52,7 @@ def plan(now: Instant, **fields: Any) -> Plan:
         "filter": Filter(),
         "starts_at": now,
         "ends_at": now + timedelta(hours=1),
-        "gateway": GatewayName.HTTP,
+        "gateway": "http",
     }
     return Plan(**{**known, **fields})
 

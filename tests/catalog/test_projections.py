@@ -14,7 +14,6 @@ from services.catalog.domain.mailing_state import (
     MailingMissed,
     Status,
 )
-from services.catalog.domain.plan import GatewayName
 from services.catalog.projections import PROJECTIONS, project
 from services.catalog.queries import clients, mailings
 from services.catalog.queries.clients import ClientView
@@ -52,7 +51,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
         "filter": Filter(tags=("vip",)),
         "starts_at": now,
         "ends_at": now,
-        "gateway": GatewayName.LOG,
+        "gateway": "log",
     }
     created = MailingCreated(**plan, created_at=now)  # type: ignore[arg-type]
     changed = MailingChanged(**(plan | {"name": "summer"}), changed_at=now)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ READS = {
     "/v1/clients?tag=vip": 2,  # the next clients do not fill the page: the index is asked as well
     "/v1/clients?phone=79161234567&operator_code=916&tag=vip": 1,
     "/v1/clients/{client_id}": 1,
+    "/v1/gateways": 1,
     "/v1/imports": 1,
     "/v1/imports/{import_id}": 1,
     "/v1/imports/{import_id}/rejections": 1,

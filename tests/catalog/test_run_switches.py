@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from services.catalog.domain.plan import GatewayName
 from services.catalog.projections import project
 from services.catalog.queries import mailings
 from services.catalog.queries.mailings import MailingView
@@ -30,7 +29,7 @@ def created(now: Instant) -> MailingCreated:
         filter=Filter(),
         starts_at=now,
         ends_at=now,
-        gateway=GatewayName.LOG,
+        gateway="log",
         created_at=now,
     )
 

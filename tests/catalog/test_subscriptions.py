@@ -12,7 +12,7 @@ import pytest
 from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import ChangeMailing, CreateMailing
 from services.catalog.domain.mailing_state import MailingBegan, MailingFinished, MailingMissed
-from services.catalog.domain.plan import GatewayName, Plan
+from services.catalog.domain.plan import Plan
 from services.catalog.handlers import commands, handle
 from services.catalog.subscriptions import subscriptions
 from shared import ids
@@ -49,7 +49,7 @@ def scheduled(now: Instant, *, is_proposal: bool = True) -> MailingScheduled:
         filter=Filter(),
         starts_at=now,
         ends_at=now,
-        gateway=GatewayName.LOG,
+        gateway="log",
         scheduled_at=now,
         is_proposal=is_proposal,
     )
@@ -74,7 +74,7 @@ def finished(now: Instant) -> RunFinished:
 @pytest.fixture
 async def store(now: Instant) -> InMemoryEventStore:
     store = InMemoryEventStore()
-    plan = Plan("spring", "Hello", None, Filter(), now, now.replace(year=2030), GatewayName.LOG)
+    plan = Plan("spring", "Hello", None, Filter(), now, now.replace(year=2030), "log")
     await handle(store, CreateMailing(mailing_id=ID, plan=plan, now=now))
     return store
 

@@ -114,7 +114,7 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
 
 
 def _created(command: CreateMailing) -> MailingCreated:
-    plan = settled(command.plan, command.now)
+    plan = settled(command.plan, command.now, command.gateways)
     return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
 
 
@@ -136,7 +136,7 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
         return []
     if mailing.has_begun:
         check_running(before, plan)
-    check(plan, command.now, before)
+    check(plan, command.now, before, command.gateways)
     return [
         MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **plan.as_dict())
     ]

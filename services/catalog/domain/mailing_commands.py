@@ -1,10 +1,11 @@
 """What may be asked of a mailing: by people, and by what is known of its runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from services.catalog.domain.gateway import Gateways, inherited
 from services.catalog.domain.plan import Plan
 from shared.event import Instant
 
@@ -16,6 +17,7 @@ class CreateMailing:
     mailing_id: UUID
     plan: Plan
     now: Instant
+    gateways: Gateways = field(default_factory=inherited)  # those that there are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class ChangeMailing:
     mailing_id: UUID
     changes: Mapping[str, Any]
     now: Instant
+    gateways: Gateways = field(default_factory=inherited)  # those that there are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from enum import StrEnum, auto
 from typing import Any
 
 import msgspec
 
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
+from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.text import mistake
 from shared.contracts.catalog import Filter, MailingState
@@ -26,14 +26,6 @@ LIMITS = {"name": 200, "subject": 500, "body": 50_000, "html": 100_000, "sender"
 OF_MAILS = {"html": "only mails have HTML", "sender": "only mails have a sender"}
 
 
-class GatewayName(StrEnum):
-    """The gateways that a mailing may name."""
-
-    HTTP = auto()
-    LOG = auto()
-    SMTP = auto()  # mails: they need a subject and an e-mail
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a mailing says, to whom, when and through what; the window is `[starts, ends)`."""
@@ -44,7 +36,7 @@ class Plan:
     filter: Filter
     starts_at: Instant | None  # None: now
     ends_at: Instant
-    gateway: str  # a GatewayName, or one of an earlier release
+    gateway: str  # its name
     html: str | None = None
     sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
 
@@ -65,7 +57,7 @@ def plan_of(state: MailingState) -> Plan:
     return Plan(**{name: getattr(state, name) for name in FIELDS})
 
 
-def settled(plan: Plan, now: Instant) -> Plan:
+def settled(plan: Plan, now: Instant, gateways: Gateways = INHERITED) -> Plan:
     """Return the plan of a new mailing with its start, which is `now` if it names none.
 
     Raises:
@@ -73,7 +65,7 @@ def settled(plan: Plan, now: Instant) -> Plan:
         TemplateInvalid: The same.
     """
     fixed = replace(plan, starts_at=plan.starts_at or now)
-    check(fixed, now)
+    check(fixed, now, gateways=gateways)
     return fixed
 
 
@@ -93,7 +85,7 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
     ]
     if mistakes:
         raise MailingInvalid(*mistakes)
-    defaults = {"filter": Filter(), "starts_at": now, "gateway": GatewayName.HTTP}
+    defaults = {"filter": Filter(), "starts_at": now, "gateway": BY_DEFAULT}
     given: dict[str, Any] = {
         name: defaults.get(name) if value is None else value for name, value in changes.items()
     }
@@ -103,14 +95,23 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
     return replace(plan, **given)
 
 
-def check(plan: Plan, now: Instant, before: Plan | None = None) -> None:
+def check(
+    plan: Plan, now: Instant, before: Plan | None = None, gateways: Gateways = INHERITED
+) -> None:
     """Refuse what could never be sent, or not as it was meant; of most, what is new to `before`.
+
+    `gateways`: those that there are.
 
     Raises:
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter), *_of_mails(plan)]
+    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
+    if plan.gateway in gateways:
+        mistakes += _of_mails(plan, gateways[plan.gateway])
+    elif before is None or plan.gateway != before.gateway:
+        known = ", ".join(sorted(gateways)) or "none yet"
+        mistakes.append(FieldError("/gateway", "unknown_gateway", f"there are: {known}"))
     mistakes += [
         FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
         for name in ("starts_at", "ends_at")
@@ -147,9 +148,9 @@ def _mistake(name: str, text: str) -> FieldError | None:
     return sender_mistake("/sender", text) if name == "sender" and wrong is None else wrong
 
 
-def _of_mails(plan: Plan) -> Iterator[FieldError]:
+def _of_mails(plan: Plan, contact: Contact) -> Iterator[FieldError]:
     """Give what is missing for mails, or what only they could have."""
-    if plan.gateway != GatewayName.SMTP:
+    if contact != "email":
         for name, detail in OF_MAILS.items():
             if getattr(plan, name) is not None:
                 yield FieldError(f"/{name}", "of_mails", detail)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from services.catalog.domain.client import Profile
-from services.catalog.domain.plan import GatewayName, Plan
+from services.catalog.domain.gateway import Contact
+from services.catalog.domain.plan import Plan
 from services.catalog.domain.sms import Sms, sms_of
 from shared.errors import FieldError, Invalid
 from shared.template import RenderFailed, Template, as_line, compile_template
@@ -59,8 +60,8 @@ class Texts:
             raise MessageNotRendered(FieldError(pointer, "template_failed")) from error
 
 
-def texts_of(plan: Plan) -> Texts:
-    """Return the texts of a plan.
+def texts_of(plan: Plan, contact: Contact) -> Texts:
+    """Return the texts of a plan whose gateway needs this contact.
 
     Raises:
         TemplateInvalid: One is no template; only those of older releases can be.
@@ -69,7 +70,7 @@ def texts_of(plan: Plan) -> Texts:
         body=compile_template(plan.body, "/body"),
         subject=None if plan.subject is None else compile_template(plan.subject, "/subject"),
         html=None if plan.html is None else compile_template(plan.html, "/html", is_html=True),
-        is_mail=plan.gateway == GatewayName.SMTP,
+        is_mail=contact == "email",
     )
 
 

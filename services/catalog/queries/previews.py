@@ -8,14 +8,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 
 from services.catalog.domain.client import FIELDS, ClientUnknown, Profile
-from services.catalog.domain.plan import GatewayName
+from services.catalog.domain.gateway import Contact
 from services.catalog.tables import clients
 from shared.contracts.catalog import Filter
 from shared.database import Connection
 
 # Clients that are looked at: for a person who asks it takes some tenths of a second a million.
 MOST = 5_000_000
-CONTACTS = {GatewayName.HTTP.value: "phone", GatewayName.SMTP.value: "email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,9 @@ class Audience:
 
 
 async def audience(
-    db: Connection, wanted: Filter, gateway: str, variables: Sequence[str]
+    db: Connection, wanted: Filter, needed: Contact, variables: Sequence[str]
 ) -> Audience:
-    """Return how many clients there are, without contact, and without each variable."""
-    needed = CONTACTS.get(gateway)
+    """Return how many clients there are, without what is needed, and without each variable."""
     names = {*variables} | ({needed} if needed else set())
     chosen = select(*(_lacks(name).label(name) for name in sorted(names)))
     if not names:

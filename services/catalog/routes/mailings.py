@@ -6,6 +6,7 @@ from fastapi import Response, status
 from pydantic import Field
 
 from services.catalog import handlers
+from services.catalog.domain.gateway import BY_DEFAULT, Gateways
 from services.catalog.domain.mailing import (
     MailingAlreadyEnded,
     MailingDiffers,
@@ -25,15 +26,15 @@ from services.catalog.domain.mailing_commands import (
     StopMailing,
 )
 from services.catalog.domain.plan import (
-    GatewayName,
     MailingAlreadyRunning,
     MailingInvalid,
     Plan,
 )
 from services.catalog.queries import mailings as queries
+from services.catalog.queries.gateways import contacts
 from services.catalog.queries.mailings import MailingStatus, MailingView
 from shared import ids
-from shared.contracts.catalog import Filter
+from shared.contracts.catalog import Filter, GatewayKey
 from shared.database import autocommit
 from shared.http import (
     BadCursor,
@@ -81,7 +82,7 @@ class NewMailing(Body):
     filter: FilterBody = FilterBody()
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayName = GatewayName.HTTP
+    gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
     html: str | None = Field(None, examples=[None])
     sender: str | None = Field(None, examples=[None])
 
@@ -107,7 +108,7 @@ class MailingChanges(Body):
     filter: FilterChanges | None = None
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayName | None = None
+    gateway: GatewayKey | None = Field(None, examples=["http"])
     html: str | None = Field(None, examples=[None])
     sender: str | None = Field(None, examples=[None])
 
@@ -135,7 +136,9 @@ async def create_mailing(
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
     plan = plan_from(body)
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
-    command = CreateMailing(mailing_id=mailing_id, plan=plan, now=context.now)
+    command = CreateMailing(
+        mailing_id=mailing_id, plan=plan, now=context.now, gateways=await _gateways(context)
+    )
     return await _do(command, context, response)
 
 
@@ -179,7 +182,9 @@ async def change_mailing(
 ) -> MailingView:
     """Change what the body names, as a merge patch (RFC 7396)."""
     changes = body.model_dump(exclude_unset=True)
-    command = ChangeMailing(mailing_id=mailing_id, changes=changes, now=context.now)
+    command = ChangeMailing(
+        mailing_id=mailing_id, changes=changes, now=context.now, gateways=await _gateways(context)
+    )
     return await _do(command, context, response)
 
 
@@ -247,6 +252,11 @@ async def stop_mailing(
     by = name_of(body)
     command = StopMailing(mailing_id=mailing_id, now=context.now, by=by)
     return await _do(command, context, response)
+
+
+async def _gateways(context: CommandContext) -> Gateways:
+    async with autocommit(context.pool) as db:
+        return await contacts(db)
 
 
 async def _do(command: MailingCommand, context: CommandContext, response: Response) -> MailingView:

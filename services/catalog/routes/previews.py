@@ -13,6 +13,7 @@ from services.catalog.domain.preview import MessageNotRendered, texts_of
 from services.catalog.domain.sms import Alphabet
 from services.catalog.queries import mailings as stored
 from services.catalog.queries import previews as queries
+from services.catalog.queries.gateways import contacts
 from services.catalog.routes.mailings import NewMailing, plan_from
 from shared.contracts.catalog import Filter
 from shared.database import Connection, autocommit
@@ -94,7 +95,8 @@ class MailingPreview(View):
 )
 async def preview_mailing(body: PreviewedMailing, context: Creation) -> MailingPreview:
     """Check a mailing as its creation would, show a message, and count. Creates nothing."""
-    plan = settled(plan_from(body), context.now)
+    async with autocommit(context.pool) as db:
+        plan = settled(plan_from(body), context.now, await contacts(db))
     return await _preview(plan, plan.starts_at or context.now, body, context.pool)
 
 
@@ -117,10 +119,11 @@ async def preview_saved_mailing(
 async def _preview(
     plan: Plan, starts_at: Instant, to: Recipient, pool: DatabasePool
 ) -> MailingPreview:
-    texts = texts_of(plan)
     async with autocommit(pool) as db:
+        contact = (await contacts(db)).get(plan.gateway)
+        texts = texts_of(plan, contact)
         client_id, client = await _recipient(db, plan, to)
-        found = await queries.audience(db, plan.filter, plan.gateway, texts.variables)
+        found = await queries.audience(db, plan.filter, contact, texts.variables)
     message = texts.message(client)
     shown = {name: getattr(message, name) for name in ("subject", "text", "html", "missing")}
     return MailingPreview(
