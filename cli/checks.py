@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from cli.deployment import Answer, Lag, Seen
+from cli.deployment import Lag, Seen
 from cli.render import Json, duration
 
 ALIVE = 204
@@ -81,19 +81,23 @@ def _token(seen: Sequence[Seen]) -> Iterator[Finding]:
 def _alive(seen: Sequence[Seen]) -> Iterator[Finding]:
     advice = "it is ended and started anew by itself; its log says where it hangs (loop.hung)"
     for each in seen:
-        for what in _problems(each.answers.get("/livez")):
+        for what in _problems(each, "/livez"):
             yield Finding(Severity.ERROR, each.service, "alive", what, advice)
 
 
 def _ready(seen: Sequence[Seen]) -> Iterator[Finding]:
     advice = "do what it says; if it says nothing, look whether its database answers"
     for each in seen:
-        for what in _problems(each.answers.get("/readyz")):
+        for what in _problems(each, "/readyz"):
             yield Finding(Severity.ERROR, each.service, "ready", what, advice)
 
 
-def _problems(answer: Answer | None) -> Iterator[str]:
-    if answer is not None and answer.status != ALIVE:
+def _problems(seen: Seen, path: str) -> Iterator[str]:
+    answer = seen.answers.get(path)
+    if answer is None:
+        if seen.unreachable is None:
+            yield f"it does not answer {path}"
+    elif answer.status != ALIVE:
         details = [str(each.get("detail")) for each in answer.body.get("errors", ())]
         yield from details or [str(answer.body.get("title", f"it answers {answer.status}"))]
 

@@ -251,16 +251,24 @@ def test_what_an_answer_lacks_is_no_error_of_the_doctor(
     assert "it answers 502" in result.out
 
 
+def test_a_service_that_does_not_answer_whether_it_is_ready_is_not() -> None:
+    now = datetime.now(UTC)
+    alive = deployment.Answer(204, {}, "", now, now)
+    seen = Seen("catalog", "http://localhost:1", answers={"/livez": alive})
+
+    assert [(each.check, each.what) for each in findings([seen])] == [
+        ("ready", "it does not answer /readyz")
+    ]
+
+
 def test_an_open_service_is_found_where_others_can_reach_it() -> None:
     def seen(address: str, features: list[str]) -> Seen:
         from cli.deployment import Answer as Given  # noqa: PLC0415 - another kind of answer
 
         now = datetime.now(UTC)
-        return Seen(
-            "catalog",
-            address,
-            answers={"/v1/about": Given(200, about(features=features), "", now, now)},
-        )
+        answers = dict.fromkeys(("/livez", "/readyz"), Given(204, {}, "", now, now))
+        answers["/v1/about"] = Given(200, about(features=features), "", now, now)
+        return Seen("catalog", address, answers=answers)
 
     def checks(address: str, features: list[str]) -> list[str]:
         return [each.check for each in findings([seen(address, features)])]
