@@ -1,11 +1,13 @@
 """Descriptions of gateways, and what is built from them."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
 from services.dispatcher.gateways.build import Misconfigured, build
 from services.dispatcher.gateways.description import channel_of, read, written
 from services.dispatcher.gateways.parts import SecretRef
@@ -13,6 +15,7 @@ from services.dispatcher.gateways.parts import SecretRef
 HTTP = {"kind": "http", "url": "https://sms.example/messages"}
 SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "Shop <news@shop.example>"}
 TOKEN = {"token": {"env": "SMS_TOKEN"}}
+ALLOWED = {"allowed_senders": ["sale@shop.example", "@books.example"]}
 LOGIN = {"user": "shop", "password": {"env": "MAIL_PASSWORD"}}
 
 
@@ -28,10 +31,36 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "description",
-    [HTTP, HTTP | TOKEN | {"not_taken": [503], "rate": 5.0, "burst": 3}, SMTP, SMTP | LOGIN],
+    [
+        HTTP,
+        HTTP | TOKEN | {"not_taken": [503], "rate": 5.0, "burst": 3},
+        SMTP,
+        SMTP | LOGIN,
+        SMTP | ALLOWED,
+    ],
 )
 def test_what_is_stored_of_a_description_is_what_was_said(description: dict[str, Any]) -> None:
     assert written(read(description)) == description
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_refused"),
+    [("new@books.example", False), ("sale@shop.example", False), ("boss@shop.example", True)],
+)
+async def test_a_described_mail_server_sends_for_whom_it_allows(
+    sender: str, *, is_refused: bool
+) -> None:
+    here = {"url": "smtp://127.0.0.1:1", "tls": "none"}
+    gateway = build("first", read(SMTP | ALLOWED | here), allows_private=True)
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Verdict] = loop.create_future()
+    mail = OutgoingMessage(b"m" * 43, None, "anna@example.com", "News", "Hi", b"", sender=sender)
+
+    gateway.send(mail, loop.time() + 5, done.set_result)
+    verdict = await done
+
+    assert (verdict.reason == "sender_not_allowed") == is_refused
+    await gateway.close()
 
 
 async def test_each_kind_is_built_with_its_name_and_channel(folder: Path) -> None:
@@ -60,6 +89,9 @@ def test_what_a_newer_release_has_added_is_ignored() -> None:
         (HTTP | {"not_taken": [502]}, "not_taken"),
         (HTTP | {"max_connections": 0}, "max_connections"),
         (SMTP | {"sender": "nobody"}, "NAME <ADDRESS>"),
+        (SMTP | {"allowed_senders": ["shop.example"]}, "an address, or a domain"),
+        (SMTP | {"allowed_senders": ["@"]}, "an address, or a domain"),
+        (SMTP | {"allowed_senders": ["Sale <sale@shop.example>"]}, "an address, or a domain"),
         (SMTP | {"user": "shop"}, "go together"),
         (SMTP | LOGIN | {"tls": "none"}, "over TLS only"),
         (SMTP | {"url": "smtps://mail.example", "tls": "starttls"}, "smtps://"),

@@ -148,6 +148,7 @@ def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gate
         name=name,
         sender=sender,
         sender_name=sender_name,
+        allowed_senders=frozenset(description.allowed_senders),
         login=login,
         resends_unknown=description.resends_unknown,
         connections=description.max_connections,

@@ -16,7 +16,7 @@ from services.dispatcher.gateways.http.template import names_in, secrets_in
 from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.parts import Part, SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
-from services.dispatcher.gateways.smtp.address import named_address
+from services.dispatcher.gateways.smtp.address import AddressInvalid, named_address, normalized
 
 # What may be in a name: it stands in addresses, metrics and files.
 NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -38,10 +38,20 @@ def _sender(text: str) -> str:
     return text
 
 
+def _allowed_sender(text: str) -> str:
+    """Check an address, or a domain such as `@shop.example`."""
+    try:
+        normalized(f"any{text}" if text.startswith("@") else text)
+    except AddressInvalid:
+        raise ValueError("it is an address, or a domain as in @shop.example") from None
+    return text
+
+
 SecretName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
 SmtpUrl: TypeAlias = Annotated[str, AfterValidator(_smtp_url)]
 MailAddress: TypeAlias = Annotated[str, AfterValidator(_sender)]
+AllowedSender: TypeAlias = Annotated[str, AfterValidator(_allowed_sender)]
 
 
 class Common(Part):
@@ -121,6 +131,10 @@ class SmtpDescription(Common):
     # Unset: implicit for smtps://, starttls for smtp://, which sends nothing to a server without.
     tls: smtp.Tls | None = None
     sender: MailAddress = Field(examples=["Shop <news@shop.example>"])
+    # Whom else mailings may name as their sender: addresses, or domains.
+    allowed_senders: tuple[AllowedSender, ...] = Field(
+        (), max_length=1_000, examples=[["sale@shop.example", "@books.example"]]
+    )
     user: str | None = Field(None, min_length=1, pattern=r"^[^\x00]*$")
     password: SecretRef | None = None
     timeout_s: float = Field(10, ge=0.1, le=300)
