@@ -10,6 +10,8 @@ import pytest
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import policy_for
+from services.dispatcher.gateways.build import build
+from services.dispatcher.gateways.description import read
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.handlers.sending import Sender
 from shared.contracts.dispatcher import MessageAttempted, State
@@ -545,3 +547,57 @@ async def test_a_lost_attempt_goes_again_only_if_unknowns_may(world: World) -> N
     await reap_all(world, policies={"http": policy_for(gateway, LIMITS)})
 
     assert await prove(world.pool) == {State.UNDETERMINED: 1}
+
+
+# A gateway that can be asked
+
+
+@asynccontextmanager
+async def asked(*, keeps: bool) -> AsyncIterator[tuple[list[str], str]]:
+    """Run a server that hangs up on each first POST; it has the message then if it `keeps` it."""
+    methods: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        methods.append(head.partition(b" ")[0].decode())
+        if methods == ["POST"]:
+            writer.close()
+            return
+        is_there = methods[-1] == "POST" or keeps
+        status, body = (200, b'{"id":"g","status":"accepted"}') if is_there else (404, b"{}")
+        kind = b"content-type: application/json\r\nconnection: close\r\n"
+        head = b"HTTP/1.1 %d x\r\n%bcontent-length: %d\r\n\r\n" % (status, kind, len(body))
+        writer.write(head + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield methods, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/messages"
+
+
+@pytest.mark.parametrize(
+    ("keeps", "methods"), [(True, ["POST", "GET"]), (False, ["POST", "GET", "POST"])]
+)
+async def test_what_may_have_arrived_is_asked_for_before_it_is_sent_again(
+    world: World, methods: list[str], *, keeps: bool
+) -> None:
+    await world.plan(1)
+    async with asked(keeps=keeps) as (seen, url):
+        lookup = {
+            "url": f"{url}/{{{{ id }}}}",
+            "not_found": [{"status": [404]}],
+            "found": {"status": [200], "pointer": "/status", "values": ["accepted"]},
+        }
+        described = read({"kind": "http", "url": url, "lookup": lookup, "resends_unknown": False})
+        gateway = build("http", described, allows_private=True)
+        sender = await alive(world, gateway)
+        await drain(sender)
+        await later(world, sender)
+        await drain(sender)
+        await gateway.close()
+
+    assert seen == methods
+    assert await prove(world.pool) == {State.DELIVERED: 1}
+    attempts = [each for each in await told(world.pool) if isinstance(each, MessageAttempted)]
+    last = "found_by_lookup" if keeps else "accepted"
+    assert [each.reason for each in attempts] == ["closed", last]

@@ -66,7 +66,7 @@ EVENTS = {
 }
 
 
-def attempt(
+def attempt(  # noqa: PLR0913 - what each fact is about
     outcome: Outcome,
     number: int = 1,
     *,
@@ -74,6 +74,7 @@ def attempt(
     left: float = 3_600.0,
     kind: AttemptKind = AttemptKind.ANSWER,
     status: int | None = None,
+    is_of_all: bool = False,
 ) -> Attempt:
     """Return an attempt that has just ended; the window has `left` seconds to its last start."""
     return Attempt(
@@ -82,7 +83,14 @@ def attempt(
         chunk=CHUNK,
         number=number,
         kind=kind,
-        verdict=Verdict(outcome, "why", status, "gw-1", is_conflict=status in (409, 422)),
+        verdict=Verdict(
+            outcome,
+            "why",
+            status,
+            "gw-1",
+            is_conflict=status in (409, 422),
+            is_of_all=is_of_all,
+        ),
         started_at=NOW - 1,
         ended_at=NOW,
         last_start=NOW + left,
@@ -122,6 +130,7 @@ FACTS: dict[str, Fact] = {
     "refused": tried(Outcome.REFUSED),
     "refused, plain": tried(Outcome.REFUSED, is_idempotent=False),
     "refused late": tried(Outcome.REFUSED, left=-1.0),
+    "refused, of all": tried(Outcome.REFUSED, is_of_all=True),
     "not processed": tried(Outcome.NOT_PROCESSED),
     "not processed, plain": tried(Outcome.NOT_PROCESSED, is_idempotent=False),
     "not processed late": tried(Outcome.NOT_PROCESSED, left=0.5),
@@ -143,6 +152,7 @@ accepted late          delivered     delivered     delivered     delivered
 refused                failed        undetermined  failed        undetermined
 refused, plain         failed        undetermined  failed        undetermined
 refused late           failed        undetermined  failed        undetermined
+refused, of all        failed        failed        failed        failed
 not processed          retry         retry         retry         retry
 not processed, plain   retry         retry         retry         retry
 not processed late     expired       undetermined  expired       undetermined

@@ -44,7 +44,7 @@ class Provider:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-                length = int(head.lower().partition("content-length: ")[2].split("\r")[0])
+                length = int(head.lower().partition("content-length: ")[2].split("\r")[0] or 0)
                 self.requests.append((head.split("\r\n")[:-2], await reader.readexactly(length)))
                 head = f"HTTP/1.1 {self.status} X\r\nContent-Type: application/json\r\n"
                 writer.write(f"{head}Content-Length: {len(self.answer)}\r\n\r\n".encode())
@@ -212,3 +212,29 @@ async def test_a_secret_that_an_answer_repeats_is_kept_nowhere() -> None:
 
     assert verdict.outcome is Outcome.ACCEPTED
     assert (verdict.answer, verdict.gateway_message_id) == ("", None)
+
+
+LOOK_UPS = [
+    ('{"results":[{"messageId":17,"status":{"group":"DELIVERED"}}]}', A, "found_by_lookup", "17"),
+    ('{"results":[{"messageId":17,"status":{"group":"REJECTED"}}]}', R, "refused_by_lookup", None),
+    ('{"results":[{"messageId":17}]}', N, "lookup_contract_violation", None),
+    ("<html>", N, "lookup_contract_violation", None),
+    # Not there: so it is sent, and these are no answer to that.
+    ('{"results":[]}', U, "contract_violation", None),
+]
+
+
+async def test_an_example_asks_for_what_may_have_arrived() -> None:
+    message = replace(MESSAGE, may_have_arrived=True)
+    async with example("basic-nested") as (gateway, provider):
+        found = []
+        for answer, *_ in LOOK_UPS:
+            provider.answer = answer.encode()
+            verdict = await send(gateway, message)
+            own_id = verdict.gateway_message_id
+            found.append((answer, verdict.outcome, verdict.reason, own_id))
+
+    assert found == LOOK_UPS
+    lines = [lines[0] for lines, _ in provider.requests]
+    asked = f"GET /sms/2/reports?bulkId={NUMBER} HTTP/1.1"
+    assert lines == [asked] * 5 + ["POST /sms/2/text/advanced HTTP/1.1"]

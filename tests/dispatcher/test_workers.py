@@ -40,6 +40,7 @@ class WildGateway:
     name = "http"
     channel = CHANNELS["http"]
     resends_unknown = True
+    looks_up = False
 
     def __init__(
         self, chances: dict[Verdict | None, int], seed: int, *, is_idempotent: bool

@@ -267,6 +267,7 @@ class FakeGateway:
 
     name = "http"
     channel = CHANNELS["http"]
+    looks_up = False
 
     def __init__(
         self,

@@ -27,7 +27,8 @@ class Limits(msgspec.Struct, frozen=True):
 class RetryPolicy(msgspec.Struct, frozen=True):
     """When a failed attempt is followed by another one."""
 
-    is_idempotent: bool  # the gateway recognizes what it has taken before
+    # The gateway recognizes what it has taken before, or is asked before anything is sent again.
+    is_idempotent: bool
     backoff_base_s: float
     backoff_cap_s: float
     # Of a gateway that does not: whether what may have arrived is sent once more.

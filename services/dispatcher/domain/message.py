@@ -180,7 +180,9 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
         return after, None
     after = replace(after, reason=verdict.reason)
     if outcome is Outcome.REFUSED:
-        return replace(after, state=_certain(after, State.FAILED)), None
+        is_certain = verdict.is_of_all
+        state = State.FAILED if is_certain else _certain(after, State.FAILED)
+        return replace(after, state=state), None
     return _again(after, attempt, attempt.ended_at + attempt.policy.backoff_s(attempts, jitter))
 
 

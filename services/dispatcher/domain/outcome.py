@@ -71,6 +71,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     fault: bool = False  # it speaks of the gateway or of us: any message would have got it
     retry_after_s: float | None = None  # before that the gateway wants nothing
     is_of_message: bool = False  # it says nothing of how the gateway is
+    is_of_all: bool = False  # it speaks of all attempts, as a look-up does
 
     @property
     def is_counted(self) -> bool:
@@ -124,3 +125,4 @@ class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     full_name: str | None = None  # of the client
     html: str | None = None  # beside the text
     sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
+    may_have_arrived: bool = False  # by an earlier attempt, as far as anyone knows

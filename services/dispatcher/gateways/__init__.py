@@ -30,6 +30,10 @@ class Gateway(Protocol):
         """Whether it gets once more what may have arrived, if it does not recognize it."""
 
     @property
+    def looks_up(self) -> bool:
+        """Whether it is asked for what may have arrived, before that is sent again."""
+
+    @property
     def free(self) -> int:
         """How many messages can be started now."""
 
@@ -47,7 +51,7 @@ class Gateway(Protocol):
 def policy_for(gateway: Gateway, limits: Limits) -> RetryPolicy:
     """Return when a failed attempt at `gateway` is followed by another one."""
     return RetryPolicy(
-        is_idempotent=gateway.is_idempotent,
+        is_idempotent=gateway.is_idempotent or gateway.looks_up,
         backoff_base_s=limits.backoff_base_s,
         backoff_cap_s=limits.backoff_cap_s,
         resends_unknown=gateway.resends_unknown,

@@ -21,9 +21,9 @@ from services.dispatcher.gateways.http.composer import (
 )
 from services.dispatcher.gateways.http.contract import judge
 from services.dispatcher.gateways.http.endpoint import check_token
-from services.dispatcher.gateways.http.gateway import HttpGateway, Judge
-from services.dispatcher.gateways.http.rules import RulesJudge
-from services.dispatcher.gateways.http.template import basic, values_of
+from services.dispatcher.gateways.http.gateway import HttpGateway, Judge, LookUp
+from services.dispatcher.gateways.http.rules import LookUpJudge, RulesJudge
+from services.dispatcher.gateways.http.template import Values, basic, values_of
 from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.gateways.parts import SecretRef
@@ -114,8 +114,8 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
         check_token(token)
         authorization = f"Bearer {token}"
     composer: Composer = ContractComposer(url.endpoint, authorization)
+    values = values_of(described.numeric_id_bits, described.sender, secrets)
     if described.request is not None:
-        values = values_of(described.numeric_id_bits, described.sender, secrets)
         composer = DescribedComposer(url, described.request, values, authorization)
     judged: Judge = partial(judge, not_taken=described.not_taken)
     if described.answer is not None:
@@ -128,11 +128,22 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
         connections=described.max_connections,
         connect_timeout_s=described.connect_timeout_s,
         composer=composer,
+        look_up=_look_up(described, values, authorization),
         judge_answer=judged,
         channel=channel_of(described),
         allows_private=allows_private,
         secrets=[each for each in (token, password, authorization, *secrets.values()) if each],
     )
+
+
+def _look_up(
+    described: HttpDescription, values: Values, authorization: str | None
+) -> LookUp | None:
+    lookup = described.lookup
+    if lookup is None:
+        return None
+    composer = DescribedComposer(parse_url(lookup.url), lookup.request, values, authorization)
+    return LookUp(composer.compose, LookUpJudge(lookup).judge)
 
 
 def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, model_valida
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.gateways.addresses import check_host
-from services.dispatcher.gateways.http.description import AnswerRules, Request
+from services.dispatcher.gateways.http.description import AnswerRules, LookUp, Request
 from services.dispatcher.gateways.http.template import names_in, secrets_in
 from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.parts import Part, SecretRef
@@ -92,6 +92,8 @@ class HttpDescription(Common):
     secrets: dict[SecretName, SecretRef] = Field(default={}, max_length=20)
     request: Request | None = None
     answer: AnswerRules | None = None
+    # Asked before a message is sent again that may have arrived.
+    lookup: LookUp | None = None
     # What it needs of a client.
     contact: Literal["phone", "email"] = "phone"
     # What templates have as `{{ sender }}`.
@@ -107,7 +109,8 @@ class HttpDescription(Common):
     def _has_one_login(self) -> "HttpDescription":
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password go together")
-        headers = {} if self.request is None else self.request.headers
+        headers = [*(self.request.headers if self.request else ())]
+        headers += self.lookup.headers if self.lookup else ()
         has_header = "authorization" in {name.lower() for name in headers}
         if [self.token is not None, self.user is not None, has_header].count(True) > 1:
             raise ValueError("it has one login: token, user or a header Authorization")
@@ -118,6 +121,10 @@ class HttpDescription(Common):
         if self.request is None and names_in(self.url):
             raise ValueError("a URL with values needs a request")
         templates = [self.url, *(self.request.templates if self.request else ())]
+        if self.lookup is not None:
+            if parse_url(self.lookup.url).origin != parse_url(self.url).origin:
+                raise ValueError("a look-up is asked of the same scheme, host and port")
+            templates += [self.lookup.url, *self.lookup.headers.values()]
         if not self.secrets.keys() >= {name for each in templates for name in secrets_in(each)}:
             raise ValueError("a template names a secret that is not among the secrets")
         return self

@@ -48,6 +48,7 @@ class LogGateway:
     channel = Channel(contact=None)
     is_idempotent = False
     resends_unknown = True
+    looks_up = False
 
     def __init__(self, path: Path, *, name: str = "log") -> None:
         self.name = name

@@ -76,4 +76,5 @@ def _message(job: Job) -> OutgoingMessage:
         contact.full_name,
         html.render(contact) if html else None,
         run.templates.sender,
+        job.before.may_have_arrived,
     )

@@ -39,6 +39,18 @@ def _template(text: str) -> str:
     return text
 
 
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    names = [name.lower() for name in headers]
+    if len(set(names)) < len(names):
+        raise ValueError("a header stands there twice")
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError("a header has visible ASCII characters, and spaces inside")
+        if name.lower() in _OURS:
+            raise ValueError(f"{name.lower()} is not for a description to say")
+    return headers
+
+
 def _tree(tree: JsonValue) -> JsonValue:
     for text in texts_of(tree):
         names_in(text)
@@ -48,6 +60,7 @@ def _tree(tree: JsonValue) -> JsonValue:
 Template: TypeAlias = Annotated[
     str, AfterValidator(_template), Field(max_length=_LONGEST_TEMPLATE)
 ]
+HttpHeaders: TypeAlias = Annotated[dict[str, Template], AfterValidator(_headers)]
 Tree: TypeAlias = Annotated[JsonValue, AfterValidator(_tree)]
 JsonPointer: TypeAlias = Annotated[str, AfterValidator(_pointer), Field(max_length=1_000)]
 Status: TypeAlias = Annotated[StrictInt, Field(ge=200, le=599)]
@@ -61,7 +74,7 @@ class Request(Part):
     model_config = ConfigDict(serialize_by_alias=True)
 
     method: Literal["POST", "PUT", "PATCH", "GET"] = "POST"
-    headers: dict[str, Template] = Field(default={}, max_length=50)
+    headers: HttpHeaders = Field(default={}, max_length=50)
     # One of these, or none: a tree of JSON, the fields of a form, plain text, an XML document.
     tree: Tree = Field(None, alias="json")
     form: dict[str, Template] | None = Field(None, max_length=100)
@@ -85,18 +98,6 @@ class Request(Part):
             raise ValueError(f"a request has at most {_LONGEST_TEMPLATE} characters of templates")
         return self
 
-    @model_validator(mode="after")
-    def _headers_can_be_sent(self) -> "Request":
-        names = [name.lower() for name in self.headers]
-        if len(set(names)) < len(names):
-            raise ValueError("a header stands there twice")
-        for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-                raise ValueError("a header has visible ASCII characters, and spaces inside")
-            if name.lower() in _OURS:
-                raise ValueError(f"{name.lower()} is not for a description to say")
-        return self
-
 
 class Match(Part):
     """A kind of answer: one for which all holds that is said."""
@@ -105,6 +106,7 @@ class Match(Part):
     pointer: JsonPointer | None = None  # there the body, which is JSON, has a value
     values: tuple[Scalar, ...] = Field((), max_length=1_000)  # which is one of these
     type: JsonType | None = None  # or of this type
+    absent: JsonPointer | None = None  # and there nothing, as in an empty list
     starts_with: str | None = Field(None, min_length=1, max_length=1_000)  # so the body begins
     reason: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$")  # on record with attempts
 
@@ -112,6 +114,8 @@ class Match(Part):
     def _says_something(self) -> "Match":
         if self.pointer is None and (self.values or self.type):
             raise ValueError("values and type need a pointer")
+        if self.pointer is None and self.absent is not None:
+            raise ValueError("absent needs a pointer beside it")
         if not self.status and self.pointer is None and self.starts_with is None:
             raise ValueError("it is told by status, pointer or starts_with")
         return self
@@ -127,6 +131,26 @@ class AnswerRules(Part):
     accepted: Match
     # Where an accepted answer has the provider's own id, text or a whole number: it must be there.
     id: JsonPointer | None = None
+
+
+class LookUp(Part):
+    """How an API is asked whether it has a message: by GET, of the same host.
+
+    So what may have arrived is sent again only if it has not.
+    """
+
+    url: Template = Field(max_length=4_000, examples=["https://sms.example/messages/{{ id }}"])
+    headers: HttpHeaders = Field(default={}, max_length=50)
+    # Asked in this order. What is of no kind tells nothing, and nothing is sent.
+    not_found: tuple[Match, ...] = Field(min_length=1, max_length=100)
+    refused: tuple[Match, ...] = Field((), max_length=100)
+    found: Match
+    id: JsonPointer | None = None  # where the provider's own id stands, if it is there
+
+    @property
+    def request(self) -> Request:
+        """What goes out."""
+        return Request(method="GET", headers=self.headers)
 
 
 def texts_of(tree: Any, depth: int = 0) -> list[str]:  # noqa: ANN401 - any JSON

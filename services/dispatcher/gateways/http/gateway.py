@@ -5,8 +5,9 @@ import ssl
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from services.dispatcher.domain.contact import Channel
@@ -17,11 +18,24 @@ from services.dispatcher.gateways.http.client import HttpClient
 from services.dispatcher.gateways.http.composer import Composer, ContractComposer
 from services.dispatcher.gateways.http.contract import NOT_TAKEN, judge
 from services.dispatcher.gateways.http.endpoint import check_token
+from services.dispatcher.gateways.pool import CUT_EARLY_S
+
+V = TypeVar("V", Verdict, Verdict | None)
+
+_SOON_S = 0.005
+_CUT_OFF = Verdict(Outcome.NOT_PROCESSED, "cut_off")
 
 Judge: TypeAlias = Callable[[Answer], Verdict]
 
 _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
+
+
+class LookUp(NamedTuple):
+    """How the gateway is asked for a message."""
+
+    compose: Callable[[OutgoingMessage], bytes]
+    judge: Callable[[Answer], Verdict | None]  # None: it is not there
 
 
 class HttpGateway:
@@ -41,6 +55,7 @@ class HttpGateway:
         tls: ssl.SSLContext | None = None,
         composer: Composer | None = None,
         judge_answer: Judge | None = None,
+        look_up: LookUp | None = None,
         channel: Channel = Channel(contact="phone"),  # noqa: B008 - it is frozen
         secrets: Collection[str] = (),
         allows_private: bool = True,
@@ -66,18 +81,21 @@ class HttpGateway:
             tls=tls,
             allows_private=allows_private,
         )
+        self._look_up = look_up
+        self.looks_up = look_up is not None
+        self._waiting: set[_Waiting] = set()
         self._loop = asyncio.get_running_loop()
         authorization = f"Bearer {token}" if token else None
         endpoint = self._client.endpoint
         self._compose = (composer or ContractComposer(endpoint, authorization)).compose
         judged = judge_answer or partial(judge, not_taken=not_taken)
-        hidden = tuple(each.encode() for each in (token, *secrets) if each)
-        self._judge = partial(_without, hidden, judged) if hidden else judged
+        self._secrets = tuple(each.encode() for each in (token, *secrets) if each)
+        self._judge = partial(_without, self._secrets, judged) if self._secrets else judged
 
     @property
     def free(self) -> int:
         """How many messages can be started now."""
-        return self._client.free
+        return max(self._client.free - len(self._waiting), 0)
 
     def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         """Start an attempt that ends, by `deadline` of the loop's clock, in one call of `done`.
@@ -89,12 +107,51 @@ class HttpGateway:
         if rejection is not None:
             self._loop.call_soon(done, rejection)
             return
-        request, judged = self._compose(message), self._judge
-        self._client.start(request, deadline, lambda answer: done(judged(answer)))
+        request = self._compose(message)
+        if self._look_up is not None and message.may_have_arrived:
+            self._ask(self._look_up, message, _Waiting(request, deadline, done))
+        else:
+            self._start(request, deadline, done)
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
+        waiting, self._waiting = self._waiting, set()
+        for each in waiting:
+            each.done(_CUT_OFF)
         await self._client.close()
+
+    def _start(self, request: bytes, deadline: float, done: Done) -> None:
+        judged = self._judge
+        self._client.start(request, deadline, lambda answer: done(judged(answer)))
+
+    def _ask(self, look_up: LookUp, message: OutgoingMessage, waiting: "_Waiting") -> None:
+        """Ask for a message that may have arrived; send it if it has not.
+
+        To ask may take half of the time: what is sent with none left would be unknown again.
+        """
+        now = self._loop.time()
+
+        def answered(answer: Answer) -> None:
+            verdict = _without(self._secrets, look_up.judge, answer)
+            if verdict is not None:
+                waiting.done(verdict)
+                return
+            self._waiting.add(waiting)  # its place is kept
+            self._send_waiting(waiting)
+
+        request = look_up.compose(message)
+        self._client.start(request, now + (waiting.deadline - now) / 2, answered)
+
+    def _send_waiting(self, waiting: "_Waiting") -> None:
+        """Send as soon as a connection is free: the one that asked may be about to close."""
+        if waiting not in self._waiting:
+            return
+        is_early = waiting.deadline > self._loop.time() + CUT_EARLY_S
+        if is_early and self._client.free <= 0:
+            self._loop.call_later(_SOON_S, self._send_waiting, waiting)
+            return
+        self._waiting.discard(waiting)
+        self._start(waiting.request, waiting.deadline, waiting.done)
 
     def _cannot_send(self, message: OutgoingMessage) -> Verdict | None:
         needed = self.channel.contact
@@ -103,9 +160,17 @@ class HttpGateway:
         return _NO_EMAIL if needed == "email" and message.email is None else None
 
 
-def _without(secrets: Collection[bytes], judged: Judge, answer: Answer) -> Verdict:
+class _Waiting(msgspec.Struct, eq=False):
+    """A message that waits for its turn to be sent again."""
+
+    request: bytes
+    deadline: float
+    done: Done
+
+
+def _without(secrets: Collection[bytes], judged: Callable[[Answer], V], answer: Answer) -> V:
     """Return a verdict that does not repeat a secret which an answer has repeated."""
     verdict = judged(answer)
-    if not any(each in answer.body for each in secrets):
+    if verdict is None or not any(each in answer.body for each in secrets):
         return verdict
     return replace(verdict, answer="", gateway_message_id=None)

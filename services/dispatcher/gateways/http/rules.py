@@ -10,11 +10,18 @@ from time import time
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
 from services.dispatcher.gateways.http.answer import Answer
 from services.dispatcher.gateways.http.contract import TAKEN, is_plain, judge, judge_status
-from services.dispatcher.gateways.http.description import AnswerRules, JsonType, Match, Scalar
+from services.dispatcher.gateways.http.description import (
+    AnswerRules,
+    JsonType,
+    LookUp,
+    Match,
+    Scalar,
+)
 from services.dispatcher.gateways.http.pointer import MISSING, at, parse_pointer
 from services.dispatcher.gateways.http.retry_after import retry_after_s
 
@@ -72,6 +79,35 @@ class RulesJudge:
         return Verdict(Outcome.ACCEPTED, "accepted", status, own_id, otherwise.answer)
 
 
+class LookUpJudge:
+    """Judges what an API says of a message that may have arrived. Never raises."""
+
+    def __init__(self, look_up: LookUp) -> None:
+        self._not_found = [_Matcher(each, "not_found") for each in look_up.not_found]
+        self._refused = [_Matcher(each, "refused") for each in look_up.refused]
+        self._found = _Matcher(look_up.found, "found", TAKEN)
+        self._id = None if look_up.id is None else parse_pointer(look_up.id)
+
+    def judge(self, answer: Answer) -> Verdict | None:
+        """Return what is known of the message; None if it has not arrived, so it may be sent."""
+        status = answer.status
+        if answer.failure is not None or status is None:
+            return _unasked(judge(answer))
+        document = _document(answer)
+        if any(each.holds(answer, document) for each in self._not_found):
+            return None
+        otherwise = judge_status(answer, status, ())
+        for each in self._refused:
+            if each.holds(answer, document):
+                reason, text = each.reason or "refused_by_lookup", otherwise.answer
+                refused = verdict_of(Finding.REFUSED, reason, status, answer=text)
+                return replace(refused, is_of_all=True)
+        if not self._found.holds(answer, document):
+            return _unasked(otherwise)
+        own_id = None if self._id is None else identifier(at(document, self._id))
+        return Verdict(Outcome.ACCEPTED, "found_by_lookup", status, own_id, otherwise.answer)
+
+
 class _Matcher:
     """A kind of answer, taken apart once."""
 
@@ -81,6 +117,7 @@ class _Matcher:
         self.finding = FAILURES.get(kind, Finding.TAKEN)
         self._statuses = match.status or frozenset(statuses)
         self._pointer = None if match.pointer is None else parse_pointer(match.pointer)
+        self._absent = None if match.absent is None else parse_pointer(match.absent)
         self._values = match.values
         self._is_type = None if match.type is None else _TYPES[match.type]
         self._prefix = None if match.starts_with is None else match.starts_with.encode()
@@ -94,6 +131,8 @@ class _Matcher:
         if self._prefix is not None and not (
             is_plain(answer) and answer.body.startswith(self._prefix)
         ):
+            return False
+        if self._absent is not None and at(document, self._absent) is not MISSING:
             return False
         return self._pointer is None or self._has(at(document, self._pointer))
 
@@ -124,6 +163,17 @@ def _failed(answer: Answer, matcher: "_Matcher", otherwise: Verdict) -> Verdict:
         answer=otherwise.answer,
         is_conflict=otherwise.is_conflict,
         retry_after_s=retry_after_s(answer.retry_after, time()),
+    )
+
+
+def _unasked(verdict: Verdict) -> Verdict:
+    """Return what it means that a look-up told nothing: the message was not sent."""
+    return replace(
+        verdict,
+        outcome=Outcome.NOT_PROCESSED,
+        reason=f"lookup_{verdict.reason}",
+        is_conflict=False,
+        is_of_message=False,
     )
 
 
