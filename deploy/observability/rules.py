@@ -97,6 +97,13 @@ ALERTS = (
         "it gets",
     ),
     Alert(
+        "BreakerOpen",
+        "max by (gateway) (dispatcher_breaker_open) > 0",
+        "5m",
+        "page",
+        "nothing goes to gateway {{ $labels.gateway }}, which fails, but for probes",
+    ),
+    Alert(
         "ConsumerBehind",
         "max by (job, consumer, topic) (kafka_consumer_delay_seconds) > 120",
         "5m",

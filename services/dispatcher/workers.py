@@ -209,6 +209,7 @@ async def send_messages(
                 forever(f"claim.{name}", claim, every=RETRY_INTERVAL),
                 forever(f"start.{name}", sender.start_when_possible, every=at_once),
                 forever(f"record.{name}", sender.record_when_full, every=at_once),
+                forever(f"flow.{name}", sender.flow.share, every=at_once),
             ):
                 tasks.create_task(loop)
     finally:

@@ -113,6 +113,28 @@ METRICS = (
         labels=("gateway",),
         services=DISPATCHER,
     ),
+    gauge(
+        "dispatcher.breaker.open",
+        "1",
+        "1 if nothing, or probes only, may go to a gateway that has failed; else 0.",
+        labels=("gateway",),
+        services=DISPATCHER,
+    ),
+    counter(
+        "dispatcher.breaker.openings",
+        "{opening}",
+        "How often this process opened a gateway's breaker: `fault`, `unreachable`, `failures` "
+        "or `probes`.",
+        labels=("gateway", "reason"),
+        services=DISPATCHER,
+    ),
+    gauge(
+        "dispatcher.gateway.pause",
+        "s",
+        "How long a gateway that asked us to wait gets nothing; 0: it did not.",
+        labels=("gateway",),
+        services=DISPATCHER,
+    ),
     counter(
         "dispatcher.messages.unrendered",
         "{message}",

@@ -25,7 +25,6 @@ from services.dispatcher.domain.message import (
     OPEN,
     STOPPED,
     Found,
-    Progress,
     Step,
     as_found,
     attempted,
@@ -38,6 +37,7 @@ from services.dispatcher.domain.message import (
     without_exception,
 )
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.progress import Progress
 from shared.contracts.dispatcher import (
     DELIVERED_VERSION,
     AttemptKind,

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers import ready
 from services.dispatcher.handlers.backlog import UNRECORDED_LIMIT, Backlog, Lease, Run

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.dispatcher.domain.keys import MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue import claiming, exceptions, starts
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue

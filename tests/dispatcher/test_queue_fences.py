@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue import (
     claiming,
     ending,

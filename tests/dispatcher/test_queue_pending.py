@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.dispatcher.domain.keys import MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.queue import claiming, exceptions, leasing, pending
 from services.dispatcher.queue.exceptions import ExceptionRow

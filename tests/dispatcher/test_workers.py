@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.breaker import OpenFor
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.handlers import ending, planning, recording
@@ -27,7 +28,12 @@ from tests.dispatcher.proof import prove
 from tests.dispatcher.world import ACCEPTED, CHANNELS, NOT_PROCESSED, REFUSED, UNKNOWN, Run, World
 
 QUICK = Limits(
-    timeout_s=0.3, lease_s=1.0, backoff_base_s=0.02, backoff_cap_s=0.1, controls_ttl_s=60
+    timeout_s=0.3,
+    lease_s=1.0,
+    backoff_base_s=0.02,
+    backoff_cap_s=0.1,
+    controls_ttl_s=60,
+    open_for=OpenFor(0.02, 0.1),
 )
 PATIENT = 60.0  # seconds: other processes use the same cores
 SOON = timedelta(milliseconds=20)
@@ -95,6 +101,7 @@ class Replica:
                 ("claim", self.sender.claim),
                 ("start", self._start),
                 ("record", self.sender.record),
+                ("flow", self.sender.flow.share),
             )
         }
 

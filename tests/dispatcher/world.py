@@ -384,7 +384,11 @@ async def work(sender: Sender) -> None:
         recorded = bool(len(sender.results))
         while await sender.record():
             pass
-        if not (found or started or recorded):
+        shared = sender.flow.has_news
+        if shared:
+            await sender.flow.share()
+            await asyncio.sleep(0)
+        if not (found or started or recorded or shared):
             return
 
 

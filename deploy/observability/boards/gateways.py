@@ -52,6 +52,23 @@ GATEWAYS = Dashboard(
             "At 100 % the gateway is the limit: rate = connections / time until it answers.",
             top=1,
         ),
+        Panel(
+            "Breakers that are not closed",
+            "short",
+            (
+                ("max by (gateway) (dispatcher_breaker_open)", "{{gateway}}"),
+                (
+                    happened("dispatcher_breaker_openings_total", "gateway, reason"),
+                    "opened: {{gateway}} {{reason}}",
+                ),
+            ),
+            "Alert: BreakerOpen. Nothing goes there but probes.",
+        ),
+        Panel(
+            "How long gateways have asked us to wait",
+            "s",
+            (("max by (gateway) (dispatcher_gateway_pause_seconds)", "{{gateway}}"),),
+        ),
         DUE,
         DUE_AGE,
         HANDOVER,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.dispatcher.domain.breaker import OpenFor
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
@@ -22,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True):
     # Controls older than this are stale: nothing starts on them. So a pause is obeyed within a
     # second, even if the next read of them hangs.
     controls_ttl_s: float = 0.7
+    open_for: OpenFor = OpenFor()  # a gateway's breaker
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):

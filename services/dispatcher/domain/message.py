@@ -5,7 +5,7 @@ ends as delivered or undetermined, unless that attempt is answered after all.
 """
 
 from collections.abc import Collection
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -13,18 +13,15 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.contact import Rejection, public_gateway_id
+from services.dispatcher.domain.final import final_event
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.progress import Progress
 from shared.contracts.dispatcher import (
     DELIVERED_VERSION,
     AttemptKind,
     MessageAttempted,
-    MessageCancelled,
-    MessageDelivered,
     MessageEvent,
-    MessageExpired,
-    MessageFailed,
-    MessageUndetermined,
     State,
 )
 from shared.errors import NotFound
@@ -36,22 +33,6 @@ OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
 
 # How long a sender that has a message leased is given to try it before it is tried once more.
 HOLDER_S = 30.0
-
-
-class Progress(msgspec.Struct, frozen=True, gc=False):
-    """Where a message is on its way."""
-
-    state: State = State.PLANNED
-    attempts: int = 0  # on record
-    attempt: int = 0  # the number of the last one, on record or not; numbers only grow
-    version: int = 0  # grows with every event of the message
-    unknowns: int = 0  # attempts that may have arrived, on record or not
-    reason: str | None = None
-
-    @property
-    def may_have_arrived(self) -> bool:
-        """Whether an attempt that was not accepted may have arrived all the same."""
-        return self.unknowns > 0
 
 
 class Found(NamedTuple):
@@ -166,6 +147,7 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
             DELIVERED_VERSION + attempts,
             before.unknowns,
             verdict.reason,
+            before.uncounted,
         )
         return after, None
     after = Progress(
@@ -175,6 +157,7 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
         version=before.version + 1,
         unknowns=before.unknowns + (outcome is Outcome.UNKNOWN),
         reason=before.reason,
+        uncounted=before.uncounted + (not verdict.is_counted),
     )
     if before.state not in OPEN:
         return after, None
@@ -183,7 +166,8 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
         is_certain = verdict.is_of_all
         state = State.FAILED if is_certain else _certain(after, State.FAILED)
         return replace(after, state=state), None
-    return _again(after, attempt, attempt.ended_at + attempt.policy.backoff_s(attempts, jitter))
+    backoff_s = attempt.policy.backoff_s(max(attempts - after.uncounted, 1), jitter)
+    return _again(after, attempt, attempt.ended_at + max(backoff_s, verdict.retry_after_s or 0.0))
 
 
 def _again(after: Progress, attempt: Attempt, retry_at: float) -> _Next:
@@ -265,30 +249,6 @@ def _ended(
     state = _certain(before, state)
     after = replace(before, state=state, version=before.version + 1, reason=reason)
     return Step(after, None, (final_event(key, chunk, after, at),))
-
-
-def final_event(key: MessageKey, chunk: int, progress: Progress, at: Instant) -> MessageEvent:
-    """Return the event of a final state."""
-    fields: dict[str, Any] = {
-        "run_id": key.run_id,
-        "client_id": key.client_id,
-        "state": progress.state,
-        "attempts": progress.attempts,
-        "version": progress.version,
-        "at": at,
-        "chunk": chunk,
-    }
-    match progress.state:
-        case State.DELIVERED:
-            return MessageDelivered(**fields)
-        case State.EXPIRED:
-            return MessageExpired(**fields)
-        case State.FAILED:
-            return MessageFailed(**fields, reason=progress.reason or "")
-        case State.CANCELLED:
-            return MessageCancelled(**fields, reason=progress.reason or "")
-        case _:
-            return MessageUndetermined(**fields)
 
 
 class RunUnknown(NotFound):

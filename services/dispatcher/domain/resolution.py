@@ -5,8 +5,10 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from services.dispatcher.domain.final import final_event
 from services.dispatcher.domain.keys import MessageKey
-from services.dispatcher.domain.message import Progress, Step, final_event
+from services.dispatcher.domain.message import Step
+from services.dispatcher.domain.progress import Progress
 from shared.contracts.dispatcher import DELIVERED_VERSION, MessageResolved, State
 from shared.errors import Conflict
 from shared.event import Instant

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import OPEN, Found, Progress
+from services.dispatcher.domain.message import OPEN, Found
 from services.dispatcher.domain.outcome import Outcome
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue import adopting, exceptions, reconciling, recording, switching
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.exceptions import ExceptionRow

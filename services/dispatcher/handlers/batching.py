@@ -16,7 +16,7 @@ import structlog
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.contact import Rejection
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers import measuring, reconciling, recording
 from services.dispatcher.handlers.backlog import Backlog, Lease
 from services.dispatcher.handlers.claiming import Claimer, RejectedJob

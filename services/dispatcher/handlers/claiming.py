@@ -17,7 +17,7 @@ from services.dispatcher.domain.contact import (
     cannot_send,
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from services.dispatcher.handlers.events import Publishing

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.dispatcher.domain.attempt import Attempt
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.backlog import Lease
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.recording import Rejected

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.flow import WORKS
 from services.dispatcher.domain.gateway import GatewayVersion
-from services.dispatcher.queue import leasing
+from services.dispatcher.queue import flow, leasing
 from services.dispatcher.queue.controls import Control
 from shared import database, ids
 from shared.database import Connection, Pool, autocommit, transaction
@@ -41,6 +42,7 @@ class SenderLease:
         self.sender_id: UUID | None = None
         self.clock_offset_s = 0.0  # business time minus the loop's; never too small
         self._lease_expires_at = self._controls_read_at = 0.0  # the loop's time
+        self.gateway_state = WORKS  # as it was read last
 
     def is_valid_at(self, at: float) -> bool:
         """Return whether a request may start at this time of the loop.
@@ -52,6 +54,11 @@ class SenderLease:
             at + limits.timeout_s < self._lease_expires_at
             and at - self._controls_read_at <= limits.controls_ttl_s
         )
+
+    @property
+    def business_time(self) -> float:
+        """The business time now, in seconds since the epoch."""
+        return self._time() + self.clock_offset_s
 
     @property
     def has_expired(self) -> bool:
@@ -77,6 +84,7 @@ class SenderLease:
             asked = self._time()
             now = await database.now(db)
             controls = await leasing.read_controls(db, sender_id, run_ids)
+            self.gateway_state = await flow.read(db, self._gateway)
         if sender_id != self.sender_id:
             return []
         self.clock_offset_s = now.timestamp() - asked
@@ -107,6 +115,7 @@ class SenderLease:
         """
         asked = self._time()
         now = await leasing.hold(db, sender_id)
+        self.gateway_state = await flow.read(db, self._gateway)
         self.clock_offset_s = now.timestamp() - asked
         if reads_controls:
             self._controls_read_at = asked

@@ -8,10 +8,12 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from services.dispatcher.domain.attempt import Attempt
+from services.dispatcher.domain.breaker import BreakerState
+from services.dispatcher.domain.flow import WORKS, GatewayState
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers.failing import Result
-from services.dispatcher.queue import measuring
+from services.dispatcher.queue import flow, measuring
 from services.dispatcher.queue.measuring import DueMessages
 from shared import database, telemetry
 from shared.database import Connection
@@ -57,7 +59,8 @@ def watch(sender: Sending) -> None:
 
 async def sample_ledger(gateways: Collection[str], db: Connection) -> None:
     """Record what is due at each gateway, and the states of runs that are not finished."""
-    due = await measuring.due_messages(db, await database.now(db))
+    now = await database.now(db)
+    due = await measuring.due_messages(db, now)
     others = [each for name, each in due.items() if name not in gateways]
     shown = {name: due.get(name, NONE_DUE) for name in gateways}
     shown[telemetry.OTHER] = DueMessages(
@@ -66,5 +69,16 @@ async def sample_ledger(gateways: Collection[str], db: Connection) -> None:
     for name, each in shown.items():
         telemetry.measure("dispatcher.messages.due", each.number, gateway=name)
         telemetry.measure_age("dispatcher.messages.due.age", each.age_s, gateway=name)
+    states = await flow.read_all(db)
+    for name in gateways:
+        _show_state(name, states.get(name, WORKS), now.timestamp())
     for state, runs in (await measuring.open_runs(db, STATES)).items():
         telemetry.measure("dispatcher.runs", runs, state=state)
+
+
+def _show_state(gateway: str, state: GatewayState, now: float) -> None:
+    is_open = state.breaker.state is not BreakerState.CLOSED
+    telemetry.measure("dispatcher.breaker.open", float(is_open), gateway=gateway)
+    telemetry.measure(
+        "dispatcher.gateway.pause", max(state.paused_until - now, 0.0), gateway=gateway
+    )

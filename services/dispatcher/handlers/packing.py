@@ -13,8 +13,8 @@ from uuid import UUID
 from services.dispatcher.domain.attempt import Attempt
 from services.dispatcher.domain.contact import names_client, public_gateway_id
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.backlog import Lease
 from services.dispatcher.handlers.ready import Job
 from services.dispatcher.queue.blocks import BlockRow, Places

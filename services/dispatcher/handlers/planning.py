@@ -8,7 +8,8 @@ from uuid import UUID
 
 from services.dispatcher.domain.contact import Channel, without_contact
 from services.dispatcher.domain.keys import MessageKey
-from services.dispatcher.domain.message import Progress, rejected
+from services.dispatcher.domain.message import rejected
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import exceptions, planning

@@ -7,12 +7,15 @@ from uuid import UUID
 
 import msgspec
 
+from services.dispatcher.domain.attempt import Attempt, RetryPolicy
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey
-from services.dispatcher.domain.message import Progress
-from services.dispatcher.domain.outcome import OutgoingMessage
+from services.dispatcher.domain.message import of_repeat
+from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from shared import liveness
+from shared.contracts.dispatcher import AttemptKind
 
 NOT_RENDERED = OutgoingMessage(b"", None, None, None, "", b"")
 READY_LIMIT = 3_000  # messages ready to be started; below it more are claimed
@@ -35,6 +38,33 @@ class Job(msgspec.Struct, gc=False):
         """The number of the attempt that is to be made."""
         return self.before.attempt + 1
 
+    def attempted(
+        self,
+        verdict: Verdict,
+        started_at: float,
+        ended_at: float,
+        policy: RetryPolicy,
+        version_id: int | None,
+    ) -> Attempt:
+        """Return its attempt with what came of it; instants are of business time."""
+        lease, before = self.lease, self.before
+        return Attempt(
+            message_id=self.message_id,
+            client_id=self.client_id,
+            chunk=self.chunk,
+            number=before.attempt + 1,
+            kind=AttemptKind.ANSWER,
+            verdict=of_repeat(verdict) if before.unknowns else verdict,
+            started_at=started_at,
+            ended_at=max(ended_at, started_at),
+            last_start=lease.run.window.last_start,
+            policy=policy,
+            sender_id=lease.sender_id,
+            contact=self.contact,
+            place=self.place,
+            version_id=version_id,
+        )
+
 
 class ReadyQueue:
     """The messages of one sender that are to be started."""
@@ -43,6 +73,9 @@ class ReadyQueue:
         self._backlog = backlog
         self._jobs: deque[Job] = deque()
         self._has_room = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
 
     @property
     def is_full(self) -> bool:

@@ -12,14 +12,8 @@ import msgspec
 from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.contact import Contact, Rejection
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import (
-    OPEN,
-    Progress,
-    Step,
-    attempted,
-    keeps_contact,
-    rejected,
-)
+from services.dispatcher.domain.message import OPEN, Step, attempted, keeps_contact, rejected
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.events import EventBuffer, Publishing
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.recording import AttemptRow, LedgerBatch

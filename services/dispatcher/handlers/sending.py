@@ -10,15 +10,15 @@ from functools import partial
 
 import structlog
 
-from services.dispatcher.domain.attempt import Attempt, Limits, instant
+from services.dispatcher.domain.attempt import Limits, instant
 from services.dispatcher.domain.contact import TEMPLATE_FAILED
 from services.dispatcher.domain.gateway import GatewayVersion
-from services.dispatcher.domain.message import of_repeat
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
 from services.dispatcher.handlers.claiming import Claimer
+from services.dispatcher.handlers.flow import Flow
 from services.dispatcher.handlers.leasing import ONLY_VERSION, SenderLease
 from services.dispatcher.handlers.packing import Starting, packed_starts
 from services.dispatcher.handlers.ready import NOT_RENDERED, Job
@@ -27,7 +27,6 @@ from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
 from shared import liveness, telemetry
-from shared.contracts.dispatcher import AttemptKind
 from shared.database import Pool, autocommit
 from shared.errors import Unavailable
 
@@ -36,7 +35,8 @@ log = structlog.get_logger()
 # Where starts are marked, a result that is not on record keeps another message from starting.
 GATHER_PLAIN_S = 0.005
 
-NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started")
+# It may be tried again at once, and has used up no attempt.
+NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started", retry_after_s=0.0)
 
 
 class Sender:
@@ -78,6 +78,7 @@ class Sender:
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
+        self.flow = Flow(pool, gateway.name, limits, self._pump_soon)
         self.in_flight = 0  # requests under way
         self._can_start = asyncio.Event()  # for gateways whose starts are marked first
 
@@ -92,7 +93,7 @@ class Sender:
         for place, job in enumerate(jobs):
             now = self._time()  # the others before it have taken some
             if not self._allows(job, now):
-                self.claimer.put_back(jobs[place:])
+                self._put_back(jobs[place:])
                 self._pump_soon()  # for those whose time is not over
                 return
             self._start(job, now)
@@ -115,15 +116,22 @@ class Sender:
         now = self._time()
         if self.claimer.is_stopping or not self.lease.is_valid_at(now):
             return []
+        ready, business = self.claimer.ready, now + self.lease.clock_offset_s
         limit = min(limit, self._backlog.room)
-        jobs = self.claimer.ready.take(limit, now + self.lease.clock_offset_s)
-        rendered = render(jobs, self.gateway.name)
+        if not self.flow.is_free:
+            limit = self.flow.room(min(limit, len(ready)), business)
+        rendered = render(ready.take(limit, business), self.gateway.name)
         for job in rendered.failed:
             self.results.fail(job, TEMPLATE_FAILED)
         if rendered.rest:
             self.claimer.put_back(rendered.rest)
             self._pump_soon()
+        self.flow.taken(len(rendered.ready))
         return rendered.ready
+
+    def _put_back(self, jobs: Sequence[Job]) -> None:
+        self.claimer.put_back(jobs)
+        self.flow.returned(len(jobs))
 
     def _allows(self, job: Job, now: float) -> bool:
         """Return whether a message may still be started."""
@@ -135,35 +143,23 @@ class Sender:
         offset = self.lease.clock_offset_s
         deadline = min(now + self._limits.timeout_s, job.lease.run.window.ends_at - offset)
         self.in_flight += 1
+        self.flow.started(job.message_id)
         self.gateway.send(message, deadline, partial(self._answered, job, now + offset))
 
     def _answered(self, job: Job, started_at: float, verdict: Verdict) -> None:
         self.in_flight -= 1
         try:
-            self._add(job, started_at, verdict)
+            business = self.lease.business_time
+            self.flow.answered(job.message_id, verdict, business)
+            self._add(job, started_at, verdict, business)
         except Exception as bug:  # noqa: BLE001 - it must end the process, not this connection
             self._bug = bug
         self._pump_soon()
 
-    def _add(self, job: Job, started_at: float, verdict: Verdict) -> None:
-        lease, before = job.lease, job.before
-        attempt = Attempt(
-            message_id=job.message_id,
-            client_id=job.client_id,
-            chunk=job.chunk,
-            number=before.attempt + 1,
-            kind=AttemptKind.ANSWER,
-            verdict=of_repeat(verdict) if before.unknowns else verdict,
-            started_at=started_at,
-            ended_at=max(self._time() + self.lease.clock_offset_s, started_at),
-            last_start=lease.run.window.last_start,
-            policy=self._policy,
-            sender_id=lease.sender_id,
-            contact=job.contact,
-            place=job.place,
-            version_id=self.lease.version.id,
-        )
-        self.results.add(lease, before, attempt)
+    def _add(self, job: Job, started_at: float, verdict: Verdict, ended_at: float) -> None:
+        version, policy = self.lease.version.id, self._policy
+        attempt = job.attempted(verdict, started_at, ended_at, policy, version)
+        self.results.add(job.lease, job.before, attempt)
 
     def _take_to_mark(self, freed: int = 0) -> Starting | None:
         """Take what may be started once that is on record, and `freed` of others' results are."""
@@ -209,15 +205,17 @@ class Sender:
     def _begin(self, starting: Starting) -> None:
         """Start what is on record as begun; whatever happened, no message is lost."""
         if not starting.is_marked:
-            self.claimer.put_back(starting.jobs)
+            self._put_back(starting.jobs)
             return
         taken_at = starting.starts.at.timestamp()
         for job in starting.jobs:
             now = self._time()  # to mark them may have taken long
-            if self._allows(job, now):
+            business = now + self.lease.clock_offset_s
+            if self._allows(job, now) and self.flow.lets_start(business):
                 self._start(job, now)
             else:
-                self._add(job, taken_at, NOT_STARTED)
+                self._add(job, taken_at, NOT_STARTED, business)
+                self.flow.returned(1)
 
     # What needs the database
 
@@ -231,6 +229,7 @@ class Sender:
             self.claimer.drop(lost.sender_id)
         else:
             self.claimer.apply(controls)
+            self.flow.apply(self.lease.gateway_state, self.lease.business_time)
             await self.claimer.give_back()
         self.pump()
         return False
@@ -244,6 +243,7 @@ class Sender:
             batch.add(claim.size)
             for trace in claim.traces:
                 batch.add(0, trace)
+        self.flow.apply(self.lease.gateway_state, self.lease.business_time)
         for job in claim.rejected:
             self.results.reject(job)
         self.pump()

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.gateway import GatewayVersion
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.message import Progress, unrecorded
+from services.dispatcher.domain.message import unrecorded
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.exceptions import contact_of, progress_of
 from services.dispatcher.queue.recording import UNRECORDED

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
+from services.dispatcher.queue.flow import IS_FLOWING
 from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.set_aside import is_free
@@ -46,9 +47,11 @@ SENDABLE_RUNS = fragment(
     SELECT * FROM ({controlled}) AS controlled
     WHERE state IN ('expanding', 'sending') AND NOT is_paused AND NOT is_stopped
         AND NOT is_gateway_paused AND starts_at <= :now AND ends_at > :latest AND {is_free}
+        AND {is_flowing}
     """,
     controlled=CONTROLLED_RUNS,
     is_free=is_free(CLAIM, "controlled.run_id"),
+    is_flowing=IS_FLOWING,
 )
 
 

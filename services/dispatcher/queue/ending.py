@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.dispatcher.domain.keys import ChunkKey
-from services.dispatcher.domain.message import Progress, unrecorded
+from services.dispatcher.domain.message import unrecorded
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue.controls import CONTROLLED_RUNS
 from services.dispatcher.queue.exceptions import progress_of
 from services.dispatcher.queue.recording import UNRECORDED

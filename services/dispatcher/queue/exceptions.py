@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import MessageKey
-from services.dispatcher.domain.message import Progress
+from services.dispatcher.domain.progress import Progress
 from shared.contracts.dispatcher import State
 from shared.database import Connection, sql
 from shared.event import Instant
@@ -35,15 +35,16 @@ EXCEPTIONS = """
         CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]), CAST(:chunks AS int[]),
         CAST(:states AS text[]), CAST(:attempts AS int[]), CAST(:numbers AS int[]),
         CAST(:versions AS int[]), CAST(:unknowns AS int[]), CAST(:reasons AS text[]),
-        CAST(:due AS timestamptz[]), CAST(:contacts AS jsonb[]), CAST(:version_ids AS int[])
+        CAST(:due AS timestamptz[]), CAST(:contacts AS jsonb[]), CAST(:version_ids AS int[]),
+        CAST(:uncounted AS int[])
     ) AS x (
         run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at,
-        contact, version_id
+        contact, version_id, uncounted
     )
 """
 EXCEPTION_COLUMNS = """
     run_id, client_id, chunk, state, attempts, attempt, version, unknowns, reason, due_at, contact,
-    version_id
+    version_id, uncounted
 """
 INSERT_EXCEPTIONS = sql(
     "INSERT INTO exceptions ({columns}) SELECT x.* FROM {exceptions}",
@@ -66,7 +67,7 @@ UPDATE_LEASED = sql(
     UPDATE exceptions e SET
         state = x.state, attempts = x.attempts, attempt = x.attempt, version = x.version,
         unknowns = x.unknowns, reason = x.reason, due_at = x.due_at, contact = x.contact,
-        version_id = x.version_id, sender_id = NULL
+        version_id = x.version_id, uncounted = x.uncounted, sender_id = NULL
     FROM {exceptions}
     WHERE e.run_id = x.run_id AND e.client_id = x.client_id AND e.sender_id = :sender_id
     """,
@@ -92,7 +93,7 @@ UPSERT_EXCEPTIONS = sql(
         state = excluded.state, attempts = excluded.attempts, attempt = excluded.attempt,
         version = excluded.version, unknowns = excluded.unknowns, reason = excluded.reason,
         due_at = excluded.due_at, contact = excluded.contact,
-        version_id = excluded.version_id, sender_id = NULL
+        version_id = excluded.version_id, uncounted = excluded.uncounted, sender_id = NULL
     """,
     columns=EXCEPTION_COLUMNS,
     exceptions=EXCEPTIONS,
@@ -120,6 +121,7 @@ def _columns(rows: Sequence[ExceptionRow]) -> dict[str, Any]:
         "due": [each.due_at for each in rows],
         "contacts": [_encoded(each.contact) for each in rows],
         "version_ids": [each.version_id for each in rows],
+        "uncounted": [each.uncounted for each in progresses],
     }
 
 
@@ -145,4 +147,5 @@ def progress_of(row: Any) -> Progress:  # noqa: ANN401 - a row of exceptions
         version=row.version,
         unknowns=row.unknowns,
         reason=row.reason,
+        uncounted=row.uncounted,
     )

@@ -14,19 +14,33 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import BIT, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
+from services.dispatcher.tables.ledger import attempts, blocks, chunks, exceptions, starts
+from services.dispatcher.tables.metadata import metadata
 from shared.tables import Timestamp
 
-metadata = MetaData()
+__all__ = [
+    "attempts",
+    "blocks",
+    "chunks",
+    "clients",
+    "exceptions",
+    "gateway_states",
+    "gateway_versions",
+    "gateways",
+    "mailings",
+    "metadata",
+    "runs",
+    "senders",
+    "starts",
+]
+
 
 clients = Table(
     "clients",
@@ -116,6 +130,26 @@ gateway_versions = Table(
     comment="descriptions by which different bytes go out; old ones as long as needed",
 )
 
+gateway_states = Table(
+    "gateway_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused_until", Timestamp, comment="as the gateway asked for"),
+    Column("pause_reason", Text),
+    Column("breaker", Text, nullable=False, server_default="closed", comment="open, half_open"),
+    Column("breaker_reason", Text, comment="what it opened for last"),
+    Column("changed_at", Timestamp, comment="the breaker"),
+    Column("next_probe_at", Timestamp, comment="half-open: when probes count as lost"),
+    Column("openings", Integer, nullable=False, server_default="0", comment="in succession"),
+    Column("round", Integer, nullable=False, server_default="0", comment="of probes; grows"),
+    Column("size", Integer, nullable=False, server_default="0", comment="of the round"),
+    Column("granted", Integer, nullable=False, server_default="0"),
+    Column("processed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("drawn_until", Timestamp, comment="of the rate; later than now: drawn ahead"),
+    comment="how gateways are, for all replicas; none: as they should be",
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -159,6 +193,8 @@ runs = Table(
     Column("emptied_at", Timestamp, comment="when the last row of its messages was deleted"),
     Column("html", Text),
     Column("sender", Text, comment="none: the gateway's own"),
+    Column("max_attempts", Integer, comment="counted ones; none: the window decides"),
+    Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Index(
         "runs_unfinished",
         "run_id",
@@ -179,121 +215,4 @@ runs = Table(
         postgresql_where=text("state <> 'archived'"),
     ),
     Index("runs_of_mailing", "mailing_id", "created_at", "run_id"),
-)
-
-chunks = Table(
-    "chunks",
-    metadata,
-    Column("run_id", Uuid, nullable=False),
-    Column("chunk", Integer, nullable=False, comment="from 0, without gaps"),
-    Column("due_at", Timestamp, nullable=False),
-    Column("client_ids", ARRAY(Uuid), nullable=False, comment="in order"),
-    Column("state", Text, nullable=False, comment="planned, leased, sent, expired, cancelled"),
-    Column("sender_id", Uuid, comment="who has it leased"),
-    Column("epoch", Integer, nullable=False, comment="grows with every lease"),
-    Column("reaped", Integer, nullable=False, comment="how often its sender was found dead"),
-    Column(
-        "unknowns",
-        Integer,
-        nullable=False,
-        server_default=text("0"),
-        comment="attempts of each of its messages that a dead sender may have made",
-    ),
-    Column("is_touched", Boolean, nullable=False, comment="some are answered or exceptions"),
-    Column("open_count", Integer, nullable=False, comment="messages that are not final"),
-    Column("recorded", BIT(varying=True), comment="which messages are in blocks, by place"),
-    Column("version_id", Integer, comment="of the gateway, by which unknowns must be repeated"),
-    PrimaryKeyConstraint("run_id", "chunk", name="chunks_pkey"),
-    Index("chunks_planned", "run_id", "chunk", postgresql_where=text("state = 'planned'")),
-    Index("chunks_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
-    Index(
-        "chunks_pinned",
-        "version_id",
-        postgresql_where=text("version_id IS NOT NULL AND state IN ('planned', 'leased')"),
-    ),
-    Index("chunks_by_client", "run_id", text("(client_ids[1])")),
-)
-
-# Columns of a block hold one value for each message, in the order of places: numbers of 32 bits,
-# big-endian; texts with U+001F between them. `attempt_in_block(block, place)` takes one out, and
-# the view `all_attempts` shows them, and starts, beside the others.
-blocks = Table(
-    "blocks",
-    metadata,
-    Column("run_id", Uuid, nullable=False),
-    Column("chunk", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False, comment="of the lease"),
-    Column("number", Integer, nullable=False, comment="of the block under that lease, from 1"),
-    Column("places", BIT(varying=True), nullable=False, comment="its messages in the chunk"),
-    Column("started_at", Timestamp, nullable=False, comment="of the first attempt"),
-    Column("starts", LargeBinary, nullable=False, comment="microseconds after that"),
-    Column("durations", LargeBinary, nullable=False, comment="microseconds to the answer"),
-    Column("reason", Text, nullable=False),
-    Column("status_code", Integer),
-    Column("gateway_ids", Text, comment="none: no attempt has one"),
-    Column("answer", Text, nullable=False, comment="the usual one, U+001E for the gateway's id"),
-    Column("answers", Text, comment="those that differ, else empty; none: none does"),
-    PrimaryKeyConstraint("run_id", "chunk", "epoch", "number", name="blocks_pkey"),
-    comment="plain results: first attempts that were accepted, without personal data",
-)
-
-starts = Table(
-    "starts",
-    metadata,
-    Column("run_id", Uuid, nullable=False),
-    Column("chunk", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False, comment="of the lease"),
-    Column("number", Integer, nullable=False, comment="of the row under that lease, from 1"),
-    Column("attempt", Integer, nullable=False, comment="the same number for all of them"),
-    Column("places", BIT(varying=True), nullable=False, comment="the messages in the chunk"),
-    Column("started_at", Timestamp, nullable=False),
-    PrimaryKeyConstraint("run_id", "chunk", "epoch", "number", name="starts_pkey"),
-    comment="attempts at plain gateways that were to begin; of retries they are in `attempts`",
-)
-
-exceptions = Table(
-    "exceptions",
-    metadata,
-    Column("run_id", Uuid, nullable=False),
-    Column("client_id", Uuid, nullable=False),
-    Column("chunk", Integer, nullable=False),
-    Column("state", Text, nullable=False, comment="shared.contracts.dispatcher.State"),
-    Column("attempts", Integer, nullable=False, comment="on record"),
-    Column("attempt", Integer, nullable=False, comment="the last number, on record or not"),
-    Column("version", Integer, nullable=False, comment="of the message"),
-    Column("unknowns", Integer, nullable=False, comment="attempts that may have arrived"),
-    Column("reason", Text),
-    Column("due_at", Timestamp, comment="of a retry"),
-    Column("sender_id", Uuid, comment="who has the retry leased"),
-    Column("contact", JSONB, comment="of the attempt that may have arrived, until it is final"),
-    Column("version_id", Integer, comment="of the gateway, by which it must be repeated"),
-    PrimaryKeyConstraint("run_id", "client_id", name="exceptions_pkey"),
-    Index(
-        "exceptions_due",
-        "due_at",
-        postgresql_where=text("state = 'retry' AND sender_id IS NULL"),
-    ),
-    Index("exceptions_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
-    Index("exceptions_pinned", "version_id", postgresql_where=text("version_id IS NOT NULL")),
-    Index("exceptions_state", "run_id", "state", "client_id"),
-    Index("exceptions_contact", "client_id", postgresql_where=text("contact IS NOT NULL")),
-    comment="messages that aren't simply planned or answered",
-)
-
-attempts = Table(
-    "attempts",
-    metadata,
-    Column("run_id", Uuid, nullable=False),
-    Column("client_id", Uuid, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("kind", Text, nullable=False, comment="start, answer or lost"),
-    Column("started_at", Timestamp, nullable=False),
-    Column("ended_at", Timestamp),
-    Column("outcome", Text, comment="services.dispatcher.domain.outcome.Outcome"),
-    Column("reason", Text),
-    Column("status_code", Integer),
-    Column("gateway_message_id", Text, comment="may hold personal data"),
-    Column("answer", Text, comment="the first characters; may hold personal data"),
-    PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
-    comment="append-only: what was tried and what came of it, but for blocks and starts",
 )

@@ -1,0 +1,227 @@
+"""A breaker: keeps messages from a gateway that fails, and lets them through bit by bit. Pure.
+
+It opens on what is seen of answers (`Samples`, in each process) and is shared by all replicas:
+closed, open until its next probe, then half-open: rounds of 1, 2, 4, … messages, each at least
+half of which must be processed for the next one to begin, until it is closed again.
+
+Instants are seconds of business time since the epoch.
+"""
+
+from enum import StrEnum, auto
+
+import msgspec
+from msgspec.structs import replace
+
+from services.dispatcher.domain.outcome import Outcome, Verdict
+
+# When it opens. Source: promises.md 3.2, as Hystrix and resilience4j have them, but for faults.
+WINDOW_S, ENOUGH, SHARE = 30.0, 10, 0.5
+UNREACHABLE_IN_A_ROW = 5
+FORGETS_S = 60.0  # after it was closed for so long, it begins with the shortest time again
+JITTER = 0.25  # of its time, at most, it is open longer: so many breakers do not probe at once
+LAST_ROUND = 64  # messages; what follows it is all that there is
+
+
+class BreakerState(StrEnum):
+    """Whether messages go to the gateway."""
+
+    CLOSED = auto()  # all of them
+    OPEN = auto()  # none
+    HALF_OPEN = auto()  # as many as the round has
+
+
+class Cause(StrEnum):
+    """Why a breaker opened."""
+
+    FAULT = auto()  # login, address, name or certificate: any message would fail
+    UNREACHABLE = auto()  # no connection, some times in a row
+    FAILURES = auto()  # more than a share of what was sent of late
+    PROBES = auto()  # those failed that were to show that it works again
+
+
+class OpenFor(msgspec.Struct, frozen=True):
+    """How long a breaker is open, in seconds: twice as long each time in succession."""
+
+    first_s: float = 5.0
+    longest_s: float = 120.0
+
+    def after(self, openings: int, jitter: float) -> float:
+        """Return how long, after so many openings; `jitter` is in `[0, 1)`."""
+        doubled = min(self.first_s * 2.0 ** min(openings, 30), self.longest_s)
+        return doubled * (1 + JITTER * jitter)
+
+
+class Trip(msgspec.Struct, frozen=True):
+    """What a breaker opens for."""
+
+    cause: Cause
+    reason: str  # of the last verdict
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """A gateway's breaker, as all replicas share it."""
+
+    state: BreakerState = BreakerState.CLOSED
+    reason: str | None = None  # of the verdict that opened it last
+    changed_at: float = 0.0  # when it opened, began to probe or closed
+    next_probe_at: float = 0.0  # of an open one; of a half-open one, when probes count as lost
+    openings: int = 0  # in succession
+    round: int = 0  # grows: what is reported of an earlier one is void
+    size: int = 0  # of the round
+    granted: int = 0
+    processed: int = 0
+    failed: int = 0
+
+    def allows(self, now: float) -> bool:
+        """Return whether messages for it may be claimed."""
+        return self.state is not BreakerState.OPEN or now >= self.next_probe_at
+
+
+def tripped(breaker: Breaker, trip: Trip, now: float, open_for: OpenFor, jitter: float) -> Breaker:
+    """Return the breaker open; one that is not closed stays as it is."""
+    if breaker.state is not BreakerState.CLOSED:
+        return breaker
+    is_again = breaker.openings > 0 and now - breaker.changed_at < FORGETS_S
+    openings = breaker.openings if is_again else 0
+    return _opened(breaker, trip.reason, openings, now, open_for.after(openings, jitter))
+
+
+def _opened(breaker: Breaker, reason: str, openings: int, now: float, open_s: float) -> Breaker:
+    return Breaker(
+        state=BreakerState.OPEN,
+        reason=reason,
+        changed_at=now,
+        next_probe_at=now + open_s,
+        openings=openings + 1,
+        round=breaker.round + 1,
+    )
+
+
+def granted(breaker: Breaker, wanted: int, now: float, probe_s: float) -> tuple[Breaker, int]:
+    """Return the breaker, and how many of `wanted` messages may go, each for `probe_s` at most.
+
+    What was granted and is not reported by then was with a process that died: it is granted anew.
+    """
+    if breaker.state is BreakerState.CLOSED:
+        return breaker, wanted
+    if now >= breaker.next_probe_at:
+        size = 1 if breaker.state is BreakerState.OPEN else breaker.size
+        breaker = _round(breaker, size, now)
+    if breaker.state is BreakerState.OPEN:
+        return breaker, 0
+    number = max(min(wanted, breaker.size - breaker.granted), 0)
+    if not number:
+        return breaker, 0
+    until = now + probe_s
+    return replace(breaker, granted=breaker.granted + number, next_probe_at=until), number
+
+
+def _round(breaker: Breaker, size: int, now: float) -> Breaker:
+    return replace(
+        breaker,
+        state=BreakerState.HALF_OPEN,
+        changed_at=now,
+        next_probe_at=float("inf"),
+        round=breaker.round + 1,
+        size=size,
+        granted=0,
+        processed=0,
+        failed=0,
+    )
+
+
+class Probes(msgspec.Struct, frozen=True):
+    """What became of probes of one round."""
+
+    round: int
+    processed: int = 0
+    failed: int = 0
+    returned: int = 0  # not sent, or nothing is known by them
+    reason: str = ""  # of the last that failed
+
+
+def probed(
+    breaker: Breaker, probes: Probes, now: float, open_for: OpenFor, jitter: float
+) -> Breaker:
+    """Return the breaker after probes: open again, in its next round, or closed."""
+    if breaker.state is not BreakerState.HALF_OPEN or probes.round != breaker.round:
+        return breaker
+    breaker = replace(
+        breaker,
+        granted=breaker.granted - probes.returned,
+        processed=breaker.processed + probes.processed,
+        failed=breaker.failed + probes.failed,
+    )
+    if breaker.failed * 2 >= breaker.size:
+        open_s = open_for.after(breaker.openings, jitter)
+        return _opened(breaker, probes.reason, breaker.openings, now, open_s)
+    if breaker.processed + breaker.failed < breaker.size:
+        return breaker
+    if breaker.size < LAST_ROUND:
+        return _round(breaker, breaker.size * 2, now)
+    return Breaker(
+        reason=breaker.reason,
+        changed_at=now,
+        openings=breaker.openings,
+        round=breaker.round + 1,
+    )
+
+
+def is_failure(verdict: Verdict) -> bool:
+    """Return whether a verdict says that the gateway does not work."""
+    return not verdict.is_of_message and verdict.outcome in (
+        Outcome.UNKNOWN,
+        Outcome.NOT_PROCESSED,
+    )
+
+
+class Samples:
+    """What was seen of a gateway of late, in this process."""
+
+    __slots__ = ("_slices", "_unreachable", "processed")
+
+    SLICE_S = WINDOW_S / 10
+
+    def __init__(self) -> None:
+        self.processed = 0  # since the last slice; counted from outside, once for each success
+        self._unreachable = 0  # in a row
+        self._slices: list[tuple[float, int, int]] = []  # when, processed and failed
+
+    def works(self) -> None:
+        """Take a message that was processed: nearly all of them, so this does next to nothing."""
+        self.processed += 1
+        self._unreachable = 0
+
+    def failed(self, verdict: Verdict, now: float) -> Trip | None:
+        """Take a verdict that is a failure; return what the breaker is to open for, if it is."""
+        self.turn(now, failed=1)
+        if verdict.fault:
+            return Trip(Cause.FAULT, verdict.reason)
+        is_unreachable = verdict.outcome is Outcome.NOT_PROCESSED and verdict.status_code is None
+        self._unreachable = self._unreachable + 1 if is_unreachable else 0
+        if self._unreachable >= UNREACHABLE_IN_A_ROW:
+            return Trip(Cause.UNREACHABLE, verdict.reason)
+        failed = sum(each[2] for each in self._slices)
+        number = failed + sum(each[1] for each in self._slices)
+        if number >= ENOUGH and failed >= SHARE * number:
+            return Trip(Cause.FAILURES, verdict.reason)
+        return None
+
+    def turn(self, now: float, failed: int = 0) -> None:
+        """Let what is too old leave, and put what was counted since into its slice."""
+        slices, processed = self._slices, self.processed
+        while slices and slices[0][0] <= now - WINDOW_S:
+            del slices[0]
+        if not (processed or failed):
+            return
+        self.processed = 0
+        if slices and now - slices[-1][0] < self.SLICE_S:
+            began, *numbers = slices[-1]
+            slices[-1] = (began, numbers[0] + processed, numbers[1] + failed)
+        else:
+            slices.append((now, processed, failed))
+
+    def clear(self) -> None:
+        """Begin anew: the gateway is another than it was."""
+        self._slices.clear()
+        self.processed = self._unreachable = 0

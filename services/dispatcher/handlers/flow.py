@@ -1,0 +1,273 @@
+"""Flow: how many messages may go to one gateway now, by what all replicas know of it.
+
+What this process sees of the gateway holds here at once, and is then shared; what others saw comes
+with each read of the controls. Nothing of it costs a message anything while the gateway works.
+"""
+
+import asyncio
+from collections.abc import Callable
+from random import random
+from typing import NamedTuple
+
+import structlog
+
+from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.breaker import (
+    BreakerState,
+    Probes,
+    Samples,
+    Trip,
+    granted,
+    is_failure,
+    probed,
+    tripped,
+)
+from services.dispatcher.domain.flow import WORKS, GatewayState, paused
+from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.queue import flow
+from shared import database, liveness, telemetry
+from shared.database import Pool, transaction
+
+log = structlog.get_logger()
+
+PROBE_MARGIN_S = 10.0  # beyond a request's deadline: until then a probe is reported
+ASK_AGAIN_S = 0.15  # as often as controls are read
+CUT_OFF = "cut_off"  # by us: it says nothing of the gateway
+
+
+class _News(NamedTuple):
+    """What is to be shared."""
+
+    trip: Trip | None
+    paused_until: float
+    pause_reason: str | None
+    probes: Probes
+    wanted: int
+
+
+class Flow:
+    """What may go to one gateway from this process."""
+
+    def __init__(self, pool: Pool, gateway: str, limits: Limits, wake: Callable[[], None]) -> None:
+        """`wake` is called when more may be started."""
+        self._pool = pool
+        self._gateway = gateway
+        self._limits = limits
+        self._wake = wake
+        self._state = WORKS
+        self._samples = Samples()
+        self._news = asyncio.Event()
+        self._trip: Trip | None = None  # not shared yet, as all that follows
+        self._paused_until = 0.0
+        self._pause_reason: str | None = None
+        self._probes = Probes(0)
+        self._wanted = 0  # probes that could be started
+        self._refused_until = 0.0  # so that those without a probe ask for one now and then
+        self._grants = 0  # probes that may be started
+        self._under_way: set[str] = set()  # probes, by message
+        self.is_free = True  # nothing keeps messages from it
+
+    # In the path of every message
+
+    def room(self, limit: int, now: float) -> int:
+        """Return how many of up to `limit` messages may be started, `now` in business time."""
+        return limit if self.is_free else self._room(limit, now)
+
+    def lets_start(self, now: float) -> bool:
+        """Return whether a message that was taken may still be started."""
+        return self.is_free or not self._is_held(now)
+
+    def answered(self, message_id: str, verdict: Verdict, now: float) -> None:
+        """Take a verdict of the gateway."""
+        if verdict.outcome is Outcome.ACCEPTED and not self._under_way:
+            self._samples.works()
+        elif verdict.reason != CUT_OFF:
+            self._take(message_id, verdict, now)
+
+    # While something keeps messages from it
+
+    def taken(self, number: int) -> None:
+        """Take so many messages as to be started."""
+        if not self.is_free:
+            self._grants = max(self._grants - number, 0)
+
+    def returned(self, number: int) -> None:
+        """Take back what was not started after all."""
+        if not self.is_free and number:
+            self._report(returned=number)
+
+    def started(self, message_id: str) -> None:
+        """Take a message that was started."""
+        if not self.is_free and self._state.breaker.state is BreakerState.HALF_OPEN:
+            self._under_way.add(message_id)
+
+    def _is_held(self, now: float) -> bool:
+        state = self._state
+        return (
+            self._trip is not None
+            or now < max(self._paused_until, state.paused_until)
+            or state.breaker.state is BreakerState.OPEN
+        )
+
+    def _room(self, limit: int, now: float) -> int:
+        breaker = self._state.breaker
+        if self._trip is not None or now < max(self._paused_until, self._state.paused_until):
+            return 0
+        if breaker.state is BreakerState.CLOSED:
+            return limit
+        if limit <= 0 or not breaker.allows(now):
+            return 0
+        if not self._grants and now >= self._refused_until:
+            self._wanted = limit
+            self._news.set()
+        return min(limit, self._grants)
+
+    def _take(self, message_id: str, verdict: Verdict, now: float) -> None:
+        pause_s = verdict.pauses_gateway_s
+        if pause_s:
+            self._paused_until = max(self._paused_until, now + pause_s)
+            self._pause_reason = verdict.reason
+            self._update()
+            self._news.set()
+        is_bad = is_failure(verdict) and not pause_s
+        if message_id in self._under_way:
+            self._under_way.discard(message_id)
+            if pause_s:
+                self._report(returned=1)
+            elif is_bad:
+                self._report(failed=1, reason=verdict.reason)
+            else:
+                self._report(processed=1)
+        elif self._state.breaker.state is BreakerState.CLOSED and self._trip is None:
+            self._sample(verdict, now, is_bad=is_bad)
+
+    def _sample(self, verdict: Verdict, now: float, *, is_bad: bool) -> None:
+        if not is_bad:
+            self._samples.works()
+            return
+        self._trip = self._samples.failed(verdict, now)
+        if self._trip is not None:
+            self._update()
+            self._news.set()
+
+    def _report(
+        self, *, processed: int = 0, failed: int = 0, returned: int = 0, reason: str = ""
+    ) -> None:
+        before = self._probes
+        self._probes = Probes(
+            self._state.breaker.round,
+            before.processed + processed,
+            before.failed + failed,
+            before.returned + returned,
+            reason or before.reason,
+        )
+        self._news.set()
+
+    # What is shared
+
+    def apply(self, state: GatewayState, now: float) -> None:
+        """Take over how the gateway is; what was read before the newest is known by its round."""
+        before = self._state.breaker
+        breaker = state.breaker if state.breaker.round >= before.round else before
+        if breaker.round != before.round:
+            self._grants = 0
+            self._under_way.clear()
+            self._probes = Probes(breaker.round)
+            self._refused_until = 0.0
+            if breaker.state is BreakerState.CLOSED:
+                self._samples.clear()
+        until = max(state.paused_until, self._state.paused_until)
+        self._state = GatewayState(until if now < until else 0.0, state.pause_reason, breaker)
+        self._samples.turn(now)
+        self._update()
+
+    def _update(self) -> None:
+        self.is_free = (
+            self._trip is None
+            and not max(self._paused_until, self._state.paused_until)
+            and self._state.breaker.state is BreakerState.CLOSED
+        )
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to be shared."""
+        return self._news.is_set()
+
+    async def share(self) -> bool:
+        """Wait for news of the gateway, and share them; return whether there may be more."""
+        with liveness.waiting():
+            await self._news.wait()
+        self._news.clear()
+        try:
+            await self._share()
+        except BaseException:
+            self._news.set()
+            raise
+        self._wake()
+        return False
+
+    async def _share(self) -> None:
+        news = _News(
+            self._trip, self._paused_until, self._pause_reason, self._probes, self._wanted
+        )
+        async with transaction(self._pool) as db:
+            now = (await database.now(db)).timestamp()
+            before = await flow.lock(db, self._gateway)
+            after, number = _after(before, news, now, self._limits)
+            if after != before:
+                await flow.save(db, self._gateway, after)
+        self._shared(news)
+        self.apply(after, now)
+        self._grants += number
+        if news.wanted and not number:
+            self._refused_until = now + ASK_AGAIN_S
+        _show(self._gateway, before, after, news.trip)
+
+    def _shared(self, news: _News) -> None:
+        """Forget what others know now, but for what has come since."""
+        if self._trip is news.trip:
+            self._trip = None
+        if self._paused_until == news.paused_until:
+            self._paused_until = 0.0
+        self._wanted = 0
+        new, old = self._probes, news.probes
+        if new.round == old.round:
+            self._probes = Probes(
+                new.round,
+                new.processed - old.processed,
+                new.failed - old.failed,
+                new.returned - old.returned,
+            )
+
+
+def _after(
+    before: GatewayState, news: _News, now: float, limits: Limits
+) -> tuple[GatewayState, int]:
+    """Return how the gateway is after news of it, and how many probes may be started."""
+    jitter = random()  # noqa: S311 - not a secret
+    breaker = probed(before.breaker, news.probes, now, limits.open_for, jitter)
+    if news.trip is not None:
+        breaker = tripped(breaker, news.trip, now, limits.open_for, jitter)
+    number = 0
+    if news.wanted:
+        breaker, number = granted(breaker, news.wanted, now, limits.timeout_s + PROBE_MARGIN_S)
+    return paused(before, news.paused_until, news.pause_reason, breaker), number
+
+
+def _show(gateway: str, before: GatewayState, after: GatewayState, trip: Trip | None) -> None:
+    """Log and count what has changed."""
+    if after.paused_until > before.paused_until:
+        log.info("dispatcher.gateway_paused", gateway=gateway, reason=after.pause_reason)
+    was, breaker = before.breaker, after.breaker
+    if was.state is breaker.state:
+        return
+    fields = {"gateway": gateway, "reason": breaker.reason}
+    if breaker.state is BreakerState.OPEN:
+        cause = "probes" if trip is None or was.state is not BreakerState.CLOSED else trip.cause
+        open_s = round(breaker.next_probe_at - breaker.changed_at, 1)
+        log.warning("dispatcher.breaker_opened", **fields, cause=cause, seconds=open_s)
+        telemetry.count("dispatcher.breaker.openings", 1, gateway=gateway, reason=cause)
+    elif breaker.state is BreakerState.CLOSED:
+        log.info("dispatcher.breaker_closed", **fields)
+    else:
+        log.info("dispatcher.breaker_half_open", **fields)

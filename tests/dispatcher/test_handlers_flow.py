@@ -1,0 +1,308 @@
+"""What keeps messages from a gateway: pauses that it asked for, its breaker; for all replicas."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW
+from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.queue import flow, starts
+from shared.contracts.dispatcher import State
+from shared.database import transaction
+from tests.dispatcher.proof import prove
+from tests.dispatcher.world import (
+    ACCEPTED,
+    FakeGateway,
+    World,
+    alive,
+    fetch,
+    numbers,
+    work,
+)
+
+SECOND = timedelta(seconds=1)
+SLOW = verdict_of(Finding.BUSY, "status_429", 429, retry_after_s=30.0)
+DENIED = verdict_of(Finding.DENIED, "unauthorized", 401)
+UNREACHABLE = verdict_of(Finding.UNREACHABLE, "connect_failed")
+KINDS = pytest.mark.parametrize("is_idempotent", [True, False])
+
+
+async def later(world: World, seconds: float, *senders: Sender) -> None:
+    """Let time pass, and all of them see what is allowed then."""
+    await world.pass_time(seconds * SECOND)
+    for sender in senders:
+        await sender.renew()
+
+
+async def state(world: World, gateway: str = "http") -> str:
+    async with transaction(world.pool) as db:
+        return (await flow.read(db, gateway)).breaker.state
+
+
+# Pauses
+
+
+@KINDS
+async def test_a_gateway_that_asks_to_wait_gets_nothing_from_any_replica_until_then(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(10)
+    gateway = FakeGateway({1: [SLOW]}, is_idempotent=is_idempotent, connections=2)
+    one, other = await alive(world, gateway), await alive(world, gateway)
+
+    await work(one)
+    await other.renew()
+    await work(other)
+    await later(world, 28, one, other)
+    await work(one)
+    await work(other)
+
+    assert numbers(gateway) == [1, 2]
+    await later(world, 3, one, other)
+    await work(one)
+    await work(other)
+    await later(world, 60, one, other)
+    await work(one)
+    assert sorted(numbers(gateway)) == [1, *range(1, 11)]
+    assert await prove(world.pool) == {State.DELIVERED: 10}
+
+
+async def test_what_is_leased_when_another_replica_hears_of_a_pause_waits_for_its_end(
+    world: World,
+) -> None:
+    await world.plan(10)
+    gateway, own = FakeGateway({1: [SLOW]}, connections=1), FakeGateway(connections=1)
+    other = await alive(world, own)
+    own.is_hanging = True
+    await fetch(other)
+    one = await alive(world, gateway)
+    async with transaction(world.pool) as db:
+        before = await flow.lock(db, "http")
+        now = (await world.now()).timestamp()
+        await flow.save(db, "http", type(before)(now + 60, "status_429"))
+
+    await other.renew()
+    own.answer(1, ACCEPTED)
+    await work(other)
+
+    assert numbers(own) == [1]
+    assert not await one.claim()  # nothing is claimed either
+    own.is_hanging = False
+    await later(world, 61, other)
+    await work(other)
+    assert numbers(own) == list(range(1, 11))
+
+
+async def test_a_message_that_was_asked_to_wait_has_used_up_nothing(world: World) -> None:
+    await world.plan(1)
+    gateway = FakeGateway({1: [SLOW] * 8})
+    sender = await alive(world, gateway)
+    for _ in range(8):
+        await work(sender)
+        await later(world, 31, sender)
+
+    waits = await world.value(
+        "SELECT due_at - ended_at FROM exceptions JOIN attempts USING (run_id, client_id, attempt)"
+    )
+    assert (waits, len(gateway.messages)) == (30 * SECOND, 8)
+    assert await world.value("SELECT uncounted FROM exceptions") == 8
+    assert await world.value("SELECT attempts FROM exceptions") == 8  # all are on record
+    await work(sender)
+    assert await prove(world.pool) == {State.DELIVERED: 1}
+
+
+async def test_a_greylisting_server_is_not_paused(world: World) -> None:
+    await world.plan(3)
+    grey = verdict_of(Finding.POSTPONED, "status_450", 450, retry_after_s=300.0)
+    gateway = FakeGateway({1: [grey]}, connections=1)
+    sender = await alive(world, gateway)
+
+    await work(sender)
+
+    assert numbers(gateway) == [1, 2, 3]
+    assert await world.value("SELECT due_at > now() + interval '299 s' FROM exceptions")
+
+
+# The breaker
+
+
+async def test_a_fault_opens_it_for_all_replicas_and_burns_no_message(world: World) -> None:
+    await world.plan(10)
+    gateway = FakeGateway({n: [DENIED] for n in range(1, 11)}, connections=1)
+    one, other = await alive(world, gateway), await alive(world, gateway)
+
+    await work(one)
+    await other.renew()
+    await work(other)
+
+    assert numbers(gateway) == [1]
+    assert await state(world) == "open"
+    assert not await other.claim()
+    assert await world.value("SELECT uncounted FROM exceptions") == 1
+
+
+async def test_connections_that_fail_in_a_row_open_it(world: World) -> None:
+    await world.plan(40)
+    gateway = FakeGateway({n: [UNREACHABLE] for n in range(1, 41)}, connections=1)
+    sender = await alive(world, gateway)
+
+    await work(sender)
+
+    assert numbers(gateway) == list(range(1, UNREACHABLE_IN_A_ROW + 1))
+
+
+@KINDS
+async def test_it_probes_with_one_message_and_lets_all_through_when_it_works(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(300)
+    gateway = FakeGateway({1: [DENIED]}, is_idempotent=is_idempotent, connections=1)
+    sender = await alive(world, gateway)
+    await work(sender)
+    assert await state(world) == "open"
+    gateway.is_hanging = True
+
+    await later(world, 7, sender)
+    await work(sender)
+
+    assert len(gateway.messages) == 2  # one probe is under way
+    gateway.is_hanging = False
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+    assert await state(world) == "closed"
+    await later(world, 60, sender)
+    await work(sender)
+    assert await prove(world.pool) == {State.DELIVERED: 300}
+
+
+async def test_a_probe_that_fails_opens_it_for_longer(world: World) -> None:
+    await world.plan(10)
+    gateway = FakeGateway({n: [DENIED] for n in range(1, 11)}, connections=1)
+    sender = await alive(world, gateway)
+    await work(sender)
+    await later(world, 7, sender)
+    await work(sender)
+    assert len(gateway.messages) == 2
+
+    await later(world, 9, sender)
+    await work(sender)
+
+    assert len(gateway.messages) == 2  # twice as long
+    await later(world, 5, sender)
+    await work(sender)
+    assert len(gateway.messages) == 3
+
+
+async def test_rounds_are_shared_by_all_replicas(world: World) -> None:
+    await world.plan(1_200)
+    first = await alive(world, FakeGateway({1: [DENIED]}, connections=1))
+    await work(first)
+    await first.stop(0)
+    gateways = [FakeGateway() for _ in range(3)]
+    senders = [await alive(world, each) for each in gateways]
+    for gateway in gateways:
+        gateway.is_hanging = True
+
+    await later(world, 7, *senders)
+    for sender in senders:
+        await work(sender)
+
+    assert [len(each.messages) for each in gateways] == [1, 0, 0]
+
+
+async def test_what_was_under_way_when_it_opened_neither_closes_nor_opens_it(
+    world: World,
+) -> None:
+    await world.plan(5)
+    gateway = FakeGateway(connections=5)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    gateway.answer(1, DENIED)
+    await work(sender)
+    before = await world.rows("SELECT * FROM gateway_states")
+
+    gateway.answer_all(DENIED)
+    await work(sender)
+
+    assert await world.rows("SELECT * FROM gateway_states") == before
+
+
+async def test_a_gateway_beside_one_that_fails_goes_on(world: World) -> None:
+    await world.plan(2)
+    await world.plan(gateway="log")
+    broken = FakeGateway({n: [DENIED] for n in range(1, 3)}, connections=1)
+    await work(await alive(world, broken))
+    works = FakeGateway()
+    works.name = "log"
+
+    await work(await alive(world, works))
+
+    assert numbers(works) == [1, 2]
+
+
+async def test_messages_that_wait_for_a_breaker_end_with_their_window(world: World) -> None:
+    run = await world.plan(3, ends_at=await world.now() + 60 * SECOND)
+    sender = await alive(world, FakeGateway({1: [DENIED]}, connections=1))
+    await work(sender)
+
+    await later(world, 61, sender)
+    await world.end()
+
+    assert await run.status() == "finished"
+    assert await prove(world.pool) == {State.EXPIRED: 3}
+
+
+async def test_what_was_cut_off_by_us_says_nothing_of_the_gateway(world: World) -> None:
+    await world.plan(30)
+    gateway = FakeGateway()
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+
+    gateway.answer_all(Verdict(Outcome.UNKNOWN, "cut_off"))
+    await work(sender)
+
+    assert await state(world) == "closed"
+
+
+async def test_what_was_marked_before_its_gateway_was_paused_does_not_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.plan(3)
+    gateway = FakeGateway(is_idempotent=False, connections=2)
+    gateway.is_hanging = True
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    mark = starts.mark
+
+    async def marked_late(*args: Any) -> None:
+        await mark(*args)
+        gateway.answer(2, SLOW)
+
+    monkeypatch.setattr(starts, "mark", marked_late)
+    gateway.answer(1, ACCEPTED)
+    await sender.record()  # makes room for one
+    await sender.mark_and_start()
+
+    assert numbers(gateway) == [1, 2]
+    await work(sender)
+    reasons = await world.rows("SELECT reason FROM exceptions ORDER BY client_id")
+    assert [row.reason for row in reasons] == ["status_429", "not_started"]
+
+
+async def test_a_state_that_was_read_before_a_newer_one_was_shared_changes_nothing(
+    world: World,
+) -> None:
+    await world.plan(3)
+    gateway = FakeGateway({1: [DENIED]}, connections=1)
+    sender = await alive(world, gateway)
+    old = sender.lease.gateway_state
+    await work(sender)
+
+    sender.flow.apply(old, (await world.now()).timestamp())
+    sender.pump()
+
+    assert numbers(gateway) == [1]
