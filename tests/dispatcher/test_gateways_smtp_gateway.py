@@ -1,6 +1,7 @@
 """What the SMTP gateway says to a server, and what it makes of all that one may say."""
 
 import asyncio
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
@@ -13,10 +14,14 @@ import pytest
 from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer
 from services.dispatcher.gateways.smtp.client import SmtpClient
+from services.dispatcher.gateways.smtp.connection import Connection
+from services.dispatcher.gateways.smtp.contract import judge
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
-from services.dispatcher.gateways.smtp.features import read_features
+from services.dispatcher.gateways.smtp.features import Features, read_features
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
+from services.dispatcher.gateways.smtp.mail import Composer
 from services.dispatcher.gateways.smtp.reply import Reply
 from tests.dispatcher.garbage_smtp import REPLIES
 from tests.dispatcher.mailserver import MailServer
@@ -154,6 +159,76 @@ async def test_an_answer_to_what_was_not_sent_yet_is_no_acceptance(*, pipelining
         verdict = await send(gateway)
 
         assert verdict == Verdict(NOT_PROCESSED, "malformed")
+
+
+class Wire(asyncio.Transport):
+    """Keeps what was written last."""
+
+    last = b""
+
+    def write(self, data: Any) -> None:
+        self.last = bytes(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        pass
+
+
+class Pool:
+    """Hands answers on, and keeps no connection."""
+
+    def settle(self, done: OnAnswer, answer: Answer) -> None:
+        done(answer)
+
+    def rest(self, connection: Connection) -> None:
+        pass
+
+    def drop(self, connection: Connection) -> None:
+        pass
+
+
+GO_AHEAD = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        ([GO_AHEAD], Outcome.ACCEPTED),
+        ([GO_AHEAD[:7], GO_AHEAD[7:]], Outcome.ACCEPTED),
+        ([GO_AHEAD[:14], GO_AHEAD[14:]], Outcome.ACCEPTED),
+        ([GO_AHEAD.replace(b"2.1.5 Ok", b"2.1.5 Yes")], Outcome.ACCEPTED),
+        ([GO_AHEAD.replace(b"250 2.1.5 Ok", b"550 5.1.1 No")], Outcome.REFUSED),
+        ([GO_AHEAD + b"2"], NOT_PROCESSED),
+        ([b"25", GO_AHEAD], NOT_PROCESSED),
+        ([b"250-", GO_AHEAD], NOT_PROCESSED),
+        ([GO_AHEAD[7:]], NOT_PROCESSED),
+    ],
+)
+def test_an_answer_to_an_envelope_is_read_the_same_however_often_it_came_before(
+    second: list[bytes], outcome: Outcome
+) -> None:
+    ours, theirs = socket.socketpair()
+    connection, transport = Connection(Pool(), 0.0), Wire({"socket": ours})
+    connection.connection_made(transport)
+    connection.start(Features(pipelining=True))
+    mail = Composer("news@shop.example", None, lambda: 0.0).compose(LETTER, "anna@example.com")
+    answers: list[Answer] = []
+
+    for envelope in [[GO_AHEAD], [GO_AHEAD[:7], GO_AHEAD[7:]], [GO_AHEAD], second]:
+        connection.begin(mail, 1.0, answers.append)
+        for piece in envelope:
+            connection.data_received(piece)
+        if transport.last == mail.content:
+            connection.data_received(b"250 2.0.0 Ok\r\n")
+        transport.last = b""
+    if len(answers) < 4:
+        connection.connection_lost(None)
+    ours.close()
+    theirs.close()
+
+    assert [judge(each).outcome for each in answers] == [Outcome.ACCEPTED] * 3 + [outcome]
 
 
 async def test_what_comes_behind_an_answer_reaches_no_other_mail() -> None:

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from base64 import b64decode
 from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import OutgoingMessage
-from services.dispatcher.gateways.smtp.address import AddressInvalid, normalized
+from services.dispatcher.gateways.smtp.address import AddressInvalid, header_text, normalized
 from services.dispatcher.gateways.smtp.mail import Composer, Mail
 from services.dispatcher.gateways.smtp.senders import SenderNotAllowed, Senders
 
@@ -108,9 +109,9 @@ class Counted(str):
     __slots__ = ("times",)
     times: int
 
-    def replace(self, *args: Any) -> str:
+    def encode(self, *args: Any) -> bytes:
         self.times = getattr(self, "times", 0) + 1
-        return super().replace(*args)
+        return super().encode(*args)
 
 
 def test_html_that_is_the_same_for_all_is_encoded_once() -> None:
@@ -318,3 +319,31 @@ def test_a_mail_is_from_nobody_else(sender: str) -> None:
     for _ in range(2):
         with pytest.raises(SenderNotAllowed):
             ALLOWED.header(sender)
+
+
+@pytest.mark.parametrize("size", [1, 996, 997, 998, 2_000])
+@pytest.mark.parametrize("before", ["", "\n", "x\n", "x" * 900 + "\n", ("y" * 60 + "\n") * 50])
+@pytest.mark.parametrize("after", ["", "\n", "\nz"])
+def test_a_line_is_quoted_if_it_could_become_too_long(size: int, before: str, after: str) -> None:
+    mail = composed(replace(MESSAGE, text=f"{before}{'x' * size}{after}"))
+
+    lines = mail.content.split(b"\r\n")
+    assert (b"Content-Transfer-Encoding: quoted-printable" in lines) == (size > 997)
+    assert max(map(len, lines)) <= 998
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "Ж", "漢", "😀"])
+@pytest.mark.parametrize("size", range(60, 70))
+def test_an_encoded_word_ends_between_letters(letter: str, size: int) -> None:
+    text = f"=?{'x' * (size % 7)}{letter * size}"
+
+    words = header_text(text).split(b"\r\n ")
+
+    assert max(map(len, words)) <= 75
+    assert "".join(b64decode(each[10:-2]).decode() for each in words) == text
+
+
+def test_a_line_that_begins_with_a_dot_is_sent_with_two_wherever_it_stands() -> None:
+    mail = composed(replace(MESSAGE, text=".a\r\n.\r.b\n..c\nd."))
+
+    assert mail.content.endswith(b"\r\n\r\n..a\r\n..\r\n..b\r\n...c\r\nd.\r\n.\r\n")

@@ -1,7 +1,7 @@
 """Addresses of mails: what may stand in a command and in a header, and what never does. Pure."""
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from email.utils import parseaddr
 
 # What RFC 5321 allows without quotes, in ASCII or beyond: no space, bracket, quote or control.
@@ -63,7 +63,7 @@ def named_address(text: str) -> tuple[str, str]:
 
 def header_text(text: str) -> bytes:
     """Return text as a header's value: one that cannot end its line. Source: RFC 2047."""
-    flat = text.translate(_CONTROLS)
+    flat = _one_line(text)
     if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
         return flat.strip(" ").encode("ascii")
     return _encoded_words(flat)
@@ -71,7 +71,7 @@ def header_text(text: str) -> bytes:
 
 def mailbox(name: str | None, address: bytes) -> bytes:
     """Return an address with its name, as From and To have it."""
-    flat = (name or "").translate(_CONTROLS).strip(" ")
+    flat = _one_line(name or "").strip(" ")
     if not flat:
         return b"<%b>" % address
     if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
@@ -80,15 +80,19 @@ def mailbox(name: str | None, address: bytes) -> bytes:
     return b"%b\r\n <%b>" % (_encoded_words(flat), address)
 
 
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
 def _encoded_words(text: str) -> bytes:
     """Return RFC 2047's encoded words, each of whole characters, one a line."""
+    raw, start = text.encode("utf-8", "replace"), 0
     words: list[bytes] = []
-    piece = b""
-    for character in text:
-        raw = character.encode("utf-8", "replace")
-        if len(piece) + len(raw) > _WORD_BYTES:
-            words.append(piece)
-            piece = b""
-        piece += raw
-    words.append(piece)
-    return b"\r\n ".join(b"=?utf-8?b?%b?=" % b64encode(each) for each in words)
+    while len(raw) - start > _WORD_BYTES:
+        end = start + _WORD_BYTES
+        while raw[end] & 0xC0 == 0x80:  # noqa: PLR2004 - not the first byte of its character
+            end -= 1
+        words.append(raw[start:end])
+        start = end
+    words.append(raw[start:])
+    return b"\r\n ".join([b"=?utf-8?b?%b?=" % b2a_base64(each, newline=False) for each in words])

@@ -18,14 +18,15 @@ from services.dispatcher.gateways.smtp.answer import (
     Stage,
 )
 from services.dispatcher.gateways.smtp.features import Features
-from services.dispatcher.gateways.smtp.mail import Mail
+from services.dispatcher.gateways.smtp.mail import Mail, envelope
 from services.dispatcher.gateways.smtp.reply import Malformed, Replies, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CLOSING, _GO_ON = 421, 354
-_RESET = (Stage.SESSION, b"RSET\r\n")
+_WHOLE_MAIL = 4  # steps: sender, recipient, DATA, content
+_RESET, _DATA = (Stage.SESSION, b"RSET\r\n"), (Stage.DATA, b"DATA\r\n")
 
 
 class Owner(Protocol):
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._steps: deque[tuple[Stage, bytes]] = deque()  # replies that are still to come
         self._fault: Answer | None = None  # the first refusal of this mail
         self._needs_reset = False
+        self._go_ahead = b""  # the last answer to a whole envelope that let the content go
 
     @property
     def is_reusable(self) -> bool:
@@ -158,6 +160,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read replies; whatever is not asked for ends the connection."""
+        is_first = len(self._steps) == _WHOLE_MAIL and self._replies.is_empty
+        if is_first and data == self._go_ahead:
+            self._begin_content()  # the same as for an earlier mail, when it was parsed
+            return
         try:
             replies = self._replies.feed(data)
         except Malformed as error:
@@ -175,6 +181,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._broken("malformed")
                 return
+        if is_first and self._stage is Stage.CONTENT and self._steps:
+            self._go_ahead = data
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the mail under way."""
@@ -203,25 +211,17 @@ class Connection(asyncio.Protocol):
             self._send(mail, content, features)
 
     def _send(self, mail: Mail, content: bytes, features: Features) -> None:
-        parameters = b" BODY=8BITMIME" if mail.needs_8bit and features.eight_bit else b""
-        if features.has_size:
-            parameters += b" SIZE=%d" % len(content)
-        if mail.needs_smtputf8:
-            parameters += b" SMTPUTF8"
+        sender, recipient = envelope(mail, len(content), features)
         steps = self._steps
         steps.clear()
         if self._needs_reset:
             steps.append(_RESET)
-        steps.append((Stage.SENDER, b"MAIL FROM:<%b>%b\r\n" % (mail.sender, parameters)))
-        steps.append((Stage.RECIPIENT, b"RCPT TO:<%b>\r\n" % mail.recipient))
-        steps.append((Stage.DATA, b"DATA\r\n"))
-        steps.append((Stage.CONTENT, content))
+        steps += ((Stage.SENDER, sender), (Stage.RECIPIENT, recipient), _DATA)
         self._needs_reset = False
         self._stage = steps[0][0]
-        if features.pipelining:
-            self._write(b"".join([command for _, command in steps][:-1]))
-        else:
-            self._write(steps[0][1])
+        all_at_once = b"".join([command for _, command in steps])
+        self._write(all_at_once if features.pipelining else steps[0][1])
+        steps.append((Stage.CONTENT, content))
 
     def _decline(self, failure: str) -> None:
         """End a mail of which nothing was sent; not before `begin` has returned."""
@@ -268,6 +268,12 @@ class Connection(asyncio.Protocol):
         self._stage, command = self._steps[0]  # before the write: then the final dot may be out
         if stage is Stage.DATA or not self._is_pipelined:
             self._write(command)
+
+    def _begin_content(self) -> None:
+        for _ in range(_WHOLE_MAIL - 1):
+            self._steps.popleft()
+        self._stage, content = self._steps[0]
+        self._write(content)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:

@@ -14,6 +14,7 @@ import msgspec
 
 from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.gateways.smtp.address import header_text, mailbox, normalized
+from services.dispatcher.gateways.smtp.features import Features
 from services.dispatcher.gateways.smtp.senders import Senders
 
 _LONGEST_LINE = 998  # bytes without CRLF. Source: RFC 5322 §2.1.1
@@ -148,17 +149,38 @@ class Composer:
         return self._alternatives.both
 
 
+def envelope(mail: Mail, size: int, features: Features) -> tuple[bytes, bytes]:
+    """Return the commands that name sender and recipient; `size`: of the content, in bytes."""
+    parameters = b" BODY=8BITMIME" if mail.needs_8bit and features.eight_bit else b""
+    if features.has_size:
+        parameters += b" SIZE=%d" % size
+    if mail.needs_smtputf8:
+        parameters += b" SMTPUTF8"
+    sender = b"MAIL FROM:<%b>%b\r\n" % (mail.sender, parameters)
+    return sender, b"RCPT TO:<%b>\r\n" % mail.recipient
+
+
 def _content(head: bytes, body: _Body) -> bytes:
     return b"%b%b%b" % (head, body.raw, body.end)
 
 
 def _encoded(kind: bytes, text: str) -> _Body:
     raw = _lines(text)
-    is_short = max(map(len, raw.split(b"\n"))) <= _LONGEST_LINE - 1  # a dot may be added
-    if not is_short or b"\0" in raw or _DELIMITER in raw:
+    if _has_long_line(raw) or b"\0" in raw or _DELIMITER in raw:
         return _quoted(kind, text)
     is_ascii = raw.isascii()
     return _body(kind, _AS_7BIT if is_ascii else _AS_8BIT, raw, is_8bit=not is_ascii)
+
+
+def _has_long_line(raw: bytes) -> bool:
+    """Return whether a line is too long to be sent as it is: a dot may be added to it."""
+    start, size = 0, len(raw)
+    while size - start >= _LONGEST_LINE:
+        end = raw.rfind(b"\n", start, start + _LONGEST_LINE)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _quoted(kind: bytes, text: str) -> _Body:
@@ -194,10 +216,14 @@ def _without_8bit(text: str, html: str | None) -> _Body:
 
 def _lines(text: str) -> bytes:
     """Return the text's bytes, with LF for every end of a line."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.encode("utf-8", "replace")
 
 
 def _dotted(raw: bytes) -> bytes:
     """Return lines as they go over the wire."""
-    stuffed = (b"." + raw if raw.startswith(b".") else raw).replace(b"\n.", b"\n..")
-    return stuffed.replace(b"\n", b"\r\n")
+    crlf = raw.replace(b"\n", b"\r\n")
+    if b"\n." in crlf:
+        crlf = crlf.replace(b"\n.", b"\n..")
+    return b"." + crlf if crlf.startswith(b".") else crlf
