@@ -9,7 +9,8 @@ from services.dispatcher.gateways.smtp.answer import (
     Answer,
     Stage,
 )
-from services.dispatcher.gateways.smtp.contract import judge
+from services.dispatcher.gateways.smtp.contract import judge, speaks_of_policy
+from services.dispatcher.gateways.smtp.refusals import TABLE, Policy, row_of
 from services.dispatcher.gateways.smtp.reply import Reply
 
 ACCEPTED, REFUSED, NOT_PROCESSED, UNKNOWN = (
@@ -56,7 +57,15 @@ def test_a_failure_for_now_is_tried_again(code: int) -> None:
     assert replied(Stage.CONTENT, code).outcome is (UNKNOWN if code == 421 else NOT_PROCESSED)
 
 
+OF_POLICY = [
+    (550, b"5.7.1 Message rejected"),
+    (554, b"5.7.1 Blocked by the policy of this domain"),
+    (550, b"5.7.26 Unauthenticated mail is refused"),
+    (550, b"5.7.606 Access denied, banned sending address"),
+]
 OF_THE_RECIPIENT = [
+    (552, b"5.2.2 Daily quota of this mailbox is reached: daily limit"),
+    (550, b"5.2.121 Too many messages for this recipient"),
     (550, b"5.1.1 No such user"),
     (550, b"No such user here"),
     (551, b"User not local"),
@@ -79,7 +88,6 @@ OF_US = [
     (554, b"5.7.1 <x@y.example>: Relay access denied"),
     (550, b"relay not permitted"),
     (550, b"we do not RELAY"),
-    (550, b"5.7.26 Unauthenticated mail is refused"),
     (553, b"5.1.8 Sender's domain not found"),
     (553, b"5.1.7 Bad sender"),
     (554, b"5.3.2 The system takes no mail now"),
@@ -107,6 +115,83 @@ def test_a_refusal_that_speaks_of_us_burns_no_message(
     stage: Stage, code: int, text: bytes
 ) -> None:
     assert replied(stage, code, text).outcome is NOT_PROCESSED
+
+
+FAULTS = [
+    *((code, text) for code, text in OF_US if code in {530, 534, 535, 538}),
+    (550, b"5.7.1 Relaying denied"),
+    (550, b"relay not permitted"),
+    (553, b"5.1.8 Sender's domain not found"),
+    (553, b"5.1.7 Bad sender"),
+    (550, b"5.4.5 Daily user sending quota exceeded"),
+    (550, b"Too many messages in this session"),
+    (554, b"Rate limit reached"),
+    (554, b"5.3.0 Throttled"),
+]
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize(("code", "text"), FAULTS)
+def test_what_speaks_of_us_alone_is_the_gateways_fault(
+    stage: Stage, code: int, text: bytes
+) -> None:
+    found = replied(stage, code, text)
+
+    assert (found.outcome, found.fault, found.is_counted) == (NOT_PROCESSED, True, False)
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+def test_a_server_that_does_not_understand_is_no_fault_of_ours(code: int) -> None:
+    found = replied(Stage.RECIPIENT, code, b"What?")
+
+    assert (found.outcome, found.fault) == (NOT_PROCESSED, False)
+
+
+@pytest.mark.parametrize(("code", "text"), OF_POLICY)
+def test_a_policy_is_the_recipients_own_unless_it_is_known_to_be_against_us(
+    code: int, text: bytes
+) -> None:
+    for stage in (Stage.RECIPIENT, Stage.CONTENT):
+        answer = Answer(stage, Reply(code, (text,)))
+        own, against_us = judge(answer), judge(answer, is_policy_against_us=True)
+        assert speaks_of_policy(answer)
+        assert (own.outcome, own.fault) == (REFUSED, False)
+        assert (against_us.outcome, against_us.fault) == (NOT_PROCESSED, True)
+        assert own.reason == against_us.reason == f"status_{code}"
+
+
+@pytest.mark.parametrize("stage", [Stage.SESSION, Stage.SENDER, Stage.DATA])
+def test_a_policy_before_any_recipient_was_named_is_against_us(stage: Stage) -> None:
+    for code, text in OF_POLICY:
+        assert not speaks_of_policy(Answer(stage, Reply(code, (text,))))
+        assert replied(stage, code, text).fault
+
+
+def test_a_policy_known_to_be_against_us_changes_no_other_answer() -> None:
+    for code, text in [*OF_THE_RECIPIENT, *OF_US, (250, b"Ok"), (450, b"5.7.1 x"), (354, b"x")]:
+        answer = Answer(Stage.CONTENT, Reply(code, (text,)))
+        assert judge(answer, is_policy_against_us=True) == judge(answer)
+
+
+def test_each_row_of_the_table_has_an_example() -> None:
+    examples = [*OF_THE_RECIPIENT, *OF_US, *FAULTS, *OF_POLICY, (554, b"No"), (552, b"5.3.4 Big")]
+
+    found = {row_of(stage, Reply(code, (text,))).of for stage in Stage for code, text in examples}
+
+    assert found == {row.of for row in TABLE}
+
+
+def test_several_domains_in_a_row_mean_us_and_one_however_often_does_not() -> None:
+    policy = Policy()
+
+    one = [policy.is_against_us(b"a.example") for _ in range(10)]
+    several = [policy.is_against_us(name) for name in (b"b.example", b"c.example", b"a.example")]
+    policy.end()
+    after = [policy.is_against_us(name) for name in (b"b.example", b"c.example")]
+
+    assert one == [False] * 10
+    assert several == [False, True, True]
+    assert after == [False, False]
 
 
 @pytest.mark.parametrize("stage", [Stage.SESSION, Stage.SENDER, Stage.DATA])

@@ -115,6 +115,26 @@ async def test_after_a_refusal_the_same_connection_takes_the_next_mail(
         assert len(server.taken) == 1
 
 
+@pytest.mark.parametrize("step", ["RCPT", "."])
+async def test_a_policy_that_several_domains_in_a_row_name_burns_no_more_messages(
+    step: str,
+) -> None:
+    async with MailServer() as server, gateway_to(server) as gateway:
+        server.replies = {step: b"550 5.7.1 Message rejected\r\n"}
+        found = [
+            await send(gateway, replace(LETTER, email=f"anna@{name}.example"))
+            for name in ("a", "A", "a", "b", "c", "d", "a")
+        ]
+        server.replies = {}
+        healed = await send(gateway)
+        server.replies = {step: b"550 5.7.1 Message rejected\r\n"}
+        again = await send(gateway)
+
+        assert [each.outcome for each in found] == [Outcome.REFUSED] * 4 + [NOT_PROCESSED] * 3
+        assert [each.fault for each in found] == [False] * 4 + [True] * 3
+        assert (healed.outcome, again.outcome) == (Outcome.ACCEPTED, Outcome.REFUSED)
+
+
 async def test_a_server_that_wants_the_content_of_a_refused_mail_gets_nothing() -> None:
     async with MailServer() as server, gateway_to(server) as gateway:
         server.replies = {"RCPT": b"550 5.1.1 No\r\n"}

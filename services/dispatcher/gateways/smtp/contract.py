@@ -6,11 +6,15 @@
 | no reply, no SMTP, or 421 after the final dot           | unknown                          |
 | the same before it                                      | not processed                    |
 | 4xx to anything                                         | not processed                    |
-| 5xx to RCPT or to the content                           | refused for good, but for        |
-|   530 534 535 538, 5.7.x, 5.1.7, 5.1.8, 5.3.0-3, 5.5.x, | what speaks of us or the gateway:|
-|   500 502 503 504, relaying                             | not processed                    |
+| 5xx to RCPT or to the content                           | refused for good, unless it      |
+|                                                         | speaks of us or of the server    |
+| 5xx that speaks of us: login, relaying, our address,    | not processed, and the gateway's |
+|   rate; 5.7.x of several recipients' domains in a row   | fault: no message is burnt       |
+| 5xx that speaks of the server: commands, its state;     | not processed                    |
+|   5xx to all else                                       |                                  |
 | 552 or 5.3.4 to MAIL FROM                               | refused for good                 |
-| 5xx to all else                                         | not processed                    |
+
+Of whom a 5xx speaks says the table in `refusals.py`.
 
 421, 450 and 452 with a time in words pause the server, but for those that greylist: then the one
 mail waits. A login or a certificate that does not pass is the server's fault, or ours.
@@ -27,20 +31,12 @@ from services.dispatcher.gateways.smtp.answer import (
     Answer,
     Stage,
 )
+from services.dispatcher.gateways.smtp.refusals import POLICY, TABLE, row_of
 from services.dispatcher.gateways.smtp.reply import Reply
 from services.dispatcher.gateways.smtp.wait import wait_in
 
 _CLOSING = 421
-_TOO_LARGE = 552
-# Source: RFC 4954 §6. The login is wrong or missing: no message is burnt for it.
-_UNAUTHORIZED = frozenset({530, 534, 535, 538})
-# Source: RFC 5321 §4.2.3. The server did not understand us, which says nothing of the recipient.
-_OF_COMMANDS = frozenset({500, 502, 503, 504})
-# Source: RFC 3463 §3. Our address, their system, the protocol, and policy; 5.3.4 is the mail's.
-_OF_US = re.compile(rb"5\.(?:1\.[78]|3\.[0-3]|5\.\d{1,3}|7\.\d{1,3})(?!\d)")
-_OF_THE_SIZE = re.compile(rb"5\.3\.4(?!\d)")
-# What older servers say without an enhanced code: "550 relaying denied", "relay not permitted".
-_RELAYING = re.compile(rb"\brelay", re.IGNORECASE)
+_REFUSED = 5  # the first digit
 # What may name a time to wait: closing, and what is postponed.
 _WAITS = frozenset({421, 450, 452})
 # A server that does not know a recipient's mails yet: the next recipient is another matter.
@@ -58,8 +54,11 @@ _QUEUE_ID = re.compile(
 )
 
 
-def judge(answer: Answer) -> Verdict:
-    """Return what an answer means for the message. Never raises."""
+def judge(answer: Answer, *, is_policy_against_us: bool = False) -> Verdict:
+    """Return what an answer means for the message. Never raises.
+
+    `is_policy_against_us`: whether a policy that it speaks of is not the recipient's own.
+    """
     reply, is_sent = answer.reply, answer.stage is Stage.CONTENT
     code = None if reply is None else reply.code
     text = "" if reply is None else legible(b"%d %b" % (reply.code, reply.text))
@@ -69,6 +68,8 @@ def judge(answer: Answer) -> Verdict:
     if is_sent and reply.is_done:
         return Verdict(Outcome.ACCEPTED, "accepted", code, _queue_id(reply), text)
     finding, reason = _judge_reply(answer.stage, reply)
+    if is_policy_against_us and speaks_of_policy(answer):
+        finding = Finding.DENIED
     asked = wait_in(text) if reply.code in _WAITS else None
     return verdict_of(finding, reason, code, answer=text, retry_after_s=asked)
 
@@ -89,9 +90,17 @@ def _judge_reply(stage: Stage, reply: Reply) -> tuple[Finding, str]:
         case 4:
             return _judge_postponed(stage, reply), reason
         case 5:
-            return _judge_refusal(stage, reply, reason)
+            row = row_of(stage, reply)
+            return row.finding, "unauthorized" if row is TABLE[0] else reason
         case _:
             return Finding.GARBLED if is_sent else Finding.UNABLE, "contract_violation"
+
+
+def speaks_of_policy(answer: Answer) -> bool:
+    """Return whether a recipient, or a mail to it, was refused by somebody's policy."""
+    reply = answer.reply
+    is_refusal = reply is not None and reply.kind == _REFUSED
+    return is_refusal and reply is not None and row_of(answer.stage, reply).of == POLICY
 
 
 def _judge_postponed(stage: Stage, reply: Reply) -> Finding:
@@ -101,29 +110,6 @@ def _judge_postponed(stage: Stage, reply: Reply) -> Finding:
     asks = reply.code in _WAITS and wait_in(legible(reply.text)) is not None
     is_of_recipient = stage is Stage.RECIPIENT and reply.code != _CLOSING and not asks
     return Finding.POSTPONED if is_of_recipient else Finding.BUSY
-
-
-def _judge_refusal(stage: Stage, reply: Reply, reason: str) -> tuple[Finding, str]:
-    if reply.code in _UNAUTHORIZED:
-        return Finding.DENIED, "unauthorized"
-    if stage is Stage.SENDER and _is_of_the_size(reply):
-        return Finding.REFUSED, reason
-    if stage in {Stage.RECIPIENT, Stage.CONTENT} and not _is_of_us(reply):
-        return Finding.REFUSED, reason
-    return Finding.UNABLE, reason
-
-
-def _is_of_the_size(reply: Reply) -> bool:
-    return reply.code == _TOO_LARGE or _OF_THE_SIZE.match(reply.text) is not None
-
-
-def _is_of_us(reply: Reply) -> bool:
-    """Return whether a refusal speaks of us or of the server, so that any mail would get it."""
-    return (
-        reply.code in _OF_COMMANDS
-        or _OF_US.match(reply.text) is not None
-        or _RELAYING.search(reply.text) is not None
-    )
 
 
 def _queue_id(reply: Reply) -> str | None:

@@ -10,14 +10,17 @@ from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
 from services.dispatcher.gateways.smtp.address import AddressInvalid
+from services.dispatcher.gateways.smtp.answer import Answer, Stage
 from services.dispatcher.gateways.smtp.client import SmtpClient
-from services.dispatcher.gateways.smtp.contract import judge
+from services.dispatcher.gateways.smtp.contract import judge, speaks_of_policy
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login
 from services.dispatcher.gateways.smtp.mail import Composer
+from services.dispatcher.gateways.smtp.refusals import Policy
 from services.dispatcher.gateways.smtp.senders import SenderNotAllowed
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
+_OF_RECIPIENT = frozenset({Stage.RECIPIENT, Stage.CONTENT})
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
 _NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid", is_of_message=True)
 _NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
@@ -63,6 +66,7 @@ class SmtpGateway:
             tls=tls,
             allows_private=allows_private,
         )
+        self._policy = Policy()
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -89,7 +93,16 @@ class SmtpGateway:
         except SenderNotAllowed:
             self._loop.call_soon(done, _NO_SENDER)
             return
-        self._client.start(mail, deadline, lambda answer: done(judge(answer)))
+        domain = mail.recipient.rpartition(b"@")[2].lower()
+        self._client.start(mail, deadline, lambda answer: done(self._judge(answer, domain)))
+
+    def _judge(self, answer: Answer, domain: bytes) -> Verdict:
+        if speaks_of_policy(answer):
+            is_against_us = self._policy.is_against_us(domain)
+            return judge(answer, is_policy_against_us=is_against_us)
+        if answer.reply is not None and answer.stage in _OF_RECIPIENT:
+            self._policy.end()
+        return judge(answer)
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
