@@ -13,6 +13,7 @@ from cli import (
     demo,
     doctor,
     events,
+    gateways,
     imports,
     mailings,
     messages,
@@ -51,6 +52,7 @@ app.add_typer(mailings.app, name="mailings")
 app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
 app.add_typer(retention.app, name="retention")
+app.add_typer(gateways.app, name="gateways")
 app.add_typer(events.app, name="events")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(statistics.app)

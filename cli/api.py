@@ -78,6 +78,14 @@ class Api:
         """
         return await self._ask(service, "POST", path, json=body)
 
+    async def put(self, service: str, path: str, body: Json) -> Json:
+        """Make something as `body` says.
+
+        Raises:
+            Failure: It was refused, or the service is not there.
+        """
+        return await self._ask(service, "PUT", path, json=body)
+
     async def patch(self, service: str, path: str, changes: Json) -> Json:
         """Change what `changes` names. Source: RFC 7396, merge patch.
 

@@ -55,12 +55,7 @@ class Status(StrEnum):
     FINISHED = "finished"
 
 
-class Gateway(StrEnum):
-    """What hands the messages over."""
-
-    HTTP = "http"
-    LOG = "log"
-    SMTP = "smtp"
+GATEWAYS = "What hands it over, as `./mailings gateways list` shows it."
 
 
 @app.command("list")
@@ -91,7 +86,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
     for_: For = None,
-    gateway: Annotated[Gateway, typer.Option(help="What hands it over.")] = Gateway.HTTP,
+    gateway: Annotated[str, typer.Option(metavar="NAME", help=GATEWAYS)] = "http",
     dry_run: DryRun = False,
     watch: Watch = False,
     quiet: Quiet = False,
@@ -110,7 +105,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "filter": {"tags": tag or [], "operator_codes": operator_code or []},
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
-        "gateway": gateway.value,
+        "gateway": gateway,
     }
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
@@ -176,7 +171,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
-    gateway: Annotated[Gateway | None, typer.Option(help="What hands it over.")] = None,
+    gateway: Annotated[str | None, typer.Option(metavar="NAME", help=GATEWAYS)] = None,
     output: Format = Output.TABLE,
 ) -> None:
     """Change a mailing; what is not named stays.
@@ -193,7 +188,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "html": content_of(html_file),
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": ends_at.isoformat() if ends_at else None,
-        "gateway": gateway.value if gateway else None,
+        "gateway": gateway,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     if no_html:

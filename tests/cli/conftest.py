@@ -96,7 +96,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (the library's names)
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 (the library's names)
 
         def _chunks(self) -> bytes:
             body = b""

@@ -37,6 +37,7 @@ PAUSED = {
 }
 RUN_PAUSED = {"run_paused_at": NOW, "run_paused_by": "bo"}
 LEASED = {"unclaimed": 500, "leased": 500}
+MISCONFIGURED = {"gateway_problem": "the variable A is not there", "senders": 0}
 
 CODES: list[tuple[dict[str, Any], WhyCode, str]] = [
     ({"state": "archived", "archived_at": NOW}, WhyCode.ARCHIVED, "archived at 2026-03-01 12:00"),
@@ -56,6 +57,10 @@ CODES: list[tuple[dict[str, Any], WhyCode, str]] = [
     (RUN_PAUSED, WhyCode.RUN_PAUSED, "The run itself is paused at 2026-03-01 12:00:00 UTC by bo,"),
     (PAUSED | RUN_PAUSED, WhyCode.PAUSED, "and so is the run itself, paused at 2026-03-01 12:00"),
     (RUN_PAUSED | {"run_paused_by": None}, WhyCode.RUN_PAUSED, "UTC, not its mailing."),
+    ({"is_gateway_known": False}, WhyCode.GATEWAY_UNKNOWN, "described its gateway 'http'"),
+    ({"is_gateway_paused": True}, WhyCode.GATEWAY_PAUSED, "Its gateway 'http' is paused."),
+    (MISCONFIGURED, WhyCode.GATEWAY_MISCONFIGURED, "'http': the variable A is not there."),
+    ({"gateway_problem": "of one replica"}, WhyCode.BEHIND, "due for"),
     ({"starts_at": BEGINS}, WhyCode.NOT_BEGUN, "begins at 2026-03-01 12:15:00 UTC"),
     ({"state": "waiting"}, WhyCode.WAITING_FOR_CLIENTS, "how many is not known yet"),
     ({"state": "waiting", "unread": 2_000}, WhyCode.WAITING_FOR_CLIENTS, "2,000 are left"),
@@ -101,7 +106,10 @@ IN_ORDER: list[dict[str, Any]] = [
     {"is_mailing_paused": True},
     {"run_paused_at": NOW},
     {"starts_at": BEGINS},
-    {"senders": 0},
+    {"is_gateway_known": False},
+    {"is_gateway_paused": True},
+    MISCONFIGURED,
+    {"senders": 0, "gateway_problem": None},
     {"rate_per_s": 5.0},
 ]
 

@@ -1,6 +1,8 @@
 """Gateways over HTTP: described, shown, paused, deleted; and what is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +156,103 @@ async def test_what_keeps_a_dispatcher_from_using_a_gateway_is_shown(
 
     assert "SMS_TOKEN" in broken["problem"]
     assert (broken["free"], mended["free"], mended["problem"]) == (0, 64, None)
+
+
+@asynccontextmanager
+async def answering(status: bytes, body: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve an HTTP gateway that always answers the same."""
+    taken: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.partition(b"Content-Length: ")[2].split()[0])
+        taken.append(await reader.readexactly(length))
+        kind = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
+        writer.write(b"HTTP/1.1 %b\r\n%b\r\n\r\n%b" % (status, kind, body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], taken
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+async def test_a_gateway_is_tried_with_one_message_that_is_on_nobodys_record(
+    world: World, http: AsyncClient, senders: Senders, *, is_paused: bool
+) -> None:
+    async with answering(b"200 OK", b'{"id":"7","status":"accepted"}') as (port, taken):
+        await put(http, "sms", HTTP | {"url": f"http://127.0.0.1:{port}/m"})
+        await senders.refresh()
+        if is_paused:
+            await http.post("/gateways/sms/pause")
+
+        tried = await http.post("/gateways/sms/test", json={"phone": "79161234567"})
+
+    assert tried.status_code == 200, tried.text
+    shown = tried.json()
+    assert shown.pop("duration_s") >= 0
+    assert shown == {
+        "outcome": "accepted",
+        "reason": "accepted",
+        "status_code": 200,
+        "gateway_message_id": "7",
+        "answer": '{"id":"7","status":"accepted"}',
+    }
+    [sent] = taken
+    assert b'"phone":"79161234567","text":"Test"' in sent
+    assert await world.value("SELECT count(*) FROM attempts") == 0
+
+
+async def test_a_gateway_that_cannot_be_used_or_is_not_there_is_not_tried(
+    http: AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await put(http, "sms", HTTP | {"token": {"env": "SMS_TOKEN"}})
+
+    unusable = await http.post("/gateways/sms/test", json={"phone": "79161234567"})
+    missing = await http.post("/gateways/mail/test", json={"email": "a@b.example"})
+
+    assert (unusable.status_code, missing.status_code) == (409, 404)
+    assert unusable.json()["type"] == "GatewayNotUsable"
+
+
+async def test_a_gateway_that_lacks_a_contact_says_so(http: AsyncClient, senders: Senders) -> None:
+    await put(http, "sms", HTTP)
+    await senders.refresh()
+
+    tried = (await http.post("/gateways/sms/test", json={"email": "a@b.example"})).json()
+
+    assert (tried["outcome"], tried["reason"]) == ("refused", "no_phone")
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("missing", "gateway_unknown"),
+        ("removed", "gateway_unknown"),
+        ("paused", "gateway_paused"),
+        ("misconfigured", "gateway_misconfigured"),
+    ],
+)
+async def test_a_run_whose_gateway_cannot_be_used_says_why(
+    world: World,
+    http: AsyncClient,
+    senders: Senders,
+    state: str,
+    code: str,
+) -> None:
+    await put(http, "other", HTTP)
+    if state != "missing":
+        broken = {"token": {"file": "/nowhere/token"}} if state == "misconfigured" else {}
+        await put(http, "sms", HTTP | broken)
+    if state == "removed":
+        await http.delete("/gateways/sms")
+    if state == "paused":
+        await http.post("/gateways/sms/pause")
+    await senders.refresh()
+    run = await world.plan(1, gateway="sms")
+
+    found = (await http.get(f"/runs/{run.run_id}/why")).json()
+
+    assert found["code"] == code
+    assert "'sms'" in found["sentence"]

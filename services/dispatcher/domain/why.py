@@ -20,6 +20,9 @@ class WhyCode(StrEnum):
     PAUSED = "paused"
     RUN_PAUSED = "run_paused"
     NOT_BEGUN = "not_begun"
+    GATEWAY_UNKNOWN = "gateway_unknown"
+    GATEWAY_PAUSED = "gateway_paused"
+    GATEWAY_MISCONFIGURED = "gateway_misconfigured"
     WAITING_FOR_CLIENTS = "waiting_for_clients"
     NO_DISPATCHER = "no_dispatcher"
     EXPANDING = "expanding"
@@ -50,6 +53,9 @@ class RunFacts:
     is_run_stopped: bool = False  # by its own switch; else its mailing was
     has_dead_letter: bool = False  # an event of its mailing could not be applied
     set_aside_until: Instant | None = None  # a loop failed at it
+    is_gateway_known: bool = True  # it is described
+    is_gateway_paused: bool = False
+    gateway_problem: str | None = None  # what kept a dispatcher from using it
     unread: int | None = None  # records that it waits for; None: how far to read is not known yet
     senders: int = 1  # that are alive and send through its gateway
     planned: int = 0
@@ -78,10 +84,15 @@ class Why:
 def why(facts: RunFacts) -> Why:
     """Return the first reason that holds: what must change first for the run to go on.
 
-    A gateway that is paused, misconfigured or has its breaker open comes before `_of_sending`,
-    its limit inside of it.
+    A gateway whose breaker is open comes before `_of_sending`, its limit inside of it.
     """
-    return _of_the_end(facts) or _of_controls(facts) or _of_planning(facts) or _of_sending(facts)
+    return (
+        _of_the_end(facts)
+        or _of_controls(facts)
+        or _of_gateway(facts)
+        or _of_planning(facts)
+        or _of_sending(facts)
+    )
 
 
 def _of_the_end(facts: RunFacts) -> Why | None:
@@ -141,6 +152,24 @@ def _paused(facts: RunFacts) -> Why:
     mailing = f"paused{_at(facts.mailing_paused_at)}{_by(facts.mailing_paused_by)}"
     also = "" if facts.run_paused_at is None else f", and so is the run itself, {run}"
     return Why(code=WhyCode.PAUSED, sentence=f"Its mailing is {mailing}{also}.")
+
+
+def _of_gateway(facts: RunFacts) -> Why | None:
+    """Return what keeps its gateway from being used until somebody changes that."""
+    named = f"its gateway {facts.gateway!r}"
+    if not facts.is_gateway_known:
+        return Why(
+            code=WhyCode.GATEWAY_UNKNOWN,
+            sentence=f"Nobody has described {named}, or it was deleted: what is open expires.",
+        )
+    if facts.is_gateway_paused:
+        return Why(code=WhyCode.GATEWAY_PAUSED, sentence=f"{named.capitalize()} is paused.")
+    if facts.gateway_problem is not None and facts.senders == 0:
+        return Why(
+            code=WhyCode.GATEWAY_MISCONFIGURED,
+            sentence=f"No dispatcher can use {named}: {facts.gateway_problem}.",
+        )
+    return None
 
 
 def _of_planning(facts: RunFacts) -> Why | None:

@@ -68,9 +68,11 @@ FACTS = sql(
             m.paused_at AS mailing_paused_at, m.paused_by AS mailing_paused_by,
             runs.paused_at AS run_paused_at, runs.paused_by AS run_paused_by,
             runs.stopped_at IS NOT NULL AS is_run_stopped,
+            coalesce(NOT g.is_removed, NOT EXISTS (SELECT FROM gateways)) AS is_gateway_known,
+            g.problem AS gateway_problem,
             EXISTS (SELECT FROM dead_letters WHERE key = runs.mailing_id) AS has_dead_letter
         FROM ({controlled}) AS controlled JOIN runs USING (run_id)
-        LEFT JOIN mailings m USING (mailing_id)
+        LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = runs.gateway
         WHERE run_id = :run_id
     ), unfinished AS (
         SELECT run_id FROM r WHERE state NOT IN ('finished', 'archived')

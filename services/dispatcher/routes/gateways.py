@@ -13,16 +13,33 @@ from services.dispatcher.domain.gateway import (
     RemoveGateway,
     ResumeGateway,
 )
+from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.gateways.description import Description
 from services.dispatcher.handlers import gateways as handlers
 from services.dispatcher.handlers.gateways import Senders
+from services.dispatcher.handlers.trying import GatewayNotUsable, try_gateway
 from services.dispatcher.queries import gateways as queries
 from services.dispatcher.queries.gateways import GatewayRow
 from services.dispatcher.queue.gateways import is_used
 from shared.database import autocommit
-from shared.http import Change, CommandContext, Database, Page, answers, etag, strict_router
+from shared.http import (
+    Body,
+    Change,
+    CommandContext,
+    Database,
+    DatabasePool,
+    Page,
+    View,
+    answers,
+    etag,
+    strict_router,
+)
 
 router = strict_router("/v1/gateways", "gateways")
+
+
+SHOWN = ("outcome", "reason", "status_code", "gateway_message_id", "answer")
+TIMEOUT_S = 5.0  # of one whose description names none
 
 
 class GatewayView(GatewayRow):
@@ -125,6 +142,49 @@ async def resume_gateway(
     command = ResumeGateway(name=name, now=context.now)
     await handlers.handle(context.store, command, expected=context.expected)
     return await _now(name, response, context, senders)
+
+
+class TrialMessage(Body):
+    """The body of POST /v1/gateways/{name}/test: where a message goes, and what it says."""
+
+    phone: str | None = Field(None, max_length=20, examples=["79161234567"])
+    email: str | None = Field(None, max_length=254, examples=[None])
+    subject: str | None = Field(None, max_length=500, examples=[None])
+    text: str = Field("Test", min_length=1, max_length=2_000, examples=["Test"])
+
+
+class TrialView(View):
+    """What came of a message that was sent to try a gateway."""
+
+    outcome: Outcome
+    reason: str
+    status_code: int | None
+    gateway_message_id: str | None
+    answer: str = Field(description="The first characters of what the gateway said.")
+    duration_s: float
+
+
+@router.post(
+    "/{name}/test",
+    operation_id="test_gateway",
+    responses=answers(GatewayNotUsable, GatewayUnknown),
+)
+async def try_one(
+    name: Name, body: TrialMessage, pool: DatabasePool, senders: HereUsed
+) -> TrialView:
+    """Send one message through the gateway now, paused or not, and show what it answered.
+
+    The message really goes out. It is in no mailing and no statistics.
+    """
+    async with autocommit(pool) as db:
+        row = await queries.gateway(db, name)
+    tried = await try_gateway(
+        senders.current().get(row.name),
+        **body.model_dump(),
+        timeout_s=float(row.description.get("timeout_s", TIMEOUT_S)),
+    )
+    shown = {field: getattr(tried.verdict, field) for field in SHOWN}
+    return TrialView(**shown, duration_s=tried.duration_s)
 
 
 async def _now(
