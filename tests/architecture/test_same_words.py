@@ -5,7 +5,17 @@ from pathlib import Path
 DISPATCHER = Path(__file__).parents[2] / "services" / "dispatcher"
 # What has no rows of its own, and rows that are only read for others.
 HANDLERS_ONLY = {
-    *("backlog", "batching", "events", "failing", "packing", "ready", "sending", "tracing"),
+    *(
+        "backlog",
+        "batching",
+        "events",
+        "failing",
+        "packing",
+        "ready",
+        "sending",
+        "tracing",
+        "trying",
+    ),
 }
 QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "starts"}
 

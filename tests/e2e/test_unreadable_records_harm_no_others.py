@@ -21,6 +21,7 @@ from tests.e2e.outside import Platform, new_tag
 # Who listens to what, by consumer.
 LISTENING = {
     ("catalog", "scheduler.runs"),
+    ("catalog", "dispatcher.gateways"),
     ("catalog", "dispatcher.runs"),
     ("scheduler", "catalog.mailings"),
     ("dispatcher", "catalog.clients"),

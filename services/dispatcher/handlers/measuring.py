@@ -49,6 +49,7 @@ def watch(sender: Sending) -> None:
     gateway = sender.gateway
     for outcome in Outcome:  # a rate needs a number before the first one
         telemetry.count("dispatcher.attempts", 0, gateway=gateway.name, outcome=outcome)
+    telemetry.count("dispatcher.messages.unrendered", 0, gateway=gateway.name)
     telemetry.show("dispatcher.requests.active", lambda: sender.in_flight, gateway=gateway.name)
     telemetry.show(
         "dispatcher.requests.limit",
