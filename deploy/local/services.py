@@ -57,12 +57,12 @@ class Addresses:
         }
         if "postgres" in self.ports:
             given["POSTGRES_URL"] = url(self.ports["postgres"], "postgres")
-        if GATEWAY in self.ports:
-            messages = f"http://{HOST}:{self.ports[GATEWAY]}/messages"
-            given["DISPATCHER_HTTP_GATEWAY_URL"] = messages
-        if SMTP in self.ports and "DISPATCHER_SMTP_GATEWAY_URL" not in self.settings:
+        sandboxes = self.sandboxes()
+        if "http" in sandboxes:
+            given["DISPATCHER_HTTP_GATEWAY_URL"] = sandboxes["http"]
+        if "smtp" in sandboxes:
             given |= {
-                "DISPATCHER_SMTP_GATEWAY_URL": f"smtp://{HOST}:{self.ports[SMTP]}",
+                "DISPATCHER_SMTP_GATEWAY_URL": sandboxes["smtp"],
                 "DISPATCHER_SMTP_GATEWAY_FROM": "Sandbox <news@sandbox.example>",
                 "DISPATCHER_SMTP_GATEWAY_TLS": "none",
             }
@@ -70,6 +70,15 @@ class Addresses:
             if name in self.ports:
                 given[f"{name.upper()}_HTTP_PORT"] = str(self.ports[name])
         return {**given, **self._stores(), **self.settings}
+
+    def sandboxes(self) -> dict[str, str]:
+        """Return the URLs of the sandboxes by the gateways that go to them, unless people say."""
+        urls = {}
+        if GATEWAY in self.ports and "DISPATCHER_HTTP_GATEWAY_URL" not in self.settings:
+            urls["http"] = f"http://{HOST}:{self.ports[GATEWAY]}/messages"
+        if SMTP in self.ports and "DISPATCHER_SMTP_GATEWAY_URL" not in self.settings:
+            urls["smtp"] = f"smtp://{HOST}:{self.ports[SMTP]}"
+        return urls
 
     def _stores(self) -> dict[str, str]:
         stores = {}

@@ -13,6 +13,7 @@ from deploy.local.account import can_enter, fallback_dir, unprivileged
 from deploy.local.broker import Broker
 from deploy.local.classpath import kafka_jars
 from deploy.local.errors import StackError
+from deploy.local.gateways import follow_sandboxes
 from deploy.local.home import Home
 from deploy.local.packages import java, postgres_binaries
 from deploy.local.part import Part
@@ -26,6 +27,7 @@ from deploy.local.supervisor import Supervisor, all_of
 Parts: TypeAlias = Sequence[str]  # names; `dispatcher.2` is a second dispatcher
 
 POSTGRES, KAFKA = "postgres", "kafka"
+DISPATCHER, TOKEN = "dispatcher", "DISPATCHER_API_TOKEN"
 ALL: Parts = (POSTGRES, KAFKA, GATEWAY, MAIL, *SERVICES)
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -150,6 +152,9 @@ class Stack:
         if rest:
             await self._prepare_stores(sorted({service_of(name) for name in rest}))
         await self._supervisor.start_all(self._ours([*gateway, *rest]))
+        if DISPATCHER in rest:
+            port, token = self._addresses.ports[DISPATCHER], self._settings.get(TOKEN)
+            await asyncio.to_thread(follow_sandboxes, port, self._addresses.sandboxes(), token)
 
     async def _end_orphans(self) -> None:
         orphans = await asyncio.to_thread(self._record.end_orphans)
