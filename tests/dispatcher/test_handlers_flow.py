@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.domain.rate import Rate
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import flow, starts
 from shared.contracts.dispatcher import State
@@ -14,6 +16,7 @@ from shared.database import transaction
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
+    LIMITS,
     FakeGateway,
     World,
     alive,
@@ -306,3 +309,35 @@ async def test_a_state_that_was_read_before_a_newer_one_was_shared_changes_nothi
     sender.pump()
 
     assert numbers(gateway) == [1]
+
+
+# The rate
+
+
+@KINDS
+async def test_a_limited_gateway_gets_no_more_than_its_rate_from_all_replicas_together(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(40)
+    gateway = FakeGateway(is_idempotent=is_idempotent)
+    limits = replace(LIMITS, rate=Rate(0.5, burst=3))
+    senders = [await alive(world, gateway, limits) for _ in range(2)]
+
+    counts = []
+    for _ in range(4):
+        for sender in senders:
+            await work(sender)
+        counts.append(len(gateway.messages))
+        await later(world, 2.0, *senders)
+
+    assert counts[0] in (3, 4)  # the burst, and what comes while the test runs
+    assert counts[-1] - counts[0] <= 6
+    assert counts == sorted(set(counts))
+
+
+async def test_an_unlimited_gateway_has_no_row(world: World) -> None:
+    await world.plan(40)
+
+    await work(await alive(world, FakeGateway()))
+
+    assert await world.value("SELECT count(*) FROM gateway_states") == 0

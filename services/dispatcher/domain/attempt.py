@@ -9,6 +9,7 @@ from services.dispatcher.domain.breaker import OpenFor
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
+from services.dispatcher.domain.rate import Rate
 from shared.contracts.dispatcher import AttemptKind
 from shared.event import Instant
 
@@ -24,6 +25,9 @@ class Limits(msgspec.Struct, frozen=True):
     # second, even if the next read of them hangs.
     controls_ttl_s: float = 0.7
     open_for: OpenFor = OpenFor()  # a gateway's breaker
+    rate: Rate | None = (
+        None  # of a gateway, by all dispatchers together; none: as fast as it takes
+    )
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):

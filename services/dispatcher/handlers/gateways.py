@@ -21,6 +21,7 @@ from services.dispatcher.domain.gateway import (
     gateway,
     stream,
 )
+from services.dispatcher.domain.rate import Rate
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.gateways.build import Misconfigured, secrets_of
 from services.dispatcher.gateways.description import (
@@ -192,6 +193,9 @@ class Senders:
             self._limits,
             timeout_s=description.timeout_s,
             lease_s=max(self._limits.lease_s, description.timeout_s + SLACK_S),
+            rate=None
+            if description.rate is None
+            else Rate(description.rate, description.burst or 1),
         )
         sender = Sender(
             self._pool,

@@ -126,7 +126,7 @@ class Sender:
         if rendered.rest:
             self.claimer.put_back(rendered.rest)
             self._pump_soon()
-        self.flow.taken(len(rendered.ready))
+        self.flow.taken(len(rendered.ready), business)
         return rendered.ready
 
     def _put_back(self, jobs: Sequence[Job]) -> None:
