@@ -149,9 +149,11 @@ def _look_up(
 def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same
     endpoint = smtp.parse_endpoint(description.url, description.tls)
     check_host(endpoint.host, allows_private=allows_private)
-    login = None
-    if description.user is not None and description.password is not None:
-        login = smtp.Login(description.user, secret(description.password))
+    login, shown = None, description.token or description.password
+    if description.user is not None and shown is not None:
+        is_token = description.token is not None
+        login = smtp.Login(description.user, secret(shown), is_token=is_token)
+    reply_to = description.reply_to
     sender_name, sender = named_address(description.sender)
     return SmtpGateway(
         endpoint,
@@ -160,9 +162,12 @@ def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gate
         sender=sender,
         sender_name=sender_name,
         allowed_senders=frozenset(description.allowed_senders),
+        reply_to=named_address(reply_to) if reply_to else None,
         login=login,
         resends_unknown=description.resends_unknown,
         connections=description.max_connections,
+        most_mails=description.mails_per_connection,
+        most_age_s=description.connection_age_s,
     )
 
 

@@ -72,8 +72,9 @@ class Composer:
         name: str | None,
         now: Callable[[], float],
         allowed_senders: Collection[str] = (),
+        reply_to: tuple[str, str] | None = None,
     ) -> None:
-        """`now`: seconds since the epoch, for the Date header.
+        """`now`: seconds since the epoch, for the Date header; `reply_to`: name and address.
 
         Raises:
             AddressInvalid: No mail can come from there.
@@ -82,6 +83,7 @@ class Composer:
         self._now = now
         self._domain = self.sender.rpartition(b"@")[2]
         self._senders = Senders(self.sender, name, allowed_senders)
+        self._tail = _reply_to(*reply_to) + _MIME if reply_to else _MIME
         self._second, self._date = -1, b""
         self._text: str | None = None
         self._body = _NOTHING
@@ -108,12 +110,12 @@ class Composer:
             self._subject_of(message.subject),
             message.message_id,
             self._domain,
-            _MIME,
+            self._tail,
         )
         return Mail(
             self.sender,
             recipient,
-            not (recipient.isascii() and self.sender.isascii() and sender.isascii()),
+            not all(map(bytes.isascii, (recipient, self.sender, sender, self._tail))),
             body.is_8bit,
             _content(head, body),
             lambda: _content(head, _without_8bit(text, html)),
@@ -147,6 +149,10 @@ class Composer:
             both = _both(body, self._html_body)
             self._alternatives = _Alternatives(body, self._html_body, both)
         return self._alternatives.both
+
+
+def _reply_to(name: str, address: str) -> bytes:
+    return b"Reply-To: %b\r\n" % mailbox(name, normalized(address))
 
 
 def envelope(mail: Mail, size: int, features: Features) -> tuple[bytes, bytes]:
