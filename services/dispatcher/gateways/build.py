@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
     LogDescription,
     SmtpDescription,
     channel_of,
+    check_destination,
     references,
 )
 from services.dispatcher.gateways.http.composer import (
@@ -53,6 +53,7 @@ def build(name: str, description: Described, *, allows_private: bool = False) ->
         Misconfigured: A secret cannot be read, or something in it cannot be used.
     """
     try:
+        check_destination(description, allows_private=allows_private)
         match description:
             case HttpDescription():
                 return _http(name, description, allows_private)
@@ -107,7 +108,6 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
     password = None if described.password is None else secret(described.password)
     secrets = {key: secret(each) for key, each in described.secrets.items()}
     url, authorization = parse_url(described.url), None
-    check_host(url.endpoint.host, allows_private=allows_private)
     if described.user is not None and password is not None:
         authorization = basic(described.user, password)
     elif token is not None:
@@ -131,6 +131,7 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
         look_up=_look_up(described, values, authorization),
         judge_answer=judged,
         channel=channel_of(described),
+        allowed_senders=[*described.allowed_senders, *filter(None, [described.sender])],
         allows_private=allows_private,
         secrets=[each for each in (token, password, authorization, *secrets.values()) if each],
     )
@@ -148,7 +149,6 @@ def _look_up(
 
 def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same
     endpoint = smtp.parse_endpoint(description.url, description.tls)
-    check_host(endpoint.host, allows_private=allows_private)
     login, shown = None, description.token or description.password
     if description.user is not None and shown is not None:
         is_token = description.token is not None

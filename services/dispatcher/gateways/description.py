@@ -98,6 +98,8 @@ class HttpDescription(Common):
     contact: Literal["phone", "email"] = "phone"
     # What templates have as `{{ sender }}`.
     sender: str | None = Field(None, min_length=1, max_length=200)
+    # Whom else mailings may name as their sender: addresses, or domains.
+    allowed_senders: tuple[AllowedSender, ...] = Field((), max_length=1_000)
     # How many bits `{{ numeric_id }}` has at most: 53 are what JavaScript keeps of a number.
     numeric_id_bits: int = Field(63, ge=31, le=63)
     # Whether it recognizes an Idempotency-Key that it has taken before.
@@ -178,6 +180,21 @@ class LogDescription(Common):
 Described: TypeAlias = HttpDescription | SmtpDescription | LogDescription
 Description: TypeAlias = Annotated[Described, Field(discriminator="kind")]  # as it comes in
 _DESCRIPTION: TypeAdapter[Described] = TypeAdapter(Description)
+
+
+def check_destination(description: Described, *, allows_private: bool) -> None:
+    """Check what can be said of a gateway's address before it is connected to.
+
+    Raises:
+        AddressRefused: Nothing is sent there.
+    """
+    host: str | None = None
+    if isinstance(description, HttpDescription):
+        host = parse_url(description.url).endpoint.host
+    elif isinstance(description, SmtpDescription):
+        host = smtp.parse_endpoint(description.url, description.tls).host
+    if host is not None:
+        check_host(host, allows_private=allows_private)
 
 
 def channel_of(description: Described) -> Channel:

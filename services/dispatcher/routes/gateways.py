@@ -97,7 +97,7 @@ async def describe_gateway(
 
     What may have arrived is repeated as it was sent, whatever the gateway is now.
     """
-    command = handlers.describing(name, body, context.now)
+    command = handlers.describing(name, body, context.now, allows_private=senders.allows_private)
     await handlers.handle(context.store, command, expected=context.expected)
     return await _now(name, response, context, senders)
 
