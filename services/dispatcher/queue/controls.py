@@ -20,14 +20,18 @@ STOPPED_REASON = fragment(
     mailing=STOPPED,
     run=RUN_STOPPED,
 )
+# Whether mailing `m` pauses its run `r`. Once it has ended nobody can resume it: what of it is
+# sent again goes by the switch and the window of its own run.
+IS_MAILING_PAUSED = "(r.resent_from IS NULL AND coalesce(m.is_paused, false))"
 # Runs with what their own switch and their mailing's say now, of which the catalog had the last
 # word. What an event says that could not be applied nobody knows: its mailing is paused until it
 # is replayed.
 CONTROLLED_RUNS = fragment(
     """
     SELECT r.run_id, r.gateway, r.state, r.traceparent, r.is_by_chunk, r.starts_at,
-        least(r.ends_at, m.ends_at) AS ends_at,
-        r.paused_at IS NOT NULL OR coalesce(m.is_paused, false)
+        CASE WHEN r.resent_from IS NULL THEN least(r.ends_at, m.ends_at) ELSE r.ends_at END
+            AS ends_at,
+        r.paused_at IS NOT NULL OR {is_mailing_paused}
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
         r.stopped_at IS NOT NULL OR coalesce(m.is_stopped, false) AS is_stopped,
         {stopped_reason} AS stopped_reason,
@@ -38,6 +42,7 @@ CONTROLLED_RUNS = fragment(
     FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
     stopped_reason=STOPPED_REASON,
+    is_mailing_paused=IS_MAILING_PAUSED,
 )
 CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
 
