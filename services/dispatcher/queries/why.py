@@ -69,10 +69,13 @@ FACTS = sql(
             r.paused_at AS run_paused_at, r.paused_by AS run_paused_by,
             r.stopped_at IS NOT NULL AS is_run_stopped,
             coalesce(NOT g.is_removed, NOT EXISTS (SELECT FROM gateways)) AS is_gateway_known,
-            g.problem AS gateway_problem,
+            g.problem AS gateway_problem, gs.paused_until AS gateway_waits_until,
+            gs.breaker, gs.breaker_reason, gs.next_probe_at,
+            CAST(g.description ->> 'rate' AS float) AS gateway_rate,
             EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS has_dead_letter
         FROM ({controlled}) AS controlled JOIN runs r USING (run_id)
         LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
+        LEFT JOIN gateway_states gs ON gs.name = r.gateway
         WHERE run_id = :run_id
     ), unfinished AS (
         SELECT run_id FROM r WHERE state NOT IN ('finished', 'archived')
