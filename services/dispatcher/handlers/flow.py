@@ -60,7 +60,7 @@ class Flow:
         self._draw_at = 0.0  # before, to draw from the rate is in vain
         self._is_low = False  # more is to be drawn
         self._state = WORKS
-        self._samples = Samples()
+        self.samples = Samples()
         self.has_news = asyncio.Event()  # to be shared
         self._trip: Trip | None = None  # not shared yet, as all that follows
         self._paused_until = 0.0
@@ -85,7 +85,7 @@ class Flow:
     def answered(self, message_id: str, verdict: Verdict, now: float) -> None:
         """Take a verdict of the gateway."""
         if verdict.outcome is Outcome.ACCEPTED and not self._under_way:
-            self._samples.works()
+            self.samples.works()
         elif verdict.reason != CUT_OFF:
             self._take(message_id, verdict, now)
 
@@ -148,15 +148,16 @@ class Flow:
             elif is_bad:
                 self._report(failed=1, reason=verdict.reason)
             else:
+                self.samples.works()
                 self._report(processed=1)
         elif self._state.breaker.state is BreakerState.CLOSED and self._trip is None:
             self._sample(verdict, now, is_bad=is_bad)
 
     def _sample(self, verdict: Verdict, now: float, *, is_bad: bool) -> None:
         if not is_bad:
-            self._samples.works()
+            self.samples.works()
             return
-        self._trip = self._samples.failed(verdict, now)
+        self._trip = self.samples.failed(verdict, now)
         if self._trip is not None:
             self._update()
             self.has_news.set()
@@ -186,10 +187,10 @@ class Flow:
             self._probes = NO_PROBES
             self._refused_until = 0.0
             if breaker.state is BreakerState.CLOSED:
-                self._samples.clear()
+                self.samples.clear()
         until = max(state.paused_until, self._state.paused_until)
         self._state = GatewayState(until if now < until else 0.0, state.pause_reason, breaker)
-        self._samples.turn(now)
+        self.samples.turn(now)
         self._update()
 
     def _update(self) -> None:

@@ -66,7 +66,8 @@ class Sender:
         self._time = self._loop.time
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
-        self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
+        self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
+        self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples)
         few = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,
@@ -78,7 +79,6 @@ class Sender:
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
-        self.flow = Flow(pool, gateway.name, limits, self._pump_soon)
         self.in_flight = 0  # requests under way
         self._can_start = asyncio.Event()  # for gateways whose starts are marked first
 
