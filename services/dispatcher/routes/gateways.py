@@ -184,7 +184,7 @@ async def try_one(
         timeout_s=float(row.description.get("timeout_s", TIMEOUT_S)),
     )
     shown = {field: getattr(tried.verdict, field) for field in SHOWN}
-    return TrialView(**shown, duration_s=tried.duration_s)
+    return TrialView(**shown, duration_s=round(tried.duration_s, 3))
 
 
 async def _now(
