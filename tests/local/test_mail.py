@@ -353,6 +353,17 @@ def test_a_token_is_looked_at(server: Server, token: str, code: int) -> None:
             assert error.value.smtp_code == code
 
 
+async def sent(gateway: SmtpGateway) -> Verdict:
+    """Send one mail, and close the gateway."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Verdict] = loop.create_future()
+    message = OutgoingMessage(b"m" * 43, None, ANNA, "News", "Good day", b"")
+    gateway.send(message, loop.time() + 5, done.set_result)
+    verdict = await done
+    await gateway.close()
+    return verdict
+
+
 @pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
 @pytest.mark.parametrize(
     ("logins", "login", "reason"),
@@ -371,15 +382,17 @@ async def test_our_gateway_enters_and_sends(
     gateway = SmtpGateway(
         Endpoint("localhost", port, tls), sender=ANNA, login=login, tls=server.trusting()
     )
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Verdict] = loop.create_future()
-    message = OutgoingMessage(b"m" * 43, None, ANNA, "News", "Good day", b"")
 
-    gateway.send(message, loop.time() + 5, done.set_result)
-    verdict = await done
-    await gateway.close()
+    assert (await sent(gateway)).reason == reason
 
-    assert verdict.reason == reason
+
+async def test_a_gateway_trusts_the_authority_that_its_environment_names(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.files.authority))
+    gateway = SmtpGateway(Endpoint("localhost", server.smtp_port, Tls.STARTTLS), sender=ANNA)
+
+    assert (await sent(gateway)).reason == "accepted"
 
 
 def test_no_password_is_taken_in_the_clear(server: Server) -> None:
