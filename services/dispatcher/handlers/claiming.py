@@ -248,6 +248,7 @@ class Claimer:
                 publishing=Publishing(templates.traceparent, templates.is_by_chunk),
                 is_open=control.is_open,
                 window=control.window,
+                retrying=control.retrying,
             )
         return known
 

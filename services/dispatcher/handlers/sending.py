@@ -157,7 +157,7 @@ class Sender:
         self._pump_soon()
 
     def _add(self, job: Job, started_at: float, verdict: Verdict, ended_at: float) -> None:
-        version, policy = self.lease.version.id, self._policy
+        version, policy = self.lease.version.id, self._policy.of_run(job.lease.run.retrying)
         attempt = job.attempted(verdict, started_at, ended_at, policy, version)
         self.results.add(job.lease, job.before, attempt)
 
