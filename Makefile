@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick mutants compose-test k8s-test bench lock clean
+.PHONY: help venv demo test up down check fix quick mutants compose-test k8s-test chaos bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -47,6 +47,9 @@ k8s-test: venv ## build what Kubernetes gets, hold it against its schemas and ou
 	@$(python) -m uv pip sync --quiet --python .venv/k8s --require-hashes deploy/k8s/tools.lock
 	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m pytest tests/deploy/test_k8s.py tests/deploy/test_overlays.py tests/deploy/test_strimzi.py
 	@PATH="$$PWD/.venv/k8s/bin:$$PATH" $(python) -m tests.cluster
+
+chaos: venv ## kill, stop and restart everything while mailings go out, and compare all books (SEED=n MINUTES=n; KILLS=n goes on)
+	@SEED="$(SEED)" MINUTES="$(MINUTES)" $(if $(KILLS),KILLS="$(KILLS)") $(python) -m tests.chaos
 
 bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 	@$(python) -m bench --messages $(N)

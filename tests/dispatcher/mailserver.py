@@ -21,7 +21,6 @@ GOOD: Replies = MappingProxyType({
     "AUTH": b"235 2.7.0 Entered\r\n",
 })  # fmt: skip
 
-EMPTY = "an empty line"
 CLOSE = b""  # for a reply: the connection ends instead
 
 
@@ -74,7 +73,7 @@ class MailServer:
         is_on = await self.answer("", reader, writer)
         while is_on and (line := await reader.readline()):
             self.commands.append(line)
-            word = line[:4].decode().upper().strip() or EMPTY
+            word = line[:4].decode().upper().strip()
             if word == "EHLO":
                 hello = self.hello(encrypted=writer.get_extra_info("sslcontext") is not None)
                 is_on = await self.say(hello, reader, writer)

@@ -21,16 +21,13 @@ from services.dispatcher.domain.gateway import (
     gateway,
     stream,
 )
-from services.dispatcher.domain.rate import Rate
 from services.dispatcher.gateways import Gateway, policy_for
-from services.dispatcher.gateways.addresses import AddressRefused
 from services.dispatcher.gateways.build import Misconfigured, secrets_of
 from services.dispatcher.gateways.description import (
     LONGEST_NAME,
     NAME,
     Described,
     channel_of,
-    check_destination,
     read,
     written,
 )
@@ -61,25 +58,16 @@ async def handle(
 
 
 def describing(
-    name: str,
-    description: Described,
-    now: Instant,
-    *,
-    only_new: bool = False,
-    allows_private: bool = True,
+    name: str, description: Described, now: Instant, *, only_new: bool = False
 ) -> DescribeGateway:
     """Return the command that lets a gateway be as described.
 
     Raises:
-        GatewayInvalid: No gateway can have this name, or this address.
+        GatewayInvalid: No gateway can have this name.
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         detail = f"up to {LONGEST_NAME} letters a-z, digits and single hyphens, as in sms-backup"
         raise GatewayInvalid(FieldError("/name", "name", detail))
-    try:
-        check_destination(description, allows_private=allows_private)
-    except AddressRefused as error:
-        raise GatewayInvalid(FieldError("/url", "address_refused", str(error))) from None
     return DescribeGateway(
         name=name,
         kind=description.kind,
@@ -135,17 +123,8 @@ class Senders:
     """
 
     def __init__(
-        self,
-        pool: Pool,
-        limits: Limits,
-        build: Build,
-        *,
-        packs: bool,
-        traced_one_in: int,
-        allows_private: bool = True,
+        self, pool: Pool, limits: Limits, build: Build, *, packs: bool, traced_one_in: int
     ) -> None:
-        """`allows_private`: whether a gateway may be described that is in a private network."""
-        self.allows_private = allows_private
         self._pool = pool
         self._limits = limits
         self._build = build
@@ -213,9 +192,6 @@ class Senders:
             self._limits,
             timeout_s=description.timeout_s,
             lease_s=max(self._limits.lease_s, description.timeout_s + SLACK_S),
-            rate=None
-            if description.rate is None
-            else Rate(description.rate, description.burst or 1),
         )
         sender = Sender(
             self._pool,

@@ -27,7 +27,6 @@ from shared.contracts.dispatcher.runs import (
     RunExpanded,
     RunFinished,
     RunPaused,
-    RunResent,
     RunResumed,
     RunStopped,
 )
@@ -55,7 +54,6 @@ __all__ = [
     "RunExpanded",
     "RunFinished",
     "RunPaused",
-    "RunResent",
     "RunResumed",
     "RunStopped",
     "State",

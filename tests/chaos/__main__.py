@@ -1,0 +1,73 @@
+"""Chaos: `make chaos` kills, stops and restarts everything while mailings go out.
+
+Then a checker compares the gateways' ledgers, the dispatcher's tables and statistics. The figures
+are in `.mailings/chaos/chaos.json`. The exit code is 1 if a promise is broken.
+
+`SEED=n` repeats the faults of an earlier round, as far as their times allow; `MINUTES=n` bounds a
+round; with `KILLS=n` a round is added to the earlier ones until there are so many faults in all.
+"""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.checker import added, broken, check
+from tests.chaos.round import Plan, play
+
+FOLDER = Path(os.environ.get("CHAOS_HOME", ".mailings/chaos")).absolute()
+FAULTS = 160
+MINUTES = 17.0
+SETTINGS = {"LOG_FORMAT": "json", "DISPATCHER_BACKOFF_CAP": "PT5S"}
+BEGAN = time.monotonic()
+
+
+def report(line: str) -> None:
+    """Print a line, with the seconds since the beginning."""
+    sys.stdout.write(f"{time.monotonic() - BEGAN:7.1f} s  {line}\n")
+    sys.stdout.flush()
+
+
+def earlier() -> dict[str, Any] | None:
+    """Return the figures of earlier rounds, if this one is to go on from them."""
+    file = FOLDER / "chaos.json"
+    if "KILLS" not in os.environ or not file.exists():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def main() -> int:
+    """Play a round, compare, and write the figures."""
+    before = earlier()
+    wanted = int(os.environ.get("KILLS") or FAULTS)
+    left = min(FAULTS, wanted - (before["faults"] if before else 0))
+    if left <= 0:
+        report(f"there were {wanted} faults already")
+        return 0
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
+    minutes = float(os.environ.get("MINUTES") or MINUTES)
+    report(f"SEED={seed}: {left} faults within {minutes:g} minutes")
+    home = FOLDER / "stack"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    plan = Plan(seed=seed, faults=left, within_s=60 * minutes)
+    figures = check(asyncio.run(play(home, plan, SETTINGS, report)))
+    (FOLDER / f"round-{seed}.json").write_text(json.dumps(figures, indent=1))
+    if before:
+        figures = added(before, figures)
+    (FOLDER / "chaos.json").write_text(json.dumps(figures, indent=1))
+    shown = {name: value for name, value in figures.items() if name != "recoveries_s"}
+    sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+    wrong = broken(figures)
+    report(f"broken: {', '.join(wrong)}" if wrong else "every promise held")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The books: reads what is on record, from the files, the tables and the API, as they are."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from tests.chaos.evidence import Attempt, Figures, Gateway, Message, Request, Run
+from tests.chaos.rig import SANDBOXES, Rig
+
+ROOT = Path(__file__).parents[2]
+CURRENT_WITHIN_S = 120.0
+
+RUNS = "SELECT run_id, mailing_id, gateway, starts_at, ends_at FROM runs"
+MESSAGES = """
+    WITH m AS (
+        SELECT c.run_id, c.state AS chunk_state, u.client_id
+        FROM chunks c CROSS JOIN unnest(c.client_ids) AS u (client_id)
+    ), a AS (
+        SELECT run_id, client_id, bool_or(outcome = 'accepted') AS ok
+        FROM all_attempts WHERE kind <> 'start' GROUP BY run_id, client_id
+    )
+    SELECT m.run_id, m.client_id, coalesce(e.state, CASE WHEN a.ok THEN 'delivered'
+            WHEN m.chunk_state IN ('expired', 'cancelled') THEN m.chunk_state
+            ELSE 'planned' END) AS status
+    FROM m LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
+    LEFT JOIN a ON a.run_id = m.run_id AND a.client_id = m.client_id
+"""
+ATTEMPTS = "SELECT run_id, client_id, attempt, kind, outcome, started_at FROM all_attempts"
+
+
+def gateways(rig: Rig) -> dict[str, Gateway]:
+    """Read the ledgers of the sandboxes."""
+    return {
+        name: Gateway(part, name == "http", list(_requests(rig.ledger(name))))
+        for name, part in SANDBOXES.items()
+    }
+
+
+def _requests(path: Path) -> Iterator[Request]:
+    with path.open() as lines:
+        for line in lines:
+            entry = json.loads(line)
+            yield Request(entry["at_ms"], sys.intern(entry["key"]), entry["is_accepted"])
+
+
+async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
+    """Read the dispatcher's tables."""
+    db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
+    try:
+        # Rows come by the thousand: there are as many attempts as messages, and more.
+        runs = [
+            Run(_own(row[0]), _own(row[1]), row[2], _ms(row[3]), _ms(row[4]))
+            for row in await db.fetch(RUNS)
+        ]
+        messages = [
+            Message(_own(row[0]), _own(row[1]), row[2]) for row in await db.fetch(MESSAGES)
+        ]
+        attempts = [
+            Attempt(_own(row[0]), _own(row[1]), row[2], row[3], row[4], _ms(row[5]))
+            for row in await db.fetch(ATTEMPTS)
+        ]
+    finally:
+        await db.close()
+    return runs, messages, attempts
+
+
+def _own(value: Any) -> UUID:
+    return UUID(int=value.int)
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1_000)
+
+
+async def statistics(rig: Rig, runs: list[Run], planned: dict[UUID, int]) -> dict[UUID, Figures]:
+    """Ask statistics for each run, when they have all that was planned in final states."""
+    end = time.monotonic() + CURRENT_WITHIN_S
+    found: dict[UUID, Figures] = {}
+    for run in runs:
+        while True:
+            try:
+                answer = await rig.ask("stats", "GET", f"/v1/runs/{run.run_id}")
+            except TimeoutError:
+                break
+            counts = {name: n for name, n in answer["by_status"].items() if n}
+            found[run.run_id] = Figures(counts, answer["attempts"])
+            is_whole = answer["is_finished"] and sum(counts.values()) == planned[run.run_id]
+            if is_whole or time.monotonic() > end:
+                break
+            await asyncio.sleep(0.5)
+    return found
+
+
+async def rebuild(rig: Rig) -> bool:
+    """Build statistics anew from the log."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.stats", "rebuild"),
+        env={**os.environ, **rig.stack.env},
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(240):
+            return await process.wait() == 0
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False

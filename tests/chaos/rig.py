@@ -1,0 +1,174 @@
+"""The rig: the whole platform in replicas, with two HTTP sandboxes and one for mails."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from deploy.local.errors import StackError
+from deploy.local.part import Part
+from deploy.local.ports import HOST, Ports
+from deploy.local.probe import answers_http
+from deploy.local.record import Record
+from deploy.local.services import python
+from deploy.local.stack import ALL, Stack
+from deploy.local.supervisor import Supervisor
+
+Json = dict[str, Any]
+
+PLAIN = "plain"  # the part: a sandbox that recognizes nothing
+REPLICAS = {"catalog": 2, "scheduler": 3, "dispatcher": 3, "stats": 2}
+PARTS = (*ALL, *(f"{name}.{n}" for name, most in REPLICAS.items() for n in range(2, most + 1)))
+# The part and the ledger of each gateway.
+SANDBOXES = {"http": "gateway", "plain": PLAIN, "smtp": "mail"}
+CONNECTIONS = 8  # of each dispatcher to each gateway
+LATENCY_MS = "200-400"
+PATIENT_S = 90.0
+
+
+def replicas(service: str) -> list[str]:
+    """Return the names of a service's parts."""
+    return [name for name in PARTS if name.partition(".")[0] == service]
+
+
+class Rig:
+    """Everything that runs, by name, and how it is asked."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.stack = stack
+        self.http = http
+        own = stack.home.path / "plain"
+        own.mkdir()
+        self._ledger = stack.home.data / "plain.ledger"
+        self._ports = Ports(own / "ports.json", {})
+        self._port = self._ports.take(PLAIN)
+        self._plain = Supervisor(Record(own / "record.json"), lambda _: None)
+
+    async def start(self) -> None:
+        """Start the second HTTP sandbox, and describe the gateways."""
+        arguments = ("--port", str(self._port), "--ledger", str(self._ledger))
+
+        async def is_ready() -> bool:
+            return await answers_http(self._port, "/livez")
+
+        command = python(self.stack.home, PLAIN, "deploy.local.gateway", *arguments, env={})
+        await self._plain.start(Part(name=PLAIN, command=command, is_ready=is_ready))
+        urls: dict[str, Json] = {
+            "plain": {"kind": "http", "url": f"http://{HOST}:{self._port}/messages"},
+            "http": {"idempotent": True},
+            "smtp": {},
+        }
+        for name, fields in urls.items():
+            known: Json = {}
+            if name != "plain":
+                known = (await self.ask("dispatcher", "GET", f"/v1/gateways/{name}"))[
+                    "description"
+                ]
+            body = known | fields | {"max_connections": CONNECTIONS, "timeout_s": 5}
+            await self.ask("dispatcher", "PUT", f"/v1/gateways/{name}", json=body)
+            await self.misbehave(name, latency_ms=LATENCY_MS)
+
+    async def stop(self) -> None:
+        """End what this has started beside the stack."""
+        await self._plain.stop_all([PLAIN], at_once=True)
+        self._ports.release()
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a part; None when it does not run."""
+        return (self._plain if name == PLAIN else self.stack).pid(name)
+
+    async def kill(self, name: str) -> None:
+        """End a part by SIGKILL; it stays down until `begin`."""
+        await (self._plain if name == PLAIN else self.stack).kill(name)
+
+    async def begin(self, name: str) -> None:
+        """Start a part again; what else is down meanwhile may make that last."""
+        end = time.monotonic() + 4 * PATIENT_S
+        while True:
+            try:
+                await (self._plain if name == PLAIN else self.stack).begin(name)
+            except StackError:
+                if time.monotonic() > end:
+                    raise
+                await self.kill(name)
+            else:
+                return
+
+    def signal(self, name: str, what: signal.Signals) -> None:
+        """Send a signal to a part, if it runs."""
+        pid = self.pid(name)
+        if pid is not None:
+            os.kill(pid, what)
+
+    async def ask(self, service: str, method: str, path: str, **request: Any) -> Json:
+        """Ask any replica of a service, until one answers well."""
+        end, answer = time.monotonic() + PATIENT_S, ""
+        while time.monotonic() < end:
+            for name in replicas(service):
+                try:
+                    found = await self.http.request(method, self.url(name) + path, **request)
+                except httpx.TransportError as error:
+                    answer = repr(error)
+                    continue
+                if found.is_success:
+                    return cast("Json", found.json())
+                answer = f"{found.status_code} {found.text}"
+            await asyncio.sleep(0.3)
+        raise TimeoutError(f"{method} {path} of {service}: {answer}")
+
+    def url(self, name: str) -> str:
+        """Return where a part answers."""
+        if name == PLAIN:
+            return f"http://{HOST}:{self._port}"
+        return self.stack.env[f"{name.upper().replace('.', '_')}_URL"]
+
+    async def misbehave(self, gateway: str, **faults: object) -> None:
+        """Tell a sandbox how to misbehave; nothing if it is down just now."""
+        with suppress(httpx.TransportError):
+            url = f"{self.url(SANDBOXES[gateway])}/faults"
+            (await self.http.patch(url, content=json.dumps(faults))).raise_for_status()
+
+    async def in_flight(self) -> int:
+        """Count the requests that are under way, of all dispatchers that answer."""
+
+        async def of(name: str) -> int:
+            try:
+                found = await self.http.get(f"{self.url(name)}/v1/gateways", timeout=1)
+                items = found.json()["items"] if found.is_success else []
+            except httpx.TransportError:
+                return 0
+            return sum(each["in_flight"] for each in items)
+
+        return sum(await asyncio.gather(*map(of, replicas("dispatcher"))))
+
+    def ledger(self, gateway: str) -> Path:
+        """Return the file of a sandbox's ledger."""
+        return self.stack.home.data / f"{SANDBOXES[gateway]}.ledger"
+
+
+@asynccontextmanager
+async def running(
+    home: Path, settings: Mapping[str, str], said: Sequence[str] = ()
+) -> AsyncIterator[Rig]:
+    """Run everything, and end it."""
+    lines = list(said)
+    options = ("--idempotent", "--latency-ms", LATENCY_MS)
+    stack = Stack(home, settings, PARTS, options, lines.append, ephemeral=True)
+    await stack.start()
+    try:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            rig = Rig(stack, http)
+            try:
+                await rig.start()
+                yield rig
+            finally:
+                await rig.stop()
+    finally:
+        await stack.stop()
