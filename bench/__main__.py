@@ -17,7 +17,7 @@ from bench.queries import measure_queries
 from bench.rebuild import rebuild
 from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
-from bench.setup import CONNECTIONS, MAIL_CONNECTIONS, Setup, latency
+from bench.setup import CONNECTIONS, Setup, latency
 from bench.small import OF_A_HUNDRED, OF_ONE, send_small_mailings
 from cli import Exit, Failure
 from cli.render import console, note
@@ -92,7 +92,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     )
     parser.add_argument("--clients", type=int, help="of queries: else a fifth of the messages")
     parser.add_argument("--mailings", type=int, help="of queries: else a 500th of the messages")
-    parser.add_argument("--connections", type=int, help="to the gateway")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="to the gateway")
     parser.add_argument(
         "--latency", type=latency, default=(0, 0), help="of the gateway, in milliseconds: 20-50"
     )
@@ -103,11 +103,10 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
         parser.error("--messages and --dispatchers take a number above 0")
     if asked.only == QUERIES and not (asked.clients > 0 and asked.mailings > 1):
         parser.error("queries need clients and at least two mailings")
-    usual = MAIL_CONNECTIONS if asked.only == "mail" else CONNECTIONS
     try:
         setup = Setup(
             is_mail=asked.only == "mail",
-            connections=asked.connections or usual,
+            connections=asked.connections,
             latency_ms=asked.latency,
             is_profiled=asked.profile,
             has_mishaps=asked.only == QUERIES,
@@ -121,7 +120,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
 def _others(only: str | None, setup: Setup) -> list[Setup]:
     """Return what is measured on stacks of their own, after the first one."""
     plain = replace(setup, is_plain=True, is_profiled=False)
-    mail = replace(setup, is_mail=True, is_profiled=False, connections=MAIL_CONNECTIONS)
+    mail = replace(setup, is_mail=True, is_profiled=False)
     return {None: [plain, mail], "plain": [plain]}.get(only, [])
 
 

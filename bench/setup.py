@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 CONNECTIONS = 256
-MAIL_CONNECTIONS = 64  # mail servers do not take many from one sender
 HOST = "127.0.0.1"
 
 

@@ -55,7 +55,11 @@ def show_gateway(name: Name, output: Format = Output.TABLE) -> None:
 def _state(gateway: Json) -> str:
     if gateway["problem"]:
         return "misconfigured"
-    return "paused" if gateway["is_paused"] else "ready"
+    if gateway["is_paused"]:
+        return "paused"
+    if gateway.get("breaker", "closed") != "closed":
+        return f"fails: {gateway['breaker_reason']}"
+    return "asked to wait" if gateway.get("waits_until") else "ready"
 
 
 def _facts(found: Json) -> Iterator[tuple[str, object]]:
@@ -63,6 +67,8 @@ def _facts(found: Json) -> Iterator[tuple[str, object]]:
         match name:
             case "created_at" | "changed_at":
                 yield name.removesuffix("_at"), instant(value)
+            case "next_probe_at" | "waits_until":
+                yield name.removesuffix("_at").replace("_", " "), value and instant(value)
             case "description":
                 text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=90)
                 yield name, text.rstrip()

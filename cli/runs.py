@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -12,8 +14,18 @@ from cli import Output, read_id
 from cli.api import Api, run
 from cli.export import ExportFormat, export_run, format_of
 from cli.names import mailing_names
-from cli.options import By, account
+from cli.options import By, DryRun, For, StartsAt, account, end_of, read_instant
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+
+
+class Resendable(StrEnum):
+    """Statuses of messages that may be sent again."""
+
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNDETERMINED = "undetermined"
+    CANCELLED = "cancelled"
+
 
 RunId = Annotated[UUID, typer.Argument(parser=read_id, metavar="RUN", help="As `list` shows it.")]
 
@@ -103,6 +115,55 @@ def resume_run(run_id: RunId, *, by: By = None, output: Format = Output.TABLE) -
 def stop_run(run_id: RunId, *, by: By = None, output: Format = Output.TABLE) -> None:
     """Send nothing of a run any more, ever; what is open is cancelled."""
     _move(run_id, "stop", by, output)
+
+
+@app.command("resend")
+def resend_run(  # noqa: PLR0913 (options are the fields of a resend)
+    run_id: RunId,
+    *,
+    status: Annotated[
+        list[Resendable], typer.Option(help="Of the messages that are sent again; or several.")
+    ],
+    reason: Annotated[
+        list[str] | None, typer.Option(help="Only with this one, as `reasons` shows; '' for none.")
+    ] = None,
+    starts_at: StartsAt = None,
+    ends_at: Annotated[
+        datetime | None,
+        typer.Option("--until", parser=read_instant, metavar="INSTANT", help="Its end."),
+    ] = None,
+    for_: For = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    quiet: Quiet = False,
+    output: Format = Output.TABLE,
+) -> None:
+    """Send again what did not arrive of an ended run, by a new run with a window of its own."""
+    if not dry_run and (ends_at is None) == (for_ is None):
+        raise typer.BadParameter("say when it ends: either --until or --for; or --dry-run")
+    body: Json = {
+        "statuses": [each.value for each in status],
+        "reasons": reason or [],
+        "by": by or account(),
+        "dry_run": dry_run,
+    }
+    if not dry_run:
+        body["starts_at"] = starts_at.isoformat() if starts_at else None
+        body["ends_at"] = end_of(starts_at, ends_at, for_).isoformat()
+    found = run(lambda api: api.post("dispatcher", f"/v1/runs/{run_id}/resend", body))
+    if quiet and found["run"]:
+        typer.echo(found["run"]["run_id"])
+        return
+    show(output, found, lambda: facts(_resent(found)))
+
+
+def _resent(found: Json) -> Iterator[tuple[str, object]]:
+    clients = found["clients"]
+    if found["run"] is None:
+        yield "would go to", clients
+        return
+    yield "goes to", clients
+    yield from _facts(found["run"])
 
 
 LIFT = "`./mailings mailings resume {mailing_id}`"

@@ -102,6 +102,10 @@ class Stack:
         """End a part by SIGKILL; it stays down until `begin`."""
         await self._supervisor.kill(name)
 
+    async def end(self, name: str) -> None:
+        """End a part in order, in the time that it may take; it stays down until `begin`."""
+        await self._supervisor.stop_all([name])
+
     async def begin(self, name: str) -> None:
         """Start a part again, on its port, and wait until it is ready.
 

@@ -2,11 +2,11 @@
 
 Owns:          gateways, runs, chunks, messages, attempts; copies of clients and mailings' controls
 API:           GET /v1/runs[/{run_id}[/export|/reasons|/why]], GET /v1/messages[/{message_id}],
-               POST /v1/runs/{run_id}/pause|resume|stop, POST /v1/messages/{message_id}/resolve,
-               GET /v1/gateways, GET|PUT|DELETE /v1/gateways/{name}[/pause|/resume|/test],
-               GET /v1/retention
+               POST /v1/runs/{run_id}/pause|resume|stop|resend,
+               POST /v1/messages/{message_id}/resolve, GET /v1/retention,
+               GET /v1/gateways, GET|PUT|DELETE /v1/gateways/{name}[/pause|/resume|/test]
 Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
-               RunArchived, RunPaused, RunResumed, RunStopped                on `dispatcher.runs`
+               RunArchived, RunPaused, RunResumed, RunStopped, RunResent     on `dispatcher.runs`
                MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
                MessageCancelled, MessageUndetermined, MessageResolved,
                MessagesDelivered                                         on `dispatcher.messages`

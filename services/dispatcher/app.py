@@ -55,6 +55,7 @@ async def run(settings: Settings) -> None:
             partial(build, allows_private=settings.private_gateways),
             packs=settings.packed,
             traced_one_in=settings.traced_one_in,
+            allows_private=settings.private_gateways,
         )
         reaper = Reaper(ledger, limits, policies=senders.policies)
         clock = database.business_clock(pool)

@@ -209,8 +209,16 @@ async def _insert_runs(
             "created_at": created_at,
             "begun_at": begun_at,
             "is_by_chunk": True,
+            **_retrying(each.event),
         }
         for each, created_at, begun_at in begun
     ]
     if rows:
         await db.execute(insert(runs).on_conflict_do_nothing(), rows)
+
+
+def _retrying(event: RunBegun | MailingScheduled) -> dict[str, Any]:
+    """Return what a mailing says of its retries; older ones say nothing."""
+    if not isinstance(event, RunBegun):
+        return {"max_attempts": None, "on_unknown": None}
+    return {"max_attempts": event.max_attempts, "on_unknown": event.on_unknown}

@@ -40,6 +40,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.RunPaused,
     dispatcher.RunResumed,
     dispatcher.RunStopped,
+    dispatcher.RunResent,
     dispatcher.MessageAttempted,
     dispatcher.MessageDelivered,
     dispatcher.MessageFailed,

@@ -191,6 +191,8 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     begun_at: Instant  # clients that were registered before it are in the run
     html: str | None = None
     sender: str | None = None
+    max_attempts: int | None = None  # of each message, that count; none: the window decides
+    on_unknown: str | None = None  # prefer_delivery, prefer_silence; none: as its gateway has it
 
 
 class DeclinedReason(StrEnum):

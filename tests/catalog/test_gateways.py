@@ -67,7 +67,7 @@ async def test_a_mailing_names_a_gateway_from_its_description_to_its_removal(
 
     assert [each.status_code for each in (before, between, after)] == [422, 201, 422]
     assert (wrong["pointer"], wrong["code"]) == ("/gateway", "unknown_gateway")
-    assert wrong["detail"] == "there are: http, log, smtp"
+    assert wrong["detail"] == "there is none of this name; there are: http, log, smtp"
 
 
 async def test_a_mailing_whose_gateway_is_gone_can_be_changed_all_the_same(

@@ -99,6 +99,49 @@ def test_an_account_without_a_name_moves_a_run_all_the_same(
     assert json.loads(services.asked[0].body) == {"by": None}
 
 
+RESEND = ("runs", "resend", RUN, "--status", "failed", "--status", "expired", "--by", "anna")
+
+
+def test_a_dry_run_of_a_resend_counts(services: Services, mailings: Mailings) -> None:
+    counted = {"resent_from": RUN, "clients": 12, "run": None}
+    services.answer(f"/v1/runs/{RUN}/resend", counted)
+
+    result = mailings(*RESEND, "--reason", "status_500", "--dry-run")
+
+    assert result.out.split() == ["would", "go", "to", "12"]
+    assert json.loads(services.asked[0].body) == {
+        "statuses": ["failed", "expired"],
+        "reasons": ["status_500"],
+        "by": "anna",
+        "dry_run": True,
+    }
+
+
+@pytest.mark.parametrize("window", [("--until", "2027-01-01T10:00Z"), ("--for", "2h")])
+def test_a_resend_has_a_window_of_its_own_and_shows_its_run(
+    services: Services, mailings: Mailings, window: tuple[str, str]
+) -> None:
+    made = run() | {"run_id": MAILING, "resent_from": RUN}
+    services.answer(f"/v1/runs/{RUN}/resend", {"resent_from": RUN, "clients": 12, "run": made})
+
+    shown, quiet = mailings(*RESEND, *window), mailings(*RESEND, *window, "--quiet")
+
+    lines = [line.split() for line in shown.out.splitlines()]
+    assert ["resent_from", RUN] in lines
+    assert quiet.out.strip() == MAILING
+    asked = json.loads(services.asked[0].body)
+    assert (asked["dry_run"], asked["starts_at"]) == (False, None)
+    assert asked["ends_at"] is not None
+
+
+@pytest.mark.parametrize("window", [(), ("--until", "2027-01-01T10:00Z", "--for", "2h")])
+def test_a_resend_without_one_end_is_a_mistake_of_usage(
+    services: Services, mailings: Mailings, window: tuple[str, ...]
+) -> None:
+    assert mailings(*RESEND, *window).code == Exit.USAGE
+    assert services.asked == []
+
+
 def reason(status: str, reason: str | None, count: int, code: int | None = None) -> Json:
     example = f"{status[:1]}{count:042}"
     about = {"status": status, "reason": reason, "status_code": code, "count": count}

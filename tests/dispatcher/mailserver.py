@@ -21,6 +21,7 @@ GOOD: Replies = MappingProxyType({
     "AUTH": b"235 2.7.0 Entered\r\n",
 })  # fmt: skip
 
+EMPTY = "an empty line"
 CLOSE = b""  # for a reply: the connection ends instead
 
 
@@ -73,7 +74,7 @@ class MailServer:
         is_on = await self.answer("", reader, writer)
         while is_on and (line := await reader.readline()):
             self.commands.append(line)
-            word = line[:4].decode().upper().strip()
+            word = line[:4].decode().upper().strip() or EMPTY
             if word == "EHLO":
                 hello = self.hello(encrypted=writer.get_extra_info("sslcontext") is not None)
                 is_on = await self.say(hello, reader, writer)

@@ -37,6 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         SMTP,
         SMTP | LOGIN,
         SMTP | ALLOWED,
+        SMTP | {"user": "shop"} | TOKEN,
+        SMTP | {"reply_to": "Shop <help@shop.example>", "mails_per_connection": 100},
     ],
 )
 def test_what_is_stored_of_a_description_is_what_was_said(description: dict[str, Any]) -> None:
@@ -94,6 +96,11 @@ def test_what_a_newer_release_has_added_is_ignored() -> None:
         (SMTP | {"allowed_senders": ["Sale <sale@shop.example>"]}, "an address, or a domain"),
         (SMTP | {"user": "shop"}, "go together"),
         (SMTP | LOGIN | {"tls": "none"}, "over TLS only"),
+        (SMTP | LOGIN | TOKEN, "user and password go together, or user and token"),
+        (SMTP | TOKEN, "go together"),
+        (SMTP | TOKEN | {"user": "a\1b"}, "ends them"),
+        (SMTP | {"reply_to": "nobody"}, "NAME <ADDRESS>"),
+        (SMTP | {"mails_per_connection": 0}, "mails_per_connection"),
         (SMTP | {"url": "smtps://mail.example", "tls": "starttls"}, "smtps://"),
     ],
 )

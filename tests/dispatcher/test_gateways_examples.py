@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.build import build
-from services.dispatcher.gateways.description import read
+from services.dispatcher.gateways.description import read, written
 from services.dispatcher.gateways.http.template import number_of
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "gateways"
@@ -54,14 +55,16 @@ class Provider:
 
 
 @asynccontextmanager
-async def example(name: str) -> AsyncIterator[tuple[Gateway, Provider]]:
+async def example(name: str, **fields: Any) -> AsyncIterator[tuple[Gateway, Provider]]:
     """Open the gateway of an example, whose host is a provider in this process."""
     text = (FOLDER / f"{name}.toml").read_text()
     provider = Provider()
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     text = text.replace("https://sms.example", origin).replace("/run/secrets", str(Path.cwd()))
-    gateway = build("sms", read(tomllib.loads(text)["gateways"]["sms"]), allows_private=True)
+    gateway = build(
+        "sms", read(tomllib.loads(text)["gateways"]["sms"] | fields), allows_private=True
+    )
     try:
         yield gateway, provider
     finally:
@@ -212,6 +215,39 @@ async def test_a_secret_that_an_answer_repeats_is_kept_nowhere() -> None:
 
     assert verdict.outcome is Outcome.ACCEPTED
     assert (verdict.answer, verdict.gateway_message_id) == ("", None)
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_an_example_is_stored_as_it_was_said(name: str) -> None:
+    text = (FOLDER / f"{name}.toml").read_text()
+
+    described = read(tomllib.loads(text)["gateways"]["sms"])
+
+    assert read(json.loads(json.dumps(written(described)))) == described
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_allowed"),
+    [
+        ("sale@shop.example", True),
+        ("Sale <SALE@shop.example>", True),
+        ("Books <any@books.example>", True),
+        ("News <news@shop.example>", True),  # the gateway's own
+        ("any@shop.example", False),
+        ("any@more.books.example", False),
+        ("sale@shop.example <any@evil.example>", False),
+    ],
+)
+async def test_a_mailing_names_only_senders_that_are_allowed(
+    sender: str, *, is_allowed: bool
+) -> None:
+    fields: dict[str, Any] = {"allowed_senders": ["sale@shop.example", "@books.example"]}
+    fields["sender"] = "Shop <news@shop.example>"
+    async with example("form", **fields) as (gateway, provider):
+        verdict = await send(gateway, replace(MESSAGE, sender=sender))
+
+    reason = "contract_violation" if is_allowed else "sender_not_allowed"
+    assert (verdict.reason, len(provider.requests)) == (reason, int(is_allowed))
 
 
 LOOK_UPS = [

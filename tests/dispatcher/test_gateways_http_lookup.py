@@ -1,9 +1,10 @@
 """Look-ups: a gateway is asked for what may have arrived, before anything is sent again."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.gateways.build import build
 from services.dispatcher.gateways.description import HttpDescription, read
+from tests.dispatcher import garbage_http
 from tests.dispatcher.world import LIMITS
 
 FRESH = OutgoingMessage(b"m" * 43, "79161234567", None, None, "Good day", b"")
@@ -89,8 +91,10 @@ def described(host: str, **fields: Any) -> HttpDescription:
 
 
 @asynccontextmanager
-async def opened(**fields: Any) -> AsyncIterator[tuple[Gateway, Provider]]:
-    provider = Provider()
+async def opened(
+    provider: Provider | None = None, **fields: Any
+) -> AsyncIterator[tuple[Gateway, Provider]]:
+    provider = provider or Provider()
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     gateway = build("sms", described(host, **fields), allows_private=True)
@@ -302,3 +306,38 @@ def test_a_look_up_that_could_not_be_asked_is_refused(fields: dict[str, Any], re
 
     with pytest.raises(ValidationError, match=reason):
         described("sms.example", lookup=lookup)
+
+
+class GarbageProvider(Provider):
+    """A provider that answers each look-up with the kind of garbage that the message's id has."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+                self.heads.append(head)
+                garbage = GARBAGE[int(head.partition("/messages/")[2][:43])]
+                writer.write(garbage.raw)
+                await writer.drain()
+                if garbage.closes:
+                    break
+        writer.close()
+
+
+GARBAGE = list(garbage_http.KINDS.values())
+
+
+async def test_no_garbage_says_that_a_message_is_there_or_that_it_is_not() -> None:
+    provider = GarbageProvider()
+    async with opened(provider, max_connections=64) as (gateway, _):
+        for number, garbage in enumerate(GARBAGE):
+            message = replace(AGAIN, message_id=b"%043d" % number)
+            verdict = await begin(gateway, message, within=0.4)
+            if verdict.outcome is not Outcome.NOT_PROCESSED:
+                # It is as described, if not as our own contract has it.
+                assert garbage.failure is None
+                words = {Outcome.ACCEPTED: b"accepted", Outcome.REFUSED: b"rejected"}
+                body = garbage.raw.partition(b"\r\n\r\n")[2]
+                assert json.loads(body)["status"].encode() == words[verdict.outcome]
+
+    assert provider.methods == ["GET"] * len(GARBAGE)

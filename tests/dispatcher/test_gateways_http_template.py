@@ -11,6 +11,7 @@ import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from services.dispatcher.domain.outcome import OutgoingMessage
@@ -29,6 +30,8 @@ ANY = st.builds(
     subject=TEXTS,
     text=TEXTS,
     traceparent=st.just(b""),
+    full_name=TEXTS,
+    html=TEXTS,
 )
 MESSAGE = OutgoingMessage(b"m" * 43, "79161234567", "a@b.example", None, "Good day", b"")
 
@@ -89,12 +92,24 @@ def sound(text: str | None) -> str:
 
 @given(ANY)
 def test_any_value_in_json_is_read_back_as_it_is(message: OutgoingMessage) -> None:
-    tree = {"a": "{{ text }}", "b": ["<{{subject}}|{{ email }}>", 1, None, 2.5, True], "%s": "%d"}
+    tree = {
+        "a": "{{ text }}",
+        "h": "{{ html }}",
+        "f": "{{ full_name }}",
+        "b": ["<{{subject}}|{{ email }}>", 1, None, 2.5, True],
+        "%s": "%d",
+    }
 
     body = json.loads(sent(message, json=tree).body)
 
     mixed = f"<{sound(message.subject)}|{sound(message.email)}>"
-    assert body == {"a": sound(message.text), "b": [mixed, 1, None, 2.5, True], "%s": "%d"}
+    assert body == {
+        "a": sound(message.text),
+        "h": sound(message.html),
+        "f": sound(message.full_name),
+        "b": [mixed, 1, None, 2.5, True],
+        "%s": "%d",
+    }
 
 
 @given(ANY)
@@ -203,6 +218,16 @@ def test_what_is_nothing_but_a_value_that_is_not_there_is_left_out() -> None:
     assert b"X-Subject" not in request.headers
     form = sent(form={"a": "{{ subject }}", "b": "{{ phone }}", "c": "{{ sender }}"})
     assert form.body == b"b=79161234567"
+
+
+def test_the_sender_is_the_mailings_if_it_names_one() -> None:
+    named = replace(MESSAGE, sender="Sale <sale@shop.example>")
+    tree = {"from": "{{ sender }}"}
+
+    assert sent(sender="Shop", json=tree).body == b'{"from":"Shop"}'
+    assert sent(named, sender="Shop", json=tree).body == b'{"from":"Sale <sale@shop.example>"}'
+    assert sent(named, json=tree).body == b'{"from":"Sale <sale@shop.example>"}'
+    assert sent(json=tree).body == b"{}"
 
 
 def test_messages_with_and_without_a_value_are_sent_in_any_order() -> None:

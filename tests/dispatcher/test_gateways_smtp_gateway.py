@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,13 +18,13 @@ from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer
 from services.dispatcher.gateways.smtp.client import SmtpClient
 from services.dispatcher.gateways.smtp.connection import Connection
 from services.dispatcher.gateways.smtp.contract import judge
-from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls, check_login
 from services.dispatcher.gateways.smtp.features import Features, read_features
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
 from services.dispatcher.gateways.smtp.mail import Composer
 from services.dispatcher.gateways.smtp.reply import Reply
 from tests.dispatcher.garbage_smtp import REPLIES
-from tests.dispatcher.mailserver import MailServer
+from tests.dispatcher.mailserver import EMPTY, MailServer
 
 TLS = Path(__file__).parent / "tls"
 LETTER = OutgoingMessage(b"m" * 43, None, "anna@example.com", "News", "Good day", b"")
@@ -435,6 +435,51 @@ async def test_login_is_spoken_where_plain_is_not() -> None:
 
         assert (await send(gateway)).outcome is Outcome.ACCEPTED
         assert server.commands[1:4] == [b"AUTH LOGIN\r\n", user + b"\r\n", password + b"\r\n"]
+
+
+TOKEN = Login("shop", "token-1", is_token=True)
+
+
+async def test_a_token_is_shown_by_the_way_that_is_made_for_it() -> None:
+    async with (
+        encrypted(Tls.IMPLICIT, offers=["AUTH PLAIN XOAUTH2"]) as server,
+        gateway_to(server, Tls.IMPLICIT, host="localhost", tls=trusting(), login=TOKEN) as gateway,
+    ):
+        verdicts = [await send(gateway) for _ in range(2)]
+
+        assert {each.outcome for each in verdicts} == {Outcome.ACCEPTED}
+        [command] = [each for each in server.commands if each.startswith(b"AUTH")]
+        way, shown = command.split()[1:]
+        assert way == b"XOAUTH2"
+        assert b64decode(shown) == b"user=shop\1auth=Bearer token-1\1\1"
+
+
+async def test_a_token_that_is_not_taken_is_answered_before_it_is_refused() -> None:
+    async with (
+        encrypted(Tls.IMPLICIT, offers=["AUTH XOAUTH2"]) as server,
+        gateway_to(server, Tls.IMPLICIT, host="localhost", tls=trusting(), login=TOKEN) as gateway,
+    ):
+        server.replies = {"AUTH": b"334 eyJzdGF0dXMi\r\n", EMPTY: b"535 5.7.8 No\r\n"}
+        verdict = await send(gateway)
+
+        assert server.commands[-1] == b"\r\n"
+        assert (verdict.reason, verdict.fault) == ("unauthorized", True)
+
+
+async def test_a_token_is_shown_by_no_other_way() -> None:
+    async with (
+        encrypted(Tls.IMPLICIT, offers=["AUTH PLAIN LOGIN"]) as server,
+        gateway_to(server, Tls.IMPLICIT, host="localhost", tls=trusting(), login=TOKEN) as gateway,
+    ):
+        assert await send(gateway) == Verdict(NOT_PROCESSED, "no_login", fault=True)
+        assert words(server) == [b"EHLO"]
+
+
+def test_a_token_could_not_be_followed_by_something_of_somebody_else() -> None:
+    endpoint = Endpoint("h", 465, Tls.IMPLICIT)
+    for login in (Login("a\1b", "t", is_token=True), Login("a", "t\1b", is_token=True)):
+        with pytest.raises(ValueError, match="ends them"):
+            check_login(endpoint, login)
 
 
 @pytest.mark.parametrize(

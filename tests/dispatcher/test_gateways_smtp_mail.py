@@ -347,3 +347,21 @@ def test_a_line_that_begins_with_a_dot_is_sent_with_two_wherever_it_stands() -> 
     mail = composed(replace(MESSAGE, text=".a\r\n.\r.b\n..c\nd."))
 
     assert mail.content.endswith(b"\r\n\r\n..a\r\n..\r\n..b\r\n...c\r\nd.\r\n.\r\n")
+
+
+def test_answers_go_where_the_gateway_says() -> None:
+    reply_to = ("Помощь", "help@shop.example")
+    composer = Composer("news@shop.example", None, lambda: 0.0, reply_to=reply_to)
+
+    mail = parsed(composer.compose(MESSAGE, "anna@example.com").content)
+
+    [address] = mail["Reply-To"].addresses
+    assert (address.display_name, address.addr_spec) == reply_to
+    assert composed(MESSAGE).content.count(b"Reply-To") == 0
+
+
+def test_a_mail_that_names_an_address_beyond_ascii_goes_to_servers_that_know_such_only() -> None:
+    reply_to = ("", "почта@shop.example")
+    composer = Composer("news@shop.example", None, lambda: 0.0, reply_to=reply_to)
+
+    assert composer.compose(MESSAGE, "anna@example.com").needs_smtputf8

@@ -17,6 +17,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from deploy.local.stack import Stack
+from services.dispatcher.domain.resend import Chosen
 from services.dispatcher.domain.resolution import Resolution
 from services.dispatcher.domain.switch import Move
 from services.dispatcher.handlers import adopting, planning
@@ -28,6 +29,7 @@ from services.dispatcher.handlers.adopting import (
     adopt,
 )
 from services.dispatcher.handlers.archiving import Emptying, archive
+from services.dispatcher.handlers.resending import NewResend, resend
 from services.dispatcher.handlers.resolving import resolve
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.totals import totals_of
@@ -288,6 +290,29 @@ async def test_a_ledger_that_lacks_how_a_runs_switch_was_moved_reads_it_back_bef
         await use(ledger)
 
     assert await dispatcher.world.rows(f"{switch} FROM runs") == before
+
+
+async def test_a_ledger_from_before_a_resend_reads_its_run_back_and_sends_nothing_twice(
+    dispatcher: Dispatcher,
+) -> None:
+    run = await begun(dispatcher, steps=4)
+    await go_on(dispatcher, run, steps=0, end="finished")
+    await dispatcher.back_up()
+    made, until = ids.new_id(), await dispatcher.world.now() + HOUR
+    await resend(
+        dispatcher.pool, NewResend(Chosen(run.run_id, (State.FAILED,)), made, None, until)
+    )
+    await expand(dispatcher, steps=4)
+    await dispatcher.send()
+    await dispatcher.world.end()
+    before, sent_before = await dispatcher.ledger(), numbers(dispatcher.gateway)
+    await dispatcher.restore()
+
+    await adopt(dispatcher.pool, dispatcher.servers, [])
+
+    assert await dispatcher.ledger() == before
+    await dispatcher.send()
+    assert numbers(dispatcher.gateway) == sent_before
 
 
 async def test_a_ledger_from_before_a_message_was_resolved_by_hand_reads_that_back(

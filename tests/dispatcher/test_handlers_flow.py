@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW
+from services.dispatcher.domain import rate, retry_budget
+from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW, OpenFor
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.domain.rate import Rate
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import flow, starts
 from shared.contracts.dispatcher import State
@@ -14,6 +17,7 @@ from shared.database import transaction
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
+    LIMITS,
     FakeGateway,
     World,
     alive,
@@ -26,6 +30,7 @@ SECOND = timedelta(seconds=1)
 SLOW = verdict_of(Finding.BUSY, "status_429", 429, retry_after_s=30.0)
 DENIED = verdict_of(Finding.DENIED, "unauthorized", 401)
 UNREACHABLE = verdict_of(Finding.UNREACHABLE, "connect_failed")
+SILENT = verdict_of(Finding.SILENT, "timeout")
 KINDS = pytest.mark.parametrize("is_idempotent", [True, False])
 
 
@@ -306,3 +311,73 @@ async def test_a_state_that_was_read_before_a_newer_one_was_shared_changes_nothi
     sender.pump()
 
     assert numbers(gateway) == [1]
+
+
+# The rate
+
+
+@KINDS
+async def test_a_limited_gateway_gets_no_more_than_its_rate_from_all_replicas_together(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool
+) -> None:
+    monkeypatch.setattr(rate, "LAPSE_S", 60.0)  # a test may take long between two steps
+    await world.plan(40)
+    gateway = FakeGateway(is_idempotent=is_idempotent)
+    limits = replace(LIMITS, rate=Rate(0.5, burst=3))
+    senders = [await alive(world, gateway, limits) for _ in range(2)]
+
+    counts = []
+    for _ in range(4):
+        for sender in senders:
+            await work(sender)
+        counts.append(len(gateway.messages))
+        await later(world, 2.0, *senders)
+
+    assert counts[0] in (3, 4)  # the burst, and what comes while the test runs
+    assert counts[-1] - counts[0] <= 6
+    assert counts == sorted(set(counts))
+
+
+async def test_an_unlimited_gateway_has_no_row(world: World) -> None:
+    await world.plan(40)
+
+    await work(await alive(world, FakeGateway()))
+
+    assert await world.value("SELECT count(*) FROM gateway_states") == 0
+
+
+# The budget of retries
+
+
+async def test_when_all_have_failed_and_the_gateway_is_healed_all_are_delivered_soon(
+    world: World,
+) -> None:
+    await world.plan(300)
+    failed = verdict_of(Finding.UNABLE, "status_500", 500)
+    gateway = FakeGateway({n: [failed] for n in range(1, 301)})
+    sender = await alive(world, gateway, replace(LIMITS, backoff_base_s=2))
+    await work(sender)
+    assert len(gateway.messages) == 300
+
+    for _ in range(30):
+        await later(world, 1, sender)
+        await work(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 300}
+
+
+async def test_retries_beyond_the_budget_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_budget, "FULL", 20.0)
+    await world.plan(40)
+    gateway = FakeGateway({n: [SILENT] * 9 for n in range(1, 41)})
+    limits = replace(LIMITS, open_for=OpenFor(0.0, 0.0))  # it is not the breaker that bounds them
+    sender = await alive(world, gateway, limits)
+    await work(sender)
+    monkeypatch.setattr(sender.flow, "room", lambda limit, _: limit)
+
+    await later(world, 60, sender)
+    await fetch(sender)
+
+    assert 20 <= len(gateway.messages) - 40 <= 30

@@ -256,3 +256,20 @@ async def test_a_run_whose_gateway_cannot_be_used_says_why(
 
     assert found["code"] == code
     assert "'sms'" in found["sentence"]
+
+
+async def test_a_private_address_is_refused_where_gateways_may_have_none(
+    http: AsyncClient, senders: Senders
+) -> None:
+    private = HTTP | {"url": "http://10.0.0.1/messages"}
+    metadata = HTTP | {"url": "http://169.254.169.254/latest"}
+
+    allowed = await put(http, "sms", private)
+    senders.allows_private = False
+    refused = await put(http, "sms", private)
+    always = await put(http, "sms", metadata)
+
+    assert [each.status_code for each in (allowed, refused, always)] == [200, 422, 422]
+    (error,) = refused.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/url", "address_refused")
+    assert "DISPATCHER_PRIVATE_GATEWAYS" in error["detail"]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.outcome import Finding, verdict_of
 from services.dispatcher.domain.why import WhyCode
 from services.dispatcher.queries import why as queries
 from services.dispatcher.queries.why import WhyView
@@ -173,3 +174,21 @@ async def test_no_run_has_no_reason(world: World) -> None:
 
     with pytest.raises(RunUnknown):
         await why(Run(world, run.mailing_id, run.mailing_id))
+
+
+async def test_a_run_says_what_keeps_messages_from_its_gateway(world: World) -> None:
+    run = await world.plan(2)
+    slow = verdict_of(Finding.BUSY, "status_429", 429, retry_after_s=30.0)
+    denied = verdict_of(Finding.DENIED, "unauthorized", 401)
+    sender = await alive(world, FakeGateway({1: [slow, denied]}, connections=1))
+
+    await work(sender)
+    waits = await why(run)
+    await world.pass_time(31 * MINUTE / 60)
+    await sender.renew()
+    await work(sender)
+    fails = await why(run)
+
+    assert (waits.code, waits.until is not None) == (WhyCode.GATEWAY_ASKED_TO_WAIT, True)
+    assert (fails.code, fails.until is not None) == (WhyCode.BREAKER_OPEN, True)
+    assert "unauthorized" in fails.sentence

@@ -384,7 +384,7 @@ async def work(sender: Sender) -> None:
         recorded = bool(len(sender.results))
         while await sender.record():
             pass
-        shared = sender.flow.has_news
+        shared = sender.flow.has_news.is_set()
         if shared:
             await sender.flow.share()
             await asyncio.sleep(0)

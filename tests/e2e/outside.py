@@ -96,6 +96,16 @@ class Platform:
         path = f"/v1/mailings/{mailing['mailing_id']}/{verb}"
         return await self._json("POST", "CATALOG_URL", path)
 
+    async def move(self, run: Json, how: str) -> Json:
+        """Move the switch of a run, not that of its mailing."""
+        path = f"/v1/runs/{run['run_id']}/{how}"
+        return await self._json("POST", "DISPATCHER_URL", path, json={"by": "a test"})
+
+    async def resend(self, run: Json, statuses: list[str]) -> Json:
+        path, body = f"/v1/runs/{run['run_id']}/resend", {"statuses": statuses}
+        ends_at = {"ends_at": in_seconds(3600)}
+        return await self._json("POST", "DISPATCHER_URL", path, json=body | ends_at)
+
     async def change(self, mailing: Json, **plan: Any) -> Json:
         path = f"/v1/mailings/{mailing['mailing_id']}"
         return await self._json("PATCH", "CATALOG_URL", path, json=plan)

@@ -106,6 +106,38 @@ async def test_after_a_pause_nothing_starts_a_second_later_and_resuming_goes_on(
     assert ledger.by_status == {"delivered": 3_000}
 
 
+async def test_a_run_is_paused_by_its_own_switch_and_what_it_left_is_sent_again(
+    platform: Platform,
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(3_000, tag=tag, first=9_145_000_000)
+    await platform.misbehave(latency_ms="100")
+    mailing = await platform.create_mailing(tag=tag)
+    await platform.sent(mailing, 200)
+    run = await platform.run(mailing)
+    assert run is not None
+
+    await platform.move(run, "pause")
+    paused = await platform.move(run, "pause")  # is it already: the answer is the same
+    held = await platform.stands_still(mailing, over=2)
+    late = await platform.attempts(
+        run, f"started_at > timestamptz '{paused['paused'][0]['since']}' + interval '1 s'"
+    )
+    stopped = await platform.move(run, "stop")
+    run = await platform.finished(mailing)
+    await platform.misbehave()
+    again = await platform.resend(run, ["cancelled"])
+    left = await platform.finished(mailing)  # of its runs the newest
+
+    first, second = [await platform.statistics_equal_the_ledger(each) for each in (run, left)]
+    assert (left["run_id"], left["resent_from"]) == (again["run"]["run_id"], run["run_id"])
+    assert held["open"] > 0
+    assert late == []
+    assert stopped["stopped"][0]["of"] == "run"
+    assert first.by_status.keys() == {"delivered", "cancelled"}
+    assert second.by_status == {"delivered": first.by_status["cancelled"]}
+
+
 async def test_stopping_a_mailing_cancels_what_is_left(platform: Platform) -> None:
     tag = new_tag()
     await platform.import_clients(3_000, tag=tag, first=9_150_000_000)

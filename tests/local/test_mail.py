@@ -1,5 +1,6 @@
 """The sandbox mail server as its users meet it: a process, three ports and a ledger file."""
 
+import asyncio
 import json
 import smtplib
 import socket
@@ -21,6 +22,9 @@ from deploy.local.home import PROJECT
 from deploy.local.mail.authority import Files
 from deploy.local.mail.faults import Decision, Faults
 from deploy.local.ports import Ports
+from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
+from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls
+from services.dispatcher.gateways.smtp.gateway import SmtpGateway
 from tests.local.waiting import eventually
 
 RAW = (
@@ -347,6 +351,48 @@ def test_a_token_is_looked_at(server: Server, token: str, code: int) -> None:
             with pytest.raises(smtplib.SMTPAuthenticationError) as error:
                 client.auth("XOAUTH2", answer)
             assert error.value.smtp_code == code
+
+
+async def sent(gateway: SmtpGateway) -> Verdict:
+    """Send one mail, and close the gateway."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Verdict] = loop.create_future()
+    message = OutgoingMessage(b"m" * 43, None, ANNA, "News", "Good day", b"")
+    gateway.send(message, loop.time() + 5, done.set_result)
+    verdict = await done
+    await gateway.close()
+    return verdict
+
+
+@pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
+@pytest.mark.parametrize(
+    ("logins", "login", "reason"),
+    [
+        ("PLAIN", Login("sandbox", "sandbox"), "accepted"),
+        ("LOGIN", Login("sandbox", "sandbox"), "accepted"),
+        ("XOAUTH2", Login("sandbox", "sandbox", is_token=True), "accepted"),
+        ("XOAUTH2", Login("sandbox", "wrong", is_token=True), "unauthorized"),
+    ],
+)
+async def test_our_gateway_enters_and_sends(
+    server: Server, tls: Tls, logins: str, login: Login, reason: str
+) -> None:
+    server.change(needs_login=True, logins=logins)
+    port = server.smtps_port if tls is Tls.IMPLICIT else server.smtp_port
+    gateway = SmtpGateway(
+        Endpoint("localhost", port, tls), sender=ANNA, login=login, tls=server.trusting()
+    )
+
+    assert (await sent(gateway)).reason == reason
+
+
+async def test_a_gateway_trusts_the_authority_that_its_environment_names(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.files.authority))
+    gateway = SmtpGateway(Endpoint("localhost", server.smtp_port, Tls.STARTTLS), sender=ANNA)
+
+    assert (await sent(gateway)).reason == "accepted"
 
 
 def test_no_password_is_taken_in_the_clear(server: Server) -> None:

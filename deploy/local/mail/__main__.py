@@ -53,13 +53,12 @@ async def serve(options: argparse.Namespace, faults: Faults) -> int:
     ledger, account = Ledger(options.ledger, Decision), Account(options.user, options.password)
     sandbox = Sandbox(ledger, Misbehavior(faults, options.seed), tls, account, stop.fail)
     listen = partial(loop.create_server, host=options.host, backlog=BACKLOG)
-    servers = [
-        await listen(lambda: Connection(sandbox), port=options.port),
-        await listen(lambda: MailConnection(sandbox), port=options.smtp_port),
-    ]
+    servers = [await listen(lambda: MailConnection(sandbox), port=options.smtp_port)]
     if options.smtps_port:
         implicit = partial(MailConnection, sandbox, is_encrypted=True)
         servers.append(await listen(implicit, port=options.smtps_port, ssl=tls))
+    # Last: who finds this one live finds the others.
+    servers.append(await listen(lambda: Connection(sandbox), port=options.port))
     code = await stop.wait()
     for server in servers:
         server.close()

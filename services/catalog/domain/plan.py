@@ -111,7 +111,11 @@ def check(
         mistakes += _of_mails(plan, gateways[plan.gateway])
     elif before is None or plan.gateway != before.gateway:
         known = ", ".join(sorted(gateways)) or "none yet"
-        mistakes.append(FieldError("/gateway", "unknown_gateway", f"there are: {known}"))
+        mistakes.append(
+            FieldError(
+                "/gateway", "unknown_gateway", f"there is none of this name; there are: {known}"
+            )
+        )
     mistakes += [
         FieldError(f"/{name}", "instant_too_far", "at most a hundred years from now")
         for name in ("starts_at", "ends_at")

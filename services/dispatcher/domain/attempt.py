@@ -1,14 +1,17 @@
 """An attempt: one try to hand a message over, and when the next one may follow it."""
 
 from datetime import UTC, datetime
+from enum import StrEnum, auto
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from services.dispatcher.domain.breaker import OpenFor
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
+from services.dispatcher.domain.rate import Rate
 from shared.contracts.dispatcher import AttemptKind
 from shared.event import Instant
 
@@ -24,6 +27,23 @@ class Limits(msgspec.Struct, frozen=True):
     # second, even if the next read of them hangs.
     controls_ttl_s: float = 0.7
     open_for: OpenFor = OpenFor()  # a gateway's breaker
+    rate: Rate | None = (
+        None  # of a gateway, by all dispatchers together; none: as fast as it takes
+    )
+
+
+class OnUnknown(StrEnum):
+    """What a mailing prefers where nobody can know whether a message has arrived."""
+
+    PREFER_DELIVERY = auto()  # to send it once more: it may come twice
+    PREFER_SILENCE = auto()  # to leave it: it may never have come
+
+
+class Retrying(msgspec.Struct, frozen=True):
+    """What a mailing says of its retries."""
+
+    max_attempts: int | None = None  # counted ones; None: the window decides
+    on_unknown: OnUnknown | None = None  # None: as the gateway is described
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -35,6 +55,20 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     backoff_cap_s: float
     # Of a gateway that does not: whether what may have arrived is sent once more.
     resends_unknown: bool = True
+    max_attempts: int | None = None  # that count
+
+    def of_run(self, retrying: Retrying | None) -> "RetryPolicy":
+        """Return the policy with what the run's mailing says."""
+        if retrying is None:
+            return self
+        resends, wanted = self.resends_unknown, retrying.on_unknown
+        if wanted is not None:
+            resends = wanted is OnUnknown.PREFER_DELIVERY
+        return replace(self, resends_unknown=resends, max_attempts=retrying.max_attempts)
+
+    def is_exhausted(self, counted: int) -> bool:
+        """Return whether a message has had all attempts that it may have."""
+        return self.max_attempts is not None and counted >= self.max_attempts
 
     def allows(self, unknowns: int) -> bool:
         """Return whether a message may go again after so many attempts that may have arrived."""

@@ -178,14 +178,20 @@ def is_failure(verdict: Verdict) -> bool:
 class Samples:
     """What was seen of a gateway of late, in this process."""
 
-    __slots__ = ("_slices", "_unreachable", "processed")
+    __slots__ = ("_earlier", "_slices", "_unreachable", "processed")
 
     SLICE_S = WINDOW_S / 10
 
     def __init__(self) -> None:
-        self.processed = 0  # since the last slice; counted from outside, once for each success
+        self.processed = 0  # since the last slice
+        self._earlier = 0  # the same, before that
         self._unreachable = 0  # in a row
         self._slices: list[tuple[float, int, int]] = []  # when, processed and failed
+
+    @property
+    def total(self) -> int:
+        """How many messages were ever processed."""
+        return self._earlier + self.processed
 
     def works(self) -> None:
         """Take a message that was processed: nearly all of them, so this does next to nothing."""
@@ -214,7 +220,7 @@ class Samples:
             del slices[0]
         if not (processed or failed):
             return
-        self.processed = 0
+        self._earlier, self.processed = self.total, 0
         if slices and now - slices[-1][0] < self.SLICE_S:
             began, *numbers = slices[-1]
             slices[-1] = (began, numbers[0] + processed, numbers[1] + failed)
@@ -224,4 +230,4 @@ class Samples:
     def clear(self) -> None:
         """Begin anew: the gateway is another than it was."""
         self._slices.clear()
-        self.processed = self._unreachable = 0
+        self._earlier, self.processed, self._unreachable = self.total, 0, 0

@@ -27,6 +27,7 @@ from shared.contracts.dispatcher import (
 from shared.errors import NotFound
 from shared.event import Instant
 
+EXHAUSTED = "attempts_exhausted"  # why a message failed that was not refused
 STOPPED, RUN_STOPPED = "mailing_stopped", "run_stopped"  # why a message was cancelled
 
 OPEN = frozenset({State.PLANNED, State.RETRY})  # all other states are final
@@ -166,7 +167,10 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
         is_certain = verdict.is_of_all
         state = State.FAILED if is_certain else _certain(after, State.FAILED)
         return replace(after, state=state), None
-    backoff_s = attempt.policy.backoff_s(max(attempts - after.uncounted, 1), jitter)
+    counted, policy = attempts - after.uncounted, attempt.policy
+    if policy.is_exhausted(counted) and policy.allows(after.unknowns):
+        return replace(after, state=_certain(after, State.FAILED), reason=EXHAUSTED), None
+    backoff_s = policy.backoff_s(max(counted, 1), jitter)
     return _again(after, attempt, attempt.ended_at + max(backoff_s, verdict.retry_after_s or 0.0))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.dispatcher.domain.phrases import at, by, duration, messages_are, rate
 from services.dispatcher.domain.window import LAST_START_S
 from shared.event import Instant
 
@@ -23,12 +24,15 @@ class WhyCode(StrEnum):
     GATEWAY_UNKNOWN = "gateway_unknown"
     GATEWAY_PAUSED = "gateway_paused"
     GATEWAY_MISCONFIGURED = "gateway_misconfigured"
+    GATEWAY_ASKED_TO_WAIT = "gateway_asked_to_wait"
+    BREAKER_OPEN = "breaker_open"
     WAITING_FOR_CLIENTS = "waiting_for_clients"
     NO_DISPATCHER = "no_dispatcher"
     EXPANDING = "expanding"
     FINISHING = "finishing"
     WAITING_FOR_RETRY = "waiting_for_retry"
     BEHIND = "behind"
+    RATE_LIMITED = "rate_limited"
     SENDING = "sending"
 
 
@@ -56,6 +60,11 @@ class RunFacts:
     is_gateway_known: bool = True  # it is described
     is_gateway_paused: bool = False
     gateway_problem: str | None = None  # what kept a dispatcher from using it
+    gateway_waits_until: Instant | None = None  # as it asked for
+    breaker: str | None = None  # its state; none: closed
+    breaker_reason: str | None = None
+    next_probe_at: Instant | None = None
+    gateway_rate: float | None = None  # messages/s that it gets at most
     unread: int | None = None  # records that it waits for; None: how far to read is not known yet
     senders: int = 1  # that are alive and send through its gateway
     planned: int = 0
@@ -84,7 +93,7 @@ class Why:
 def why(facts: RunFacts) -> Why:
     """Return the first reason that holds: what must change first for the run to go on.
 
-    A gateway whose breaker is open comes before `_of_sending`, its limit inside of it.
+    A gateway's rate is only a reason if nothing else is.
     """
     return (
         _of_the_end(facts)
@@ -100,20 +109,20 @@ def _of_the_end(facts: RunFacts) -> Why | None:
     if facts.state == "archived":
         return Why(
             code=WhyCode.ARCHIVED,
-            sentence=f"It ended, and was archived{_at(facts.archived_at)}: only its figures stay.",
+            sentence=f"It ended, and was archived{at(facts.archived_at)}: only its figures stay.",
         )
     if facts.state == "finished":
-        return Why(code=WhyCode.ENDED, sentence=f"It ended{_at(facts.finished_at)}.")
+        return Why(code=WhyCode.ENDED, sentence=f"It ended{at(facts.finished_at)}.")
     if facts.is_stopped:
         return Why(
             code=WhyCode.STOPPED,
             sentence=f"{'It' if facts.is_run_stopped else 'Its mailing'} was stopped; "
-            f"{_messages(facts.open)} still to be cancelled.",
+            f"{messages_are(facts.open)} still to be cancelled.",
         )
     if facts.now >= _last_start(facts):
         return Why(
             code=WhyCode.WINDOW_OVER,
-            sentence=f"Its window is over; {_messages(facts.open)} still to be expired.",
+            sentence=f"Its window is over; {messages_are(facts.open)} still to be expired.",
         )
     return None
 
@@ -124,7 +133,7 @@ def _of_controls(facts: RunFacts) -> Why | None:
         return Why(
             code=WhyCode.SET_ASIDE,
             sentence="It was set aside, since something of it cannot be read or written; "
-            f"it is tried again{_at(facts.set_aside_until)}.",
+            f"it is tried again{at(facts.set_aside_until)}.",
             until=facts.set_aside_until,
         )
     if facts.has_dead_letter:
@@ -138,7 +147,7 @@ def _of_controls(facts: RunFacts) -> Why | None:
     if facts.now < facts.starts_at:
         return Why(
             code=WhyCode.NOT_BEGUN,
-            sentence=f"It begins{_at(facts.starts_at)}.",
+            sentence=f"It begins{at(facts.starts_at)}.",
             until=facts.starts_at,
         )
     return None
@@ -146,10 +155,10 @@ def _of_controls(facts: RunFacts) -> Why | None:
 
 def _paused(facts: RunFacts) -> Why:
     """Return which of both switches is on, or that both are; what goes on then needs each."""
-    run = f"paused{_at(facts.run_paused_at)}{_by(facts.run_paused_by)}"
+    run = f"paused{at(facts.run_paused_at)}{by(facts.run_paused_by)}"
     if not facts.is_mailing_paused:
         return Why(code=WhyCode.RUN_PAUSED, sentence=f"The run itself is {run}, not its mailing.")
-    mailing = f"paused{_at(facts.mailing_paused_at)}{_by(facts.mailing_paused_by)}"
+    mailing = f"paused{at(facts.mailing_paused_at)}{by(facts.mailing_paused_by)}"
     also = "" if facts.run_paused_at is None else f", and so is the run itself, {run}"
     return Why(code=WhyCode.PAUSED, sentence=f"Its mailing is {mailing}{also}.")
 
@@ -168,6 +177,27 @@ def _of_gateway(facts: RunFacts) -> Why | None:
         return Why(
             code=WhyCode.GATEWAY_MISCONFIGURED,
             sentence=f"No dispatcher can use {named}: {facts.gateway_problem}.",
+        )
+    return _of_answers(facts, named) if facts.now >= facts.starts_at else None
+
+
+def _of_answers(facts: RunFacts, named: str) -> Why | None:
+    """Return what its gateway's answers keep from it for a while."""
+    if facts.gateway_waits_until is not None and facts.gateway_waits_until > facts.now:
+        return Why(
+            code=WhyCode.GATEWAY_ASKED_TO_WAIT,
+            sentence=f"{named.capitalize()} asked to wait; it gets nothing"
+            f"{at(facts.gateway_waits_until).replace(' at ', ' until ')}.",
+            until=facts.gateway_waits_until,
+        )
+    if facts.breaker in ("open", "half_open"):
+        is_open = facts.breaker == "open"
+        probes = f"the next probe goes{at(facts.next_probe_at)}" if is_open else "probes are sent"
+        return Why(
+            code=WhyCode.BREAKER_OPEN,
+            sentence=f"{named.capitalize()} fails ({facts.breaker_reason}), so it gets nothing "
+            f"for now: {probes}.",
+            until=facts.next_probe_at if is_open else None,
         )
     return None
 
@@ -209,7 +239,7 @@ def _of_sending(facts: RunFacts) -> Why:
         return Why(
             code=WhyCode.WAITING_FOR_RETRY,
             sentence=f"All its open messages wait to be tried again, the first"
-            f"{_at(facts.next_retry_at)}.",
+            f"{at(facts.next_retry_at)}.",
             until=facts.next_retry_at,
         )
     behind_s = (facts.now - _due_since(facts)).total_seconds()
@@ -227,15 +257,19 @@ def _sending(facts: RunFacts) -> Why:
     if not facts.rate_per_s:
         return Why(
             code=WhyCode.SENDING,
-            sentence=f"{_messages(facts.leased)} at senders, and nothing came to an end of late.",
+            sentence=f"{messages_are(facts.leased)} at senders, "
+            "and nothing came to an end of late.",
         )
     left_s = facts.open / facts.rate_per_s
     window_s = (_last_start(facts) - facts.now).total_seconds()
     too_late = max(0, facts.open - int(facts.rate_per_s * window_s))
-    sentence = f"It is being sent: {_rate(facts.rate_per_s)}, about {_duration(left_s)} left"
+    is_limited = facts.gateway_rate is not None and facts.rate_per_s >= 0.8 * facts.gateway_rate
+    bound = ", as fast as its gateway's rate allows" if is_limited else ""
+    sentence = f"It is being sent: {rate(facts.rate_per_s)}{bound}, about {duration(left_s)} left"
     if too_late:
         sentence += f"; at this rate {too_late:,} messages will not make it within the window"
-    return Why(code=WhyCode.SENDING, sentence=f"{sentence}.", left_s=left_s, too_late=too_late)
+    code = WhyCode.RATE_LIMITED if is_limited else WhyCode.SENDING
+    return Why(code=code, sentence=f"{sentence}.", left_s=left_s, too_late=too_late)
 
 
 def _due_since(facts: RunFacts) -> Instant:
@@ -247,31 +281,3 @@ def _due_since(facts: RunFacts) -> Instant:
 
 def _last_start(facts: RunFacts) -> datetime:
     return facts.ends_at - timedelta(seconds=LAST_START_S)
-
-
-def _at(instant: Instant | None) -> str:
-    return f" at {instant:%Y-%m-%d %H:%M:%S} UTC" if instant is not None else ""
-
-
-def _by(name: str | None) -> str:
-    return f" by {name}" if name is not None else ""
-
-
-def _messages(number: int) -> str:
-    return "1 message is" if number == 1 else f"{number:,} messages are"
-
-
-def _rate(per_s: float) -> str:
-    return f"{per_s:,.0f} messages/s" if per_s >= 10 else f"{per_s:,.2g} messages/s"  # noqa: PLR2004 (two digits)
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration in one unit that suits it."""
-    if seconds < 2 * MINUTE_S:
-        return f"{seconds:,.0f} s"
-    return (
-        f"{seconds / MINUTE_S:,.0f} min" if seconds < 2 * HOUR_S else f"{seconds / HOUR_S:,.0f} h"
-    )
-
-
-MINUTE_S, HOUR_S = 60, 3_600

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
     LogDescription,
     SmtpDescription,
     channel_of,
+    check_destination,
     references,
 )
 from services.dispatcher.gateways.http.composer import (
@@ -53,6 +53,7 @@ def build(name: str, description: Described, *, allows_private: bool = False) ->
         Misconfigured: A secret cannot be read, or something in it cannot be used.
     """
     try:
+        check_destination(description, allows_private=allows_private)
         match description:
             case HttpDescription():
                 return _http(name, description, allows_private)
@@ -107,7 +108,6 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
     password = None if described.password is None else secret(described.password)
     secrets = {key: secret(each) for key, each in described.secrets.items()}
     url, authorization = parse_url(described.url), None
-    check_host(url.endpoint.host, allows_private=allows_private)
     if described.user is not None and password is not None:
         authorization = basic(described.user, password)
     elif token is not None:
@@ -131,6 +131,7 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
         look_up=_look_up(described, values, authorization),
         judge_answer=judged,
         channel=channel_of(described),
+        allowed_senders=[*described.allowed_senders, *filter(None, [described.sender])],
         allows_private=allows_private,
         secrets=[each for each in (token, password, authorization, *secrets.values()) if each],
     )
@@ -148,10 +149,11 @@ def _look_up(
 
 def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same
     endpoint = smtp.parse_endpoint(description.url, description.tls)
-    check_host(endpoint.host, allows_private=allows_private)
-    login = None
-    if description.user is not None and description.password is not None:
-        login = smtp.Login(description.user, secret(description.password))
+    login, shown = None, description.token or description.password
+    if description.user is not None and shown is not None:
+        is_token = description.token is not None
+        login = smtp.Login(description.user, secret(shown), is_token=is_token)
+    reply_to = description.reply_to
     sender_name, sender = named_address(description.sender)
     return SmtpGateway(
         endpoint,
@@ -160,9 +162,12 @@ def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gate
         sender=sender,
         sender_name=sender_name,
         allowed_senders=frozenset(description.allowed_senders),
+        reply_to=named_address(reply_to) if reply_to else None,
         login=login,
         resends_unknown=description.resends_unknown,
         connections=description.max_connections,
+        most_mails=description.mails_per_connection,
+        most_age_s=description.connection_age_s,
     )
 
 

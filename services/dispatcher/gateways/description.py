@@ -98,6 +98,8 @@ class HttpDescription(Common):
     contact: Literal["phone", "email"] = "phone"
     # What templates have as `{{ sender }}`.
     sender: str | None = Field(None, min_length=1, max_length=200)
+    # Whom else mailings may name as their sender: addresses, or domains.
+    allowed_senders: tuple[AllowedSender, ...] = Field((), max_length=1_000)
     # How many bits `{{ numeric_id }}` has at most: 53 are what JavaScript keeps of a number.
     numeric_id_bits: int = Field(63, ge=31, le=63)
     # Whether it recognizes an Idempotency-Key that it has taken before.
@@ -142,19 +144,29 @@ class SmtpDescription(Common):
     allowed_senders: tuple[AllowedSender, ...] = Field(
         (), max_length=1_000, examples=[["sale@shop.example", "@books.example"]]
     )
+    # Where answers are to go, if not to the sender.
+    reply_to: MailAddress | None = Field(None, examples=["Shop <help@shop.example>"])
     user: str | None = Field(None, min_length=1, pattern=r"^[^\x00]*$")
+    # Shown by AUTH PLAIN or LOGIN.
     password: SecretRef | None = None
+    # An access token of OAuth 2.0, in the place of a password; shown by AUTH XOAUTH2.
+    token: SecretRef | None = None
     timeout_s: float = Field(10, ge=0.1, le=300)
     # Servers bound how many one sender may have: 50 in Postfix, unless it is told otherwise.
     max_connections: int = Field(16, ge=1, le=10_000)
+    # How long a connection is used.
+    mails_per_connection: int = Field(500, ge=1, le=1_000_000)
+    connection_age_s: float = Field(300, ge=1, le=86_400)
 
     @model_validator(mode="after")
     def _login_fits(self) -> "SmtpDescription":
         endpoint = smtp.parse_endpoint(self.url, self.tls)
-        if (self.user is None) != (self.password is None):
-            raise ValueError("user and password go together")
+        secrets = [self.password is not None, self.token is not None].count(True)
+        if (self.user is not None) != (secrets == 1):
+            raise ValueError("user and password go together, or user and token")
         if self.user is not None:
-            smtp.check_login(endpoint, smtp.Login(self.user, ""))
+            login = smtp.Login(self.user, "", is_token=self.token is not None)
+            smtp.check_login(endpoint, login)
         return self
 
 
@@ -170,6 +182,21 @@ Description: TypeAlias = Annotated[Described, Field(discriminator="kind")]  # as
 _DESCRIPTION: TypeAdapter[Described] = TypeAdapter(Description)
 
 
+def check_destination(description: Described, *, allows_private: bool) -> None:
+    """Check what can be said of a gateway's address before it is connected to.
+
+    Raises:
+        AddressRefused: Nothing is sent there.
+    """
+    host: str | None = None
+    if isinstance(description, HttpDescription):
+        host = parse_url(description.url).endpoint.host
+    elif isinstance(description, SmtpDescription):
+        host = smtp.parse_endpoint(description.url, description.tls).host
+    if host is not None:
+        check_host(host, allows_private=allows_private)
+
+
 def channel_of(description: Described) -> Channel:
     """Return what a described gateway needs of a client."""
     match description:
@@ -183,7 +210,10 @@ def channel_of(description: Described) -> Channel:
 
 # What changes how fast messages go, but not what arrives: a message whose outcome is unknown is
 # repeated under the newest of these, and under all others as it was sent.
-LIMITS = ("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown")
+LIMITS = (
+    *("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown"),
+    *("mails_per_connection", "connection_age_s"),
+)
 
 
 def references(part: BaseModel) -> list[SecretRef]:

@@ -14,7 +14,14 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.domain.progress import Progress
-from services.dispatcher.queue import adopting, exceptions, reconciling, recording, switching
+from services.dispatcher.queue import (
+    adopting,
+    exceptions,
+    reconciling,
+    recording,
+    resending,
+    switching,
+)
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.reconciling import FoundMessage
@@ -29,6 +36,7 @@ from shared.contracts.dispatcher import (
     MessageResolved,
     MessagesPlanned,
     RunPaused,
+    RunResent,
     RunResumed,
     RunStopped,
     State,
@@ -168,6 +176,9 @@ def _handlers() -> Handlers:
 
 async def _adopt_runs(db: Connection, received: Sequence[Received[Any]]) -> None:
     events = [each.event for each in received]
+    for event in events:
+        if isinstance(event, RunResent):  # nobody else has begun it
+            await resending.insert(db, event)
     unknown = await adopting.unknown_runs(db, {each.run_id for each in events})
     if unknown:
         raise Unavailable from RunsUnknown(", ".join(map(str, sorted(unknown)[:3])))
@@ -175,6 +186,8 @@ async def _adopt_runs(db: Connection, received: Sequence[Received[Any]]) -> None
         match event:
             case MessagesPlanned():
                 await adopting.add_chunk(db, event)
+            case RunResent():
+                pass
             case RunPaused() | RunResumed() | RunStopped():
                 await switching.move(db, event)
             case _:

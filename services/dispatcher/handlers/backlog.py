@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.dispatcher.domain.attempt import Retrying
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.events import Publishing
@@ -21,6 +22,7 @@ class Run:
     publishing: Publishing
     is_open: bool  # neither paused nor stopped
     window: Window
+    retrying: Retrying | None = None  # None: its mailing says nothing of that
     is_reported: bool = False  # that a text of it could not be rendered
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 

@@ -9,16 +9,18 @@ from uuid import UUID
 
 import structlog
 
+from services.dispatcher.domain.breaker import Samples
 from services.dispatcher.domain.contact import (
     CLIENT_REMOVED,
     TEMPLATE_INVALID,
-    Channel,
     Contact,
     cannot_send,
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain.retry_budget import RetryBudget
 from services.dispatcher.domain.window import must_outlast
+from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.leasing import SenderLease
@@ -74,11 +76,11 @@ class Claimer:
     """What one sender has leased: claimed when there is room for it, given back if not started."""
 
     def __init__(
-        self, pool: Pool, gateway: str, channel: Channel, lease: SenderLease, backlog: Backlog
+        self, pool: Pool, gateway: Gateway, lease: SenderLease, backlog: Backlog, samples: Samples
     ) -> None:
         self._pool = pool
-        self._gateway = gateway
-        self._channel = channel
+        self._gateway, self._channel = gateway.name, gateway.channel
+        self._samples, self._budget = samples, RetryBudget()
         self.lease = lease
         self._backlog = backlog
         self.ready = ReadyQueue(backlog)
@@ -220,9 +222,11 @@ class Claimer:
     ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
         claimant = Claimant(sender_id, self._gateway, self.lease.version)
         latest = must_outlast(now)
-        retries = await claiming.claim_retries(db, claimant, now=now, latest=latest, limit=RETRIES)
+        limit = min(self._budget.allowed(self._time(), self._samples.total), RETRIES)
+        retries = await claiming.claim_retries(db, claimant, now=now, latest=latest, limit=limit)
         room, last = self.ready.room - len(retries), self._last_run
         chunks = await claiming.claim_chunks(db, claimant, room, now=now, latest=latest, last=last)
+        self._budget.took(len(retries), sum(len(each.client_ids) for each in chunks))
         # Of some, all is on record already.
         closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
         await recording.close_chunks(db, sender_id, closed)
@@ -244,6 +248,7 @@ class Claimer:
                 publishing=Publishing(templates.traceparent, templates.is_by_chunk),
                 is_open=control.is_open,
                 window=control.window,
+                retrying=control.retrying,
             )
         return known
 

@@ -1,7 +1,7 @@
 """Flow: how many messages may go to one gateway now, by what all replicas know of it.
 
 What this process sees of the gateway holds here at once, and is then shared; what others saw comes
-with each read of the controls. Nothing of it costs a message anything while the gateway works.
+with each read of the controls. It costs a message nothing while an unlimited gateway works.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from services.dispatcher.domain.breaker import (
 )
 from services.dispatcher.domain.flow import WORKS, GatewayState, paused
 from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.rate import Rate, Tokens
 from services.dispatcher.queue import flow
 from shared import database, liveness, telemetry
 from shared.database import Pool, transaction
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 PROBE_MARGIN_S = 10.0  # beyond a request's deadline: until then a probe is reported
 ASK_AGAIN_S = 0.15  # as often as controls are read
+NO_PROBES = Probes(0)
 CUT_OFF = "cut_off"  # by us: it says nothing of the gateway
 
 
@@ -54,18 +56,21 @@ class Flow:
         self._gateway = gateway
         self._limits = limits
         self._wake = wake
+        self._rate, self._tokens = limits.rate, Tokens()
+        self._draw_at = 0.0  # before, to draw from the rate is in vain
+        self._is_low = False  # more is to be drawn
         self._state = WORKS
-        self._samples = Samples()
-        self._news = asyncio.Event()
+        self.samples = Samples()
+        self.has_news = asyncio.Event()  # to be shared
         self._trip: Trip | None = None  # not shared yet, as all that follows
         self._paused_until = 0.0
         self._pause_reason: str | None = None
-        self._probes = Probes(0)
+        self._probes = NO_PROBES
         self._wanted = 0  # probes that could be started
         self._refused_until = 0.0  # so that those without a probe ask for one now and then
         self._grants = 0  # probes that may be started
         self._under_way: set[str] = set()  # probes, by message
-        self.is_free = True  # nothing keeps messages from it
+        self.is_free = self._rate is None  # nothing keeps messages from it
 
     # In the path of every message
 
@@ -80,20 +85,21 @@ class Flow:
     def answered(self, message_id: str, verdict: Verdict, now: float) -> None:
         """Take a verdict of the gateway."""
         if verdict.outcome is Outcome.ACCEPTED and not self._under_way:
-            self._samples.works()
+            self.samples.works()
         elif verdict.reason != CUT_OFF:
             self._take(message_id, verdict, now)
 
     # While something keeps messages from it
 
-    def taken(self, number: int) -> None:
+    def taken(self, number: int, now: float) -> None:
         """Take so many messages as to be started."""
         if not self.is_free:
             self._grants = max(self._grants - number, 0)
+            self._tokens.take(number, now)
 
     def returned(self, number: int) -> None:
-        """Take back what was not started after all."""
-        if not self.is_free and number:
+        """Take back what was not started after all; what it used of the rate lapses."""
+        if number and self._state.breaker.state is BreakerState.HALF_OPEN:
             self._report(returned=number)
 
     def started(self, message_id: str) -> None:
@@ -113,13 +119,18 @@ class Flow:
         breaker = self._state.breaker
         if self._trip is not None or now < max(self._paused_until, self._state.paused_until):
             return 0
-        if breaker.state is BreakerState.CLOSED:
-            return limit
         if limit <= 0 or not breaker.allows(now):
             return 0
+        if self._rate is not None:
+            limit = min(limit, self._tokens.available(now))
+            if self._tokens.is_low and now >= self._draw_at:
+                self._is_low = True
+                self.has_news.set()
+        if breaker.state is BreakerState.CLOSED or not limit:
+            return limit
         if not self._grants and now >= self._refused_until:
             self._wanted = limit
-            self._news.set()
+            self.has_news.set()
         return min(limit, self._grants)
 
     def _take(self, message_id: str, verdict: Verdict, now: float) -> None:
@@ -128,7 +139,7 @@ class Flow:
             self._paused_until = max(self._paused_until, now + pause_s)
             self._pause_reason = verdict.reason
             self._update()
-            self._news.set()
+            self.has_news.set()
         is_bad = is_failure(verdict) and not pause_s
         if message_id in self._under_way:
             self._under_way.discard(message_id)
@@ -137,18 +148,19 @@ class Flow:
             elif is_bad:
                 self._report(failed=1, reason=verdict.reason)
             else:
+                self.samples.works()
                 self._report(processed=1)
         elif self._state.breaker.state is BreakerState.CLOSED and self._trip is None:
             self._sample(verdict, now, is_bad=is_bad)
 
     def _sample(self, verdict: Verdict, now: float, *, is_bad: bool) -> None:
         if not is_bad:
-            self._samples.works()
+            self.samples.works()
             return
-        self._trip = self._samples.failed(verdict, now)
+        self._trip = self.samples.failed(verdict, now)
         if self._trip is not None:
             self._update()
-            self._news.set()
+            self.has_news.set()
 
     def _report(
         self, *, processed: int = 0, failed: int = 0, returned: int = 0, reason: str = ""
@@ -161,7 +173,7 @@ class Flow:
             before.returned + returned,
             reason or before.reason,
         )
-        self._news.set()
+        self.has_news.set()
 
     # What is shared
 
@@ -172,39 +184,52 @@ class Flow:
         if breaker.round != before.round:
             self._grants = 0
             self._under_way.clear()
-            self._probes = Probes(breaker.round)
+            self._probes = NO_PROBES
             self._refused_until = 0.0
             if breaker.state is BreakerState.CLOSED:
-                self._samples.clear()
+                self.samples.clear()
         until = max(state.paused_until, self._state.paused_until)
         self._state = GatewayState(until if now < until else 0.0, state.pause_reason, breaker)
-        self._samples.turn(now)
+        self.samples.turn(now)
         self._update()
 
     def _update(self) -> None:
         self.is_free = (
-            self._trip is None
+            self._rate is None
+            and self._trip is None
             and not max(self._paused_until, self._state.paused_until)
             and self._state.breaker.state is BreakerState.CLOSED
         )
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to be shared."""
-        return self._news.is_set()
-
     async def share(self) -> bool:
         """Wait for news of the gateway, and share them; return whether there may be more."""
         with liveness.waiting():
-            await self._news.wait()
-        self._news.clear()
+            await self.has_news.wait()
+        self.has_news.clear()
         try:
-            await self._share()
+            if self._is_low and self._rate is not None:
+                await self._draw(self._rate)
+            if self._trip or self._paused_until or self._wanted or self._probes != NO_PROBES:
+                await self._share()
         except BaseException:
-            self._news.set()
+            self.has_news.set()
             raise
         self._wake()
         return False
+
+    async def _draw(self, rate: Rate) -> None:
+        """Draw the next block of the rate, and come back when it may be used, or drawn."""
+        async with transaction(self._pool) as db:
+            now = (await database.now(db)).timestamp()
+            draw = await flow.draw(db, self._gateway, rate, now)
+        self._is_low, self._draw_at = False, draw.again_at
+        instants = [draw.again_at]
+        if draw.block is not None:
+            self._tokens.add(draw.block)
+            instants.append(draw.block.since)
+        for at in instants:
+            if at > now:
+                asyncio.get_running_loop().call_later(at - now, self._wake)
 
     async def _share(self) -> None:
         news = _News(
@@ -232,12 +257,13 @@ class Flow:
         self._wanted = 0
         new, old = self._probes, news.probes
         if new.round == old.round:
-            self._probes = Probes(
+            left = Probes(
                 new.round,
                 new.processed - old.processed,
                 new.failed - old.failed,
                 new.returned - old.returned,
             )
+            self._probes = NO_PROBES if left == Probes(new.round) else left
 
 
 def _after(

@@ -21,13 +21,16 @@ from services.dispatcher.domain.gateway import (
     gateway,
     stream,
 )
+from services.dispatcher.domain.rate import Rate
 from services.dispatcher.gateways import Gateway, policy_for
+from services.dispatcher.gateways.addresses import AddressRefused
 from services.dispatcher.gateways.build import Misconfigured, secrets_of
 from services.dispatcher.gateways.description import (
     LONGEST_NAME,
     NAME,
     Described,
     channel_of,
+    check_destination,
     read,
     written,
 )
@@ -58,16 +61,25 @@ async def handle(
 
 
 def describing(
-    name: str, description: Described, now: Instant, *, only_new: bool = False
+    name: str,
+    description: Described,
+    now: Instant,
+    *,
+    only_new: bool = False,
+    allows_private: bool = True,
 ) -> DescribeGateway:
     """Return the command that lets a gateway be as described.
 
     Raises:
-        GatewayInvalid: No gateway can have this name.
+        GatewayInvalid: No gateway can have this name, or this address.
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         detail = f"up to {LONGEST_NAME} letters a-z, digits and single hyphens, as in sms-backup"
         raise GatewayInvalid(FieldError("/name", "name", detail))
+    try:
+        check_destination(description, allows_private=allows_private)
+    except AddressRefused as error:
+        raise GatewayInvalid(FieldError("/url", "address_refused", str(error))) from None
     return DescribeGateway(
         name=name,
         kind=description.kind,
@@ -123,8 +135,17 @@ class Senders:
     """
 
     def __init__(
-        self, pool: Pool, limits: Limits, build: Build, *, packs: bool, traced_one_in: int
+        self,
+        pool: Pool,
+        limits: Limits,
+        build: Build,
+        *,
+        packs: bool,
+        traced_one_in: int,
+        allows_private: bool = True,
     ) -> None:
+        """`allows_private`: whether a gateway may be described that is in a private network."""
+        self.allows_private = allows_private
         self._pool = pool
         self._limits = limits
         self._build = build
@@ -192,6 +213,9 @@ class Senders:
             self._limits,
             timeout_s=description.timeout_s,
             lease_s=max(self._limits.lease_s, description.timeout_s + SLACK_S),
+            rate=None
+            if description.rate is None
+            else Rate(description.rate, description.burst or 1),
         )
         sender = Sender(
             self._pool,

@@ -11,6 +11,7 @@ from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import reconcile
 from services.dispatcher.queue import controls, reaping, rendering
+from services.dispatcher.queue.controls import Control
 from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids, set_aside, telemetry
 from shared.clock import Monotonic, monotonic
@@ -91,6 +92,9 @@ class Reaper:
             telemetry.count("leases.reaped", 1, kind="sender")
             log.warning("dispatcher.sender_reaped", sender_id=str(sender_id), lost=len(lost))
 
+    def _policy_of(self, run: Control) -> RetryPolicy:
+        return self._policies.get(run.gateway, self._policy).of_run(run.retrying)
+
     async def _record(self, db: Connection, lost: list[LostAttempt], now: Instant) -> None:
         run_ids = list({each.key.run_id for each in lost})
         runs = {each.run_id: each for each in await controls.controls(db, run_ids)}
@@ -105,7 +109,7 @@ class Reaper:
                 started_at=each.started_at.timestamp(),
                 ended_at=now.timestamp(),
                 last_start=runs[each.key.run_id].window.last_start,
-                policy=self._policies.get(runs[each.key.run_id].gateway, self._policy),
+                policy=self._policy_of(runs[each.key.run_id]),
                 sender_id=None,
                 contact=None,
                 version_id=each.version_id,

@@ -66,7 +66,8 @@ class Sender:
         self._time = self._loop.time
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
-        self.claimer = Claimer(pool, gateway.name, gateway.channel, self.lease, self._backlog)
+        self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
+        self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples)
         few = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,
@@ -78,7 +79,6 @@ class Sender:
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
-        self.flow = Flow(pool, gateway.name, limits, self._pump_soon)
         self.in_flight = 0  # requests under way
         self._can_start = asyncio.Event()  # for gateways whose starts are marked first
 
@@ -126,7 +126,7 @@ class Sender:
         if rendered.rest:
             self.claimer.put_back(rendered.rest)
             self._pump_soon()
-        self.flow.taken(len(rendered.ready))
+        self.flow.taken(len(rendered.ready), business)
         return rendered.ready
 
     def _put_back(self, jobs: Sequence[Job]) -> None:
@@ -157,7 +157,7 @@ class Sender:
         self._pump_soon()
 
     def _add(self, job: Job, started_at: float, verdict: Verdict, ended_at: float) -> None:
-        version, policy = self.lease.version.id, self._policy
+        version, policy = self.lease.version.id, self._policy.of_run(job.lease.run.retrying)
         attempt = job.attempted(verdict, started_at, ended_at, policy, version)
         self.results.add(job.lease, job.before, attempt)
 

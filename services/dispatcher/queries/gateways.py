@@ -2,11 +2,12 @@
 
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select, text
 
 from services.dispatcher.domain.gateway import GatewayUnknown
+from services.dispatcher.tables import gateway_states as states
 from services.dispatcher.tables import gateways as table
-from shared.database import Connection
+from shared.database import INSTANT, Connection
 from shared.event import Instant
 from shared.http import View
 
@@ -23,11 +24,30 @@ class GatewayRow(View):
     version: int
     created_at: Instant
     changed_at: Instant
+    breaker: Literal["closed", "open", "half_open"]  # open: it fails, and gets probes only
+    breaker_reason: str | None  # what it opened for last
+    next_probe_at: Instant | None
+    waits_until: Instant | None  # it asked us to wait
+
+
+# What dispatchers see of gateways; of those without a row there is nothing to be seen.
+_IS_PAST = states.c.paused_until <= text(INSTANT)
+_SEEN = (
+    func.coalesce(states.c.breaker, "closed").label("breaker"),
+    states.c.breaker_reason,
+    case((states.c.breaker == "open", states.c.next_probe_at)).label("next_probe_at"),
+    case((_IS_PAST, None), else_=states.c.paused_until).label("waits_until"),
+)
+_GATEWAYS = (
+    select(table, *_SEEN)
+    .outerjoin(states, states.c.name == table.c.name)
+    .where(~table.c.is_removed)
+)
 
 
 async def gateways(db: Connection) -> list[GatewayRow]:
     """Return all gateways, by name."""
-    rows = await db.execute(select(table).where(~table.c.is_removed).order_by(table.c.name))
+    rows = await db.execute(_GATEWAYS.order_by(table.c.name))
     return [GatewayRow.model_validate(row) for row in rows]
 
 
@@ -37,8 +57,7 @@ async def gateway(db: Connection, name: str) -> GatewayRow:
     Raises:
         GatewayUnknown: No gateway has this name.
     """
-    wanted = select(table).where(table.c.name == name, ~table.c.is_removed)
-    row = (await db.execute(wanted)).one_or_none()
+    row = (await db.execute(_GATEWAYS.where(table.c.name == name))).one_or_none()
     if row is None:
         raise GatewayUnknown
     return GatewayRow.model_validate(row)

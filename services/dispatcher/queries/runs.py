@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import Field
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.queue.controls import IS_MAILING_PAUSED
 from shared.contracts.dispatcher import State
-from shared.database import Connection, sql
+from shared.database import Connection, fragment, sql
 from shared.event import Instant
 from shared.http import View
 
@@ -41,23 +42,30 @@ class RunView(View):
         examples=[{"delivered": 98, "failed": 2}],
     )
     attempts: int | None = Field(description="Of an archived run, for good.", examples=[104])
+    resent_from: UUID | None = Field(
+        description="The run of which this one sends some again.", examples=[None]
+    )
     paused: list[SwitchView] = Field(description="The switches that pause it: none, one or both.")
     stopped: list[SwitchView] = Field(description="The same for those that stop it for good.")
 
 
 # The chunks of an unfinished run are few enough to be counted on; a finished one has none open.
-RUNS = """
+RUNS = fragment(
+    """
     SELECT r.run_id, r.mailing_id, r.gateway, r.state, r.planned_count AS planned,
         CASE WHEN r.state IN ('finished', 'archived') THEN 0 ELSE coalesce(
             (SELECT sum(open_count) FROM chunks c WHERE c.run_id = r.run_id), 0
         ) END AS open,
         r.starts_at, r.ends_at, r.created_at, r.finished_at, r.archived_at, r.totals,
-        r.attempt_count AS attempts, r.paused_at, r.paused_by, r.stopped_at, r.stopped_by,
-        m.is_paused AS is_mailing_paused, m.paused_at AS mailing_paused_at,
+        r.attempt_count AS attempts, r.resent_from,
+        r.paused_at, r.paused_by, r.stopped_at, r.stopped_by,
+        {is_mailing_paused} AS is_mailing_paused, m.paused_at AS mailing_paused_at,
         m.paused_by AS mailing_paused_by, m.is_stopped AS is_mailing_stopped,
         m.stopped_at AS mailing_stopped_at, m.stopped_by AS mailing_stopped_by
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
-"""
+    """,
+    is_mailing_paused=IS_MAILING_PAUSED,
+)
 FIELDS = tuple(name for name in RunView.model_fields if name not in ("paused", "stopped"))
 RUN = sql("{runs} WHERE r.run_id = :run_id", runs=RUNS)
 

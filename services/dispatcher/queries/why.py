@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.dispatcher.domain.message import RunUnknown
 from services.dispatcher.domain.why import RunFacts, WhyCode, why
-from services.dispatcher.queue.controls import CONTROLLED_RUNS
+from services.dispatcher.queue.controls import CONTROLLED_RUNS, IS_MAILING_PAUSED
 from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.http import View
@@ -62,17 +62,20 @@ class WhyView(View):
 FACTS = sql(
     """
     WITH r AS MATERIALIZED (
-        SELECT controlled.*, runs.mailing_id, runs.planned_count AS planned, runs.finished_at,
-            runs.archived_at, runs.awaited, {now} AS now,
-            coalesce(m.is_paused, false) AS is_mailing_paused,
+        SELECT controlled.*, r.mailing_id, r.planned_count AS planned, r.finished_at,
+            r.archived_at, r.awaited, {now} AS now,
+            {is_mailing_paused} AS is_mailing_paused,
             m.paused_at AS mailing_paused_at, m.paused_by AS mailing_paused_by,
-            runs.paused_at AS run_paused_at, runs.paused_by AS run_paused_by,
-            runs.stopped_at IS NOT NULL AS is_run_stopped,
+            r.paused_at AS run_paused_at, r.paused_by AS run_paused_by,
+            r.stopped_at IS NOT NULL AS is_run_stopped,
             coalesce(NOT g.is_removed, NOT EXISTS (SELECT FROM gateways)) AS is_gateway_known,
-            g.problem AS gateway_problem,
-            EXISTS (SELECT FROM dead_letters WHERE key = runs.mailing_id) AS has_dead_letter
-        FROM ({controlled}) AS controlled JOIN runs USING (run_id)
-        LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = runs.gateway
+            g.problem AS gateway_problem, gs.paused_until AS gateway_waits_until,
+            gs.breaker, gs.breaker_reason, gs.next_probe_at,
+            CAST(g.description ->> 'rate' AS float) AS gateway_rate,
+            EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS has_dead_letter
+        FROM ({controlled}) AS controlled JOIN runs r USING (run_id)
+        LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
+        LEFT JOIN gateway_states gs ON gs.name = r.gateway
         WHERE run_id = :run_id
     ), unfinished AS (
         SELECT run_id FROM r WHERE state NOT IN ('finished', 'archived')
@@ -131,6 +134,7 @@ FACTS = sql(
     """,
     now=INSTANT,
     controlled=CONTROLLED_RUNS,
+    is_mailing_paused=IS_MAILING_PAUSED,
     of_late=OF_LATE,
 )
 

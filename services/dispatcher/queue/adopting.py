@@ -18,6 +18,7 @@ from shared.contracts.dispatcher import (
     RunExpanded,
     RunFinished,
     RunPaused,
+    RunResent,
     RunResumed,
     RunStopped,
 )
@@ -74,7 +75,15 @@ async def count_unknown_messages(db: RawConnection, events: Sequence[MessageEven
     )
 
 
-RunEvent = MessagesPlanned | RunExpanded | RunFinished | RunCorrected | RunArchived | SwitchEvent
+RunEvent = (
+    MessagesPlanned
+    | RunExpanded
+    | RunFinished
+    | RunCorrected
+    | RunArchived
+    | RunResent
+    | SwitchEvent
+)
 
 COUNT_UNKNOWN_RUNS = """
     SELECT count(*) FROM unnest($1::uuid[], $2::text[], $3::int[]) AS e (run_id, kind, number)
@@ -87,6 +96,7 @@ COUNT_UNKNOWN_RUNS = """
             WHEN 'RunArchived' THEN false
             WHEN 'RunExpanded' THEN r.state IN ('sending', 'finished')
             WHEN 'RunFinished' THEN r.finished_at IS NOT NULL
+            WHEN 'RunResent' THEN true
             WHEN 'RunPaused' THEN r.switch_count >= e.number
             WHEN 'RunResumed' THEN r.switch_count >= e.number
             WHEN 'RunStopped' THEN r.switch_count >= e.number

@@ -19,8 +19,15 @@ from shared.slices import Place, Rows, Slices
 
 ARCHIVE = "archive"  # the loop, by which its runs are set aside
 
+# Until a run that sends some of it again is written down, its messages are needed.
+NOT_RESENT = """
+    NOT EXISTS (
+        SELECT FROM runs AS again WHERE again.resent_from = runs.run_id
+            AND again.state = 'expanding'
+    )
+"""
 IS_DUE = """
-    runs.state = 'finished' AND runs.finished_at <= {before} AND {is_free}
+    runs.state = 'finished' AND runs.finished_at <= {before} AND {is_free} AND {not_resent}
     AND runs.run_id NOT IN (
         SELECT run_id FROM chunks WHERE sender_id IS NOT NULL
         UNION ALL SELECT run_id FROM exceptions WHERE sender_id IS NOT NULL
@@ -30,7 +37,8 @@ IS_DUE = """
 
 def is_due(before: str) -> str:
     """Return SQL for runs that finished before an instant and of which nothing is leased."""
-    return fragment(IS_DUE, before=before, is_free=is_free(ARCHIVE, "runs.run_id"))
+    is_wanted = is_free(ARCHIVE, "runs.run_id")
+    return fragment(IS_DUE, before=before, is_free=is_wanted, not_resent=NOT_RESENT)
 
 
 DUE_RUNS = sql(
@@ -54,10 +62,14 @@ class HeldRun(NamedTuple):
     traceparent: str | None
 
 
-HOLD_RUN = text("""
+HOLD_RUN = sql(
+    """
     SELECT mailing_id, planned_count, chunk_count, correction_count, traceparent
-    FROM runs WHERE run_id = :run_id AND state = 'finished' FOR UPDATE SKIP LOCKED
-""")
+    FROM runs WHERE run_id = :run_id AND state = 'finished' AND {not_resent}
+    FOR UPDATE SKIP LOCKED
+    """,
+    not_resent=NOT_RESENT,
+)
 # Whoever records something of a message has its chunk locked, or waits for that.
 HOLD_CHUNKS = text("""
     WITH held AS MATERIALIZED (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.dispatcher.domain.attempt import OnUnknown, Retrying
 from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
 from services.dispatcher.queue.flow import IS_FLOWING
@@ -20,24 +21,30 @@ STOPPED_REASON = fragment(
     mailing=STOPPED,
     run=RUN_STOPPED,
 )
+# Whether mailing `m` pauses its run `r`. Once it has ended nobody can resume it: what of it is
+# sent again goes by the switch and the window of its own run.
+IS_MAILING_PAUSED = "(r.resent_from IS NULL AND coalesce(m.is_paused, false))"
 # Runs with what their own switch and their mailing's say now, of which the catalog had the last
 # word. What an event says that could not be applied nobody knows: its mailing is paused until it
 # is replayed.
 CONTROLLED_RUNS = fragment(
     """
     SELECT r.run_id, r.gateway, r.state, r.traceparent, r.is_by_chunk, r.starts_at,
-        least(r.ends_at, m.ends_at) AS ends_at,
-        r.paused_at IS NOT NULL OR coalesce(m.is_paused, false)
+        CASE WHEN r.resent_from IS NULL THEN least(r.ends_at, m.ends_at) ELSE r.ends_at END
+            AS ends_at,
+        r.paused_at IS NOT NULL OR {is_mailing_paused}
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
         r.stopped_at IS NOT NULL OR coalesce(m.is_stopped, false) AS is_stopped,
         {stopped_reason} AS stopped_reason,
         greatest(
             r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at, r.resumed_at
         ) AS allowed_since,
-        coalesce(g.is_paused, false) AS is_gateway_paused, g.version_id AS current_version_id
+        coalesce(g.is_paused, false) AS is_gateway_paused, g.version_id AS current_version_id,
+        r.max_attempts, r.on_unknown
     FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
     stopped_reason=STOPPED_REASON,
+    is_mailing_paused=IS_MAILING_PAUSED,
 )
 CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
 
@@ -63,11 +70,12 @@ class Control:
     gateway: str
     is_open: bool
     window: Window
+    retrying: Retrying | None = None  # None: its mailing says nothing of that
 
 
 CONTROLS = fragment(
     """
-    SELECT run_id, gateway, starts_at, ends_at, allowed_since,
+    SELECT run_id, gateway, starts_at, ends_at, allowed_since, max_attempts, on_unknown,
         NOT is_paused AND NOT is_stopped AND NOT is_gateway_paused AS is_open
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
@@ -87,4 +95,11 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     starts_at, ends_at = finite(row.starts_at), finite(row.ends_at)
     allowed_since = finite(row.allowed_since)
     window = Window(starts_at.timestamp(), ends_at.timestamp(), allowed_since.timestamp())
-    return Control(row.run_id, row.gateway, row.is_open, window)
+    return Control(row.run_id, row.gateway, row.is_open, window, _retrying(row))
+
+
+def _retrying(row: Any) -> Retrying | None:  # noqa: ANN401 - a row of CONTROLS
+    if row.max_attempts is None and row.on_unknown is None:
+        return None
+    wanted = None if row.on_unknown is None else OnUnknown(row.on_unknown)
+    return Retrying(row.max_attempts, wanted)

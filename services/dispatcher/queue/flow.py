@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.dispatcher.domain.attempt import instant
 from services.dispatcher.domain.breaker import Breaker, BreakerState
 from services.dispatcher.domain.flow import WORKS, GatewayState
+from services.dispatcher.domain.rate import Draw, Rate, drawn
 from shared.database import Connection
 from shared.event import Instant
 
@@ -45,8 +46,15 @@ LOCK = text("SELECT * FROM gateway_states WHERE name = :name FOR UPDATE")
 
 async def lock(db: Connection, name: str) -> GatewayState:
     """Return how a gateway is, and keep it so until the commit."""
+    return state_of(await _locked(db, name))
+
+
+async def _locked(db: Connection, name: str) -> Any:  # noqa: ANN401 - a row of gateway_states
+    row = (await db.execute(LOCK, {"name": name})).first()
+    if row is not None:
+        return row
     await db.execute(INSERT, {"name": name})
-    return state_of((await db.execute(LOCK, {"name": name})).one())
+    return (await db.execute(LOCK, {"name": name})).one()
 
 
 SAVE = text("""
@@ -78,6 +86,18 @@ async def save(db: Connection, name: str, state: GatewayState) -> None:
         "failed": breaker.failed,
     }
     await db.execute(SAVE, values)
+
+
+DRAW = text("UPDATE gateway_states SET drawn_until = :drawn_until WHERE name = :name")
+
+
+async def draw(db: Connection, name: str, rate: Rate, now: float) -> Draw:
+    """Draw the next block of a gateway's rate; whoever draws as well waits for the commit."""
+    row = await _locked(db, name)
+    found = drawn(rate, _seconds(row.drawn_until), now)
+    if found.block is not None:
+        await db.execute(DRAW, {"name": name, "drawn_until": instant(found.drawn_until)})
+    return found
 
 
 def state_of(row: Any) -> GatewayState:  # noqa: ANN401 - a row of gateway_states

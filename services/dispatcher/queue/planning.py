@@ -10,6 +10,8 @@ from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.resend import Chosen
+from services.dispatcher.queue.resending import NEXT_PICKED, values_of
 from shared.database import Connection, fragment, sql
 from shared.event import Instant, finite
 from shared.set_aside import Item, is_free, was_set_aside
@@ -110,7 +112,8 @@ BEGIN, EXPAND = "begin", "expand"  # the loops, by which their runs are set asid
 SELECT_NEXT = sql(
     """
     SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent, is_by_chunk, begun_at, {was_set_aside}
+        traceparent, is_by_chunk, begun_at, resent_from, resent_statuses, resent_reasons,
+        {was_set_aside}
     FROM runs WHERE state = 'expanding' AND {is_free} ORDER BY planned_count, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
     """,
@@ -151,6 +154,7 @@ INSERT_NEXT = sql(
 INSERT_FEW = sql(
     INSERT_CHUNKS, picked="SELECT client_id FROM unnest(CAST(:few AS uuid[])) AS few (client_id)"
 )
+INSERT_RESENT = sql(INSERT_CHUNKS, picked=NEXT_PICKED)
 ADVANCE_RUN = text("""
     UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
         planned_count = planned_count + :planned,
@@ -181,10 +185,7 @@ async def expand_next(
         "next": run.chunk_count,
         "due_at": finite(run.starts_at),
     }
-    few = await _find_few(db, chosen) if run.chunk_count == 0 else None
-    insert = INSERT_NEXT if few is None else INSERT_FEW
-    rows = await db.execute(insert, values | chosen | {"few": few})
-    chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
+    chunks, few = await _insert_chunks(db, run, values, chosen)
     count = sum(len(client_ids) for _, client_ids in chunks)
     upto = chunks[-1][1][-1] if chunks else run.expanded_to
     unreachable: list[tuple[ChunkKey, UUID]] = []
@@ -210,6 +211,27 @@ async def expand_next(
         chunk_count=run.chunk_count + len(chunks),
         is_done=is_done,
     )
+
+
+async def _insert_chunks(
+    db: Connection,
+    run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
+    values: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+) -> tuple[list[tuple[int, list[UUID]]], list[UUID] | None]:
+    """Write the next chunks of a run; return them, and their clients if these are few."""
+    few: list[UUID] | None = None
+    if run.resent_from is not None:
+        again = Chosen(run.resent_from, run.resent_statuses, run.resent_reasons)
+        rows = await db.execute(INSERT_RESENT, {**values, **values_of(again)})
+    else:
+        few = await _find_few(db, chosen) if run.chunk_count == 0 else None
+        insert = INSERT_NEXT if few is None else INSERT_FEW
+        rows = await db.execute(insert, {**values, **chosen, "few": few})
+    chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
+    if run.resent_from is not None:  # a few of all that are between the first and the last
+        few = [each for _, client_ids in chunks for each in client_ids]
+    return chunks, few
 
 
 HAS_TAG = "tags && CAST(:tags AS text[])"

@@ -3,20 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from services.dispatcher.domain.switch import Switch, SwitchEvent
+from services.dispatcher.queue.controls import IS_MAILING_PAUSED
 from shared.contracts.dispatcher import RunPaused, RunResumed, RunStopped
 from shared.database import Connection, sql
 
-HOLD = text("""
+HOLD = sql(
+    """
     SELECT r.run_id, r.mailing_id, r.state, r.switch_count AS number, r.traceparent,
         r.paused_at IS NOT NULL AS is_paused, r.stopped_at IS NOT NULL AS is_stopped,
-        coalesce(m.is_paused, false) AS is_mailing_paused,
+        {is_mailing_paused} AS is_mailing_paused,
         coalesce(m.is_stopped, false) AS is_mailing_stopped
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
     WHERE r.run_id = :run_id FOR UPDATE OF r
-""")
+    """,
+    is_mailing_paused=IS_MAILING_PAUSED,
+)
 FIELDS = Switch.__slots__
 
 

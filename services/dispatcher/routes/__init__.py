@@ -1,5 +1,12 @@
 """The HTTP door: requests in, queries out. No rules here."""
 
-from services.dispatcher.routes import exports, gateways, messages, retention, runs
+from services.dispatcher.routes import exports, gateways, messages, resends, retention, runs
 
-routers = (runs.router, exports.router, messages.router, gateways.router, retention.router)
+routers = (
+    runs.router,
+    resends.router,
+    exports.router,
+    messages.router,
+    gateways.router,
+    retention.router,
+)

@@ -97,7 +97,7 @@ async def describe_gateway(
 
     What may have arrived is repeated as it was sent, whatever the gateway is now.
     """
-    command = handlers.describing(name, body, context.now)
+    command = handlers.describing(name, body, context.now, allows_private=senders.allows_private)
     await handlers.handle(context.store, command, expected=context.expected)
     return await _now(name, response, context, senders)
 
@@ -184,7 +184,7 @@ async def try_one(
         timeout_s=float(row.description.get("timeout_s", TIMEOUT_S)),
     )
     shown = {field: getattr(tried.verdict, field) for field in SHOWN}
-    return TrialView(**shown, duration_s=tried.duration_s)
+    return TrialView(**shown, duration_s=round(tried.duration_s, 3))
 
 
 async def _now(

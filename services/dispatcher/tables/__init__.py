@@ -78,9 +78,8 @@ mailings = Table(
     Column("ends_at", Timestamp, comment="none: as the run has it"),
     Column("resumed_at", Timestamp, comment="the last time; none: never, or in an older release"),
     Column("paused_at", Timestamp, comment="none: it is not, or it was in an older release"),
-    Column("paused_by", Text),
     Column("stopped_at", Timestamp, comment="none: it is not, or it was in an older release"),
-    Column("stopped_by", Text),
+    *(Column(name, Text) for name in ("paused_by", "stopped_by")),
     comment="what is allowed of a mailing now; may be here before its run",
 )
 
@@ -183,10 +182,11 @@ runs = Table(
     Column("correction_count", Integer, nullable=False, server_default="0"),
     Column("switch_count", Integer, nullable=False, server_default="0", comment="of its moves"),
     Column("paused_at", Timestamp, comment="by its own switch, not its mailing's"),
-    Column("paused_by", Text),
     Column("resumed_at", Timestamp, comment="the last time"),
     Column("stopped_at", Timestamp, comment="by its own switch"),
-    Column("stopped_by", Text),
+    *(Column(name, Text) for name in ("paused_by", "stopped_by")),
+    Column("resent_from", Uuid, comment="the run of which this one sends some again"),
+    *(Column(name, ARRAY(Text)) for name in ("resent_statuses", "resent_reasons")),
     Column("archived_at", Timestamp, comment="from then on nothing of it changes"),
     Column("totals", JSONB, comment="of an archived run: messages by state"),
     Column("attempt_count", BigInteger, comment="of an archived run: attempts on record"),
@@ -207,6 +207,7 @@ runs = Table(
         "run_id",
         postgresql_where=text("state = 'archived' AND emptied_at IS NULL"),
     ),
+    Index("runs_resent", "resent_from", postgresql_where=text("resent_from IS NOT NULL")),
     Index("runs_newest", "created_at", "run_id"),
     Index(
         "runs_with_messages",

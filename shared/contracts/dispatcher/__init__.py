@@ -27,6 +27,7 @@ from shared.contracts.dispatcher.runs import (
     RunExpanded,
     RunFinished,
     RunPaused,
+    RunResent,
     RunResumed,
     RunStopped,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "RunExpanded",
     "RunFinished",
     "RunPaused",
+    "RunResent",
     "RunResumed",
     "RunStopped",
     "State",

@@ -3,6 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import field
+
 from shared.contracts.dispatcher.messages import MESSAGES, State
 from shared.event import Event, Instant
 from shared.topic import Topic
@@ -110,3 +112,22 @@ class RunStopped(Event, frozen=True, kw_only=True, omit_defaults=True):
     number: int
     stopped_at: Instant
     by: str | None = None
+
+
+class RunResent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A run begins that sends again what did not arrive of another one, to the same clients.
+
+    Gateway and content are those of the other one. Its events follow as those of any run.
+    """
+
+    topic: ClassVar = RUNS
+
+    run_id: UUID
+    mailing_id: UUID
+    resent_from: UUID  # the other run
+    statuses: list[State]  # of its messages that are sent again
+    starts_at: Instant
+    ends_at: Instant
+    resent_at: Instant
+    reasons: list[str] = field(default_factory=list)  # of these; empty: whatever it is
+    by: str | None = None  # as they name themselves; none: they did not

@@ -16,8 +16,11 @@ from services.dispatcher.gateways.http.url import Url
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _TRACEPARENT = re.compile(rb"(?:[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
-# What a message may not have; the same for all of a run and nearly all of a gateway.
-_OPTIONAL = ("subject", "phone", "email")
+# What a message may not have, and what is named after it; the same for nearly all of a run.
+_OPTIONAL = {
+    "phone": ("phone", "phone_plus", "numeric_phone"),
+    **{name: (name,) for name in ("email", "subject", "html", "full_name", "sender")},
+}
 
 
 class Composer(Protocol):
@@ -81,26 +84,23 @@ class DescribedComposer:
         self._authorization = authorization
         # What is nothing but a value that a message does not have is left out: compiled once for
         # each choice of those.
+        self._optional = [values.of_message[name] for name in _OPTIONAL]
         everything = (True,) * len(_OPTIONAL)
         self._compiled = {everything: self._compile(everything)}
 
     def compose(self, message: OutgoingMessage) -> bytes:
         """Return the whole request."""
-        has = (message.subject is not None, message.phone is not None, message.email is not None)
+        has = tuple([read(message) is not None for read in self._optional])
         compiled = self._compiled.get(has)
         if compiled is None:
             compiled = self._compiled[has] = self._compile(has)
         return compiled.write(message)
 
     def _compile(self, has: tuple[bool, ...]) -> "_Compiled":
-        absent = {name for name, is_there in zip(_OPTIONAL, has, strict=True) if not is_there}
-        if "phone" in absent:
-            absent |= {"phone_plus", "numeric_phone"}
-        if "sender" not in self._values.fixed:
-            absent.add("sender")
-        return _Compiled(
-            self._url, self._request, _Writer(self._values, absent), self._authorization
-        )
+        names = zip(_OPTIONAL.values(), has, strict=True)
+        absent = {name for named, is_there in names if not is_there for name in named}
+        writer = _Writer(self._values, absent)
+        return _Compiled(self._url, self._request, writer, self._authorization)
 
 
 class _Compiled:

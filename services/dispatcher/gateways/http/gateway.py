@@ -29,6 +29,7 @@ Judge: TypeAlias = Callable[[Answer], Verdict]
 
 _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
+_NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
 
 
 class LookUp(NamedTuple):
@@ -57,11 +58,13 @@ class HttpGateway:
         judge_answer: Judge | None = None,
         look_up: LookUp | None = None,
         channel: Channel = Channel(contact="phone"),  # noqa: B008 - it is frozen
+        allowed_senders: Collection[str] = (),
         secrets: Collection[str] = (),
         allows_private: bool = True,
     ) -> None:
         """Without `composer` and `judge_answer` it speaks our own contract.
 
+        `allowed_senders`: whom mailings may name, addresses or domains such as `@shop.example`.
         `secrets`: what is kept of no answer. `allows_private`: whether it may be in a private
         network.
 
@@ -81,6 +84,7 @@ class HttpGateway:
             tls=tls,
             allows_private=allows_private,
         )
+        self._allowed_senders = {_address(each) for each in allowed_senders}
         self._look_up = look_up
         self.looks_up = look_up is not None
         self._waiting: set[_Waiting] = set()
@@ -154,10 +158,21 @@ class HttpGateway:
         self._start(waiting.request, waiting.deadline, waiting.done)
 
     def _cannot_send(self, message: OutgoingMessage) -> Verdict | None:
+        if message.sender is not None and not self._allows(message.sender):
+            return _NO_SENDER
         needed = self.channel.contact
         if needed == "phone":
             return _NO_PHONE if message.phone is None else None
         return _NO_EMAIL if needed == "email" and message.email is None else None
+
+    def _allows(self, sender: str) -> bool:
+        """Return whether mailings may name this sender: `NAME <ADDRESS>`, or an address."""
+        address = _address(sender)
+        return bool({address, "@" + address.rpartition("@")[2]} & self._allowed_senders)
+
+
+def _address(sender: str) -> str:
+    return sender.rpartition("<")[2].removesuffix(">").casefold()
 
 
 class _Waiting(msgspec.Struct, eq=False):

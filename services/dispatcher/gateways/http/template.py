@@ -39,7 +39,7 @@ class Values(NamedTuple):
     """What templates may name: values of a message, and those that are the same for all."""
 
     of_message: Mapping[str, Read]
-    fixed: Mapping[str, str]
+    fixed: Mapping[str, str]  # secrets
 
 
 def number_of(message_id: bytes, bits: int) -> int:
@@ -62,16 +62,16 @@ def values_of(bits: int, sender: str | None, secrets: Mapping[str, str]) -> Valu
         "email": lambda message: message.email,
         "subject": lambda message: message.subject,
         "text": lambda message: message.text,
+        "html": lambda message: message.html,
+        "full_name": lambda message: message.full_name,
+        "sender": lambda message: message.sender or sender,
     }
-    fixed = {f"secrets.{name}": secret for name, secret in secrets.items()}
-    if sender is not None:
-        fixed["sender"] = sender
-    return Values(of_message, fixed)
+    return Values(of_message, {f"secrets.{name}": secret for name, secret in secrets.items()})
 
 
 # In place of a whole value of JSON these are numbers.
 NUMBERS = ("numeric_id", "numeric_phone")
-NAMES = (*values_of(63, None, {}).of_message, "sender")
+NAMES = tuple(values_of(63, None, {}).of_message)
 
 
 def names_in(source: str) -> list[str]:
@@ -115,11 +115,11 @@ class Text:
         self._format += literal.replace(b"%", b"%%")
 
     def add_value(self, name: str, escape: Escape) -> None:
-        """Add a value, escaped; nothing, if the gateway does not have it."""
-        read, fixed = self._values.of_message.get(name), self._values.fixed.get(name, "")
+        """Add a value, escaped; a secret is the same for all messages."""
+        read = self._values.of_message.get(name)
         if read is None:
-            is_secret = _SECRET.fullmatch(name) is not None
-            self.add(_secret(fixed) if is_secret and escape is in_header else escape(fixed))
+            fixed = self._values.fixed[name]
+            self.add(_secret(fixed) if escape is in_header else escape(fixed))
         else:
             self._format += b"%b"
             self._reads.append((read, escape))

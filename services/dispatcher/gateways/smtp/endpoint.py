@@ -30,6 +30,7 @@ class Login(NamedTuple):
 
     user: str
     password: str
+    is_token: bool = False  # then it is an access token of OAuth 2.0
 
 
 def parse_endpoint(url: str, tls: Tls | None = None) -> Endpoint:
@@ -70,3 +71,5 @@ def check_login(endpoint: Endpoint, login: Login | None) -> None:
         raise ValueError("a password is sent over TLS only")
     if "\0" in login.user + login.password or not login.user:
         raise ValueError("a user has a name, and neither it nor the password has NUL")
+    if login.is_token and "\1" in login.user + login.password:
+        raise ValueError("neither user nor token has the character that ends them")

@@ -5,6 +5,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
@@ -41,15 +42,19 @@ class SmtpGateway:
         sender: str,
         sender_name: str | None = None,
         allowed_senders: frozenset[str] = frozenset(),
+        reply_to: tuple[str, str] | None = None,
         login: Login | None = None,
         resends_unknown: bool = True,
         connections: int = 16,
+        most_mails: int = 500,
+        most_age_s: float = 300,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
         allows_private: bool = True,
     ) -> None:
         """`allowed_senders`: whom else mails may be from, addresses or domains (`@shop.example`).
 
+        `most_mails`, `most_age_s`: how long a connection is used. `reply_to`: name and address.
         `now`: seconds since the epoch, for the mails' dates. `allows_private`: whether the server
         may be in a private network.
 
@@ -58,11 +63,13 @@ class SmtpGateway:
         """
         self.name = name
         self.resends_unknown = resends_unknown
-        self._composer = Composer(sender, sender_name, now, allowed_senders)
+        self._composer = Composer(sender, sender_name, now, allowed_senders, reply_to)
         self._client = SmtpClient(
             endpoint,
             login=login,
             connections=connections,
+            most_mails=most_mails,
+            most_age=timedelta(seconds=most_age_s),
             tls=tls,
             allows_private=allows_private,
         )

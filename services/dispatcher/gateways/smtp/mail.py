@@ -15,9 +15,9 @@ import msgspec
 from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.gateways.smtp.address import header_text, mailbox, normalized
 from services.dispatcher.gateways.smtp.features import Features
+from services.dispatcher.gateways.smtp.frame import Framer
+from services.dispatcher.gateways.smtp.lines import BOUNDARY, DELIMITER, dotted, raw_lines
 from services.dispatcher.gateways.smtp.senders import Senders
-
-_LONGEST_LINE = 998  # bytes without CRLF. Source: RFC 5322 §2.1.1
 
 _MIME = b"MIME-Version: 1.0\r\n"
 _AS_TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -25,10 +25,7 @@ _AS_HTML = b"Content-Type: text/html; charset=utf-8\r\n"
 _AS_7BIT = b"Content-Transfer-Encoding: 7bit\r\n\r\n"
 _AS_8BIT = b"Content-Transfer-Encoding: 8bit\r\n\r\n"
 _AS_QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-# The same in all mails: no quoted-printable line has "=_". Source: RFC 2045 §6.7, note.
-_BOUNDARY = b"=_alternative"
-_DELIMITER = b"--" + _BOUNDARY
-_AS_ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % _BOUNDARY
+_AS_ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % BOUNDARY
 
 
 class Mail(NamedTuple):
@@ -72,8 +69,9 @@ class Composer:
         name: str | None,
         now: Callable[[], float],
         allowed_senders: Collection[str] = (),
+        reply_to: tuple[str, str] | None = None,
     ) -> None:
-        """`now`: seconds since the epoch, for the Date header.
+        """`now`: seconds since the epoch, for the Date header; `reply_to`: name and address.
 
         Raises:
             AddressInvalid: No mail can come from there.
@@ -82,7 +80,9 @@ class Composer:
         self._now = now
         self._domain = self.sender.rpartition(b"@")[2]
         self._senders = Senders(self.sender, name, allowed_senders)
+        self._tail = _reply_to(*reply_to) + _MIME if reply_to else _MIME
         self._second, self._date = -1, b""
+        self._text_framer, self._html_framer = Framer(), Framer()
         self._text: str | None = None
         self._body = _NOTHING
         self._html: str | None = None
@@ -108,12 +108,12 @@ class Composer:
             self._subject_of(message.subject),
             message.message_id,
             self._domain,
-            _MIME,
+            self._tail,
         )
         return Mail(
             self.sender,
             recipient,
-            not (recipient.isascii() and self.sender.isascii() and sender.isascii()),
+            not all(map(bytes.isascii, (recipient, self.sender, sender, self._tail))),
             body.is_8bit,
             _content(head, body),
             lambda: _content(head, _without_8bit(text, html)),
@@ -135,18 +135,22 @@ class Composer:
 
     def _body_of(self, text: str) -> _Body:
         if text != self._text:
-            self._text, self._body = text, _encoded(_AS_TEXT, text)
+            self._text, self._body = text, _encoded(_AS_TEXT, text, self._text_framer)
         return self._body
 
     def _alternatives_of(self, text: str, html: str) -> _Body:
         """Return both; what neighbors have in common is encoded once."""
         body, before = self._body_of(text), self._alternatives
         if html != self._html:
-            self._html, self._html_body = html, _encoded(_AS_HTML, html)
+            self._html, self._html_body = html, _encoded(_AS_HTML, html, self._html_framer)
         if before.text is not body or before.html is not self._html_body:
             both = _both(body, self._html_body)
             self._alternatives = _Alternatives(body, self._html_body, both)
         return self._alternatives.both
+
+
+def _reply_to(name: str, address: str) -> bytes:
+    return b"Reply-To: %b\r\n" % mailbox(name, normalized(address))
 
 
 def envelope(mail: Mail, size: int, features: Features) -> tuple[bytes, bytes]:
@@ -164,31 +168,19 @@ def _content(head: bytes, body: _Body) -> bytes:
     return b"%b%b%b" % (head, body.raw, body.end)
 
 
-def _encoded(kind: bytes, text: str) -> _Body:
-    raw = _lines(text)
-    if _has_long_line(raw) or b"\0" in raw or _DELIMITER in raw:
+def _encoded(kind: bytes, text: str, framer: Framer) -> _Body:
+    lines = framer.lines_of(text)
+    if lines is None:
         return _quoted(kind, text)
-    is_ascii = raw.isascii()
-    return _body(kind, _AS_7BIT if is_ascii else _AS_8BIT, raw, is_8bit=not is_ascii)
-
-
-def _has_long_line(raw: bytes) -> bool:
-    """Return whether a line is too long to be sent as it is: a dot may be added to it."""
-    start, size = 0, len(raw)
-    while size - start >= _LONGEST_LINE:
-        end = raw.rfind(b"\n", start, start + _LONGEST_LINE)
-        if end < 0:
-            return True
-        start = end + 1
-    return False
+    encoding = _AS_7BIT if lines.is_ascii else _AS_8BIT
+    return _body(kind, encoding, lines.raw, is_8bit=not lines.is_ascii)
 
 
 def _quoted(kind: bytes, text: str) -> _Body:
-    return _body(kind, _AS_QUOTED, b2a_qp(_lines(text), istext=True), is_8bit=False)
+    return _body(kind, _AS_QUOTED, dotted(b2a_qp(raw_lines(text), istext=True)), is_8bit=False)
 
 
-def _body(kind: bytes, encoding: bytes, lines: bytes, *, is_8bit: bool) -> _Body:
-    raw = _dotted(lines)
+def _body(kind: bytes, encoding: bytes, raw: bytes, *, is_8bit: bool) -> _Body:
     end = b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n"
     return _Body(b"%b%b%b" % (kind, encoding, raw), end, is_8bit)
 
@@ -199,11 +191,11 @@ def _both(text: _Body, html: _Body) -> _Body:
     raw = b"%b%b%b\r\n%b\r\n%b\r\n%b\r\n%b--" % (
         _AS_ALTERNATIVES,
         _AS_8BIT if is_8bit else _AS_7BIT,
-        _DELIMITER,
+        DELIMITER,
         text.raw,
-        _DELIMITER,
+        DELIMITER,
         html.raw,
-        _DELIMITER,
+        DELIMITER,
     )
     return _Body(raw, b"\r\n.\r\n", is_8bit)
 
@@ -212,18 +204,3 @@ def _without_8bit(text: str, html: str | None) -> _Body:
     """Return what a server gets that takes seven bits only."""
     body = _quoted(_AS_TEXT, text)
     return body if html is None else _both(body, _quoted(_AS_HTML, html))
-
-
-def _lines(text: str) -> bytes:
-    """Return the text's bytes, with LF for every end of a line."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.encode("utf-8", "replace")
-
-
-def _dotted(raw: bytes) -> bytes:
-    """Return lines as they go over the wire."""
-    crlf = raw.replace(b"\n", b"\r\n")
-    if b"\n." in crlf:
-        crlf = crlf.replace(b"\n.", b"\n..")
-    return b"." + crlf if crlf.startswith(b".") else crlf

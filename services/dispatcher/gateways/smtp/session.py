@@ -68,9 +68,11 @@ async def _hello(connection: Connection) -> Features:
 
 
 async def _enter(connection: Connection, login: Login, features: Features) -> None:
-    """Show user and password, by the first way of ours that the server offers."""
+    """Show user and password, by the first way of ours that the server offers; or a token."""
     user, password = login.user.encode(), login.password.encode()
-    if "PLAIN" in features.logins:  # Source: RFC 4616
+    if login.is_token:
+        await _show_token(connection, user, password, features)
+    elif "PLAIN" in features.logins:  # Source: RFC 4616
         secret = b64encode(b"\0%b\0%b" % (user, password))
         await _ask(connection, b"AUTH PLAIN %b\r\n" % secret, _ENTERED)
     elif "LOGIN" in features.logins:
@@ -79,6 +81,20 @@ async def _enter(connection: Connection, login: Login, features: Features) -> No
         await _ask(connection, b64encode(password) + b"\r\n", _ENTERED)
     else:
         raise SessionFailed(Answer(Stage.SESSION, None, "no_login"))
+
+
+async def _show_token(
+    connection: Connection, user: bytes, token: bytes, features: Features
+) -> None:
+    """Show a token of OAuth 2.0. Source: Google, "The SASL XOAUTH2 Mechanism"."""
+    if "XOAUTH2" not in features.logins:
+        raise SessionFailed(Answer(Stage.SESSION, None, "no_login"))
+    shown = b64encode(b"user=%b\1auth=Bearer %b\1\1" % (user, token))
+    reply = await connection.ask(b"AUTH XOAUTH2 %b\r\n" % shown)
+    if reply.code == _ASKS:  # the reason why not, behind which an empty line ends it
+        reply = await connection.ask(b"\r\n")
+    if reply.code != _ENTERED:
+        raise SessionFailed(Answer(Stage.SESSION, reply))
 
 
 async def _ask(connection: Connection, command: bytes, wanted: int) -> Reply:

@@ -1,0 +1,306 @@
+"""What did not arrive of a run is sent again by another one, to exactly those clients."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.resend import (
+    Chosen,
+    MailingIsStopped,
+    NothingToResend,
+    Resendable,
+    ResendDiffers,
+    ResendUnderWay,
+    RunNotEnded,
+)
+from services.dispatcher.domain.retention import MessagesDeleted
+from services.dispatcher.domain.switch import Move
+from services.dispatcher.handlers import planning
+from services.dispatcher.handlers.archiving import archive
+from services.dispatcher.handlers.resending import NewResend, count, resend
+from services.dispatcher.queries import runs as queries
+from services.dispatcher.queue import planning as planning_queue
+from shared import ids
+from shared.contracts.dispatcher import MessagesPlanned, RunFinished, RunResent, State
+from shared.database import autocommit, transaction
+from tests.dispatcher.proof import prove, told
+from tests.dispatcher.world import (
+    ACCEPTED,
+    CHANNELS,
+    HOUR,
+    REFUSED,
+    UNKNOWN,
+    FakeGateway,
+    Run,
+    World,
+    alive,
+    client,
+    fetch,
+    give_back,
+    numbers,
+    work,
+)
+
+if TYPE_CHECKING:
+    from services.dispatcher.domain.outcome import Verdict
+
+MINUTE = timedelta(minutes=1)
+FAILED: Final = State.FAILED
+EXPIRED: Final = State.EXPIRED
+UNDETERMINED: Final = State.UNDETERMINED
+ALL: tuple[Resendable, ...] = (FAILED, EXPIRED, UNDETERMINED, State.CANCELLED)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a chunk hold two messages, and a step write three of them."""
+    monkeypatch.setattr(planning_queue, "CHUNK", 2)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 3)
+
+
+async def ended(world: World, clients: int = 20) -> Run:
+    """Return a finished run: 2 and 9 failed, 3 is undetermined, all from 11 on expired."""
+    run = await world.plan(clients)
+    script: dict[int, list[Verdict | None]] = {2: [REFUSED], 3: [UNKNOWN], 9: [REFUSED]}
+    gateway = FakeGateway(script, is_idempotent=False, resends_unknown=False, connections=10)
+    sender = await alive(world, gateway)
+    await send_first(world, sender, 10)
+    await world.pass_time(HOUR)
+    await world.end()
+    assert await run.status() == "finished"
+    return run
+
+
+async def send_first(world: World, sender: Any, number: int) -> None:
+    """Send only to the first clients: the chunks of the others wait for tomorrow."""
+    async with transaction(world.pool) as db:
+        later = "UPDATE chunks SET due_at = due_at + interval '1 day' WHERE client_ids[1] > :last"
+        await db.execute(text(later), {"last": client(number)})
+    await work(sender)
+    await sender.claimer.leave()
+
+
+def chosen(run: Run, *statuses: Resendable, reasons: tuple[str, ...] = ()) -> Chosen:
+    return Chosen(run.run_id, statuses, reasons)
+
+
+async def again(world: World, of: Chosen, run_id: UUID | None = None) -> Run:
+    """Send again, within an hour; return the new run, written down."""
+    made = run_id or ids.new_id()
+    ends_at = await world.now() + HOUR
+    await resend(world.pool, NewResend(of, made, None, ends_at, "anna"))
+    while await planning.expand(world.pool, CHANNELS):
+        pass
+    mailing = await world.value("SELECT mailing_id FROM runs WHERE run_id = :id", id=made)
+    return Run(world, made, mailing)
+
+
+async def members(world: World, run: Run) -> list[int]:
+    rows = await world.rows(
+        "SELECT unnest(client_ids) AS id FROM chunks WHERE run_id = :run_id ORDER BY chunk",
+        run_id=run.run_id,
+    )
+    return [row.id.int & 0xFFFF for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reasons", "expected"),
+    [
+        ([FAILED], (), [2, 9]),
+        ([UNDETERMINED], (), [3]),
+        ([EXPIRED], (), [*range(11, 21)]),
+        ([FAILED, UNDETERMINED], (), [2, 3, 9]),
+        ([FAILED, EXPIRED], (), [2, 9, *range(11, 21)]),
+        ([FAILED, UNDETERMINED], ("timeout",), [3]),
+        ([FAILED, EXPIRED], ("status_400", ""), [2, 9, *range(11, 21)]),
+        ([FAILED, EXPIRED], ("",), [*range(11, 21)]),
+    ],
+)
+async def test_a_resend_goes_to_exactly_those_clients_once_and_counts_them_before(
+    world: World, statuses: list[Any], reasons: tuple[str, ...], expected: list[int]
+) -> None:
+    run = await ended(world)
+    of = chosen(run, *statuses, reasons=reasons)
+    assert await count(world.pool, of) == len(expected)
+
+    made = await again(world, of)
+    gateway = FakeGateway()
+    await work(await alive(world, gateway))
+    await world.end()
+
+    assert await members(world, made) == expected
+    assert numbers(gateway) == expected
+    assert (await made.status(), await run.status()) == ("finished", "finished")
+    await prove(world.pool)
+
+
+async def test_what_was_cancelled_with_the_run_is_sent_again_by_its_reason(world: World) -> None:
+    run = await world.plan(5)
+    await run.switch(Move.STOP)
+    await world.end()
+
+    assert await count(world.pool, chosen(run, State.CANCELLED, reasons=("run_stopped",))) == 5
+    assert await count(world.pool, chosen(run, State.CANCELLED, reasons=("mailing_stopped",))) == 0
+    made = await again(world, chosen(run, State.CANCELLED))
+    gateway = FakeGateway()
+    await work(await alive(world, gateway))
+
+    assert await members(world, made) == numbers(gateway) == [1, 2, 3, 4, 5]
+
+
+async def test_what_arrived_of_a_chunk_that_expired_is_not_sent_again(world: World) -> None:
+    run = await world.plan(2)
+    gateway = FakeGateway({1: [None]}, connections=1)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await world.pass_time(HOUR)
+    await give_back(sender)
+    gateway.answer(1, ACCEPTED)
+    await work(sender)
+    await give_back(sender)
+    await world.end()
+    assert await prove(world.pool) == {State.DELIVERED: 1, EXPIRED: 1}
+
+    assert await members(world, await again(world, chosen(run, EXPIRED))) == [2]
+
+
+async def test_its_events_are_those_of_any_run_behind_the_one_that_links_it(world: World) -> None:
+    run = await ended(world)
+
+    made = await again(world, chosen(run, FAILED, UNDETERMINED, reasons=("status_400",)))
+    await work(await alive(world, FakeGateway()))
+    await world.end()
+
+    events = [each for each in await told(world.pool) if each.run_id == made.run_id]
+    assert isinstance(events[0], RunResent)
+    assert (events[0].resent_from, events[0].mailing_id) == (run.run_id, run.mailing_id)
+    assert (events[0].statuses, events[0].reasons) == ([FAILED, UNDETERMINED], ["status_400"])
+    assert events[0].by == "anna"
+    assert isinstance(events[1], MessagesPlanned)
+    assert isinstance(events[-1], RunFinished)
+    assert (events[-1].totals, events[-1].is_last) == ({State.DELIVERED: 2}, False)
+    async with autocommit(world.pool) as db:
+        assert (await queries.run(db, made.run_id)).resent_from == run.run_id
+
+
+async def test_a_client_without_a_contact_fails_again_and_one_that_has_it_now_does_not(
+    world: World,
+) -> None:
+    await world.know_clients([1, 2], phone=None)
+    run = await world.plan()
+    await world.end()
+    await world.know_clients([3])  # is in no run
+    await world.pass_time(MINUTE)
+    async with transaction(world.pool) as db:
+        await db.execute(
+            text("UPDATE clients SET phone = '79160000001' WHERE client_id = :id"),
+            {"id": client(1)},
+        )
+
+    await again(world, chosen(run, FAILED))
+    gateway = FakeGateway()
+    await work(await alive(world, gateway))
+
+    assert numbers(gateway) == [1]
+    assert await prove(world.pool) == {State.FAILED: 3, State.DELIVERED: 1}
+
+
+async def test_a_mailing_that_has_ended_holds_no_resend_by_its_pause_or_its_end(
+    world: World,
+) -> None:
+    run = await world.plan(2)
+    await run.change_end(await world.now() + HOUR / 2)
+    await run.pause()
+    await world.pass_time(HOUR)
+    await world.end()
+
+    made = await again(world, chosen(run, EXPIRED))
+    gateway = FakeGateway()
+    sender = await alive(world, gateway)
+    await made.switch(Move.PAUSE)
+    await work(sender)
+    assert gateway.messages == []
+    await made.switch(Move.RESUME)
+    await sender.renew()
+    await work(sender)
+
+    assert numbers(gateway) == [1, 2]
+
+
+async def test_a_repeated_request_makes_one_run_and_another_under_its_key_is_refused(
+    world: World,
+) -> None:
+    run = await ended(world)
+    of, made = chosen(run, FAILED), ids.new_id()
+    new = NewResend(of, made, None, await world.now() + HOUR)
+
+    assert [await resend(world.pool, new) for _ in range(2)] == [2, 2]
+    other = NewResend(chosen(run, EXPIRED), made, None, new.ends_at)
+    with pytest.raises(ResendDiffers):
+        await resend(world.pool, other)
+
+    assert await world.value("SELECT count(*) FROM runs") == 2
+
+
+async def test_while_one_is_under_way_nobody_sends_the_same_again(world: World) -> None:
+    run = await ended(world)
+    made = await again(world, chosen(run, FAILED))
+
+    with pytest.raises(ResendUnderWay):
+        await again(world, chosen(run, FAILED))
+    await work(await alive(world, FakeGateway({2: [REFUSED], 9: [REFUSED]})))
+    await world.end()
+
+    assert await members(world, await again(world, chosen(made, FAILED))) == [2, 9]
+
+
+async def test_of_what_is_gone_or_never_was_nothing_is_sent_again(world: World) -> None:
+    old = await ended(world)
+    await archive(world.pool, await world.now() + MINUTE)
+    refusals = [
+        (old, MessagesDeleted),
+        (Run(world, UUID(int=9), UUID(int=9)), RunUnknown),
+    ]
+
+    for run, refusal in refusals:
+        with pytest.raises(refusal):
+            await again(world, chosen(run, *ALL))
+        with pytest.raises(refusal):
+            await count(world.pool, chosen(run, *ALL))
+
+
+async def test_of_a_stopped_mailing_and_of_nothing_no_run_is_made(world: World) -> None:
+    going, stopped = await world.plan(1), await world.plan()
+    await stopped.stop()
+    await world.end()
+
+    with pytest.raises(MailingIsStopped):
+        await again(world, chosen(stopped, *ALL))
+    with pytest.raises(RunNotEnded):
+        await again(world, chosen(going, *ALL))
+    with pytest.raises(RunNotEnded):
+        await count(world.pool, chosen(going, *ALL))
+    await work(await alive(world, FakeGateway()))
+    await world.end()
+    with pytest.raises(NothingToResend):
+        await again(world, chosen(going, *ALL))
+
+
+async def test_a_run_is_kept_until_what_is_sent_again_of_it_is_written_down(
+    world: World,
+) -> None:
+    run = await ended(world)
+    new = NewResend(chosen(run, FAILED), ids.new_id(), None, await world.now() + HOUR)
+    await resend(world.pool, new)
+    later = await world.now() + MINUTE
+
+    kept = await archive(world.pool, later)
+    while await planning.expand(world.pool, CHANNELS):
+        pass
+    left = await archive(world.pool, later)
+
+    assert (kept.runs, left.runs) == (0, 1)
