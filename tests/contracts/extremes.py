@@ -58,6 +58,10 @@ def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 - a table
             return True
         case inspect.EnumType(cls=cls):
             return next(iter(cls)).value
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.AnyType():
+            return "anything"
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
             return [plain(item)]
         case inspect.DictType(key_type=key, value_type=value):
@@ -85,6 +89,10 @@ def extremes(kind: inspect.Type) -> Sequence[Any]:  # noqa: C901, PLR0911 - a ta
             return [False]
         case inspect.EnumType(cls=cls):
             return [each.value for each in cls]
+        case inspect.LiteralType(values=values):
+            return values
+        case inspect.AnyType():
+            return [None, 2**64, "\0", [], {"": [{}]}]
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
             same = plain(item)
             lists = [[], [same, same], [plain(item) for _ in range(1_500)]]

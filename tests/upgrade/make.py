@@ -32,6 +32,7 @@ SETTINGS = {
     "DISPATCHER_HTTP_GATEWAY_TIMEOUT": "PT1S",
     "DISPATCHER_BACKOFF_BASE": "PT0.2S",
     "DISPATCHER_BACKOFF_CAP": "PT1S",
+    "DISPATCHER_SMTP_GATEWAY_TIMEOUT": "PT1S",
     "DISPATCHER_LEASE": "PT3S",
 }
 # Clients by tag; each tag is the audience of one mailing.
