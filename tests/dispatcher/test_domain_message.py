@@ -332,6 +332,17 @@ def test_a_late_answer_makes_its_own_attempt_certain(
     assert step.progress.attempts == 1, "it is one attempt, lost and answered"
 
 
+def test_each_answer_of_a_message_that_is_accepted_twice_is_newer_than_the_one_before() -> None:
+    late = attempted_late(lost_once(), attempt(Outcome.ACCEPTED, 1), jitter=0.5)
+    found = Found(late.progress, frozenset({1}), None, 3)
+
+    other = attempted_late(found, attempt(Outcome.ACCEPTED, 2), jitter=0.5)
+
+    assert (late.progress.attempts, other.progress.attempts) == (1, 2)
+    assert other.progress.version > late.progress.version, "else no reader counts the second"
+    assert [each.version for each in other.events] == [other.progress.version]
+
+
 def test_a_retry_that_was_lost_counts_as_unknown_though_its_number_was_left_out() -> None:
     reaped = Progress(State.RETRY, 1, 2, 1)  # a retry of a sender that marks what it starts
     lost = attempt(Outcome.UNKNOWN, 2, is_idempotent=False, kind=AttemptKind.LOST)

@@ -100,6 +100,10 @@ def attempted_late(found: Found, attempt: Attempt, jitter: float) -> Step:
     after, retry_at = _after(before, attempt, jitter)
     if attempt.number in found.numbers:  # lost first, answered late: one attempt
         after = replace(after, attempts=before.attempts)
+    # A success that comes late gets the version of one more attempt than there is: so does the
+    # next one, and readers ignore what is no newer.
+    if after.version <= before.version:
+        after = replace(after, version=before.version + 1)
     if before.state in OPEN and after.state is not State.DELIVERED and _is_held(found, attempt):
         after, retry_at = _left_to_holder(after, found.next_number, attempt, retry_at)
     return _step(found.progress, after, retry_at, attempt)
