@@ -55,7 +55,10 @@ def _requests(path: Path) -> Iterator[Request]:
 async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
     """Read the dispatcher's tables."""
     db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
+    # All three as they are at one moment: something may still move.
+    moment = db.transaction(isolation="repeatable_read", readonly=True)
     try:
+        await moment.start()
         # Rows come by the thousand: there are as many attempts as messages, and more.
         runs = [
             Run(_own(row[0]), _own(row[1]), row[2], _ms(row[3]), _ms(row[4]))

@@ -176,7 +176,7 @@ async def misbehave(rig: Rig, seed: int) -> None:
     """Let sandboxes misbehave by turns, until cancelled: one at a time, the others are well."""
     draw = random.Random(seed)  # noqa: S311 - no secret
     http: list[dict[str, object]] = [
-        {"latency_ms": "lognormal:300:0.8"},
+        {"latency_ms": "lognormal:600:0.8"},
         {"fail_share": 0.2},
         {"throttle_share": 0.02},
         {"garbage_share": 0.05},
@@ -184,7 +184,7 @@ async def misbehave(rig: Rig, seed: int) -> None:
         {"outage": "0..2"},
     ]
     mail: list[dict[str, object]] = [
-        {"latency_ms": "lognormal:300:0.8"},
+        {"latency_ms": "lognormal:600:0.8"},
         {"fail_share": 0.2},
         {"refuse_share": 0.05},
         {"close_share": 0.1},

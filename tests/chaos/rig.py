@@ -29,7 +29,7 @@ PARTS = (*ALL, *(f"{name}.{n}" for name, most in REPLICAS.items() for n in range
 # The part and the ledger of each gateway.
 SANDBOXES = {"http": "gateway", "plain": PLAIN, "smtp": "mail"}
 CONNECTIONS = 8  # of each dispatcher to each gateway
-LATENCY_MS = "200-400"
+LATENCY_MS = "400-800"  # so connections are busy although the machine has few cores
 PATIENT_S = 90.0
 
 
