@@ -43,7 +43,7 @@ def new_id() -> str:
     return str(UUID(int=(0xE << 124) | next(_numbers)))
 
 
-def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 - a table
+def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 - a table
     """Return a value that is nothing out of the ordinary."""
     match kind:
         case inspect.IntType():
@@ -74,7 +74,7 @@ def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 - a table
             raise NotImplementedError(kind)
 
 
-def extremes(kind: inspect.Type) -> Sequence[Any]:  # noqa: C901, PLR0911 - a table
+def extremes(kind: inspect.Type) -> Sequence[Any]:  # noqa: C901, PLR0911, PLR0912 - a table
     """Return values that are."""
     match kind:
         case inspect.IntType():
