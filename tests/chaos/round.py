@@ -23,7 +23,7 @@ class Plan:
     faults: int
     within_s: float  # of faults
     scale: float = 1.0  # of the mailings
-    finish_within_s: float = 420.0
+    finish_within_s: float = 300.0
 
     @property
     def every_s(self) -> float:
