@@ -133,6 +133,6 @@ class Load:
             try:
                 return list(await db.fetch(statement, timeout=10))
             finally:
-                await db.close(timeout=2)
+                db.terminate()  # a polite end fails if this is cancelled in the middle of a query
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return []
