@@ -559,6 +559,7 @@ def test_no_life_of_a_message_breaks_the_laws(is_idempotent: bool, fates: list[A
     for before, step in life.steps:
         after = step.progress
         assert after.version >= before.version
+        assert all(each.version > before.version for each in step.events)
         assert after.attempts >= before.attempts
         assert after.attempt >= before.attempt
         assert before.state in OPEN or after.state in (before.state, State.DELIVERED)

@@ -169,9 +169,10 @@ async def test_texts_that_take_long_are_rendered_one_by_one_and_others_have_thei
     await sender.claim()
 
     seen = [len(gateway.messages)]
-    while len(gateway.messages) < 4:
-        await (asyncio.sleep(0) if is_idempotent else sender.mark_and_start())
-        seen.append(len(gateway.messages))
+    async with asyncio.timeout(10):
+        while len(gateway.messages) < 4:
+            await (asyncio.sleep(0) if is_idempotent else sender.mark_and_start())
+            seen.append(len(gateway.messages))
 
     assert set(seen) >= {1, 2, 3, 4}
     assert numbers(gateway) == [1, 2, 3, 4]

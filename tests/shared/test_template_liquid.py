@@ -30,6 +30,7 @@ def compiled(source: str, *, is_html: bool = False) -> Template:
         ("Dear {{ full_name | default: 'friend' }}", "Dear Anna"),
         ("{{ email | default: phone | default: 'none' }}", "none"),
         ("[{{ email | upcase }}]", "[]"),
+        ("{{ full_name }} {{ email | default: '-' }}", "Anna -"),
         ("{% if email %}mail{% elsif phone %}call{% else %}write{% endif %}", "write"),
         ("{% unless email %}no mail{% endunless %}", "no mail"),
         ("{% case operator_code %}{% when '915', '916' %}M{% else %}O{% endcase %}", "M"),
@@ -134,6 +135,14 @@ BOMBS = {
 def test_what_could_hold_a_dispatcher_up_is_refused(source: str) -> None:
     with pytest.raises(TemplateInvalid):
         compiled(source)
+
+
+def test_brackets_in_brackets_are_refused_before_they_are_parsed() -> None:
+    with pytest.raises(TemplateInvalid) as refusal:
+        compiled(BOMBS["brackets in brackets"])
+
+    [place] = refusal.value.field_errors
+    assert (place.code, place.detail) == ("too_many", "line 1, column 1: at most 4 brackets")
 
 
 def test_what_is_as_large_as_it_may_be_is_rendered() -> None:

@@ -46,6 +46,7 @@ CONTROLLED_RUNS = fragment(
     stopped_reason=STOPPED_REASON,
     is_mailing_paused=IS_MAILING_PAUSED,
 )
+KNOWN = frozenset(OnUnknown)
 CLAIM = "claim"  # the loop, by which runs are set aside of which something cannot be claimed
 
 # Runs of which a message may be started now. `latest`: what a window must end after for that.
@@ -101,5 +102,6 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
 def _retrying(row: Any) -> Retrying | None:  # noqa: ANN401 - a row of CONTROLS
     if row.max_attempts is None and row.on_unknown is None:
         return None
-    wanted = None if row.on_unknown is None else OnUnknown(row.on_unknown)
+    # What a newer release may say is left to the gateway's description.
+    wanted = OnUnknown(row.on_unknown) if row.on_unknown in KNOWN else None
     return Retrying(row.max_attempts, wanted)
