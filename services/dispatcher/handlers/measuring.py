@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from services.dispatcher.domain.attempt import Attempt
-from services.dispatcher.domain.breaker import BreakerState
+from services.dispatcher.domain.breaker import BreakerState, Cause
 from services.dispatcher.domain.flow import WORKS, GatewayState
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.gateways import Gateway
@@ -49,6 +49,8 @@ def watch(sender: Sending) -> None:
     gateway = sender.gateway
     for outcome in Outcome:  # a rate needs a number before the first one
         telemetry.count("dispatcher.attempts", 0, gateway=gateway.name, outcome=outcome)
+    for cause in Cause:
+        telemetry.count("dispatcher.breaker.openings", 0, gateway=gateway.name, reason=cause)
     telemetry.count("dispatcher.messages.unrendered", 0, gateway=gateway.name)
     telemetry.show("dispatcher.requests.active", lambda: sender.in_flight, gateway=gateway.name)
     telemetry.show(
