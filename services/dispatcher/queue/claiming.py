@@ -180,7 +180,7 @@ def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 -
             places=[each[1] for each in contacts],
             client_ids=[each[2] for each in contacts],
             contacts=[
-                None if each[3] else Contact(*each[FIRST_FIELD:TAGS], tags=each[TAGS] or ())
+                None if each[3] else Contact(*[*each[FIRST_FIELD:TAGS], each[TAGS] or ()])
                 for each in contacts
             ],
         )
