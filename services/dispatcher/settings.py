@@ -95,7 +95,8 @@ class Settings(ServiceSettings):
 
     http_port: Port = 8003
 
-    # The default is the sandbox.
+    # All of gateways: read at the first start, where there never was a gateway `http`, `smtp` or
+    # `log`; from then on `./mailings gateways apply` changes them. The default is the sandbox.
     http_gateway_url: GatewayUrl = HttpUrl("http://127.0.0.1:8080/messages")
     http_gateway_token: GatewayToken | None = None
     # Whether it recognizes an Idempotency-Key that it has taken before. No: the careful guess.

@@ -48,7 +48,7 @@ async def stop(client: Connected, close: Callable[[], Awaitable[Any]]) -> None:
     One that something arrives on meanwhile is only closed by uvloop when 30 s have passed.
     Source: issue 471 of uvloop.
     """
-    writers = [each._writer for each in client._client._conns.values()]  # noqa: SLF001
+    writers = [each._writer for each in client._client._conns.values()]  # noqa: SLF001 - it gives them to nobody
     encrypted = [
         each.transport
         for each in writers

@@ -149,6 +149,8 @@ async def test_what_keeps_a_dispatcher_from_using_a_gateway_is_shown(
     await put(http, "sms", HTTP | {"token": {"env": "SMS_TOKEN"}})
 
     await senders.refresh()
+    await put(http, "sms", HTTP | {"token": {"env": "SMS_TOKEN"}, "rate": 5.0})
+    await senders.refresh()
     broken = (await http.get("/gateways/sms")).json()
     monkeypatch.setenv("SMS_TOKEN", "abc")
     await senders.refresh()

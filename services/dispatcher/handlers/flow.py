@@ -211,7 +211,7 @@ class Flow:
                 await self._draw(self._rate)
             if self._trip or self._paused_until or self._wanted or self._probes != NO_PROBES:
                 await self._share()
-        except BaseException:
+        except BaseException:  # whatever it is, it is still to be shared
             self.has_news.set()
             raise
         self._wake()

@@ -232,15 +232,18 @@ class Senders:
         return sender
 
     async def _note(self, version: Version, problem: str | None) -> None:
-        """Note what keeps this process from using a gateway, where others can read it."""
+        """Note what keeps this process from using a gateway, where others can read it.
+
+        What is there is compared, not what was noted before: a new description forgets it.
+        """
         name = version.name
-        if problem == self._problems.get(name):
-            return
-        if problem is None:
-            del self._problems[name]
-            log.info("dispatcher.gateway_usable", gateway=name)
-        else:
+        known = self._problems.pop(name, None)
+        if problem is not None:
             self._problems[name] = problem
+        if problem is None and known is not None:
+            log.info("dispatcher.gateway_usable", gateway=name)
+        elif problem != known:
             log.error("dispatcher.gateway_misconfigured", gateway=name, reason=problem)
-        async with autocommit(self._pool) as db:
-            await queue.note_problem(db, name, problem)
+        if problem != version.problem:
+            async with autocommit(self._pool) as db:
+                await queue.note_problem(db, name, problem)
