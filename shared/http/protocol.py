@@ -25,6 +25,7 @@ class TimedProtocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
     _head_bytes = 0
     _is_in_body = False
+    _is_last = False  # whether the next answer is the last on this connection
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # uvicorn narrows it too
         """Start the timer of the first head."""
@@ -56,11 +57,25 @@ class TimedProtocol(HttpToolsProtocol):
         self._disarm()
         self._is_in_body = True
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Note that the body is complete."""
         self._is_in_body = False
         super().on_message_complete()
+
+    def finish(self) -> None:
+        """Let the answer under way, or else the next one, be the last on this connection."""
+        self._is_last = True
+        if not self._is_idle:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close the connection, but finish a request that is begun."""
+        self.finish()
+        if self._is_idle and not (self._timer is not None and self._head_bytes):
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""

@@ -5,8 +5,9 @@ import signal
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from socket import socket
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -34,6 +35,13 @@ SERVERS = ({"url": "/", "description": "The service that shows this document."},
 AT_ONCE = 6
 WAIT_S = 20.0  # less than clients wait before they give up
 TICK_S = 1.0
+
+# Connections without a request are kept longer than any client or load balancer does (commonly
+# 60 s), so that it is they who close first: a request never meets a connection just closed.
+IDLE_S = 75
+# For the same reason an ending server answers on its idle connections a little longer, and says
+# with each answer that it is the last.
+LAST_ANSWERS_S = 0.5
 
 log = structlog.get_logger()
 
@@ -119,6 +127,7 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
         http=TimedProtocol,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=int(drain.total_seconds()),
     )
     server = _Server(config)
@@ -140,6 +149,17 @@ class _Server(uvicorn.Server):
         """Renew the `Date` header until told to end; uvicorn looks ten times as often."""
         while not await self.on_tick(0):
             await self._ending.sleep(TICK_S)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Take no new connection, answer the last requests on the others, then close them."""
+        for server in self.servers:
+            server.close()
+        connections = cast("set[TimedProtocol]", self.server_state.connections)
+        for connection in connections:
+            connection.finish()
+        if connections:
+            await asyncio.sleep(LAST_ANSWERS_S)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End soon."""

@@ -66,6 +66,8 @@ class MailServer:
             await self.serve(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
+        except asyncio.CancelledError:
+            pass  # early releases of Python 3.11 and 3.12 report a server's task that is cancelled
         finally:
             writer.close()
             self.tasks.discard(task)

@@ -11,6 +11,7 @@ from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
 from services.dispatcher.gateways.build import Misconfigured, build
 from services.dispatcher.gateways.description import channel_of, read, written
 from services.dispatcher.gateways.parts import SecretRef
+from services.dispatcher.gateways.smtp.address import named_address
 
 HTTP = {"kind": "http", "url": "https://sms.example/messages"}
 SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "Shop <news@shop.example>"}
@@ -63,6 +64,37 @@ async def test_a_described_mail_server_sends_for_whom_it_allows(
 
     assert (verdict.reason == "sender_not_allowed") == is_refused
     await gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("news@shop.example", "", "news@shop.example"),
+        (" <news@shop.example> ", "", "news@shop.example"),
+        ("Лавка <news@shop.example>", "Лавка", "news@shop.example"),
+        ("Shop & Sons, Ltd. <news@shop.example>", "Shop & Sons, Ltd.", "news@shop.example"),
+        (r'"Shop \"A\", <Ltd>" <news@shop.example>', 'Shop "A", <Ltd>', "news@shop.example"),
+    ],
+)
+def test_a_sender_is_an_address_with_or_without_a_name(text: str, name: str, address: str) -> None:
+    assert named_address(text) == (name, address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "shop",
+        "Shop",
+        "a@b.example c@d.example",
+        "Shop <a@b.example> x",
+        "Shop <a@b",
+        '"A <a@b>',
+    ],
+)
+def test_what_is_no_sender_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="NAME <ADDRESS>"):
+        named_address(text)
 
 
 async def test_each_kind_is_built_with_its_name_and_channel(folder: Path) -> None:

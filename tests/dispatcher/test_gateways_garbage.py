@@ -53,6 +53,8 @@ class GarbageServer:
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 await self.serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # early releases of Python 3.11 and 3.12 report a server's task that is cancelled
         finally:
             writer.close()
             self.tasks.discard(task)

@@ -64,7 +64,8 @@ async def served(pool: Pool, routers: Sequence[APIRouter] = (router,)) -> AsyncI
         await eventually(is_open, within=20)
         yield port
     finally:
-        signal.raise_signal(signal.SIGTERM)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # else it has ended already
+            signal.raise_signal(signal.SIGTERM)
         await task
 
 
@@ -146,6 +147,42 @@ async def test_what_is_no_http_is_refused_like_everything_else(no_pool: Pool, te
     assert b"x-content-type-options: nosniff" in answer
     assert b"cache-control: no-store" in answer
     assert b"content-type: application/problem+json" in answer
+
+
+# Its end
+
+
+async def test_an_ending_server_answers_once_more_on_each_connection(no_pool: Pool) -> None:
+    async with served(no_pool) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        begun, begun_writer = await asyncio.open_connection("127.0.0.1", port)
+        unused, unused_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET + b"\r\n")
+        first = await reader.readuntil(b"\r\n\r\n")
+        signal.raise_signal(signal.SIGTERM)
+
+        async def is_closed() -> bool:
+            try:
+                _, other = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                return True
+            other.close()
+            return False
+
+        await eventually(is_closed, within=20)
+        writer.write(GET + b"\r\n")
+        begun_writer.write(GET)
+        last = await reader.read()
+        assert await unused.read() == b""  # closed without a request
+        begun_writer.write(b"\r\n")
+        completed = await begun.read()
+        for each in (writer, begun_writer, unused_writer):
+            each.close()
+
+    assert b"connection: close" not in first.lower()
+    for answer in (last, completed):
+        assert answer.startswith(b"HTTP/1.1 204")
+        assert b"connection: close" in answer.lower()
 
 
 # Reads at once

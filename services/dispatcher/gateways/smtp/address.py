@@ -2,7 +2,6 @@
 
 import re
 from binascii import b2a_base64
-from email.utils import parseaddr
 
 # What RFC 5321 allows without quotes, in ASCII or beyond: no space, bracket, quote or control.
 _LOCAL = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\"\u2028\u2029]{1,64}")
@@ -10,6 +9,14 @@ _DOMAIN = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
     re.ASCII,
+)
+# Not by email.utils.parseaddr: which texts it takes differs between patch releases of Python.
+_NAMED = re.compile(
+    r"""\s*(?:
+        (?: "(?P<quoted> (?:[^"\\]|\\.)* )" | (?P<plain> [^"<>]*? ) ) \s* <(?P<inside> [^<>\s]+ )>
+        | (?P<bare> [^<>\s]+ )
+    )\s*""",
+    re.VERBOSE,
 )
 _LENGTH_LIMIT = 254  # bytes. Source: RFC 5321 §4.5.3.1.3, less the angle brackets
 
@@ -51,9 +58,11 @@ def named_address(text: str) -> tuple[str, str]:
     Raises:
         ValueError: It is neither, or no mail can come from it.
     """
-    name, address = parseaddr(text, strict=False)
-    if "@" not in address or not text.rstrip().endswith((address, f"<{address}>")):
+    parts = _NAMED.fullmatch(text)
+    if parts is None or "@" not in text:
         raise ValueError("it is NAME <ADDRESS>, or an address")
+    address = parts["inside"] or parts["bare"]
+    name = parts["plain"] or re.sub(r"\\(.)", r"\1", parts["quoted"] or "")
     try:
         normalized(address)
     except AddressInvalid:
