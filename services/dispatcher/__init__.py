@@ -11,7 +11,7 @@ Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
                MessageCancelled, MessageUndetermined, MessageResolved,
                MessagesDelivered                                         on `dispatcher.messages`
                GatewayDescribed, GatewayPaused, GatewayResumed,
-               GatewayRemoved                                             on `dispatcher.gateways`
+               GatewayRemoved, GatewayBreakerOpened, GatewayBreakerClosed on `dispatcher.gateways`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
                MailingCreated, MailingChanged, MailingPaused, MailingResumed,
                MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`

@@ -54,6 +54,8 @@ EVENTS: tuple[type[Event], ...] = (
     gateways.GatewayPaused,
     gateways.GatewayResumed,
     gateways.GatewayRemoved,
+    gateways.GatewayBreakerOpened,
+    gateways.GatewayBreakerClosed,
     platform.OutboxPublished,
 )
 

@@ -50,3 +50,33 @@ class GatewayRemoved(Event, frozen=True, kw_only=True):
     gateway_id: UUID
     name: str
     removed_at: Instant
+
+
+class GatewayBreakerOpened(Event, frozen=True, kw_only=True):
+    """The gateway fails: nothing but probes goes to it, and until the next one not even these.
+
+    It comes again each time that probes failed. The breaker's events have a key of their own: they
+    are no versions of the gateway.
+    """
+
+    topic: ClassVar = GATEWAYS
+
+    breaker_id: UUID  # follows from the name
+    gateway_id: UUID
+    name: str
+    cause: str  # fault, unreachable, failures or probes; there may be more
+    reason: str | None  # of the last answer that failed
+    opened_at: Instant
+    next_probe_at: Instant
+
+
+class GatewayBreakerClosed(Event, frozen=True, kw_only=True):
+    """The gateway works again: all messages go to it."""
+
+    topic: ClassVar = GATEWAYS
+
+    breaker_id: UUID
+    gateway_id: UUID
+    name: str
+    reason: str | None  # what it had opened for last
+    closed_at: Instant

@@ -8,6 +8,7 @@ HANDLERS_ONLY = {
     *(
         "backlog",
         "batching",
+        "breaking",
         "events",
         "failing",
         "packing",

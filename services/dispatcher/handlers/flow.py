@@ -9,8 +9,6 @@ from collections.abc import Callable
 from random import random
 from typing import NamedTuple
 
-import structlog
-
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.breaker import (
     BreakerState,
@@ -25,11 +23,11 @@ from services.dispatcher.domain.breaker import (
 from services.dispatcher.domain.flow import WORKS, GatewayState, paused
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.domain.rate import Rate, Tokens
+from services.dispatcher.handlers import breaking
+from services.dispatcher.handlers.breaking import Change
 from services.dispatcher.queue import flow
-from shared import database, liveness, telemetry
+from shared import database, liveness
 from shared.database import Pool, transaction
-
-log = structlog.get_logger()
 
 PROBE_MARGIN_S = 10.0  # beyond a request's deadline: until then a probe is reported
 ASK_AGAIN_S = 0.15  # as often as controls are read
@@ -239,14 +237,16 @@ class Flow:
             now = (await database.now(db)).timestamp()
             before = await flow.lock(db, self._gateway)
             after, number = _after(before, news, now, self._limits)
+            change = Change(self._gateway, before, after, news.trip)
             if after != before:
                 await flow.save(db, self._gateway, after)
+                await breaking.publish(db, change)
         self._shared(news)
         self.apply(after, now)
         self._grants += number
         if news.wanted and not number:
             self._refused_until = now + ASK_AGAIN_S
-        _show(self._gateway, before, after, news.trip)
+        breaking.show(change)
 
     def _shared(self, news: _News) -> None:
         """Forget what others know now, but for what has come since."""
@@ -278,22 +278,3 @@ def _after(
     if news.wanted:
         breaker, number = granted(breaker, news.wanted, now, limits.timeout_s + PROBE_MARGIN_S)
     return paused(before, news.paused_until, news.pause_reason, breaker), number
-
-
-def _show(gateway: str, before: GatewayState, after: GatewayState, trip: Trip | None) -> None:
-    """Log and count what has changed."""
-    if after.paused_until > before.paused_until:
-        log.info("dispatcher.gateway_paused", gateway=gateway, reason=after.pause_reason)
-    was, breaker = before.breaker, after.breaker
-    if was.state is breaker.state:
-        return
-    fields = {"gateway": gateway, "reason": breaker.reason}
-    if breaker.state is BreakerState.OPEN:
-        cause = "probes" if trip is None or was.state is not BreakerState.CLOSED else trip.cause
-        open_s = round(breaker.next_probe_at - breaker.changed_at, 1)
-        log.warning("dispatcher.breaker_opened", **fields, cause=cause, seconds=open_s)
-        telemetry.count("dispatcher.breaker.openings", 1, gateway=gateway, reason=cause)
-    elif breaker.state is BreakerState.CLOSED:
-        log.info("dispatcher.breaker_closed", **fields)
-    else:
-        log.info("dispatcher.breaker_half_open", **fields)
