@@ -3,12 +3,14 @@
 import getpass
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, TextIO
 from uuid import UUID
 
 import typer
 
 from cli import read_id
+from cli.render import Json
 
 MailingId = Annotated[
     UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
@@ -56,6 +58,22 @@ def read_duration(text: str) -> timedelta:
     return length
 
 
+class Priority(StrEnum):
+    """Which of the mailings that share a gateway go first."""
+
+    BULK = "bulk"
+    NORMAL = "normal"
+    URGENT = "urgent"
+
+
+class OnUnknown(StrEnum):
+    """What is done where nobody can know whether a message has arrived."""
+
+    PREFER_DELIVERY = "prefer_delivery"
+    PREFER_SILENCE = "prefer_silence"
+    AS_GATEWAY = "as_gateway"
+
+
 Name = Annotated[str | None, typer.Option(help="What people call it.")]
 Body = Annotated[
     str | None, typer.Option(help="The text; may have {{ full_name }} and other variables.")
@@ -73,6 +91,18 @@ HtmlFile = Annotated[
 ]
 Sender = Annotated[
     str | None, typer.Option(metavar="NAME <ADDRESS>", help="Of mails, if the gateway allows it.")
+]
+FirstOf = Annotated[
+    Priority | None,
+    typer.Option("--priority", help="Which of those that share a gateway go first."),
+]
+MaxAttempts = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of each message; 0 for as many as the window allows."),
+]
+Unknown = Annotated[
+    OnUnknown | None,
+    typer.Option("--on-unknown", help="Where nobody knows whether it arrived."),
 ]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
 Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
@@ -130,6 +160,19 @@ def content_of(file: TextIO | None) -> str | None:
         return file.read().rstrip("\n")
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
+
+
+def delivery_of(
+    priority: Priority | None, max_attempts: int | None, on_unknown: OnUnknown | None
+) -> Json:
+    """Return what is said of the order of mailings and of retries, as the API takes it."""
+    wanted = None if on_unknown is OnUnknown.AS_GATEWAY else on_unknown
+    options: dict[str, tuple[object, object]] = {
+        "priority": (priority, priority),
+        "max_attempts": (max_attempts, max_attempts or None),
+        "on_unknown": (on_unknown, wanted),
+    }
+    return {name: value for name, (typed, value) in options.items() if typed is not None}
 
 
 def end_of(

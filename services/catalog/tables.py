@@ -66,6 +66,9 @@ mailings = Table(
     Column("changed_at", Timestamp, nullable=False),
     Column("html", Text, comment="beside the body, where mails are sent"),
     Column("sender", Text, comment="NAME <ADDRESS>, or an address; none: the gateway's own"),
+    Column("priority", Text, nullable=False, server_default="normal"),
+    Column("max_attempts", Integer, comment="of each message; none: the window decides"),
+    Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )

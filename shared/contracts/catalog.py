@@ -25,6 +25,21 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class Priority(StrEnum):
+    """Which of the mailings that share a gateway go first."""
+
+    BULK = auto()
+    NORMAL = auto()
+    URGENT = auto()
+
+
+class OnUnknown(StrEnum):
+    """What a mailing prefers where nobody can know whether a message has arrived."""
+
+    PREFER_DELIVERY = auto()  # to send it once more: it may come twice
+    PREFER_SILENCE = auto()  # to leave it: it may never have come
+
+
 class MailingContent(msgspec.Struct, frozen=True, kw_only=True):
     """What a mailing sends, to whom, when and through which gateway."""
 
@@ -105,6 +120,9 @@ class MailingState(Event, frozen=True, kw_only=True):
     gateway: GatewayKey
     html: str | None = None
     sender: str | None = None
+    priority: str = Priority.NORMAL  # readers take what they don't know as normal
+    max_attempts: int | None = None  # of each message, that count; none: the window decides
+    on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
@@ -192,7 +210,8 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     html: str | None = None
     sender: str | None = None
     max_attempts: int | None = None  # of each message, that count; none: the window decides
-    on_unknown: str | None = None  # prefer_delivery, prefer_silence; none: as its gateway has it
+    on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
+    priority: str = Priority.NORMAL  # readers take what they don't know as normal
 
 
 class DeclinedReason(StrEnum):

@@ -358,6 +358,17 @@ def test_a_run_of_mails_begins_with_their_html_and_sender() -> None:
     assert (run.html, run.sender) == ("<p>", "a@shop.example")
 
 
+def test_a_run_begins_with_what_its_mailing_says_of_priority_and_attempts() -> None:
+    urgent = replace(PLAN, priority="urgent", max_attempts=3, on_unknown="prefer_silence")
+    history = Scenario(mailing)
+
+    [event] = history.when(CreateMailing(mailing_id=ID, plan=urgent, now=NOW))
+    [run] = history.given(event).when(begin)
+
+    assert isinstance(run, RunBegun)
+    assert (run.priority, run.max_attempts, run.on_unknown) == ("urgent", 3, "prefer_silence")
+
+
 @pytest.mark.parametrize("by", [-HOUR / 2, -timedelta(microseconds=1), SECOND, 24 * HOUR])
 def test_a_proposal_of_another_start_is_declined_and_one_of_the_new_start_begins(
     by: timedelta,

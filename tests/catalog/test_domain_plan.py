@@ -67,6 +67,10 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
     ),
     ({"html": "<p>"}, FieldError("/html", "of_mails", "only mails have HTML")),
     ({"sender": "a@b.de"}, FieldError("/sender", "of_mails", "only mails have a sender")),
+    *(
+        ({"max_attempts": n}, FieldError("/max_attempts", "attempts", "1 to 1000000"))
+        for n in (-1, 0, 1_000_001)
+    ),
     (
         {"filter": Filter(operator_codes=("91",))},
         FieldError("/filter/operator_codes/0", "operator_code", "three digits, as in 916"),
@@ -196,6 +200,9 @@ def test_once_a_run_has_begun_the_name_and_an_earlier_end_can_change() -> None:
         {"gateway": "log"},
         {"html": "<p>"},
         {"sender": "news@shop.example"},
+        {"priority": "urgent"},
+        {"max_attempts": 3},
+        {"on_unknown": "prefer_silence"},
         {"ends_at": PLAN.ends_at + SECOND},
     ],
     ids=lambda changes: next(iter(changes)),

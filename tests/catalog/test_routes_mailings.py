@@ -47,6 +47,9 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
         "subject": None,
         "html": None,
         "sender": None,
+        "priority": "normal",
+        "max_attempts": None,
+        "on_unknown": None,
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,
@@ -176,6 +179,8 @@ async def test_a_filter_that_is_given_in_part_keeps_its_other_part(http: AsyncCl
         ({"filter": {}}, {}),
         ({"subject": None}, {"subject": None}),
         ({"html": None, "sender": None}, {}),
+        ({"priority": None}, {"priority": "normal"}),
+        ({"max_attempts": None, "on_unknown": None}, {"max_attempts": None, "on_unknown": None}),
         ({"gateway": None}, {"gateway": "http"}),
         ({"starts_at": None}, {"starts_at": "2026-01-01T12:00:00Z"}),
         ({}, {}),
@@ -190,6 +195,9 @@ async def test_null_removes_as_if_it_had_never_been_named(
         filter={"operator_codes": ["916"], "tags": ["vip"]},
         gateway="log",
         starts_at="2026-01-01T12:30:00Z",
+        priority="urgent",
+        max_attempts=3,
+        on_unknown="prefer_silence",
     )
 
     response = await http.patch(
@@ -218,6 +226,22 @@ async def test_a_mail_has_html_and_a_sender_which_can_be_removed_again(http: Asy
 
     assert (other.json()["html"], other.json()["sender"]) == ("<i>", "a@shop.example")
     assert (plain.json()["html"], plain.json()["sender"]) == (None, None)
+
+
+async def test_a_mailing_has_a_priority_and_says_how_its_messages_are_retried(
+    http: AsyncClient,
+) -> None:
+    fields = {"priority": "bulk", "max_attempts": 5, "on_unknown": "prefer_silence"}
+    mailing = await created(http, **fields)
+    path = f"/mailings/{mailing['mailing_id']}"
+    assert mailing.items() >= fields.items()
+
+    others = {"priority": "urgent", "max_attempts": 1, "on_unknown": "prefer_delivery"}
+    changed = await http.patch(path, json=others)
+    [listed] = (await http.get("/mailings")).json()["items"]
+
+    assert changed.json().items() >= others.items()
+    assert listed == (await http.get(path)).json() == changed.json()
 
 
 @pytest.mark.parametrize("name", ["name", "body", "ends_at"])
@@ -272,6 +296,12 @@ async def test_a_status_that_is_never_shown_cannot_be_asked_for(
         ({"body": ""}, "/body", "length"),
         ({"html": "<p>"}, "/html", "of_mails"),
         ({"sender": "S <s@shop.example>"}, "/sender", "of_mails"),
+        ({"priority": "asap"}, "/priority", "enum"),
+        ({"priority": None}, "/priority", "enum"),
+        ({"max_attempts": 0}, "/max_attempts", "greater_than_equal"),
+        ({"max_attempts": 1_000_001}, "/max_attempts", "less_than_equal"),
+        ({"max_attempts": "3"}, "/max_attempts", "int_type"),
+        ({"on_unknown": "prefer_luck"}, "/on_unknown", "enum"),
         ({"filter": {"tgas": []}}, "/filter/tgas", "extra_forbidden"),
         ({"filter": {"tags": ["\0"]}}, "/filter/tags/0", "tags"),
         ({"filter": {"operator_codes": ["9"]}}, "/filter/operator_codes/0", "operator_code"),

@@ -82,6 +82,32 @@ def test_what_a_mail_shows_is_shown_and_copied(
     assert sent(services).items() >= mail.items()
 
 
+def test_priority_and_retries_are_said_shown_changed_and_copied(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    path = f"/v1/mailings/{mailing['mailing_id']}"
+    said = {"priority": "urgent", "max_attempts": 3, "on_unknown": "prefer_silence"}
+    services.answer("/v1/mailings", mailing, status=201)
+    services.answer(path, mailing | said)
+    typed = ("--priority", "urgent", "--max-attempts", "3", "--on-unknown", "prefer_silence")
+    edit = ("mailings", "edit", mailing["mailing_id"])
+
+    mailings(*CREATE, "--for", "2h", *typed)
+    created = sent(services)
+    mailings(*edit, *typed)
+    changed = sent(services)
+    mailings(*edit, "--max-attempts", "0", "--on-unknown", "as_gateway")
+    as_before = sent(services)
+    shown = mailings("mailings", "show", mailing["mailing_id"])
+    mailings("mailings", "copy", mailing["mailing_id"], "--for", "1h")
+
+    assert (created.items() >= said.items(), changed) == (True, said)
+    assert as_before == {"max_attempts": None, "on_unknown": None}
+    lines = {" ".join(line.split()) for line in shown.out.splitlines()}
+    assert {"priority urgent", "attempts at most 3", "if unknown prefer_silence"} <= lines
+    assert sent(services).items() >= said.items()
+
+
 def test_without_a_start_the_length_counts_from_now(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

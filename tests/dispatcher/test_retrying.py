@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.dispatcher.domain.attempt import OnUnknown, Retrying, RetryPolicy
+from services.dispatcher.domain.attempt import Retrying, RetryPolicy
 from services.dispatcher.domain.outcome import Finding, verdict_of
 from services.dispatcher.handlers import planning
+from shared.contracts.catalog import OnUnknown
 from shared.contracts.dispatcher import MessageFailed, State
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (

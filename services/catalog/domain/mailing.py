@@ -167,6 +167,9 @@ def _proposed(command: BeginRun, mailing: Mailing) -> list[MailingEvent]:
         proposed_at=command.proposed_at,
         begun_at=command.now,
         **content_of(plan).as_dict(),
+        priority=plan.priority,
+        max_attempts=plan.max_attempts,
+        on_unknown=plan.on_unknown,
     )
     return [begun]
 

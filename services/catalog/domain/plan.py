@@ -11,7 +11,7 @@ from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.text import mistake
-from shared.contracts.catalog import Filter, MailingState
+from shared.contracts.catalog import Filter, MailingState, Priority
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
 from shared.template import compile_template
@@ -23,6 +23,7 @@ FARTHEST = timedelta(days=36_525)
 # Characters. The bounds of body and HTML keep a run's event below what Kafka takes; a mail program
 # shows no more of HTML (Gmail: 102 kB). A sender is a name like any other, and an address.
 LIMITS = {"name": 200, "subject": 500, "body": 50_000, "html": 100_000, "sender": 460}
+ATTEMPTS = 1_000_000  # at most: far more than any window has room for
 OF_MAILS = {"html": "only mails have HTML", "sender": "only mails have a sender"}
 
 
@@ -39,6 +40,9 @@ class Plan:
     gateway: str  # its name
     html: str | None = None
     sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
+    priority: str = Priority.NORMAL
+    max_attempts: int | None = None  # of each message; None: the window decides
+    on_unknown: str | None = None  # of OnUnknown; None: as its gateway has it
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -85,7 +89,12 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
     ]
     if mistakes:
         raise MailingInvalid(*mistakes)
-    defaults = {"filter": Filter(), "starts_at": now, "gateway": BY_DEFAULT}
+    defaults = {
+        "filter": Filter(),
+        "starts_at": now,
+        "gateway": BY_DEFAULT,
+        "priority": Priority.NORMAL,
+    }
     given: dict[str, Any] = {
         name: defaults.get(name) if value is None else value for name, value in changes.items()
     }
@@ -107,6 +116,8 @@ def check(
         TemplateInvalid: A text has variables that no client has.
     """
     mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
+    if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
+        mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
     if plan.gateway in gateways:
         mistakes += _of_mails(plan, gateways[plan.gateway])
     elif before is None or plan.gateway != before.gateway:

@@ -52,6 +52,13 @@ class MailingView(View):
     gateway: str  # of any release, also one that knows more than this
     html: str | None
     sender: str | None
+    priority: str = Field(examples=["normal"])  # of any release, as the gateway
+    max_attempts: int | None = Field(
+        description="Of each message; none: the window decides.", examples=[None]
+    )
+    on_unknown: str | None = Field(
+        description="None: as its gateway is described.", examples=[None]
+    )
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")

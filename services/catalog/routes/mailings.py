@@ -26,6 +26,8 @@ from services.catalog.domain.mailing_commands import (
     StopMailing,
 )
 from services.catalog.domain.plan import (
+    ATTEMPTS,
+    FIELDS,
     MailingAlreadyRunning,
     MailingInvalid,
     Plan,
@@ -34,7 +36,7 @@ from services.catalog.queries import mailings as queries
 from services.catalog.queries.gateways import contacts
 from services.catalog.queries.mailings import MailingStatus, MailingView
 from shared import ids
-from shared.contracts.catalog import Filter, GatewayKey
+from shared.contracts.catalog import Filter, GatewayKey, OnUnknown, Priority
 from shared.database import autocommit
 from shared.http import (
     BadCursor,
@@ -63,7 +65,11 @@ from shared.template import TemplateInvalid
 router = strict_router("/v1/mailings", "mailings")
 
 
-PLAIN = ("name", "body", "subject", "starts_at", "ends_at", "gateway", "html", "sender")
+PLAIN = tuple(name for name in FIELDS if name != "filter")
+PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, by turns."
+MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
+ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
+it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
 
 
 class FilterBody(Body):
@@ -85,6 +91,11 @@ class NewMailing(Body):
     gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
     html: str | None = Field(None, examples=[None])
     sender: str | None = Field(None, examples=[None])
+    priority: Priority = Field(Priority.NORMAL, description=PRIORITY, examples=["normal"])
+    max_attempts: int | None = Field(
+        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
+    )
+    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
 
 
 class FilterChanges(Body):
@@ -98,7 +109,8 @@ class MailingChanges(Body):
     """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays.
 
     Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
-    gateway, the gateway's own sender.
+    gateway, the gateway's own sender, normal priority, as many attempts as the window allows, and
+    of what nobody knows what the gateway is described to do.
     Name, body and end cannot be removed.
     """
 
@@ -111,6 +123,11 @@ class MailingChanges(Body):
     gateway: GatewayKey | None = Field(None, examples=["http"])
     html: str | None = Field(None, examples=[None])
     sender: str | None = Field(None, examples=[None])
+    priority: Priority | None = Field(None, description=PRIORITY, examples=["normal"])
+    max_attempts: int | None = Field(
+        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
+    )
+    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
 
 
 @router.post(

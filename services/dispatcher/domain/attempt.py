@@ -1,7 +1,6 @@
 """An attempt: one try to hand a message over, and when the next one may follow it."""
 
 from datetime import UTC, datetime
-from enum import StrEnum, auto
 from uuid import UUID
 
 import msgspec
@@ -12,6 +11,7 @@ from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.domain.rate import Rate
+from shared.contracts.catalog import OnUnknown
 from shared.contracts.dispatcher import AttemptKind
 from shared.event import Instant
 
@@ -30,13 +30,6 @@ class Limits(msgspec.Struct, frozen=True):
     rate: Rate | None = (
         None  # of a gateway, by all dispatchers together; none: as fast as it takes
     )
-
-
-class OnUnknown(StrEnum):
-    """What a mailing prefers where nobody can know whether a message has arrived."""
-
-    PREFER_DELIVERY = auto()  # to send it once more: it may come twice
-    PREFER_SILENCE = auto()  # to leave it: it may never have come
 
 
 class Retrying(msgspec.Struct, frozen=True):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.dispatcher.domain.attempt import OnUnknown, Retrying
+from services.dispatcher.domain.attempt import Retrying
 from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
 from services.dispatcher.queue.flow import IS_FLOWING
+from shared.contracts.catalog import OnUnknown
 from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.set_aside import is_free
