@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.domain import plan as plans
-from services.catalog.domain.client import ClientInvalid, Profile, checked, zones
+from services.catalog.domain.client import ClientInvalid, Profile, checked
 from services.catalog.domain.plan import MailingInvalid, Plan
 from services.catalog.domain.text import is_blank, is_one_line, mistake
 from shared.contracts.catalog import Filter
@@ -221,11 +221,6 @@ def test_what_is_no_zone_of_iana_is_refused(zone: str) -> None:
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "UTC", "Etc/GMT+3", "America/Indiana/Knox"])
 def test_a_zone_of_iana_is_taken(zone: str) -> None:
     assert of_client(zone, "time_zone") == []
-
-
-def test_the_zones_are_those_of_the_release_whatever_a_machine_has() -> None:
-    assert len(zones()) > 500
-    assert not [zone for zone in zones() if zone.islower()]
 
 
 # What was taken by earlier rules

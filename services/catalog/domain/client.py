@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from typing import Any, TypeAlias, TypeGuard, get_args
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemo
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Instant
+from shared.schedule import zone_names
 
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
@@ -183,7 +182,7 @@ def _mistakes(profile: Profile) -> list[FieldError]:
         mistakes.append(FieldError("/phone", "phone", "7 and ten digits, as in 79161234567"))
     elif code is not None and not OPERATOR_CODE.fullmatch(code):
         mistakes.append(FieldError("/operator_code", "operator_code", "three digits, as in 916"))
-    if zone is not None and zone not in zones():
+    if zone is not None and zone not in zone_names():
         mistakes.append(FieldError("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
     if email is not None and len(email) <= EMAIL_LIMIT and not EMAIL.fullmatch(email):
         mistakes.append(FieldError("/email", "email", "as in anna@example.com"))
@@ -222,17 +221,6 @@ def is_phone(text: object) -> TypeGuard[str]:
 def is_tag(text: str) -> bool:
     """Return whether it may be a client's tag."""
     return 1 <= len(text) <= TAG_LIMIT and is_one_line(text)
-
-
-@cache
-def zones() -> frozenset[str]:
-    """Return the names of all time zones; the list is part of the release.
-
-    IANA's own, not what a machine's folder has besides, such as `localtime`; and not `Factory`,
-    which stands for a zone that was not set.
-    """
-    names = (files("tzdata") / "zones").read_text().split()
-    return frozenset(names) - {"Factory"}
 
 
 # Refusals

@@ -1,0 +1,25 @@
+"""The calendar of a mailing: which occurrences a schedule has, and how people read it.
+
+Pure: no clock, and no files but those of the release. A time is a local one, in a zone of IANA;
+what its instant is follows from the tzdata in use.
+"""
+
+from shared.schedule.checks import canonical, mistakes
+from shared.schedule.instants import Occurrence, occurrence_of
+from shared.schedule.occurrences import end_of, occurrences
+from shared.schedule.words import in_words
+from shared.schedule.zones import canonical_zone, load_zone, tzdata_version, zone_names
+
+__all__ = (
+    "Occurrence",
+    "canonical",
+    "canonical_zone",
+    "end_of",
+    "in_words",
+    "load_zone",
+    "mistakes",
+    "occurrence_of",
+    "occurrences",
+    "tzdata_version",
+    "zone_names",
+)

@@ -1,0 +1,82 @@
+"""Cron expressions of five fields, as cronsim reads them; the walk through days is ours.
+
+cronsim's own iteration follows Debian's cron where clocks change: what has `*` for minutes or
+hours fires twice in an hour that comes twice, and not at all for one that is skipped.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from cronsim import CronSim, CronSimError
+from cronsim.cronsim import Field
+
+LONGEST = 200  # characters
+# What may stand in each field, beside `*`, lists, ranges and steps.
+FIELDS = (
+    (Field.MINUTE, "a minute is 0 to 59"),
+    (Field.HOUR, "an hour is 0 to 23"),
+    (Field.DAY, "a day of the month is 1 to 31, L (the last) or LW (the last Monday to Friday)"),
+    (Field.MONTH, "a month is 1 to 12 or JAN to DEC"),
+    (
+        Field.DOW,
+        "a day of the week is 0 to 7 (both Sunday), SUN to SAT, 5L (last) or 5#2 (second)",
+    ),
+)
+SOME_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 - it is asked for, and not used
+
+
+class CronMistake(NamedTuple):
+    """What is wrong with an expression, and where."""
+
+    character: int  # from 1
+    detail: str
+
+
+def parse_cron(expression: str) -> CronSim:
+    """Return an expression's fields.
+
+    Raises:
+        ValueError: With what is wrong, and where.
+    """
+    for found in cron_mistakes(expression):
+        raise ValueError(f"{found.detail}, at character {found.character}")
+    return CronSim(expression, SOME_DAY)
+
+
+def cron_mistakes(expression: str) -> Iterator[CronMistake]:
+    """Yield what is wrong with an expression, from left to right."""
+    fields = list(re.finditer(r"\S+", expression))
+    if len(expression) > LONGEST or not expression.isascii():
+        yield CronMistake(1, f"at most {LONGEST} characters of ASCII are allowed")
+        return
+    if len(fields) != len(FIELDS):
+        start = fields[len(FIELDS)].start() if len(fields) > len(FIELDS) else len(expression)
+        names = "minute, hour, day of month, month and day of week"
+        yield CronMistake(start + 1, f"five fields are needed: {names}, as in 0 9 * * MON")
+        return
+    found = [
+        each for place, of in zip(fields, FIELDS, strict=True) for each in _in_field(place, *of)
+    ]
+    yield from found
+    if not found and not _is_valid(expression):
+        yield CronMistake(fields[2].start() + 1, "no such month has this day: it is never due")
+
+
+def _in_field(place: re.Match[str], field: Field, allowed: str) -> Iterator[CronMistake]:
+    start = place.start()
+    for term in place[0].upper().split(","):
+        try:
+            field.parse(term)
+        except CronSimError:
+            yield CronMistake(start + 1, allowed)
+        start += len(term) + 1
+
+
+def _is_valid(expression: str) -> bool:
+    try:
+        CronSim(expression, SOME_DAY)
+    except CronSimError:
+        return False
+    return True
