@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick mutants compose-test k8s-test chaos bench lock clean
+.PHONY: help venv demo test up down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -39,6 +39,9 @@ quick: venv ## the tests that need neither PostgreSQL nor Kafka
 mutants: venv ## break each promise once, and want a test that fails (files: ONLY=scheduler)
 	@$(python) -m tests.mutants $(ONLY)
 
+proof: venv ## promises proven at length, with figures: all calendars against a model (SEED=n repeats a round)
+	@$(python) -m tests.proof $(ONLY) $(if $(SEED),--seed $(SEED))
+
 compose-test: venv ## build the image, and try the stack of containers: clients, a mailing, killed containers
 	@$(python) -m tests.compose
 
@@ -69,5 +72,5 @@ clean: ## stop everything, and remove what was made here: data, .venv, caches
 	@if [ -f .venv/requirements.lock ]; then ./mailings down; fi
 	@if [ -f .mailings/refuge ]; then case "$$(cat .mailings/refuge)" in \
 	  /var/tmp/mailings-*) rm -rf "$$(cat .mailings/refuge)";; esac; fi
-	@rm -rf .mailings .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/out
+	@rm -rf .mailings .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/out proof/out
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -112,6 +112,18 @@ def _versions(seen: Sequence[Seen]) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "all", "version", what, advice)
 
 
+def _zones(seen: Sequence[Seen]) -> Iterator[Finding]:
+    releases = {
+        each.service: str(about["tzdata"]) for each, about in _abouts(seen) if "tzdata" in about
+    }
+    if len(set(releases.values())) > 1:
+        what = "time zones differ: " + ", ".join(f"{name} {has}" for name, has in releases.items())
+        advice = (
+            "finish the rollout; until then a preview may show other times than those that come"
+        )
+        yield Finding(Severity.WARNING, "all", "tzdata", what, advice)
+
+
 def _settings(seen: Sequence[Seen]) -> Iterator[Finding]:
     for name in SAME:
         values = {each.service: about["settings"].get(name) for each, about in _abouts(seen)}
@@ -255,6 +267,7 @@ CHECKS: Sequence[Check] = (
     _alive,
     _ready,
     _versions,
+    _zones,
     _settings,
     _clocks,
     _freshness,

@@ -52,6 +52,7 @@ def summary(seen: Seen) -> Json:
         "service": seen.service,
         "address": seen.address,
         "version": about.get("version"),
+        "tzdata": about.get("tzdata"),
         "started_at": about.get("started_at"),
         "is_alive": statuses.get("/livez") == HTTPStatus.NO_CONTENT,
         "is_ready": statuses.get("/readyz") == HTTPStatus.NO_CONTENT,

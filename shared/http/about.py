@@ -15,6 +15,7 @@ from shared.http.bodies import View
 from shared.http.pages import LARGEST_PAGE
 from shared.http.requests import BODY_LIMIT_BYTES
 from shared.http.routing import strict_router
+from shared.schedule import tzdata_version
 from shared.setting_values import duration_text
 from shared.settings import ServiceSettings, variable
 
@@ -39,6 +40,10 @@ class AboutView(View):
 
     service: str = Field(examples=["catalog"])
     version: str = Field(description="Of the release, as its image says.", examples=["1.2.0"])
+    tzdata: str = Field(
+        description="Release of the time zones that local times are computed with.",
+        examples=["2026f"],
+    )
     started_at: Instant
     time: Instant = Field(description="What the clock of its machine says.")
     features: list[str] = Field(description="What is switched on.", examples=[["token"]])
@@ -58,6 +63,7 @@ async def about(request: Request) -> AboutView:
     return AboutView(
         service=request.app.title,
         version=found.version,
+        tzdata=tzdata_version(),
         started_at=found.started_at,
         time=datetime.now(UTC),
         features=[*found.features],

@@ -7,6 +7,7 @@ hours fires twice in an hour that comes twice, and not at all for one that is sk
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from cronsim import CronSim, CronSimError
@@ -42,7 +43,20 @@ def parse_cron(expression: str) -> CronSim:
     """
     for found in cron_mistakes(expression):
         raise ValueError(f"{found.detail}, at character {found.character}")
-    return CronSim(expression, SOME_DAY)
+    return CronSim(_as_meant(expression), SOME_DAY)
+
+
+def _as_meant(expression: str) -> str:
+    """Return it without the steps of ranges of one: cronsim reads `9-9/2` as `9/2`, from 9 on."""
+    return " ".join(
+        ",".join(map(partial(_without_idle_step, field), text.upper().split(",")))
+        for text, (field, _) in zip(expression.split(), FIELDS, strict=True)
+    )
+
+
+def _without_idle_step(field: Field, term: str) -> str:
+    numbers, _, step = term.partition("/")
+    return numbers if step and "-" in numbers and len(field.parse(numbers)) == 1 else term
 
 
 def cron_mistakes(expression: str) -> Iterator[CronMistake]:

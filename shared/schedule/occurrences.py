@@ -27,7 +27,7 @@ def occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> Iter
         ValueError: The schedule has `mistakes`.
     """
     excluded = frozenset(schedule.except_dates)
-    after, until = max(after, FIRST), min(until, LAST)
+    after, until = min(max(after, FIRST), LAST), min(until, LAST)
     found = [_of_entry(entry, excluded, after, until) for entry in schedule.entries]
     last = None
     # Of equal ones `merge` yields that of the first entry first.

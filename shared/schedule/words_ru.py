@@ -143,7 +143,8 @@ def _cron_days(parsed: CronSim) -> str | None:
             return ""
         case "*", _ if all(isinstance(each, int) for each in parsed.weekdays):
             in_week = {(int(each) - 1) % 7 for each in parsed.weekdays if isinstance(each, int)}
-            return f"по {_joined([ON_DAYS[each] for each in sorted(in_week)])}"
+            names = _joined([ON_DAYS[each] for each in sorted(in_week)])
+            return "" if len(in_week) == len(DAYS) else f"по {names}"
         case "L", "*":
             return "в последний день месяца"
         case _, "*" if numbers[0] > 0 and len(numbers) <= MOST_TIMES:

@@ -29,6 +29,7 @@ def about(**changes: Any) -> Json:
     found = {
         "service": "catalog",
         "version": "1.2.0",
+        "tzdata": "2026f",
         "started_at": now.isoformat(),
         "time": now.isoformat(),
         "features": [],
@@ -82,6 +83,10 @@ def has_another_release(services: Services) -> None:
     services.answer("/v1/about", about(), about(version="1.3.0"))
 
 
+def has_other_time_zones(services: Services) -> None:
+    services.answer("/v1/about", about(), about(tzdata="2027a"))
+
+
 def is_set_otherwise(services: Services) -> None:
     other = about(settings={"KAFKA_SERVERS": "kafka:9092", "RUN_RETENTION": "90d"})
     services.answer("/v1/about", about(), other)
@@ -123,6 +128,7 @@ def lags(*, records: int, seconds: float) -> str:
         (wants_a_token, 1, "error stats: This service wants its token.", "MAILINGS_TOKEN_FILE"),
         (is_old, 0, "warning catalog: it is of a release without /v1/about", "up to date"),
         (has_another_release, 0, "warning all: releases differ: ", "finish the rollout"),
+        (has_other_time_zones, 0, "warning all: time zones differ: ", "finish the rollout"),
         (is_set_otherwise, 1, "error all: RUN_RETENTION differs: ", "the same"),
         (has_another_clock, 0, "warning catalog: its machine's clock is 3600.", "NTP"),
         (knows_no_age, 0, "warning stats: how old figures are is not known", "reach Kafka"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import tzdata
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
@@ -93,6 +94,7 @@ async def test_it_says_which_release_it_is_and_what_time_it_has(
     found = (await client.get("/v1/about")).json()
 
     assert found["version"] == "1.2.3"
+    assert found["tzdata"] == tzdata.IANA_VERSION
     assert {"token", "retention"} <= set(found["features"])
     assert found["limits"]["body_bytes"] == 1_048_576
     time = datetime.fromisoformat(found["time"])

@@ -1,0 +1,70 @@
+"""`make proof`: promises proven at length, each figure beside its floor; or those that are named.
+
+The figures are in `proof/out`, a file for each proof. The exit code is 1 if one is not met.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.proof import calendars
+
+OUT = Path(__file__).parents[2] / "proof" / "out"
+LEAST_CASES = 1_000_000
+
+Figures: TypeAlias = dict[str, Any]
+
+
+def prove_calendars(options: argparse.Namespace) -> Figures:
+    """Compare all zones, or one, with the model."""
+    plan = calendars.Plan(seed=options.seed, cases_per_zone=options.cases)
+    least = LEAST_CASES
+    if options.zone:
+        plan, least = calendars.Plan(options.seed, options.cases, [options.zone]), options.cases
+    figures = calendars.prove(plan, options.processes)
+    return figures | {"met": figures["cases"] >= least and not figures["differences"]}
+
+
+PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {"calendars": prove_calendars}
+
+
+def main() -> None:
+    """Prove what is named, or everything."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", help=f"any of {', '.join(PROOFS)}; all if none is given"
+    )
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--cases", type=int, default=2_000, help="calendars: of each zone")
+    parser.add_argument("--zone", help="calendars: only this one")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    if unknown := set(options.names) - PROOFS.keys():
+        parser.error(f"no such proof: {', '.join(sorted(unknown))}")
+    OUT.mkdir(parents=True, exist_ok=True)
+    is_met = True
+    for name in options.names or PROOFS:
+        begun = time.monotonic()
+        figures = PROOFS[name](options)
+        figures["seconds"] = round(time.monotonic() - begun, 1)
+        (OUT / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+        report(name, figures)
+        is_met = is_met and figures["met"]
+    sys.exit(0 if is_met else 1)
+
+
+def report(name: str, figures: Figures) -> None:
+    """Print the figures of a proof."""
+    for key, value in figures.items():
+        shown = f"{value:,}" if isinstance(value, int) and key != "seed" else value
+        sys.stdout.write(f"{name} {key.replace('_', ' ')}: {shown}\n")
+
+
+if __name__ == "__main__":
+    main()
