@@ -62,6 +62,8 @@ def walls(of: Schedule, after: str, until: str) -> list[str]:
         (WEEKLY | {"days": ["saturday"]}, EVERY_DAY[0::7]),
         (WEEKLY | {"days": ["saturday", "sunday"]}, sorted(EVERY_DAY[0::7] + EVERY_DAY[1::7])),
         (cron("0 9 * * SAT", "UTC"), EVERY_DAY[0::7]),
+        # A range of one has no step to the next. (cronsim takes it for one without an end.)
+        (cron("0 9-9/2 10-10/2 * *", "UTC"), ["01-10", "02-10", "03-10"]),
         (cron("0 9 * * 0,6-7", "UTC"), sorted(EVERY_DAY[0::7] + EVERY_DAY[1::7])),
         (monthly(kind="day", day=15), ["01-15", "02-15", "03-15"]),
         (monthly(kind="day", day=31), ["01-31", "02-28", "03-31"]),
