@@ -288,19 +288,3 @@ async def test_of_a_stopped_mailing_and_of_nothing_no_run_is_made(world: World) 
     await world.end()
     with pytest.raises(NothingToResend):
         await again(world, chosen(going, *ALL))
-
-
-async def test_a_run_is_kept_until_what_is_sent_again_of_it_is_written_down(
-    world: World,
-) -> None:
-    run = await ended(world)
-    new = NewResend(chosen(run, FAILED), ids.new_id(), None, await world.now() + HOUR)
-    await resend(world.pool, new)
-    later = await world.now() + MINUTE
-
-    kept = await archive(world.pool, later)
-    while await planning.expand(world.pool, CHANNELS):
-        pass
-    left = await archive(world.pool, later)
-
-    assert (kept.runs, left.runs) == (0, 1)

@@ -2,7 +2,7 @@
 
 First it is archived, in one transaction with the event that has its figures for good: from then
 on nothing of it changes. Only then its rows are deleted, slice by slice. What dies in the middle
-goes on where it was.
+goes on where it was. A run and its resends leave together.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from services.dispatcher.domain.retention import leaves_before
 from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.handlers.totals import FINISHED_AFTER
 from services.dispatcher.queue import archiving
-from services.dispatcher.queue.archiving import ARCHIVE
+from services.dispatcher.queue.archiving import ARCHIVE, HeldRun
 from services.dispatcher.queue.controls import CLAIM
 from services.dispatcher.queue.recording import RECORD
-from services.dispatcher.queue.totals import figures_of
+from services.dispatcher.queue.totals import figures_of, superseded_of
 from shared import database, set_aside
 from shared.contracts.dispatcher import RunArchived
-from shared.database import Pool, autocommit, transaction
-from shared.event import Instant
+from shared.database import Connection, Pool, autocommit, transaction
+from shared.event import Event, Instant, Recorded
 from shared.set_aside import Item, guard
 from shared.slices import Place
 
@@ -57,9 +57,9 @@ async def archive(pool: Pool, before: Instant, *, limit: int = AT_ONCE) -> Archi
     done = Archived()
     for run_id in due:
         async with guard(pool, ARCHIVE, Item(run_id, run_id in known)):
-            messages = await _archive_run(pool, run_id)
-            if messages is not None:
-                done.runs, done.messages = done.runs + 1, done.messages + messages
+            archived = await _archive_run(pool, run_id)
+            done.runs += archived.runs
+            done.messages += archived.messages
         if done.messages >= MESSAGES_AT_ONCE:
             break
     return done
@@ -74,27 +74,49 @@ async def archive_due(retention: Retention) -> bool:
     return bool((await archive(retention.pool, before, limit=A_FEW)).runs)
 
 
-async def _archive_run(pool: Pool, run_id: UUID) -> int | None:
-    """Archive a run; return how many messages it has, or None if somebody else has some of it."""
+async def _archive_run(pool: Pool, run_id: UUID) -> Archived:
+    """Archive a run with its resends; nothing, if somebody else has some of them."""
     async with transaction(pool) as db:
-        run = await archiving.hold_run(db, run_id)
-        if run is None:
-            return None
+        held = await _hold_with_resends(db, await archiving.first_run(db, run_id))
+        if not held:
+            return Archived()
         now = await database.now(db)
-        figures = await figures_of(db, run_id)
-        await archiving.archive_run(db, run_id, figures, now)
-        event = RunArchived(
-            run_id=run_id,
-            mailing_id=run.mailing_id,
-            totals=figures.totals,
-            attempts=figures.attempts,
-            archived_at=now,
-        )
-        version = run.chunk_count + FINISHED_AFTER + run.correction_count + 1
-        await put_run_events(db, run_events(run_id, run.traceparent, [(version, event)], now))
+        counted = len(held) > 1
+        superseded = await superseded_of(db, [run.run_id for run in held]) if counted else {}
+        recorded: list[Recorded[Event]] = []
+        for run in held:
+            figures = await figures_of(db, run.run_id)
+            await archiving.archive_run(db, run.run_id, figures, now)
+            event = RunArchived(
+                run_id=run.run_id,
+                mailing_id=run.mailing_id,
+                totals=figures.totals,
+                attempts=figures.attempts,
+                archived_at=now,
+                superseded=superseded.get(run.run_id, {}) if counted else None,
+            )
+            version = run.chunk_count + FINISHED_AFTER + run.correction_count + 1
+            recorded += run_events(run.run_id, run.traceparent, [(version, event)], now)
+        await put_run_events(db, recorded)
         for loop in (CLAIM, RECORD):
-            await set_aside.clear(db, loop, [run_id])
-    return run.planned_count
+            await set_aside.clear(db, loop, [run.run_id for run in held])
+    return Archived(len(held), sum(run.planned_count for run in held))
+
+
+async def _hold_with_resends(db: Connection, first: UUID) -> list[HeldRun]:
+    """Hold a run and all that send some of it again; none if one of them cannot be held.
+
+    Whoever makes a resend holds the run that it is of: of those that are held there are no others.
+    """
+    held: list[HeldRun] = []
+    wanted = [first]
+    while wanted:
+        run = await archiving.hold_run(db, wanted.pop())
+        if run is None:
+            return []
+        held.append(run)
+        wanted += await archiving.resends(db, run.run_id)
+    return held
 
 
 class Emptying:

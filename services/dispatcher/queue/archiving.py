@@ -19,15 +19,24 @@ from shared.slices import Place, Rows, Slices
 
 ARCHIVE = "archive"  # the loop, by which its runs are set aside
 
-# Until a run that sends some of it again is written down, its messages are needed.
-NOT_RESENT = """
-    NOT EXISTS (
-        SELECT FROM runs AS again WHERE again.resent_from = runs.run_id
-            AND again.state = 'expanding'
+# A run and its resends leave together: until then a late answer may move a client from one of them
+# to another.
+HAS_YOUNGER_RESEND = """
+    EXISTS (
+        WITH RECURSIVE family (run_id, resent_from, state, finished_at) AS (
+            SELECT runs.run_id, runs.resent_from, runs.state, runs.finished_at
+            UNION
+            SELECT other.run_id, other.resent_from, other.state, other.finished_at
+            FROM runs AS other JOIN family
+                ON other.resent_from = family.run_id OR other.run_id = family.resent_from
+        )
+        SELECT FROM family
+        WHERE state NOT IN ('finished', 'archived') OR state = 'finished' AND finished_at > {before}
     )
 """
 IS_DUE = """
-    runs.state = 'finished' AND runs.finished_at <= {before} AND {is_free} AND {not_resent}
+    runs.state = 'finished' AND runs.finished_at <= {before} AND {is_free}
+    AND NOT {has_younger_resend}
     AND runs.run_id NOT IN (
         SELECT run_id FROM chunks WHERE sender_id IS NOT NULL
         UNION ALL SELECT run_id FROM exceptions WHERE sender_id IS NOT NULL
@@ -36,9 +45,10 @@ IS_DUE = """
 
 
 def is_due(before: str) -> str:
-    """Return SQL for runs that finished before an instant and of which nothing is leased."""
+    """Return SQL for runs that leave if they finished before an instant: nothing is leased."""
     is_wanted = is_free(ARCHIVE, "runs.run_id")
-    return fragment(IS_DUE, before=before, is_free=is_wanted, not_resent=NOT_RESENT)
+    has_younger = fragment(HAS_YOUNGER_RESEND, before=before)
+    return fragment(IS_DUE, before=before, is_free=is_wanted, has_younger_resend=has_younger)
 
 
 DUE_RUNS = sql(
@@ -52,9 +62,37 @@ async def due_runs(db: Connection, before: Instant, *, limit: int) -> list[UUID]
     return list(await db.scalars(DUE_RUNS, {"before": before, "limit": limit}))
 
 
+FIRST_RUN = text("""
+    WITH RECURSIVE above (run_id, resent_from) AS (
+        SELECT run_id, resent_from FROM runs WHERE run_id = :run_id
+        UNION ALL
+        SELECT runs.run_id, runs.resent_from FROM runs JOIN above
+            ON runs.run_id = above.resent_from AND runs.state <> 'archived'
+    )
+    SELECT run_id FROM above WHERE resent_from IS NULL OR NOT EXISTS (
+        SELECT FROM runs WHERE runs.run_id = above.resent_from AND runs.state <> 'archived'
+    )
+""")
+
+
+async def first_run(db: Connection, run_id: UUID) -> UUID:
+    """Return the run of which a run sends some again, by whatever run in between, or itself."""
+    found: UUID | None = await db.scalar(FIRST_RUN, {"run_id": run_id})
+    return found or run_id
+
+
+RESENDS = text("SELECT run_id FROM runs WHERE resent_from = :run_id AND state <> 'archived'")
+
+
+async def resends(db: Connection, run_id: UUID) -> list[UUID]:
+    """Return the runs that send some of a run again, which is held, so there will be no more."""
+    return list(await db.scalars(RESENDS, {"run_id": run_id}))
+
+
 class HeldRun(NamedTuple):
     """A finished run that nobody else changes until the commit."""
 
+    run_id: UUID
     mailing_id: UUID
     planned_count: int
     chunk_count: int
@@ -62,14 +100,11 @@ class HeldRun(NamedTuple):
     traceparent: str | None
 
 
-HOLD_RUN = sql(
-    """
-    SELECT mailing_id, planned_count, chunk_count, correction_count, traceparent
-    FROM runs WHERE run_id = :run_id AND state = 'finished' AND {not_resent}
+HOLD_RUN = text("""
+    SELECT run_id, mailing_id, planned_count, chunk_count, correction_count, traceparent
+    FROM runs WHERE run_id = :run_id AND state = 'finished'
     FOR UPDATE SKIP LOCKED
-    """,
-    not_resent=NOT_RESENT,
-)
+""")
 # Whoever records something of a message has its chunk locked, or waits for that.
 HOLD_CHUNKS = text("""
     WITH held AS MATERIALIZED (

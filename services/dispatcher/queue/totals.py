@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.dispatcher.queue.blocks import is_in_block
 from services.dispatcher.queue.recording import UNRECORDED
-from shared.contracts.dispatcher import State
+from shared.contracts.dispatcher import BEST_FIRST, State
 from shared.database import Connection, sql
 
 # A message is where its exception is, else where its answer or block left it, else where its chunk
@@ -76,6 +76,45 @@ async def figures_of(db: Connection, run_id: UUID) -> Figures:
     row = (await db.execute(COUNT_EXCEPTIONS, {"run_id": run_id})).one()
     plain = totals.get(State.DELIVERED, 0) - row.delivered
     return Figures(totals, int(row.attempts) + plain)
+
+
+# Of a client to whom several runs went, by one of them again: all its messages but the best one.
+SUPERSEDED = sql(
+    """
+    WITH resent AS MATERIALIZED (
+        SELECT DISTINCT client_id
+        FROM runs r JOIN chunks c USING (run_id) CROSS JOIN LATERAL unnest(c.client_ids) AS client_id
+        WHERE r.run_id = ANY(CAST(:run_ids AS uuid[])) AND r.resent_from = ANY(:run_ids)
+    ), messages AS (
+        SELECT c.run_id, ids.client_id, coalesce(e.state, CASE
+            WHEN c.state IN ('expired', 'cancelled') AND (NOT c.is_touched OR {unrecorded})
+                THEN c.state
+            ELSE 'delivered' END) AS state
+        FROM chunks c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
+        JOIN resent ON resent.client_id = ids.client_id
+        LEFT JOIN exceptions e ON e.run_id = c.run_id AND e.client_id = ids.client_id
+        WHERE c.run_id = ANY(CAST(:run_ids AS uuid[]))
+    ), placed AS (
+        SELECT run_id, state, row_number() OVER (
+            PARTITION BY client_id
+            ORDER BY array_position(CAST(:best_first AS text[]), state), run_id
+        ) AS place FROM messages
+    )
+    SELECT run_id, state, count(*) FROM placed WHERE place > 1 GROUP BY run_id, state
+    """,
+    unrecorded=UNRECORDED,
+)
+
+
+async def superseded_of(
+    db: Connection, run_ids: Collection[UUID]
+) -> dict[UUID, dict[State, int]]:
+    """Return of a finished run and its resends which messages do not count by client, by state."""
+    values = {"run_ids": list(run_ids), "best_first": [state.value for state in BEST_FIRST]}
+    found: dict[UUID, dict[State, int]] = {}
+    for run_id, state, number in await db.execute(SUPERSEDED, values):
+        found.setdefault(run_id, {})[State(state)] = number
+    return found
 
 
 class Corrected(NamedTuple):

@@ -2,6 +2,7 @@
 
 from shared.contracts.dispatcher.messages import (
     ACCEPTED,
+    BEST_FIRST,
     DELIVERED_VERSION,
     MESSAGES,
     AttemptKind,
@@ -34,6 +35,7 @@ from shared.contracts.dispatcher.runs import (
 
 __all__ = [
     "ACCEPTED",
+    "BEST_FIRST",
     "DELIVERED_VERSION",
     "MESSAGES",
     "RUNS",

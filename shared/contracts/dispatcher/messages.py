@@ -35,6 +35,20 @@ class State(StrEnum):
     SUPPRESSED = auto()
 
 
+# Of several messages to a client the best one counts for the client: a final one above one that is
+# open, and one that may have arrived above one that has not.
+BEST_FIRST = (
+    State.DELIVERED,
+    State.UNDETERMINED,
+    State.FAILED,
+    State.EXPIRED,
+    State.SUPPRESSED,
+    State.CANCELLED,
+    State.RETRY,
+    State.PLANNED,
+)
+
+
 class AttemptKind(StrEnum):
     """The source of an attempt's outcome."""
 

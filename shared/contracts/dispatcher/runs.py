@@ -63,10 +63,11 @@ class RunCorrected(Event, frozen=True, kw_only=True):
     corrected_at: Instant
 
 
-class RunArchived(Event, frozen=True, kw_only=True):
+class RunArchived(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The run's figures for good: no message of it changes any more.
 
-    Its messages are deleted after it, and their events may be gone from the log.
+    Its messages are deleted after it, and their events may be gone from the log. A run and its
+    resends are archived at the same moment.
     """
 
     topic: ClassVar = RUNS
@@ -76,6 +77,9 @@ class RunArchived(Event, frozen=True, kw_only=True):
     totals: dict[State, int]
     attempts: int  # on record, of all its messages
     archived_at: Instant
+    # Of the totals: messages to clients of whom another run of these has a better one, or an equal
+    # one and a lower identifier; none: it neither is a resend nor has one, or nobody counted.
+    superseded: dict[State, int] | None = None
 
 
 class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
