@@ -10,12 +10,13 @@ from uuid import UUID
 
 import typer
 
-from cli import Output, read_id
+from cli import Failure, Output, read_id
 from cli.api import Api, run
 from cli.export import ExportFormat, export_run, format_of
 from cli.names import mailing_names
 from cli.options import By, DryRun, For, StartsAt, account, end_of, read_instant
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+from cli.statistics.figures import resend_facts
 
 
 class Resendable(StrEnum):
@@ -72,9 +73,21 @@ def show_run(
     run_id: RunId,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how far one run is."""
-    found = run(lambda api: api.get("dispatcher", f"/v1/runs/{run_id}"))
+    """Show how far one run is, and what it adds up to with its resends."""
+    found = run(lambda api: _run(api, run_id))
     show(output, found, lambda: facts(_facts(found)))
+
+
+async def _run(api: Api, run_id: UUID) -> Json:
+    """Return a run, with what statistics have of its resends, if they are there and know it."""
+    found = await api.get("dispatcher", f"/v1/runs/{run_id}")
+    try:
+        figures = await api.get("stats", f"/v1/runs/{run_id}")
+    except Failure:
+        return found
+    if not figures.get("union"):
+        return found
+    return found | {name: figures[name] for name in ("resent_as", "union")}
 
 
 def _facts(found: Json) -> Iterator[tuple[str, object]]:
@@ -84,6 +97,10 @@ def _facts(found: Json) -> Iterator[tuple[str, object]]:
                 yield name.removesuffix("_at"), instant(value)
             case "totals" if value is not None:
                 yield name, ", ".join(f"{state} {count:,}" for state, count in value.items())
+            case "resent_as":
+                yield from resend_facts(found)
+            case "union":
+                pass  # shown with the runs that it is of
             case "paused" | "stopped":
                 yield name, [_switch(each) for each in value]
             case _:

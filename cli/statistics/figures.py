@@ -79,11 +79,12 @@ async def _run_figures(api: Api, run_id: UUID) -> Json:
 
 
 def _figures_table(found: Json) -> RenderableType:
-    statuses = grid(("status", "messages", "share"), _shares(found))
+    statuses = _statuses(found)
     proof = found.get("reconcile")
     names = ("mailings", "mailing_id", "run_id")
     about = facts([
         *((name, found[name]) for name in names if name in found),
+        *resend_facts(found),
         ("planned", found["planned"]),
         ("attempts", found["attempts"]),
         ("as of", as_of(found, instant)),
@@ -95,6 +96,29 @@ def _figures_table(found: Json) -> RenderableType:
     if proof and not proof["reconciles"]:
         parts += [Text(), _differences(proof["runs"])]
     return Group(*parts)
+
+
+def resend_facts(found: Json) -> Iterator[tuple[str, object]]:
+    """Yield of which run this one is a resend, and what all of them add up to."""
+    if found.get("resend_of"):
+        yield "resend of", found["resend_of"]
+    if found.get("resent_as"):
+        yield "resent as", found["resent_as"]
+    if union := found.get("union"):
+        for name, sums in (("messages", union["messages"]), ("clients", union["recipients"])):
+            counts = sums["by_status"]
+            parts = ", ".join(f"{status} {count:,}" for status, count in counts.items() if count)
+            yield f"{name} of {union['runs']} runs", f"{sum(counts.values()):,}: {parts}"
+
+
+def _statuses(found: Json) -> Grid:
+    """Return the messages by status, and the clients if something was resent to some of them."""
+    recipients = found.get("recipients")
+    if not recipients or recipients["by_status"] == found["by_status"]:
+        return grid(("status", "messages", "share"), _shares(found))
+    clients = recipients["by_status"]
+    rows = ([*row, clients.get(row[0], 0)] for row in _shares(found))
+    return grid(("status", "messages", "share", "clients"), rows)
 
 
 def _shares(found: Json) -> Iterator[list[object]]:

@@ -6,7 +6,7 @@ Publishes:     nothing
 Subscribes to: RunBegun                                                       on `catalog.mailings`
                MailingScheduled, RunMissed                                    on `scheduler.runs`
                MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
-               RunArchived                                                    on `dispatcher.runs`
+               RunArchived, RunResent                                         on `dispatcher.runs`
                MessagesDelivered, MessageAttempted, MessageDelivered, MessageFailed,
                MessageExpired, MessageCancelled, MessageSuppressed, MessageUndetermined
                                                                       on `dispatcher.messages`

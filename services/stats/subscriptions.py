@@ -25,6 +25,7 @@ from shared.contracts.dispatcher import (
     RunCorrected,
     RunExpanded,
     RunFinished,
+    RunResent,
 )
 from shared.contracts.platform import OutboxPublished
 from shared.contracts.scheduler import MailingScheduled, RunMissed
@@ -45,6 +46,7 @@ KINDS = (
     RunFinished,
     RunCorrected,
     RunArchived,
+    RunResent,
     MessagesDelivered,
     MessageAttempted,
     MessageDelivered,

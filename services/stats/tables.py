@@ -146,6 +146,41 @@ totals = Table(
     comment="what all runs add up to, in parts",
 )
 
+# Counts of messages that do not count by client: another run of its family has a better one for
+# their client, or an equal one and a lower identifier.
+resends = Table(
+    "resends",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("first_run_id", Uuid, nullable=False, comment="of its family: itself, if it is that"),
+    Column("resent_from", Uuid, comment="none: the first run, which is no resend"),
+    Column("mailing_id", Uuid),
+    Column(
+        "is_for_good",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="archived: the counts are RunArchived's",
+    ),
+    *(Column(f"{s}_count", Integer, nullable=False, server_default="0") for s in State),
+    PrimaryKeyConstraint("generation", "run_id", name="resends_pkey"),
+    Index("resends_of_first", "generation", "first_run_id"),
+    Index("resends_of_mailing", "generation", "mailing_id"),
+    comment="runs of families: a run, its resends, the resends of these",
+)
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False, comment="the first one of the family"),
+    Column("client_id", Uuid, nullable=False),
+    Column("states", JSONB, nullable=False, comment="of the client's messages, by run"),
+    PrimaryKeyConstraint("generation", "run_id", "client_id", name="recipients_pkey"),
+    comment="clients to whom something was resent",
+)
+
 chunks = Table(
     "chunks",
     metadata,

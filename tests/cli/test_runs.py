@@ -39,6 +39,24 @@ def test_a_run_is_shown(services: Services, mailings: Mailings) -> None:
     assert ["created", "2026-01-01", "12:00:00", "UTC"] in lines
 
 
+def test_a_run_that_was_resent_is_shown_with_what_both_add_up_to(
+    services: Services, mailings: Mailings
+) -> None:
+    union = {
+        "first_run_id": RUN,
+        "runs": 2,
+        "messages": {"planned": 5, "by_status": {"delivered": 4, "failed": 1, "expired": 0}},
+        "recipients": {"clients": 4, "by_status": {"delivered": 4, "failed": 0}},
+    }
+    services.answer(f"/v1/runs/{RUN}", run(), {"resent_as": [MAILING], "union": union})
+
+    lines = [" ".join(each.split()) for each in mailings("runs", "show", RUN).out.splitlines()]
+
+    assert f"resent as {MAILING}" in lines
+    assert "messages of 2 runs 5: delivered 4, failed 1" in lines
+    assert "clients of 2 runs 4: delivered 4" in lines
+
+
 def test_an_unknown_run_is_an_error_with_advice(services: Services, mailings: Mailings) -> None:
     services.refuse(f"/v1/runs/{RUN}", 404, title="No run has this identifier.")
 

@@ -55,6 +55,20 @@ def test_totals_are_shown_with_their_age_and_whether_they_reconcile(
     assert ["as", "of", "2026-01-01", "12:00:09", "UTC,", "0.2", "s", "ago"] in lines
 
 
+def test_where_something_was_resent_clients_stand_beside_messages(
+    services: Services, mailings: Mailings
+) -> None:
+    totals = {"mailings": 1, "runs": 2, "as_of": None, "lag_s": None}
+    recipients = {"clients": 3, "by_status": counted(delivered=3)["by_status"]}
+    figures = {**totals, **counted(delivered=3, failed=1), "recipients": recipients}
+    services.answer("/v1/totals", figures)
+
+    lines = [each.split() for each in mailings("stats").out.splitlines()]
+
+    assert ["delivered", "3", "75.00", "%", "3"] in lines
+    assert ["failed", "1", "25.00", "%", "0"] in lines
+
+
 def test_figures_that_do_not_reconcile_are_named(services: Services, mailings: Mailings) -> None:
     totals = {"mailings": 0, "runs": 0, "as_of": None, "lag_s": None}
     wrong = {"run_id": RUN, "planned": 4, "sum_of_statuses": 3, "attempts": 1}

@@ -1,5 +1,7 @@
 """A run and its resends are archived together, with what of each does not count by client."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from services.dispatcher.handlers import planning
@@ -31,6 +33,9 @@ from tests.dispatcher.world import (
     work,
 )
 
+if TYPE_CHECKING:
+    from services.dispatcher.domain.outcome import Verdict
+
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +62,7 @@ async def resent_and_resent(world: World) -> tuple[Run, Run, Run]:
     """
     run = await ended(world)
     first = await again(world, chosen(run, FAILED, UNDETERMINED, EXPIRED))
-    script = {2: [REFUSED], 3: [UNKNOWN], 9: [REFUSED]}
+    script: dict[int, list[Verdict | None]] = {2: [REFUSED], 3: [UNKNOWN], 9: [REFUSED]}
     broken = FakeGateway(script, is_idempotent=False, resends_unknown=False)
     await work(await alive(world, broken))
     await world.end()

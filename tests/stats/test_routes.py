@@ -56,6 +56,7 @@ async def test_before_anything_is_heard_all_figures_are_zero(api: httpx.AsyncCli
         "planned": 0,
         "attempts": 0,
         "by_status": NOTHING,
+        "recipients": {"clients": 0, "by_status": NOTHING},
     }
 
 

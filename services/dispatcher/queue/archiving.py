@@ -31,7 +31,8 @@ HAS_YOUNGER_RESEND = """
                 ON other.resent_from = family.run_id OR other.run_id = family.resent_from
         )
         SELECT FROM family
-        WHERE state NOT IN ('finished', 'archived') OR state = 'finished' AND finished_at > {before}
+        WHERE state NOT IN ('finished', 'archived')
+            OR state = 'finished' AND finished_at > {before}
     )
 """
 IS_DUE = """

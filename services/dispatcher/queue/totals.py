@@ -83,7 +83,8 @@ SUPERSEDED = sql(
     """
     WITH resent AS MATERIALIZED (
         SELECT DISTINCT client_id
-        FROM runs r JOIN chunks c USING (run_id) CROSS JOIN LATERAL unnest(c.client_ids) AS client_id
+        FROM runs r JOIN chunks c USING (run_id)
+        CROSS JOIN LATERAL unnest(c.client_ids) AS client_id
         WHERE r.run_id = ANY(CAST(:run_ids AS uuid[])) AND r.resent_from = ANY(:run_ids)
     ), messages AS (
         SELECT c.run_id, ids.client_id, coalesce(e.state, CASE
@@ -106,9 +107,7 @@ SUPERSEDED = sql(
 )
 
 
-async def superseded_of(
-    db: Connection, run_ids: Collection[UUID]
-) -> dict[UUID, dict[State, int]]:
+async def superseded_of(db: Connection, run_ids: Collection[UUID]) -> dict[UUID, dict[State, int]]:
     """Return of a finished run and its resends which messages do not count by client, by state."""
     values = {"run_ids": list(run_ids), "best_first": [state.value for state in BEST_FIRST]}
     found: dict[UUID, dict[State, int]] = {}

@@ -15,6 +15,7 @@ from shared.contracts.dispatcher import (
     RunCorrected,
     RunExpanded,
     RunFinished,
+    RunResent,
     State,
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
@@ -41,6 +42,8 @@ class RunChange:
     missed_at: Instant | None = None
     finished_at: Instant | None = None
     archived_at: Instant | None = None
+    resent_from: UUID | None = None  # it is a resend of that run
+    superseded: Mapping[State, int] | None = None  # of an archived one: what does not count
     number: int | None = None  # of the totals
     totals: Mapping[State, int] | None = None
 
@@ -63,6 +66,7 @@ class RunChange:
         self.planned, self.attempts = sum(event.totals.values()), event.attempts
         self.counts = {state: event.totals.get(state, 0) for state in State}
         self.number, self.totals = self.number or 0, event.totals
+        self.superseded = event.superseded
 
 
 @dataclass(slots=True)
@@ -118,6 +122,7 @@ def _note(
     | RunFinished
     | RunCorrected
     | RunArchived
+    | RunResent
     | RunBegun
     | MailingScheduled
     | RunMissed,
@@ -136,6 +141,9 @@ def _note(
             run.take_totals(event.number, event.totals)
         case RunArchived():
             run.archive(event)
+        case RunResent():
+            run.resent_from, run.scheduled_at = event.resent_from, event.resent_at
+            batch.run(event.resent_from).mailing_id = event.mailing_id
         case RunBegun() | MailingScheduled() | RunMissed():
             _note_beginning(run, event)
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import text
 
-from services.stats.projections import blocks
+from services.stats.projections import blocks, families
 from services.stats.projections.batch import Batch, batch_of
 from shared import ids
 from shared.contracts.dispatcher import MessageEvent, State
@@ -142,6 +142,7 @@ async def project(
     await blocks.add_blocks(db, generation, batch)
     await _change_messages(db, generation, batch)
     await _change_runs(db, generation, batch, consumer)
+    await families.count_resent(db, generation, batch)
 
 
 ARCHIVED = text("""

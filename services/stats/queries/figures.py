@@ -13,17 +13,20 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
     tuple_,
 )
 
 from services.stats import tables
+from services.stats.queries import by_client
+from services.stats.queries.by_client import ByStatus, Figures, Recipients, Union, current
 from services.stats.queries.freshness import Freshness, rows_with_freshness
-from services.stats.tables import generations, runs
+from services.stats.queries.ledger import LedgerView, ledger_of
+from services.stats.tables import resends, runs
 from shared.contracts.dispatcher import State
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.event import Instant
-from shared.http import View
 
 OWN = (
     "run_id",
@@ -41,32 +44,12 @@ NEWEST = f"coalesce(mailings.last_run_at, timestamptz '{JUST_NOW:%Y-%m-%dT%H:%M:
 COUNTED = tuple(state for state in State if state is not State.PLANNED)
 
 
-class ByStatus(View):
-    """Messages by status; they add up to those that are planned."""
-
-    planned: int = 0
-    retry: int = 0
-    delivered: int = 0
-    failed: int = 0
-    expired: int = 0
-    cancelled: int = 0
-    undetermined: int = 0
-    suppressed: int = 0
-
-
-class Figures(View):
-    """The figures of some runs: messages, attempts, messages by status."""
-
-    planned: int
-    attempts: int
-    by_status: ByStatus
-
-
 class TotalsView(Freshness, Figures):
     """The figures of everything."""
 
     mailings: int
     runs: int
+    recipients: Recipients
 
 
 class MailingStats(Figures):
@@ -74,23 +57,13 @@ class MailingStats(Figures):
 
     mailing_id: UUID
     runs: int
+    recipients: Recipients
     last_run_at: Instant | None  # scheduled or missed; None: not known yet
 
     @property
     def newest(self) -> tuple[Instant, UUID]:
         """Return the key of the list's order; without a known instant it has just begun."""
         return self.last_run_at or JUST_NOW, self.mailing_id
-
-
-class LedgerView(View):
-    """The dispatcher's totals of a finished run, compared with the figures shown here."""
-
-    correction: int  # 0 as the run finished; messages that changed later make it grow
-    by_status: ByStatus
-    agrees: bool | None  # None: the newest totals were not compared yet
-    differences: dict[State, int]  # by status, how many more there are here than in the ledger
-    was_mended: bool  # the run was read again because of a difference
-    is_cut: bool  # it cannot be mended: the log has not all of the run any more
 
 
 class RunStats(Figures):
@@ -105,6 +78,9 @@ class RunStats(Figures):
     finished_at: Instant | None
     archived_at: Instant | None  # from then on the figures are for good, and there are no messages
     ledger: LedgerView | None  # None: the run has not finished, or before there were totals
+    resend_of: UUID | None  # the run of which this one sends some again
+    resent_as: list[UUID]  # runs that send some of this one again
+    union: Union | None  # None: it neither is a resend nor has one
 
 
 class RunView(Freshness, RunStats):
@@ -115,6 +91,7 @@ class MailingView(Freshness, Figures):
     """The figures of a mailing and of each of its runs."""
 
     mailing_id: UUID
+    recipients: Recipients
     runs: list[RunStats]
 
 
@@ -125,8 +102,6 @@ class RunUnknown(NotFound):
 class MailingUnknown(NotFound):
     """No run of a mailing with this identifier is known."""
 
-
-current = select(generations.c.current).scalar_subquery()
 
 with_event: ColumnElement[int] = sum(
     (runs.c[f"{state}_count"] for state in COUNTED[1:]), runs.c[f"{COUNTED[0]}_count"]
@@ -143,9 +118,12 @@ async def totals(db: Connection) -> TotalsView:
     everything = select(*(func.coalesce(func.sum(each), literal(0)) for each in parts)).where(
         table.generation == current
     )
-    fresh, found = await rows_with_freshness(db, everything)
+    all_sums = everything.subquery("all_sums")
+    superseded = by_client.sums()
+    both = select(all_sums, superseded).select_from(all_sums.join(superseded, true()))
+    fresh, found = await rows_with_freshness(db, both)
     mailings, number, *sums = map(int, found[0][: len(parts)])
-    return TotalsView(mailings=mailings, runs=number, **_figures(sums), **fresh)
+    return TotalsView(mailings=mailings, runs=number, **_with_recipients(sums, found[0]), **fresh)
 
 
 async def mailings(
@@ -157,16 +135,25 @@ async def mailings(
     """
     table = tables.mailings.c
     newest: tuple[ColumnElement[Any], ...] = (literal_column(NEWEST), table.mailing_id)
-    page = select(
-        table.mailing_id, table.run_count, table.last_run_at, *(table[n] for n in tables.SUMS)
-    ).where(table.generation == current, table.run_count > 0)
+    superseded = by_client.sums(resends.c.mailing_id == table.mailing_id)
+    columns = (table.mailing_id, table.run_count, table.last_run_at)
+    page = (
+        select(*columns, *(table[n] for n in tables.SUMS), superseded)
+        .select_from(tables.mailings.join(superseded, true()))
+        .where(table.generation == current, table.run_count > 0)
+    )
     if before is not None:
         page = page.where(tuple_(*newest) < tuple_(*before))
     page = page.order_by(*(each.desc() for each in newest)).limit(limit)
     fresh, found = await rows_with_freshness(db, page)
     views = [
-        MailingStats(mailing_id=identifier, runs=number, last_run_at=instant, **_figures(sums))
-        for identifier, number, instant, *sums in map(tuple, found)
+        MailingStats(
+            mailing_id=row.mailing_id,
+            runs=row.run_count,
+            last_run_at=row.last_run_at,
+            **_with_recipients(row[len(columns) :], row),
+        )
+        for row in found
     ]
     return fresh, sorted(views, key=lambda each: each.newest, reverse=True)
 
@@ -178,17 +165,17 @@ async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
         MailingUnknown: No run of it is known.
     """
     fresh, found = await rows_with_freshness(db, _run().where(runs.c.mailing_id == mailing_id))
-    views = sorted((RunStats(**_run_fields(row)) for row in found), key=lambda run: run.run_id)
-    if not views:
+    if not found:
         raise MailingUnknown
-    by_status = {
-        state.value: sum(getattr(each.by_status, state) for each in views) for state in State
-    }
+    views = sorted(_run_views(found), key=lambda run: run.run_id)
+    figures = by_client.added(views)
+    superseded = by_client.added_superseded(map(by_client.superseded_of, found))
     return MailingView(
         mailing_id=mailing_id,
-        planned=sum(each.planned for each in views),
-        attempts=sum(each.attempts for each in views),
-        by_status=ByStatus(**by_status),
+        planned=figures.planned,
+        attempts=figures.attempts,
+        by_status=figures.by_status,
+        recipients=by_client.recipients(figures.by_status, superseded),
         runs=views,
         **fresh,
     )
@@ -200,10 +187,16 @@ async def run(db: Connection, run_id: UUID) -> RunView:
     Raises:
         RunUnknown: It is not known.
     """
-    fresh, found = await rows_with_freshness(db, _run().where(runs.c.run_id == run_id))
-    if not found:
-        raise RunUnknown
-    return RunView(**_run_fields(found[0]), **fresh)
+    own = select(resends.c.first_run_id).where(
+        resends.c.generation == current, resends.c.run_id == run_id
+    )
+    is_of_family = resends.c.first_run_id == own.scalar_subquery()
+    wanted = _run().where((runs.c.run_id == run_id) | is_of_family)
+    fresh, found = await rows_with_freshness(db, wanted)
+    for view in _run_views(found):
+        if view.run_id == run_id:
+            return RunView(**view.model_dump(), **fresh)
+    raise RunUnknown
 
 
 def _figures(sums: Sequence[int]) -> dict[str, Any]:
@@ -213,45 +206,82 @@ def _figures(sums: Sequence[int]) -> dict[str, Any]:
     return {"planned": total, "attempts": attempts, "by_status": ByStatus(**by_status)}
 
 
+def _with_recipients(sums: Sequence[Any], row: Row[Any]) -> dict[str, Any]:
+    figures = _figures(sums)
+    superseded = by_client.superseded_of(row)
+    return figures | {"recipients": by_client.recipients(figures["by_status"], superseded)}
+
+
 def _run() -> Select[Any]:
-    """Select a run's own fields, then its figures: planned, attempts, and counts by state."""
+    """Select a run's own fields, then its figures: planned, attempts, and counts by state.
+
+    Behind them stands of which family it is, if of any, and what of it does not count by client.
+    """
     table = runs.c
-    return select(
-        table.run_id,
-        table.mailing_id,
-        table.expected_count.is_not(None).label("is_expanded"),
-        table.finished_at.is_not(None).label("is_finished"),
-        table.scheduled_at,
-        table.missed_at,
-        table.finished_at,
-        table.archived_at,
-        table.totals,
-        table.totals_number,
-        table.proved_number,
-        table.difference,
-        table.mended,
-        table.is_cut,
-        planned,
-        table.attempt_count,
-        *(table[f"{state}_count"] for state in COUNTED),
-    ).where(table.generation == current)
+    own = (resends.c.generation == table.generation) & (resends.c.run_id == table.run_id)
+    return (
+        select(
+            table.run_id,
+            table.mailing_id,
+            table.expected_count.is_not(None).label("is_expanded"),
+            table.finished_at.is_not(None).label("is_finished"),
+            table.scheduled_at,
+            table.missed_at,
+            table.finished_at,
+            table.archived_at,
+            table.totals,
+            table.totals_number,
+            table.proved_number,
+            table.difference,
+            table.mended,
+            table.is_cut,
+            planned,
+            table.attempt_count,
+            *(table[f"{state}_count"] for state in COUNTED),
+            resends.c.first_run_id,
+            resends.c.resent_from,
+            *by_client.columns(),
+        )
+        .select_from(runs.outerjoin(resends, own))
+        .where(table.generation == current)
+    )
+
+
+def _run_views(rows: Sequence[Row[Any]]) -> list[RunStats]:
+    """Return runs, with the families of those whose families are among them."""
+    families: dict[UUID, list[Row[Any]]] = {}
+    for row in rows:
+        families.setdefault(row.first_run_id or row.run_id, []).append(row)
+    return [view for family in families.values() for view in _family_views(family)]
+
+
+def _family_views(rows: Sequence[Row[Any]]) -> list[RunStats]:
+    fields = [_run_fields(row) for row in rows]
+    union = None
+    if len(rows) > 1:
+        messages = by_client.added(Figures(**each) for each in map(_messages, rows))
+        superseded = by_client.added_superseded(map(by_client.superseded_of, rows))
+        union = Union(
+            first_run_id=rows[0].first_run_id,
+            runs=len(rows),
+            messages=messages,
+            recipients=by_client.recipients(messages.by_status, superseded),
+        )
+    return [
+        RunStats(
+            **own,
+            resend_of=row.resent_from,
+            resent_as=sorted(each.run_id for each in rows if each.resent_from == row.run_id),
+            union=union,
+        )
+        for own, row in zip(fields, rows, strict=True)
+    ]
 
 
 def _run_fields(row: Row[Any]) -> dict[str, Any]:
     own = dict(zip(OWN, row, strict=False))
-    return own | {"ledger": _ledger(row)} | _figures(row[len(OWN) + len(PROOF) :])
+    return own | {"ledger": ledger_of(row)} | _messages(row)
 
 
-def _ledger(row: Row[Any]) -> LedgerView | None:
-    if row.totals is None:
-        return None
-    is_compared = row.proved_number == row.totals_number
-    is_cut = row.is_cut and row.difference is not None
-    return LedgerView(
-        correction=row.totals_number,
-        by_status=ByStatus(**row.totals),
-        agrees=row.difference is None if is_compared else None,
-        differences=row.difference or {},
-        was_mended=bool(row.mended) and not is_cut,
-        is_cut=is_cut,
-    )
+def _messages(row: Row[Any]) -> dict[str, Any]:
+    return _figures(row[len(OWN) + len(PROOF) :])

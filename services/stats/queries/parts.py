@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, false, func, null, select, text, true
 
-from services.stats.queries.figures import current, planned, with_event
+from services.stats.queries.by_client import current
+from services.stats.queries.figures import planned, with_event
 from services.stats.tables import messages, runs
 from shared.contracts.dispatcher import State
 

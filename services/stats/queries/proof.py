@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from services.stats.domain import differences, may_be_ahead
-from services.stats.queries.figures import COUNTED, ByStatus, MailingUnknown, RunUnknown
+from services.stats.queries.by_client import ByStatus
+from services.stats.queries.figures import COUNTED, MailingUnknown, RunUnknown
 from services.stats.queries.freshness import AS_OF, NEEDED, Freshness, freshness_of
 from shared.contracts.dispatcher import State
 from shared.database import Connection, sql

@@ -13,6 +13,7 @@ SLICES = Slices(
         Rows("messages", "client_id", "uuid", UUID(int=0), 2_000),
         Rows("blocks", "chunk", "int", 0, 100),
         Rows("chunks", "chunk", "int", 0, 100),
+        Rows("recipients", "client_id", "uuid", UUID(int=0), 2_000),
     ),
     owner=("generation", "run_id"),
 )

@@ -12,7 +12,10 @@ from shared.errors import Conflict
 
 LOCK = 7_206_946  # an arbitrary number that means "rebuilding"; advisory, one at a time
 SLICE = 20_000  # rows that are deleted at once: a tenth of a second
-TABLES = ("messages", "blocks", "chunks", "runs", "mailings", "totals")
+TABLES = (
+    *("messages", "blocks", "chunks", "recipients"),
+    *("runs", "resends", "mailings", "totals"),
+)
 
 CURRENT = text("SELECT current FROM generations")
 BEGIN = text("UPDATE generations SET newest = newest + 1 RETURNING newest")
