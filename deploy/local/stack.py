@@ -22,7 +22,7 @@ from deploy.local.postgres import postgres
 from deploy.local.process import run
 from deploy.local.record import Record, record_supervisor
 from deploy.local.services import GATEWAY, MAIL, SERVICES, SMTP, SMTPS, Addresses, service_of
-from deploy.local.supervisor import Supervisor, all_of
+from deploy.local.supervisor import NO_VARIABLES, Supervisor, all_of
 
 Parts: TypeAlias = Sequence[str]  # names; `dispatcher.2` is a second dispatcher
 
@@ -79,6 +79,10 @@ class Stack:
         """Return the process id of a part; None when it does not run."""
         return self._supervisor.pid(name)
 
+    def exit_code(self, name: str) -> int | None:
+        """Return how a part ended: below zero, by which signal; None while it runs."""
+        return self._supervisor.exit_code(name)
+
     async def start(self) -> None:
         """Start everything, in order, and wait until all of it is ready.
 
@@ -106,13 +110,15 @@ class Stack:
         """End a part in order, in the time that it may take; it stays down until `begin`."""
         await self._supervisor.stop_all([name])
 
-    async def begin(self, name: str) -> None:
+    async def begin(self, name: str, variables: Mapping[str, str] = NO_VARIABLES) -> None:
         """Start a part again, on its port, and wait until it is ready.
+
+        This once it has `variables` in its environment besides.
 
         Raises:
             StackError: It did not get there.
         """
-        await self._supervisor.begin(name)
+        await self._supervisor.begin(name, variables)
 
     async def watch(self) -> None:
         """Start again what dies, with growing pauses, until cancelled."""

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from deploy.local.errors import StackError
 from deploy.local.part import Part
@@ -14,6 +15,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 GOOD_AFTER_S = 60.0  # who has lived that long gets the first pause again
 POLL_INTERVAL_S = 0.2
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 class Supervisor:
@@ -30,6 +33,11 @@ class Supervisor:
         """Return the process id of a part; None when it does not run."""
         process = self._processes.get(name)
         return process.pid if process and process.exit_code is None else None
+
+    def exit_code(self, name: str) -> int | None:
+        """Return how a part ended, as `Process.exit_code`; None while it runs, or never did."""
+        process = self._processes.get(name)
+        return process.exit_code if process else None
 
     async def start_all(self, parts: Iterable[Part]) -> None:
         """Start parts side by side, and wait until all are ready.
@@ -55,8 +63,10 @@ class Supervisor:
         self._held.discard(part.name)
         self._report(f"{part.name} is ready ({time.monotonic() - begun:.1f} s)")
 
-    async def begin(self, name: str) -> None:
+    async def begin(self, name: str, variables: Mapping[str, str] = NO_VARIABLES) -> None:
         """Start a part again that was killed, or has ended, and wait until it is ready.
+
+        This once it has `variables` in its environment besides.
 
         Raises:
             StackError: It was never part of this, or it did not get there.
@@ -66,7 +76,10 @@ class Supervisor:
             message = f"There is no {name} here, only {', '.join(self._parts)}."
             raise StackError(message)
         if self.pid(name) is None:
-            await self.start(part)
+            try:
+                await self.start(part.with_variables(variables))
+            finally:
+                self._parts[name] = part
 
     async def kill(self, name: str) -> None:
         """End a part by SIGKILL. It stays down until `begin`."""

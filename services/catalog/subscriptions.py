@@ -24,6 +24,7 @@ from shared.contracts.gateways import (
     GatewayResumed,
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
+from shared.crash import crash_point
 from shared.database import Connection
 from shared.event import Instant, Received
 from shared.event_store import EventStore
@@ -40,7 +41,9 @@ def subscriptions(store: EventStore, clock: Clock) -> Handlers:
         await run_switches.follow(db, finished)
         now = await clock()
         commands = [(_command(each.event, now), each.cause) for each in received]
+        crash_point("catalog.begin.decided")
         await handlers.handle_many(store, commands, now=now)
+        crash_point("catalog.begin.committed")
 
     async def when_switches_move_show_where_they_are(
         db: Connection, received: Sequence[Received[Any]]

@@ -12,6 +12,7 @@ from services.scheduler.queue import Due
 from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
 from shared.contracts.scheduler import MissedReason, RunMissed
+from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -82,12 +83,16 @@ async def _fire(
         claimed = await queue.claim_due(db, now, limit=limit)
         if claimed:
             item.id = claimed[-1].mailing_id
+            crash_point("scheduler.fire.claimed")
         appends, traces = await _fired(db, claimed, now)
         await store.append_in(db, appends, now=now)
         if claimed:
+            crash_point("scheduler.fire.appended")
             await queue.settle(db, [due.mailing_id for due in claimed])
+            crash_point("scheduler.fire.settled")
         if again := [due.mailing_id for due in claimed if due.was_set_aside]:
             await set_aside.clear(db, queue.FIRE, again)
+    crash_point("scheduler.fire.committed", when=claimed)
     for trace in traces:
         trace.end()
     _count_missed([event for append in appends for event in append.events])
@@ -158,4 +163,6 @@ async def decline_runs(
         database.when_ended(db, partial(_count_missed, events))
         for decided in events:
             if isinstance(decided, RunPostponed):
+                crash_point("scheduler.rearm.appended")
                 await queue.arm(db, event.mailing_id, event.starts_at, revision=each.version)
+                crash_point("scheduler.rearm.armed")

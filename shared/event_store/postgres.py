@@ -8,6 +8,7 @@ from asyncpg import UniqueViolationError
 from sqlalchemy import Text, cast, select, text
 
 from shared import outbox, telemetry
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, copy, transaction
 from shared.decider import C, Decider, S
 from shared.errors import StaleVersion
@@ -50,6 +51,8 @@ class PostgresEventStore:
         """Add to many streams, each named once: all or nothing, or raise `StaleVersion`."""
         async with transaction(self.pool) as db:
             await self.append_in(db, appends, now=now, cause=cause)
+            crash_point("store.append.written")
+        crash_point("store.append.committed")
 
     async def append_in(
         self, db: Connection, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from shared import cloudevents, telemetry
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, savepoint, transaction
 from shared.database_errors import Unstorable, is_fault_of_record
 from shared.errors import Unavailable
@@ -109,6 +110,7 @@ class Applier:
         """
         async with autocommit(self.pool) as db:
             await advance_positions(db, self.consumer, progress)
+        crash_point("listener.advanced")
         self.lag.applied(progress)
 
     async def apply_one(self, db: Connection, record: FromKafka) -> str | None:
@@ -121,6 +123,7 @@ class Applier:
     ) -> int:
         """Handle what is new, in one transaction with our positions; return how much it was."""
         letters: list[DeadLetter] = []
+        crash_point("listener.fetched")
         async with transaction(self.pool) as db:
             positions, now = await lock_reached(db, self.consumer, progress)
             fresh: list[FromKafka] = []
@@ -129,10 +132,13 @@ class Applier:
                 fresh += [each for each in fetched[partition] if each.offset >= position]
             if fresh:
                 letters = await handle(db, fresh, await self._held(db, fetched))
+            crash_point("listener.applied")
             if not await may_be_set_aside(db, self.consumer, letters):
                 raise TooManyFail(letters[-1].reason)
             await store_dead_letters(db, self.consumer, letters, now)
             await store_positions(db, self.consumer, progress, now)
+            crash_point("listener.stored")
+        crash_point("listener.committed")
         report_dead_letters(self.consumer, letters)
         self.lag.applied(progress)
         return len(fresh)

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 
 from shared import liveness, telemetry
 from shared.alarm import Alarm
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.kafka.applying import Applier
@@ -61,12 +62,10 @@ async def listen(  # noqa: PLR0913 - what differs between listeners
     """Connect, again and again until it works; call `handlers` until cancelled.
 
     `alarm` rings when records were applied. Who `gathers_first` applies what comes within a
-    moment in one transaction.
-
-    The replicas of `consumer` share the partitions, or if it is `without_group`, each reads all
-    of them: then no rebalance delays it. In order per key; exactly once in effect on `pool`'s
-    database. Where the log lacks what comes next the consumer stops until that is decided; only
-    one that is new begins with what there is of topics that `may_be_cut`.
+    moment in one transaction. The replicas of `consumer` share the partitions, or if it is
+    `without_group`, each reads all of them: then no rebalance delays it. In order per key; exactly
+    once in effect on `pool`'s database. Where the log lacks what comes next the consumer stops
+    until that is decided; a new one begins with what there is of topics that `may_be_cut`.
     """
     backoff = Backoff(f"listen.{consumer}")
     with liveness.running(backoff.name):
@@ -297,4 +296,5 @@ class Listener:
         self._shown_at = time.monotonic()
         with suppress(KafkaError, TimeoutError):
             await asyncio.wait_for(client.commit(known), STUCK)
+            crash_point("listener.shown")
             self._shown = known

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from shared import ids, telemetry
 from shared.clock import Monotonic, monotonic
+from shared.crash import crash_point
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.heartbeats import Heartbeats
@@ -68,6 +69,7 @@ class RelayLease:
                 TAKE, {"owner": self.owner, "epoch": before.epoch, "beat": before.beat}
             )
         if taken is not None:
+            crash_point("relay.taken")
             self.epoch, self._renewed_at = taken, began
             telemetry.count("leases.reaped", int(before.owner is not None), kind="relay")
             owner = str(before.owner) if before.owner else None
@@ -85,6 +87,7 @@ class RelayLease:
         if epoch is None:
             self.mark_lost()
             return False
+        crash_point("relay.renewed")
         self._renewed_at = began
         return True
 

@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared import contracts, liveness
 from shared.cloudevents import Header
+from shared.crash import crash_point
 from shared.kafka.access import connection
 from shared.kafka.starting import start
 from shared.outbox.batch import Batch, Record
@@ -135,6 +136,7 @@ async def _send_in_order(
     for builder in _build(producer, queue):
         count = builder.record_count()
         acknowledged = await producer.send_batch(builder, topic, partition=partition)
+        crash_point("relay.sent")
         ends.append(_end(await acknowledged, count))
     return ends
 

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from shared import cloudevents, liveness, telemetry
 from shared.alarm import Alarm
+from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.loop import Backoff
@@ -185,7 +186,9 @@ class Relay:
         kind = telemetry.SpanKind.PRODUCER
         with telemetry.batch("publish outbox", KAFKA, kind=kind, traceparents=traces) as turn:
             turn.add(sum(len(batch.records) for batch in batches))
+            crash_point("relay.read")
             await self._send(client, batches, progress)
+            crash_point("relay.acknowledged")
             if await self._delete([position for position, _ in rows], cache):
                 telemetry.published(turn.size)
         return len(rows)
@@ -207,6 +210,7 @@ class Relay:
         if not await store.delete(self.pool, positions, self.lease.owner, self.lease.epoch):
             self.lease.mark_lost()
             return False
+        crash_point("relay.deleted")
         self.unconfirmed = ()
         cache.drop(positions[-1])
         return True
@@ -221,4 +225,5 @@ class Relay:
         if report is not None:
             async with asyncio.timeout(producer.STUCK):
                 await producer.send(client, [batch_of(report, self.lease.epoch)])
+            crash_point("relay.reported")
             telemetry.measure("outbox.as_of.timestamp", report.as_of.timestamp())

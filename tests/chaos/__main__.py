@@ -5,6 +5,7 @@ are in `.mailings/chaos/chaos.json`. The exit code is 1 if a promise is broken.
 
 `SEED=n` repeats the faults of an earlier round, as far as their times allow; `MINUTES=n` bounds a
 round; with `KILLS=n` a round is added to the earlier ones until there are so many faults in all.
+Then each crash point that was not visited yet is visited, as far as there is time.
 """
 
 import asyncio
@@ -15,18 +16,22 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.local.home import Home
 from deploy.local.record import Record
 from tests.chaos.checker import added, broken, check
+from tests.chaos.crash_points import CASES, Case
+from tests.chaos.crashing import Visits, visit_side_by_side
 from tests.chaos.evidence import Evidence
 from tests.chaos.round import Plan, play
 
 FOLDER = Path(os.environ.get("CHAOS_HOME", ".mailings/chaos")).absolute()
 FAULTS = 160
-MINUTES = 16.0
+MINUTES = 13.0
+CRASHING_S = 420.0  # of visits of crash points
 SETTINGS = {"LOG_FORMAT": "json", "DISPATCHER_BACKOFF_CAP": "PT5S"}
 BEGAN = time.monotonic()
 
@@ -48,20 +53,32 @@ def earlier() -> dict[str, Any] | None:
 
 def emptied(home: Path) -> Path:
     """Return a home with nothing of an earlier round in it, though that was killed itself."""
-    for record in (Home(home).record, home / "plain" / "record.json"):
-        if record.exists():
-            Record(record).end_orphans()
+    for each in (home, *home.glob("*")):
+        for record in (Home(each).record, each / "plain" / "record.json"):
+            if record.exists():
+                Record(record).end_orphans()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     return home
 
 
 async def played(home: Path, plan: Plan) -> Evidence:
-    """Play a round; SIGTERM ends it as Ctrl-C does, with all that it has started."""
+    """Play a round."""
+    end_by_sigterm()
+    return await play(home, plan, SETTINGS, report)
+
+
+async def crashed(home: Path, cases: Sequence[Case]) -> Visits:
+    """Visit crash points, as far as there is time."""
+    end_by_sigterm()
+    return await visit_side_by_side(home, cases, report, within_s=CRASHING_S)
+
+
+def end_by_sigterm() -> None:
+    """Let SIGTERM end this task as Ctrl-C does, with all that it has started."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await play(home, plan, SETTINGS, report)
 
 
 def main() -> int:
@@ -78,6 +95,9 @@ def main() -> int:
     home = emptied(FOLDER / "stack")
     plan = Plan(seed=seed, faults=left, within_s=60 * minutes)
     figures = check(asyncio.run(played(home, plan)))
+    visited = set(before.get("crash_points", [])) if before else set()
+    cases = [each for each in CASES if each.name not in visited]
+    figures |= asyncio.run(crashed(emptied(FOLDER / "crashing"), cases)).figures()
     (FOLDER / f"round-{seed}.json").write_text(json.dumps(figures, indent=1))
     if before:
         figures = added(before, figures)

@@ -5,19 +5,31 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from tests.chaos.evidence import Attempt, Figures, Gateway, Message, Request, Run
-from tests.chaos.rig import SANDBOXES, Rig
+from tests.chaos.evidence import (
+    Attempt,
+    Evidence,
+    Figures,
+    Gateway,
+    Mailing,
+    Message,
+    Request,
+    Run,
+)
+from tests.chaos.rig import CONNECTIONS, SANDBOXES, Rig
 
 ROOT = Path(__file__).parents[2]
 CURRENT_WITHIN_S = 120.0
+NONE_MISSED: Mapping[UUID, int] = MappingProxyType({})
 
 RUNS = "SELECT run_id, mailing_id, gateway, starts_at, ends_at FROM runs"
 MESSAGES = """
@@ -35,6 +47,42 @@ MESSAGES = """
     LEFT JOIN a ON a.run_id = m.run_id AND a.client_id = m.client_id
 """
 ATTEMPTS = "SELECT run_id, client_id, attempt, kind, outcome, started_at FROM all_attempts"
+
+
+async def evidence(
+    rig: Rig,
+    expected: Mapping[UUID, Mailing],
+    seed: int,
+    *,
+    missed: Mapping[UUID, int] = NONE_MISSED,
+) -> Evidence:
+    """Return what is on record; statistics are taken as what they would be when built anew."""
+    runs, messages, attempts = await tables(rig)
+    figures = await statistics(rig, runs, _planned(runs, messages))
+    return Evidence(
+        expected=expected,
+        missed=missed,
+        gateways=gateways(rig),
+        runs=runs,
+        messages=messages,
+        attempts=attempts,
+        statistics=figures,
+        rebuilt=figures,
+        connections=CONNECTIONS * len(SANDBOXES) * len(rig.replicas("dispatcher")),
+        seed=seed,
+    )
+
+
+async def rebuilt(rig: Rig, found: Evidence) -> dict[UUID, Figures]:
+    """Build statistics anew, and return what they say; nothing if that failed."""
+    if not await rebuild(rig):
+        return {}
+    return await statistics(rig, found.runs, _planned(found.runs, found.messages))
+
+
+def _planned(runs: Iterable[Run], messages: Iterable[Message]) -> dict[UUID, int]:
+    counts = Counter(each.run_id for each in messages)
+    return {each.run_id: counts[each.run_id] for each in runs}
 
 
 def gateways(rig: Rig) -> dict[str, Gateway]:
@@ -84,7 +132,9 @@ def _ms(at: datetime) -> int:
     return round(at.timestamp() * 1_000)
 
 
-async def statistics(rig: Rig, runs: list[Run], planned: dict[UUID, int]) -> dict[UUID, Figures]:
+async def statistics(
+    rig: Rig, runs: Iterable[Run], planned: Mapping[UUID, int]
+) -> dict[UUID, Figures]:
     """Ask statistics for each run, when they have all that was planned in final states."""
     end = time.monotonic() + CURRENT_WITHIN_S
     found: dict[UUID, Figures] = {}

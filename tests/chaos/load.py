@@ -6,15 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-import asyncpg
 import msgspec
 
-from shared.testing import eventually
 from tests.chaos.evidence import Mailing
 from tests.chaos.rig import SANDBOXES, Rig
 
 GROUPS = {"many": 2_000, "some": 800, "few": 20}
-HEADER = "phone,tags,time_zone,email,full_name\n"
 AT_ONCE = 6  # unfinished mailings of each gateway
 EVERY_S = 0.5
 FINISHED = "SELECT mailing_id FROM runs WHERE state = 'finished'"
@@ -47,24 +44,9 @@ class Load:
         """Import the clients, and wait until the dispatcher has them all."""
         first = 79_000_000_000
         for tag, size in self.groups.items():
-            rows = [
-                f"{first + n},{tag},Europe/Moscow,{tag}{n}@example.com,Anna Petrova {n}\n"
-                for n in range(size)
-            ]
+            await self._rig.import_clients(tag, size, first)
             first += size
-            await self._rig.ask(
-                "catalog",
-                "POST",
-                "/v1/imports",
-                content="".join([HEADER, *rows]).encode(),
-                headers={"content-type": "text/csv", "Idempotency-Key": str(uuid4())},
-            )
-        total = sum(self.groups.values())
-
-        async def are_known() -> bool:
-            return await self._count("SELECT count(*) FROM clients") >= total
-
-        await eventually(are_known, within=120)
+        await self._rig.clients_are_known(sum(self.groups.values()))
 
     async def run(self) -> None:
         """Create mailings, until cancelled."""
@@ -113,26 +95,10 @@ class Load:
         self._gateway_of[mailing_id] = gateway
 
     async def _look(self) -> None:
-        rows = await self._rows(FINISHED)
+        rows = await self._rig.rows("dispatcher", FINISHED)
         self._finished.update(row["mailing_id"] for row in rows)
-        for row in await self._rows(MISSED, "CATALOG"):
+        for row in await self._rig.rows("catalog", MISSED):
             missed = msgspec.json.decode(row["data"], type=_Missed)
             if missed.mailing_id in self.expected:
                 self.missed[missed.mailing_id] = _ms(missed.missed_at)
         self._finished.update(self.missed)
-
-    async def _count(self, statement: str) -> int:
-        rows = await self._rows(statement)
-        return int(rows[0][0]) if rows else 0
-
-    async def _rows(self, statement: str, of: str = "DISPATCHER") -> list[asyncpg.Record]:
-        """Return rows of a service's database; none while it is down."""
-        url = self._rig.stack.env[f"{of}_DATABASE_URL"]
-        try:
-            db = await asyncpg.connect(url, timeout=5)
-            try:
-                return list(await db.fetch(statement, timeout=10))
-            finally:
-                db.terminate()  # a polite end fails if this is cancelled in the middle of a query
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-            return []

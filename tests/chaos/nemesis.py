@@ -12,7 +12,7 @@ import httpx
 
 from deploy.local.process import until
 from tests.chaos.evidence import Fault, Sample
-from tests.chaos.rig import LATENCY_MS, SANDBOXES, Rig, replicas
+from tests.chaos.rig import LATENCY_MS, SANDBOXES, Rig
 
 STORES = ("postgres", "kafka")
 KINDS = ("catalog", "scheduler", "dispatcher", "stats", *STORES)
@@ -51,7 +51,7 @@ class Watch:
         return now_ms() - self._moved_ms <= SENDING_MS
 
     async def _lag(self) -> float | None:
-        for name in replicas("stats"):
+        for name in self._rig.replicas("stats"):
             try:
                 answer = await self._rig.http.get(f"{self._rig.url(name)}/v1/totals", timeout=1)
             except httpx.TransportError:
@@ -119,7 +119,7 @@ class Nemesis:
             if not self._deck:
                 self._deck = self._hand()
             for at, (kind, of) in enumerate(self._deck):
-                free = [each for each in replicas(of) if each not in self._busy]
+                free = [each for each in self._rig.replicas(of) if each not in self._busy]
                 if of == "plain":
                     free = [] if of in self._busy else [of]
                 if of in STORES and any(each in self._busy for each in STORES):

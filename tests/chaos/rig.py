@@ -7,9 +7,12 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
+import asyncpg
 import httpx
 
 from deploy.local.errors import StackError
@@ -20,9 +23,11 @@ from deploy.local.record import Record
 from deploy.local.services import python
 from deploy.local.stack import ALL, Stack
 from deploy.local.supervisor import Supervisor
+from shared.testing import eventually
 
 Json = dict[str, Any]
 
+HEADER = "phone,tags,time_zone,email,full_name\n"
 PLAIN = "plain"  # the part: a sandbox that recognizes nothing
 REPLICAS = {"catalog": 2, "scheduler": 3, "dispatcher": 3, "stats": 2}
 PARTS = (*ALL, *(f"{name}.{n}" for name, most in REPLICAS.items() for n in range(2, most + 1)))
@@ -33,19 +38,27 @@ LATENCY_MS = "400-800"  # so connections are busy although the machine has few c
 PATIENT_S = 90.0
 
 
-def replicas(service: str) -> list[str]:
-    """Return the names of a service's parts."""
-    return [name for name in PARTS if name.partition(".")[0] == service]
+@dataclass(frozen=True)
+class Layout:
+    """What runs, and how patient it is with its gateways."""
+
+    parts: Sequence[str] = PARTS
+    latency_ms: str = LATENCY_MS
+    timeout_s: float = 5.0  # of a request
+
+
+WHOLE = Layout()
 
 
 class Rig:
     """Everything that runs, by name, and how it is asked."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+    def __init__(self, stack: Stack, http: httpx.AsyncClient, layout: Layout) -> None:
         self.stack = stack
         self.http = http
+        self.layout = layout
         own = stack.home.path / "plain"
-        own.mkdir()
+        own.mkdir(parents=True)
         self._ledger = stack.home.data / "plain.ledger"
         self._ports = Ports(own / "ports.json", {})
         self._port = self._ports.take(PLAIN)
@@ -66,14 +79,23 @@ class Rig:
             "smtp": {},
         }
         for name, fields in urls.items():
-            known: Json = {}
-            if name != "plain":
-                known = (await self.ask("dispatcher", "GET", f"/v1/gateways/{name}"))[
-                    "description"
-                ]
-            body = known | fields | {"max_connections": CONNECTIONS, "timeout_s": 5}
-            await self.ask("dispatcher", "PUT", f"/v1/gateways/{name}", json=body)
-            await self.misbehave(name, latency_ms=LATENCY_MS)
+            known = {} if name == "plain" else await self.described(name)
+            limits = {"max_connections": CONNECTIONS, "timeout_s": self.layout.timeout_s}
+            await self.describe(name, known | fields | limits)
+            await self.misbehave(name, latency_ms=self.layout.latency_ms)
+
+    async def described(self, gateway: str) -> Json:
+        """Return how a gateway is described."""
+        found = await self.ask("dispatcher", "GET", f"/v1/gateways/{gateway}")
+        return cast("Json", found["description"])
+
+    async def describe(self, gateway: str, description: Json) -> None:
+        """Make a gateway, or change it."""
+        await self.ask("dispatcher", "PUT", f"/v1/gateways/{gateway}", json=description)
+
+    def replicas(self, service: str) -> list[str]:
+        """Return the names of a service's parts."""
+        return [name for name in self.layout.parts if name.partition(".")[0] == service]
 
     async def stop(self) -> None:
         """End what this has started beside the stack."""
@@ -111,7 +133,7 @@ class Rig:
         """Ask any replica of a service, until one answers well."""
         end, answer = time.monotonic() + PATIENT_S, ""
         while time.monotonic() < end:
-            for name in replicas(service):
+            for name in self.replicas(service):
                 try:
                     found = await self.http.request(method, self.url(name) + path, **request)
                 except httpx.TransportError as error:
@@ -128,6 +150,41 @@ class Rig:
         if name == PLAIN:
             return f"http://{HOST}:{self._port}"
         return self.stack.env[f"{name.upper().replace('.', '_')}_URL"]
+
+    async def rows(self, service: str, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Return rows of a service's database; none while it is down."""
+        url = self.stack.env[f"{service.upper()}_DATABASE_URL"]
+        try:
+            db = await asyncpg.connect(url, timeout=5)
+            try:
+                return list(await db.fetch(statement, *values, timeout=10))
+            finally:
+                db.terminate()  # a polite end fails if this is cancelled in the middle of a query
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            return []
+
+    async def import_clients(self, tag: str, count: int, first: int) -> None:
+        """Import clients with a tag, whose phones follow on `first`."""
+        rows = [
+            f"{first + n},{tag},Europe/Moscow,{tag}{n}@example.com,Anna Petrova {n}\n"
+            for n in range(count)
+        ]
+        await self.ask(
+            "catalog",
+            "POST",
+            "/v1/imports",
+            content="".join([HEADER, *rows]).encode(),
+            headers={"content-type": "text/csv", "Idempotency-Key": str(uuid4())},
+        )
+
+    async def clients_are_known(self, count: int) -> None:
+        """Wait until the dispatcher has so many clients."""
+
+        async def are_known() -> bool:
+            rows = await self.rows("dispatcher", "SELECT count(*) FROM clients")
+            return bool(rows) and rows[0][0] >= count
+
+        await eventually(are_known, within=120)
 
     async def misbehave(self, gateway: str, **faults: object) -> None:
         """Tell a sandbox how to misbehave; nothing if it is down just now."""
@@ -146,7 +203,7 @@ class Rig:
                 return 0
             return sum(each["in_flight"] for each in items)
 
-        return sum(await asyncio.gather(*map(of, replicas("dispatcher"))))
+        return sum(await asyncio.gather(*map(of, self.replicas("dispatcher"))))
 
     def ledger(self, gateway: str) -> Path:
         """Return the file of a sandbox's ledger."""
@@ -155,16 +212,15 @@ class Rig:
 
 @asynccontextmanager
 async def running(
-    home: Path, settings: Mapping[str, str], said: Sequence[str] = ()
+    home: Path, settings: Mapping[str, str], layout: Layout = WHOLE
 ) -> AsyncIterator[Rig]:
     """Run everything, and end it."""
-    lines = list(said)
-    options = ("--idempotent", "--latency-ms", LATENCY_MS)
-    stack = Stack(home, settings, PARTS, options, lines.append, ephemeral=True)
+    options = ("--idempotent", "--latency-ms", layout.latency_ms)
+    stack = Stack(home, settings, layout.parts, options, lambda _: None, ephemeral=True)
     await stack.start()
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
-            rig = Rig(stack, http)
+            rig = Rig(stack, http, layout)
             try:
                 await rig.start()
                 yield rig

@@ -2,17 +2,16 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.chaos import books
 from tests.chaos.evidence import Evidence
 from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis, Watch, be_well, misbehave
-from tests.chaos.rig import CONNECTIONS, SANDBOXES, Rig, replicas, running
+from tests.chaos.rig import SANDBOXES, Rig, running
 
 
 @dataclass(frozen=True)
@@ -79,25 +78,7 @@ async def _evidence(
         await be_well(rig, gateway, latency_ms="0-20")  # no need to wait for what is left
     left = await load.finish(plan.finish_within_s)
     report(f"{len(load.expected)} mailings were created; {left} have not finished")
-    runs, messages, attempts = await books.tables(rig)
-    planned = dict(Counter(each.run_id for each in messages))
-    for each in runs:
-        planned.setdefault(each.run_id, 0)
-    statistics = await books.statistics(rig, runs, planned)
+    evidence = await books.evidence(rig, load.expected, plan.seed, missed=load.missed)
     report("statistics are read; they are built anew")
-    is_rebuilt = await books.rebuild(rig)
-    rebuilt = await books.statistics(rig, runs, planned) if is_rebuilt else {}
-    return Evidence(
-        expected=load.expected,
-        missed=load.missed,
-        gateways=books.gateways(rig),
-        runs=runs,
-        messages=messages,
-        attempts=attempts,
-        statistics=statistics,
-        rebuilt=rebuilt,
-        connections=CONNECTIONS * len(SANDBOXES) * len(replicas("dispatcher")),
-        seed=plan.seed,
-        faults=nemesis.faults,
-        samples=watch.samples,
-    )
+    rebuilt = await books.rebuilt(rig, evidence)
+    return replace(evidence, rebuilt=rebuilt, faults=nemesis.faults, samples=watch.samples)

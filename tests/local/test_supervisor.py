@@ -119,3 +119,18 @@ async def test_a_part_that_does_not_listen_is_killed(
 async def test_what_was_never_started_cannot_be_begun(supervisor: Supervisor) -> None:
     with pytest.raises(StackError, match="no part here"):
         await supervisor.begin("part")
+
+
+async def test_a_part_has_variables_of_its_own_until_it_is_begun_again(
+    supervisor: Supervisor, part: Callable[[str], Part], tmp_path: Path
+) -> None:
+    tell = "import os, pathlib; pathlib.Path('told').write_text(os.environ.get('TOLD', '')); "
+    await supervisor.start(part(tell + GOOD))
+
+    for variables in ({"TOLD": "once"}, {}):
+        await supervisor.kill("part")
+        assert supervisor.exit_code("part") == -signal.SIGKILL
+        await supervisor.begin("part", variables)
+
+        assert supervisor.exit_code("part") is None
+        assert (tmp_path / "told").read_text() == variables.get("TOLD", "")

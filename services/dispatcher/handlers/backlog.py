@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from services.dispatcher.domain.attempt import Retrying
 from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.events import Publishing
+from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue.rendering import RunTemplates
 
 UNRECORDED_LIMIT = 10_000  # results that may wait for the database; beyond it nothing is started
@@ -54,9 +57,22 @@ class Lease:
     returned: list[UUID] = field(default_factory=list)  # clients not tried, to be given back
 
     @property
+    def place(self) -> ChunkKey:
+        """Where it stands among those that one transaction locks: all lock in this order."""
+        return self.chunk or ChunkKey(self.run.run_id, -1)
+
+    @property
     def is_over(self) -> bool:
         """Whether there is nothing left to start or to record."""
         return not self.waiting and not self.unrecorded
+
+
+class RejectedJob(NamedTuple):
+    """A claimed message that cannot be sent."""
+
+    lease: Lease
+    before: Progress
+    entry: Rejected
 
 
 class Backlog:

@@ -17,9 +17,10 @@ from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.contact import Rejection
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import measuring, reconciling, recording
-from services.dispatcher.handlers.backlog import Backlog, Lease
-from services.dispatcher.handlers.claiming import Claimer, RejectedJob
+from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob
+from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
 from services.dispatcher.handlers.packing import Packer, Starting, is_plain
@@ -31,6 +32,7 @@ from services.dispatcher.queue.exceptions import FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed, LedgerBatch
 from shared import liveness, outbox, telemetry
+from shared.crash import crash_point
 from shared.database import Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -40,6 +42,7 @@ log = structlog.get_logger()
 
 BATCH = 2_000  # results that are recorded at once
 GATHER_S = 0.1  # a transaction costs the same for ten as for a hundred
+GATHER_PLAIN_S = 0.005  # the same where starts are marked
 
 
 class Gathering(NamedTuple):
@@ -47,6 +50,14 @@ class Gathering(NamedTuple):
 
     enough: int = BATCH
     seconds: float = GATHER_S
+
+
+def gathering_for(gateway: Gateway) -> Gathering:
+    """Return how long the results of a gateway are gathered."""
+    if gateway.is_idempotent:
+        return Gathering()
+    # A result that is not on record keeps another message from starting.
+    return Gathering(gateway.free // 2, GATHER_PLAIN_S)
 
 
 class Results:
@@ -130,6 +141,7 @@ class Results:
         if not batch:
             self._has_some.clear()
             return False
+        crash_point("dispatcher.record.answered")
         batch.sort(key=attrgetter("key"))
         parts = [batch]
         try:
@@ -201,6 +213,8 @@ class Results:
         async with connect(self._pool) as db:
             starts = None if starting is None else starting.starts
             await ledger.record(db, sender_id, batch, published, starts)
+            crash_point("dispatcher.record.written")
+        crash_point("dispatcher.record.committed")
         if starting is not None:
             starting.is_marked = True
 
@@ -244,6 +258,8 @@ class Results:
             if sender_id is not None:  # leases of an earlier life match nothing
                 closed = {chunk: Closed(finals=0, epoch=epoch) for chunk, epoch in done.items()}
                 await ledger.close_chunks(db, sender_id, closed)
+            crash_point("dispatcher.reconcile.written")
+        crash_point("dispatcher.reconcile.committed")
 
     def _now(self) -> Instant:
         return instant(self._business_time())

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import TypeAlias
 from uuid import UUID
 
 import structlog
@@ -21,7 +22,7 @@ from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.retry_budget import RetryBudget
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.gateways import Gateway
-from services.dispatcher.handlers.backlog import Backlog, Lease, Run
+from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob, Run
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import Job, ReadyQueue
@@ -37,6 +38,7 @@ from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
 from shared import ids
+from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Instant
@@ -49,14 +51,6 @@ RETRIES = 200  # that are claimed at once
 # Of a message: its chunk, progress, identifier and client; no contact: a removed client; its place
 # in the chunk, 0 if that is not known.
 _Claimed: TypeAlias = tuple[ChunkKey, Progress, str, UUID, Contact | None, int]
-
-
-class RejectedJob(NamedTuple):
-    """A claimed message that cannot be sent."""
-
-    lease: Lease
-    before: Progress
-    entry: Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,7 @@ class Claimer:
         )
         over = [lease for lease in self._leases if lease.returned and lease.is_over]
         if over:
-            await self._release(sorted(over, key=_lock_order))
+            await self._release(sorted(over, key=attrgetter("place")))
         held = {lease.run.run_id for lease in self._leases}
         self._runs = {run_id: run for run_id, run in self._runs.items() if run_id in held}
 
@@ -148,6 +142,8 @@ class Claimer:
                         await claiming.release_retries(db, sender_id, run_id, lease.returned)
                     else:
                         await claiming.release_chunk(db, sender_id, lease.chunk, lease.epoch)
+                crash_point("dispatcher.release.written")
+            crash_point("dispatcher.release.committed")
         except Unavailable:
             self.may_hold_unknown_leases = True
             raise
@@ -175,6 +171,7 @@ class Claimer:
                 if self.may_hold_unknown_leases:
                     await claiming.release_all(db, sender_id)
                 retries, chunks, runs = await self._claim(db, sender_id, now)
+                crash_point("dispatcher.claim.written", when=retries or chunks)
         except LeaseLost:
             self.drop(sender_id)
             return NOTHING
@@ -186,6 +183,7 @@ class Claimer:
             raise
         if sender_id != self.lease.sender_id:
             return NOTHING
+        crash_point("dispatcher.claim.committed", when=retries or chunks)
         self.may_hold_unknown_leases = False
         self._runs |= runs  # a renewal may have dropped them meanwhile
         rejected = self._take_claimed(sender_id, retries, chunks)
@@ -292,8 +290,3 @@ class Claimer:
         self._backlog.claimed(lease, len(jobs))
         self.ready.add(jobs)
         return rejected
-
-
-def _lock_order(lease: Lease) -> ChunkKey:
-    """Return what sorts leases as all lock chunks."""
-    return lease.chunk or ChunkKey(lease.run.run_id, -1)

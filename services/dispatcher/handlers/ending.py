@@ -19,6 +19,7 @@ from services.dispatcher.queue.recording import RECORD, Closed
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import RunFinished, State
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -49,7 +50,10 @@ async def _end_run(pool: Pool, run: EndedRun) -> None:
     async with transaction(pool) as db:
         now = await database.now(db)
         await _end_chunks(db, run, now)
+        crash_point("dispatcher.end.chunks")
         await _end_retries(db, run, now)
+        crash_point("dispatcher.end.written")
+    crash_point("dispatcher.end.committed")
 
 
 async def _end_chunks(db: Connection, run: EndedRun, now: Instant) -> None:
@@ -113,9 +117,12 @@ async def _finish(pool: Pool, run_id: UUID | None = None) -> int:
         now = await database.now(db)
         finished = await ending.finish(db, now, run_id)
         if finished:
+            crash_point("dispatcher.finish.written")
             await _publish(db, finished, now)
+            crash_point("dispatcher.finish.published")
             for loop in (CLAIM, RECORD):
                 await set_aside.clear(db, loop, [run.run_id for run in finished])
+    crash_point("dispatcher.finish.committed", when=finished)
     telemetry.count("dispatcher.runs.finished", len(finished))
     return len(finished)
 

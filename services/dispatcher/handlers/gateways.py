@@ -38,6 +38,7 @@ from services.dispatcher.handlers.measuring import watch
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import gateways as queue
 from services.dispatcher.queue.gateways import Version
+from shared.crash import crash_point
 from shared.database import Pool, autocommit, transaction
 from shared.errors import FieldError
 from shared.event import Instant
@@ -174,6 +175,7 @@ class Senders:
             if self.has_old:
                 await queue.forget_versions(db)
             versions = await queue.versions(db)
+        crash_point("dispatcher.gateways.read")
         self.has_old = not all(each.is_current for each in versions)
         changes = Changes()
         wanted = {each.version_id: each for each in versions if each.is_current or each.is_pinned}
@@ -184,6 +186,7 @@ class Senders:
         gone = self.channels.keys() - {each.name for each in versions if each.is_current}
         for name in gone:
             del self.channels[name], self.policies[name]
+        crash_point("dispatcher.gateways.replaced", when=changes.retired)
         return changes
 
     async def _ensure(self, version: Version, changes: Changes) -> None:

@@ -10,6 +10,7 @@ from services.dispatcher.domain.gateway import GatewayVersion
 from services.dispatcher.queue import flow, leasing
 from services.dispatcher.queue.controls import Control
 from shared import database, ids
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 
@@ -81,6 +82,7 @@ class SenderLease:
             if is_due:
                 await leasing.renew(db, sender_id, lease_s)
                 expires_at = began + lease_s
+                crash_point("dispatcher.lease.renewed")
             asked = self._time()
             now = await database.now(db)
             controls = await leasing.read_controls(db, sender_id, run_ids)
@@ -102,6 +104,7 @@ class SenderLease:
                 lease_s=self._limits.lease_s,
                 marks_starts=self._marks_starts,
             )
+        crash_point("dispatcher.lease.registered")
         self.sender_id = sender_id
         return sender_id
 

@@ -16,6 +16,7 @@ from services.dispatcher.queue import exceptions, planning
 from services.dispatcher.queue.planning import Expanded, Readers
 from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.database_errors import is_fault_of_record
 from shared.errors import Unavailable
@@ -58,12 +59,16 @@ async def _begin(
         new = await planning.new_runs(db, run_id)
     if new:
         offsets = await ends.read(readers)
+        crash_point("dispatcher.begin.asked")
         async with transaction(pool) as db:
             await planning.await_offsets(db, new, offsets)
+        crash_point("dispatcher.begin.awaiting")
     async with transaction(pool) as db:
         begun = await planning.begin_those_ready(db, readers, run_id)
         if begun:
             await set_aside.clear(db, planning.BEGIN, begun)
+            crash_point("dispatcher.begin.written")
+    crash_point("dispatcher.begin.committed", when=begun)
     return bool(new or begun)
 
 
@@ -88,13 +93,16 @@ async def _expand_some(
             step = await planning.expand_next(db, channels, item)
             if step is None:
                 break
+            crash_point("dispatcher.expand.written")
             await put_run_events(db, _events(step, now))
+            crash_point("dispatcher.expand.published")
             if step.unreachable:
                 await _reject(db, step, channels[step.gateway], now)
             steps += 1
             batch.add(sum(len(each) for _, each in step.chunks), step.traceparent)
             if item.was_set_aside:
                 break  # so that the guard notes that it succeeded
+    crash_point("dispatcher.expand.committed", when=steps)
     telemetry.count("dispatcher.messages.planned", batch.size)
     return steps > 0
 

@@ -16,6 +16,7 @@ from services.dispatcher.queue.reaping import LostAttempt
 from shared import database, ids, set_aside, telemetry
 from shared.clock import Monotonic, monotonic
 from shared.contracts.dispatcher import AttemptKind
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 from shared.heartbeats import Heartbeats
@@ -86,9 +87,12 @@ class Reaper:
         """Take the leases and put its lost attempts on record, in one transaction."""
         async with transaction(self._pool) as db:
             lost = await reaping.reap(db, sender_id, beat)
+            crash_point("dispatcher.reap.taken")
             if lost:
                 await self._record(db, lost, await database.now(db))
+                crash_point("dispatcher.reap.written")
         if lost is not None:
+            crash_point("dispatcher.reap.committed")
             telemetry.count("leases.reaped", 1, kind="sender")
             log.warning("dispatcher.sender_reaped", sender_id=str(sender_id), lost=len(lost))
 

@@ -13,10 +13,10 @@ import structlog
 from services.dispatcher.domain.attempt import Limits, instant
 from services.dispatcher.domain.contact import TEMPLATE_FAILED
 from services.dispatcher.domain.gateway import GatewayVersion
-from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.outcome import NOT_STARTED, Verdict
 from services.dispatcher.gateways import Gateway, policy_for
 from services.dispatcher.handlers.backlog import Backlog
-from services.dispatcher.handlers.batching import GATHER_S, Gathering, Results
+from services.dispatcher.handlers.batching import GATHER_S, Results, gathering_for
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.flow import Flow
 from services.dispatcher.handlers.leasing import ONLY_VERSION, SenderLease
@@ -27,16 +27,11 @@ from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts
 from services.dispatcher.queue.leasing import LeaseLost
 from shared import liveness, telemetry
+from shared.crash import crash_point
 from shared.database import Pool, autocommit
 from shared.errors import Unavailable
 
 log = structlog.get_logger()
-
-# Where starts are marked, a result that is not on record keeps another message from starting.
-GATHER_PLAIN_S = 0.005
-
-# It may be tried again at once, and has used up no attempt.
-NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started", retry_after_s=0.0)
 
 
 class Sender:
@@ -68,14 +63,13 @@ class Sender:
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
         self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
         self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples)
-        few = Gathering(gateway.free // 2, GATHER_PLAIN_S)
         self.results = Results(
             pool,
             self.claimer,
             self._backlog,
             RequestSpans(gateway.name, traced_one_in),
             packs=packs,
-            gathering=few if is_plain else Gathering(),
+            gathering=gathering_for(gateway),
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
@@ -90,6 +84,7 @@ class Sender:
             self._can_start.set()
             return
         jobs = self._startable(self.gateway.free)
+        crash_point("dispatcher.start.taken", when=jobs)
         for place, job in enumerate(jobs):
             now = self._time()  # the others before it have taken some
             if not self._allows(job, now):
@@ -181,9 +176,11 @@ class Sender:
         if starting is None:
             return False
         try:
+            crash_point("dispatcher.start.unmarked")
             async with autocommit(self._pool) as db:
                 await starts.mark(db, starting.sender_id, starting.starts)
             starting.is_marked = True
+            crash_point("dispatcher.start.marked")
         except LeaseLost:
             self.claimer.drop(starting.sender_id)
         finally:
@@ -216,6 +213,7 @@ class Sender:
             else:
                 self._add(job, taken_at, NOT_STARTED, business)
                 self.flow.returned(1)
+        crash_point("dispatcher.start.handed_over")
 
     # What needs the database
 

@@ -10,6 +10,7 @@ from services.dispatcher.domain.switch import Move, moved
 from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.queue import switching
 from shared import database
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 
 STREAM = "switch"  # of the moves of a run's switch, which are numbered apart from its other events
@@ -39,3 +40,5 @@ async def switch_run(pool: Pool, run_id: UUID, move: Move, by: str | None) -> No
         await switching.move(db, event)
         numbered = [(event.number, event)]
         await put_run_events(db, run_events(run_id, traceparent, numbered, now, stream=STREAM))
+        crash_point("dispatcher.switch.written")
+    crash_point("dispatcher.switch.committed")

@@ -9,6 +9,7 @@ from services.dispatcher.domain.attempt import instant
 from services.dispatcher.domain.breaker import Breaker, BreakerState
 from services.dispatcher.domain.flow import WORKS, GatewayState
 from services.dispatcher.domain.rate import Draw, Rate, drawn
+from shared.crash import crash_point
 from shared.database import Connection
 from shared.event import Instant
 
@@ -86,6 +87,7 @@ async def save(db: Connection, name: str, state: GatewayState) -> None:
         "failed": breaker.failed,
     }
     await db.execute(SAVE, values)
+    crash_point("dispatcher.flow.written")
 
 
 DRAW = text("UPDATE gateway_states SET drawn_until = :drawn_until WHERE name = :name")
@@ -97,6 +99,7 @@ async def draw(db: Connection, name: str, rate: Rate, now: float) -> Draw:
     found = drawn(rate, _seconds(row.drawn_until), now)
     if found.block is not None:
         await db.execute(DRAW, {"name": name, "drawn_until": instant(found.drawn_until)})
+        crash_point("dispatcher.rate.written")
     return found
 
 
