@@ -23,6 +23,7 @@ from shared.contracts.catalog import (
     MailingPaused,
     MailingResumed,
     MailingStopped,
+    Priority,
     RunBegun,
     content_of,
 )
@@ -209,7 +210,7 @@ async def _insert_runs(
             "created_at": created_at,
             "begun_at": begun_at,
             "is_by_chunk": True,
-            **_retrying(each.event),
+            **_delivery(each.event),
         }
         for each, created_at, begun_at in begun
     ]
@@ -217,8 +218,18 @@ async def _insert_runs(
         await db.execute(insert(runs).on_conflict_do_nothing(), rows)
 
 
-def _retrying(event: RunBegun | MailingScheduled) -> dict[str, Any]:
-    """Return what a mailing says of its retries; older ones say nothing."""
+PRIORITIES = frozenset(Priority)
+
+
+def _delivery(event: RunBegun | MailingScheduled) -> dict[str, Any]:
+    """Return what a mailing says of its order and its retries; older ones say nothing.
+
+    What a newer release may say of the order is nothing either: such runs must be found.
+    """
     if not isinstance(event, RunBegun):
-        return {"max_attempts": None, "on_unknown": None}
-    return {"max_attempts": event.max_attempts, "on_unknown": event.on_unknown}
+        return {"max_attempts": None, "on_unknown": None, "priority": Priority.NORMAL}
+    return {
+        "max_attempts": event.max_attempts,
+        "on_unknown": event.on_unknown,
+        "priority": event.priority if event.priority in PRIORITIES else Priority.NORMAL,
+    }

@@ -11,6 +11,7 @@ HANDLERS_ONLY = {
         "breaking",
         "events",
         "failing",
+        "jobs",
         "packing",
         "ready",
         "sending",
@@ -18,7 +19,7 @@ HANDLERS_ONLY = {
         "trying",
     ),
 }
-QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "starts"}
+QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "retries", "starts"}
 
 
 def modules(folder: str) -> set[str]:

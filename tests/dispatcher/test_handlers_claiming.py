@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.dispatcher.handlers import ready
+from services.dispatcher.domain import turns
 from services.dispatcher.queue import planning
 from shared.contracts.dispatcher import State
 from tests.dispatcher.proof import prove
@@ -52,7 +52,7 @@ async def test_a_claim_leases_as_many_chunks_as_there_is_room_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "CHUNK", 2)
-    monkeypatch.setattr(ready, "READY_LIMIT", 5)
+    monkeypatch.setattr(turns, "READY_LIMIT", 5)
     await world.plan(14)
     gateway = FakeGateway(connections=1)
     gateway.is_hanging = True

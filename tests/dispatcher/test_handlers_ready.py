@@ -8,28 +8,38 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from services.dispatcher.domain import turns
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain.turns import SHARE, TURN
 from services.dispatcher.domain.window import Window
-from services.dispatcher.handlers import ready
 from services.dispatcher.handlers.backlog import UNRECORDED_LIMIT, Backlog, Lease, Run
 from services.dispatcher.handlers.events import Publishing
-from services.dispatcher.handlers.ready import Job, ReadyQueue
+from services.dispatcher.handlers.jobs import Job
+from services.dispatcher.handlers.ready import ReadyQueue
 from services.dispatcher.queue.rendering import NO_TEXT, RunTemplates
+from shared.contracts.catalog import Priority
 
 ANNA = Contact("79161234567", None, None, None, None, None)
 NOW = 100.0
 WHICH, COUNT = st.integers(0, 2), st.integers(0, 5)
 
 
-def run(number: int, *, is_open: bool = True, starts_at: float = 0.0) -> Run:
+def run(
+    number: int,
+    *,
+    is_open: bool = True,
+    starts_at: float = 0.0,
+    priority: Priority = Priority.NORMAL,
+) -> Run:
     return Run(
         run_id=UUID(int=number),
         templates=RunTemplates(NO_TEXT),
         publishing=Publishing(None, is_by_chunk=True),
         is_open=is_open,
         window=Window(starts_at, ends_at=1_000.0),
+        priority=priority,
     )
 
 
@@ -79,7 +89,8 @@ def test_what_must_not_start_is_given_back_and_the_next_is_taken(
     if how == "ended":
         closed.run.window = Window(0.0, NOW)
     opened = lease(run(2))
-    queue.add([*jobs(closed, 2, backlog), *jobs(opened, 1, backlog)])
+    queue.add(jobs(closed, 2, backlog))
+    queue.add(jobs(opened, 1, backlog))
 
     assert names(queue.take(2, NOW)) == [(2, "0")]
 
@@ -103,7 +114,8 @@ def test_what_was_taken_does_not_wait_again_if_its_lease_was_lost(
     backlog: Backlog, queue: ReadyQueue
 ) -> None:
     lost, held = lease(run(1)), lease(run(2))
-    queue.add([*jobs(lost, 1, backlog), *jobs(held, 1, backlog)])
+    queue.add(jobs(lost, 1, backlog))
+    queue.add(jobs(held, 1, backlog))
 
     queue.put_back(queue.take(2, NOW), {held})
 
@@ -115,7 +127,8 @@ def test_the_messages_of_some_runs_are_given_back_and_the_others_stay(
     backlog: Backlog, queue: ReadyQueue
 ) -> None:
     one, other = lease(run(1)), lease(run(2))
-    queue.add([*jobs(one, 2, backlog), *jobs(other, 2, backlog)])
+    queue.add(jobs(one, 2, backlog))
+    queue.add(jobs(other, 2, backlog))
 
     queue.give_back({one.run})
 
@@ -128,10 +141,10 @@ def test_the_messages_of_some_runs_are_given_back_and_the_others_stay(
 async def test_more_is_claimed_when_there_is_room(
     backlog: Backlog, queue: ReadyQueue, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(ready, "READY_LIMIT", 3)
+    monkeypatch.setattr(turns, "READY_LIMIT", 3)
     held = lease(run(1))
     queue.add(jobs(held, 2 if how == "not full" else 3, backlog))
-    waiting = asyncio.create_task(queue.wait_for_room())
+    waiting = asyncio.create_task(queue.wait_for_room(within_s=60))
     await asyncio.sleep(0)
     assert waiting.done() == (how == "not full")
 
@@ -148,6 +161,73 @@ async def test_more_is_claimed_when_there_is_room(
     async with asyncio.timeout(5):
         await waiting
     assert not queue.is_full
+
+
+def of_runs(found: list[Job]) -> list[int]:
+    return [job.lease.run.run_id.int for job in found]
+
+
+def test_runs_take_turns_whichever_came_first(backlog: Backlog, queue: ReadyQueue) -> None:
+    for number, count in ((1, 3 * TURN), (2, TURN), (3, 2 * TURN)):
+        queue.add(jobs(lease(run(number)), count, backlog))
+
+    found = [job for _ in range(6 * TURN) for job in queue.take(1, NOW)]
+
+    assert of_runs(found) == [number for number in (1, 2, 3, 1, 3, 1) for _ in range(TURN)]
+    assert not len(queue)
+
+
+def test_a_run_that_is_alone_has_turn_after_turn(backlog: Backlog, queue: ReadyQueue) -> None:
+    queue.add(jobs(lease(run(1)), 5 * TURN, backlog))
+
+    assert len(queue.take(4 * TURN, NOW)) == 4 * TURN
+
+    queue.add(jobs(lease(run(2)), 1, backlog))
+    assert of_runs(queue.take(TURN + 1, NOW)) == [1] * TURN + [2]
+
+
+def test_what_was_put_back_goes_on_where_its_turn_was(backlog: Backlog, queue: ReadyQueue) -> None:
+    held, other = lease(run(1, priority=Priority.BULK)), lease(run(2))
+    queue.add(jobs(held, 2, backlog))
+    taken = queue.take(1, NOW)
+    queue.add(jobs(other, 1, backlog))
+
+    queue.put_back(taken, {held})
+
+    assert of_runs(queue.take(9, NOW)) == [1, 2, 1]
+
+
+def test_what_goes_first_passes_what_waits_but_for_a_share(
+    backlog: Backlog, queue: ReadyQueue
+) -> None:
+    queue.add(jobs(lease(run(1, priority=Priority.BULK)), 2, backlog))
+    queue.add(jobs(lease(run(2, priority=Priority.URGENT)), 2 * SHARE, backlog))
+
+    found = of_runs(queue.take(99, NOW))
+
+    assert found == [*([2] * (SHARE - 1)), 1, *([2] * (SHARE - 1)), 1, 2, 2]
+
+
+def test_the_room_is_of_all_that_waits(backlog: Backlog, queue: ReadyQueue) -> None:
+    held = lease(run(1, priority=Priority.BULK))
+    queue.add(jobs(held, turns.READY_LIMIT, backlog))
+    queue.put_back(queue.take(1, NOW), {held})
+
+    room = queue.room
+
+    assert (room.priorities, room.runs) == ([Priority.URGENT, Priority.NORMAL], [UUID(int=1)])
+    assert room.left == (turns.MOST_READY - 1) * turns.READY_LIMIT
+
+
+async def test_a_full_queue_is_looked_past_now_and_then(
+    backlog: Backlog, queue: ReadyQueue
+) -> None:
+    queue.add(jobs(lease(run(1)), turns.READY_LIMIT, backlog))
+
+    async with asyncio.timeout(20):
+        await queue.wait_for_room(within_s=0.001)
+
+    assert queue.is_full
 
 
 def test_what_is_not_on_record_leaves_less_room(backlog: Backlog) -> None:

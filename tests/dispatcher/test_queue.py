@@ -8,9 +8,11 @@ import pytest
 
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain.turns import Room
 from services.dispatcher.queue import claiming, exceptions, starts
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue import retries as queue_retries
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.starts import StartOfOne, Starts
 from shared.contracts.dispatcher import State
@@ -41,7 +43,7 @@ async def claim(
 
 
 async def retries(db: Connection, now: Instant, *, me: UUID = ME, limit: int = 10) -> list[int]:
-    found = await claiming.claim_retries(
+    found = await queue_retries.claim_retries(
         db, claiming.Claimant(me, "http"), now=now, latest=now, limit=limit
     )
     return [each.key.client_id.int & 0xFFFF for each in found]
@@ -92,7 +94,7 @@ async def together(world: World, enough: int) -> list[Any]:
     now = await world.now()
     async with transaction(world.pool) as db:
         return await claiming.claim_chunks(
-            db, claiming.Claimant(ME, "http"), enough, last=NOBODY, now=now, latest=now
+            db, claiming.Claimant(ME, "http"), Room(enough), {}, now=now, latest=now
         )
 
 

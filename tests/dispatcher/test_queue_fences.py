@@ -23,6 +23,7 @@ from services.dispatcher.queue import (
     reconciling,
     recording,
 )
+from services.dispatcher.queue import retries as queue_retries
 from services.dispatcher.queue.exceptions import ExceptionRow, FastPathFailed
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
@@ -81,7 +82,7 @@ async def claimed(db: Connection, now: Instant, sender_id: UUID) -> list[int]:
 
 
 async def retries(db: Connection, now: Instant, sender_id: UUID) -> list[UUID]:
-    found = await claiming.claim_retries(
+    found = await queue_retries.claim_retries(
         db, claiming.Claimant(sender_id, "http"), now=now, latest=now, limit=10
     )
     return [each.key.client_id for each in found]
@@ -286,9 +287,9 @@ async def test_a_leased_retry_is_neither_claimed_nor_ended_by_others(
 
         assert await retries(db, now, YOU) == []
         assert await ending.lock_retries(db, run.run_id, limit=10) == []
-        await claiming.release_retries(db, YOU, run.run_id, [client(1), client(2)])
+        await queue_retries.release_retries(db, YOU, run.run_id, [client(1), client(2)])
         assert await retries(db, now, YOU) == []
-        await claiming.release_retries(db, ME, run.run_id, [client(1)])
+        await queue_retries.release_retries(db, ME, run.run_id, [client(1)])
         assert await retries(db, now, YOU) == [client(1)]
         await db.rollback()
 

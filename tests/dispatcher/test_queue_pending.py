@@ -11,6 +11,7 @@ from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers import ending, planning
 from services.dispatcher.queue import claiming, exceptions, leasing, pending
+from services.dispatcher.queue import retries as queue_retries
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.pending import PendingWork
 from shared.contracts.dispatcher import State
@@ -142,7 +143,7 @@ async def test_a_retry_that_is_leased_or_may_not_be_sent_is_not_pending(world: W
 
     async with retried(run, now):
         async with transaction(world.pool) as db:
-            await claiming.claim_retries(
+            await queue_retries.claim_retries(
                 db, claiming.Claimant(ME, "http"), now=now, latest=now, limit=1
             )
         assert await asked(world) == PendingWork()

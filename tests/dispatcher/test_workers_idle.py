@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from services.dispatcher import workers
-from services.dispatcher.handlers.ready import READY_LIMIT
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue.planning import Readers
 from services.dispatcher.workers import WorkPoller
@@ -103,7 +102,7 @@ async def test_an_idle_sender_that_gets_something_to_do_obeys_at_once(world: Wor
         await run.pause()
 
         async def has_given_back() -> bool:
-            return sender.claimer.ready.room == READY_LIMIT
+            return not sender.claimer.ready
 
         await eventually(has_given_back, within=20)
     finally:

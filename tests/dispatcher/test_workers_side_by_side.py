@@ -11,10 +11,10 @@ from pydantic import PostgresDsn
 
 from services.dispatcher import workers
 from services.dispatcher.domain.attempt import Limits
+from services.dispatcher.domain.turns import READY_LIMIT
 from services.dispatcher.gateways.http.gateway import HttpGateway
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.handlers import ending
-from services.dispatcher.handlers.ready import READY_LIMIT
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue.planning import CHUNK
 from shared import database

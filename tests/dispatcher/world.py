@@ -16,6 +16,7 @@ from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.domain.switch import Move
+from services.dispatcher.domain.turns import ORDER, Room
 from services.dispatcher.domain.window import LAST_START_S
 from services.dispatcher.gateways import Done, Gateway
 from services.dispatcher.handlers import ending, planning
@@ -359,10 +360,12 @@ def leave_unheard(patched: pytest.MonkeyPatch, module: Any, name: str) -> None:
 
 
 async def claim_one(
-    db: Connection, sender_id: UUID, gateway: str, **at: Any
+    db: Connection, sender_id: UUID, gateway: str, *, last: UUID, **at: Any
 ) -> ClaimedChunk | None:
     """Lease the next chunk that is due."""
-    chunks = await claiming.claim_chunks(db, claiming.Claimant(sender_id, gateway), 1, **at)
+    claimant = claiming.Claimant(sender_id, gateway)
+    lasts: dict[str, UUID] = dict.fromkeys(ORDER, last)
+    chunks = await claiming.claim_chunks(db, claimant, Room(1), lasts, **at)
     return chunks[0] if chunks else None
 
 

@@ -12,6 +12,7 @@ from services.dispatcher.domain.window import Window
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue.rendering import RunTemplates
+from shared.contracts.catalog import Priority
 
 UNRECORDED_LIMIT = 10_000  # results that may wait for the database; beyond it nothing is started
 
@@ -26,6 +27,7 @@ class Run:
     is_open: bool  # neither paused nor stopped
     window: Window
     retrying: Retrying | None = None  # None: its mailing says nothing of that
+    priority: Priority = Priority.NORMAL
     is_reported: bool = False  # that a text of it could not be rendered
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 

@@ -23,8 +23,8 @@ from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.events import EventBuffer
 from services.dispatcher.handlers.failing import Failures, Result
+from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.handlers.packing import Packer, Starting, is_plain
-from services.dispatcher.handlers.ready import Job
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.handlers.tracing import GATEWAY, RequestSpans
 from services.dispatcher.queue import recording as ledger

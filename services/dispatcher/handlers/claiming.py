@@ -3,41 +3,27 @@
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from operator import attrgetter
-from typing import TypeAlias
 from uuid import UUID
 
 import structlog
 
 from services.dispatcher.domain.breaker import Samples
-from services.dispatcher.domain.contact import (
-    CLIENT_REMOVED,
-    TEMPLATE_INVALID,
-    Contact,
-    cannot_send,
-)
-from services.dispatcher.domain.keys import ChunkKey, MessageKey
-from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.retry_budget import RetryBudget
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.gateways import Gateway
+from services.dispatcher.handlers import jobs
 from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob, Run
 from services.dispatcher.handlers.events import Publishing
+from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.handlers.leasing import SenderLease
-from services.dispatcher.handlers.ready import Job, ReadyQueue
-from services.dispatcher.handlers.recording import Rejected
+from services.dispatcher.handlers.ready import ReadyQueue
 from services.dispatcher.queue import claiming, controls, recording, rendering
-from services.dispatcher.queue.claiming import (
-    Claimant,
-    ClaimedChunk,
-    ClaimedRetry,
-    RunUnreadable,
-)
+from services.dispatcher.queue.claiming import Claimant, ClaimedChunk, RunUnreadable
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
-from shared import ids
+from services.dispatcher.queue.retries import ClaimedRetry, claim_retries, release_retries
 from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -47,10 +33,6 @@ from shared.set_aside import Item, guard
 log = structlog.get_logger()
 
 RETRIES = 200  # that are claimed at once
-
-# Of a message: its chunk, progress, identifier and client; no contact: a removed client; its place
-# in the chunk, 0 if that is not known.
-_Claimed: TypeAlias = tuple[ChunkKey, Progress, str, UUID, Contact | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +63,7 @@ class Claimer:
         self._time = asyncio.get_running_loop().time
         self._runs: dict[UUID, Run] = {}
         self._leases: set[Lease] = set()
-        self._last_run = UUID(int=0)
+        self._last_runs: dict[str, UUID] = {}  # that had a chunk, by priority
         self.is_stopping = False
         self.may_hold_unknown_leases = False  # the answer to a claim or a release was lost
 
@@ -90,9 +72,9 @@ class Claimer:
         """The runs of which something is leased."""
         return list(self._runs)
 
-    def put_back(self, jobs: Sequence[Job]) -> None:
+    def put_back(self, taken: Sequence[Job]) -> None:
         """Let jobs that were taken wait again, but for those whose lease is lost."""
-        self.ready.put_back(jobs, self._leases)
+        self.ready.put_back(taken, self._leases)
 
     def end(self, leases: Iterable[Lease]) -> None:
         """Drop those leases of which nothing is left, not even to be given back."""
@@ -139,7 +121,7 @@ class Claimer:
                 for lease in leases:
                     sender_id, run_id = lease.sender_id, lease.run.run_id
                     if lease.chunk is None:
-                        await claiming.release_retries(db, sender_id, run_id, lease.returned)
+                        await release_retries(db, sender_id, run_id, lease.returned)
                     else:
                         await claiming.release_chunk(db, sender_id, lease.chunk, lease.epoch)
                 crash_point("dispatcher.release.written")
@@ -194,12 +176,18 @@ class Claimer:
     def _take_claimed(
         self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunks: Sequence[ClaimedChunk]
     ) -> list[RejectedJob]:
-        rejected = self._take_retries(sender_id, retries)
+        """Let messages wait for their start; return those that cannot be sent."""
+        taken = jobs.of_retries(sender_id, self._runs, retries, self._channel)
         for chunk in chunks:
-            self._last_run = chunk.key.run_id
+            run = self._runs[chunk.key.run_id]
+            self._last_runs[run.priority] = run.run_id
             if chunk.client_ids:
-                rejected += self._take_chunk(sender_id, chunk)
-        return rejected
+                taken.append(jobs.of_chunk(sender_id, run, chunk, self._channel))
+        for each in taken:
+            self._leases.add(each.lease)
+            self._backlog.claimed(each.lease, len(each.jobs))
+            self.ready.add(each.jobs)
+        return [rejected for each in taken for rejected in each.rejected]
 
     async def _set_aside(self, error: RunUnreadable) -> None:
         """Pass the run over for a while: the others are claimed without it."""
@@ -209,7 +197,6 @@ class Claimer:
     def _needs_work(self) -> bool:
         return not (
             self.is_stopping
-            or self.ready.is_full
             or self.lease.has_expired
             # First all leases that we know of must be over.
             or (self.may_hold_unknown_leases and self._leases)
@@ -220,10 +207,11 @@ class Claimer:
     ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
         claimant = Claimant(sender_id, self._gateway, self.lease.version)
         latest = must_outlast(now)
-        limit = min(self._budget.allowed(self._time(), self._samples.total), RETRIES)
-        retries = await claiming.claim_retries(db, claimant, now=now, latest=latest, limit=limit)
-        room, last = self.ready.room - len(retries), self._last_run
-        chunks = await claiming.claim_chunks(db, claimant, room, now=now, latest=latest, last=last)
+        room = self.ready.room
+        limit = min(self._budget.allowed(self._time(), self._samples.total), RETRIES, room.left)
+        retries = await claim_retries(db, claimant, now=now, latest=latest, limit=limit)
+        last = self._last_runs
+        chunks = await claiming.claim_chunks(db, claimant, room, last, now=now, latest=latest)
         self._budget.took(len(retries), sum(len(each.client_ids) for each in chunks))
         # Of some, all is on record already.
         closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
@@ -247,46 +235,6 @@ class Claimer:
                 is_open=control.is_open,
                 window=control.window,
                 retrying=control.retrying,
+                priority=control.priority,
             )
         return known
-
-    def _take_chunk(self, sender_id: UUID, chunk: ClaimedChunk) -> list[RejectedJob]:
-        run = self._runs[chunk.key.run_id]
-        is_clean = not chunk.is_reaped
-        lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean, chunk.size)
-        message_ids = ids.message_ids(run.run_id, chunk.client_ids)
-        columns = (message_ids, chunk.client_ids, chunk.contacts, chunk.places)
-        same = repeat(chunk.key), repeat(chunk.before)
-        return self._take(lease, zip(*same, *columns, strict=False))
-
-    def _take_retries(self, sender_id: UUID, retries: Iterable[ClaimedRetry]) -> list[RejectedJob]:
-        of_runs: dict[UUID, list[_Claimed]] = {}
-        for each in retries:
-            run_id, client_id = each.key
-            chunk, message_id = ChunkKey(run_id, each.chunk), ids.message_id(run_id, client_id)
-            claimed = (chunk, each.before, message_id, client_id, each.contact, 0)
-            of_runs.setdefault(run_id, []).append(claimed)
-        rejected = []
-        for run_id, of_run in of_runs.items():
-            lease = Lease(sender_id, self._runs[run_id], None, 0, is_clean=True)
-            rejected += self._take(lease, of_run)
-        return rejected
-
-    def _take(self, lease: Lease, claimed: Iterable[_Claimed]) -> list[RejectedJob]:
-        """Let messages wait for their start; return those that cannot be sent."""
-        self._leases.add(lease)
-        run_id, channel = lease.run.run_id, self._channel
-        flaw = None if lease.run.templates.is_valid else TEMPLATE_INVALID  # of all of them
-        jobs: list[Job] = []
-        rejected: list[RejectedJob] = []
-        for chunk, before, message_id, client_id, contact, place in claimed:
-            rejection = cannot_send(channel, contact) or flaw
-            if contact is not None and rejection is None:
-                jobs.append(Job(lease, message_id, client_id, chunk, before, contact, place))
-                continue
-            key = MessageKey(run_id, client_id)
-            entry = Rejected(key, chunk, rejection or CLIENT_REMOVED)
-            rejected.append(RejectedJob(lease, before, entry))
-        self._backlog.claimed(lease, len(jobs))
-        self.ready.add(jobs)
-        return rejected

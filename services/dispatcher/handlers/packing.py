@@ -16,7 +16,7 @@ from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.backlog import Lease
-from services.dispatcher.handlers.ready import Job
+from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.queue.blocks import BlockRow, Places
 from services.dispatcher.queue.starts import StartOfOne, Starts, StartsInChunk
 from shared.contracts.dispatcher import MessagesDelivered

@@ -1,145 +1,164 @@
-"""The ready queue: leased messages that are to be started, in order."""
+"""The ready queue: leased messages that are to be started, by turns of their runs."""
 
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
-from uuid import UUID
+from contextlib import suppress
 
 import msgspec
 
-from services.dispatcher.domain.attempt import Attempt, RetryPolicy
-from services.dispatcher.domain.contact import Contact
-from services.dispatcher.domain.keys import ChunkKey
-from services.dispatcher.domain.message import of_repeat
-from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
-from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain import turns
+from services.dispatcher.domain.turns import ORDER, TURN, Room, Shares
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
+from services.dispatcher.handlers.jobs import Job
 from shared import liveness
-from shared.contracts.dispatcher import AttemptKind
 
-NOT_RENDERED = OutgoingMessage(b"", None, None, None, "", b"")
-READY_LIMIT = 3_000  # messages ready to be started; below it more are claimed
+LOOK_INTERVAL_S = 0.2  # while there is no room: how often for what may pass those that wait
 
 
-class Job(msgspec.Struct, gc=False):
-    """A message that is to be started."""
+class Lane(msgspec.Struct, eq=False, gc=False):
+    """The messages of one run that wait for their turns."""
 
-    lease: Lease
-    message_id: str
-    client_id: UUID
-    chunk: ChunkKey
-    before: Progress  # the attempt that is to be made
-    contact: Contact
-    place: int = 0  # of the message in its chunk, from 1; 0: not known
-    message: OutgoingMessage = NOT_RENDERED
-
-    @property
-    def number(self) -> int:
-        """The number of the attempt that is to be made."""
-        return self.before.attempt + 1
-
-    def attempted(
-        self,
-        verdict: Verdict,
-        started_at: float,
-        ended_at: float,
-        policy: RetryPolicy,
-        version_id: int | None,
-    ) -> Attempt:
-        """Return its attempt with what came of it; instants are of business time."""
-        lease, before = self.lease, self.before
-        return Attempt(
-            message_id=self.message_id,
-            client_id=self.client_id,
-            chunk=self.chunk,
-            number=before.attempt + 1,
-            kind=AttemptKind.ANSWER,
-            verdict=of_repeat(verdict) if before.unknowns else verdict,
-            started_at=started_at,
-            ended_at=max(ended_at, started_at),
-            last_start=lease.run.window.last_start,
-            policy=policy,
-            sender_id=lease.sender_id,
-            contact=self.contact,
-            place=self.place,
-            version_id=version_id,
-        )
+    run: Run
+    jobs: deque[Job]
+    left: int = TURN  # of its turn
 
 
 class ReadyQueue:
-    """The messages of one sender that are to be started."""
+    """The messages of one sender that are to be started.
+
+    Priorities have shares, and the runs of a priority turns (`domain.turns`). A run that is alone
+    is taken as a whole: turns cost something only where several share the gateway.
+    """
 
     def __init__(self, backlog: Backlog) -> None:
         self._backlog = backlog
-        self._jobs: deque[Job] = deque()
+        self._first: deque[Job] = deque()  # taken before, and put back: their turn goes on
+        self._lanes: dict[Run, Lane] = {}
+        self._turns: dict[str, deque[Lane]] = {priority: deque() for priority in ORDER}
+        self._waiting = dict.fromkeys(ORDER, 0)  # messages in lanes
+        self._shares = Shares()
         self._has_room = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._first) + sum(self._waiting.values())
 
     @property
     def is_full(self) -> bool:
         """Whether there is enough to start for the moment."""
-        return self.room <= 0
+        return len(self) >= turns.READY_LIMIT
 
     @property
-    def room(self) -> int:
-        """How many more can be claimed."""
-        return READY_LIMIT - len(self._jobs)
+    def room(self) -> Room:
+        """How much more can be claimed."""
+        waiting, runs = dict(self._waiting), {run.run_id for run in self._lanes}
+        for job in self._first:
+            run = job.lease.run
+            waiting[run.priority] += 1
+            runs.add(run.run_id)
+        return Room(turns.READY_LIMIT, waiting, runs)
 
-    async def wait_for_room(self) -> None:
-        """Wait until more can be claimed."""
+    async def wait_for_room(self, within_s: float = LOOK_INTERVAL_S) -> None:
+        """Wait until more can be claimed, or so long: some need not wait for room."""
         if self.is_full:
             self._has_room.clear()
-            with liveness.waiting():
-                await self._has_room.wait()
+            with liveness.waiting(), suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._has_room.wait()
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Let messages wait, behind all others."""
-        self._jobs.extend(jobs)
+        """Let messages of one run wait for its turns."""
+        if not jobs:
+            return
+        run = jobs[0].lease.run
+        lane = self._lanes.get(run)
+        if lane is None:
+            lane = self._lanes[run] = Lane(run, deque())
+            self._turns[run.priority].append(lane)
+        lane.jobs.extend(jobs)
+        self._waiting[run.priority] += len(jobs)
 
     def take(self, limit: int, at: float) -> list[Job]:
         """Take up to `limit` messages that may be started at this instant of business time.
 
         What must not be started is to be given back.
         """
-        jobs: list[Job] = []
-        waiting, backlog = self._jobs, self._backlog
-        last: Run | None = None
-        is_allowed = False
-        while waiting and len(jobs) < limit:
-            job = waiting.popleft()
-            run = job.lease.run
-            if run is not last:  # the same for a whole chunk
-                last, is_allowed = run, run.allows_start(at)
-            if is_allowed:
-                jobs.append(job)
+        jobs = self._retake(limit, at) if self._first else []
+        while len(jobs) < limit and (turn := self._shares.next(self._waiting)) is not None:
+            priority, most = turn
+            lane = self._turns[priority][0]
+            if lane.run.allows_start(at):
+                jobs += self._take_turn(lane, min(most, limit - len(jobs)))
             else:
-                backlog.returned(job.lease, job.client_id)
-        backlog.started([job.lease for job in jobs])
-        if len(waiting) < READY_LIMIT:
+                self._give_back(lane)
+        self._backlog.started([job.lease for job in jobs])
+        if not self.is_full:
             self._has_room.set()
         return jobs
 
+    def _retake(self, limit: int, at: float) -> list[Job]:
+        """Take what was put back."""
+        jobs: list[Job] = []
+        while self._first and len(jobs) < limit:
+            job = self._first.popleft()
+            if job.lease.run.allows_start(at):
+                jobs.append(job)
+            else:
+                self._backlog.returned(job.lease, job.client_id)
+        return jobs
+
+    def _take_turn(self, lane: Lane, most: int) -> list[Job]:
+        """Take up to so many of what is left of a turn; then it is the next lane's."""
+        waiting, priority = lane.jobs, lane.run.priority
+        is_alone = len(self._turns[priority]) == 1
+        count = min(most, len(waiting) if is_alone else lane.left, len(waiting))
+        jobs = [waiting.popleft() for _ in range(count)]
+        self._waiting[priority] -= count
+        self._shares.took(priority, count, self._waiting)
+        if not waiting:
+            self._remove(lane)
+        elif not is_alone:
+            lane.left -= count
+            if not lane.left:
+                lane.left = TURN
+                self._turns[priority].rotate(-1)
+        return jobs
+
+    def _remove(self, lane: Lane) -> None:
+        del self._lanes[lane.run]
+        self._turns[lane.run.priority].remove(lane)
+
     def put_back(self, jobs: Sequence[Job], held: Collection[Lease]) -> None:
-        """Let messages that were taken wait again, if their lease is still `held`."""
+        """Let messages that were taken go before all others, if their lease is still `held`."""
         self._backlog.not_started([job.lease for job in jobs])
-        self._jobs.extendleft(job for job in reversed(jobs) if job.lease in held)
+        self._first.extendleft(job for job in reversed(jobs) if job.lease in held)
 
     def give_back(self, runs: Collection[Run]) -> None:
         """Take all messages of `runs` out of the queue; they are to be given back."""
         if not runs:
             return
         kept: deque[Job] = deque()
-        for job in self._jobs:
+        for job in self._first:
             if job.lease.run in runs:
                 self._backlog.returned(job.lease, job.client_id)
             else:
                 kept.append(job)
-        self._jobs = kept
+        self._first = kept
+        for run in runs:
+            if lane := self._lanes.get(run):
+                self._give_back(lane)
         self._has_room.set()
+
+    def _give_back(self, lane: Lane) -> None:
+        for job in lane.jobs:
+            self._backlog.returned(job.lease, job.client_id)
+        self._waiting[lane.run.priority] -= len(lane.jobs)
+        self._remove(lane)
 
     def clear(self) -> None:
         """Drop all messages: their leases are lost."""
-        self._jobs.clear()
+        self._first.clear()
+        for lane in list(self._lanes.values()):
+            self._waiting[lane.run.priority] -= len(lane.jobs)
+            self._remove(lane)
         self._has_room.set()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from services.dispatcher.domain.outcome import OutgoingMessage
-from services.dispatcher.handlers.ready import Job
+from services.dispatcher.handlers.jobs import Job
 from shared import telemetry
 from shared.template import as_line
 

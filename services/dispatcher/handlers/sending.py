@@ -19,9 +19,9 @@ from services.dispatcher.handlers.backlog import Backlog
 from services.dispatcher.handlers.batching import GATHER_S, Results, gathering_for
 from services.dispatcher.handlers.claiming import Claimer
 from services.dispatcher.handlers.flow import Flow
+from services.dispatcher.handlers.jobs import NOT_RENDERED, Job
 from services.dispatcher.handlers.leasing import ONLY_VERSION, SenderLease
 from services.dispatcher.handlers.packing import Starting, packed_starts
-from services.dispatcher.handlers.ready import NOT_RENDERED, Job
 from services.dispatcher.handlers.rendering import render
 from services.dispatcher.handlers.tracing import GATEWAY, ONE_IN, RequestSpans
 from services.dispatcher.queue import starts

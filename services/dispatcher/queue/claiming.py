@@ -1,9 +1,9 @@
-"""Claiming: what is due is leased to a sender, chunk by chunk and retry by retry, or given back.
+"""Claiming: what is due is leased to a sender chunk by chunk, or given back; `retries` singly.
 
 The caller holds the sender, whose row is the fence (`leasing`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,22 +13,21 @@ from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.gateway import GatewayVersion
-from services.dispatcher.domain.keys import ChunkKey, MessageKey
+from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.message import unrecorded
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain.turns import ORDER, Room
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
-from services.dispatcher.queue.exceptions import contact_of, progress_of
 from services.dispatcher.queue.recording import UNRECORDED
 from shared import database
+from shared.contracts.catalog import Priority
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
 AT_ONCE = 50  # chunks in a claim
+NOBODY = UUID(int=0)  # a run before all others
 
 IS_DUE_CHUNK = "chunks.run_id = r.run_id AND chunks.state = 'planned' AND due_at <= :now"
-IS_DUE_RETRY = """
-    e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
-"""
 # What may have arrived goes by the version of the gateway that it was sent with, the rest by the
 # newest.
 SUITS = "({of}.version_id = :version_id OR {of}.version_id IS NULL AND :is_current)"
@@ -73,27 +72,33 @@ class ClaimedChunk:
     contacts: Sequence[Contact | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedRetry:
-    """A message that the sender has leased to try it again."""
+# The unfinished runs of one priority that may have a chunk, from the one after that had the last.
+TURNS_OF = """
+    (SELECT run_id, priority FROM runs WHERE {may} AND run_id > :last_{priority} ORDER BY run_id)
+    UNION ALL
+    (SELECT run_id, priority FROM runs WHERE {may} AND run_id <= :last_{priority} ORDER BY run_id)
+"""
+MAY_HAVE = """
+    {unfinished} AND priority = '{priority}' AND (
+        '{priority}' = ANY(CAST(:priorities AS text[]))
+        OR state = 'sending' AND planned_count <= :small AND run_id <> ALL(CAST(:runs AS uuid[]))
+    )
+"""
 
-    key: MessageKey
-    chunk: int
-    before: Progress
-    contact: Contact | None  # the one that was used, if it must be used again; else the newest
+
+def _turns_of(priority: Priority) -> str:
+    may = fragment(MAY_HAVE, unfinished=UNFINISHED, priority=priority)
+    return fragment(TURNS_OF, may=may, priority=priority)
 
 
-# One chunk, of the run after the one that had the last: no run waits for the end of another. Run
-# by run, each in its own LATERAL, until one has a chunk: so no other chunk is locked, and the cost
-# does not grow with the runs that could send as well.
+# One chunk, of the first priority that may have one, and there of the run after the one that had
+# the last: no run waits for the end of another. Run by run, each in its own LATERAL, until one has
+# a chunk: so no other chunk is locked, and the cost does not grow with the runs that could send as
+# well. The index has runs by priority: to look for others costs nothing.
 CLAIM_CHUNK = sql(
     """
     WITH turn AS (
-        SELECT c.run_id, c.chunk FROM (
-            (SELECT run_id FROM runs WHERE {unfinished} AND run_id > :last ORDER BY run_id)
-            UNION ALL
-            (SELECT run_id FROM runs WHERE {unfinished} AND run_id <= :last ORDER BY run_id)
-        ) AS unfinished
+        SELECT c.run_id, c.chunk, unfinished.priority FROM ({turns}) AS unfinished
         CROSS JOIN LATERAL (
             SELECT FROM chunks WHERE run_id = unfinished.run_id AND state = 'planned' LIMIT 1
         ) AS planned
@@ -110,9 +115,9 @@ CLAIM_CHUNK = sql(
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
-        cardinality(chunks.client_ids) AS size
+        cardinality(chunks.client_ids) AS size, turn.priority
     """,
-    unfinished=UNFINISHED,
+    turns=" UNION ALL ".join(_turns_of(priority) for priority in ORDER),
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
     suits=fragment(SUITS, of="chunks"),
@@ -141,25 +146,28 @@ FIRST_FIELD, TAGS = 4, 10  # of a contact, in a row of CONTACTS
 
 
 async def claim_chunks(
-    db: Connection, claimant: Claimant, enough: int, *, last: UUID, **at: Instant
+    db: Connection, claimant: Claimant, room: Room, last: Mapping[str, UUID], **at: Instant
 ) -> list[ClaimedChunk]:
-    """Lease chunks until they hold `enough` messages or none is due.
+    """Lease chunks until there is no room for more, which they take, or none is due.
 
-    The first is of the run after `last`, which had a chunk before. They are due `now`, and their
-    windows last beyond `latest`. At most `AT_ONCE` of them, however small: others wait for what
-    this transaction holds.
+    The first of a priority is of the run after its `last`, which had a chunk before. They are due
+    `now`, and their windows last beyond `latest`. At most `AT_ONCE` of them, however small: others
+    wait for what this transaction holds.
 
     Raises:
         RunUnreadable: One of them cannot be read.
     """
     values = claimant.values() | at
+    values |= {f"last_{priority}": last.get(priority, NOBODY) for priority in ORDER}
     leased: list[Any] = []
-    while sum(row.size for row in leased) < enough and len(leased) < AT_ONCE:
-        row = (await db.execute(CLAIM_CHUNK, values | {"last": last})).first()
+    while len(leased) < AT_ONCE and not room.is_enough:
+        values |= {"priorities": room.priorities, "small": room.small, "runs": room.runs}
+        row = (await db.execute(CLAIM_CHUNK, values)).first()
         if row is None:
             break
         leased.append(row)
-        last = row.run_id
+        room.take(Priority(row.priority), row.run_id, row.size)
+        values[f"last_{row.priority}"] = row.run_id
     if not leased:
         return []
     keys = [row.run_id for row in leased], [row.chunk for row in leased]
@@ -170,7 +178,7 @@ async def claim_chunks(
 
 
 def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 - of CLAIM_CHUNK
-    with _naming(row.run_id):
+    with naming(row.run_id):
         return ClaimedChunk(
             key=ChunkKey(row.run_id, row.chunk),
             epoch=row.epoch,
@@ -186,52 +194,8 @@ def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 -
         )
 
 
-CLAIM_RETRIES = sql(
-    """
-    WITH due AS (
-        SELECT e.run_id, e.client_id FROM exceptions e JOIN ({sendable}) AS r USING (run_id)
-        WHERE r.gateway = :gateway AND {is_due} AND {suits}
-        ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
-    ), claimed AS (
-        UPDATE exceptions e SET sender_id = :sender_id FROM due
-        WHERE e.run_id = due.run_id AND e.client_id = due.client_id
-        RETURNING e.*
-    )
-    SELECT claimed.*, coalesce(c.is_removed, true) AS is_removed,
-        c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment,
-        c.tags AS client_tags
-    FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
-    """,
-    sendable=SENDABLE_RUNS,
-    is_due=IS_DUE_RETRY,
-    suits=fragment(SUITS, of="e"),
-)
-
-
-async def claim_retries(
-    db: Connection, claimant: Claimant, *, now: Instant, latest: Instant, limit: int
-) -> list[ClaimedRetry]:
-    """Lease up to `limit` messages whose time to be tried again has come.
-
-    Raises:
-        RunUnreadable: One of them cannot be read.
-    """
-    values = claimant.values() | {"limit": limit, "now": now, "latest": latest}
-    return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
-
-
-def _retry(row: Any) -> ClaimedRetry:  # noqa: ANN401 - a row of CLAIM_RETRIES
-    with _naming(row.run_id):
-        return ClaimedRetry(
-            key=MessageKey(row.run_id, row.client_id),
-            chunk=row.chunk,
-            before=progress_of(row),
-            contact=None if row.is_removed else contact_of(row.contact) or _newest_contact(row),
-        )
-
-
 @contextmanager
-def _naming(run_id: UUID) -> Iterator[None]:
+def naming(run_id: UUID) -> Iterator[None]:
     """Name the run whose row the block cannot read.
 
     Raises:
@@ -241,18 +205,6 @@ def _naming(run_id: UUID) -> Iterator[None]:
         yield
     except Exception as error:
         raise RunUnreadable(run_id) from error
-
-
-def _newest_contact(row: Any) -> Contact:  # noqa: ANN401 - a row with a client's columns
-    return Contact(
-        row.phone,
-        row.operator_code,
-        row.time_zone,
-        row.email,
-        row.full_name,
-        row.client_comment,
-        row.client_tags,
-    )
 
 
 # What was not sent goes back; what is left of a chunk is sorted out when it is claimed again.
@@ -266,20 +218,6 @@ async def release_chunk(db: Connection, sender_id: UUID, key: ChunkKey, epoch: i
     """Give back what was not sent of a chunk."""
     values = {"sender_id": sender_id, "run_id": key.run_id, "chunk": key.chunk, "epoch": epoch}
     await db.execute(RELEASE_CHUNK, values)
-
-
-RELEASE_RETRIES = text("""
-    UPDATE exceptions SET sender_id = NULL WHERE sender_id = :sender_id
-        AND run_id = :run_id AND client_id = ANY(CAST(:client_ids AS uuid[]))
-""")
-
-
-async def release_retries(
-    db: Connection, sender_id: UUID, run_id: UUID, client_ids: Sequence[UUID]
-) -> None:
-    """Give back retries that were not tried."""
-    values = {"sender_id": sender_id, "run_id": run_id, "client_ids": client_ids}
-    await db.execute(RELEASE_RETRIES, values)
 
 
 RELEASE_ALL_RETRIES = text("""

@@ -9,7 +9,7 @@ from services.dispatcher.domain.attempt import Retrying
 from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
 from services.dispatcher.queue.flow import IS_FLOWING
-from shared.contracts.catalog import OnUnknown
+from shared.contracts.catalog import OnUnknown, Priority
 from shared.database import Connection, fragment, sql
 from shared.event import finite
 from shared.set_aside import is_free
@@ -41,7 +41,7 @@ CONTROLLED_RUNS = fragment(
             r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at, r.resumed_at
         ) AS allowed_since,
         coalesce(g.is_paused, false) AS is_gateway_paused, g.version_id AS current_version_id,
-        r.max_attempts, r.on_unknown
+        r.max_attempts, r.on_unknown, r.priority
     FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
     stopped_reason=STOPPED_REASON,
@@ -73,11 +73,12 @@ class Control:
     is_open: bool
     window: Window
     retrying: Retrying | None = None  # None: its mailing says nothing of that
+    priority: Priority = Priority.NORMAL
 
 
 CONTROLS = fragment(
     """
-    SELECT run_id, gateway, starts_at, ends_at, allowed_since, max_attempts, on_unknown,
+    SELECT run_id, gateway, starts_at, ends_at, allowed_since, max_attempts, on_unknown, priority,
         NOT is_paused AND NOT is_stopped AND NOT is_gateway_paused AS is_open
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
@@ -97,7 +98,8 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
     starts_at, ends_at = finite(row.starts_at), finite(row.ends_at)
     allowed_since = finite(row.allowed_since)
     window = Window(starts_at.timestamp(), ends_at.timestamp(), allowed_since.timestamp())
-    return Control(row.run_id, row.gateway, row.is_open, window, _retrying(row))
+    priority = Priority(row.priority)
+    return Control(row.run_id, row.gateway, row.is_open, window, _retrying(row), priority)
 
 
 def _retrying(row: Any) -> Retrying | None:  # noqa: ANN401 - a row of CONTROLS

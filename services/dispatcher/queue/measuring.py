@@ -4,8 +4,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from services.dispatcher.domain.window import must_outlast
-from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY
+from services.dispatcher.queue.claiming import IS_DUE_CHUNK
 from services.dispatcher.queue.controls import CONTROLLED_RUNS, SENDABLE_RUNS, UNFINISHED
+from services.dispatcher.queue.retries import IS_DUE_RETRY
 from shared.database import Connection, sql
 from shared.event import Instant
 

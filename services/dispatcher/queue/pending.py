@@ -6,9 +6,10 @@ So workers with nothing to do ask nothing: idle, a dispatcher costs two statemen
 from dataclasses import dataclass, field
 
 from services.dispatcher.domain.window import must_outlast
-from services.dispatcher.queue.claiming import IS_DUE_CHUNK, IS_DUE_RETRY
+from services.dispatcher.queue.claiming import IS_DUE_CHUNK
 from services.dispatcher.queue.controls import CONTROLLED_RUNS, SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.ending import IS_COMPLETE, RUNS_TO_END
+from services.dispatcher.queue.retries import IS_DUE_RETRY
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 

@@ -195,6 +195,13 @@ runs = Table(
     Column("sender", Text, comment="none: the gateway's own"),
     Column("max_attempts", Integer, comment="counted ones; none: the window decides"),
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
+    Column("priority", Text, nullable=False, server_default="normal", comment="urgent, bulk"),
+    Index(
+        "runs_in_turn",
+        "priority",
+        "run_id",
+        postgresql_where=text("state NOT IN ('finished', 'archived')"),
+    ),
     Index(
         "runs_unfinished",
         "run_id",

@@ -1,0 +1,14 @@
+"""Which runs of a gateway go first."""
+
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE runs ADD COLUMN priority text NOT NULL DEFAULT 'normal'")
+    op.execute("""
+        CREATE INDEX runs_in_turn ON runs (priority, run_id)
+        WHERE state NOT IN ('finished', 'archived')
+    """)

@@ -1,0 +1,104 @@
+"""Retries: messages whose time to be tried again has come are leased one by one, or given back.
+
+The caller holds the sender, as for chunks (`claiming`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.keys import MessageKey
+from services.dispatcher.domain.progress import Progress
+from services.dispatcher.queue.claiming import SUITS, Claimant, naming
+from services.dispatcher.queue.controls import SENDABLE_RUNS
+from services.dispatcher.queue.exceptions import contact_of, progress_of
+from shared.database import Connection, fragment, sql
+from shared.event import Instant
+
+IS_DUE_RETRY = """
+    e.run_id = r.run_id AND e.state = 'retry' AND e.sender_id IS NULL AND e.due_at <= :now
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRetry:
+    """A message that the sender has leased to try it again."""
+
+    key: MessageKey
+    chunk: int
+    before: Progress
+    contact: Contact | None  # the one that was used, if it must be used again; else the newest
+
+
+CLAIM_RETRIES = sql(
+    """
+    WITH due AS (
+        SELECT e.run_id, e.client_id FROM exceptions e JOIN ({sendable}) AS r USING (run_id)
+        WHERE r.gateway = :gateway AND {is_due} AND {suits}
+        ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
+    ), claimed AS (
+        UPDATE exceptions e SET sender_id = :sender_id FROM due
+        WHERE e.run_id = due.run_id AND e.client_id = due.client_id
+        RETURNING e.*
+    )
+    SELECT claimed.*, coalesce(c.is_removed, true) AS is_removed,
+        c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment,
+        c.tags AS client_tags
+    FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
+    """,
+    sendable=SENDABLE_RUNS,
+    is_due=IS_DUE_RETRY,
+    suits=fragment(SUITS, of="e"),
+)
+
+
+async def claim_retries(
+    db: Connection, claimant: Claimant, *, now: Instant, latest: Instant, limit: int
+) -> list[ClaimedRetry]:
+    """Lease up to `limit` messages whose time to be tried again has come.
+
+    Raises:
+        RunUnreadable: One of them cannot be read.
+    """
+    values = claimant.values() | {"limit": limit, "now": now, "latest": latest}
+    return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
+
+
+def _retry(row: Any) -> ClaimedRetry:  # noqa: ANN401 - a row of CLAIM_RETRIES
+    with naming(row.run_id):
+        return ClaimedRetry(
+            key=MessageKey(row.run_id, row.client_id),
+            chunk=row.chunk,
+            before=progress_of(row),
+            contact=None if row.is_removed else contact_of(row.contact) or _newest_contact(row),
+        )
+
+
+def _newest_contact(row: Any) -> Contact:  # noqa: ANN401 - a row with a client's columns
+    return Contact(
+        row.phone,
+        row.operator_code,
+        row.time_zone,
+        row.email,
+        row.full_name,
+        row.client_comment,
+        row.client_tags,
+    )
+
+
+RELEASE_RETRIES = text("""
+    UPDATE exceptions SET sender_id = NULL WHERE sender_id = :sender_id
+        AND run_id = :run_id AND client_id = ANY(CAST(:client_ids AS uuid[]))
+""")
+
+
+async def release_retries(
+    db: Connection, sender_id: UUID, run_id: UUID, client_ids: Sequence[UUID]
+) -> None:
+    """Give back retries that were not tried."""
+    values = {"sender_id": sender_id, "run_id": run_id, "client_ids": client_ids}
+    await db.execute(RELEASE_RETRIES, values)
