@@ -8,6 +8,7 @@ import uvloop
 
 from bench import budget
 from bench.expansion import expand
+from bench.fairness import measure_fairness
 from bench.history import Size
 from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
@@ -24,7 +25,18 @@ from cli.render import console, note
 from deploy.local.errors import StackError
 
 QUERIES = "queries"
-WHAT = ("import", "pipeline", "plain", "expand", "rebuild", "small", "idle", "mail", QUERIES)
+WHAT = (
+    "import",
+    "pipeline",
+    "plain",
+    "expand",
+    "rebuild",
+    "small",
+    "idle",
+    "mail",
+    "fairness",
+    QUERIES,
+)
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
@@ -37,6 +49,10 @@ async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     if only == "idle":
         note(f"pausing a mailing, then doing nothing for {IDLE_S:.0f} s", "dim")
         report.idle = await measure_idleness(rig)
+        return
+    if only == "fairness":
+        note(f"sending many small mailings, then some beside {rig.messages:,} messages", "dim")
+        report.fairness = await measure_fairness(rig)
         return
     note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)

@@ -119,7 +119,7 @@ async def send_small_mailings(rig: Rig, kind: Kind) -> Small:
     Raises:
         Failure: They could not be created in time, or came to no end.
     """
-    await _import_clients(rig, kind)
+    await import_clients_of(rig, kind)
     ahead = kind.mailings * AHEAD
     starts_at = datetime.now(UTC) + ahead
     await _create_mailings(rig, kind, starts_at)
@@ -158,7 +158,7 @@ async def send_small_mailings(rig: Rig, kind: Kind) -> Small:
     )
 
 
-async def _import_clients(rig: Rig, kind: Kind) -> None:
+async def import_clients_of(rig: Rig, kind: Kind) -> None:
     """Import the clients of each mailing, whom their tag tells from the others."""
     path = rig.home.data / "small.csv"
     await asyncio.to_thread(path.write_text, "".join(_lines(kind)))
