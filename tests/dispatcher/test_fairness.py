@@ -1,12 +1,14 @@
 """Fairness: runs that share a gateway, on their way from the ledger to it."""
 
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.dispatcher.domain import turns
-from services.dispatcher.handlers import planning
+from services.dispatcher.handlers import claiming, planning
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import planning as planning_queue
 from shared import ids
@@ -16,6 +18,7 @@ from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
     CHANNELS,
+    NOT_PROCESSED,
     FakeGateway,
     Run,
     World,
@@ -23,6 +26,7 @@ from tests.dispatcher.world import (
     work,
 )
 
+MINUTE = timedelta(minutes=1)
 CHUNK, LIMIT, SMALL = 4, 8, 2
 VIP = Filter(tags=("vip",))
 CLIENTS = 24  # of a large run; of one for the VIPs two
@@ -175,3 +179,27 @@ async def test_a_run_of_a_priority_that_only_newer_releases_know_is_sent(world: 
     await work(await alive(world, FakeGateway()))
 
     await delivered(world, 1)
+
+
+async def test_retries_of_runs_take_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "RETRIES", 2)
+    await world.know_clients(range(1, 4))
+    failing = FakeGateway({number: [NOT_PROCESSED] * 2 for number in range(1, 4)})
+    sender = await alive(world, failing)
+    one = await begun(world)
+    await work(sender)
+    other = await begun(world)
+    await work(sender)
+    await world.pass_time(MINUTE)
+    await sender.renew()
+    failing.messages.clear()
+
+    for _ in range(3):
+        await sender.claim()
+
+    turns_of = [Counter(run_ids(failing)[first : first + 2]) for first in (0, 2, 4)]
+    assert turns_of[0] + turns_of[1] == Counter({one.run_id: 2, other.run_id: 2})
+    assert len(turns_of[0]) == 1
+    assert turns_of[2] == Counter({one.run_id: 1, other.run_id: 1})
+    await work(sender)
+    await delivered(world, 6)

@@ -19,11 +19,16 @@ from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import ReadyQueue
 from services.dispatcher.queue import claiming, controls, recording, rendering
-from services.dispatcher.queue.claiming import Claimant, ClaimedChunk, RunUnreadable
+from services.dispatcher.queue.claiming import NOBODY, Claimant, ClaimedChunk, RunUnreadable
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
-from services.dispatcher.queue.retries import ClaimedRetry, claim_retries, release_retries
+from services.dispatcher.queue.retries import (
+    ClaimedRetry,
+    claim_retries,
+    last_in_turn,
+    release_retries,
+)
 from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -64,6 +69,7 @@ class Claimer:
         self._runs: dict[UUID, Run] = {}
         self._leases: set[Lease] = set()
         self._last_runs: dict[str, UUID] = {}  # that had a chunk, by priority
+        self._last_retried = NOBODY  # the run that had a retry
         self.is_stopping = False
         self.may_hold_unknown_leases = False  # the answer to a claim or a release was lost
 
@@ -142,7 +148,7 @@ class Claimer:
     # Claiming
 
     async def claim(self) -> Claim:
-        """Lease what is due, if there is room for it."""
+        """Lease what is due, if there is room for it or it may pass what waits."""
         sender_id = self.lease.sender_id
         if sender_id is None or not self._needs_work():
             return NOTHING
@@ -177,6 +183,7 @@ class Claimer:
         self, sender_id: UUID, retries: Sequence[ClaimedRetry], chunks: Sequence[ClaimedChunk]
     ) -> list[RejectedJob]:
         """Let messages wait for their start; return those that cannot be sent."""
+        self._last_retried = last_in_turn(retries, self._last_retried)
         taken = jobs.of_retries(sender_id, self._runs, retries, self._channel)
         for chunk in chunks:
             run = self._runs[chunk.key.run_id]
@@ -209,7 +216,8 @@ class Claimer:
         latest = must_outlast(now)
         room = self.ready.room
         limit = min(self._budget.allowed(self._time(), self._samples.total), RETRIES, room.left)
-        retries = await claim_retries(db, claimant, now=now, latest=latest, limit=limit)
+        after = self._last_retried
+        retries = await claim_retries(db, claimant, after, now=now, latest=latest, limit=limit)
         last = self._last_runs
         chunks = await claiming.claim_chunks(db, claimant, room, last, now=now, latest=latest)
         self._budget.took(len(retries), sum(len(each.client_ids) for each in chunks))

@@ -12,3 +12,7 @@ def upgrade() -> None:
         CREATE INDEX runs_in_turn ON runs (priority, run_id)
         WHERE state NOT IN ('finished', 'archived')
     """)
+    op.execute("""
+        CREATE INDEX exceptions_in_turn ON exceptions (run_id, due_at)
+        WHERE state = 'retry' AND sender_id IS NULL
+    """)

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.progress import Progress
-from services.dispatcher.queue.claiming import SUITS, Claimant, naming
-from services.dispatcher.queue.controls import SENDABLE_RUNS
+from services.dispatcher.queue.claiming import NOBODY, SUITS, Claimant, naming
+from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.exceptions import contact_of, progress_of
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
@@ -34,12 +34,28 @@ class ClaimedRetry:
     contact: Contact | None  # the one that was used, if it must be used again; else the newest
 
 
+# Of the run after the one that had the last, and so on: the retries of a small run don't wait for
+# all of a large one whose gateway failed. Priorities count where all of them wait for their start.
 CLAIM_RETRIES = sql(
     """
     WITH due AS (
-        SELECT e.run_id, e.client_id FROM exceptions e JOIN ({sendable}) AS r USING (run_id)
-        WHERE r.gateway = :gateway AND {is_due} AND {suits}
-        ORDER BY e.due_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
+        SELECT retry.run_id, retry.client_id FROM (
+            (SELECT run_id FROM runs WHERE {unfinished} AND run_id > :last ORDER BY run_id)
+            UNION ALL
+            (SELECT run_id FROM runs WHERE {unfinished} AND run_id <= :last ORDER BY run_id)
+        ) AS unfinished
+        CROSS JOIN LATERAL (
+            SELECT e.run_id, e.client_id FROM ({sendable}) AS r
+            CROSS JOIN LATERAL (
+                SELECT e.run_id, e.client_id FROM exceptions e WHERE {is_due} AND {suits}
+                ORDER BY e.due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+            ) AS e
+            WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway
+        ) AS retry
+        WHERE :now >= (
+            SELECT min(due_at) FROM exceptions WHERE state = 'retry' AND sender_id IS NULL
+        )
+        LIMIT :limit
     ), claimed AS (
         UPDATE exceptions e SET sender_id = :sender_id FROM due
         WHERE e.run_id = due.run_id AND e.client_id = due.client_id
@@ -50,6 +66,7 @@ CLAIM_RETRIES = sql(
         c.tags AS client_tags
     FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
     """,
+    unfinished=UNFINISHED,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_RETRY,
     suits=fragment(SUITS, of="e"),
@@ -57,15 +74,29 @@ CLAIM_RETRIES = sql(
 
 
 async def claim_retries(
-    db: Connection, claimant: Claimant, *, now: Instant, latest: Instant, limit: int
+    db: Connection,
+    claimant: Claimant,
+    last: UUID = NOBODY,
+    *,
+    now: Instant,
+    latest: Instant,
+    limit: int,
 ) -> list[ClaimedRetry]:
     """Lease up to `limit` messages whose time to be tried again has come.
+
+    The first are of the run after `last`, which had some before.
 
     Raises:
         RunUnreadable: One of them cannot be read.
     """
-    values = claimant.values() | {"limit": limit, "now": now, "latest": latest}
+    values = claimant.values() | {"limit": limit, "last": last, "now": now, "latest": latest}
     return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
+
+
+def last_in_turn(retries: Sequence[ClaimedRetry], last: UUID) -> UUID:
+    """Return the run that had the last of these, which were claimed after `last`."""
+    runs = {each.key.run_id for each in retries}
+    return max(runs, key=lambda run_id: (run_id <= last, run_id), default=last)
 
 
 def _retry(row: Any) -> ClaimedRetry:  # noqa: ANN401 - a row of CLAIM_RETRIES

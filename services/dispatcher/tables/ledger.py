@@ -117,6 +117,12 @@ exceptions = Table(
         "due_at",
         postgresql_where=text("state = 'retry' AND sender_id IS NULL"),
     ),
+    Index(
+        "exceptions_in_turn",
+        "run_id",
+        "due_at",
+        postgresql_where=text("state = 'retry' AND sender_id IS NULL"),
+    ),
     Index("exceptions_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index("exceptions_pinned", "version_id", postgresql_where=text("version_id IS NOT NULL")),
     Index("exceptions_state", "run_id", "state", "client_id"),
