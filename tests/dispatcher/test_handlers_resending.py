@@ -288,3 +288,17 @@ async def test_of_a_stopped_mailing_and_of_nothing_no_run_is_made(world: World) 
     await world.end()
     with pytest.raises(NothingToResend):
         await again(world, chosen(going, *ALL))
+
+
+async def test_what_is_sent_again_goes_by_the_turns_and_the_retries_of_its_mailing(
+    world: World,
+) -> None:
+    run = await ended(world)
+    says = "priority = 'urgent', max_attempts = 3, on_unknown = 'prefer_silence'"
+    await world.rows(f"UPDATE runs SET {says} RETURNING run_id")
+
+    made = await again(world, chosen(run, FAILED))
+
+    names = "priority, max_attempts, on_unknown"
+    rows = await world.rows(f"SELECT {names} FROM runs WHERE run_id = :id", id=made.run_id)
+    assert [tuple(row) for row in rows] == [("urgent", 3, "prefer_silence")]

@@ -29,6 +29,10 @@ class RunView(View):
     run_id: UUID
     mailing_id: UUID
     gateway: str
+    priority: str = Field(
+        description="Among those that share the gateway: urgent, normal or bulk.",
+        examples=["normal"],
+    )
     state: str
     planned: int
     open: int
@@ -52,7 +56,7 @@ class RunView(View):
 # The chunks of an unfinished run are few enough to be counted on; a finished one has none open.
 RUNS = fragment(
     """
-    SELECT r.run_id, r.mailing_id, r.gateway, r.state, r.planned_count AS planned,
+    SELECT r.run_id, r.mailing_id, r.gateway, r.priority, r.state, r.planned_count AS planned,
         CASE WHEN r.state IN ('finished', 'archived') THEN 0 ELSE coalesce(
             (SELECT sum(open_count) FROM chunks c WHERE c.run_id = r.run_id), 0
         ) END AS open,
