@@ -86,7 +86,7 @@ def _in_entries(schedule: Schedule) -> Iterator[FieldError]:
 def _in_entry(entry: Entry) -> Iterator[FieldError]:
     found = list(_in_fields(entry))
     yield from found
-    if not (found or isinstance(entry, Once)) and next(walls_of(entry)(SOME_TIME), None) is None:
+    if not (found or isinstance(entry, Once)) and next(walls_of(entry, SOME_TIME), None) is None:
         name = "/expression" if isinstance(entry, Cron) else "/on"
         yield FieldError(name, "never_due", "there is no such date: it is never due")
     if refusal := why_refused(entry.zone):

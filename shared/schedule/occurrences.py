@@ -1,7 +1,7 @@
 """The occurrences of a schedule between two instants, one after the other."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
 from itertools import islice
@@ -26,7 +26,7 @@ def occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> Iter
     Raises:
         ValueError: The schedule has `mistakes`.
     """
-    excluded = frozenset(schedule.except_dates)
+    excluded = frozenset(map(date.fromisoformat, schedule.except_dates))
     after, until = min(max(after, FIRST), LAST), min(until, LAST)
     found = [_of_entry(entry, excluded, after, until) for entry in schedule.entries]
     last = None
@@ -52,13 +52,11 @@ def end_of(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> dateti
 
 
 def _of_entry(
-    entry: Entry, excluded: frozenset[str], after: datetime, until: datetime
+    entry: Entry, excluded: frozenset[date], after: datetime, until: datetime
 ) -> Iterator[Occurrence]:
     """Yield an entry's occurrences. Later local times never come earlier, so the first ends it."""
     zone = load_zone(entry.zone)
-    for wall in walls_of(entry)(local_time(after, zone)):
-        if excluded and wall.date().isoformat() in excluded:
-            continue
+    for wall in walls_of(entry, local_time(after, zone), excluded):
         found = resolve(wall, zone)
         if found.at >= until:
             return

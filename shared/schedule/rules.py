@@ -33,6 +33,7 @@ WEEK = 7
 # Each of the fourteen kinds of years comes within so many, also around 2100 (no leap year).
 ALL_KINDS_OF_YEARS = 40
 KEPT = 4096  # rules: what a process computes in a while
+NONE: frozenset[date] = frozenset()
 
 IsDay: TypeAlias = Callable[[date], bool]
 Shape: TypeAlias = tuple[int, int, int]  # number of the month, weekday of its first, length
@@ -47,10 +48,12 @@ class Rule:
     months: frozenset[int] = frozenset(range(1, 13))
     _days: dict[Shape, tuple[int, ...]] = field(default_factory=dict)
 
-    def walls(self, after: datetime) -> Iterator[datetime]:
+    def walls(self, after: datetime, excluded: frozenset[date] = NONE) -> Iterator[datetime]:
         """Yield the local times after one, ascending; it ends if there will never be another."""
         first = after.date()
         for day in self._dates(first):
+            if day in excluded:
+                continue
             begun = bisect_right(self.times, after.time()) if day == first else 0
             for at in self.times[begun:]:
                 yield datetime.combine(day, at)
@@ -82,19 +85,21 @@ def _months(first: date) -> Iterator[tuple[int, int]]:
         yield from ((year, month) for month in range(1, 13))
 
 
-@lru_cache(KEPT)
-def walls_of(entry: Entry) -> Callable[[datetime], Iterator[datetime]]:
-    """Return what yields an entry's local times after one, ascending.
+def walls_of(
+    entry: Entry, after: datetime, excluded: frozenset[date] = NONE
+) -> Iterator[datetime]:
+    """Return an entry's local times after one, ascending, without those of excluded days.
 
     Raises:
         ValueError: It is not as `mistakes` wants it.
     """
     if isinstance(entry, Once):
         wall = read_wall(entry.at)
-        return lambda after: iter([wall] if wall > after else [])
-    return _rule(entry).walls
+        return iter([wall] if wall > after and wall.date() not in excluded else [])
+    return _rule(entry).walls(after, excluded)
 
 
+@lru_cache(KEPT)
 def _rule(entry: Daily | Weekly | Monthly | Cron) -> Rule:
     match entry:
         case Daily():
