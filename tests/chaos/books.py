@@ -102,7 +102,7 @@ def _requests(path: Path) -> Iterator[Request]:
 
 async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
     """Read the dispatcher's tables."""
-    db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
+    db = await asyncpg.connect(rig.database("dispatcher"))
     # All three as they are at one moment: something may still move.
     moment = db.transaction(isolation="repeatable_read", readonly=True)
     try:

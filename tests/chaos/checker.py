@@ -153,15 +153,25 @@ def _of_windows(evidence: Evidence, keys: Mapping[str, Message]) -> Json:
 
 
 def _was_held(faults: Iterable[Fault], run: Run, request: Request, process: str) -> bool:
-    """Return whether a process that stood still held a request across the end."""
+    """Return whether a process that stood still, or a bad link, held a request across the end."""
     return any(
-        fault.kind == "stop"
-        and (fault.target == process or fault.target.startswith("dispatcher"))
+        _may_hold(fault, process)
         and fault.at_ms <= run.ends_at_ms
         and request.at_ms <= fault.until_ms + AFTER_STOP_MS
         and fault.until_ms >= run.ends_at_ms
         for fault in faults
     )
+
+
+def _may_hold(fault: Fault, process: str) -> bool:
+    """Return whether a fault holds requests to a gateway that were started before."""
+    match fault.kind:
+        case "stop":
+            return fault.target == process or fault.target.startswith("dispatcher")
+        case "stall" | "delay":
+            return fault.target == f"dispatcher-{process}"
+        case _:
+            return False
 
 
 def _of_requests(evidence: Evidence, keys: Mapping[str, Message]) -> Json:

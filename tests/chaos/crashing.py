@@ -26,7 +26,7 @@ from tests.chaos.evidence import Mailing
 from tests.chaos.nemesis import be_well
 from tests.chaos.rig import CONNECTIONS, Layout, Rig, running
 
-LAYOUT = Layout(parts=PARTS, latency_ms="150-300", timeout_s=1.0)
+LAYOUT = Layout(parts=PARTS, latency_ms="150-300", timeout_s=1.0, has_links=False)
 # Short, so that what a visit waits for comes soon. A lease must outlast the timeout by 2 s.
 SETTINGS = {
     "LOG_FORMAT": "json",

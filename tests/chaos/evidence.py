@@ -67,8 +67,8 @@ class Attempt:
 class Fault:
     """Something that was done to a process while a run was sending."""
 
-    kind: str  # kill, stop, restart
-    target: str  # a part: `dispatcher.2`
+    kind: str  # kill, stop, restart; cut, stall, delay
+    target: str  # a part: `dispatcher.2`; or a link: `dispatcher-postgres`
     at_ms: int
     until_ms: int
     in_flight: int  # requests of all dispatchers

@@ -1,11 +1,14 @@
-"""The nemesis: kills, stops and restarts processes while runs are sending, by a seed."""
+"""The nemesis: kills, stops and restarts processes, and makes links bad, by a seed.
+
+All of it while runs are sending.
+"""
 
 import asyncio
 import math
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import httpx
@@ -19,6 +22,8 @@ KINDS = ("catalog", "scheduler", "dispatcher", "stats", *STORES)
 LOOK_EVERY_S = 0.25
 SENDING_MS = 1_000  # a run is sending if a gateway got something in the last so many
 LONGEST_STOP_S = 20.0  # beyond a lease
+LONGEST_STALL_S = 8.0
+DELAYS_S = (0.05, 0.5)
 
 
 def now_ms() -> int:
@@ -73,6 +78,14 @@ class Nemesis:
         self.faults: list[Fault] = []
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._deck: list[tuple[str, str]] = []
+        self._ways: Mapping[str, Callable[[str], Coroutine[Any, Any, None]]] = {
+            "kill": self._kill,
+            "stop": self._stop,
+            "restart": self._restart,
+            "cut": self._cut,
+            "stall": self._stall,
+            "delay": self._delay,
+        }
 
     async def run(self, count: int, every_s: float, until: float) -> None:
         """Do so many faults, or as many as there is time for."""
@@ -90,8 +103,7 @@ class Nemesis:
     async def _one(self) -> None:
         kind, target = self._drawn()
         await eventually(self._watch.is_sending)
-        pid = self._rig.pid(target)
-        if pid is None:  # it has died by itself
+        if target not in self._rig.links and self._rig.pid(target) is None:  # died by itself
             self._report(f"{target} is down, and nobody has ended it")
             await self._rig.begin(target)
             return
@@ -99,7 +111,7 @@ class Nemesis:
         if not in_flight:
             self._deck.append((kind, target.partition(".")[0]))  # a fault counts while runs send
             return
-        how = {"kill": self._kill, "stop": self._stop, "restart": self._restart}[kind]
+        how = self._ways[kind]
         number = len(self.faults)
         self.faults.append(Fault(kind, target, now_ms(), now_ms(), in_flight))
         self._report(f"{number + 1}: {kind} {target} ({in_flight} in flight)")
@@ -120,7 +132,7 @@ class Nemesis:
                 self._deck = self._hand()
             for at, (kind, of) in enumerate(self._deck):
                 free = [each for each in self._rig.replicas(of) if each not in self._busy]
-                if of == "plain":
+                if of == "plain" or of in self._rig.links:
                     free = [] if of in self._busy else [of]
                 if of in STORES and any(each in self._busy for each in STORES):
                     free = []
@@ -132,11 +144,13 @@ class Nemesis:
     def _hand(self) -> list[tuple[str, str]]:
         """Return some faults, in which each kind of process is killed."""
         draw = self._random
+        links = list(self._rig.links)
         hand = [("kill", each) for each in (*KINDS, "dispatcher")]
-        hand += [("stop", each) for each in ("dispatcher", "dispatcher", "stats", "scheduler")]
+        hand.append(("kill", draw.choice([*SANDBOXES.values()])))
+        hand += [("stop", each) for each in ("dispatcher", draw.choice(("stats", "scheduler")))]
         hand.append(("stop", draw.choice(("catalog", "kafka", *SANDBOXES.values()))))
         hand += [("restart", draw.choice(KINDS)) for _ in range(2)]
-        hand.append(("kill", draw.choice([*SANDBOXES.values()])))
+        hand += [(how, draw.choice(links)) for how in ("cut", "stall", "delay") if links]
         draw.shuffle(hand)
         return hand
 
@@ -161,6 +175,25 @@ class Nemesis:
             self._report(f"{target} has not ended within a minute")
             await self._rig.kill(target)
         await self._rig.begin(target)
+
+    async def _cut(self, target: str) -> None:
+        self._rig.links[target].cut()
+
+    async def _stall(self, target: str) -> None:
+        link = self._rig.links[target]
+        link.stall()
+        try:
+            await asyncio.sleep(self._random.uniform(0.5, LONGEST_STALL_S))
+        finally:
+            link.flow()
+
+    async def _delay(self, target: str) -> None:
+        link = self._rig.links[target]
+        link.delay_s = self._random.uniform(*DELAYS_S)
+        try:
+            await asyncio.sleep(self._random.uniform(0.5, LONGEST_STALL_S))
+        finally:
+            link.flow()
 
 
 async def eventually(condition: Callable[[], bool], within_s: float = math.inf) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,12 +19,14 @@ import httpx
 from deploy.local.errors import StackError
 from deploy.local.part import Part
 from deploy.local.ports import HOST, Ports
+from deploy.local.postgres import url
 from deploy.local.probe import answers_http
 from deploy.local.record import Record
 from deploy.local.services import python
 from deploy.local.stack import ALL, Stack
 from deploy.local.supervisor import Supervisor
 from shared.testing import eventually
+from tests.chaos.wiring import Wiring
 
 Json = dict[str, Any]
 
@@ -36,6 +39,7 @@ SANDBOXES = {"http": "gateway", "plain": PLAIN, "smtp": "mail"}
 CONNECTIONS = 8  # of each dispatcher to each gateway
 LATENCY_MS = "400-800"  # so connections are busy although the machine has few cores
 PATIENT_S = 90.0
+PORT = re.compile(r":\d+")  # of a URL
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Layout:
     parts: Sequence[str] = PARTS
     latency_ms: str = LATENCY_MS
     timeout_s: float = 5.0  # of a request
+    has_links: bool = True
 
 
 WHOLE = Layout()
@@ -53,10 +58,14 @@ WHOLE = Layout()
 class Rig:
     """Everything that runs, by name, and how it is asked."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, layout: Layout) -> None:
+    def __init__(
+        self, stack: Stack, http: httpx.AsyncClient, layout: Layout, wiring: Wiring | None
+    ) -> None:
         self.stack = stack
         self.http = http
         self.layout = layout
+        self.links = wiring.links if wiring else {}
+        self._wiring = wiring
         own = stack.home.path / "plain"
         own.mkdir(parents=True)
         self._ledger = stack.home.data / "plain.ledger"
@@ -81,7 +90,11 @@ class Rig:
         for name, fields in urls.items():
             known = {} if name == "plain" else await self.described(name)
             limits = {"max_connections": CONNECTIONS, "timeout_s": self.layout.timeout_s}
-            await self.describe(name, known | fields | limits)
+            description = known | fields | limits
+            if self._wiring is not None:
+                link = str(self._wiring.gateway_port(name))
+                description["url"] = PORT.sub(f":{link}", description["url"])
+            await self.describe(name, description)
             await self.misbehave(name, latency_ms=self.layout.latency_ms)
 
     async def described(self, gateway: str) -> Json:
@@ -151,11 +164,14 @@ class Rig:
             return f"http://{HOST}:{self._port}"
         return self.stack.env[f"{name.upper().replace('.', '_')}_URL"]
 
+    def database(self, service: str) -> str:
+        """Return where a service's database is, past all links."""
+        return url(Ports(self.stack.home.ports, {}).kept["postgres"], service)
+
     async def rows(self, service: str, statement: str, *values: object) -> list[asyncpg.Record]:
         """Return rows of a service's database; none while it is down."""
-        url = self.stack.env[f"{service.upper()}_DATABASE_URL"]
         try:
-            db = await asyncpg.connect(url, timeout=5)
+            db = await asyncpg.connect(self.database(service), timeout=5)
             try:
                 return list(await db.fetch(statement, *values, timeout=10))
             finally:
@@ -189,8 +205,8 @@ class Rig:
     async def misbehave(self, gateway: str, **faults: object) -> None:
         """Tell a sandbox how to misbehave; nothing if it is down just now."""
         with suppress(httpx.TransportError):
-            url = f"{self.url(SANDBOXES[gateway])}/faults"
-            (await self.http.patch(url, content=json.dumps(faults))).raise_for_status()
+            faulty = f"{self.url(SANDBOXES[gateway])}/faults"
+            (await self.http.patch(faulty, content=json.dumps(faults))).raise_for_status()
 
     async def in_flight(self) -> int:
         """Count the requests that are under way, of all dispatchers that answer."""
@@ -215,12 +231,16 @@ async def running(
     home: Path, settings: Mapping[str, str], layout: Layout = WHOLE
 ) -> AsyncIterator[Rig]:
     """Run everything, and end it."""
+    wiring = Wiring(home) if layout.has_links else None
+    if wiring is not None:
+        await wiring.open()
+        settings = {**settings, **wiring.settings()}
     options = ("--idempotent", "--latency-ms", layout.latency_ms)
     stack = Stack(home, settings, layout.parts, options, lambda _: None, ephemeral=True)
     await stack.start()
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
-            rig = Rig(stack, http, layout)
+            rig = Rig(stack, http, layout, wiring)
             try:
                 await rig.start()
                 yield rig
@@ -228,3 +248,5 @@ async def running(
                 await rig.stop()
     finally:
         await stack.stop()
+        if wiring is not None:
+            await wiring.close()

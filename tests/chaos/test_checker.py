@@ -129,8 +129,10 @@ def with_attempts(evidence: Evidence, *attempts: Attempt) -> Evidence:
     return replace(evidence, attempts=[*evidence.attempts, *attempts])
 
 
-def stopped(evidence: Evidence, until_ms: int, target: str = "dispatcher.2") -> Evidence:
-    fault = Fault("stop", target, END - 1_000, until_ms, 3)
+def stopped(
+    evidence: Evidence, until_ms: int, target: str = "dispatcher.2", kind: str = "stop"
+) -> Evidence:
+    fault = Fault(kind, target, END - 1_000, until_ms, 3)
     return replace(evidence, faults=[*evidence.faults, fault])
 
 
@@ -299,6 +301,19 @@ def test_what_a_stopped_process_held_across_the_end_is_set_apart(target: str) ->
 
     assert broken(figures) == []
     assert figures["late_explained"] == 1
+
+
+@pytest.mark.parametrize("kind", ["stall", "delay"])
+@pytest.mark.parametrize(
+    ("target", "is_explained"), [("dispatcher-gateway", True), ("dispatcher-postgres", False)]
+)
+def test_what_a_bad_link_to_the_gateway_held_is_set_apart(
+    kind: str, target: str, is_explained: bool
+) -> None:
+    figures = check(late(stopped(well(), END + 2_000, target, kind), 2_500))
+
+    assert figures["late_explained"] == is_explained
+    assert broken(figures) == ([] if is_explained else ["sent_after_end"])
 
 
 def test_rounds_add_up() -> None:
