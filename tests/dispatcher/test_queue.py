@@ -301,14 +301,15 @@ async def forget_exceptions(world: World) -> None:
 async def test_retries_are_claimed_when_due_the_longest_due_first_and_once(world: World) -> None:
     await register(world)
     an_hour_ago = await world.now() - HOUR  # so that nothing but the retries' time counts
-    run = await world.plan(2, starts_at=an_hour_ago)
+    run = await world.plan(3, starts_at=an_hour_ago)
     await world.plan(1, starts_at=an_hour_ago)
     now = await world.now()
-    await excepted(world, run.run_id, 1, now - MINUTE)
-    await excepted(world, run.run_id, 2, now - 2 * MINUTE)
+    for number in (1, 2, 3):
+        await excepted(world, run.run_id, number, now - number * MINUTE)
 
     async with transaction(world.pool) as one, transaction(world.pool) as two:
-        assert await retries(one, now - 3 * MINUTE) == []
+        assert await retries(one, now - 4 * MINUTE) == []
+        assert await retries(one, now - 2.5 * MINUTE) == [3]
         assert await retries(one, now, limit=1) == [2]
         assert await retries(two, now, me=YOU) == [1]
         assert await retries(one, now) == []
