@@ -1,7 +1,6 @@
 """Turns: which priority goes next, and how much is leased ahead of each."""
 
 from collections import Counter
-from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
@@ -18,49 +17,50 @@ def room(urgent: int = 0, normal: int = 0, bulk: int = 0) -> Room:
     return Room(LIMIT, {URGENT: urgent, NORMAL: normal, BULK: bulk})
 
 
-def started(waiting: Mapping[Priority, int], count: int) -> list[Priority]:
+def counts(urgent: int = 0, normal: int = 0, bulk: int = 0) -> list[int]:
+    return [urgent, normal, bulk]
+
+
+def started(waiting: list[int], count: int) -> list[Priority]:
     """Return what goes, one message after the other."""
     found: list[Priority] = []
-    shares, left = Shares(), dict(waiting)
-    while len(found) < count and (turn := shares.next(left)) is not None:
-        priority, most = turn
-        assert 1 <= most <= left[priority] or most < SHARE
-        left[priority] -= 1
-        shares.took(priority, 1, left)
-        found.append(priority)
+    shares, left = Shares(), list(waiting)
+    while len(found) < count:
+        place, most = shares.next(left)
+        assert 1 <= most <= max(left[place], SHARE - 1)
+        left[place] -= 1
+        shares.took(place, 1, left)
+        found.append(ORDER[place])
     return found
 
 
 def test_of_what_waits_the_first_priority_goes_first() -> None:
-    assert started({URGENT: 2, NORMAL: 2, BULK: 2}, 6) == [
-        *(URGENT, URGENT),
-        *(NORMAL, NORMAL),
-        *(BULK, BULK),
-    ]
+    expected = [URGENT, URGENT, NORMAL, NORMAL, BULK, BULK]
+
+    assert started(counts(urgent=2, normal=2, bulk=2), 6) == expected
 
 
 @pytest.mark.parametrize("others", [(NORMAL,), (BULK,), (NORMAL, BULK)])
 def test_each_priority_that_waits_has_its_share(others: tuple[Priority, ...]) -> None:
-    waiting = {URGENT: 1_000, NORMAL: 0, BULK: 0} | dict.fromkeys(others, 1_000)
+    waiting = [1_000 if each in (URGENT, *others) else 0 for each in ORDER]
 
     found = started(waiting, 10 * SHARE)
 
-    counts = Counter(found)
+    number = Counter(found)
     assert found[: SHARE - 1] == [URGENT] * (SHARE - 1)
-    assert all(9 <= counts[other] <= 10 for other in others)
-    assert counts[URGENT] == len(found) - sum(counts[other] for other in others)
+    assert all(9 <= number[other] <= 10 for other in others)
+    assert number[URGENT] == len(found) - sum(number[other] for other in others)
 
 
 def test_what_comes_later_has_no_share_of_what_went_before_it() -> None:
     shares = Shares()
-    shares.took(URGENT, 1_000, {URGENT: 1_000, NORMAL: 0, BULK: 0})
+    shares.took(0, 1_000, counts(urgent=1_000))
 
-    assert shares.next({URGENT: 1_000, NORMAL: 1, BULK: 0}) == (URGENT, SHARE - 1)
+    assert shares.next(counts(urgent=1_000, normal=1)) == (0, SHARE - 1)
 
 
 def test_a_priority_that_is_alone_goes_at_once() -> None:
-    assert Shares().next({URGENT: 0, NORMAL: 0, BULK: 500}) == (BULK, 500)
-    assert Shares().next({URGENT: 0, NORMAL: 0, BULK: 0}) is None
+    assert Shares().next(counts(bulk=500)) == (2, 500)
 
 
 def test_a_message_sees_only_what_goes_before_it() -> None:

@@ -1,6 +1,6 @@
 """Turns: in which order runs share a gateway, and how much of them is leased ahead."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from shared.contracts.catalog import Priority
@@ -79,26 +79,26 @@ class Room:
 
 
 class Shares:
-    """Whose turn it is among priorities: the first, but for the share of those after it."""
+    """Whose turn it is among priorities: the first, but for the share of those after it.
+
+    Priorities are their places in `ORDER` here: an enumeration's hash costs more than the rest.
+    """
 
     def __init__(self) -> None:
-        self._passed = dict.fromkeys(ORDER, 0)  # messages that went before some that waited
+        self._passed = [0 for _ in ORDER]  # messages that went before some that waited
 
-    def next(self, waiting: Mapping[Priority, int]) -> tuple[Priority, int] | None:
-        """Return whose turn it is, and for how many messages; None if nothing waits."""
-        there = [priority for priority in ORDER if waiting[priority]]
-        if not there:
-            return None
-        first, *others = there
+    def next(self, waiting: Sequence[int]) -> tuple[int, int]:
+        """Return whose turn it is, and for how many messages, where something waits."""
+        first, *others = [place for place, count in enumerate(waiting) if count]
         if not others:
             return first, waiting[first]
-        for priority in others:
-            if self._passed[priority] >= SHARE - 1:
-                return priority, 1
+        for place in others:
+            if self._passed[place] >= SHARE - 1:
+                return place, 1
         return first, SHARE - 1 - max(self._passed[other] for other in others)
 
-    def took(self, priority: Priority, count: int, waiting: Mapping[Priority, int]) -> None:
+    def took(self, place: int, count: int, waiting: Sequence[int]) -> None:
         """Count messages that went, with what waits now."""
-        self._passed[priority] = 0
-        for other in ORDER[ORDER.index(priority) + 1 :]:
+        self._passed[place] = 0
+        for other in range(place + 1, len(ORDER)):
             self._passed[other] = self._passed[other] + count if waiting[other] else 0

@@ -20,6 +20,7 @@ class Lane(msgspec.Struct, eq=False, gc=False):
     """The messages of one run that wait for their turns."""
 
     run: Run
+    place: int  # of its priority in `ORDER`
     jobs: deque[Job]
     left: int = TURN  # of its turn
 
@@ -35,13 +36,13 @@ class ReadyQueue:
         self._backlog = backlog
         self._first: deque[Job] = deque()  # taken before, and put back: their turn goes on
         self._lanes: dict[Run, Lane] = {}
-        self._turns: dict[str, deque[Lane]] = {priority: deque() for priority in ORDER}
-        self._waiting = dict.fromkeys(ORDER, 0)  # messages in lanes
+        self._turns: list[deque[Lane]] = [deque() for _ in ORDER]  # by place
+        self._waiting = [0 for _ in ORDER]  # messages in lanes, by place
         self._shares = Shares()
         self._has_room = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._first) + sum(self._waiting.values())
+        return len(self._first) + sum(self._waiting)
 
     @property
     def is_full(self) -> bool:
@@ -51,7 +52,8 @@ class ReadyQueue:
     @property
     def room(self) -> Room:
         """How much more can be claimed."""
-        waiting, runs = dict(self._waiting), {run.run_id for run in self._lanes}
+        waiting = dict(zip(ORDER, self._waiting, strict=True))
+        runs = {run.run_id for run in self._lanes}
         for job in self._first:
             run = job.lease.run
             waiting[run.priority] += 1
@@ -73,10 +75,10 @@ class ReadyQueue:
         run = jobs[0].lease.run
         lane = self._lanes.get(run)
         if lane is None:
-            lane = self._lanes[run] = Lane(run, deque())
-            self._turns[run.priority].append(lane)
+            lane = self._lanes[run] = Lane(run, ORDER.index(run.priority), deque())
+            self._turns[lane.place].append(lane)
         lane.jobs.extend(jobs)
-        self._waiting[run.priority] += len(jobs)
+        self._waiting[lane.place] += len(jobs)
 
     def take(self, limit: int, at: float) -> list[Job]:
         """Take up to `limit` messages that may be started at this instant of business time.
@@ -84,11 +86,15 @@ class ReadyQueue:
         What must not be started is to be given back.
         """
         jobs = self._retake(limit, at) if self._first else []
-        while len(jobs) < limit and (turn := self._shares.next(self._waiting)) is not None:
-            priority, most = turn
-            lane = self._turns[priority][0]
+        while self._lanes and (left := limit - len(jobs)) > 0:
+            if len(self._lanes) == 1:
+                (lane,) = self._lanes.values()
+                most = left
+            else:
+                place, most = self._shares.next(self._waiting)
+                lane = self._turns[place][0]
             if lane.run.allows_start(at):
-                jobs += self._take_turn(lane, min(most, limit - len(jobs)))
+                jobs += self._take_turn(lane, min(most, left))
             else:
                 self._give_back(lane)
         self._backlog.started([job.lease for job in jobs])
@@ -109,24 +115,25 @@ class ReadyQueue:
 
     def _take_turn(self, lane: Lane, most: int) -> list[Job]:
         """Take up to so many of what is left of a turn; then it is the next lane's."""
-        waiting, priority = lane.jobs, lane.run.priority
-        is_alone = len(self._turns[priority]) == 1
-        count = min(most, len(waiting) if is_alone else lane.left, len(waiting))
+        waiting, turn = lane.jobs, self._turns[lane.place]
+        has_rivals = len(turn) > 1
+        count = min(most, lane.left if has_rivals else most, len(waiting))
         jobs = [waiting.popleft() for _ in range(count)]
-        self._waiting[priority] -= count
-        self._shares.took(priority, count, self._waiting)
+        self._waiting[lane.place] -= count
+        if len(self._lanes) > 1:
+            self._shares.took(lane.place, count, self._waiting)
         if not waiting:
             self._remove(lane)
-        elif not is_alone:
+        elif has_rivals:
             lane.left -= count
             if not lane.left:
                 lane.left = TURN
-                self._turns[priority].rotate(-1)
+                turn.rotate(-1)
         return jobs
 
     def _remove(self, lane: Lane) -> None:
         del self._lanes[lane.run]
-        self._turns[lane.run.priority].remove(lane)
+        self._turns[lane.place].remove(lane)
 
     def put_back(self, jobs: Sequence[Job], held: Collection[Lease]) -> None:
         """Let messages that were taken go before all others, if their lease is still `held`."""
@@ -152,13 +159,13 @@ class ReadyQueue:
     def _give_back(self, lane: Lane) -> None:
         for job in lane.jobs:
             self._backlog.returned(job.lease, job.client_id)
-        self._waiting[lane.run.priority] -= len(lane.jobs)
+        self._waiting[lane.place] -= len(lane.jobs)
         self._remove(lane)
 
     def clear(self) -> None:
         """Drop all messages: their leases are lost."""
         self._first.clear()
         for lane in list(self._lanes.values()):
-            self._waiting[lane.run.priority] -= len(lane.jobs)
+            self._waiting[lane.place] -= len(lane.jobs)
             self._remove(lane)
         self._has_room.set()
