@@ -203,8 +203,11 @@ def _message_table(found: Json, names: Names) -> RenderableType:
         ("next attempt", instant(found["next_attempt_at"])),
     ])  # fmt: skip
     attempts = found["attempts_log"]
-    if not attempts:
-        return about
+    return Group(about, Text(), attempts_table(attempts)) if attempts else about
+
+
+def attempts_table(attempts: Sequence[Json]) -> RenderableType:
+    """Return attempts as a table."""
     columns = (
         "attempt",
         "kind",
@@ -216,7 +219,7 @@ def _message_table(found: Json, names: Names) -> RenderableType:
         "gateway's id",
         "answer",
     )
-    return Group(about, Text(), grid(columns, (_attempt(each) for each in attempts)))
+    return grid(columns, (_attempt(each) for each in attempts))
 
 
 def _attempt(attempt: Json) -> list[object]:

@@ -17,7 +17,9 @@ KEYS = UUID("c2f3a3f4-7d55-4b57-8f1a-0f8f0b8f7e62")
 SEED = EVENTS.bytes
 
 BYTES = 16  # of a UUID
-VERSION_BITS = 0xF << 76 | 0x3 << 62
+VERSION = 0xF << 76
+VERSION_BITS = VERSION | 0x3 << 62
+TRIAL_VERSION = 8  # of UUIDs that nobody else makes here
 
 
 def new_id() -> UUID:
@@ -56,6 +58,21 @@ def run_id(mailing_id: UUID, nominal: str) -> UUID:
 def keyed_id(scope: str, key: str) -> UUID:
     """Return the identifier of what an Idempotency-Key creates: the same key, the same thing."""
     return uuid5(KEYS, f"{scope}/{key}")
+
+
+def trial_id(key: str | None = None) -> UUID:
+    """Return the identifier of a run that only tries something, which it says itself.
+
+    Of a key always the same one; without one later ones sort behind earlier ones. Source: RFC 9562
+    §5.8 (version 8).
+    """
+    number = (keyed_id("trials", key) if key else new_id()).int
+    return from_number(number & ~VERSION | TRIAL_VERSION << 76)
+
+
+def is_trial(run_id: UUID) -> bool:
+    """Return whether a run only tries something: it is in no statistics, and in no event."""
+    return run_id.int & VERSION == TRIAL_VERSION << 76
 
 
 def message_id(run_id: UUID, client_id: UUID) -> str:

@@ -80,6 +80,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
         before = newest.get(event.client_id)
         if before is None or before[0] < version:
             newest[event.client_id] = (version, event)
+    await _erase_contacts(db, newest)
     rows = [_row(*each) for each in newest.values()]
     is_import = all(version == 1 for version, _ in newest.values())
     if is_import and await copy_if_new(db, "clients", COLUMNS, rows):
@@ -130,10 +131,23 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
     )
 
 
+# Bare contacts of test sends with the phone or the e-mail of clients that are removed now.
+ERASE_CONTACTS = text("""
+    DELETE FROM clients AS bare USING clients AS own
+    WHERE own.client_id = ANY(CAST(:client_ids AS uuid[])) AND bare.registered_at = 'infinity'
+        AND (bare.phone = own.phone OR bare.email = own.email)
+""")
 DROP_CONTACTS = text("""
     UPDATE exceptions SET contact = NULL
     WHERE client_id = ANY(CAST(:client_ids AS uuid[])) AND contact IS NOT NULL
 """)
+
+
+async def _erase_contacts(db: Connection, newest: Mapping[UUID, tuple[int, ClientEvent]]) -> None:
+    """Erase what test sends have of clients that are removed now, before theirs is gone."""
+    removed = [key for key, (_, event) in newest.items() if isinstance(event, ClientRemoved)]
+    if removed:
+        await db.execute(ERASE_CONTACTS, {"client_ids": removed})
 
 
 async def _drop_contacts(db: Connection, newest: Mapping[UUID, tuple[int, ClientEvent]]) -> None:

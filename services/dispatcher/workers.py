@@ -11,7 +11,7 @@ import structlog
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.gateways.description import Described
-from services.dispatcher.handlers import ending, gateways, planning
+from services.dispatcher.handlers import ending, gateways, planning, trials
 from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.gateways import Senders
@@ -235,10 +235,14 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
 
 
 async def archive_runs(retention: Retention) -> None:
-    """Archive runs that have been kept long enough, and delete their rows, until cancelled."""
+    """Archive runs that have been kept long enough, and delete their rows, until cancelled.
+
+    The bare contacts of test sends leave here as well.
+    """
     steps: dict[str, Step] = {
         "archive": partial(archive_due, retention),
         "empty": Emptying(retention.pool).delete_slice,
+        "erase_contacts": partial(trials.erase_old, retention),
     }
     async with asyncio.TaskGroup() as tasks:
         for name, step in steps.items():

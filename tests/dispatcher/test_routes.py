@@ -12,8 +12,10 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
+from services.dispatcher.domain.trial import Content, NewTrial, Recipient
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.gateways import Senders
+from services.dispatcher.handlers.trials import send
 from services.dispatcher.queries import of_client, of_run
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
@@ -317,6 +319,7 @@ READS = (
     "/v1/runs/{run_id}/reasons",
     "/v1/runs/{run_id}/why",
     "/v1/retention",
+    "/v1/test-sends/{run_id}",
 )
 
 
@@ -329,14 +332,17 @@ async def test_a_read_takes_one_round_trip_at_most(
     world: World, http: AsyncClient, path: str
 ) -> None:
     run = await world.plan(1)
+    await describe(world.pool, "sms", HTTP, now=await world.now())
+    to = Recipient(client_id=client(1))
+    trial = NewTrial(ids.trial_id(), Content("sms", "Hello"), to)
+    await send(world.pool, trial)
     named = path.format(
-        run_id=run.run_id,
+        run_id=trial.run_id if "test-sends" in path else run.run_id,
         mailing_id=run.mailing_id,
         client_id=client(1),
         message_id=ids.message_id(run.run_id, client(1)),
         name="sms",
     )
-    await describe(world.pool, "sms", HTTP, now=await world.now())
 
     with statements(world.pool) as sent:
         answer = await http.get(named.removeprefix("/v1"))

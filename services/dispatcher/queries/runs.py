@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.dispatcher.domain.message import RunUnknown
+from services.dispatcher.domain.trial import TRIALS
 from services.dispatcher.queue.controls import IS_MAILING_PAUSED
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
@@ -110,7 +111,7 @@ RUNS_PAGE = """
     )
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT :limit
 """
-ALL_RUNS = sql(RUNS_PAGE, runs=RUNS, of="true")
+ALL_RUNS = sql(RUNS_PAGE, runs=RUNS, of=f"r.mailing_id <> '{TRIALS}'")
 RUNS_OF_MAILING = sql(RUNS_PAGE, runs=RUNS, of="r.mailing_id = :mailing_id")
 
 
@@ -119,7 +120,7 @@ async def runs(
 ) -> list[RunView]:
     """Return up to `limit` runs, the newest first, from behind an instant and identifier.
 
-    Of one mailing or of all.
+    Of one mailing or of all; test sends are listed by the mailing that all of them are of.
     """
     at, run_id = before or (None, None)
     values = {"mailing_id": mailing_id, "at": at, "run_id": run_id, "limit": limit}

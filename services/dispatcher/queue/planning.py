@@ -120,9 +120,12 @@ SELECT_NEXT = sql(
     was_set_aside=was_set_aside(EXPAND, "runs.run_id"),
     is_free=is_free(EXPAND, "runs.run_id"),
 )
-# A client that was registered later is not in the run: its phone may be that of one who is.
+# A client that was registered later is not in the run: its phone may be that of one who is. Bare
+# contacts of test sends are registered at the end of time.
 CHOSEN = """
-    NOT is_removed AND coalesce(registered_at < CAST(:begun_at AS timestamptz), true)
+    NOT is_removed AND coalesce(
+            registered_at < coalesce(CAST(:begun_at AS timestamptz), 'infinity'), true
+        )
         AND (cardinality(CAST(:codes AS text[])) = 0
             OR operator_code = ANY(CAST(:codes AS text[])))
         AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))

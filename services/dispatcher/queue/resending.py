@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.dispatcher.domain.resend import Chosen, Resent
 from services.dispatcher.queue.controls import STOPPED_REASON, UNFINISHED
 from services.dispatcher.queue.recording import UNRECORDED
+from shared import ids
 from shared.contracts.dispatcher import RunResent
 from shared.database import Connection, fragment, sql
 
@@ -91,7 +92,7 @@ async def hold(db: Connection, run_id: UUID) -> tuple[Resent, Any] | None:
     Guarantee: nobody else sends some of it again until the commit, nor is it archived.
     """
     row = (await db.execute(HOLD, {"run_id": run_id})).first()
-    if row is None:
+    if row is None or ids.is_trial(run_id):
         return None
     return Resent(row.state, row.is_mailing_stopped, row.has_resend_under_way), row
 

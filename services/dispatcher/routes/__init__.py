@@ -1,6 +1,14 @@
 """The HTTP door: requests in, queries out. No rules here."""
 
-from services.dispatcher.routes import exports, gateways, messages, resends, retention, runs
+from services.dispatcher.routes import (
+    exports,
+    gateways,
+    messages,
+    resends,
+    retention,
+    runs,
+    test_sends,
+)
 
 routers = (
     runs.router,
@@ -9,4 +17,5 @@ routers = (
     messages.router,
     gateways.router,
     retention.router,
+    test_sends.router,
 )

@@ -39,6 +39,7 @@ __all__ = [
     "runs",
     "senders",
     "starts",
+    "trials",
 ]
 
 
@@ -57,7 +58,11 @@ clients = Table(
     Column("email", Text),
     Column("full_name", Text),
     Column("comment", Text),
-    Column("registered_at", Timestamp, comment="none: read by an older release"),
+    Column(
+        "registered_at",
+        Timestamp,
+        comment="none: read by an older release; infinity: of a test send, nobody of the catalog",
+    ),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
     Index(
         "clients_by_filter",
@@ -66,6 +71,7 @@ clients = Table(
         postgresql_using="gin",
         postgresql_with={"gin_pending_list_limit": 512},
     ),
+    Index("clients_bare", "client_id", postgresql_where=text("registered_at = 'infinity'")),
 )
 
 mailings = Table(
@@ -147,6 +153,16 @@ gateway_states = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("drawn_until", Timestamp, comment="of the rate; later than now: drawn ahead"),
     comment="how gateways are, for all replicas; none: as they should be",
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("mailing_id", Uuid, comment="of which it is a test; none: it is not saved"),
+    Column("client_id", Uuid, nullable=False),
+    Column("is_bare", Boolean, nullable=False, comment="its row of `clients` is only for it"),
+    comment="runs that are test sends",
 )
 
 runs = Table(
