@@ -8,7 +8,7 @@ import asyncio
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,10 +100,8 @@ async def _visit(
     until: float = math.inf,
 ) -> Visits:
     async with running(home, SETTINGS, LAYOUT) as rig:
-        for number, (tag, count) in enumerate(CLIENTS.items()):
-            await rig.import_clients(tag, count, 79_000_000_000 + 1_000 * number)
-        await rig.clients_are_known(sum(CLIENTS.values()))
-        crashing = Crashing(rig)
+        await import_clients(rig, CLIENTS)
+        crashing = Crashing(rig, CLIENTS)
         for step in ordered:
             if time.monotonic() > until:
                 break
@@ -120,11 +118,21 @@ async def _visit(
         return crashing.visits
 
 
+async def import_clients(rig: Rig, clients: Mapping[str, int]) -> None:
+    """Import so many clients of each tag, and wait until the dispatchers have them."""
+    first = 79_000_000_000
+    for tag, count in clients.items():
+        await rig.import_clients(tag, count, first)
+        first += count
+    await rig.clients_are_known(sum(clients.values()))
+
+
 class Crashing:
     """Goes from crash point to crash point."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, clients: Mapping[str, int]) -> None:
         self._rig = rig
+        self._clients = clients
         self.expected: dict[UUID, Mailing] = {}
         self.visits = Visits()
 
@@ -134,8 +142,8 @@ class Crashing:
         during = cases[0].during
         is_at_start = during in (During.START, During.DEATH)
         if is_at_start:
-            await self._create(cases[0], MORE)
-            await eventually(self._is_sending, within=DIES_WITHIN_S)
+            await self.create(cases[0], MORE)
+            await eventually(self.is_sending, within=DIES_WITHIN_S)
         await self._arm(cases, kills=during is During.DEATH)
         async with asyncio.TaskGroup() as tasks:
             if not is_at_start:
@@ -143,7 +151,7 @@ class Crashing:
             for each in cases:
                 tasks.create_task(self._die(each))
         mailings = {key: self.expected[key] for key in self.expected.keys() - before}
-        await self._finished(list(mailings))
+        await self.finished(list(mailings))
         evidence = part_of(await books.evidence(self._rig, self.expected, seed=0), mailings)
         self.visits.visited += [each.name for each in cases]
         names = ", ".join(each.point for each in cases)
@@ -188,15 +196,15 @@ class Crashing:
         """Let that happen during which a process is to die."""
         match case.during:
             case During.EXPIRY:
-                await self._create(case, MORE, for_s=SHORT_S)
+                await self.create(case, MORE, for_s=SHORT_S)
             case During.POSTPONING:
                 await self._postpone(case)
             case During.PAUSE | During.CHANGE | During.OUTAGE | During.LIMIT:
-                await self._create(case, MORE)
-                await eventually(self._is_sending, within=DIES_WITHIN_S)
+                await self.create(case, MORE)
+                await eventually(self.is_sending, within=DIES_WITHIN_S)
                 await self._disturb(case)
             case During.MAILING | During.START | During.DEATH:
-                await self._create(case, FEW)
+                await self.create(case, FEW)
 
     async def _disturb(self, case: Case) -> None:
         rig, [gateway] = self._rig, case.gateways
@@ -224,7 +232,7 @@ class Crashing:
     async def _postpone(self, case: Case) -> None:
         """Move the start of mailings while they are proposed, which the catalog hears later."""
         rig = self._rig
-        created = await self._create(case, FEW, in_s=POSTPONED_S)
+        created = await self.create(case, FEW, in_s=POSTPONED_S)
         begun = time.monotonic()
 
         async def are(*, fired: bool) -> bool:
@@ -243,7 +251,7 @@ class Crashing:
         finally:
             rig.signal("kafka", signal.SIGCONT)
 
-    async def _create(
+    async def create(
         self, case: Case, tag: str, *, in_s: float = 0.0, for_s: float = 600.0
     ) -> list[UUID]:
         """Create a mailing through each gateway; the catalog may die meanwhile."""
@@ -266,13 +274,15 @@ class Crashing:
                 "catalog", "POST", "/v1/mailings", json=body, headers=headers
             )
             created.append(UUID(made["mailing_id"]))
-            self.expected[created[-1]] = Mailing(CLIENTS[tag], round(ends_at.timestamp() * 1_000))
+            self.expected[created[-1]] = Mailing(
+                self._clients[tag], round(ends_at.timestamp() * 1_000)
+            )
         return created
 
-    async def _is_sending(self) -> bool:
+    async def is_sending(self) -> bool:
         return await self._rig.in_flight() > 0
 
-    async def _finished(self, mailings: Sequence[UUID]) -> None:
+    async def finished(self, mailings: Sequence[UUID]) -> None:
         async def are_finished() -> bool:
             rows = await self._rig.rows("dispatcher", UNFINISHED, mailings)
             return bool(rows) and rows[0][0] == 0

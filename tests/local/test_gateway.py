@@ -193,6 +193,15 @@ def test_failed_and_throttled_requests_are_not_taken(
     assert summary["by_decision"] == NOTHING | {"accepted": 1, decision: 1}
 
 
+def test_a_throttled_request_is_told_how_long_to_wait(ledger: Path) -> None:
+    with running(ledger, "--throttle-share", "1") as gateway:
+        first = gateway.send("key")
+        gateway.change(retry_after_s=30)
+        second = gateway.send("key")
+
+    assert [each.headers["retry-after"] for each in (first, second)] == ["1", "30"]
+
+
 def is_contracts(answer: httpx.Response | None) -> bool:
     if answer is None or answer.headers["content-type"] != "application/json":
         return False
@@ -300,6 +309,7 @@ def test_faults_can_be_set_and_read_while_it_runs(ledger: Path) -> None:
         "latency_ms": "lognormal:30:0.5",
         "fail_share": 0.25,
         "throttle_share": 0.0,
+        "retry_after_s": 1,
         "garbage_share": 0.0,
         "hang_share": 0.0,
         "outage": "500..600",

@@ -22,6 +22,7 @@ def options_parser() -> argparse.ArgumentParser:
     kind.add_argument("--plain", action="store_true", help="whatever comes is taken (the default)")
     for what in ("fail", "throttle", "garbage", "hang"):
         parser.add_argument(f"--{what}-share", type=float, default=0.0, help="0 to 1")
+    parser.add_argument("--retry-after-s", type=int, default=1, help="asked for with 429")
     parser.add_argument("--outage", help="FROM..TO, in seconds from now")
     return parser
 

@@ -30,11 +30,6 @@ _CLOSES = b"Connection: close\r\n"
 _ACCEPTED = answer(_OK, _JSON, _BODY % 0).replace(_BODY % 0, _BODY)
 
 FAILED = Reply(answer(b"500 Internal Server Error", _PROBLEM, b'{"title":"Told to fail"}'))
-THROTTLED = Reply(
-    answer(
-        b"429 Too Many Requests", _PROBLEM, b'{"title":"Told to throttle"}', b"Retry-After: 1\r\n"
-    )
-)
 REFUSED = Reply(answer(b"400 Bad Request", _PROBLEM, b'{"title":"Not what the contract says"}'))
 CUT_OFF = Reply(b"", closes=True)
 MALFORMED = Reply(answer(b"400 Bad Request", _PROBLEM, b'{"title":"Not HTTP/1.1"}', _CLOSES))
@@ -54,6 +49,13 @@ TOO_MANY = Reply(
 )
 LIVE = Reply(b"HTTP/1.1 204 No Content\r\n\r\n")
 NOT_FOUND = Reply(answer(b"404 Not Found", _PROBLEM, b'{"title":"No such resource"}'))
+
+
+def throttled(retry_after_s: int) -> Reply:
+    """Ask to be left in peace for so many seconds."""
+    wait = b"Retry-After: %d\r\n" % retry_after_s
+    body = b'{"title":"Told to throttle"}'
+    return Reply(answer(b"429 Too Many Requests", _PROBLEM, body, wait))
 
 
 def accepted(number: int) -> Reply:

@@ -37,6 +37,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     latency_ms: str = "0"
     fail_share: Share = 0.0
     throttle_share: Share = 0.0
+    retry_after_s: Annotated[int, msgspec.Meta(ge=1, le=900)] = 1  # is what throttled ones ask for
     garbage_share: Share = 0.0
     hang_share: Share = 0.0
     outage: str | None = None

@@ -31,7 +31,6 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 _REPLIES = {
     Decision.REFUSED: answers.REFUSED,
     Decision.FAILED: answers.FAILED,
-    Decision.THROTTLED: answers.THROTTLED,
 }
 
 
@@ -106,6 +105,8 @@ class Sandbox:
     def _reply(self, decision: Decision, number: int) -> Reply:
         if decision is Decision.GARBAGE:
             return answers.garbage(self._misbehavior.garbage(), number)
+        if decision is Decision.THROTTLED:
+            return answers.throttled(self._misbehavior.faults.retry_after_s)
         return _REPLIES.get(decision) or answers.accepted(number)
 
 
