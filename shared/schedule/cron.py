@@ -28,6 +28,10 @@ FIELDS = (
 SOME_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 - it is asked for, and not used
 
 
+class NeverDue(ValueError):
+    """No month of an expression has its day, such as 31 February."""
+
+
 class CronMistake(NamedTuple):
     """What is wrong with an expression, and where."""
 
@@ -40,10 +44,14 @@ def parse_cron(expression: str) -> CronSim:
 
     Raises:
         ValueError: With what is wrong, and where.
+        NeverDue: Nothing is wrong but that.
     """
     for found in cron_mistakes(expression):
         raise ValueError(f"{found.detail}, at character {found.character}")
-    return CronSim(_as_meant(expression), SOME_DAY)
+    try:
+        return CronSim(_as_meant(expression), SOME_DAY)
+    except CronSimError:
+        raise NeverDue from None
 
 
 def _as_meant(expression: str) -> str:
@@ -70,12 +78,8 @@ def cron_mistakes(expression: str) -> Iterator[CronMistake]:
         names = "minute, hour, day of month, month and day of week"
         yield CronMistake(start + 1, f"five fields are needed: {names}, as in 0 9 * * MON")
         return
-    found = [
-        each for place, of in zip(fields, FIELDS, strict=True) for each in _in_field(place, *of)
-    ]
-    yield from found
-    if not found and not _is_valid(expression):
-        yield CronMistake(fields[2].start() + 1, "no such month has this day: it is never due")
+    for place, of in zip(fields, FIELDS, strict=True):
+        yield from _in_field(place, *of)
 
 
 def _in_field(place: re.Match[str], field: Field, allowed: str) -> Iterator[CronMistake]:
@@ -86,11 +90,3 @@ def _in_field(place: re.Match[str], field: Field, allowed: str) -> Iterator[Cron
         except CronSimError:
             yield CronMistake(start + 1, allowed)
         start += len(term) + 1
-
-
-def _is_valid(expression: str) -> bool:
-    try:
-        CronSim(expression, SOME_DAY)
-    except CronSimError:
-        return False
-    return True

@@ -25,7 +25,7 @@ from shared.contracts.schedule import (
     Weekday,
     Weekly,
 )
-from shared.schedule.cron import parse_cron
+from shared.schedule.cron import NeverDue, parse_cron
 from shared.schedule.instants import LAST_YEAR, read_wall
 
 DAYS = tuple(Weekday)  # Monday is 0
@@ -110,10 +110,17 @@ def _rule(entry: Daily | Weekly | Monthly | Cron) -> Rule:
         case Monthly():
             return Rule(_is_monthly(entry), (read_time(entry.at),))
         case Cron():
-            parsed = parse_cron(entry.expression)
-            hours, minutes = sorted(parsed.hours), sorted(parsed.minutes)
-            times = tuple(time(hour, minute) for hour in hours for minute in minutes)
-            return Rule(parsed.match_day, times, frozenset(parsed.months))
+            return _cron(entry.expression)
+
+
+def _cron(expression: str) -> Rule:
+    try:
+        parsed = parse_cron(expression)
+    except NeverDue:
+        return Rule(lambda _: False, ())
+    hours, minutes = sorted(parsed.hours), sorted(parsed.minutes)
+    times = tuple(time(hour, minute) for hour in hours for minute in minutes)
+    return Rule(parsed.match_day, times, frozenset(parsed.months))
 
 
 def read_time(text: str) -> time:

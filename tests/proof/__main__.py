@@ -27,7 +27,7 @@ def prove_calendars(options: argparse.Namespace) -> Figures:
     least = LEAST_CASES
     if options.zone:
         plan, least = calendars.Plan(options.seed, options.cases, [options.zone]), options.cases
-    figures = calendars.prove(plan, options.processes)
+    figures = calendars.prove(plan, options.processes, say)
     return figures | {"met": figures["cases"] >= least and not figures["differences"]}
 
 
@@ -63,7 +63,13 @@ def report(name: str, figures: Figures) -> None:
     """Print the figures of a proof."""
     for key, value in figures.items():
         shown = f"{value:,}" if isinstance(value, int) and key != "seed" else value
-        sys.stdout.write(f"{name} {key.replace('_', ' ')}: {shown}\n")
+        say(f"{name} {key.replace('_', ' ')}: {shown}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

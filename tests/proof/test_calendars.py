@@ -23,7 +23,7 @@ SMALL = Plan(seed=20, cases_per_zone=150, zones=ZONES, changing=4, ordinary=1)
 
 
 def test_schedules_by_chance_are_due_when_a_clock_shows_their_times() -> None:
-    figures = prove(SMALL, processes=1)
+    figures = prove(SMALL, processes=1, report=print)
 
     assert figures["first_differences"] == []
     assert figures["cases"] == 150 * len(ZONES)

@@ -1,15 +1,16 @@
 """What is wrong with a schedule, and the form in which it is kept."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.schedule import Schedule
 from shared.schedule import canonical, mistakes
-from shared.schedule.cron import cron_mistakes, parse_cron
+from shared.schedule.cron import NeverDue, cron_mistakes, parse_cron
 
 DAILY = {"kind": "daily", "at": "09:00", "zone": "Europe/Moscow"}
 CRON = {"kind": "cron", "expression": "0 9 * * MON", "zone": "Europe/Moscow"}
@@ -125,8 +126,6 @@ def test_a_mistake_of_a_limit_is_named_with_its_place(
         ("0 17-9 * * *", [(3, "an hour is 0 to 23")]),
         ("*/0 9 * * *", [(1, "a minute is 0 to 59")]),
         ("60 24,5 * * MON,XX", [(1, "minute"), (4, "hour"), (17, "day of the week")]),
-        ("0 9 31 2 *", [(5, "no such month has this day")]),
-        ("0 9 31 2,4,6 *", [(5, "no such month has this day")]),
         ("0 9 ß * *", [(1, "characters of ASCII")]),
         ("0" * 250 + " 9 * * *", [(1, "at most 200 characters")]),
     ],
@@ -145,7 +144,9 @@ def test_a_mistake_of_an_expression_is_named_with_its_place(
         parse_cron(expression)
 
 
-@pytest.mark.parametrize("expression", ["0 0 */16 * 5#5", "0 0 */31 * 1#2"])
+@pytest.mark.parametrize(
+    "expression", ["0 9 31 2 *", "0 9 31 2,4,6 *", "0 0 */16 * 5#5", "0 0 */31 * 1#2"]
+)
 def test_what_is_never_due_is_a_mistake(expression: str) -> None:
     found = mistakes(schedule(CRON | {"expression": expression}), "")
 
@@ -154,11 +155,12 @@ def test_what_is_never_due_is_a_mistake(expression: str) -> None:
     ]
 
 
+@settings(deadline=None)  # on a busy machine too
 @given(st.text() | st.from_regex(r"([0-9*/,#LW-]{1,6} ){4}[0-9*/,#LW-]{1,6}", fullmatch=True))
 def test_every_text_is_an_expression_or_has_mistakes(text: str) -> None:
     found = list(cron_mistakes(text))
 
-    if not found:
+    with suppress(NeverDue) if not found else pytest.raises(ValueError, match="at character"):
         assert parse_cron(text).minutes
 
 
