@@ -20,6 +20,7 @@ from cli import (
     retention,
     runs,
     sandbox,
+    schedules,
     stack,
     statistics,
     version,
@@ -49,6 +50,7 @@ app.add_typer(doctor.app)
 app.add_typer(clients.app, name="clients")
 app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
+app.add_typer(schedules.app, name="schedule")
 app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")
 app.add_typer(retention.app, name="retention")

@@ -72,6 +72,28 @@ def _switches(found: Json) -> Iterator[tuple[str, object]]:
         yield "switch of run", f"{each['run_id']} {paused(each)}"
 
 
+def _schedule(schedule: Json | None) -> Iterator[tuple[str, object]]:
+    """Yield when it recurs; catalogs of older releases say nothing."""
+    if schedule is None:
+        return
+    for entry in schedule["entries"]:
+        rest = {name: value for name, value in entry.items() if name not in ("kind", "zone")}
+        shown = " ".join(map(_value, rest.values()))
+        yield "repeats", f"{entry['kind']} {shown} ({entry['zone']})"
+    yield "window of a run", f"{schedule['window_s']:,} s"
+    yield "overlap, missed", f"{schedule['overlap']}, {schedule['missed']}"
+    if schedule["count"]:
+        yield "at most", f"{schedule['count']:,} times"
+    if schedule["except_dates"]:
+        yield "except on", schedule["except_dates"]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(map(str, value.values()))
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
 def mailing_table(found: Json) -> RenderableType:
     """Return all that there is to say of a mailing."""
     return facts([
@@ -84,6 +106,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("operator codes", found["filter"]["operator_codes"] or "all"),
         ("starts", instant(found["starts_at"])),
         ("ends", instant(found["ends_at"])),
+        *_schedule(found.get("schedule")),
         ("gateway", found["gateway"]),
         ("priority", found.get("priority")),
         ("attempts at most", found.get("max_attempts")),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output, planning, read_id, trying
+from cli import Output, planning, read_id, running, trying
 from cli.api import run
 from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
 from cli.options import By, MailingId, account
@@ -16,6 +16,7 @@ from cli.watching import watch_until_over
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 app.add_typer(planning.app)
 app.add_typer(trying.app)
+app.add_typer(running.app)
 
 
 class Status(StrEnum):

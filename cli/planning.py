@@ -31,6 +31,18 @@ from cli.options import (
     text_of,
 )
 from cli.render import Format, Json, Quiet, note, show, show_one
+from cli.scheduling import (
+    CatchUp,
+    Count,
+    Except,
+    Misses,
+    Overlaps,
+    Repeat,
+    RunWindow,
+    ScheduleFile,
+    Zone,
+    read_schedule,
+)
 from cli.statistics.progress import SELECTS_NOBODY
 from cli.watching import watch_until_over
 
@@ -57,12 +69,24 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     priority: FirstOf = None,
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
+    repeat: Repeat = None,
+    zone: Zone = None,
+    schedule: ScheduleFile = None,
+    run_window: RunWindow = None,
+    overlap: Overlaps = None,
+    missed: Misses = None,
+    catch_up: CatchUp = None,
+    count: Count = None,
+    except_: Except = None,
     dry_run: DryRun = False,
     watch: Watch = False,
     quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """Create a mailing; it starts by itself, at once or at its start, and ends at its end."""
+    """Create a mailing; it starts by itself, at once or at its start, and ends at its end.
+
+    With --repeat it recurs between them: each occurrence is a run of its own.
+    """
     if (ends_at is None) == (for_ is None):
         raise typer.BadParameter("say when it ends: either --ends-at or --for")
     text = text_of(body, body_file)
@@ -80,13 +104,26 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
     plan |= delivery_of(priority, max_attempts, on_unknown)
+    recurs = read_schedule(
+        file=schedule,
+        repeat=repeat,
+        zone=zone,
+        run_window=run_window,
+        overlap=overlap,
+        missed=missed,
+        catch_up=catch_up,
+        count=count,
+        except_=except_,
+    )
+    if recurs is not None:
+        plan["schedule"] = recurs
     _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
 
 
 # Catalogs of older releases do not have all of them.
 COPIED = (
     *("name", "body", "subject", "html", "sender", "filter", "gateway"),
-    *("priority", "max_attempts", "on_unknown"),
+    *("priority", "max_attempts", "on_unknown", "schedule"),
 )
 
 
@@ -149,11 +186,21 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     priority: FirstOf = None,
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
+    repeat: Repeat = None,
+    zone: Zone = None,
+    schedule: ScheduleFile = None,
+    run_window: RunWindow = None,
+    overlap: Overlaps = None,
+    missed: Misses = None,
+    catch_up: CatchUp = None,
+    count: Count = None,
+    except_: Except = None,
     output: Format = Output.TABLE,
 ) -> None:
     """Change a mailing; what is not named stays.
 
-    Of one that has begun only the name can be changed, and the end moved earlier.
+    Of one that runs once and has begun only the name can be changed, and the end moved earlier.
+    Of a recurring one all can: a run that has begun keeps what it began with.
     """
     if to_all and (tag or operator_code):
         raise typer.BadParameter("say either --to-all, or --tag and --operator-code")
@@ -169,6 +216,19 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     changes |= delivery_of(priority, max_attempts, on_unknown)
+    recurs = read_schedule(
+        file=schedule,
+        repeat=repeat,
+        zone=zone,
+        run_window=run_window,
+        overlap=overlap,
+        missed=missed,
+        catch_up=catch_up,
+        count=count,
+        except_=except_,
+    )
+    if recurs is not None:
+        changes["schedule"] = recurs
     if no_html:
         changes["html"] = None
     changes |= {

@@ -136,8 +136,11 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> str:
-        """Return the aggregate's identifier: records of one key stay in order."""
-        return self.stream.partition("-")[2]
+        """Return the aggregate's identifier: records of one key stay in order.
+
+        An aggregate may have several streams: what follows its identifier tells them apart.
+        """
+        return self.stream.partition("-")[2].partition("/")[0]
 
 
 class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):

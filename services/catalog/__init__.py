@@ -2,7 +2,7 @@
 
 Owns:          clients, mailings, imports; a copy of which gateways there are
 API:           /v1/clients, /v1/mailings, /v1/mailings/{id}/start|pause|resume|stop|preview,
-               /v1/imports, GET /v1/gateways
+               POST /v1/mailings/{id}/runs, /v1/imports, GET /v1/gateways
 Publishes:     ClientRegistered, ClientChanged, ClientRemoved                  on `catalog.clients`
                MailingCreated, MailingChanged, MailingRunRequested, MailingPaused,
                MailingResumed, MailingStopped, MailingDeleted,

@@ -86,6 +86,9 @@ def _command(event: MailingScheduled | RunMissed | RunFinished, now: Instant) ->
                 reason=event.reason,
                 proposed_at=event.missed_at,
                 now=now,
+                starts_at=event.starts_at,
             )
         case RunFinished():
-            return FinishRun(mailing_id=event.mailing_id, is_last=event.is_last, now=now)
+            return FinishRun(
+                mailing_id=event.mailing_id, is_last=event.is_last, now=now, run_id=event.run_id
+            )

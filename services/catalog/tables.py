@@ -69,6 +69,7 @@ mailings = Table(
     Column("priority", Text, nullable=False, server_default="normal"),
     Column("max_attempts", Integer, comment="of each message; none: the window decides"),
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
+    Column("schedule", JSONB(none_as_null=True), comment="shared.contracts.schedule.Schedule"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )

@@ -7,11 +7,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.scheduler import queue
-from services.scheduler.domain import DeclineRun, FireMailing, RunPostponed, schedule
+from services.scheduler.domain.calendar import INSTANT, Calendar
+from services.scheduler.domain.schedule import DeclineRun, FireMailing, RunPostponed, schedule
 from services.scheduler.queue import Due
 from shared import database, set_aside, telemetry
 from shared.contracts.catalog import RunDeclined
-from shared.contracts.scheduler import MissedReason, RunMissed
+from shared.contracts.scheduler import ONCE, MissedReason, RunMissed
 from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.database_errors import is_fault_of_record
@@ -19,9 +20,11 @@ from shared.errors import Unavailable
 from shared.event import Cause, Event, Instant, Received
 from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore, execute_in, load_many
+from shared.schedule import occurrence_of
 from shared.set_aside import Item, guard
 
 AT_ONCE = 100  # mailings in one transaction
+OF_ONE = 200  # occurrences of one mailing in it
 
 
 class NextDue(NamedTuple):
@@ -60,7 +63,6 @@ async def fire_due(store: PostgresEventStore, idle_at: Instant | None = None) ->
         if not is_fault_of_record(error):
             raise
         fired = await _fire_apart(store, idle_at)
-    telemetry.count("scheduler.runs.fired", fired)
     return bool(fired)
 
 
@@ -84,22 +86,88 @@ async def _fire(
         if claimed:
             item.id = claimed[-1].mailing_id
             crash_point("scheduler.fire.claimed")
-        appends, traces = await _fired(db, claimed, now)
+        firings = [each for due in claimed for each in _firings(due, now)]
+        appends, traces = await _fired(db, firings)
         await store.append_in(db, appends, now=now)
-        if claimed:
-            crash_point("scheduler.fire.appended")
-            await queue.settle(db, [due.mailing_id for due in claimed])
-            crash_point("scheduler.fire.settled")
+        crash_point("scheduler.fire.appended", when=claimed)
+        await _settle(db, claimed, firings)
+        crash_point("scheduler.fire.settled", when=claimed)
         if again := [due.mailing_id for due in claimed if due.was_set_aside]:
             await set_aside.clear(db, queue.FIRE, again)
     crash_point("scheduler.fire.committed", when=claimed)
     for trace in traces:
         trace.end()
     _count_missed([event for append in appends for event in append.events])
-    due_at = [max(due.row.next_fire_at, idle_at or due.row.next_fire_at) for due in claimed]
+    due_at = [max(each.at, idle_at or each.at) for each in firings if each.command.missed is None]
     lateness = [(now - each).total_seconds() for each in due_at]
     telemetry.observe_many("scheduler.firing.lateness", lateness)
+    telemetry.count("scheduler.runs.fired", len(firings))
     return len(claimed)
+
+
+class Firing(NamedTuple):
+    """An occurrence that is to be decided: proposed, or missed."""
+
+    due: Due
+    at: Instant  # when it was due
+    command: FireMailing
+
+
+def _firings(due: Due, now: Instant) -> list[Firing]:
+    """Return what is to be decided of a mailing that is due."""
+    calendar, at = due.calendar, due.row.next_fire_at
+    if calendar is None:
+        plan = due.plan(at, due.row.ends_at)
+        return [Firing(due, at, FireMailing(mailing_id=due.mailing_id, plan=plan, now=now))]
+    return [
+        Firing(
+            due,
+            each.occurrence.at,
+            FireMailing(
+                mailing_id=due.mailing_id,
+                plan=due.plan(each.occurrence.at, calendar.end_of_run(each.occurrence)),
+                nominal=each.occurrence.nominal,
+                is_last=calendar.first_after(each.occurrence.at) is None,
+                missed=each.missed,
+                now=now,
+            ),
+        )
+        for each in calendar.due(at, now, limit=OF_ONE)
+    ]
+
+
+async def _settle(db: Connection, claimed: Sequence[Due], firings: Sequence[Firing]) -> None:
+    """Let nothing be due any more of what runs once, and the next occurrence of the others."""
+    once = [due.mailing_id for due in claimed if due.calendar is None]
+    if once:
+        await queue.settle(db, once)
+    decided = {each.due.mailing_id: each.at for each in firings}  # the last of each
+    for due in claimed:
+        if (calendar := due.calendar) is not None:
+            await _rearm(db, due, calendar, decided.get(due.mailing_id))
+
+
+async def _rearm(db: Connection, due: Due, calendar: Calendar, decided: Instant | None) -> None:
+    """Let a recurring mailing be due at what follows what was decided, or at its own next one."""
+    if decided is not None:
+        await queue.go_on(db, due.mailing_id, calendar.first_after(decided), decided)
+        return
+    first = occurrence_of(due.row.next_nominal).at
+    following = calendar.first_after(first - INSTANT)
+    await queue.go_on(db, due.mailing_id, following, due.row.settled_at)
+
+
+async def follow_time_zones(store: PostgresEventStore) -> bool:
+    """Compute anew when mailings are due by other time zone rules than today's; say if any was.
+
+    Each keeps the wall time of its next occurrence.
+    """
+    async with transaction(store.pool) as db:
+        stale = await queue.computed_by_other_rules(db, limit=AT_ONCE)
+        for due in stale:
+            if (calendar := due.calendar) is not None:
+                await _rearm(db, due, calendar, None)
+    return bool(stale)
 
 
 def begin_counting() -> None:
@@ -115,26 +183,26 @@ def _count_missed(events: Sequence[Event]) -> None:
 
 
 async def _fired(
-    db: Connection, claimed: Sequence[Due], now: Instant
+    db: Connection, firings: Sequence[Firing]
 ) -> tuple[list[Append], list[telemetry.OwnTrace]]:
-    """Return what follows for each schedule that is due, and the traces of the runs."""
-    streams = {_stream(due.mailing_id): due for due in claimed}
+    """Return what follows for each occurrence that is due, and the traces of the runs."""
+    streams = {_stream(each.due.mailing_id, each.command.nominal): each for each in firings}
     histories = await load_many(db, streams, schedule.events)
     appends, traces = [], []
-    for stream, due in streams.items():
+    for stream, firing in streams.items():
         history = histories.get(stream, [])
-        command = FireMailing(mailing_id=due.mailing_id, plan=due.plan(), now=now)
-        if decided := schedule.decide(command, schedule.replay(history)):
-            about = {"mailings.mailing_id": str(due.mailing_id)}
-            trace = telemetry.own_trace("run", due.row.traceparent, about)
+        if decided := schedule.decide(firing.command, schedule.replay(history)):
+            about = {"mailings.mailing_id": str(firing.due.mailing_id)}
+            trace = telemetry.own_trace("run", firing.due.row.traceparent, about)
             cause = Cause(traceparent=trace.traceparent)
             appends.append(Append(stream, decided, len(history), cause))
             traces.append(trace)
     return appends, traces
 
 
-def _stream(mailing_id: UUID) -> str:
-    return f"schedule-{mailing_id}"
+def _stream(mailing_id: UUID, nominal: str) -> str:
+    """Return the stream of what runs once, or of one occurrence: none grows with the years."""
+    return f"schedule-{mailing_id}" if nominal == ONCE else f"schedule-{mailing_id}/{nominal}"
 
 
 async def decline_runs(
@@ -154,15 +222,16 @@ async def decline_runs(
             mailing_id=event.mailing_id,
             nominal=event.nominal,
             reason=event.reason,
+            starts_at=event.starts_at,
             ends_at=event.ends_at,
             proposed_at=event.proposed_at,
             now=now,
         )
-        stream = _stream(event.mailing_id)
+        stream = _stream(event.mailing_id, event.nominal)
         events = await execute_in(db, store, schedule, stream, command, cause=each.cause)
         database.when_ended(db, partial(_count_missed, events))
         for decided in events:
-            if isinstance(decided, RunPostponed):
+            if isinstance(decided, RunPostponed) and event.nominal == ONCE:
                 crash_point("scheduler.rearm.appended")
                 await queue.arm(db, event.mailing_id, event.starts_at, revision=each.version)
                 crash_point("scheduler.rearm.armed")

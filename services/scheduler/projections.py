@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, case, delete, func, literal, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.scheduler.domain import RunPostponed, ScheduleEvent
+from services.scheduler.domain.calendar import INSTANT, Calendar
+from services.scheduler.domain.schedule import RunPostponed, ScheduleEvent
+from services.scheduler.queue import calendar_of, due_at
 from services.scheduler.tables import runs, schedules
 from shared.contracts.catalog import (
     MailingChanged,
@@ -24,7 +26,9 @@ from shared.contracts.catalog import (
 )
 from shared.contracts.scheduler import MailingScheduled, RunMissed
 from shared.database import Connection
+from shared.database_errors import Unstorable
 from shared.event import Instant, Received, Recorded
+from shared.schedule import mistakes
 
 MailingEvent: TypeAlias = (
     MailingCreated | MailingChanged | MailingRunRequested | MailingStopped | MailingDeleted
@@ -77,27 +81,67 @@ async def mailings(db: Connection, received: Sequence[Received[MailingEvent]]) -
 async def _planned(
     db: Connection, each: Received[MailingEvent], event: MailingCreated | MailingChanged
 ) -> None:
-    """Plan the mailing, or plan it anew; once it was fired, only the catalog can arm it again."""
+    """Plan the mailing, or plan it anew; once it was fired, only the catalog can arm it again.
+
+    Raises:
+        Unstorable: Its schedule is none that this release can read.
+    """
+    if event.schedule is None:
+        next_fire_at = func.coalesce(_requested_at(event), event.starts_at)
+        moved = {
+            "requested_at": _requested_at(event),
+            "next_fire_at": _while_it_waits(next_fire_at),
+        }
+        first = {"next_fire_at": event.starts_at}
+    else:
+        first = moved = await _next_occurrence(db, event)
     values = {
         "mailing_id": event.mailing_id,
         "revision": each.version,
         **content_of(event).as_dict(),
         "filter": msgspec.to_builtins(event.filter),
+        "schedule": None if event.schedule is None else msgspec.to_builtins(event.schedule),
         "traceparent": each.traceparent,
     }
-    is_same = schedules.c.starts_at == event.starts_at  # else it replaces a start by hand
-    requested_at = case((is_same, schedules.c.requested_at), else_=None)
-    next_fire_at = func.coalesce(requested_at, event.starts_at)
-    moved = {"requested_at": requested_at, "next_fire_at": _while_it_waits(next_fire_at)}
     await db.execute(
         insert(schedules)
-        .values(**values, next_fire_at=event.starts_at)
+        .values(**values, **first)
         .on_conflict_do_update(
             index_elements=["mailing_id"],
             set_=values | moved,
             where=schedules.c.revision < each.version,
         )
     )
+
+
+def _requested_at(event: MailingCreated | MailingChanged) -> ColumnElement[Instant]:
+    """Return when it was started by hand, unless it has another start: that replaces this one."""
+    is_same = schedules.c.starts_at == event.starts_at
+    return case((is_same, schedules.c.requested_at), else_=None)
+
+
+async def _next_occurrence(
+    db: Connection, event: MailingCreated | MailingChanged
+) -> dict[str, Any]:
+    """Return the columns that say when a recurring mailing is due next.
+
+    What was due before its schedule was changed and is not in the new one does not come, nor does
+    what the new one would have had before the change.
+    """
+    wanted = select(schedules).where(schedules.c.mailing_id == event.mailing_id)
+    row = (await db.execute(wanted.with_for_update())).one_or_none()
+    schedule, known = event.schedule, None if row is None else calendar_of(row)
+    assert schedule is not None  # noqa: S101 - the caller has asked
+    if wrong := mistakes(schedule, ""):
+        raise Unstorable(wrong[0].code)
+    calendar = Calendar(schedule=schedule, starts_at=event.starts_at, ends_at=event.ends_at)
+    planned_at = event.created_at if isinstance(event, MailingCreated) else event.changed_at
+    after = planned_at - INSTANT
+    if row is not None and row.settled_at is not None:
+        after = max(after, row.settled_at)
+    if row is not None and row.next_fire_at is not None and calendar.recurs_like(known):
+        after = min(after, row.next_fire_at - INSTANT)
+    return due_at(calendar.first_after(after))
 
 
 async def _requested(

@@ -8,11 +8,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import bindparam, func, select, text, update
 
-from services.scheduler.domain import Plan
+from services.scheduler.domain.calendar import Calendar
+from services.scheduler.domain.schedule import Plan
 from services.scheduler.tables import schedules
 from shared.contracts.catalog import Filter, MailingContent
+from shared.contracts.schedule import Schedule
 from shared.database import Connection, fragment
 from shared.event import Instant
+from shared.schedule import Occurrence, tzdata_version
 from shared.set_aside import is_free, was_set_aside
 from shared.tables import Timestamp
 
@@ -38,8 +41,17 @@ class Due:
         """Return whether it has failed before."""
         return bool(self.row.was_set_aside)
 
-    def plan(self) -> Plan:
-        """Return the plan of the mailing.
+    @property
+    def calendar(self) -> Calendar | None:
+        """Return when the mailing recurs; None if it runs once.
+
+        Raises:
+            ValueError: The row is none that this release can read.
+        """
+        return calendar_of(self.row)
+
+    def plan(self, starts_at: Instant, ends_at: Instant) -> Plan:
+        """Return the plan of a run in this window.
 
         Raises:
             ValueError: The row is none that this release can read.
@@ -51,13 +63,21 @@ class Due:
                 body=row.body,
                 subject=row.subject,
                 filter=msgspec.convert(row.filter, Filter),
-                starts_at=row.next_fire_at,
-                ends_at=row.ends_at,
+                starts_at=starts_at,
+                ends_at=ends_at,
                 gateway=row.gateway,
                 html=row.html,
                 sender=row.sender,
             ),
         )
+
+
+def calendar_of(row: Any) -> Calendar | None:  # noqa: ANN401 - a row of `schedules`
+    """Return when the mailing of a row recurs; None if it runs once."""
+    if row.schedule is None:
+        return None
+    schedule = msgspec.convert(row.schedule, Schedule)
+    return Calendar(schedule=schedule, starts_at=row.starts_at, ends_at=row.ends_at)
 
 
 _AT = schedules.c.next_fire_at
@@ -95,6 +115,33 @@ async def settle(db: Connection, mailing_ids: Sequence[UUID]) -> None:
     """Let nothing of these mailings be due any more."""
     settled = update(schedules).where(schedules.c.mailing_id.in_(mailing_ids))
     await db.execute(settled.values(next_fire_at=None))
+
+
+async def go_on(
+    db: Connection, mailing_id: UUID, following: Occurrence | None, settled_at: Instant
+) -> None:
+    """Let the recurring mailing be due at its next occurrence, if there is one."""
+    row = update(schedules).where(schedules.c.mailing_id == mailing_id)
+    await db.execute(row.values(settled_at=settled_at, **due_at(following)))
+
+
+def due_at(occurrence: Occurrence | None) -> dict[str, Any]:
+    """Return the columns that say when a recurring mailing is due next."""
+    if occurrence is None:
+        return {"next_fire_at": None, "next_nominal": None, "tzdata": tzdata_version()}
+    return {
+        "next_fire_at": occurrence.at,
+        "next_nominal": occurrence.nominal,
+        "tzdata": tzdata_version(),
+    }
+
+
+async def computed_by_other_rules(db: Connection, *, limit: int) -> list[Due]:
+    """Return, and lock, recurring mailings whose next instant was computed by another tzdata."""
+    is_other = schedules.c.tzdata != tzdata_version()
+    stale = select(schedules).where(schedules.c.next_nominal.is_not(None), is_other)
+    rows = await db.execute(stale.limit(limit).with_for_update(skip_locked=True))
+    return [Due(row) for row in rows]
 
 
 async def lock(db: Connection, mailing_id: UUID) -> bool:

@@ -23,6 +23,10 @@ schedules = Table(
     Column("traceparent", Text, comment="of the request that planned it"),
     Column("html", Text, comment="beside the text, where mails are sent"),
     Column("sender", Text, comment="none: the gateway's own"),
+    Column("schedule", JSONB(none_as_null=True), comment="shared.contracts.schedule.Schedule"),
+    Column("next_nominal", Text, comment="of a recurring mailing: names what is due next"),
+    Column("settled_at", Timestamp, comment="of a recurring mailing: its last decided occurrence"),
+    Column("tzdata", Text, comment="of a recurring mailing: the rules that next_fire_at is by"),
     Index(
         "schedules_next_fire_at", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")
     ),
@@ -40,5 +44,5 @@ runs = Table(
     Column("fired_at", Timestamp),
     Column("missed_at", Timestamp),
     Column("missed_reason", Text, comment="shared.contracts.scheduler.MissedReason"),
-    Index("runs_mailing_id", "mailing_id"),
+    Index("runs_of_mailings", "mailing_id", "starts_at"),
 )

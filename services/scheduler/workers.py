@@ -15,11 +15,14 @@ async def fire_due_mailings(store: PostgresEventStore, alarm: Alarm, *, every: t
     It sleeps until then. `alarm` tells it that another one may be due earlier; for what that
     misses, as the plans of a scheduler that died, it looks `every` so often.
     """
-    due_in_s, idle_at = 0.0, None
+    due_in_s, idle_at, is_current = 0.0, None, False
     handlers.begin_counting()
 
     async def step() -> bool:
-        nonlocal due_in_s, idle_at
+        nonlocal due_in_s, idle_at, is_current
+        if not is_current:  # a release may have brought other time zones
+            is_current = not await handlers.follow_time_zones(store)
+            return True
         async with autocommit(store.pool) as db:
             looked_at, due_in_s = await handlers.next_due(db)
         if due_in_s > 0:

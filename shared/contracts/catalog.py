@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.contracts.schedule import Schedule
 from shared.event import Event, Instant
 from shared.topic import Topic
 
@@ -123,6 +124,7 @@ class MailingState(Event, frozen=True, kw_only=True):
     priority: str = Priority.NORMAL  # readers take what they don't know as normal
     max_attempts: int | None = None  # of each message, that count; none: the window decides
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
+    schedule: Schedule | None = None  # None: it runs once
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,7 +136,7 @@ class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True
 
 
 class MailingChanged(MailingState, frozen=True, kw_only=True, omit_defaults=True):
-    """The mailing is another one from now on; a run that has begun keeps its text."""
+    """The mailing is another one from now on; a run that has begun keeps what it began with."""
 
     topic: ClassVar = MAILINGS
 
@@ -212,6 +214,7 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     max_attempts: int | None = None  # of each message, that count; none: the window decides
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
     priority: str = Priority.NORMAL  # readers take what they don't know as normal
+    is_by_hand: bool = False  # of a recurring mailing: beside its occurrences
 
 
 class DeclinedReason(StrEnum):
@@ -222,10 +225,14 @@ class DeclinedReason(StrEnum):
     DELETED = auto()
     ALREADY_BEGUN = auto()
     WINDOW_OVER = auto()
+    OVERLAP = auto()  # a run before it is going on
 
 
 class RunDeclined(Event, frozen=True, kw_only=True):
-    """A run that the scheduler proposed does not begin; the window is the mailing's now."""
+    """A run that the scheduler proposed does not begin.
+
+    The window is the mailing's now; of a recurring mailing it is that of the run.
+    """
 
     topic: ClassVar = MAILINGS
 

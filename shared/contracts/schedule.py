@@ -28,6 +28,22 @@ class Missing(StrEnum):
     SKIP = auto()
 
 
+class Missed(StrEnum):
+    """What becomes of occurrences that came due while nothing fired them."""
+
+    RUN_LATEST = auto()  # the latest runs, those before it do not
+    RUN_ALL = auto()  # the latest `missed_max` run, in their order
+    SKIP = auto()
+
+
+class Overlap(StrEnum):
+    """What becomes of an occurrence while a run before it is going on."""
+
+    SKIP = auto()
+    QUEUE = auto()  # it begins when that one has ended, if its window is not over then
+    ALLOW = auto()
+
+
 # The day of a month
 
 
@@ -101,3 +117,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entries: tuple[Entry, ...]  # 1 to 20
     count: int | None = None  # no more occurrences than that, from the start on
     except_dates: tuple[str, ...] = ()  # 2026-12-31: none on this local date, in each entry's zone
+    window_s: int = 86_400  # of a run, in seconds from its occurrence on
+    missed: Missed = Missed.RUN_LATEST
+    missed_max: int = 10  # where all run
+    catch_up_s: int | None = None  # later than that none runs; None: while its window lasts
+    overlap: Overlap = Overlap.SKIP

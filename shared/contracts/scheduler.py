@@ -19,6 +19,9 @@ class MissedReason(StrEnum):
     WINDOW_OVER = auto()  # its end had passed when its turn came
     STOPPED = auto()  # the mailing was, before the run began
     DELETED = auto()
+    OVERLAP = auto()  # a run before it was going on
+    TOO_LATE = auto()  # later than its mailing lets an occurrence be
+    SUPERSEDED = auto()  # a later one that was due as well ran in its place
 
 
 class MailingScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,3 +61,4 @@ class RunMissed(Event, frozen=True, kw_only=True, omit_defaults=True):
     reason: MissedReason
     missed_at: Instant
     ends_at: Instant | None = None  # the mailing's end, as it was known then
+    starts_at: Instant | None = None  # of a recurring mailing: when the occurrence was due

@@ -5,13 +5,14 @@ what its instant is follows from the tzdata in use.
 """
 
 from shared.schedule.checks import canonical, mistakes
-from shared.schedule.instants import Occurrence, occurrence_of
+from shared.schedule.instants import Occurrence, Remark, occurrence_of
 from shared.schedule.occurrences import end_of, occurrences
 from shared.schedule.words import in_words
 from shared.schedule.zones import canonical_zone, load_zone, tzdata_version, zone_names
 
 __all__ = (
     "Occurrence",
+    "Remark",
     "canonical",
     "canonical_zone",
     "end_of",

@@ -24,6 +24,8 @@ from shared.schedule.zones import canonical_zone, why_refused
 
 MOST_ENTRIES = 20
 MOST_EXCEPT_DATES = 366
+LONGEST_S = 366 * 86_400  # a window, and how late a run may be: a year
+MOST_MISSED = 100
 MOST_DAYS, MOST_NTH = 31, 5
 SOME_TIME = datetime(2000, 1, 1)  # noqa: DTZ001 - it is local
 MOST_COUNT = 10_000  # daily for 27 years; they are counted when a mailing is saved
@@ -65,6 +67,12 @@ def _in_limits(schedule: Schedule) -> Iterator[FieldError]:
         yield FieldError(
             "/count", "count", f"it is 1 to {MOST_COUNT:,}; leave it out for no limit"
         )
+    if not 1 <= schedule.window_s <= LONGEST_S:
+        yield FieldError("/window_s", "window", f"seconds are needed, 1 to {LONGEST_S:,}")
+    if not 1 <= schedule.missed_max <= MOST_MISSED:
+        yield FieldError("/missed_max", "missed_max", f"it is 1 to {MOST_MISSED}")
+    if schedule.catch_up_s is not None and not 0 <= schedule.catch_up_s <= LONGEST_S:
+        yield FieldError("/catch_up_s", "catch_up", f"seconds are needed, up to {LONGEST_S:,}")
     if len(dates) > MOST_EXCEPT_DATES:
         yield FieldError("/except_dates", "too_long", f"at most {MOST_EXCEPT_DATES} are allowed")
         return

@@ -12,6 +12,10 @@ from services.catalog.domain.mailing_state import (
     MailingEvent,
     MailingFinished,
     MailingMissed,
+    OccurrencePassed,
+    QueuedRun,
+    RunEnded,
+    RunQueued,
     Status,
 )
 from services.catalog.projections import PROJECTIONS, project
@@ -57,6 +61,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
     changed = MailingChanged(**(plan | {"name": "summer"}), changed_at=now)  # type: ignore[arg-type]
     run: dict[str, Any] = {"run_id": ID, "mailing_id": ID, "nominal": "once", "proposed_at": now}
     window = {"starts_at": now, "ends_at": now}
+    queued = QueuedRun(**run, **window, is_last=False, is_by_hand=True)  # type: ignore[arg-type]
     return [
         (created, Status.CREATED),
         (changed, Status.CREATED),
@@ -73,6 +78,12 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
             Status.PAUSED,
         ),
         (MailingResumed(mailing_id=ID, resumed_at=now), Status.RUNNING),
+        (RunQueued(mailing_id=ID, run=queued, queued_at=now), Status.RUNNING),
+        (RunEnded(mailing_id=ID, run_id=ID, ended_at=now), Status.RUNNING),
+        (
+            OccurrencePassed(mailing_id=ID, nominal="once", starts_at=now, passed_at=now),
+            Status.RUNNING,
+        ),
         (MailingFinished(mailing_id=ID, finished_at=now), Status.FINISHED),
         (MailingStopped(mailing_id=ID, stopped_at=now), Status.STOPPED),
         (MailingMissed(mailing_id=ID, reason="window_over", missed_at=now), Status.FINISHED),
@@ -83,7 +94,7 @@ async def shown(db: Connection) -> MailingView:
     return await mailings.mailing(db, ID)
 
 
-@pytest.mark.parametrize("length", range(1, 14))
+@pytest.mark.parametrize("length", range(1, 17))
 async def test_each_event_is_shown(catalog_pool: Pool, now: Instant, length: int) -> None:
     told = story(now)[:length]
     recorded = Append(f"mailing-{ID}", [event for event, _ in told], 0).recorded(now)

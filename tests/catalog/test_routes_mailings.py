@@ -50,6 +50,7 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
         "priority": "normal",
         "max_attempts": None,
         "on_unknown": None,
+        "schedule": None,
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,

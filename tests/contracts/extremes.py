@@ -12,8 +12,10 @@ from aiokafka.structs import ConsumerRecord
 from msgspec import inspect
 
 from shared.contracts import EVENTS
+from shared.contracts.schedule import Daily, Schedule
 from shared.event import Event
 
+DAILY = Schedule(entries=(Daily(at="09:00", zone="Europe/Moscow"),))
 NOON = "2026-01-01T12:00:00Z"
 INTEGERS = [n + k for n in (0, 2**15, 2**31, 2**53, 2**63, 2**64) for k in (-1, 0, 1)]
 TEXTS = [
@@ -66,8 +68,11 @@ def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 - a table
             return [plain(item)]
         case inspect.DictType(key_type=key, value_type=value):
             return {plain(key): plain(value)}
-        case inspect.StructType(fields=fields):
-            return {field.name: plain(field.type) for field in fields}
+        case inspect.StructType(cls=cls) if cls is Schedule:
+            return msgspec.to_builtins(DAILY)
+        case inspect.StructType(fields=fields, tag_field=tag_field, tag=tag):
+            told = {} if tag_field is None else {tag_field: tag}
+            return told | {field.name: plain(field.type) for field in fields}
         case inspect.UnionType(types=types):
             return plain(next(t for t in types if not isinstance(t, inspect.NoneType)))
         case _:

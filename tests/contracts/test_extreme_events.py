@@ -131,7 +131,7 @@ async def rows(pool: Pool, statement: str, **values: Any) -> list[Any]:
 async def test_the_scheduler_fires_and_shows_all_others(scheduler_pool: Pool) -> None:
     store = PostgresEventStore("scheduler", scheduler_pool, project_scheduler)
     (now,) = (await rows(scheduler_pool, "SELECT clock_timestamp()"))[0]
-    mailing = good(MailingCreated, starts_at=now, ends_at=now + HOUR)
+    mailing = good(MailingCreated, starts_at=now, ends_at=now + HOUR, schedule=None)
 
     await apply(
         scheduler_pool, "scheduler", scheduler_subscriptions.subscriptions(store), [mailing]
@@ -179,7 +179,7 @@ async def test_the_catalog_shows_all_others(catalog_pool: Pool) -> None:
     store = PostgresEventStore("catalog", catalog_pool, project_catalog)
     clock = database.business_clock(catalog_pool)
     now = await clock()
-    mailing = good(MailingCreated, starts_at=now, ends_at=now + HOUR)
+    mailing = good(MailingCreated, starts_at=now, ends_at=now + HOUR, schedule=None)
     extreme = [
         kind.read(json.dumps(values)) for kind, values in events(KINDS) if is_event(kind, values)
     ]

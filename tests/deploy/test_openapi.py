@@ -16,14 +16,14 @@ from services.catalog.domain.client import checked
 from services.catalog.domain.mailing_state import Status
 from services.catalog.domain.plan import settled
 from services.catalog.routes.clients import NewClient
-from services.catalog.routes.mailings import NewMailing, plan_from
+from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.errors import Conflict, Error, Invalid, NotFound
 
 Json: TypeAlias = dict[str, Any]
 
 DOCUMENTS = {service: openapi.document(service) for service in SERVICES}
 # What their bodies name may not be there.
-NAMING = {"/v1/reconcile", "/v1/mailings/preview"}
+NAMING = {"/v1/reconcile", "/v1/mailings/preview", "/v1/test-sends"}
 
 
 def operations(service: str) -> Iterator[tuple[str, str, Json]]:

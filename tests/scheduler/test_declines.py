@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.scheduler import queue
-from services.scheduler.domain import RunPostponed
+from services.scheduler.domain.schedule import RunPostponed
 from shared.contracts.scheduler import MailingScheduled, MissedReason, RunMissed
 from shared.database import transaction
 from shared.errors import Unavailable

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.scheduler.domain import (
+from services.scheduler.domain.schedule import (
     DeclineRun,
     FireMailing,
     Plan,
@@ -131,6 +131,7 @@ def decline(plan: Plan, proposed_at: Instant, reason: DeclinedReason) -> Decline
         mailing_id=MAILING,
         nominal="once",
         reason=reason,
+        starts_at=plan.content.starts_at,
         ends_at=plan.content.ends_at,
         proposed_at=proposed_at,
         now=proposed_at + MOMENT,

@@ -55,9 +55,12 @@ async def test_a_schedule_shows_when_its_mailing_is_due_and_then_that_it_was_fir
         "revision": 1,
         "starts_at": stamp(later.starts_at),
         "ends_at": stamp(later.ends_at),
+        "schedule": None,
+        "next_nominal": None,
         "next_fire_at": stamp(later.starts_at),
         "fired_at": None,
         "missed_reason": None,
+        "tzdata": None,
     }
     assert after == before | {"next_fire_at": None, "fired_at": stamp(event.scheduled_at)}
 
@@ -78,6 +81,7 @@ async def test_a_run_shows_when_it_was_fired(
         "starts_at": stamp(due.starts_at),
         "ends_at": stamp(due.ends_at),
         "fired_at": stamp(event.scheduled_at),
+        "late_s": (event.scheduled_at - due.starts_at).total_seconds(),
         "missed_at": None,
         "missed_reason": None,
     }
@@ -193,3 +197,45 @@ async def test_instants_that_the_driver_stores_as_infinities_stop_no_list(
     for shown in (schedule, run):
         assert shown["starts_at"] == "0001-01-01T00:00:00Z"
         assert shown["ends_at"] == "9999-12-31T23:59:59.999999Z"
+
+
+# Previews
+
+
+async def test_a_preview_shows_what_changes_of_clocks_do(http: AsyncClient) -> None:
+    body = {
+        "schedule": {"entries": [{"kind": "daily", "at": "02:30", "zone": "Europe/Berlin"}]},
+        "starts_at": "2030-03-30T00:00:00Z",
+        "ends_at": "2030-04-02T00:00:00Z",
+    }
+
+    shown = (await http.post("/schedule-previews", json=body)).json()
+
+    assert [(each["nominal"], each["at"], each["remark"]) for each in shown["occurrences"]] == [
+        ("2030-03-30T02:30[Europe/Berlin]", "2030-03-30T01:30:00Z", None),
+        ("2030-03-31T02:30[Europe/Berlin]", "2030-03-31T01:00:00Z", "gap"),
+        ("2030-04-01T02:30[Europe/Berlin]", "2030-04-01T00:30:00Z", None),
+    ]
+    assert shown["words"]["en"] == ["Every day at 02:30 (Europe/Berlin)."]
+    assert shown["is_whole"]
+
+
+async def test_a_preview_of_what_is_no_schedule_says_where(http: AsyncClient) -> None:
+    entry = {"kind": "cron", "expression": "0 9 * *", "zone": "UTC"}
+    body = {"schedule": {"entries": [entry]}, "ends_at": "2030-04-02T00:00:00Z"}
+
+    refused = await http.post("/schedule-previews", json=body)
+
+    assert (refused.status_code, refused.json()["type"]) == (422, "ScheduleInvalid")
+    assert [each["pointer"] for each in refused.json()["errors"]] == [
+        "/schedule/entries/0/expression"
+    ]
+
+
+async def test_a_preview_is_bounded(http: AsyncClient) -> None:
+    entry = {"kind": "cron", "expression": "* * * * *", "zone": "UTC"}
+    body = {"schedule": {"entries": [entry]}, "ends_at": "2099-04-02T00:00:00Z", "limit": 3}
+
+    shown = (await http.post("/schedule-previews", json=body)).json()
+
+    assert (len(shown["occurrences"]), shown["is_whole"]) == (3, False)

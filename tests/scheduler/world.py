@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.scheduler import handlers
-from services.scheduler.domain import RunPostponed
+from services.scheduler.domain.schedule import RunPostponed
 from services.scheduler.subscriptions import subscriptions
 from shared import database, outbox
 from shared.contracts.catalog import (

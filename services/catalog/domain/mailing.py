@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import get_args
 
+from services.catalog.domain import recurring
 from services.catalog.domain.mailing_commands import (
     BeginRun,
     ChangeMailing,
@@ -30,9 +31,11 @@ from services.catalog.domain.mailing_state import (
 )
 from services.catalog.domain.plan import (
     Plan,
+    canonical,
     check,
     check_running,
     patched,
+    pinned,
     settled,
 )
 from shared.contracts.catalog import (
@@ -98,15 +101,21 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
         case _ if mailing.status is Status.ABSENT:
             return []  # a log that is older than our database: the mailing will not come
         case BeginRun():
-            return _proposed(command, mailing)
+            is_recurring = current_plan(mailing).schedule is not None
+            decided = recurring.proposed if is_recurring else _proposed
+            return decided(command, mailing)
         case _ if is_over:
             return []
+        case MissRun() if current_plan(mailing).schedule is not None:
+            return recurring.missed(command, mailing)
         case MissRun():
             return _missed(command, mailing)
         case RecordRun() if mailing.has_begun:
             return []
         case RecordRun():
             return [MailingBegan(mailing_id=command.mailing_id, began_at=command.now)]
+        case FinishRun() if current_plan(mailing).schedule is not None:
+            return recurring.finished(command, mailing)
         case FinishRun(is_last=True):
             return [MailingFinished(mailing_id=command.mailing_id, finished_at=command.now)]
         case FinishRun():
@@ -115,11 +124,13 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
 
 def _created(command: CreateMailing) -> MailingCreated:
     plan = settled(command.plan, command.now, command.gateways)
+    if plan.schedule is not None:
+        recurring.check_recurs(plan, command.now)
     return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
 
 
 def _created_again(command: CreateMailing, mailing: Mailing) -> list[MailingEvent]:
-    wanted, first = command.plan, mailing.created_as
+    wanted, first = canonical(command.plan), mailing.created_as
     if first is not None and wanted.starts_at is None:
         wanted = replace(wanted, starts_at=first.starts_at)
     if wanted != first:
@@ -137,16 +148,24 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun:
         check_running(before, plan)
     check(plan, command.now, before, command.gateways)
+    if plan.schedule is not None and not (mailing.running or mailing.queued):
+        recurring.check_recurs(plan, command.now)
     return [
         MailingChanged(mailing_id=command.mailing_id, changed_at=command.now, **plan.as_dict())
     ]
 
 
 def _requested(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
-    if mailing.has_begun or mailing.is_requested:
+    plan = current_plan(mailing)
+    is_recurring = plan.schedule is not None
+    if command.nominal is not None and not is_recurring:
+        raise MailingRunsOnce
+    if not is_recurring and (mailing.has_begun or mailing.is_requested):
         return []
-    if current_plan(mailing).is_over(command.now):
+    if plan.is_over(command.now):
         raise MailingWindowOver(FieldError("/ends_at", "window_over"))
+    if is_recurring:
+        return recurring.started(command, mailing)
     return [MailingRunRequested(mailing_id=command.mailing_id, requested_at=command.now)]
 
 
@@ -166,10 +185,7 @@ def _proposed(command: BeginRun, mailing: Mailing) -> list[MailingEvent]:
         is_last=command.is_last,
         proposed_at=command.proposed_at,
         begun_at=command.now,
-        **content_of(plan).as_dict(),
-        priority=plan.priority,
-        max_attempts=plan.max_attempts,
-        on_unknown=plan.on_unknown,
+        **pinned(plan),
     )
     return [begun]
 
@@ -239,6 +255,10 @@ class MailingAlreadyEnded(Conflict):
 
 class MailingIsPaused(Conflict):
     """The mailing is paused; resume it first."""
+
+
+class MailingRunsOnce(Conflict):
+    """Only a run of a recurring mailing has a nominal time; this mailing has no schedule."""
 
 
 class MailingWindowOver(Conflict):

@@ -32,10 +32,11 @@ class ChangeMailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartMailing:
-    """Begin now, whatever the start says."""
+    """Begin now, whatever the start says; of a recurring mailing, a run of its own."""
 
     mailing_id: UUID
     now: Instant
+    nominal: str | None = None  # names the run; the same one is begun once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class RecordRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissRun:
-    """End the mailing whose run the scheduler found too late, unless its end was moved."""
+    """Note the run that the scheduler missed: the mailing ends, unless others follow."""
 
     mailing_id: UUID
     run_id: UUID
@@ -105,6 +106,7 @@ class MissRun:
     reason: str
     proposed_at: Instant
     now: Instant
+    starts_at: Instant | None = None  # of a recurring mailing's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ class FinishRun:
     mailing_id: UUID
     is_last: bool
     now: Instant
+    run_id: UUID | None = None
 
 
 RunCommand: TypeAlias = BeginRun | RecordRun | MissRun | FinishRun

@@ -5,9 +5,12 @@ from enum import StrEnum, auto
 from typing import TypeAlias
 from uuid import UUID
 
+import msgspec
+
 from services.catalog.domain.plan import Plan, plan_of
 from shared import ids
 from shared.contracts.catalog import (
+    DeclinedReason,
     MailingChanged,
     MailingCreated,
     MailingDeleted,
@@ -46,6 +49,44 @@ class MailingFinished(Event, frozen=True, kw_only=True):
     finished_at: Instant
 
 
+class RunEnded(Event, frozen=True, kw_only=True):
+    """A run of a recurring mailing has ended; others may follow."""
+
+    mailing_id: UUID
+    run_id: UUID
+    ended_at: Instant
+
+
+class OccurrencePassed(Event, frozen=True, kw_only=True):
+    """An occurrence of a recurring mailing was missed; the scheduler says why."""
+
+    mailing_id: UUID
+    nominal: str
+    starts_at: Instant
+    passed_at: Instant
+
+
+class QueuedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that begins when the one before it has ended, if its window is not over then."""
+
+    mailing_id: UUID
+    run_id: UUID
+    nominal: str
+    starts_at: Instant
+    ends_at: Instant
+    is_last: bool
+    is_by_hand: bool
+    proposed_at: Instant
+
+
+class RunQueued(Event, frozen=True, kw_only=True):
+    """A run waits until the one before it has ended."""
+
+    mailing_id: UUID
+    run: QueuedRun
+    queued_at: Instant
+
+
 MailingEvent: TypeAlias = (
     MailingCreated
     | MailingChanged
@@ -59,7 +100,12 @@ MailingEvent: TypeAlias = (
     | MailingBegan
     | MailingMissed
     | MailingFinished
+    | RunQueued
+    | RunEnded
+    | OccurrencePassed
 )
+
+RECENT = 500  # runs whose beginning is remembered: the dispatcher begins none twice by its name
 
 
 # State
@@ -85,9 +131,13 @@ class Mailing:
     plan: Plan | None = None
     created_as: Plan | None = None
     is_requested: bool = False  # by hand: its window begins then
-    begun: frozenset[UUID] = frozenset()  # runs
+    begun: tuple[UUID, ...] = ()  # the latest runs
     answered: Instant | None = None  # the proposal that was decided last
     version: int = 0
+    # Of a recurring mailing only:
+    running: frozenset[UUID] = frozenset()  # runs that have not ended
+    queued: tuple[QueuedRun, ...] = ()  # runs that wait for their turn
+    settled_until: Instant | None = None  # the latest occurrence that was decided, or passed
 
     @property
     def has_begun(self) -> bool:
@@ -118,9 +168,17 @@ def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
             resumed = Status.RUNNING if mailing.has_begun else Status.CREATED
             return replace(mailing, status=resumed)
         case RunBegun():
-            return replace(_running(mailing, event.run_id), answered=event.proposed_at)
+            begun = replace(_running(mailing, event.run_id), answered=event.proposed_at)
+            return begun if event.is_by_hand else _settled(begun, event.starts_at)
         case RunDeclined():
-            return replace(mailing, answered=event.proposed_at)
+            return _declined(replace(mailing, answered=event.proposed_at), event)
+        case RunQueued(run=run):
+            queued = replace(mailing, queued=(*mailing.queued, run))
+            return queued if run.is_by_hand else _settled(queued, run.starts_at)
+        case OccurrencePassed():
+            return _settled(mailing, event.starts_at)
+        case RunEnded():
+            return replace(mailing, running=mailing.running - {event.run_id})
         case MailingBegan():  # of the only run that there was
             return _running(mailing, ids.run_id(event.mailing_id, ONCE))
         case MailingStopped():
@@ -128,8 +186,8 @@ def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
         case MailingDeleted():
             return replace(mailing, status=Status.DELETED)
         case MailingFinished():  # its only run has begun, whichever topic was read first
-            begun = mailing.begun | {ids.run_id(event.mailing_id, ONCE)}
-            return replace(mailing, status=Status.FINISHED, begun=begun)
+            runs = mailing.begun or (ids.run_id(event.mailing_id, ONCE),)
+            return replace(mailing, status=Status.FINISHED, begun=runs)
         case MailingMissed():
             return replace(mailing, status=Status.FINISHED)
 
@@ -142,4 +200,27 @@ def current_plan(mailing: Mailing) -> Plan:
 
 def _running(mailing: Mailing, run_id: UUID) -> Mailing:
     status = Status.PAUSED if mailing.status is Status.PAUSED else Status.RUNNING
-    return replace(mailing, status=status, begun=mailing.begun | {run_id})
+    begun = (*mailing.begun[1 - RECENT :], run_id)
+    if current_plan(mailing).schedule is None:
+        return replace(mailing, status=status, begun=begun)
+    running, queued = mailing.running | {run_id}, _without(mailing.queued, run_id)
+    return replace(mailing, status=status, begun=begun, running=running, queued=queued)
+
+
+def _declined(mailing: Mailing, event: RunDeclined) -> Mailing:
+    if event.reason is DeclinedReason.POSTPONED:
+        return mailing  # it is no occurrence any more: nothing was decided about one
+    if any(each.run_id == event.run_id for each in mailing.queued):
+        return replace(mailing, queued=_without(mailing.queued, event.run_id))
+    return _settled(mailing, event.starts_at)
+
+
+def _without(queued: tuple[QueuedRun, ...], run_id: UUID) -> tuple[QueuedRun, ...]:
+    return tuple(each for each in queued if each.run_id != run_id)
+
+
+def _settled(mailing: Mailing, at: Instant) -> Mailing:
+    """Return the mailing with its occurrences decided until `at`."""
+    if current_plan(mailing).schedule is None:
+        return mailing
+    return replace(mailing, settled_until=max(at, mailing.settled_until or at))

@@ -11,9 +11,12 @@ from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.text import mistake
-from shared.contracts.catalog import Filter, MailingState, Priority
+from shared.contracts.catalog import Filter, MailingState, Priority, content_of
+from shared.contracts.schedule import Schedule
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
+from shared.schedule import canonical as canonical_schedule
+from shared.schedule import mistakes as mistakes_in_schedule
 from shared.template import compile_template
 
 SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
@@ -43,6 +46,7 @@ class Plan:
     priority: str = Priority.NORMAL
     max_attempts: int | None = None  # of each message; None: the window decides
     on_unknown: str | None = None  # of OnUnknown; None: as its gateway has it
+    schedule: Schedule | None = None  # None: it runs once
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -61,6 +65,15 @@ def plan_of(state: MailingState) -> Plan:
     return Plan(**{name: getattr(state, name) for name in FIELDS})
 
 
+def pinned(plan: Plan) -> dict[str, Any]:
+    """Return by name what a run takes from the plan when it begins and then keeps."""
+    return content_of(plan).as_dict() | {
+        "priority": plan.priority,
+        "max_attempts": plan.max_attempts,
+        "on_unknown": plan.on_unknown,
+    }
+
+
 def settled(plan: Plan, now: Instant, gateways: Gateways = INHERITED) -> Plan:
     """Return the plan of a new mailing with its start, which is `now` if it names none.
 
@@ -68,9 +81,16 @@ def settled(plan: Plan, now: Instant, gateways: Gateways = INHERITED) -> Plan:
         MailingInvalid: As `check` does.
         TemplateInvalid: The same.
     """
-    fixed = replace(plan, starts_at=plan.starts_at or now)
+    fixed = replace(canonical(plan), starts_at=plan.starts_at or now)
     check(fixed, now, gateways=gateways)
     return fixed
+
+
+def canonical(plan: Plan) -> Plan:
+    """Return `plan` with the zones of its schedule under today's names, if it has no mistakes."""
+    if plan.schedule is None or mistakes_in_schedule(plan.schedule, "/schedule"):
+        return plan
+    return replace(plan, schedule=canonical_schedule(plan.schedule))
 
 
 def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
@@ -101,7 +121,19 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
     if isinstance(parts := given.get("filter"), Mapping):
         kept = {name: value or () for name, value in parts.items()}
         given["filter"] = msgspec.structs.replace(plan.filter, **kept)
-    return replace(plan, **given)
+    if isinstance(parts := given.get("schedule"), Mapping):
+        given["schedule"] = _patched_schedule(plan.schedule, parts)
+    return canonical(replace(plan, **given))
+
+
+def _patched_schedule(before: Schedule | None, parts: Mapping[str, Any]) -> Schedule:
+    whole: dict[str, Any] = {} if before is None else msgspec.to_builtins(before)
+    whole |= parts
+    if whole.get("entries") is None:
+        detail = "a schedule has entries; null for the whole schedule makes the mailing run once"
+        raise MailingInvalid(FieldError("/schedule/entries", "required", detail))
+    given = {name: value for name, value in whole.items() if value is not None}
+    return msgspec.convert(given, Schedule)
 
 
 def check(
@@ -118,6 +150,8 @@ def check(
     mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
         mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
+    if plan.schedule is not None and plan.schedule != getattr(before, "schedule", None):
+        mistakes += mistakes_in_schedule(plan.schedule, "/schedule")
     if plan.gateway in gateways:
         mistakes += _of_mails(plan, gateways[plan.gateway])
     elif before is None or plan.gateway != before.gateway:
@@ -190,9 +224,17 @@ def _in_filter(chosen: Filter) -> list[FieldError]:
 def check_running(before: Plan, after: Plan) -> None:
     """Let a mailing that has begun be named otherwise and end earlier, nothing else.
 
+    Of a recurring mailing all can change but that it recurs: a run that has begun keeps what it
+    began with, the next one has what is new.
+
     Raises:
         MailingAlreadyRunning: With the place of each other change.
     """
+    if before.schedule is not None:
+        if after.schedule is None:
+            detail = "it has run by its schedule; stop it, and create another mailing"
+            raise MailingAlreadyRunning(FieldError("/schedule", "already_running", detail))
+        return
     fixed = [
         FieldError(f"/{name}", "already_running", "it cannot change once a run has begun")
         for name in FIELDS

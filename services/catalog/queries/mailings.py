@@ -12,6 +12,7 @@ from services.catalog.domain.mailing import MailingUnknown
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
+from shared.http.schedules import RecurrenceView
 
 
 class FilterView(View):
@@ -59,6 +60,7 @@ class MailingView(View):
     on_unknown: str | None = Field(
         description="None: as its gateway is described.", examples=[None]
     )
+    schedule: RecurrenceView | None = Field(description="When it recurs; none: it runs once.")
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")

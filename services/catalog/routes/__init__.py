@@ -1,11 +1,12 @@
 """The HTTP door: requests in, commands and queries out. No rules here."""
 
-from services.catalog.routes import clients, gateways, imports, mailings, previews
+from services.catalog.routes import clients, gateways, imports, mailings, previews, runs
 
 routers = (
     clients.router,
     imports.router,
     mailings.router,
+    runs.router,
     previews.router,
     gateways.router,
 )

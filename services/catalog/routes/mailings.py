@@ -3,10 +3,9 @@
 from uuid import UUID
 
 from fastapi import Response, status
-from pydantic import Field
 
 from services.catalog import handlers
-from services.catalog.domain.gateway import BY_DEFAULT, Gateways
+from services.catalog.domain.gateway import Gateways
 from services.catalog.domain.mailing import (
     MailingAlreadyEnded,
     MailingDiffers,
@@ -26,21 +25,22 @@ from services.catalog.domain.mailing_commands import (
     StopMailing,
 )
 from services.catalog.domain.plan import (
-    ATTEMPTS,
-    FIELDS,
     MailingAlreadyRunning,
     MailingInvalid,
-    Plan,
 )
 from services.catalog.queries import mailings as queries
 from services.catalog.queries.gateways import contacts
 from services.catalog.queries.mailings import MailingStatus, MailingView
+from services.catalog.routes.mailing_bodies import (
+    MailingChanges,
+    NewMailing,
+    changes_from,
+    plan_from,
+)
 from shared import ids
-from shared.contracts.catalog import Filter, GatewayKey, OnUnknown, Priority
 from shared.database import autocommit
 from shared.http import (
     BadCursor,
-    Body,
     Change,
     CommandContext,
     Creation,
@@ -50,7 +50,6 @@ from shared.http import (
     Limit,
     Moving,
     Page,
-    WrittenInstant,
     answers,
     etag,
     instant_and_id,
@@ -63,71 +62,6 @@ from shared.http import (
 from shared.template import TemplateInvalid
 
 router = strict_router("/v1/mailings", "mailings")
-
-
-PLAIN = tuple(name for name in FIELDS if name != "filter")
-PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, by turns."
-MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
-ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
-it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
-
-
-class FilterBody(Body):
-    """Whom a mailing is for: any of the codes and any of the tags; empty doesn't restrict."""
-
-    operator_codes: tuple[str, ...] = Field((), max_length=1000, examples=[["916", "903"]])
-    tags: tuple[str, ...] = Field((), max_length=1000, examples=[["vip"]])
-
-
-class NewMailing(Body):
-    """The body of POST /v1/mailings; its window `[starts_at, ends_at)` begins now by default."""
-
-    name: str = Field(examples=["Spring"])
-    body: str = Field(examples=["Hello {{ full_name }}"])
-    subject: str | None = Field(None, examples=["News"])
-    filter: FilterBody = FilterBody()
-    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
-    ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
-    html: str | None = Field(None, examples=[None])
-    sender: str | None = Field(None, examples=[None])
-    priority: Priority = Field(Priority.NORMAL, description=PRIORITY, examples=["normal"])
-    max_attempts: int | None = Field(
-        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
-    )
-    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
-
-
-class FilterChanges(Body):
-    """A part of a filter: what it does not name stays, null means no restriction."""
-
-    operator_codes: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["916"]])
-    tags: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["vip"]])
-
-
-class MailingChanges(Body):
-    """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays.
-
-    Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
-    gateway, the gateway's own sender, normal priority, as many attempts as the window allows, and
-    of what nobody knows what the gateway is described to do.
-    Name, body and end cannot be removed.
-    """
-
-    name: str | None = Field(None, examples=["Spring"])
-    body: str | None = Field(None, examples=["Hello {{ full_name }}"])
-    subject: str | None = Field(None, examples=["News"])
-    filter: FilterChanges | None = None
-    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
-    ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayKey | None = Field(None, examples=["http"])
-    html: str | None = Field(None, examples=[None])
-    sender: str | None = Field(None, examples=[None])
-    priority: Priority | None = Field(None, description=PRIORITY, examples=["normal"])
-    max_attempts: int | None = Field(
-        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
-    )
-    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
 
 
 @router.post(
@@ -198,7 +132,7 @@ async def change_mailing(
     mailing_id: UUID, body: MailingChanges, response: Response, context: Change
 ) -> MailingView:
     """Change what the body names, as a merge patch (RFC 7396)."""
-    changes = body.model_dump(exclude_unset=True)
+    changes = changes_from(body)
     command = ChangeMailing(
         mailing_id=mailing_id, changes=changes, now=context.now, gateways=await _gateways(context)
     )
@@ -280,9 +214,3 @@ async def _do(command: MailingCommand, context: CommandContext, response: Respon
     await handlers.handle(context.store, command, expected=context.expected)
     async with autocommit(context.pool) as db:
         return await mailing(command.mailing_id, response, db)
-
-
-def plan_from(body: NewMailing) -> Plan:
-    """Return the plan that a body describes."""
-    chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
-    return Plan(**{name: getattr(body, name) for name in PLAIN}, filter=chosen)

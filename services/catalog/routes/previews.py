@@ -14,7 +14,7 @@ from services.catalog.domain.sms import Alphabet
 from services.catalog.queries import mailings as stored
 from services.catalog.queries import previews as queries
 from services.catalog.queries.gateways import contacts
-from services.catalog.routes.mailings import NewMailing, plan_from
+from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.contracts.catalog import Filter
 from shared.database import Connection, autocommit
 from shared.event import Instant
@@ -112,7 +112,8 @@ async def preview_saved_mailing(
     async with autocommit(pool) as db:
         view = await stored.mailing(db, mailing_id)
     chosen = Filter(operator_codes=tuple(view.filter.operator_codes), tags=tuple(view.filter.tags))
-    plan = Plan(**{name: getattr(view, name) for name in FIELDS} | {"filter": chosen})
+    plain = {name: getattr(view, name) for name in FIELDS if name not in ("filter", "schedule")}
+    plan = Plan(**plain, filter=chosen)
     return await _preview(plan, view.starts_at, body, pool)
 
 

@@ -1,6 +1,4 @@
-"""A schedule: when a mailing's occurrences are due, and what becomes of each.
-
-Pure: no I/O, no clock, no random identifiers. Time and identifiers arrive in the command.
+"""A schedule: what becomes of each occurrence of a mailing.
 
 The catalog decides about each proposal, in the mailing's own stream. So one may be made again,
 but never before the last one was declined.
@@ -29,11 +27,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FireMailing:
-    """Propose the run that is due."""
+    """Propose the run that is due, or miss it."""
 
     mailing_id: UUID
-    plan: Plan
+    plan: Plan  # with the window of the run
     now: Instant
+    nominal: str = ONCE
+    is_last: bool = True
+    missed: MissedReason | None = None  # why it is not to run, for what the mailing's rules say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class DeclineRun:
     mailing_id: UUID
     nominal: str
     reason: DeclinedReason
+    starts_at: Instant
     ends_at: Instant
     proposed_at: Instant
     now: Instant
@@ -65,7 +67,10 @@ ScheduleEvent: TypeAlias = MailingScheduled | RunMissed | RunPostponed
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """All that `decide` needs to know: when each occurrence was proposed, if it was."""
+    """All that `decide` needs to know: when each occurrence was proposed, if it was.
+
+    It is that of a mailing that runs once, or of one occurrence of a recurring mailing.
+    """
 
     proposed: Mapping[str, Instant] = field(default_factory=dict)
 
@@ -74,7 +79,7 @@ def decide(command: ScheduleCommand, schedule: Schedule) -> list[ScheduleEvent]:
     """Return what follows: nothing, if it is settled."""
     match command:
         case FireMailing():
-            return [] if ONCE in schedule.proposed else [_fired(command)]
+            return [] if command.nominal in schedule.proposed else [_fired(command)]
         case DeclineRun():
             is_stale = schedule.proposed.get(command.nominal) != command.proposed_at
             return [] if is_stale else _declined(command)
@@ -82,23 +87,25 @@ def decide(command: ScheduleCommand, schedule: Schedule) -> list[ScheduleEvent]:
 
 def _fired(command: FireMailing) -> ScheduleEvent:
     """Return the proposal to begin the run, or to miss it if it is too late."""
-    run_id, content = ids.run_id(command.mailing_id, ONCE), command.plan.content
-    if command.now >= content.ends_at:
+    run_id, content = ids.run_id(command.mailing_id, command.nominal), command.plan.content
+    is_over = command.now >= content.ends_at
+    if (reason := MissedReason.WINDOW_OVER if is_over else command.missed) is not None:
         return RunMissed(
             run_id=run_id,
             mailing_id=command.mailing_id,
-            nominal=ONCE,
-            is_last=True,
-            reason=MissedReason.WINDOW_OVER,
+            nominal=command.nominal,
+            is_last=command.is_last,
+            reason=reason,
             missed_at=command.now,
             ends_at=content.ends_at,
+            starts_at=None if command.nominal == ONCE else content.starts_at,
         )
     return MailingScheduled(
         run_id=run_id,
         mailing_id=command.mailing_id,
-        nominal=ONCE,
+        nominal=command.nominal,
         revision=command.plan.revision,
-        is_last=True,
+        is_last=command.is_last,
         **content.as_dict(),
         scheduled_at=command.now,
         is_proposal=True,
@@ -125,10 +132,11 @@ def _declined(command: DeclineRun) -> list[ScheduleEvent]:
                     run_id=command.run_id,
                     mailing_id=command.mailing_id,
                     nominal=command.nominal,
-                    is_last=True,
+                    is_last=command.nominal == ONCE,
                     reason=MissedReason(reason),
                     missed_at=command.now,
                     ends_at=command.ends_at,
+                    starts_at=None if command.nominal == ONCE else command.starts_at,
                 )
             ]
 

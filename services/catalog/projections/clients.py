@@ -1,0 +1,123 @@
+"""Projections of clients: their events in, their rows out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, text
+from sqlalchemy.exc import IntegrityError
+
+from services.catalog.domain.client import PhoneTaken
+from services.catalog.tables import clients
+from shared.contracts.catalog import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+)
+from shared.database import Connection, copy_if_new, sql
+from shared.errors import FieldError
+from shared.event import Recorded
+
+ADDED = """
+    FROM unnest(
+        CAST(:client_ids AS uuid[]), CAST(:phones AS text[]), CAST(:operator_codes AS text[]),
+        CAST(:tags AS text[]), CAST(:time_zones AS text[]), CAST(:emails AS text[]),
+        CAST(:full_names AS text[]), CAST(:comments AS text[]), CAST(:versions AS int[]),
+        CAST(:instants AS timestamptz[])
+    ) AS added (
+        client_id, phone, operator_code, tags, time_zone, email, full_name, comment, version, at
+    )
+"""
+TAGS = "CAST(added.tags AS text[])"  # arrays in an array don't nest: each is written as text
+
+COLUMNS = tuple(column.name for column in clients.columns)
+KNOWN = text("""
+    SELECT client_id FROM clients
+    WHERE client_id = ANY(CAST(string_to_array(:client_ids, ',') AS uuid[]))
+""")
+CHANGE = sql(
+    """
+    UPDATE clients SET
+        phone = added.phone, operator_code = added.operator_code,
+        tags = {tags},
+        time_zone = added.time_zone, email = added.email, full_name = added.full_name,
+        comment = added.comment, version = added.version, changed_at = added.at
+    {added} WHERE clients.client_id = added.client_id AND clients.version < added.version
+""",
+    tags=TAGS,
+    added=ADDED,
+)
+
+
+async def client_registered(
+    db: Connection, recorded: Sequence[Recorded[ClientRegistered]]
+) -> None:
+    """Show the clients; those that are new by COPY, which costs a fifth of an INSERT.
+
+    In the order of the phones: two imports that add the same ones wait for each other only one
+    way.
+    """
+    rows = [_row(each.event, each.version) for each in recorded]
+    rows.sort(key=lambda row: row[1] or "")
+    if await copy_if_new(db, "clients", COLUMNS, rows):
+        return
+    wanted = {"client_ids": ",".join([each.key for each in recorded])}
+    known = set((await db.scalars(KNOWN, wanted)).all())
+    new = [row for row in rows if row[0] not in known]
+    if not known or not await copy_if_new(db, "clients", COLUMNS, new):
+        raise PhoneTaken(FieldError("/phone", "taken"))
+
+
+def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
+    """Return a row of COLUMNS."""
+    return (
+        state.client_id,
+        state.phone,
+        state.operator_code,
+        state.tags,
+        state.time_zone,
+        state.email,
+        state.full_name,
+        state.comment,
+        version,
+        state.registered_at,
+        state.registered_at,
+    )
+
+
+async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChanged]]) -> None:
+    """Show the clients as they are now; of several changes of one the last."""
+    recorded = list({each.event.client_id: each for each in recorded}.values())
+    values = _columns(recorded) | {"instants": [each.event.changed_at for each in recorded]}
+    try:
+        await db.execute(CHANGE, values)
+    except IntegrityError as error:
+        raise PhoneTaken(FieldError("/phone", "taken")) from error
+
+
+async def client_removed(db: Connection, recorded: Sequence[Recorded[ClientRemoved]]) -> None:
+    """Show the clients no more."""
+    gone = [each.event.client_id for each in recorded]
+    await db.execute(delete(clients).where(clients.c.client_id.in_(gone)))
+
+
+def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
+    states = [each.event for each in recorded]
+    return {
+        "client_ids": [each.client_id for each in states],
+        "phones": [each.phone for each in states],
+        "operator_codes": [each.operator_code for each in states],
+        "tags": [_array(each.tags) for each in states],
+        "time_zones": [each.time_zone for each in states],
+        "emails": [each.email for each in states],
+        "full_names": [each.full_name for each in states],
+        "comments": [each.comment for each in states],
+        "versions": [each.version for each in recorded],
+    }
+
+
+def _array(tags: Sequence[str]) -> str:
+    """Write `tags` as PostgreSQL reads an array."""
+    if not tags:
+        return "{}"
+    escaped = (tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags)
+    return '{"' + '","'.join(escaped) + '"}'

@@ -1,0 +1,94 @@
+"""The bodies of requests about mailings."""
+
+from typing import Any
+
+from pydantic import Field
+
+from services.catalog.domain.gateway import BY_DEFAULT
+from services.catalog.domain.plan import ATTEMPTS, FIELDS, Plan
+from shared.contracts.catalog import Filter, GatewayKey, OnUnknown, Priority
+from shared.http import Body, WrittenInstant
+from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
+
+PLAIN = tuple(name for name in FIELDS if name not in ("filter", "schedule"))
+PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, by turns."
+MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
+ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
+it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
+SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
+
+
+class FilterBody(Body):
+    """Whom a mailing is for: any of the codes and any of the tags; empty doesn't restrict."""
+
+    operator_codes: tuple[str, ...] = Field((), max_length=1000, examples=[["916", "903"]])
+    tags: tuple[str, ...] = Field((), max_length=1000, examples=[["vip"]])
+
+
+class NewMailing(Body):
+    """The body of POST /v1/mailings; its window `[starts_at, ends_at)` begins now by default."""
+
+    name: str = Field(examples=["Spring"])
+    body: str = Field(examples=["Hello {{ full_name }}"])
+    subject: str | None = Field(None, examples=["News"])
+    filter: FilterBody = FilterBody()
+    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
+    ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
+    gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
+    html: str | None = Field(None, examples=[None])
+    sender: str | None = Field(None, examples=[None])
+    priority: Priority = Field(Priority.NORMAL, description=PRIORITY, examples=["normal"])
+    max_attempts: int | None = Field(
+        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
+    )
+    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
+    schedule: ScheduleBody | None = Field(None, description=SCHEDULE, examples=[None])
+
+
+class FilterChanges(Body):
+    """A part of a filter: what it does not name stays, null means no restriction."""
+
+    operator_codes: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["916"]])
+    tags: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["vip"]])
+
+
+class MailingChanges(Body):
+    """The body of PATCH /v1/mailings/{mailing_id}: what it does not name stays.
+
+    Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
+    gateway, the gateway's own sender, normal priority, as many attempts as the window allows, of
+    what nobody knows what the gateway is described to do, and no recurrence.
+    Name, body and end cannot be removed.
+    """
+
+    name: str | None = Field(None, examples=["Spring"])
+    body: str | None = Field(None, examples=["Hello {{ full_name }}"])
+    subject: str | None = Field(None, examples=["News"])
+    filter: FilterChanges | None = None
+    starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
+    ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
+    gateway: GatewayKey | None = Field(None, examples=["http"])
+    html: str | None = Field(None, examples=[None])
+    sender: str | None = Field(None, examples=[None])
+    priority: Priority | None = Field(None, description=PRIORITY, examples=["normal"])
+    max_attempts: int | None = Field(
+        None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
+    )
+    on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
+    schedule: ScheduleChanges | None = Field(None, description=SCHEDULE, examples=[None])
+
+
+def plan_from(body: NewMailing) -> Plan:
+    """Return the plan that a body describes."""
+    chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
+    schedule = None if body.schedule is None else schedule_from(body.schedule)
+    plain = {name: getattr(body, name) for name in PLAIN}
+    return Plan(**plain, filter=chosen, schedule=schedule)
+
+
+def changes_from(body: MailingChanges) -> dict[str, Any]:
+    """Return by name what a body changes, None for what it removes."""
+    changes = body.model_dump(exclude_unset=True)
+    if body.schedule is not None:
+        changes["schedule"] = body.schedule.model_dump(mode="json", exclude_unset=True)
+    return changes
