@@ -31,7 +31,7 @@ from tests.chaos.round import Plan, play
 FOLDER = Path(os.environ.get("CHAOS_HOME", ".mailings/chaos")).absolute()
 FAULTS = 160
 MINUTES = 13.0
-CRASHING_S = 420.0  # of visits of crash points
+CRASHING_SHARE = 0.5  # of the time of faults that visits of crash points may take
 SETTINGS = {"LOG_FORMAT": "json", "DISPATCHER_BACKOFF_CAP": "PT5S"}
 BEGAN = time.monotonic()
 
@@ -68,10 +68,10 @@ async def played(home: Path, plan: Plan) -> Evidence:
     return await play(home, plan, SETTINGS, report)
 
 
-async def crashed(home: Path, cases: Sequence[Case]) -> Visits:
+async def crashed(home: Path, cases: Sequence[Case], within_s: float) -> Visits:
     """Visit crash points, as far as there is time."""
     end_by_sigterm()
-    return await visit_side_by_side(home, cases, report, within_s=CRASHING_S)
+    return await visit_side_by_side(home, cases, report, within_s=within_s)
 
 
 def end_by_sigterm() -> None:
@@ -97,7 +97,8 @@ def main() -> int:
     figures = check(asyncio.run(played(home, plan)))
     visited = set(before.get("crash_points", [])) if before else set()
     cases = [each for each in CASES if each.name not in visited]
-    figures |= asyncio.run(crashed(emptied(FOLDER / "crashing"), cases)).figures()
+    within_s = CRASHING_SHARE * plan.within_s
+    figures |= asyncio.run(crashed(emptied(FOLDER / "crashing"), cases, within_s)).figures()
     (FOLDER / f"round-{seed}.json").write_text(json.dumps(figures, indent=1))
     if before:
         figures = added(before, figures)

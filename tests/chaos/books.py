@@ -25,7 +25,7 @@ from tests.chaos.evidence import (
     Request,
     Run,
 )
-from tests.chaos.rig import CONNECTIONS, SANDBOXES, Rig
+from tests.chaos.rig import SANDBOXES, Rig
 
 ROOT = Path(__file__).parents[2]
 CURRENT_WITHIN_S = 120.0
@@ -68,7 +68,7 @@ async def evidence(
         attempts=attempts,
         statistics=figures,
         rebuilt=figures,
-        connections=CONNECTIONS * len(SANDBOXES) * len(rig.replicas("dispatcher")),
+        connections=rig.connections,
         seed=seed,
     )
 

@@ -23,6 +23,7 @@ LOOK_EVERY_S = 0.25
 SENDING_MS = 1_000  # a run is sending if a gateway got something in the last so many
 LONGEST_STOP_S = 20.0  # beyond a lease
 LONGEST_STALL_S = 8.0
+PATIENT_S = 4.0  # until much is under way that a kill may lose
 DELAYS_S = (0.05, 0.5)
 
 
@@ -107,7 +108,7 @@ class Nemesis:
             self._report(f"{target} is down, and nobody has ended it")
             await self._rig.begin(target)
             return
-        in_flight = await self._rig.in_flight()
+        in_flight = await self._in_flight(is_patient=kind == "kill")
         if not in_flight:
             self._deck.append((kind, target.partition(".")[0]))  # a fault counts while runs send
             return
@@ -116,6 +117,15 @@ class Nemesis:
         self.faults.append(Fault(kind, target, now_ms(), now_ms(), in_flight))
         self._report(f"{number + 1}: {kind} {target} ({in_flight} in flight)")
         self._busy[target] = asyncio.create_task(self._done(number, target, how(target)))
+
+    async def _in_flight(self, *, is_patient: bool) -> int:
+        """Return how many requests are under way; who is patient waits for half of what can be."""
+        until = time.monotonic() + (PATIENT_S if is_patient else 0)
+        while True:
+            found = await self._rig.in_flight()
+            if found * 2 >= self._rig.connections or time.monotonic() >= until:
+                return found
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _done(self, number: int, target: str, doing: Coroutine[Any, Any, None]) -> None:
         try:

@@ -37,7 +37,7 @@ PARTS = (*ALL, *(f"{name}.{n}" for name, most in REPLICAS.items() for n in range
 # The part and the ledger of each gateway.
 SANDBOXES = {"http": "gateway", "plain": PLAIN, "smtp": "mail"}
 CONNECTIONS = 8  # of each dispatcher to each gateway
-LATENCY_MS = "400-800"  # so connections are busy although the machine has few cores
+LATENCY_MS = "700-1300"  # so connections are busy although the machine has few cores
 PATIENT_S = 90.0
 PORT = re.compile(r":\d+")  # of a URL
 
@@ -207,6 +207,11 @@ class Rig:
         with suppress(httpx.TransportError):
             faulty = f"{self.url(SANDBOXES[gateway])}/faults"
             (await self.http.patch(faulty, content=json.dumps(faults))).raise_for_status()
+
+    @property
+    def connections(self) -> int:
+        """How many requests there can be at once, of all dispatchers to all gateways."""
+        return CONNECTIONS * len(SANDBOXES) * len(self.replicas("dispatcher"))
 
     async def in_flight(self) -> int:
         """Count the requests that are under way, of all dispatchers that answer."""
