@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ def earlier() -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(file.read_text())
     return found
+
+
+def not_visited(before: Mapping[str, Any]) -> list[Case]:
+    """Return the crash points that earlier rounds have not visited."""
+    visited = set(before.get("crash_points", []))
+    return [each for each in CASES if each.name not in visited]
 
 
 def emptied(home: Path) -> Path:
@@ -95,9 +101,7 @@ def main() -> int:
     home = emptied(FOLDER / "stack")
     plan = Plan(seed=seed, faults=left, within_s=60 * minutes)
     figures = check(asyncio.run(played(home, plan)))
-    visited = set(before.get("crash_points", [])) if before else set()
-    cases = [each for each in CASES if each.name not in visited]
-    within_s = CRASHING_SHARE * plan.within_s
+    cases, within_s = not_visited(before or {}), CRASHING_SHARE * plan.within_s
     figures |= asyncio.run(crashed(emptied(FOLDER / "crashing"), cases, within_s)).figures()
     (FOLDER / f"round-{seed}.json").write_text(json.dumps(figures, indent=1))
     if before:

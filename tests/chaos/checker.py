@@ -1,18 +1,17 @@
 """The checker: holds what is on record against the promises. It shares no code with services."""
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from tests.chaos.evidence import Attempt, Evidence, Fault, Figures, Message, Request, Run, Sample
+from tests.chaos.evidence import Attempt, Evidence, Fault, Figures, Message, Request, Run
+from tests.chaos.recovered import percentile, recovered_after
 
 FINAL = frozenset({"delivered", "failed", "expired", "cancelled", "undetermined"})
 NOT_SENT = frozenset({"failed", "expired", "cancelled"})
 LAST_START_MS = 500  # before the end: nothing starts in it
 AFTER_STOP_MS = 1_000  # what a stopped process held comes soon after it goes on
-CURRENT_S = 2.0  # statistics that are not older are current
 MUST_BE_NONE = (
     "lost",
     "planned_twice",
@@ -235,37 +234,6 @@ def _of_faults(evidence: Evidence) -> Json:
         "recovery_p50_s": percentile(recoveries, 50),
         "recovery_p95_s": percentile(recoveries, 95),
     }
-
-
-def recovered_after(faults: Sequence[Fault], samples: Sequence[Sample]) -> list[float]:
-    """Return after how many seconds each kill was got over: sending, and statistics current.
-
-    It is the first good moment after the last bad one before the next fault.
-    """
-    ordered = sorted(faults, key=lambda each: each.at_ms)
-    found = []
-    for number, fault in enumerate(ordered):
-        if fault.kind != "kill":
-            continue
-        until = ordered[number + 1].at_ms if number + 1 < len(ordered) else math.inf
-        after = [each for each in samples if each.at_ms >= fault.at_ms]
-        bad = [each.at_ms for each in after if each.at_ms < until and not _is_good(each)]
-        start = bad[-1] if bad else fault.at_ms
-        good = next((each.at_ms for each in after if each.at_ms >= start and _is_good(each)), None)
-        if good is not None:
-            found.append(round((good - fault.at_ms) / 1_000, 2))
-    return found
-
-
-def _is_good(sample: Sample) -> bool:
-    return sample.is_sending and sample.lag_s is not None and sample.lag_s <= CURRENT_S
-
-
-def percentile(values: Sequence[float], percent: int) -> float | None:
-    """Return the smallest value that so many percent of all do not exceed."""
-    if not values:
-        return None
-    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 ADDED = (

@@ -39,6 +39,8 @@ SANDBOXES = {"http": "gateway", "plain": PLAIN, "smtp": "mail"}
 CONNECTIONS = 8  # of each dispatcher to each gateway
 LATENCY_MS = "700-1300"  # so connections are busy although the machine has few cores
 PATIENT_S = 90.0
+# The last one comes from the driver itself when a server is killed in the middle of its answer.
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 PORT = re.compile(r":\d+")  # of a URL
 
 
@@ -176,7 +178,7 @@ class Rig:
                 return list(await db.fetch(statement, *values, timeout=10))
             finally:
                 db.terminate()  # a polite end fails if this is cancelled in the middle of a query
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except (OSError, TimeoutError, *DATABASE_ERRORS):
             return []
 
     async def import_clients(self, tag: str, count: int, first: int) -> None:

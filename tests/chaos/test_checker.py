@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.chaos.checker import added, broken, check, percentile, recovered_after
+from tests.chaos.checker import added, broken, check
 from tests.chaos.evidence import (
     Attempt,
     Evidence,
@@ -19,6 +19,7 @@ from tests.chaos.evidence import (
     Run,
     Sample,
 )
+from tests.chaos.recovered import percentile, recovered_after
 
 CLIENTS = [UUID(int=n) for n in range(1, 6)]
 START, END = 1_000_000, 1_060_000
