@@ -17,6 +17,8 @@ PASSING = (
     asyncpg.TooManyConnectionsError,
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.InterfaceError,
+    # A server has ended, and its last words came in the middle of what we said.
+    asyncpg.InternalClientError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     # A role, too, may be made after the service has started.
@@ -32,7 +34,9 @@ OF_ALL = (
     asyncpg.InternalServerError,
     asyncpg.InvalidTransactionStateError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
+OF_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # PostgreSQL's errors before `shared.migrate` has done its work.
 NOT_MIGRATED = {
@@ -65,7 +69,7 @@ def translate_errors() -> Iterator[None]:
         yield
     except (OSError, PoolTimeout) as error:  # TimeoutError is an OSError
         raise (Overloaded if isinstance(error, PoolTimeout) else Unavailable) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+    except (*OF_DRIVER, DBAPIError) as error:
         cause = _cause_of(error)
         if isinstance(cause, asyncpg.DataError):
             raise _unstorable(cause).with_traceback(error.__traceback__) from None

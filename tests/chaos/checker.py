@@ -226,6 +226,7 @@ def _of_faults(evidence: Evidence) -> Json:
     recoveries = recovered_after(evidence.faults, evidence.samples)
     return {
         "faults": len(evidence.faults),
+        "ended_by_themselves": list(evidence.ended),
         "faults_by_kind": dict(sorted(by_kind.items())),
         "kills": len(kills),
         "inflight_mean_at_kill": round(sum(kills) / len(kills), 1) if kills else None,
@@ -255,7 +256,7 @@ ADDED = (
 def added(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Json:
     """Return the figures of two rounds as if they had been one."""
     both = dict(now) | {name: earlier[name] + now[name] for name in ADDED}
-    for name in ("crash_points", CRASHING):
+    for name in ("crash_points", CRASHING, "ended_by_themselves"):
         both[name] = earlier.get(name, []) + now.get(name, [])
     for name in ("final_by_status", "faults_by_kind"):
         both[name] = dict(sorted((Counter(earlier[name]) + Counter(now[name])).items()))

@@ -106,4 +106,5 @@ class Evidence:
     connections: int  # of all dispatchers to all gateways
     seed: int
     faults: Sequence[Fault] = field(default=())
+    ended: Sequence[str] = field(default=())  # processes, by themselves
     samples: Sequence[Sample] = field(default=())

@@ -77,6 +77,7 @@ class Nemesis:
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._report = report
         self.faults: list[Fault] = []
+        self.ended: list[str] = []  # by themselves
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._deck: list[tuple[str, str]] = []
         self._ways: Mapping[str, Callable[[str], Coroutine[Any, Any, None]]] = {
@@ -106,6 +107,7 @@ class Nemesis:
         await eventually(self._watch.is_sending)
         if target not in self._rig.links and self._rig.pid(target) is None:  # died by itself
             self._report(f"{target} is down, and nobody has ended it")
+            self.ended.append(target)
             await self._rig.begin(target)
             return
         in_flight = await self._in_flight(is_patient=kind == "kill")

@@ -81,4 +81,10 @@ async def _evidence(
     evidence = await books.evidence(rig, load.expected, plan.seed, missed=load.missed)
     report("statistics are read; they are built anew")
     rebuilt = await books.rebuilt(rig, evidence)
-    return replace(evidence, rebuilt=rebuilt, faults=nemesis.faults, samples=watch.samples)
+    return replace(
+        evidence,
+        rebuilt=rebuilt,
+        faults=nemesis.faults,
+        ended=nemesis.ended,
+        samples=watch.samples,
+    )

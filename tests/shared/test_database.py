@@ -6,14 +6,22 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from asyncpg import UniqueViolationError
+from asyncpg import InternalClientError, UniqueViolationError
 from pydantic import PostgresDsn
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shared import database
-from shared.database import ISOLATION, Pool, autocommit, business_clock, savepoint, transaction
-from shared.database_errors import Unstorable, translate_errors
+from shared.database import (
+    ISOLATION,
+    Pool,
+    RawConnection,
+    autocommit,
+    business_clock,
+    savepoint,
+    transaction,
+)
+from shared.database_errors import Unstorable, is_fault_of_record, translate_errors
 from shared.errors import Unavailable
 from shared.testing import eventually
 
@@ -64,6 +72,32 @@ async def test_a_connection_comes_back_though_the_first_one_still_asks_what_the_
 async def test_a_database_that_is_away_is_unavailable(no_pool: Pool) -> None:
     with pytest.raises(Unavailable):
         await database.ping(no_pool)
+
+
+FATAL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+LAST_WORDS = b"E" + (len(FATAL) + 4).to_bytes(4) + FATAL
+
+
+async def test_a_server_that_ends_between_two_statements_is_unavailable(
+    catalog_database: PostgresDsn,
+) -> None:
+    """Its last words have come, and the end of the connection has not."""
+
+    async def ask(connection: RawConnection) -> None:
+        connection._protocol.data_received(LAST_WORDS)  # noqa: SLF001 - as the loop does
+        await connection.fetchval("SELECT 1")
+
+    async def use(pool: Pool) -> None:
+        async with autocommit(pool) as db:
+            await db.execute(text("SELECT 1"))
+
+    async with database.connect(catalog_database, admit=ask) as pool:
+        with pytest.raises(Unavailable):
+            await use(pool)
+
+
+def test_no_row_is_to_blame_for_a_server_that_ends() -> None:
+    assert not is_fault_of_record(InternalClientError("cannot switch to state 12"))
 
 
 async def test_a_connection_that_the_server_ended_is_unavailable(catalog_pool: Pool) -> None:
