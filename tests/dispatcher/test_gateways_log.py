@@ -5,6 +5,7 @@ import json
 import os
 import resource
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 from msgspec.structs import replace
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.gateways.build import build
+from services.dispatcher.gateways.description import read
 from services.dispatcher.gateways.log import LogGateway
+from services.dispatcher.gateways.log_file import LogFile, Rotation
 
 LETTER = OutgoingMessage(b"m" * 43, "79161234567", None, None, "Привет \n Привет", b"")
 WRITTEN = Verdict(Outcome.ACCEPTED, "written")
@@ -246,3 +250,92 @@ async def test_a_receiver_that_raises_harms_nobody_else(tmp_path: Path) -> None:
 
     await gateway.close()
     assert (verdict, reported) == (WRITTEN, ["careless"])
+
+
+LINE = b"%09d\n"  # ten bytes
+
+
+def numbered(count: int, first: int = 0) -> list[bytes]:
+    return [LINE % number for number in range(first, first + count)]
+
+
+def files(path: Path) -> dict[str, int]:
+    """Return the sizes of the file and of those before it, by what their names end in."""
+    found = path.parent.glob(f"{path.name}*")
+    return {each.name.removeprefix(path.name): each.stat().st_size for each in found}
+
+
+def test_a_large_file_is_replaced_and_so_many_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    log = LogFile(path, Rotation(max_bytes=100, keep=2))
+
+    assert [log.append(numbered(7, first)) for first in range(0, 35, 7)] == [7] * 5
+
+    assert files(path) == {"": 50, ".1": 100, ".2": 100}
+    assert path.read_bytes() == b"".join(numbered(5, 30))
+    assert (tmp_path / "messages.log.2").read_bytes() == b"".join(numbered(10, 10))
+
+
+def test_a_batch_that_is_larger_than_a_file_fills_several(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+
+    assert LogFile(path, Rotation(max_bytes=100, keep=9)).append(numbered(45)) == 45
+
+    assert files(path) == {"": 50, **dict.fromkeys((".1", ".2", ".3", ".4"), 100)}
+
+
+def test_a_line_that_is_longer_than_a_file_has_one_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    log = LogFile(path, Rotation(max_bytes=100, keep=9))
+
+    assert log.append([*numbered(2), b"x" * 300 + b"\n", *numbered(1)]) == 4
+
+    assert files(path) == {"": 10, ".1": 301, ".2": 20}
+
+
+def test_without_a_limit_a_file_grows(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+
+    assert LogFile(path).append(numbered(1_000)) == 1_000
+
+    assert files(path) == {"": 10_000}
+
+
+def test_several_that_write_a_file_lose_nothing_when_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    logs = [LogFile(path, Rotation(max_bytes=200, keep=1_000)) for _ in range(4)]
+
+    def write(number: int) -> int:
+        batches = range(number * 1_000, number * 1_000 + 500, 7)
+        return sum(logs[number].append(numbered(7, first)) for first in batches)
+
+    with ThreadPoolExecutor(len(logs)) as threads:
+        count = sum(threads.map(write, range(len(logs))))
+
+    found = [line for each in tmp_path.iterdir() for line in each.read_bytes().splitlines()]
+    assert (count, len(found), len(set(found))) == (2_016, 2_016, 2_016)
+    assert all(size <= 200 for size in files(path).values())
+
+
+def test_where_no_file_can_be_moved_it_grows_on(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    (tmp_path / "messages.log.1").mkdir()
+    log = LogFile(path, Rotation(max_bytes=100, keep=1))
+
+    assert log.append(numbered(25)) == 25
+
+    assert path.stat().st_size == 250
+
+
+async def test_a_described_log_is_replaced_by_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    said = {"kind": "log", "path": str(path), "max_bytes": 1_000, "keep": 3}
+    gateway = build("log", read(said))
+    assert isinstance(gateway, LogGateway)
+
+    for _ in range(40):
+        assert await send(gateway) == WRITTEN
+    await gateway.close()
+
+    assert files(path).keys() == {"", ".1", ".2", ".3"}
+    assert all(size <= 1_000 for size in files(path).values())

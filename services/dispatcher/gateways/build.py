@@ -60,7 +60,8 @@ def build(name: str, description: Described, *, allows_private: bool = False) ->
             case SmtpDescription():
                 return _smtp(name, description, allows_private)
             case LogDescription():
-                return LogGateway(_writable(Path(description.path)), name=name)
+                path = _writable(Path(description.path))
+                return LogGateway(path, name=name, rotation=description.rotation)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
 

@@ -14,6 +14,7 @@ from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.http.description import AnswerRules, LookUp, Request
 from services.dispatcher.gateways.http.template import names_in, secrets_in
 from services.dispatcher.gateways.http.url import parse_url
+from services.dispatcher.gateways.log_file import Rotation
 from services.dispatcher.gateways.parts import Part, SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import AddressInvalid, named_address, normalized
@@ -175,6 +176,14 @@ class LogDescription(Common):
 
     kind: Literal["log"]
     path: str = Field(pattern=r"^[^\x00]+$", examples=["/var/lib/mailings/messages.log"])
+    # None: it grows for ever. Each dispatcher keeps so many before it as PATH.1, PATH.2, …
+    max_bytes: int | None = Field(None, ge=1_000, le=2**50, examples=[100_000_000])
+    keep: int = Field(5, ge=1, le=1_000)
+
+    @property
+    def rotation(self) -> Rotation | None:
+        """When its file is replaced."""
+        return None if self.max_bytes is None else Rotation(self.max_bytes, self.keep)
 
 
 Described: TypeAlias = HttpDescription | SmtpDescription | LogDescription
@@ -212,7 +221,7 @@ def channel_of(description: Described) -> Channel:
 # repeated under the newest of these, and under all others as it was sent.
 LIMITS = (
     *("timeout_s", "connect_timeout_s", "max_connections", "rate", "burst", "resends_unknown"),
-    *("mails_per_connection", "connection_age_s"),
+    *("mails_per_connection", "connection_age_s", "max_bytes", "keep"),
 )
 
 

@@ -1,12 +1,10 @@
 """The log gateway: messages become lines of a file, for those who want no gateway.
 
 A line is one JSON object `{"id", "phone", "email", "subject", "text"}`. The file is opened for
-each batch of lines, so it may be moved away at any time.
+each batch of lines, so it may be moved away at any time, be it by `log_file`.
 """
 
 import asyncio
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,9 @@ import msgspec
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Done
+from services.dispatcher.gateways.log_file import LogFile, Rotation
 
 _AT_ONCE = 1_000  # messages under way; a batch is whatever has gathered meanwhile
-_READABLE_BY_OWNER = 0o600  # phones and texts are in it
 
 _WRITTEN = Verdict(Outcome.ACCEPTED, "written")
 _NOT_WRITTEN = Verdict(Outcome.NOT_PROCESSED, "write_failed")
@@ -50,16 +48,16 @@ class LogGateway:
     resends_unknown = True
     looks_up = False
 
-    def __init__(self, path: Path, *, name: str = "log") -> None:
+    def __init__(self, path: Path, *, name: str = "log", rotation: Rotation | None = None) -> None:
+        """Without `rotation` the file grows for ever."""
         self.name = name
-        self._path = path
+        self._file = LogFile(path, rotation)
         self._loop = asyncio.get_running_loop()
         self._encode = msgspec.json.Encoder().encode
         self._waiting: list[_Attempt] = []
         self._writing: list[_Attempt] = []
         self._under_way = 0
         self._is_busy = False  # a write is under way or about to begin
-        self._is_torn = False  # the file may end in half a line
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._settled = asyncio.Event()
@@ -113,7 +111,7 @@ class LogGateway:
         self._writing = [attempt for attempt in waiting if attempt.deadline > now]
         if self._writing:
             lines = [attempt.line for attempt in self._writing]
-            work = self._loop.run_in_executor(None, _append, self._path, lines, self._is_torn)
+            work = self._loop.run_in_executor(None, self._file.append, lines)
             work.add_done_callback(self._written)
         else:
             self._is_busy = False
@@ -121,8 +119,8 @@ class LogGateway:
             if attempt.deadline <= now:
                 self._settle(attempt, _NOT_BEGUN)
 
-    def _written(self, work: asyncio.Future[tuple[int, bool]]) -> None:
-        count, self._is_torn = work.result()
+    def _written(self, work: asyncio.Future[int]) -> None:
+        count = work.result()
         self._is_busy = False
         writing, self._writing = self._writing, []
         for place, attempt in enumerate(writing):
@@ -160,25 +158,3 @@ class LogGateway:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             context = {"message": "a verdict's receiver failed", "exception": error}
             self._loop.call_exception_handler(context)
-
-
-def _append(path: Path, lines: list[bytes], is_torn: bool) -> tuple[int, bool]:  # noqa: FBT001
-    """Append lines; return how many are wholly in the file, and whether it ends in half a one."""
-    start = 1 if is_torn else 0  # a line of its own ends the torn one
-    rest = memoryview(b"\n" * start + b"".join(lines))
-    size = len(rest)
-    with suppress(OSError):
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _READABLE_BY_OWNER)
-        try:
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        finally:
-            os.close(file)
-    written = size - len(rest)
-    if not written:
-        return 0, is_torn
-    end, count = start, 0
-    while count < len(lines) and end + len(lines[count]) <= written:
-        end += len(lines[count])
-        count += 1
-    return count, written > end
