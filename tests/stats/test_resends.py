@@ -278,6 +278,26 @@ async def test_archived_runs_keep_their_union_without_the_rows_of_their_clients(
         assert await db.scalar(text("SELECT count(*) FROM recipients")) == 0
 
 
+async def test_resends_that_are_read_behind_the_archiving_of_their_run_leave_no_rows(
+    stats_pool: Pool, api: httpx.AsyncClient
+) -> None:
+    of_run, *of_resends = archived()
+    links = [again.resent(), third.resent(), beside.resent()]
+    await apply(stats_pool, [*of_first(), *links, of_run])
+    emptier = Emptier(stats_pool)
+    while await emptier.step():
+        pass
+
+    await apply(stats_pool, [*of_again()[1:], *of_third()[1:], *of_beside()[1:]])
+    await apply(stats_pool, of_resends)
+    while await emptier.step():
+        pass
+
+    await is_for_good(api)
+    async with transaction(stats_pool) as db:
+        assert await db.scalar(text("SELECT count(*) FROM recipients")) == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_after_the_log_has_lost_their_messages_archived_runs_have_their_union(
     stats_pool: Pool, api: httpx.AsyncClient, seed: int
