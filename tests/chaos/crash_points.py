@@ -121,11 +121,16 @@ DISPATCHER = [
         "dispatcher.gateways.read",
         "dispatcher.lease.registered",
         "dispatcher.lease.renewed",
+    ),
+    *_of(  # relay and listeners start beside the senders
+        "dispatcher",
+        Leaves.REQUESTS,
+        During.START,
         "relay.taken",
         "relay.reported",
         "relay.renewed",
+        "listener.advanced",
     ),
-    Case("listener.advanced", "dispatcher", Leaves.REQUESTS, During.START),
     *_of(
         "dispatcher",
         Leaves.NOTHING,
