@@ -66,6 +66,16 @@ events = Table(
     PrimaryKeyConstraint("stream", "version", name="events_stream_version_key"),
 )
 
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("version", Integer, nullable=False, comment="of the stream, whose state then it is"),
+    Column("shape", Integer, nullable=False, comment="shared.decider.Snapshots"),
+    Column("data", JSON, nullable=False),
+    comment="states of long streams; they follow from the events, and may be deleted",
+)
+
 outbox = Table(
     "outbox",
     metadata,

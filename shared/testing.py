@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from shared import cloudevents, liveness
-from shared.decider import C, Decider, S
+from shared.decider import C, Decider, Known, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Instant, Received, Recorded
 from shared.event_store import NO_CAUSE, Append
@@ -60,6 +60,17 @@ class InMemoryEventStore:
     ) -> Mapping[str, Sequence[E]]:
         """Return the events of each of `streams`, none of one that does not exist."""
         return {stream: await self.load(stream, kinds) for stream in streams}
+
+    async def load_states(
+        self, streams: Collection[str], decider: Decider[C, S, E]
+    ) -> Mapping[str, Known[S]]:
+        """Return the state and version of each of `streams`, none of one that does not exist."""
+        histories = await self.load_many(streams, decider.events)
+        return {
+            stream: Known(decider.replay(history), len(history))
+            for stream, history in histories.items()
+            if history
+        }
 
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE

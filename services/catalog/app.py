@@ -4,6 +4,7 @@ from asyncio import TaskGroup
 from functools import partial
 
 from services.catalog.domain.client import client
+from services.catalog.domain.mailing_state import in_stream
 from services.catalog.handlers.importing import begin_counting
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
@@ -30,7 +31,7 @@ async def run(settings: Settings) -> None:
     loop.collect_garbage_rarely()
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
-        store = PostgresEventStore("catalog", pool, project)
+        store = PostgresEventStore("catalog", pool, project, in_stream)
         callers = http.Callers(settings.hosts, settings.api_token)
         app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
         http.describe_settings(app, settings)

@@ -4,16 +4,18 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import msgspec
 from asyncpg import UniqueViolationError
 from sqlalchemy import Text, cast, select, text
 
 from shared import outbox, telemetry
 from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, copy, transaction
-from shared.decider import C, Decider, S
+from shared.decider import C, Decider, Known, S
 from shared.errors import StaleVersion
-from shared.event import Cause, E, Instant, Recorded
+from shared.event import Cause, E, Event, Instant, Recorded
 from shared.event_store.protocol import NO_CAUSE, Append
+from shared.event_store.snapshots import load_states
 from shared.tables import events
 
 Project: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
@@ -22,9 +24,17 @@ Project: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[N
 _Added: TypeAlias = tuple[int, Recorded[Any], bytes]
 
 
+def unchanged(event: Event) -> Event:
+    """Return the event itself."""
+    return event
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresEventStore:
     """Streams in the table `events` of `service`.
+
+    `in_stream` gives the event that stands in the stream for one that is published: it may leave
+    out what follows from those before it.
 
     Guarantee: the events, what `project` writes and one row for the outbox commit together.
     """
@@ -32,6 +42,7 @@ class PostgresEventStore:
     service: str
     pool: Pool
     project: Project
+    in_stream: Callable[[Event], Event] = unchanged
 
     async def load(self, stream: str, kinds: Sequence[type[E]]) -> Sequence[E]:
         """Return all events of `stream`, oldest first; each is one of `kinds`."""
@@ -44,6 +55,13 @@ class PostgresEventStore:
         """Return the events of each of `streams`, none of one that does not exist."""
         async with autocommit(self.pool) as db:
             return await load_many(db, streams, kinds)
+
+    async def load_states(
+        self, streams: Collection[str], decider: Decider[C, S, E]
+    ) -> Mapping[str, Known[S]]:
+        """Return the state and version of each of `streams`, none of one that does not exist."""
+        async with transaction(self.pool) as db:
+            return await load_states(db, streams, decider)
 
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE
@@ -68,13 +86,22 @@ class PostgresEventStore:
             for append in appends
             for each in append.recorded(now, cause)
         ]
-        if fresh := [row for row in added if not row[0]]:
+        kept = [self._in_stream(row) for row in added]
+        if fresh := [row for row in kept if not row[0]]:
             await _begin_streams(db, fresh)
-        if grown := [row for row in added if row[0]]:
+        if grown := [row for row in kept if row[0]]:
             await _continue_streams(db, grown)
         await self.project(db, [each for _, each, _ in added])
         encoded = ((each, data) for _, each, data in added)
         await outbox.put(db, outbox.recorded_batches(encoded, self.service))
+
+    def _in_stream(self, row: _Added) -> _Added:
+        """Return what is kept of an event that is added."""
+        expected, recorded, _ = row
+        event = self.in_stream(recorded.event)
+        if event is recorded.event:
+            return row
+        return expected, msgspec.structs.replace(recorded, event=event), event.json()
 
 
 COLUMNS = (
@@ -183,10 +210,10 @@ async def execute_in(
         StaleVersion: Another writer was faster, which ends the transaction. It cannot happen to
             a caller that has locked the aggregate.
     """
-    history = await load(db, stream, decider.events)
-    decided = decider.decide(command, decider.replay(history))
+    known = (await load_states(db, [stream], decider)).get(stream, Known(decider.initial, 0))
+    decided = decider.decide(command, known.state)
     if decided:
-        append = Append(stream, decided, len(history))
+        append = Append(stream, decided, known.version)
         await store.append_in(db, [append], now=command.now, cause=cause)
     return decided
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from shared import ids
-from shared.decider import C, Decider, S
+from shared.decider import C, Decider, Known, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Event, Instant, Recorded
 
@@ -55,6 +55,11 @@ class EventStore(Protocol):
     ) -> Mapping[str, Sequence[E]]:
         """Return the events of each of `streams`, none of one that does not exist."""
 
+    async def load_states(
+        self, streams: Collection[str], decider: Decider[C, S, E]
+    ) -> Mapping[str, Known[S]]:
+        """Return the state and version of each of `streams`, none of one that does not exist."""
+
     async def append_many(
         self, appends: Sequence[Append], *, now: Instant, cause: Cause = NO_CAUSE
     ) -> None:
@@ -79,11 +84,11 @@ async def execute(
         StaleVersion: The stream is not, or no longer, at a version that is `expected`.
     """
     while True:  # each round that fails was won by another writer
-        history = await store.load(stream, decider.events)
-        version = len(history)
+        states = await store.load_states([stream], decider)
+        state, version = _known(states, stream, decider)
         if expected is not None and version not in expected:
             raise StaleVersion
-        decided = decider.decide(command, decider.replay(history))
+        decided = decider.decide(command, state)
         if not decided:
             return version
         with suppress(StaleVersion):
@@ -104,13 +109,21 @@ async def execute_many(
     Where another writer was faster, all are decided again.
     """
     while True:
-        histories = await store.load_many(commands.keys(), decider.events)
+        states = await store.load_states(commands.keys(), decider)
         appends = []
         for stream, (command, cause) in commands.items():
-            history = histories.get(stream, ())
-            if decided := decider.decide(command, decider.replay(history)):
-                appends.append(Append(stream, decided, len(history), cause))
+            state, version = _known(states, stream, decider)
+            if decided := decider.decide(command, state):
+                appends.append(Append(stream, decided, version, cause))
         with suppress(StaleVersion):
             if appends:
                 await store.append_many(appends, now=now)
             return
+
+
+def _known(
+    states: Mapping[str, Known[S]], stream: str, decider: Decider[C, S, E]
+) -> tuple[S, int]:
+    """Return the state and version of a stream, which may be new."""
+    known = states.get(stream)
+    return (decider.initial, 0) if known is None else (known.state, known.version)

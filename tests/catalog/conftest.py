@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import ASGITransport, AsyncClient
 
+from services.catalog.domain.mailing_state import in_stream
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from shared.database import Pool
@@ -21,7 +22,7 @@ def clock(now: Instant) -> FrozenClock:
 
 @pytest.fixture
 def store(catalog_pool: Pool) -> PostgresEventStore:
-    return PostgresEventStore("catalog", catalog_pool, project)
+    return PostgresEventStore("catalog", catalog_pool, project, in_stream)
 
 
 @pytest.fixture

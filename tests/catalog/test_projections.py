@@ -15,6 +15,7 @@ from services.catalog.domain.mailing_state import (
     OccurrencePassed,
     QueuedRun,
     RunEnded,
+    RunOpened,
     RunQueued,
     Status,
 )
@@ -61,6 +62,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
     changed = MailingChanged(**(plan | {"name": "summer"}), changed_at=now)  # type: ignore[arg-type]
     run: dict[str, Any] = {"run_id": ID, "mailing_id": ID, "nominal": "once", "proposed_at": now}
     window = {"starts_at": now, "ends_at": now}
+    opened = {"revision": 2, "is_last": False, "is_by_hand": False}
     queued = QueuedRun(**run, **window, is_last=False, is_by_hand=True)  # type: ignore[arg-type]
     return [
         (created, Status.CREATED),
@@ -78,6 +80,10 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
             Status.PAUSED,
         ),
         (MailingResumed(mailing_id=ID, resumed_at=now), Status.RUNNING),
+        (
+            RunOpened(**run, **window, **opened, begun_at=now),  # type: ignore[arg-type]
+            Status.RUNNING,
+        ),
         (RunQueued(mailing_id=ID, run=queued, queued_at=now), Status.RUNNING),
         (RunEnded(mailing_id=ID, run_id=ID, ended_at=now), Status.RUNNING),
         (
@@ -94,7 +100,7 @@ async def shown(db: Connection) -> MailingView:
     return await mailings.mailing(db, ID)
 
 
-@pytest.mark.parametrize("length", range(1, 17))
+@pytest.mark.parametrize("length", range(1, 18))
 async def test_each_event_is_shown(catalog_pool: Pool, now: Instant, length: int) -> None:
     told = story(now)[:length]
     recorded = Append(f"mailing-{ID}", [event for event, _ in told], 0).recorded(now)

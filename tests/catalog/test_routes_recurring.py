@@ -1,11 +1,14 @@
 """Recurring mailings over HTTP: how a schedule is sent, shown, changed and refused."""
 
+import json
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 
-from shared import ids
+from shared import ids, outbox
+from shared.database import Pool, transaction
 from tests.catalog.test_routes_mailings import SPRING, created
 
 DAILY: dict[str, Any] = {"entries": [{"kind": "daily", "at": "09:00", "zone": "Europe/Moscow"}]}
@@ -153,3 +156,25 @@ async def test_what_is_no_nominal_time_is_refused(http: AsyncClient, nominal: st
 
     assert response.status_code == 422
     assert [each["pointer"] for each in response.json()["errors"]] == ["/nominal"]
+
+
+async def test_a_stream_keeps_the_text_of_a_recurring_mailing_once(
+    http: AsyncClient, catalog_pool: Pool
+) -> None:
+    schedule = DAILY | {"overlap": "allow"}
+    mailing_id = (await created(http, **YEAR, schedule=schedule))["mailing_id"]
+    for day in (5, 6, 7):
+        await http.post(f"/mailings/{mailing_id}/runs", json={"nominal": f"2026-01-0{day}T09:00"})
+
+    again = await http.post(f"/mailings/{mailing_id}/runs", json={"nominal": "2026-01-05T09:00"})
+
+    async with transaction(catalog_pool) as db:
+        rows = await db.execute(text("SELECT type, data->>'body' AS body FROM events ORDER BY 1"))
+        kept = [tuple(row) for row in rows]
+        batches = [
+            outbox.read(each) for each in await db.scalars(text("SELECT batches FROM outbox"))
+        ]
+    sent = [record.value or b"" for each in batches for batch in each for record in batch.records]
+    assert again.status_code == 202
+    assert kept == [("MailingCreated.v1", SPRING["body"]), *[("RunOpened.v1", None)] * 3]
+    assert [json.loads(each)["body"] for each in sent] == [SPRING["body"]] * 4

@@ -51,7 +51,7 @@ from shared.contracts.catalog import (
     RunDeclined,
     content_of,
 )
-from shared.decider import Decider
+from shared.decider import Decider, Snapshots
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 
 
@@ -265,4 +265,10 @@ class MailingWindowOver(Conflict):
     """The mailing's window is over; set a later end first."""
 
 
-mailing = Decider(initial=Mailing(), evolve=evolve, decide=decide, events=get_args(MailingEvent))
+mailing = Decider(
+    initial=Mailing(),
+    evolve=evolve,
+    decide=decide,
+    events=get_args(MailingEvent),
+    snapshots=Snapshots(every=200, shape=1),
+)

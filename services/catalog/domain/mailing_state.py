@@ -49,6 +49,24 @@ class MailingFinished(Event, frozen=True, kw_only=True):
     finished_at: Instant
 
 
+class RunOpened(Event, frozen=True, kw_only=True):
+    """A run has begun with the content that the mailing had then: `RunBegun` in a stream.
+
+    A mailing that recurs for years does not keep its text once for each run.
+    """
+
+    run_id: UUID
+    mailing_id: UUID
+    nominal: str
+    revision: int
+    is_last: bool
+    is_by_hand: bool
+    starts_at: Instant
+    ends_at: Instant
+    proposed_at: Instant
+    begun_at: Instant
+
+
 class RunEnded(Event, frozen=True, kw_only=True):
     """A run of a recurring mailing has ended; others may follow."""
 
@@ -100,6 +118,7 @@ MailingEvent: TypeAlias = (
     | MailingBegan
     | MailingMissed
     | MailingFinished
+    | RunOpened
     | RunQueued
     | RunEnded
     | OccurrencePassed
@@ -167,7 +186,7 @@ def _evolved(mailing: Mailing, event: MailingEvent) -> Mailing:
         case MailingResumed():
             resumed = Status.RUNNING if mailing.has_begun else Status.CREATED
             return replace(mailing, status=resumed)
-        case RunBegun():
+        case RunBegun() | RunOpened():
             begun = replace(_running(mailing, event.run_id), answered=event.proposed_at)
             return begun if event.is_by_hand else _settled(begun, event.starts_at)
         case RunDeclined():
@@ -196,6 +215,14 @@ def current_plan(mailing: Mailing) -> Plan:
     """Return the plan of a mailing that is not absent."""
     assert mailing.plan is not None  # noqa: S101 - all that follows from MailingCreated
     return mailing.plan
+
+
+def in_stream(event: Event) -> Event:
+    """Return what stands in the stream for an event: of a recurring mailing's runs no content."""
+    if not isinstance(event, RunBegun) or event.nominal == ONCE:
+        return event
+    names = RunOpened.__struct_fields__
+    return RunOpened(**{name: getattr(event, name) for name in names})
 
 
 def _running(mailing: Mailing, run_id: UUID) -> Mailing:

@@ -13,6 +13,7 @@ from services.catalog.domain.mailing_state import (
     MailingMissed,
     OccurrencePassed,
     RunEnded,
+    RunOpened,
     RunQueued,
 )
 from services.catalog.projections import clients, mailings
@@ -62,6 +63,7 @@ PROJECTIONS: Mapping[type[Event], Projection] = {
     MailingStopped: mailings.mailing_stopped,
     MailingDeleted: mailings.mailing_deleted,
     RunBegun: mailings.run_begun,
+    RunOpened: mailings.run_begun,
     MailingBegan: mailings.run_begun,
     RunDeclined: mailings.run_advanced,
     MailingMissed: mailings.mailing_missed,
