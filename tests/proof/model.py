@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LEAD = timedelta(hours=26)  # clocks were set back by less; what they showed before is known then
+BEYOND = timedelta(hours=6)  # what comes twice comes again by then
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CRON_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 CRON_MONTHS = ("", *(name.upper() for name in calendar.month_abbr[1:]))
@@ -47,7 +48,7 @@ def step_through(name: str, after: datetime, until: datetime) -> Minutes:
     zone, found = zone_of(name), Minutes(name)
     at = after - LEAD
     latest = at.astimezone(zone).replace(tzinfo=None)
-    while at < until + LEAD:
+    while at < until + BEYOND:
         at += MINUTE
         shown = at.astimezone(zone).replace(tzinfo=None, fold=0)
         if shown <= latest:
@@ -121,8 +122,7 @@ def days_of(entry: Json) -> Callable[[date], bool]:
 
 def chosen(on: Json, year: int, month: int, *, is_skipped: bool) -> date | None:
     """Return the day of a month."""
-    days = [date(year, month, 1) + DAY * number for number in range(31)]
-    days = [day for day in days if day.month == month]
+    days = days_of_month(year, month)
     match on:
         case {"kind": "last_day"}:
             return days[-1]
@@ -136,6 +136,13 @@ def chosen(on: Json, year: int, month: int, *, is_skipped: bool) -> date | None:
     if wanted < len(days):
         return days[wanted]
     return None if is_skipped else days[-1]
+
+
+@cache
+def days_of_month(year: int, month: int) -> list[date]:
+    """Return the days of a month."""
+    days = [date(year, month, 1) + DAY * number for number in range(31)]
+    return [day for day in days if day.month == month]
 
 
 # Cron. Source: crontab(5) of Debian, and the documentation of cronsim for L, LW and #.
@@ -181,10 +188,17 @@ def in_weekdays(term: str, day: date) -> bool:
 
 def in_field(text: str, value: int, bounds: tuple[int, int], names: tuple[str, ...] = ()) -> bool:
     """Return whether a number matches a field: a list of numbers, names and ranges, with steps."""
+    return value in numbers_of(text, bounds, names)
+
+
+@cache
+def numbers_of(text: str, bounds: tuple[int, int], names: tuple[str, ...]) -> set[int]:
+    """Return the numbers of a field."""
 
     def number(text: str) -> int:
         return names.index(text) if text in names else int(text)
 
+    found: set[int] = set()
     for term in text.split(","):
         of, _, step = term.partition("/")
         low, _, high = of.partition("-")
@@ -194,6 +208,5 @@ def in_field(text: str, value: int, bounds: tuple[int, int], names: tuple[str, .
             first, last = number(low), number(high or low)
         else:
             first, last = number(low), bounds[1]
-        if first <= value <= last and (value - first) % int(step or 1) == 0:
-            return True
-    return False
+        found.update(range(first, last + 1, int(step or 1)))
+    return found
