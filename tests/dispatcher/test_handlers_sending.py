@@ -397,14 +397,15 @@ async def test_nothing_is_claimed_that_could_not_be_started(
 
 async def test_a_request_is_cut_off_at_the_end_of_the_window(world: World) -> None:
     now = await world.now()
-    await world.plan(1, starts_at=now, ends_at=now + SECOND)
-    gateway = FakeGateway({1: [None]})
-    sender = await alive(world, gateway, lasting(timeout_s=5))
+    end = now + 30 * SECOND  # long enough to get there on a busy machine
+    await world.plan(1, starts_at=now, ends_at=end)
+    gateway = FakeGateway({1: [None]}, is_idempotent=False, resends_unknown=False)
+    sender = await alive(world, gateway, lasting(timeout_s=50))
     loop = asyncio.get_running_loop()
 
     await fetch(sender)
 
-    ends = (now + SECOND - await world.now()).total_seconds()
+    ends = (end - await world.now()).total_seconds()
     assert gateway.deadlines[0] <= loop.time() + ends + 0.05
     gateway.answer(1, UNKNOWN)
     await work(sender)
