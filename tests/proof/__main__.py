@@ -4,6 +4,7 @@ The figures are in `proof/out`, a file for each proof. The exit code is 1 if one
 """
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -13,10 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.proof import calendars
+from tests.proof import calendars, firing
 
 OUT = Path(__file__).parents[2] / "proof" / "out"
 LEAST_CASES = 1_000_000
+LATE_S = 1.0  # at most, 99 of 100, without faults
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -31,7 +33,32 @@ def prove_calendars(options: argparse.Namespace) -> Figures:
     return figures | {"met": figures["cases"] >= least and not figures["differences"]}
 
 
-PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {"calendars": prove_calendars}
+def prove_firing(options: argparse.Namespace) -> Figures:
+    """Let 10,000 occurrences come while schedulers are killed."""
+    figures = asyncio.run(firing.prove(firing.Plan(seed=options.seed), say))
+    return figures | {
+        "met": not any(figures[each] for each in ("missing", "unexpected", "double"))
+    }
+
+
+def prove_punctual(_: argparse.Namespace) -> Figures:
+    """Let some hundred occurrences come in real time."""
+    figures = asyncio.run(firing.prove_punctual(150, say))
+    return figures | {"met": figures["late_p99_s"] <= LATE_S}
+
+
+def prove_missed(_: argparse.Namespace) -> Figures:
+    """Stop all schedulers over twelve occurrences, under each rule."""
+    figures = asyncio.run(firing.prove_missed(say))
+    return figures | {"met": not figures["differences"]}
+
+
+PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
+    "calendars": prove_calendars,
+    "firing": prove_firing,
+    "punctual": prove_punctual,
+    "missed": prove_missed,
+}
 
 
 def main() -> None:
