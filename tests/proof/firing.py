@@ -213,7 +213,7 @@ AFTER_TWELVE: dict[str, tuple[Json, list[str]]] = {
 
 
 async def prove_missed(say: Callable[[str], None]) -> Figures:
-    """Stop all schedulers over twelve occurrences, under each rule; compare what becomes of them."""
+    """Stop all schedulers over twelve occurrences, by each rule; compare what becomes of them."""
     first = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0)
     async with world() as here:
         named = {}
