@@ -74,6 +74,8 @@ runs = Table(
     Column("expected_count", Integer, comment="planned, as RunExpanded has it"),
     Column("scheduled_at", Timestamp),
     Column("missed_at", Timestamp),
+    Column("missed_reason", Text, comment="shared.contracts.scheduler.MissedReason"),
+    Column("nominal", Text, comment="names the occurrence; none until it is known"),
     Column("finished_at", Timestamp),
     Column("totals", JSONB, comment="by state, as the ledger counted them"),
     Column("totals_number", Integer, comment="0 as the run finished, then of each correction"),

@@ -241,10 +241,9 @@ class Listener:
     async def _fetch(self, client: AIOKafkaConsumer, timeout_ms: int | None = None) -> Fetched:
         """Return what comes next in partitions whose positions are known."""
         liveness.beat()
-        if timeout_ms is None:
-            timeout_ms = POLL_MS if self._positions else SEEK_MS
+        within = (POLL_MS if self._positions else SEEK_MS) if timeout_ms is None else timeout_ms
         try:
-            got = await client.getmany(timeout_ms=timeout_ms, max_records=self.batch)
+            got = await client.getmany(timeout_ms=within, max_records=self.batch)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             # Of a position from before the seek, or of one that was deleted since: look closer.
             self.drop_positions(client.assignment())
@@ -295,6 +294,7 @@ class Listener:
             return
         self._shown_at = time.monotonic()
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(client.commit(known), STUCK)
+            async with asyncio.timeout(STUCK):
+                await client.commit(known)
             crash_point("listener.shown")
             self._shown = known

@@ -144,6 +144,8 @@ async def test_what_is_said_of_a_run_is_kept(stats_pool: Pool) -> None:
     assert view.scheduled_at == run.scheduled().scheduled_at
     assert view.finished_at == run.finished().finished_at
     assert missed.missed_at == other.missed().missed_at
+    assert (missed.missed_reason, missed.nominal) == ("window_over", "once")
+    assert (view.missed_reason, view.nominal) == (None, "once")
     assert missed.planned == 0
 
 

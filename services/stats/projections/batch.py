@@ -40,6 +40,8 @@ class RunChange:
     expected: int | None = None
     scheduled_at: Instant | None = None
     missed_at: Instant | None = None
+    missed_reason: str | None = None
+    nominal: str | None = None
     finished_at: Instant | None = None
     archived_at: Instant | None = None
     resent_from: UUID | None = None  # it is a resend of that run
@@ -149,12 +151,14 @@ def _note(
 
 
 def _note_beginning(run: RunChange, event: RunBegun | MailingScheduled | RunMissed) -> None:
+    run.nominal = event.nominal
     match event:
         case RunBegun():
             run.scheduled_at = event.begun_at
         case MailingScheduled():
             run.scheduled_at = event.scheduled_at
         case RunMissed():
-            run.missed_at = event.missed_at
+            run.missed_at, run.missed_reason = event.missed_at, event.reason
     if run.scheduled_at is not None:
-        run.missed_at = None  # the scheduler found it too late, but its end was moved meanwhile
+        # The scheduler may have found it too late, and its end was moved meanwhile.
+        run.missed_at = run.missed_reason = None

@@ -44,6 +44,8 @@ VALUES_OF_RUNS = (
     "expected",
     "scheduled_at",
     "missed_at",
+    "missed_reason",
+    "nominal",
     "finished_at",
     "archived_at",
 )
@@ -81,8 +83,8 @@ CHANGE_RUNS = sql(
     """
     INSERT INTO runs (
         generation, run_id, mailing_id, planned_count, {counts}, attempt_count,
-        expected_count, scheduled_at, missed_at, finished_at, archived_at, totals_number, totals,
-        read_from, proved_number
+        expected_count, scheduled_at, missed_at, missed_reason, nominal, finished_at, archived_at,
+        totals_number, totals, read_from, proved_number
     )
     SELECT CAST(:generation AS int), changed.*, began.positions,
         CASE WHEN archived_at IS NOT NULL THEN totals_number END
@@ -90,11 +92,12 @@ CHANGE_RUNS = sql(
         CAST(:run_ids AS uuid[]), CAST(:mailing_ids AS uuid[]), CAST(:planned AS int[]),
         {arrays}, CAST(:attempts AS int[]),
         CAST(:expected AS int[]), CAST(:scheduled_at AS timestamptz[]),
-        CAST(:missed_at AS timestamptz[]), CAST(:finished_at AS timestamptz[]),
+        CAST(:missed_at AS timestamptz[]), CAST(:missed_reason AS text[]),
+        CAST(:nominal AS text[]), CAST(:finished_at AS timestamptz[]),
         CAST(:archived_at AS timestamptz[]), CAST(:numbers AS int[]), CAST(:totals AS jsonb[])
     ) AS changed (
         run_id, mailing_id, planned_count, {counts}, attempt_count, expected_count, scheduled_at,
-        missed_at, finished_at, archived_at, totals_number, totals
+        missed_at, missed_reason, nominal, finished_at, archived_at, totals_number, totals
     ), (
         SELECT jsonb_object_agg(topic || '/' || partition, position) AS positions
         FROM offsets WHERE consumer = :consumer
@@ -111,6 +114,9 @@ CHANGE_RUNS = sql(
         scheduled_at = coalesce(runs.scheduled_at, excluded.scheduled_at),
         missed_at = CASE WHEN coalesce(runs.scheduled_at, excluded.scheduled_at) IS NULL
             THEN coalesce(runs.missed_at, excluded.missed_at) END,
+        missed_reason = CASE WHEN coalesce(runs.scheduled_at, excluded.scheduled_at) IS NULL
+            THEN coalesce(runs.missed_reason, excluded.missed_reason) END,
+        nominal = coalesce(runs.nominal, excluded.nominal),
         finished_at = coalesce(runs.finished_at, excluded.finished_at),
         totals = CASE WHEN runs.archived_at IS NULL AND (
                 excluded.archived_at IS NOT NULL

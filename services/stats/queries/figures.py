@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -35,6 +36,8 @@ OWN = (
     "is_finished",
     "scheduled_at",
     "missed_at",
+    "missed_reason",
+    "nominal",
     "finished_at",
     "archived_at",
 )
@@ -75,6 +78,11 @@ class RunStats(Figures):
     is_finished: bool
     scheduled_at: Instant | None
     missed_at: Instant | None
+    missed_reason: str | None = Field(description="None also: it was in an older release.")
+    nominal: str | None = Field(
+        description="Names the occurrence: once, or a local time and its zone.",
+        examples=["2026-03-01T09:00[Europe/Moscow]"],
+    )
     finished_at: Instant | None
     archived_at: Instant | None  # from then on the figures are for good, and there are no messages
     ledger: LedgerView | None  # None: the run has not finished, or before there were totals
@@ -227,6 +235,8 @@ def _run() -> Select[Any]:
             table.finished_at.is_not(None).label("is_finished"),
             table.scheduled_at,
             table.missed_at,
+            table.missed_reason,
+            table.nominal,
             table.finished_at,
             table.archived_at,
             table.totals,
