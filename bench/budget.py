@@ -26,7 +26,7 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "shared/outbox/batch.py:recorded_batches": "outbox row",
         "shared/cloudevents.py:write": "outbox row",
         "shared/outbox/store.py:put": "outbox row",
-        "catalog/projections.py:": "write clients",
+        "catalog/projections/": "write clients",
         "shared/event_store/postgres.py:": "write events",
         "catalog/queue/": "lock and note",
         "shared/outbox/relay.py:": "relay",
