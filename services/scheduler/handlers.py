@@ -160,13 +160,18 @@ async def _rearm(db: Connection, due: Due, calendar: Calendar, decided: Instant 
 async def follow_time_zones(store: PostgresEventStore) -> bool:
     """Compute anew when mailings are due by other time zone rules than today's; say if any was.
 
-    Each keeps the wall time of its next occurrence.
+    Each keeps the wall time of its next occurrence. One that cannot be computed any more stays due
+    when it was: then it is set aside, as whatever cannot be fired.
     """
     async with transaction(store.pool) as db:
         stale = await queue.computed_by_other_rules(db, limit=AT_ONCE)
         for due in stale:
-            if (calendar := due.calendar) is not None:
+            try:
+                calendar = due.calendar
+                assert calendar is not None  # noqa: S101 - what runs once is by no such rules
                 await _rearm(db, due, calendar, None)
+            except ValueError:
+                await queue.keep(db, due.mailing_id)
     return bool(stale)
 
 

@@ -39,7 +39,9 @@ async def project(db: Connection, recorded: Sequence[Recorded[ScheduleEvent]]) -
     """Show the runs of our own log: as proposed, or as missed."""
     for each in recorded:
         match each.event:
-            case MailingScheduled() | RunMissed() as event:
+            case MailingScheduled() as event:  # one that was begun by hand is shown as that
+                await db.execute(insert(runs).values(_run(event)).on_conflict_do_nothing())
+            case RunMissed() as event:
                 await _show(db, _run(event))
             case RunPostponed() as event:
                 await db.execute(delete(runs).where(runs.c.run_id == event.run_id))
@@ -91,6 +93,7 @@ async def _planned(
         moved = {
             "requested_at": _requested_at(event),
             "next_fire_at": _while_it_waits(next_fire_at),
+            **dict.fromkeys(("next_nominal", "settled_at", "tzdata")),  # it may have recurred
         }
         first = {"next_fire_at": event.starts_at}
     else:

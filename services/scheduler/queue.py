@@ -139,9 +139,15 @@ def due_at(occurrence: Occurrence | None) -> dict[str, Any]:
 async def computed_by_other_rules(db: Connection, *, limit: int) -> list[Due]:
     """Return, and lock, recurring mailings whose next instant was computed by another tzdata."""
     is_other = schedules.c.tzdata != tzdata_version()
-    stale = select(schedules).where(schedules.c.next_nominal.is_not(None), is_other)
+    stale = select(schedules).where(schedules.c.next_fire_at.is_not(None), is_other)
     rows = await db.execute(stale.limit(limit).with_for_update(skip_locked=True))
     return [Due(row) for row in rows]
+
+
+async def keep(db: Connection, mailing_id: UUID) -> None:
+    """Let the mailing be due when it is, whatever rules of time that is by."""
+    row = update(schedules).where(schedules.c.mailing_id == mailing_id)
+    await db.execute(row.values(tzdata=tzdata_version()))
 
 
 async def lock(db: Connection, mailing_id: UUID) -> bool:
@@ -151,8 +157,13 @@ async def lock(db: Connection, mailing_id: UUID) -> bool:
 
 
 async def arm(db: Connection, mailing_id: UUID, at: Instant, *, revision: int) -> None:
-    """Let the mailing be due `at`, unless what happened after `revision` is known already."""
+    """Let the mailing be due `at`, unless what happened after `revision` is known already.
+
+    One that recurs by now is due by its schedule.
+    """
     armed = update(schedules).where(
-        schedules.c.mailing_id == mailing_id, schedules.c.revision < revision
+        schedules.c.mailing_id == mailing_id,
+        schedules.c.revision < revision,
+        schedules.c.schedule.is_(None),
     )
     await db.execute(armed.values(next_fire_at=at, revision=revision))

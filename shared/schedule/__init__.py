@@ -6,7 +6,7 @@ what its instant is follows from the tzdata in use.
 
 from shared.schedule.checks import canonical, mistakes
 from shared.schedule.instants import Occurrence, Remark, occurrence_of
-from shared.schedule.occurrences import end_of, occurrences
+from shared.schedule.occurrences import end_of, end_of_run, occurrences
 from shared.schedule.words import in_words
 from shared.schedule.zones import canonical_zone, load_zone, tzdata_version, zone_names
 
@@ -16,6 +16,7 @@ __all__ = (
     "canonical",
     "canonical_zone",
     "end_of",
+    "end_of_run",
     "in_words",
     "load_zone",
     "mistakes",

@@ -38,6 +38,11 @@ def occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> Iter
 
 
 @lru_cache(KEPT)  # it is asked for whenever the mailing is looked at
+def end_of_run(schedule: Schedule, at: datetime, ends_at: datetime) -> datetime:
+    """Return when the window of the run ends that begins `at`: never past the mailing's end."""
+    return min(ends_at, at + timedelta(seconds=schedule.window_s))
+
+
 def end_of(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> datetime:
     """Return the end of a schedule from `starts_at` on: before it are no more than its count.
 

@@ -302,6 +302,31 @@ def test_an_edit_before_the_proposal_is_read_holds(
     assert declined.reason is reason
 
 
+ONCE_RUN = BeginRun(
+    mailing_id=ID,
+    run_id=ids.run_id(ID, "once"),
+    nominal="once",
+    is_last=True,
+    starts_at=NOW,
+    proposed_at=NOW,
+    now=NOW,
+)
+
+
+def test_the_only_run_of_a_mailing_that_recurs_by_now_does_not_begin() -> None:
+    [declined] = created().when(ONCE_RUN)
+
+    assert declined.reason is DeclinedReason.POSTPONED
+
+
+def test_an_occurrence_of_a_mailing_that_runs_once_by_now_neither_begins_nor_ends_it() -> None:
+    once = created(replace(PLAN, schedule=None, starts_at=FIRST, ends_at=FIRST + HOUR))
+    [declined] = once.when(propose(0))
+
+    assert declined.reason is DeclinedReason.POSTPONED
+    assert once.when(miss(0)) == []
+
+
 def test_other_rules_of_a_zone_move_no_occurrence_to_another_name() -> None:
     moved = replace(propose(0), starts_at=FIRST - HOUR)  # another release of the zones says so
 

@@ -63,7 +63,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
     run: dict[str, Any] = {"run_id": ID, "mailing_id": ID, "nominal": "once", "proposed_at": now}
     window = {"starts_at": now, "ends_at": now}
     opened = {"revision": 2, "is_last": False, "is_by_hand": False}
-    queued = QueuedRun(**run, **window, is_last=False, is_by_hand=True)  # type: ignore[arg-type]
+    queued = QueuedRun(**run, **window, is_last=False, is_by_hand=True)  # type: ignore[arg-type] # of mixed types
     return [
         (created, Status.CREATED),
         (changed, Status.CREATED),
@@ -81,7 +81,7 @@ def story(now: Instant) -> list[tuple[MailingEvent, Status]]:
         ),
         (MailingResumed(mailing_id=ID, resumed_at=now), Status.RUNNING),
         (
-            RunOpened(**run, **window, **opened, begun_at=now),  # type: ignore[arg-type]
+            RunOpened(**run, **window, **opened, begun_at=now),  # type: ignore[arg-type] # of mixed types
             Status.RUNNING,
         ),
         (RunQueued(mailing_id=ID, run=queued, queued_at=now), Status.RUNNING),

@@ -316,3 +316,74 @@ async def test_what_is_kept_of_an_occurrence_does_not_grow_with_their_number(
 
 def _changed(mailing: Mailing, at: Instant, **fields: Any) -> Any:
     return msgspec.structs.replace(mailing.changed(**fields), changed_at=at)
+
+
+@pytest.mark.usefixtures("other_rules")
+async def test_other_rules_of_time_arm_nothing_that_was_stopped_or_runs_once_by_now(
+    scheduler: Scheduler,
+) -> None:
+    stopped, once = daily(), Mailing(MORNING, MORNING + 30 * DAY, number=2)
+    await at(scheduler, MORNING)
+    await scheduler.hear(stopped.created(schedule=DAILY), stopped.stopped())
+    await scheduler.hear(once.created(schedule=DAILY), _changed(once, MORNING))
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text("UPDATE schedules SET tzdata = '2026.1' WHERE tzdata IS NOT NULL"))
+
+    assert not await handlers.follow_time_zones(scheduler.store)
+    assert await next_of(scheduler, once) == (None, MORNING)
+    assert (await next_of(scheduler, stopped))[1] is None
+
+
+@pytest.mark.usefixtures("other_rules")
+async def test_what_other_rules_cannot_compute_stops_no_others(scheduler: Scheduler) -> None:
+    broken, good = daily(), Mailing(MORNING, MORNING + 30 * DAY, number=2)
+    await at(scheduler, MORNING)
+    await scheduler.hear(broken.created(schedule=DAILY))
+    await scheduler.hear(good.created(schedule=DAILY))
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text("UPDATE schedules SET tzdata = '2026.1'"))
+        await db.execute(
+            text("UPDATE schedules SET next_nominal = :name WHERE mailing_id = :id"),
+            {"id": broken.id, "name": "2030-03-01T09:00[Mars]"},
+        )
+
+    assert await handlers.follow_time_zones(scheduler.store)
+    assert not await handlers.follow_time_zones(scheduler.store)
+    assert await next_of(scheduler, good) == ("2030-03-01T09:00[Europe/Moscow]", FIRST)
+
+
+async def test_a_mailing_that_recurs_by_now_is_not_armed_by_what_its_only_run_was_declined_for(
+    scheduler: Scheduler,
+) -> None:
+    mailing = daily()
+    await at(scheduler, MORNING)
+    await scheduler.hear(mailing.created())
+    await fire_all(scheduler)
+    [proposal] = await scheduler.events()
+    declined = mailing.declined(proposal, "postponed", starts_at=proposal.starts_at)
+    await scheduler.hear(_changed(mailing, MORNING, schedule=DAILY), declined, version=2)
+
+    assert await next_of(scheduler, mailing) == ("2030-03-01T09:00[Europe/Moscow]", FIRST)
+
+
+async def test_a_run_that_was_begun_by_hand_is_shown_as_that_though_it_is_proposed_later(
+    scheduler: Scheduler,
+) -> None:
+    mailing = daily()
+    await at(scheduler, FIRST)
+    await scheduler.hear(mailing.created(schedule=DAILY))
+    await fire_all(scheduler)
+    [proposal] = await scheduler.events()
+    async with transaction(scheduler.pool) as db:
+        await db.execute(text("UPDATE runs SET starts_at = :at"), {"at": MORNING})
+        await db.execute(text("DELETE FROM events"))
+        await db.execute(
+            text(
+                "UPDATE schedules SET next_fire_at = :at, next_nominal = :name, settled_at = NULL"
+            ),
+            {"at": FIRST, "name": proposal.nominal},
+        )
+    await fire_all(scheduler)
+
+    [run] = await scheduler.runs()
+    assert run.starts_at == MORNING

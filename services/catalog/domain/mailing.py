@@ -51,6 +51,7 @@ from shared.contracts.catalog import (
     RunDeclined,
     content_of,
 )
+from shared.contracts.scheduler import ONCE
 from shared.decider import Decider, Snapshots
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 
@@ -97,16 +98,17 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
 def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
     """Decide what the scheduler proposes, and record what became of runs."""
     is_over = mailing.status in (Status.STOPPED, Status.FINISHED, Status.DELETED)
+    is_recurring = mailing.plan is not None and mailing.plan.schedule is not None
     match command:
         case _ if mailing.status is Status.ABSENT:
             return []  # a log that is older than our database: the mailing will not come
+        case BeginRun() if is_recurring:
+            return recurring.proposed(command, mailing)
         case BeginRun():
-            is_recurring = current_plan(mailing).schedule is not None
-            decided = recurring.proposed if is_recurring else _proposed
-            return decided(command, mailing)
+            return _proposed(command, mailing)
         case _ if is_over:
             return []
-        case MissRun() if current_plan(mailing).schedule is not None:
+        case MissRun() if is_recurring:
             return recurring.missed(command, mailing)
         case MissRun():
             return _missed(command, mailing)
@@ -114,7 +116,7 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
             return []
         case RecordRun():
             return [MailingBegan(mailing_id=command.mailing_id, began_at=command.now)]
-        case FinishRun() if current_plan(mailing).schedule is not None:
+        case FinishRun() if is_recurring:
             return recurring.finished(command, mailing)
         case FinishRun(is_last=True):
             return [MailingFinished(mailing_id=command.mailing_id, finished_at=command.now)]
@@ -200,8 +202,8 @@ def _obstacle(command: BeginRun, mailing: Mailing, plan: Plan) -> DeclinedReason
         return DeclinedReason.STOPPED
     if mailing.status is Status.FINISHED or command.now >= plan.ends_at:
         return DeclinedReason.WINDOW_OVER
-    if command.starts_at != plan.starts_at:
-        return DeclinedReason.POSTPONED
+    if command.starts_at != plan.starts_at or command.nominal != ONCE:
+        return DeclinedReason.POSTPONED  # or it recurred when that was proposed
     return None
 
 
@@ -213,6 +215,8 @@ def _missed(command: MissRun, mailing: Mailing) -> list[MailingEvent]:
     plan = current_plan(mailing)
     if command.run_id in mailing.begun or command.proposed_at == mailing.answered:
         return []
+    if command.nominal != ONCE:
+        return []  # it recurred then
     if command.now < plan.ends_at != command.ends_at:
         return [_declined(command, plan, DeclinedReason.POSTPONED)]
     return [

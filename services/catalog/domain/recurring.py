@@ -26,9 +26,10 @@ from services.catalog.domain.plan import MailingInvalid, Plan, pinned
 from shared import ids
 from shared.contracts.catalog import DeclinedReason, RunBegun, RunDeclined
 from shared.contracts.schedule import Overlap, Schedule
+from shared.contracts.scheduler import ONCE
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
-from shared.schedule import end_of, occurrence_of, occurrences
+from shared.schedule import end_of, end_of_run, occurrence_of, occurrences
 
 QUEUE_LIMIT = 100  # runs that wait for their turn; what comes then is declined
 INSTANT = timedelta(microseconds=1)
@@ -69,7 +70,7 @@ def proposed(command: BeginRun, mailing: Mailing) -> list[MailingEvent]:
         run_id=command.run_id,
         nominal=command.nominal,
         starts_at=command.starts_at,
-        ends_at=_end_of_run(plan, command.starts_at),
+        ends_at=end_of_run(schedule_of(plan), command.starts_at, plan.ends_at),
         is_last=command.is_last,
         is_by_hand=False,
         proposed_at=command.proposed_at,
@@ -112,7 +113,7 @@ def started(command: StartMailing, mailing: Mailing) -> list[MailingEvent]:
         run_id=run_id,
         nominal=nominal,
         starts_at=command.now,
-        ends_at=_end_of_run(plan, command.now),
+        ends_at=end_of_run(schedule_of(plan), command.now, plan.ends_at),
         is_last=False,
         is_by_hand=True,
         proposed_at=command.now,
@@ -183,7 +184,12 @@ def _obstacle(run: QueuedRun, mailing: Mailing, plan: Plan, now: Instant) -> Dec
 
 
 def _is_occurrence(plan: Plan, nominal: str) -> bool:
-    """Return whether the plan has it still, by its wall time: no table of zones is compared."""
+    """Return whether the plan has it still, by its wall time: no table of zones is compared.
+
+    One that ran once when the run was proposed has none of that name.
+    """
+    if nominal == ONCE:
+        return False
     at, starts_at = occurrence_of(nominal).at, plan.starts_at
     assert starts_at is not None  # noqa: S101 - of a plan that was settled
     schedule = schedule_of(plan)
@@ -191,10 +197,6 @@ def _is_occurrence(plan: Plan, nominal: str) -> bool:
         return False
     near = occurrences(schedule, after=at - INSTANT, until=at + INSTANT)
     return any(each.nominal == nominal for each in near)
-
-
-def _end_of_run(plan: Plan, starts_at: Instant) -> Instant:
-    return min(plan.ends_at, starts_at + timedelta(seconds=schedule_of(plan).window_s))
 
 
 def _begun(run: QueuedRun, mailing: Mailing, now: Instant) -> RunBegun:

@@ -72,7 +72,7 @@ class LogFile:
                     return file
             except FileNotFoundError:
                 pass  # it was moved away just now
-            except BaseException:
+            except BaseException:  # a file that is open is closed, whatever it is
                 os.close(file)
                 raise
             os.close(file)

@@ -12,7 +12,7 @@ from itertools import islice
 from shared.contracts.schedule import Missed, Schedule
 from shared.contracts.scheduler import MissedReason
 from shared.event import Instant
-from shared.schedule import Occurrence, end_of, occurrences
+from shared.schedule import Occurrence, end_of, end_of_run, occurrences
 
 INSTANT = timedelta(microseconds=1)
 PUNCTUAL = timedelta(minutes=1)  # an occurrence so late is on time: nobody was away
@@ -43,8 +43,7 @@ class Calendar:
 
     def end_of_run(self, occurrence: Occurrence) -> Instant:
         """Return when the window of an occurrence's run ends."""
-        window = timedelta(seconds=self.schedule.window_s)
-        return min(self.ends_at, occurrence.at + window)
+        return end_of_run(self.schedule, occurrence.at, self.ends_at)
 
     def due(self, first: Instant, now: Instant, *, limit: int) -> "list[Due]":
         """Return what is due from `first` until `now`, the earliest `limit` of it at most."""
