@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output, planning, read_id, running, trying
+from cli import Output, planning, read_id, running, trials
 from cli.api import run
 from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
 from cli.options import By, MailingId, account
@@ -15,7 +15,7 @@ from cli.watching import watch_until_over
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 app.add_typer(planning.app)
-app.add_typer(trying.app)
+app.add_typer(trials.app)
 app.add_typer(running.app)
 
 

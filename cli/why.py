@@ -15,6 +15,8 @@ from cli.render import Format, Json, duration, facts, instant, printable, show
 
 app = typer.Typer()
 
+OVER = ("ended", "archived")  # codes of runs with which nothing will happen any more
+
 
 @app.command("why")
 def say_why(
@@ -40,18 +42,43 @@ async def _why(api: Api, identifier: UUID) -> Json:
         if failure.code is not Exit.NOT_FOUND:
             raise
     runs = await api.get("dispatcher", "/v1/runs", {"mailing_id": identifier, "limit": 1})
+    newest: Json | None = None
     if runs["items"]:
-        return await api.get("dispatcher", f"/v1/runs/{runs['items'][0]['run_id']}/why")
+        newest = await api.get("dispatcher", f"/v1/runs/{runs['items'][0]['run_id']}/why")
+        if newest["code"] not in OVER:
+            return newest
     try:
-        return _without_run(await api.get("catalog", f"/v1/mailings/{identifier}"))
+        mailing = await api.get("catalog", f"/v1/mailings/{identifier}")
+        return await _next_run(api, mailing) or newest or _without_run(mailing)
     except Failure as failure:
         if failure.code is not Exit.NOT_FOUND:
             raise
+    if newest is not None:
+        return newest  # of a mailing that was deleted
     raise Failure(
         "No run and no mailing has this identifier.\n"
         "  What to do: `./mailings runs list` and `./mailings mailings list` show what there is.",
         Exit.NOT_FOUND,
     )
+
+
+async def _next_run(api: Api, mailing: Json) -> Json | None:
+    """Return when a mailing that recurs runs next; None if it does not."""
+    if not mailing.get("schedule") or mailing["status"] in ("stopped", "finished"):
+        return None
+    schedule = await api.get("scheduler", f"/v1/schedules/{mailing['mailing_id']}")
+    if schedule["next_fire_at"] is None:
+        return None
+    at = schedule["next_fire_at"]
+    paused = "; it is paused, so that run will wait" if mailing["status"] == "paused" else ""
+    return {
+        "run_id": None,
+        "mailing_id": mailing["mailing_id"],
+        "code": "not_begun",
+        "sentence": f"It recurs: the next run begins at {instant(at)}{paused}.",
+        "nominal": schedule["next_nominal"],
+        "until": at,
+    }
 
 
 def _without_run(mailing: Json) -> Json:

@@ -67,10 +67,11 @@ ALERTS = (
     ),
     Alert(
         "RunMissed",
-        'sum(increase(scheduler_runs_missed_total{reason="window_over"}[15m])) > 0',
+        'sum(increase(scheduler_runs_missed_total{reason=~"window_over|too_late|superseded"}[15m]))'
+        " > 0",
         "0m",
         "page",
-        "a mailing was not sent: its window was over before its run began",
+        "a run did not begin: it came too late, or a later one took its place",
     ),
     Alert(
         "FiringLate",

@@ -7,9 +7,15 @@ from pydantic import Field
 
 from shared.contracts.schedule import Missed, Missing, Overlap, Schedule, Weekday
 from shared.http.bodies import Body, View
+from shared.schedule.checks import (
+    LONGEST_S,
+    MOST_COUNT,
+    MOST_ENTRIES,
+    MOST_EXCEPT_DATES,
+    MOST_MISSED,
+)
 
 DAY_S = 86_400
-ENTRIES, EXCEPTIONS = 20, 366
 
 At: TypeAlias = Annotated[
     str,
@@ -103,31 +109,32 @@ EntriesBody: TypeAlias = Annotated[
     tuple[EntryBody, ...],
     Field(
         min_length=1,
-        max_length=ENTRIES,
+        max_length=MOST_ENTRIES,
         examples=[[{"kind": "daily", "at": "09:00", "zone": "Europe/Moscow"}]],
     ),
 ]
 Count: TypeAlias = Annotated[
     int | None,
-    Field(ge=1, le=10_000, description="No more occurrences than that, from the start on."),
+    Field(ge=1, le=MOST_COUNT, description="At most so many occurrences, from the start on."),
 ]
 ExceptDates: TypeAlias = Annotated[
-    tuple[Date, ...], Field(max_length=EXCEPTIONS, description="Local dates without occurrence.")
+    tuple[Date, ...],
+    Field(max_length=MOST_EXCEPT_DATES, description="Local dates without occurrence."),
 ]
 WindowS: TypeAlias = Annotated[
     int,
     Field(
         ge=1,
-        le=366 * DAY_S,
+        le=LONGEST_S,
         description="Of a run, in seconds from its occurrence on; never past ends_at.",
     ),
 ]
 MissedMax: TypeAlias = Annotated[
-    int, Field(ge=1, le=100, description="How many run_all runs, the latest.")
+    int, Field(ge=1, le=MOST_MISSED, description="How many run_all runs, the latest.")
 ]
 CatchUpS: TypeAlias = Annotated[
     int | None,
-    Field(ge=0, le=366 * DAY_S, description="Later than that, in seconds, none runs."),
+    Field(ge=0, le=LONGEST_S, description="Later than that, in seconds, none runs."),
 ]
 
 

@@ -49,6 +49,42 @@ def test_a_mailing_says_it_of_its_newest_run(services: Services, mailings: Maili
     assert services.asked[1].parameters == {"mailing_id": MAILING, "limit": "1"}
 
 
+@pytest.mark.parametrize("runs", [[], [{"run_id": RUN}]])
+@pytest.mark.parametrize("status", ["created", "running", "paused"])
+def test_a_mailing_that_recurs_says_when_it_runs_next(
+    services: Services, mailings: Mailings, mailing: Json, runs: list[Json], status: str
+) -> None:
+    services.refuse(f"/v1/runs/{MAILING}/why", 404, title="No run has this identifier.")
+    services.answer("/v1/runs", page(runs))
+    services.answer(f"/v1/runs/{RUN}/why", why(code="ended", sentence="It ended."))
+    services.answer(
+        f"/v1/mailings/{MAILING}",
+        mailing | {"mailing_id": MAILING, "status": status, "schedule": {"entries": []}},
+    )
+    next_one = {"next_fire_at": "2030-03-01T06:00:00Z", "next_nominal": "2030-03-01T09:00[X]"}
+    services.answer(f"/v1/schedules/{MAILING}", next_one)
+
+    result = mailings("why", MAILING)
+
+    assert "the next run begins at 2030-03-01" in result.out
+    assert ("will wait" in result.out) == (status == "paused")
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_the_end_of_the_only_run_is_the_answer(
+    services: Services, mailings: Mailings, mailing: Json, *, is_deleted: bool
+) -> None:
+    services.refuse(f"/v1/runs/{MAILING}/why", 404, title="No run has this identifier.")
+    services.answer("/v1/runs", page([{"run_id": RUN}]))
+    services.answer(f"/v1/runs/{RUN}/why", why(code="ended", sentence="It ended."))
+    if is_deleted:
+        services.refuse(f"/v1/mailings/{MAILING}", 404, title="No mailing has this identifier.")
+    else:
+        services.answer(f"/v1/mailings/{MAILING}", mailing | {"status": "finished"})
+
+    assert mailings("why", MAILING).out.startswith("It ended.")
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "words"),
     [
