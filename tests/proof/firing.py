@@ -189,6 +189,7 @@ async def prove_punctual(mailings: int, say: Callable[[str], None]) -> Figures:
         )
     return {
         "occurrences": len(late),
+        "missing": 2 * mailings - len(late),
         "late_p50_s": round(late[len(late) // 2], 3),
         "late_p99_s": round(late[int(len(late) * 0.99)], 3),
         "late_max_s": round(late[-1], 3),
