@@ -5,6 +5,7 @@ another release, for which a state is of another shape, is passed over and writt
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -60,11 +61,11 @@ async def _read(
     found = select(snapshots.c.stream, snapshots.c.version, cast(snapshots.c.data, Text)).where(
         snapshots.c.stream.in_(streams), snapshots.c.shape == decider.snapshots.shape
     )
-    kind = type(decider.initial)
-    return {
-        stream: Known(msgspec.json.decode(data, type=kind), version)
-        for stream, version, data in await db.execute(found)
-    }
+    kind, states = type(decider.initial), {}
+    for stream, version, data in await db.execute(found):
+        with suppress(msgspec.MsgspecError):  # the events have it as well
+            states[stream] = Known(msgspec.json.decode(data, type=kind), version)
+    return states
 
 
 async def _write(db: Connection, states: dict[str, Known[Any]], shape: int) -> None:
@@ -83,7 +84,7 @@ async def _write(db: Connection, states: dict[str, Known[Any]], shape: int) -> N
     added = insert(snapshots)
     newer = {name: added.excluded[name] for name in ("version", "shape", "data")}
     is_other = snapshots.c.shape != added.excluded.shape
-    is_older = snapshots.c.version < added.excluded.version
+    is_older = snapshots.c.version <= added.excluded.version  # or one that could not be read
     await db.execute(
         added.on_conflict_do_update(
             index_elements=["stream"], set_=newer, where=is_older | is_other

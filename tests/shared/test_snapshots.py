@@ -111,6 +111,21 @@ async def test_a_snapshot_of_another_shape_is_passed_over_and_replaced(
     assert await kept(catalog_pool) == [(2 * EVERY + 1, 1)]
 
 
+async def test_a_snapshot_that_cannot_be_read_is_passed_over_and_replaced(
+    store: PostgresEventStore, catalog_pool: Pool, now: Instant
+) -> None:
+    await grow(store, now, 2 * EVERY)
+    async with transaction(catalog_pool) as db:
+        await db.execute(text("UPDATE snapshots SET data = CAST(:bad AS json)"), {"bad": "[]"})
+
+    [first] = (await store.load_states([STREAM], SHORT)).values()
+    [again] = (await store.load_states([STREAM], SHORT)).values()
+
+    assert first == again
+    assert first.version == 2 * EVERY + 1
+    assert await kept(catalog_pool) == [(2 * EVERY + 1, 1)]
+
+
 async def test_short_streams_have_no_snapshots(
     store: PostgresEventStore, catalog_pool: Pool, now: Instant
 ) -> None:
