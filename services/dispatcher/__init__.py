@@ -9,8 +9,8 @@ API:           GET /v1/runs[/{run_id}[/export|/reasons|/why]], GET /v1/messages[
 Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
                RunArchived, RunPaused, RunResumed, RunStopped, RunResent     on `dispatcher.runs`
                MessageAttempted, MessageDelivered, MessageFailed, MessageExpired,
-               MessageCancelled, MessageUndetermined, MessageResolved,
-               MessagesDelivered                                         on `dispatcher.messages`
+               MessageCancelled, MessageSuppressed, MessageUndetermined,
+               MessageResolved, MessagesDelivered                        on `dispatcher.messages`
                GatewayDescribed, GatewayPaused, GatewayResumed,
                GatewayRemoved, GatewayBreakerOpened, GatewayBreakerClosed on `dispatcher.gateways`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`

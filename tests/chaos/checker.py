@@ -8,8 +8,8 @@ from uuid import UUID
 from tests.chaos.evidence import Attempt, Evidence, Fault, Figures, Message, Request, Run
 from tests.chaos.recovered import percentile, recovered_after
 
-FINAL = frozenset({"delivered", "failed", "expired", "cancelled", "undetermined"})
-NOT_SENT = frozenset({"failed", "expired", "cancelled"})
+NOT_SENT = frozenset({"failed", "expired", "cancelled", "suppressed"})
+FINAL = NOT_SENT | {"delivered", "undetermined"}
 LAST_START_MS = 500  # before the end: nothing starts in it
 AFTER_STOP_MS = 1_000  # what a stopped process held comes soon after it goes on
 MUST_BE_NONE = (

@@ -163,6 +163,11 @@ BUGS = (
     Bug("failed, but it has it", "false_undelivered", lambda e: with_message(e, 0, "failed")),
     Bug("expired, but it has it", "false_undelivered", lambda e: with_message(e, 5, "expired")),
     Bug(
+        "suppressed, but it has it",
+        "false_undelivered",
+        lambda e: with_message(e, 7, "suppressed"),
+    ),
+    Bug(
         "cancelled, but it has it", "false_undelivered", lambda e: with_message(e, 7, "cancelled")
     ),
     Bug(

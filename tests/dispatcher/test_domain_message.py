@@ -18,6 +18,7 @@ from services.dispatcher.domain.contact import (
     TEMPLATE_INVALID,
     Contact,
     Rejection,
+    suppressed,
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import (
@@ -46,8 +47,10 @@ from shared.contracts.dispatcher import (
     MessageDelivered,
     MessageExpired,
     MessageFailed,
+    MessageSuppressed,
     MessageUndetermined,
     State,
+    SuppressedReason,
 )
 from shared.event import Instant
 
@@ -63,6 +66,7 @@ EVENTS = {
     State.EXPIRED: MessageExpired,
     State.FAILED: MessageFailed,
     State.CANCELLED: MessageCancelled,
+    State.SUPPRESSED: MessageSuppressed,
 }
 
 
@@ -140,6 +144,7 @@ FACTS: dict[str, Fact] = {
     "no phone": turned_down(NO_PHONE),
     "client removed": turned_down(CLIENT_REMOVED),
     "template invalid": turned_down(TEMPLATE_INVALID),
+    "suppressed": turned_down(suppressed(SuppressedReason.UNSUBSCRIBED)),
     "window over": lambda before, now: ended(KEY, 0, before, stopped=None, at=now),
     "stopped": lambda before, now: ended(KEY, 0, before, stopped=STOPPED, at=now),
 }
@@ -162,6 +167,7 @@ unknown late           undetermined  undetermined  undetermined  undetermined
 no phone               failed        undetermined  failed        undetermined
 client removed         cancelled     undetermined  cancelled     undetermined
 template invalid       failed        undetermined  failed        undetermined
+suppressed             suppressed    undetermined  suppressed    undetermined
 window over            expired       undetermined  expired       undetermined
 stopped                cancelled     undetermined  cancelled     undetermined
 """
@@ -233,6 +239,14 @@ def test_the_attempt_is_published_with_its_answer_and_the_final_state_behind_it(
     assert (tried.version, failed.version) == (1, 2)
     assert isinstance(failed, MessageFailed)
     assert (failed.reason, failed.at) == ("why", tried.at)
+
+
+def test_what_is_suppressed_is_published_with_its_reason(now: Instant) -> None:
+    step = rejected(KEY, 3, Progress(), suppressed(SuppressedReason.UNSUBSCRIBED), now)
+
+    (event,) = step.events
+    assert isinstance(event, MessageSuppressed)
+    assert (event.reason, event.state, event.at) == ("unsubscribed", State.SUPPRESSED, now)
 
 
 @pytest.mark.parametrize(
@@ -507,6 +521,7 @@ class Life:
         self.move(attempted_late(found, made, jitter))
 
 
+REJECTIONS = [NO_PHONE, CLIENT_REMOVED, TEMPLATE_INVALID, suppressed(SuppressedReason.CAPPED)]
 FATES = st.one_of(
     st.tuples(
         st.just("try"),
@@ -516,7 +531,7 @@ FATES = st.one_of(
     ),
     st.tuples(st.just("die"), st.floats(-5, 5_000)),
     st.tuples(st.just("answer late"), st.sampled_from(Outcome), st.floats(-5, 5_000)),
-    st.tuples(st.just("reject"), st.sampled_from([NO_PHONE, CLIENT_REMOVED, TEMPLATE_INVALID])),
+    st.tuples(st.just("reject"), st.sampled_from(REJECTIONS)),
     st.tuples(st.just("end"), st.booleans()),
 )
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.dispatcher import State
+from shared.contracts.dispatcher import State, SuppressedReason
 
 
 class Contact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -38,6 +38,11 @@ TEMPLATE_INVALID = Rejection(State.FAILED, "template_invalid")
 TEMPLATE_FAILED = Rejection(State.FAILED, "template_failed")  # for this client
 NO_PHONE = Rejection(State.FAILED, "no_phone")
 NO_EMAIL = Rejection(State.FAILED, "no_email")
+
+
+def suppressed(reason: SuppressedReason) -> Rejection:
+    """Return that a message is not wanted, and why."""
+    return Rejection(State.SUPPRESSED, reason)
 
 
 def cannot_send(channel: Channel, contact: Contact | None) -> Rejection | None:

@@ -10,6 +10,7 @@ from shared.contracts.dispatcher import (
     MessageEvent,
     MessageExpired,
     MessageFailed,
+    MessageSuppressed,
     MessageUndetermined,
     State,
 )
@@ -36,5 +37,7 @@ def final_event(key: MessageKey, chunk: int, progress: Progress, at: Instant) ->
             return MessageFailed(**fields, reason=progress.reason or "")
         case State.CANCELLED:
             return MessageCancelled(**fields, reason=progress.reason or "")
+        case State.SUPPRESSED:
+            return MessageSuppressed(**fields, reason=progress.reason or "")
         case _:
             return MessageUndetermined(**fields)

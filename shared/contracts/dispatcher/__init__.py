@@ -18,6 +18,7 @@ from shared.contracts.dispatcher.messages import (
     MessageUndetermined,
     Microseconds,
     State,
+    SuppressedReason,
     chunk_key,
 )
 from shared.contracts.dispatcher.runs import (
@@ -61,5 +62,6 @@ __all__ = [
     "RunResumed",
     "RunStopped",
     "State",
+    "SuppressedReason",
     "chunk_key",
 ]

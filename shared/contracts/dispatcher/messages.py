@@ -35,6 +35,19 @@ class State(StrEnum):
     SUPPRESSED = auto()
 
 
+class SuppressedReason(StrEnum):
+    """Why a message is not sent though its client could be reached."""
+
+    REQUESTED = auto()  # somebody entered it
+    UNSUBSCRIBED = auto()  # the client itself did
+    COMPLAINED = auto()
+    BOUNCED = auto()  # its contact was refused for good
+    CAPPED = auto()  # it has had as many messages as it may
+    TIME_PASSED = auto()  # the time was over where the client is
+    NO_ZONE = auto()  # nobody knows what time it is there
+    QUIET_HOURS = auto()  # the window ends before they do
+
+
 # Of several messages to a client the best one counts for the client: a final one above one that is
 # open, and one that may have arrived above one that has not.
 BEST_FIRST = (
@@ -106,9 +119,9 @@ class MessageCancelled(MessageEvent, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class MessageSuppressed(MessageEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """The client does not want to be addressed."""
+    """The message is not wanted, or not now: suppressed contact, cap, or passed time."""
 
-    reason: str
+    reason: str  # of SuppressedReason
 
 
 class MessageUndetermined(MessageEvent, frozen=True, kw_only=True, omit_defaults=True):
