@@ -19,7 +19,7 @@ HANDLERS_ONLY = {
         "trying",
     ),
 }
-QUEUE_ONLY = {"blocks", "controls", "exceptions", "pending", "retries", "starts"}
+QUEUE_ONLY = {"audience", "blocks", "controls", "exceptions", "pending", "retries", "starts"}
 
 
 def modules(folder: str) -> set[str]:

@@ -381,7 +381,7 @@ async def test_a_run_that_cannot_be_expanded_stops_no_other_and_is_tried_again_l
     for each in (bad, good):
         await each.begin()
     await world.rows(
-        "UPDATE runs SET filter = '{}' WHERE run_id = :run_id RETURNING 1", run_id=bad.run_id
+        "UPDATE runs SET filter = '[]' WHERE run_id = :run_id RETURNING 1", run_id=bad.run_id
     )
 
     while await planning.expand(world.pool, CHANNELS):
@@ -389,7 +389,7 @@ async def test_a_run_that_cannot_be_expanded_stops_no_other_and_is_tried_again_l
 
     assert (await bad.status(), await good.status()) == ("expanding", "sending")
     rows = await world.rows("SELECT loop, item, reason FROM set_aside")
-    assert [tuple(row) for row in rows] == [("expand", bad.run_id, "KeyError")]
+    assert [tuple(row) for row in rows] == [("expand", bad.run_id, "ValidationError")]
 
     whole = '{"operator_codes": [], "tags": []}'
     await world.rows("UPDATE runs SET filter = CAST(:whole AS jsonb) RETURNING 1", whole=whole)

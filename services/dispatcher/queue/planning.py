@@ -6,13 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.resend import Chosen
+from services.dispatcher.queue.audience import (
+    Audience,
+    audience_of,
+    find_few,
+    next_clients,
+    without_contact,
+)
 from services.dispatcher.queue.resending import NEXT_PICKED, values_of
-from shared.database import Connection, fragment, sql
+from shared.contracts.catalog import Filter
+from shared.database import Connection, sql
 from shared.event import Instant, finite
 from shared.set_aside import Item, is_free, was_set_aside
 
@@ -120,16 +129,6 @@ SELECT_NEXT = sql(
     was_set_aside=was_set_aside(EXPAND, "runs.run_id"),
     is_free=is_free(EXPAND, "runs.run_id"),
 )
-# A client that was registered later is not in the run: its phone may be that of one who is. Bare
-# contacts of test sends are registered at the end of time.
-CHOSEN = """
-    NOT is_removed AND coalesce(
-            registered_at < coalesce(CAST(:begun_at AS timestamptz), 'infinity'), true
-        )
-        AND (cardinality(CAST(:codes AS text[])) = 0
-            OR operator_code = ANY(CAST(:codes AS text[])))
-        AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
-"""
 INSERT_CHUNKS = """
     WITH picked AS MATERIALIZED (
         {picked}
@@ -144,16 +143,6 @@ INSERT_CHUNKS = """
     FROM numbered GROUP BY n ORDER BY n
     RETURNING chunk, client_ids
 """
-INSERT_NEXT = sql(
-    INSERT_CHUNKS,
-    picked=fragment(
-        """
-        SELECT client_id FROM clients WHERE client_id > :after AND {chosen}
-        ORDER BY client_id LIMIT :limit
-        """,
-        chosen=CHOSEN,
-    ),
-)
 INSERT_FEW = sql(
     INSERT_CHUNKS, picked="SELECT client_id FROM unnest(CAST(:few AS uuid[])) AS few (client_id)"
 )
@@ -175,11 +164,7 @@ async def expand_next(
         return None
     if item is not None:
         item.id, item.was_set_aside = run.run_id, run.was_set_aside
-    chosen = {
-        "codes": run.filter["operator_codes"],
-        "tags": run.filter["tags"],
-        "begun_at": run.begun_at,
-    }
+    audience = audience_of(msgspec.convert(run.filter, Filter), run.begun_at)
     values = {
         "run_id": run.run_id,
         "after": run.expanded_to,
@@ -188,15 +173,14 @@ async def expand_next(
         "next": run.chunk_count,
         "due_at": finite(run.starts_at),
     }
-    chunks, few = await _insert_chunks(db, run, values, chosen)
+    chunks, few = await _insert_chunks(db, run, values, audience)
     count = sum(len(client_ids) for _, client_ids in chunks)
     upto = chunks[-1][1][-1] if chunks else run.expanded_to
     unreachable: list[tuple[ChunkKey, UUID]] = []
     channel = channels.get(run.gateway)  # none: no gateway of ours, so nothing of it is sent
     if channel is not None and channel.contact is not None and chunks:
-        between = {"after": run.expanded_to, "upto": upto, "few": few, **chosen}
-        without = SELECT_WITHOUT if few is None else SELECT_FEW_WITHOUT
-        missing = set((await db.scalars(without[channel.contact], between)).all())
+        between = {"after": run.expanded_to, "upto": upto, "few": few}
+        missing = await without_contact(db, audience, channel.contact, **between)
         unreachable = await _touch_chunks(db, run.run_id, chunks, missing)
     is_done = count < CHUNK * AT_ONCE
     progress = {"run_id": run.run_id, "upto": upto, "chunks": len(chunks), "planned": count}
@@ -220,7 +204,7 @@ async def _insert_chunks(
     db: Connection,
     run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
     values: Mapping[str, Any],
-    chosen: Mapping[str, Any],
+    audience: Audience,
 ) -> tuple[list[tuple[int, list[UUID]]], list[UUID] | None]:
     """Write the next chunks of a run; return them, and their clients if these are few."""
     few: list[UUID] | None = None
@@ -228,53 +212,15 @@ async def _insert_chunks(
         again = Chosen(run.resent_from, run.resent_statuses, run.resent_reasons)
         rows = await db.execute(INSERT_RESENT, {**values, **values_of(again)})
     else:
-        few = await _find_few(db, chosen) if run.chunk_count == 0 else None
-        insert = INSERT_NEXT if few is None else INSERT_FEW
-        rows = await db.execute(insert, {**values, **chosen, "few": few})
+        few = await find_few(db, audience, CHUNK * AT_ONCE) if run.chunk_count == 0 else None
+        insert = sql(INSERT_CHUNKS, picked=next_clients(audience)) if few is None else INSERT_FEW
+        rows = await db.execute(insert, {**values, **audience.values, "few": few})
     chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
     if run.resent_from is not None:  # a few of all that are between the first and the last
         few = [each for _, client_ids in chunks for each in client_ids]
     return chunks, few
 
 
-HAS_TAG = "tags && CAST(:tags AS text[])"
-HAS_CODE = "ARRAY[operator_code] && CAST(:codes AS text[])"  # as the index has it
-FIND = "SELECT client_id FROM clients WHERE {having} AND {chosen} LIMIT :limit"
-FIND_FEW = {  # by whether there are tags and codes
-    (True, False): sql(FIND, having=HAS_TAG, chosen=CHOSEN),
-    (False, True): sql(FIND, having=HAS_CODE, chosen=CHOSEN),
-    (True, True): sql(FIND, having=f"{HAS_TAG} AND {HAS_CODE}", chosen=CHOSEN),
-}
-
-
-async def _find_few(db: Connection, chosen: Mapping[str, Any]) -> list[UUID] | None:
-    """Return the clients that a filter chooses, in no order; None if they don't fit in one step.
-
-    Looked up by the index. To read all clients in their order is faster for many, and for few as
-    slow as for all. Which it is, is found out here and not left to the planner, who goes by
-    statistics that are older than an import, or by no values once it keeps a plan. For many that
-    costs a few hundredths of their expansion, once.
-    """
-    find = FIND_FEW.get((bool(chosen["tags"]), bool(chosen["codes"])))
-    if find is None:
-        return None
-    limit = CHUNK * AT_ONCE
-    found = list((await db.scalars(find, {"limit": limit, **chosen})).all())
-    return found if len(found) < limit else None
-
-
-SELECT_WITHOUT_CONTACT = """
-    SELECT client_id FROM clients WHERE {among} AND {contact} IS NULL AND {chosen}
-    ORDER BY client_id
-"""
-NEXT, FEW = "client_id > :after AND client_id <= :upto", "client_id = ANY(CAST(:few AS uuid[]))"
-SELECT_WITHOUT, SELECT_FEW_WITHOUT = (
-    {
-        contact: sql(SELECT_WITHOUT_CONTACT, among=among, contact=contact, chosen=CHOSEN)
-        for contact in ("phone", "email")
-    }
-    for among in (NEXT, FEW)
-)
 TOUCH_CHUNKS = text("""
     UPDATE chunks SET is_touched = true, open_count = open_count - t.n
     FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
