@@ -109,6 +109,7 @@ def mailing_table(found: Json) -> RenderableType:
         *_schedule(found.get("schedule")),
         ("gateway", found["gateway"]),
         ("priority", found.get("priority")),
+        ("class", found.get("message_class")),
         ("attempts at most", found.get("max_attempts")),
         ("if unknown", found.get("on_unknown")),
         ("sender", found.get("sender")),

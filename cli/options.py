@@ -66,6 +66,14 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+class MessageClass(StrEnum):
+    """What the messages of a mailing are for people."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+    CRITICAL = "critical"
+
+
 class OnUnknown(StrEnum):
     """What is done where nobody can know whether a message has arrived."""
 
@@ -103,6 +111,10 @@ MaxAttempts = Annotated[
 Unknown = Annotated[
     OnUnknown | None,
     typer.Option("--on-unknown", help="Where nobody knows whether it arrived."),
+]
+Class = Annotated[
+    MessageClass | None,
+    typer.Option("--class", help="What its messages are for people; critical ones never wait."),
 ]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
 Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
@@ -163,14 +175,18 @@ def content_of(file: TextIO | None) -> str | None:
 
 
 def delivery_of(
-    priority: Priority | None, max_attempts: int | None, on_unknown: OnUnknown | None
+    priority: Priority | None,
+    max_attempts: int | None,
+    on_unknown: OnUnknown | None,
+    message_class: MessageClass | None,
 ) -> Json:
-    """Return what is said of the order of mailings and of retries, as the API takes it."""
+    """Return what is said of order, retries and class of mailings, as the API takes it."""
     wanted = None if on_unknown is OnUnknown.AS_GATEWAY else on_unknown
     options: dict[str, tuple[object, object]] = {
         "priority": (priority, priority),
         "max_attempts": (max_attempts, max_attempts or None),
         "on_unknown": (on_unknown, wanted),
+        "message_class": (message_class, message_class),
     }
     return {name: value for name, (typed, value) in options.items() if typed is not None}
 

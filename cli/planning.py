@@ -10,6 +10,7 @@ from cli.mailing_tables import mailing_table, preview_table
 from cli.options import (
     Body,
     BodyFile,
+    Class,
     Codes,
     DryRun,
     EndsAt,
@@ -69,6 +70,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     priority: FirstOf = None,
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
+    class_: Class = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -103,7 +105,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     }
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
-    plan |= delivery_of(priority, max_attempts, on_unknown)
+    plan |= delivery_of(priority, max_attempts, on_unknown, class_)
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,
@@ -123,7 +125,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
 # Catalogs of older releases do not have all of them.
 COPIED = (
     *("name", "body", "subject", "html", "sender", "filter", "gateway"),
-    *("priority", "max_attempts", "on_unknown", "schedule"),
+    *("priority", "max_attempts", "on_unknown", "schedule", "message_class"),
 )
 
 
@@ -186,6 +188,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     priority: FirstOf = None,
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
+    class_: Class = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -215,7 +218,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "gateway": gateway,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    changes |= delivery_of(priority, max_attempts, on_unknown)
+    changes |= delivery_of(priority, max_attempts, on_unknown, class_)
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,

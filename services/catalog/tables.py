@@ -70,6 +70,7 @@ mailings = Table(
     Column("max_attempts", Integer, comment="of each message; none: the window decides"),
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Column("schedule", JSONB(none_as_null=True), comment="shared.contracts.schedule.Schedule"),
+    Column("message_class", Text, nullable=False, server_default="marketing"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )

@@ -23,6 +23,7 @@ from shared.contracts.catalog import (
     MailingPaused,
     MailingResumed,
     MailingStopped,
+    MessageClass,
     Priority,
     RunBegun,
     content_of,
@@ -232,18 +233,21 @@ async def _insert_runs(
         await db.execute(insert(runs).on_conflict_do_nothing(), rows)
 
 
-PRIORITIES = frozenset(Priority)
+PRIORITIES, CLASSES = frozenset(Priority), frozenset(MessageClass)
 
 
 def _delivery(event: RunBegun | MailingScheduled) -> dict[str, Any]:
-    """Return what a mailing says of its order and its retries; older ones say nothing.
+    """Return what a mailing says of its order, class and retries; older ones say nothing.
 
-    What a newer release may say of the order is nothing either: such runs must be found.
+    What a newer release may say of order and class is nothing either: such runs must be found.
     """
     if not isinstance(event, RunBegun):
-        return {"max_attempts": None, "on_unknown": None, "priority": Priority.NORMAL}
+        usual = {"priority": Priority.NORMAL, "message_class": MessageClass.MARKETING}
+        return {"max_attempts": None, "on_unknown": None} | usual
+    known = event.message_class in CLASSES
     return {
         "max_attempts": event.max_attempts,
         "on_unknown": event.on_unknown,
         "priority": event.priority if event.priority in PRIORITIES else Priority.NORMAL,
+        "message_class": event.message_class if known else MessageClass.MARKETING,
     }

@@ -34,6 +34,14 @@ class Priority(StrEnum):
     URGENT = auto()
 
 
+class MessageClass(StrEnum):
+    """What the messages of a mailing are for people, by which they are held back or not."""
+
+    MARKETING = auto()
+    TRANSACTIONAL = auto()  # what they did makes it due, such as an order
+    CRITICAL = auto()  # they need it now, at any hour
+
+
 class OnUnknown(StrEnum):
     """What a mailing prefers where nobody can know whether a message has arrived."""
 
@@ -125,6 +133,7 @@ class MailingState(Event, frozen=True, kw_only=True):
     max_attempts: int | None = None  # of each message, that count; none: the window decides
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
     schedule: Schedule | None = None  # None: it runs once
+    message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
@@ -215,6 +224,7 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
     priority: str = Priority.NORMAL  # readers take what they don't know as normal
     is_by_hand: bool = False  # of a recurring mailing: beside its occurrences
+    message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
 
 
 class DeclinedReason(StrEnum):

@@ -31,6 +31,7 @@ BY_NAME: Mapping[str, object] = {
     "gateway_message_id": "a1",
     "kind": "answer",
     "max_attempts": None,
+    "message_class": "marketing",
     "message_id": "AYkKXayWd0u8zrMCCZqAVwGJCl2slndLvM6zAgmagFc",
     "missed_reason": None,
     "name": "Spring",

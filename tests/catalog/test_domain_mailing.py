@@ -358,8 +358,9 @@ def test_a_run_of_mails_begins_with_their_html_and_sender() -> None:
     assert (run.html, run.sender) == ("<p>", "a@shop.example")
 
 
-def test_a_run_begins_with_what_its_mailing_says_of_priority_and_attempts() -> None:
-    urgent = replace(PLAN, priority="urgent", max_attempts=3, on_unknown="prefer_silence")
+def test_a_run_begins_with_what_its_mailing_says_of_priority_attempts_and_class() -> None:
+    said: dict[str, Any] = {"max_attempts": 3, "on_unknown": "prefer_silence"}
+    urgent = replace(PLAN, priority="urgent", message_class="critical", **said)
     history = Scenario(mailing)
 
     [event] = history.when(CreateMailing(mailing_id=ID, plan=urgent, now=NOW))
@@ -367,6 +368,7 @@ def test_a_run_begins_with_what_its_mailing_says_of_priority_and_attempts() -> N
 
     assert isinstance(run, RunBegun)
     assert (run.priority, run.max_attempts, run.on_unknown) == ("urgent", 3, "prefer_silence")
+    assert run.message_class == "critical"
 
 
 @pytest.mark.parametrize("by", [-HOUR / 2, -timedelta(microseconds=1), SECOND, 24 * HOUR])

@@ -203,6 +203,7 @@ def test_once_a_run_has_begun_the_name_and_an_earlier_end_can_change() -> None:
         {"priority": "urgent"},
         {"max_attempts": 3},
         {"on_unknown": "prefer_silence"},
+        {"message_class": "critical"},
         {"ends_at": PLAN.ends_at + SECOND},
     ],
     ids=lambda changes: next(iter(changes)),

@@ -51,6 +51,7 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
         "max_attempts": None,
         "on_unknown": None,
         "schedule": None,
+        "message_class": "marketing",
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,
@@ -181,6 +182,7 @@ async def test_a_filter_that_is_given_in_part_keeps_its_other_part(http: AsyncCl
         ({"subject": None}, {"subject": None}),
         ({"html": None, "sender": None}, {}),
         ({"priority": None}, {"priority": "normal"}),
+        ({"message_class": None}, {"message_class": "marketing"}),
         ({"max_attempts": None, "on_unknown": None}, {"max_attempts": None, "on_unknown": None}),
         ({"gateway": None}, {"gateway": "http"}),
         ({"starts_at": None}, {"starts_at": "2026-01-01T12:00:00Z"}),
@@ -199,6 +201,7 @@ async def test_null_removes_as_if_it_had_never_been_named(
         priority="urgent",
         max_attempts=3,
         on_unknown="prefer_silence",
+        message_class="critical",
     )
 
     response = await http.patch(
@@ -229,15 +232,17 @@ async def test_a_mail_has_html_and_a_sender_which_can_be_removed_again(http: Asy
     assert (plain.json()["html"], plain.json()["sender"]) == (None, None)
 
 
-async def test_a_mailing_has_a_priority_and_says_how_its_messages_are_retried(
+async def test_a_mailing_has_a_priority_and_a_class_and_says_how_its_messages_are_retried(
     http: AsyncClient,
 ) -> None:
     fields = {"priority": "bulk", "max_attempts": 5, "on_unknown": "prefer_silence"}
+    fields["message_class"] = "transactional"
     mailing = await created(http, **fields)
     path = f"/mailings/{mailing['mailing_id']}"
     assert mailing.items() >= fields.items()
 
     others = {"priority": "urgent", "max_attempts": 1, "on_unknown": "prefer_delivery"}
+    others["message_class"] = "critical"
     changed = await http.patch(path, json=others)
     [listed] = (await http.get("/mailings")).json()["items"]
 
@@ -299,6 +304,7 @@ async def test_a_status_that_is_never_shown_cannot_be_asked_for(
         ({"sender": "S <s@shop.example>"}, "/sender", "of_mails"),
         ({"priority": "asap"}, "/priority", "enum"),
         ({"priority": None}, "/priority", "enum"),
+        ({"message_class": "spam"}, "/message_class", "enum"),
         ({"max_attempts": 0}, "/max_attempts", "greater_than_equal"),
         ({"max_attempts": 1_000_001}, "/max_attempts", "less_than_equal"),
         ({"max_attempts": "3"}, "/max_attempts", "int_type"),

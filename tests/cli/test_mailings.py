@@ -82,14 +82,16 @@ def test_what_a_mail_shows_is_shown_and_copied(
     assert sent(services).items() >= mail.items()
 
 
-def test_priority_and_retries_are_said_shown_changed_and_copied(
+def test_priority_class_and_retries_are_said_shown_changed_and_copied(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:
     path = f"/v1/mailings/{mailing['mailing_id']}"
     said = {"priority": "urgent", "max_attempts": 3, "on_unknown": "prefer_silence"}
+    said["message_class"] = "critical"
     services.answer("/v1/mailings", mailing, status=201)
     services.answer(path, mailing | said)
-    typed = ("--priority", "urgent", "--max-attempts", "3", "--on-unknown", "prefer_silence")
+    typed: tuple[str, ...] = ("--priority", "urgent", "--max-attempts", "3")
+    typed += ("--on-unknown", "prefer_silence", "--class", "critical")
     edit = ("mailings", "edit", mailing["mailing_id"])
 
     mailings(*CREATE, "--for", "2h", *typed)
@@ -104,7 +106,8 @@ def test_priority_and_retries_are_said_shown_changed_and_copied(
     assert (created.items() >= said.items(), changed) == (True, said)
     assert as_before == {"max_attempts": None, "on_unknown": None}
     lines = {" ".join(line.split()) for line in shown.out.splitlines()}
-    assert {"priority urgent", "attempts at most 3", "if unknown prefer_silence"} <= lines
+    assert {"priority urgent", "class critical"} <= lines
+    assert {"attempts at most 3", "if unknown prefer_silence"} <= lines
     assert sent(services).items() >= said.items()
 
 

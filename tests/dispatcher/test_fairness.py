@@ -172,13 +172,17 @@ async def test_an_urgent_run_that_is_paused_lets_the_others_go_on(world: World) 
     await delivered(world, 2 * CLIENTS)
 
 
-async def test_a_run_of_a_priority_that_only_newer_releases_know_is_sent(world: World) -> None:
+async def test_a_run_of_a_priority_or_class_that_only_newer_releases_know_is_sent(
+    world: World,
+) -> None:
     await world.know_clients([1])
-    await begun(world, priority="immediately")
+    await begun(world, priority="immediately", message_class="lyrical")
 
     await work(await alive(world, FakeGateway()))
 
     await delivered(world, 1)
+    [run] = await world.rows("SELECT priority, message_class FROM runs")
+    assert tuple(run) == ("normal", "marketing")
 
 
 async def test_retries_of_runs_take_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

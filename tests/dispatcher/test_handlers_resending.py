@@ -295,10 +295,11 @@ async def test_what_is_sent_again_goes_by_the_turns_and_the_retries_of_its_maili
 ) -> None:
     run = await ended(world)
     says = "priority = 'urgent', max_attempts = 3, on_unknown = 'prefer_silence'"
+    says += ", message_class = 'critical'"
     await world.rows(f"UPDATE runs SET {says} RETURNING run_id")
 
     made = await again(world, chosen(run, FAILED))
 
-    names = "priority, max_attempts, on_unknown"
+    names = "priority, max_attempts, on_unknown, message_class"
     rows = await world.rows(f"SELECT {names} FROM runs WHERE run_id = :id", id=made.run_id)
-    assert [tuple(row) for row in rows] == [("urgent", 3, "prefer_silence")]
+    assert [tuple(row) for row in rows] == [("urgent", 3, "prefer_silence", "critical")]

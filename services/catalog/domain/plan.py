@@ -11,7 +11,7 @@ from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.text import mistake
-from shared.contracts.catalog import Filter, MailingState, Priority, content_of
+from shared.contracts.catalog import Filter, MailingState, MessageClass, Priority, content_of
 from shared.contracts.schedule import Schedule
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
@@ -47,6 +47,7 @@ class Plan:
     max_attempts: int | None = None  # of each message; None: the window decides
     on_unknown: str | None = None  # of OnUnknown; None: as its gateway has it
     schedule: Schedule | None = None  # None: it runs once
+    message_class: str = MessageClass.MARKETING
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -71,6 +72,7 @@ def pinned(plan: Plan) -> dict[str, Any]:
         "priority": plan.priority,
         "max_attempts": plan.max_attempts,
         "on_unknown": plan.on_unknown,
+        "message_class": plan.message_class,
     }
 
 
@@ -114,6 +116,7 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
         "starts_at": now,
         "gateway": BY_DEFAULT,
         "priority": Priority.NORMAL,
+        "message_class": MessageClass.MARKETING,
     }
     given: dict[str, Any] = {
         name: defaults.get(name) if value is None else value for name, value in changes.items()

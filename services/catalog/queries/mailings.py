@@ -61,6 +61,7 @@ class MailingView(View):
         description="None: as its gateway is described.", examples=[None]
     )
     schedule: RecurrenceView | None = Field(description="When it recurs; none: it runs once.")
+    message_class: str = Field(examples=["marketing"])  # of any release, as the gateway
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.catalog.domain.gateway import BY_DEFAULT
 from services.catalog.domain.plan import ATTEMPTS, FIELDS, Plan
-from shared.contracts.catalog import Filter, GatewayKey, OnUnknown, Priority
+from shared.contracts.catalog import Filter, GatewayKey, MessageClass, OnUnknown, Priority
 from shared.http import Body, WrittenInstant
 from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
 
@@ -15,6 +15,7 @@ PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, 
 MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
 ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
 it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
+MESSAGE_CLASS = "What messages are for people; critical ones wait for no quiet hours."
 SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
 
 
@@ -43,6 +44,9 @@ class NewMailing(Body):
     )
     on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
     schedule: ScheduleBody | None = Field(None, description=SCHEDULE, examples=[None])
+    message_class: MessageClass = Field(
+        MessageClass.MARKETING, description=MESSAGE_CLASS, examples=["marketing"]
+    )
 
 
 class FilterChanges(Body):
@@ -57,7 +61,7 @@ class MailingChanges(Body):
 
     Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
     gateway, the gateway's own sender, normal priority, as many attempts as the window allows, of
-    what nobody knows what the gateway is described to do, and no recurrence.
+    what nobody knows what the gateway is described to do, no recurrence, and marketing.
     Name, body and end cannot be removed.
     """
 
@@ -76,6 +80,9 @@ class MailingChanges(Body):
     )
     on_unknown: OnUnknown | None = Field(None, description=ON_UNKNOWN, examples=[None])
     schedule: ScheduleChanges | None = Field(None, description=SCHEDULE, examples=[None])
+    message_class: MessageClass | None = Field(
+        None, description=MESSAGE_CLASS, examples=["marketing"]
+    )
 
 
 def plan_from(body: NewMailing) -> Plan:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.dispatcher.domain.trial import TRIALS, NewTrial, Recipient
-from shared.contracts.catalog import Priority
+from shared.contracts.catalog import MessageClass, Priority
 from shared.database import Connection, sql
 from shared.event import Instant
 
@@ -56,11 +56,11 @@ INSERT_RUN = text("""
     INSERT INTO runs (
         run_id, mailing_id, body, subject, html, sender, gateway, filter, starts_at, ends_at,
         is_last, state, expanded_to, chunk_count, planned_count, created_at, begun_at, is_by_chunk,
-        priority
+        priority, message_class
     ) VALUES (
         :run_id, :trials, :body, :subject, :html, :sender, :gateway,
         '{"operator_codes": [], "tags": []}', :now, :ends_at, false, 'sending',
-        CAST(:client_id AS uuid), 1, 1, :now, :now, true, :priority
+        CAST(:client_id AS uuid), 1, 1, :now, :now, true, :priority, :message_class
     )
     ON CONFLICT DO NOTHING RETURNING run_id
 """)
@@ -95,6 +95,7 @@ async def insert(
         "now": now,
         "ends_at": now + window,
         "priority": Priority.URGENT,
+        "message_class": MessageClass.CRITICAL,
     }
     if (await db.execute(INSERT_RUN, run)).first() is None:
         return False

@@ -212,6 +212,7 @@ runs = Table(
     Column("max_attempts", Integer, comment="counted ones; none: the window decides"),
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Column("priority", Text, nullable=False, server_default="normal", comment="urgent, bulk"),
+    Column("message_class", Text, nullable=False, server_default="marketing"),
     Index(
         "runs_in_turn",
         "priority",
