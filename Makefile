@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
+.PHONY: help venv demo test up web web-check down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -18,6 +18,12 @@ test: venv ## every test, on a real PostgreSQL and a real Kafka of its own
 
 up: venv ## start everything, until Ctrl-C
 	@./mailings up
+
+web: venv ## build the page now, which `up` and `demo` do by themselves at first use
+	@$(python) -m deploy.local.page
+
+web-check: venv ## check the types of the page's source, and run its unit tests
+	@$(python) -m deploy.local.page --check
 
 down: venv ## stop what `up` has started
 	@./mailings down
@@ -60,7 +66,7 @@ bench: venv ## the speed, each figure beside its ceiling (messages: N=200000)
 lock: venv ## resolve all dependencies anew: the packages, the image's and its list of them, and Kafka's jars
 	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  shared/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml \
-	  --group dev -o requirements.lock
+	  --group dev --group web -o requirements.lock
 	@$(python) -m uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  shared/pyproject.toml services/*/pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	@$(python) -m deploy.sbom >deploy/sbom.cdx.json

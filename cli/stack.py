@@ -22,7 +22,7 @@ from deploy.local.foreground import run_until_ended
 from deploy.local.home import PROJECT, Home, exports
 from deploy.local.record import Record, is_alive, send, supervisor_of
 from deploy.local.services import SERVICES
-from deploy.local.stack import ALL, KAFKA, POSTGRES, Stack
+from deploy.local.stack import ALL, KAFKA, POSTGRES, WITH_PAGE, Parts, Stack
 from deploy.local.status import status as status_of
 
 app = typer.Typer()
@@ -35,6 +35,8 @@ GATEWAY_OPTIONS = ("--idempotent",)
 
 # A server's address may have a password in it: this is how it is handed on, and can be given.
 POSTGRES_URL = "MAILINGS_POSTGRES"
+
+PAGE = "WEB"
 
 Only = Annotated[list[str] | None, typer.Option(help="Start only this part (may be repeated).")]
 
@@ -50,15 +52,15 @@ def up(
     ] = "",
     kafka: Annotated[str, typer.Option(help="Use this Kafka: host:port")] = "",
 ) -> None:
-    """Start PostgreSQL, Kafka, the services and the sandbox gateway."""
+    """Start PostgreSQL, Kafka, the services, the sandbox gateway and the page."""
     _hide(postgres)
     if detach:
         _up_detached(postgres)
         return
     given = {POSTGRES: postgres, KAFKA: kafka}
-    parts = [name for name in only or ALL if not given.get(name)]
-    if unknown := set(parts) - set(ALL):
-        message = f"There is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}."
+    parts = [name for name in only or usual_parts() if not given.get(name)]
+    if unknown := set(parts) - set(WITH_PAGE):
+        message = f"There is no {', '.join(sorted(unknown))}; there are {', '.join(WITH_PAGE)}."
         raise Failure(message, Exit.USAGE)
     missing = [name for name, there in given.items() if not there and name not in parts]
     if missing and set(parts) & set(SERVICES):
@@ -161,6 +163,12 @@ def _run(module: str, *arguments: str, needed: list[str]) -> None:
         command, cwd=PROJECT, env={**os.environ, **given}, check=False
     )
     raise typer.Exit(Exit.OK if done.returncode == 0 else Exit.ERROR)
+
+
+def usual_parts() -> Parts:
+    """Return everything; without the page where `WEB=off` stands in the environment or `.env`."""
+    given = {**dotenv_values(PROJECT / ".env"), **os.environ}
+    return ALL if (given.get(PAGE) or "").lower() == "off" else WITH_PAGE
 
 
 def settings(postgres: str = "", kafka: str = "") -> dict[str, str]:

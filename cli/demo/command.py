@@ -22,6 +22,7 @@ from cli.clients import import_table
 from cli.demo.books import Books, open_books
 from cli.generate import MOST, csv_pieces
 from cli.render import Json, console, facts, grid, note
+from cli.stack import usual_parts
 from cli.statistics.progress import watch
 from cli.upload import Kind, import_file, kind_of, upload_bar
 from deploy.local.errors import AlreadyRunning
@@ -29,7 +30,7 @@ from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home
 from deploy.local.record import Record
 from deploy.local.services import SERVICES
-from deploy.local.stack import ALL, Stack
+from deploy.local.stack import Stack
 
 app = typer.Typer()
 
@@ -84,7 +85,8 @@ def demo(
     place = Home(home().path / "demo")
     _clear(place)
     play = _Play(source, place, stays=console().is_terminal and not leave)
-    stack = Stack(place.path, SETTINGS, ALL, GATEWAY_OPTIONS, _report, mail_options=MAIL_OPTIONS)
+    parts = usual_parts()
+    stack = Stack(place.path, SETTINGS, parts, GATEWAY_OPTIONS, _report, mail_options=MAIL_OPTIONS)
     asyncio.run(run_until_ended(stack, play.run))
     if play.agrees is None:
         note("The demo was interrupted; everything has stopped.", "yellow")
@@ -229,9 +231,14 @@ def _say_addresses(env: Mapping[str, str], place: Home) -> None:
     screen.print()
     names = [name.upper() for name in (*SERVICES, "gateway", "mail")]
     documented = {name.upper() for name in SERVICES}
-    urls = {name: env[f"{name}_URL"] for name in names}
+    urls = {"the page": env.get("WEB_URL"), "for those who run it": env.get("ADMIN_URL")}
+    urls |= {name: env[f"{name}_URL"] for name in names}
     screen.print(
-        facts((n.lower(), f"{url}/docs" if n in documented else url) for n, url in urls.items())
+        facts(
+            (name.lower(), f"{url}/docs" if name in documented else url)
+            for name, url in urls.items()
+            if url
+        )
     )
     note(f"All commands speak to it with MAILINGS_HOME={quote(str(place.path))}")
 

@@ -21,6 +21,8 @@ USUAL: Mapping[str, int] = MappingProxyType({
     "scheduler": 8002,
     "dispatcher": 8003,
     "stats": 8004,
+    "web": 8000,
+    "admin": 8090,
     "gateway": 8080,
     "mail": 8025,
     "mail.smtp": 1025,

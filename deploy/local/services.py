@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.local.doors import DOORS
 from deploy.local.home import PROJECT, Home
 from deploy.local.part import Part
 from deploy.local.ports import HOST
@@ -46,7 +47,13 @@ class Addresses:
         ours = [name for name in self.ports if service_of(name) in (*SERVICES, GATEWAY)]
         ours += [MAIL] if MAIL in self.ports else []
         web = {f"{variable(name)}_URL": f"http://{HOST}:{self.ports[name]}" for name in ours}
-        return web | self._stores()
+        doors = {f"{name.upper()}_URL": url for name, url in self.doors().items()}
+        return doors | web | self._stores()
+
+    def doors(self) -> dict[str, str]:
+        """Return where the page is, for everybody and for those who run it."""
+        here = [name for name in DOORS if name in self.ports]
+        return {name: f"http://{HOST}:{self.ports[name]}" for name in here}
 
     def for_services(self, home: Home, gateway_options: Sequence[str]) -> dict[str, str]:
         """Return the settings of all services; each replica has a port besides."""

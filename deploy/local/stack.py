@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeAlias
 
-from deploy.local import services
+from deploy.local import page, services
 from deploy.local.account import can_enter, fallback_dir, unprivileged
 from deploy.local.broker import Broker
 from deploy.local.classpath import kafka_jars
+from deploy.local.doors import ADMIN, DOORS, WEB, door, shown
 from deploy.local.errors import StackError
 from deploy.local.gateways import follow_sandboxes
 from deploy.local.home import Home
@@ -29,6 +30,9 @@ Parts: TypeAlias = Sequence[str]  # names; `dispatcher.2` is a second dispatcher
 POSTGRES, KAFKA = "postgres", "kafka"
 DISPATCHER, TOKEN = "dispatcher", "DISPATCHER_API_TOKEN"
 ALL: Parts = (POSTGRES, KAFKA, GATEWAY, MAIL, *SERVICES)
+WITH_PAGE: Parts = (*DOORS, *ALL)
+
+WHAT_IT_SHOWS = {WEB: "the page", ADMIN: "the page for those who run it"}
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
@@ -65,6 +69,7 @@ class Stack:
         self._record = Record(self.home.record)
         self._ports: Ports | None = None
         self._addresses = Addresses({}, settings)
+        self._builder: page.Builder | None = None
         self._supervisor = Supervisor(self._record, report)
 
     @property
@@ -130,6 +135,8 @@ class Stack:
             return
         self._report("stopping …")
         self.home.env.unlink(missing_ok=True)
+        if self._builder is not None:
+            self._builder.end()
         for wave in reversed(self._waves()):
             await self._supervisor.stop_all(wave)
         if self._ports is not None:
@@ -145,7 +152,10 @@ class Stack:
         self._supervisor.kill_all()
 
     def _waves(self) -> list[list[str]]:
-        """Return the names, in the order in which they are needed."""
+        """Return the names, in the order in which they are needed.
+
+        The doors need nobody, and are open before all others; they close with the services.
+        """
         stores = [name for name in self._parts if name in (POSTGRES, KAFKA)]
         gateway = [name for name in self._parts if name in (GATEWAY, MAIL)]
         rest = [name for name in self._parts if name not in (*stores, *gateway)]
@@ -156,7 +166,9 @@ class Stack:
         record_supervisor(self.home)
         await self._end_orphans()
         self._choose_ports()
-        stores, gateway, rest = self._waves()
+        stores, gateway, all_others = self._waves()
+        rest = [name for name in all_others if name not in DOORS]
+        await self._open_doors()
         if stores:
             await self._supervisor.start_all(await self._stores(stores))
         if rest:
@@ -165,6 +177,21 @@ class Stack:
         if DISPATCHER in rest:
             port, token = self._addresses.ports[DISPATCHER], self._settings.get(TOKEN)
             await asyncio.to_thread(follow_sandboxes, port, self._addresses.sandboxes(), token)
+
+    async def _open_doors(self) -> None:
+        """Open the doors to the page. Nothing else needs them, so nothing fails if they do."""
+        names = [name for name in self._parts if name in DOORS]
+        if not names:
+            return
+        for name, url in self._addresses.doors().items():
+            self._report(f"{WHAT_IT_SHOWS[name]}: {url}")
+        try:
+            log = self.home.log("page")
+            self._builder = await asyncio.to_thread(page.prepare, shown(self.home), log)
+            parts = [door(self.home, name, self._addresses.ports) for name in names]
+            await self._supervisor.start_all(parts)
+        except (StackError, OSError) as error:
+            self._report(f"The page cannot be shown; all else works without it. {error}")
 
     async def _end_orphans(self) -> None:
         orphans = await asyncio.to_thread(self._record.end_orphans)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from deploy.local.doors import DOORS
 from deploy.local.home import Home
 from deploy.local.ports import HOST, Ports
 from deploy.local.probe import answers_http, has_broker
@@ -43,4 +44,4 @@ async def _answers(name: str, port: int) -> bool:
         return True  # its supervisor starts it again when it is not well
     if name == "kafka":
         return await has_broker(port)
-    return await answers_http(port, "/livez" if name in (GATEWAY, MAIL) else "/readyz")
+    return await answers_http(port, "/livez" if name in (GATEWAY, MAIL, *DOORS) else "/readyz")

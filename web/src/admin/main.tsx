@@ -1,0 +1,32 @@
+import "bootstrap/dist/css/bootstrap.min.css";
+import "../ui/ui.css";
+
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { createRoot } from "react-dom/client";
+
+import { Problem } from "../api/problem";
+import { begin } from "../words";
+import adminEn from "../words/admin.en.json";
+import adminRu from "../words/admin.ru.json";
+import uiEn from "../words/ui.en.json";
+import uiRu from "../words/ui.ru.json";
+import { router } from "./router";
+
+/** A refusal stays one however often it is asked; who cannot be reached may be, a moment later. */
+function mayHelpAgain(failures: number, error: Error): boolean {
+  const { status } = Problem.of(error);
+  return failures < 2 && (status === 0 || status >= 500);
+}
+
+const queries = new QueryClient({
+  defaultOptions: { queries: { retry: mayHelpAgain, staleTime: 1_000 }, mutations: { retry: false } },
+});
+
+void begin({ en: { ...uiEn, ...adminEn }, ru: { ...uiRu, ...adminRu } }).then(() => {
+  createRoot(document.getElementById("root")!).render(
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  );
+});

@@ -1,0 +1,68 @@
+/** Problem details (RFC 9457), as all services and the door answer what they refuse. */
+
+export interface FieldProblem {
+  pointer: string; // a JSON pointer into the body, or /parameter
+  code: string; // for programs; it does not change
+  detail: string;
+}
+
+/** Why a request failed. `status` is 0 where nobody answered. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly type: string,
+    readonly title: string,
+    readonly errors: readonly FieldProblem[] = [],
+    readonly traceId = "",
+  ) {
+    super(title || type);
+  }
+
+  /** Returns what was thrown as a problem: a request that nobody answered throws a TypeError. */
+  static of(error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    return new Problem(0, "Unreachable", "");
+  }
+
+  /** Reads a body that should be problem details; what is none is known by its status alone. */
+  static read(status: number, body: unknown): Problem {
+    const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+    const errors = Array.isArray(given["errors"]) ? (given["errors"] as FieldProblem[]) : [];
+    return new Problem(
+      status,
+      text(given["type"], "Unknown"),
+      text(given["title"], `HTTP ${status}`),
+      errors,
+      text(given["trace_id"], ""),
+    );
+  }
+}
+
+function text(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
+}
+
+/** Returns a JSON pointer as forms name their fields: `/filter/tags/3` is `filter.tags.3`. */
+export function fieldOf(pointer: string): string {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .join(".");
+}
+
+/** Splits a problem: what belongs to one of the form's `fields`, and what stands above the form. */
+export function byField(
+  problem: Problem,
+  fields: readonly string[],
+): { own: Map<string, FieldProblem>; others: FieldProblem[] } {
+  const own = new Map<string, FieldProblem>();
+  const others: FieldProblem[] = [];
+  for (const each of problem.errors) {
+    const name = fieldOf(each.pointer);
+    const found = fields.find((field) => name === field || name.startsWith(`${field}.`));
+    if (found && !own.has(found)) own.set(found, each);
+    else others.push(each);
+  }
+  return { own, others };
+}
