@@ -1,10 +1,12 @@
 """The composition root: the only place where the catalog is put together."""
 
 from asyncio import TaskGroup
+from collections.abc import Sequence
 from functools import partial
 
 from services.catalog.domain.client import client
 from services.catalog.domain.mailing_state import in_stream
+from services.catalog.domain.suppression import suppression
 from services.catalog.handlers.importing import begin_counting
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
@@ -14,11 +16,12 @@ from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
 from services.catalog.workers import PRUNE_EVERY, end_lost_imports, prune_ended_imports
 from shared import database, http, kafka, loop, schema, telemetry
-from shared.contracts.catalog import CLIENTS
+from shared.contracts.catalog import CLIENTS, SUPPRESSIONS
+from shared.database import Connection
 from shared.event_store.postgres import PostgresEventStore
 from shared.event_store.republish import republish_latest
 from shared.measuring import measure, sample_outbox
-from shared.outbox import relay
+from shared.outbox import Batch, relay
 from shared.pruning import prune_letters
 
 
@@ -31,11 +34,13 @@ async def run(settings: Settings) -> None:
     loop.collect_garbage_rarely()
     async with database.connect(settings.database_url) as pool, TaskGroup() as tasks:
         clock = database.business_clock(pool)
-        store = PostgresEventStore("catalog", pool, project, in_stream)
+        keys = settings.keys_of_contacts
+        store = PostgresEventStore("catalog", pool, project, in_stream, keys.published)
         callers = http.Callers(settings.hosts, settings.api_token)
         app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
         http.describe_settings(app, settings)
         app.state.import_limits = settings.import_limits
+        app.state.contact_keys = keys
         begin_counting()
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease
@@ -48,7 +53,7 @@ async def run(settings: Settings) -> None:
                 "catalog",
                 every=settings.outbox_poll_interval,
                 lease=settings.relay_lease,
-                repair=partial(republish_latest, "catalog", "client", CLIENTS, client.events),
+                repair=partial(_repair, store),
             ),
             kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
             prune_letters(pool, settings.letter_retention),
@@ -59,3 +64,9 @@ async def run(settings: Settings) -> None:
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
         running.cancel()
+
+
+async def _repair(store: PostgresEventStore, db: Connection, batches: Sequence[Batch]) -> None:
+    """Publish once more what another relay may have swapped, of each compacted topic."""
+    await republish_latest(store, "client", CLIENTS, client.events, db, batches)
+    await republish_latest(store, "suppression", SUPPRESSIONS, suppression.events, db, batches)

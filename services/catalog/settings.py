@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.catalog.domain.contact_keys import ContactKeys, keys_from
 from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
 from shared.setting_values import Duration, Port
 from shared.settings import ServiceSettings
@@ -36,6 +37,22 @@ class Settings(ServiceSettings):
     import_retention: Duration = Field(
         timedelta(days=30), ge=timedelta(minutes=1), le=timedelta(days=3650)
     )
+
+    # By these, contacts that are suppressed are compared without being shown: the newest first,
+    # with commas between them. None: clients can be suppressed, but no contacts. An old key stays
+    # behind the new one: what was suppressed by it can be found by nothing else.
+    contact_keys: SecretStr = SecretStr("")
+
+    @property
+    def keys_of_contacts(self) -> ContactKeys:
+        """The keys of contacts."""
+        return keys_from(self.contact_keys.get_secret_value())
+
+    @field_validator("contact_keys")
+    @classmethod
+    def _can_be_read(cls, keys: SecretStr) -> SecretStr:
+        keys_from(keys.get_secret_value())
+        return keys
 
     @property
     def limits(self) -> dict[str, int]:

@@ -37,6 +37,11 @@ clients = Table(
     Column("changed_at", Timestamp, nullable=False),
     Index("clients_phone_key", "phone", unique=True),
     Index(
+        "clients_by_email",
+        text('lower(email COLLATE "C")'),
+        postgresql_where=text("email IS NOT NULL"),
+    ),
+    Index(
         "clients_by_filter",
         "tags",
         text("(ARRAY[operator_code])"),
@@ -71,6 +76,7 @@ mailings = Table(
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Column("schedule", JSONB(none_as_null=True), comment="shared.contracts.schedule.Schedule"),
     Column("message_class", Text, nullable=False, server_default="marketing"),
+    Column("topic", Text, comment="by which clients can refuse it; none: no particular one"),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )
@@ -96,6 +102,20 @@ gateways = Table(
     Column("is_removed", Boolean, nullable=False, comment="kept: a late event must not revive it"),
     Column("version", Integer, nullable=False, comment="lower ones are ignored"),
     comment="those that mailings may name",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("subject", Text, nullable=False, comment="a client's identifier, or a keyed hash"),
+    Column("topic", Text, nullable=False, comment="of mailings; empty: all of them"),
+    Column("kind", Text, nullable=False, comment="client, phone or email"),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, comment="as whoever entered it named it"),
+    Column("since", Timestamp, nullable=False),
+    PrimaryKeyConstraint("subject", "topic", name="suppressions_pkey"),
+    Index("suppressions_newest", "since", "subject", "topic"),
+    comment="whom not to write to",
 )
 
 imports = Table(

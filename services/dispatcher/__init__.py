@@ -1,6 +1,7 @@
 """Dispatcher: every message of a run reaches its gateway, and every attempt is on record.
 
-Owns:          gateways, runs, chunks, messages, attempts; copies of clients and mailings' controls
+Owns:          gateways, runs, chunks, messages, attempts; copies of clients, suppressions and
+               mailings' controls
 API:           GET /v1/runs[/{run_id}[/export|/reasons|/why]], GET /v1/messages[/{message_id}],
                POST /v1/runs/{run_id}/pause|resume|stop|resend,
                POST /v1/messages/{message_id}/resolve, GET /v1/retention,
@@ -14,6 +15,7 @@ Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
                GatewayDescribed, GatewayPaused, GatewayResumed,
                GatewayRemoved, GatewayBreakerOpened, GatewayBreakerClosed on `dispatcher.gateways`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
+               SuppressionChanged, SuppressionLifted                      on `catalog.suppressions`
                MailingCreated, MailingChanged, MailingPaused, MailingResumed,
                MailingStopped, MailingDeleted, RunBegun                       on `catalog.mailings`
                MailingScheduled                                               on `scheduler.runs`

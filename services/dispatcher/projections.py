@@ -56,17 +56,22 @@ CHANGE_CLIENTS = text("""
         operator_code = newest.operator_code, tags = string_to_array(newest.tags, E'\\x1f'),
         time_zone = newest.time_zone, email = newest.email, full_name = newest.full_name,
         comment = newest.comment,
-        registered_at = coalesce(newest.registered_at, clients.registered_at)
+        registered_at = coalesce(newest.registered_at, clients.registered_at),
+        phone_hashes = newest.phone_hashes, email_hashes = newest.email_hashes
     FROM unnest(
         CAST(:client_ids AS uuid[]), CAST(:versions AS int[]), CAST(:are_removed AS boolean[]),
         CAST(:phones AS text[]), CAST(:operator_codes AS text[]), CAST(:tags AS text[]),
         CAST(:time_zones AS text[]), CAST(:emails AS text[]), CAST(:full_names AS text[]),
-        CAST(:comments AS text[]), CAST(:registered_at AS timestamptz[])
+        CAST(:comments AS text[]), CAST(:registered_at AS timestamptz[]),
+        CAST(:phone_hashes AS text[]), CAST(:email_hashes AS text[])
     ) AS newest (
         client_id, version, is_removed, phone, operator_code, tags, time_zone, email, full_name,
-        comment, registered_at
+        comment, registered_at, phone_hashes, email_hashes
     )
-    WHERE clients.client_id = newest.client_id AND clients.version < newest.version
+    WHERE clients.client_id = newest.client_id AND (
+        clients.version < newest.version OR clients.version = newest.version
+            AND coalesce(newest.phone_hashes, newest.email_hashes) IS NOT NULL
+    )
 """)
 
 
@@ -79,7 +84,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
     for each in received:
         event, version = each.event, each.version
         before = newest.get(event.client_id)
-        if before is None or before[0] < version:
+        if before is None or before[0] < version or (before[0] == version and _has_hashes(event)):
             newest[event.client_id] = (version, event)
     await _erase_contacts(db, newest)
     rows = [_row(*each) for each in newest.values()]
@@ -96,7 +101,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
 def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
     """Return a row of COLUMNS; of a removal most of it is empty."""
     if isinstance(event, ClientRemoved):
-        return (event.client_id, version, True, None, None, (), None, None, None, None, None)
+        return (event.client_id, version, True, None, None, (), *[None] * 7)
     return (
         event.client_id,
         version,
@@ -109,7 +114,18 @@ def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
         event.full_name,
         event.comment,
         event.registered_at,
+        _joined(event.phone_hashes),
+        _joined(event.email_hashes),
     )
+
+
+def _has_hashes(event: ClientEvent) -> bool:
+    """Return whether it may come again with the same version: published with other hashes."""
+    return bool(getattr(event, "phone_hashes", ()) or getattr(event, "email_hashes", ()))
+
+
+def _joined(hashes: Sequence[str]) -> str | None:
+    return " ".join(hashes) or None
 
 
 async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -> None:
@@ -128,6 +144,8 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
             "full_names": _each(states, "full_name"),
             "comments": _each(states, "comment"),
             "registered_at": _each(states, "registered_at"),
+            "phone_hashes": [_joined(getattr(each, "phone_hashes", ())) for each in states],
+            "email_hashes": [_joined(getattr(each, "email_hashes", ())) for each in states],
         },
     )
 
@@ -243,11 +261,12 @@ def _delivery(event: RunBegun | MailingScheduled) -> dict[str, Any]:
     """
     if not isinstance(event, RunBegun):
         usual = {"priority": Priority.NORMAL, "message_class": MessageClass.MARKETING}
-        return {"max_attempts": None, "on_unknown": None} | usual
+        return {"max_attempts": None, "on_unknown": None, "topic": None} | usual
     known = event.message_class in CLASSES
     return {
         "max_attempts": event.max_attempts,
         "on_unknown": event.on_unknown,
         "priority": event.priority if event.priority in PRIORITIES else Priority.NORMAL,
         "message_class": event.message_class if known else MessageClass.MARKETING,
+        "topic": event.mailing_topic,
     }

@@ -1,9 +1,11 @@
 """The Kafka door: events of others in, copies and runs out. No rules here."""
 
 from services.dispatcher import projections
+from services.dispatcher.queue import suppressions
 from shared.contracts.catalog import (
     CLIENTS,
     MAILINGS,
+    SUPPRESSIONS,
     ClientChanged,
     ClientRegistered,
     ClientRemoved,
@@ -14,14 +16,17 @@ from shared.contracts.catalog import (
     MailingResumed,
     MailingStopped,
     RunBegun,
+    SuppressionChanged,
+    SuppressionLifted,
 )
 from shared.contracts.scheduler import MailingScheduled
 from shared.kafka import Handlers
 
 CONSUMER = "dispatcher"  # of what the replicas share among them
 CONTROLS = "dispatcher.controls"  # of what each replica reads for itself, so as not to wait
-# What a run waits for: who was there when it began, and what stands behind its beginning.
-READERS = {CLIENTS.name: CONSUMER, MAILINGS.name: CONTROLS}
+# What a run waits for: who was there when it began, whoever of them wanted nothing then, and what
+# stands behind its beginning.
+READERS = {CLIENTS.name: CONSUMER, SUPPRESSIONS.name: CONSUMER, MAILINGS.name: CONTROLS}
 
 
 def subscriptions() -> Handlers:
@@ -30,6 +35,8 @@ def subscriptions() -> Handlers:
         ClientRegistered: projections.clients,
         ClientChanged: projections.clients,
         ClientRemoved: projections.clients,
+        SuppressionChanged: suppressions.store,
+        SuppressionLifted: suppressions.store,
         MailingScheduled: projections.mailing_scheduled,
     }
 

@@ -8,6 +8,7 @@ TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
         catalog.CLIENTS,
+        catalog.SUPPRESSIONS,
         catalog.MAILINGS,
         scheduler.RUNS,
         dispatcher.RUNS,
@@ -21,6 +22,8 @@ EVENTS: tuple[type[Event], ...] = (
     catalog.ClientRegistered,
     catalog.ClientChanged,
     catalog.ClientRemoved,
+    catalog.SuppressionChanged,
+    catalog.SuppressionLifted,
     catalog.MailingCreated,
     catalog.MailingChanged,
     catalog.MailingRunRequested,

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from shared.database import Connection
 from shared.event import E, Recorded
-from shared.event_store.postgres import hold_writers
+from shared.event_store.postgres import PostgresEventStore, hold_writers
 from shared.outbox.batch import Batch, recorded_batches
 from shared.outbox.store import put
 from shared.topic import Topic
@@ -19,7 +19,7 @@ LATEST = text("""
 
 
 async def republish_latest(
-    service: str,
+    store: PostgresEventStore,
     noun: str,
     topic: Topic,
     kinds: Sequence[type[E]],
@@ -31,17 +31,26 @@ async def republish_latest(
     On a compacted topic the last record of a key must be the latest; a relay that was overtaken
     while it sent may have swapped two.
     """
-    named = {kind.type_name(): kind for kind in kinds}
     streams = {
         f"{noun}-{record.key.decode()}"
         for batch in batches
         if batch.topic == topic.name
         for record in batch.records
     }
-    if not streams:
-        return
-    await hold_writers(db)  # what is republished is in the outbox before what comes next
-    rows = await db.execute(LATEST, {"streams": sorted(streams)})
+    if streams:
+        await hold_writers(db)  # what is republished is in the outbox before what comes next
+        await republish_streams(db, store, kinds, sorted(streams))
+
+
+async def republish_streams(
+    db: Connection, store: PostgresEventStore, kinds: Sequence[type[E]], streams: Sequence[str]
+) -> None:
+    """Put the latest event of each of these streams in the outbox anew.
+
+    The caller sees to it that nobody appends to them before the commit.
+    """
+    named = {kind.type_name(): kind for kind in kinds}
+    rows = await db.execute(LATEST, {"streams": streams})
     latest = [
         Recorded(
             id=row.id,
@@ -55,5 +64,5 @@ async def republish_latest(
         )
         for row in rows
     ]
-    encoded = [(each, each.event.json()) for each in latest]
-    await put(db, recorded_batches(encoded, service))
+    encoded = [store.encoded(each, each.event.json()) for each in latest]
+    await put(db, recorded_batches(encoded, store.service))

@@ -19,7 +19,16 @@ HANDLERS_ONLY = {
         "trying",
     ),
 }
-QUEUE_ONLY = {"audience", "blocks", "controls", "exceptions", "pending", "retries", "starts"}
+QUEUE_ONLY = {
+    "audience",
+    "blocks",
+    "controls",
+    "exceptions",
+    "pending",
+    "retries",
+    "starts",
+    "suppressions",
+}
 
 
 def modules(folder: str) -> set[str]:

@@ -37,6 +37,8 @@ from shared.contracts.catalog import (
     MailingStopped,
     RunBegun,
     RunDeclined,
+    SuppressionChanged,
+    SuppressionLifted,
     content_of,
 )
 from shared.database import Connection, Pool, transaction
@@ -147,10 +149,11 @@ async def test_what_was_deleted_is_gone(catalog_pool: Pool, now: Instant) -> Non
 
 def test_every_event_of_the_catalog_is_shown() -> None:
     clients = {ClientRegistered, ClientChanged, ClientRemoved}
+    suppressions = {SuppressionChanged, SuppressionLifted}
 
-    assert {type(event) for event, _ in story(NOBODY)} | {MailingDeleted} | clients == set(
-        PROJECTIONS
-    )
+    assert {type(event) for event, _ in story(NOBODY)} | {
+        MailingDeleted
+    } | clients | suppressions == set(PROJECTIONS)
 
 
 NOBODY: Instant = None  # type: ignore[assignment] # an instant that nobody looks at

@@ -152,7 +152,8 @@ async def test_the_dispatcher_sends_and_shows_all_others(dispatcher_pool: Pool) 
     run = {"run_id": run_id, "mailing_id": mailing_id, "starts_at": now, "ends_at": now + HOUR}
     nobody_else = {"operator_codes": ["999"], "tags": []}
     begun = good(RunBegun, **run, body="Hello", filter=nobody_else, gateway="http", begun_at=now)
-    client = good(ClientRegistered, operator_code="999", phone="79990000000")
+    own = {"phone": "79990000000", "phone_hashes": (), "email_hashes": ()}
+    client = good(ClientRegistered, operator_code="999", **own)
 
     await apply(pool, CONSUMER, dispatcher_subscriptions.subscriptions(), [client])
     await apply(pool, CONTROLS, dispatcher_subscriptions.controls(), [begun])
@@ -162,8 +163,7 @@ async def test_the_dispatcher_sends_and_shows_all_others(dispatcher_pool: Pool) 
     gateway = FakeGateway()
     await work(await alive(world, gateway))
     await world.pass_time(2 * HOUR)
-    while await ending.end(pool):
-        pass
+    await world.end()
     while await ending.finish(pool):
         pass
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.dispatcher.handlers import planning
 from services.dispatcher.queue import planning as planning_queue
@@ -77,6 +78,7 @@ async def begun(world: World, run: Run) -> bool:
 
 
 async def awaits(world: World, *runs: Run, **ends: dict[int, int]) -> None:
+    ends = {"suppressions": {}} | ends
     wanted = {f"catalog.{topic}": offsets for topic, offsets in ends.items()}
     async with transaction(world.pool) as db:
         await planning_queue.await_offsets(db, [run.run_id for run in runs], wanted)
@@ -116,14 +118,21 @@ async def test_what_a_run_waits_for_is_noted_once(world: World) -> None:
     await awaits(world, run, clients={0: 5}, mailings={0: 1})
     await awaits(world, run, clients={0: 500}, mailings={0: 100})
 
-    noted = {"catalog.clients": {"0": 5}, "catalog.mailings": {"0": 1}}
+    noted = {"clients": {"0": 5}, "mailings": {"0": 1}, "suppressions": {}}
+    noted = {f"catalog.{topic}": ends for topic, ends in noted.items()}
     assert await world.value("SELECT awaited FROM runs") == noted
 
 
-async def test_a_run_that_waits_since_an_older_release_is_asked_for_anew(world: World) -> None:
+@pytest.mark.parametrize(
+    "awaited",
+    ['{"0": 5, "1": 0}', '{"catalog.clients": {"0": 5}, "catalog.mailings": {"0": 1}}'],
+)
+async def test_a_run_that_waits_since_an_older_release_is_asked_for_anew(
+    world: World, awaited: str
+) -> None:
     run = await world.schedule()
     async with transaction(world.pool) as db:
-        await db.exec_driver_sql("""UPDATE runs SET awaited = '{"0": 5, "1": 0}'""")
+        await db.execute(text("UPDATE runs SET awaited = :awaited"), {"awaited": awaited})
 
         assert await planning_queue.new_runs(db) == [run.run_id]
     await awaits(world, run, clients={0: 5}, mailings={0: 1})

@@ -328,7 +328,7 @@ async def test_what_is_told_anew_is_the_latest_of_each_aggregate(
     await store.append_many([changed(1, later, 2, comment="new"), removed(2, 2)], now=later)
     async with transaction(catalog_pool) as db:
         await db.execute(table.delete())
-        await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
+        await republish_latest(store, "client", CLIENTS, client.events, db, sent)
 
     [batches] = await outbox_rows(catalog_pool)
     records = [(record, dict(record.headers + b.headers)) for b in batches for record in b.records]
@@ -355,7 +355,7 @@ async def test_of_other_topics_nothing_is_told_anew(
 
     async with transaction(catalog_pool) as db:
         await db.execute(table.delete())
-        await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
+        await republish_latest(store, "client", CLIENTS, client.events, db, sent)
 
     assert await outbox_rows(catalog_pool) == []
 
@@ -372,7 +372,7 @@ async def test_who_writes_while_it_is_told_anew_comes_behind_it(
 
     async with asyncio.TaskGroup() as tasks:  # noqa: SIM117 - a task outlives the transaction
         async with transaction(catalog_pool) as db:
-            await republish_latest("catalog", "client", CLIENTS, client.events, db, sent)
+            await republish_latest(store, "client", CLIENTS, client.events, db, sent)
             tasks.create_task(store.append_many([removed(1, 2)], now=now))
             await eventually(a_writer_waits, within=5)
 

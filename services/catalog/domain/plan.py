@@ -10,6 +10,7 @@ import msgspec
 from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
 from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
+from services.catalog.domain.suppression import topic_mistake
 from services.catalog.domain.text import mistake
 from shared.contracts.catalog import Filter, MailingState, MessageClass, Priority, content_of
 from shared.contracts.schedule import Schedule
@@ -48,10 +49,11 @@ class Plan:
     on_unknown: str | None = None  # of OnUnknown; None: as its gateway has it
     schedule: Schedule | None = None  # None: it runs once
     message_class: str = MessageClass.MARKETING
+    topic: str | None = None  # by which clients can refuse it; None: no particular one
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return {name: getattr(self, name) for name in FIELDS}
+        """Return the fields by their names in events."""
+        return {IN_EVENTS.get(name, name): getattr(self, name) for name in FIELDS}
 
     def is_over(self, now: Instant) -> bool:
         """Return whether its window ends too soon for anything to be sent."""
@@ -59,11 +61,12 @@ class Plan:
 
 
 FIELDS = tuple(field.name for field in fields(Plan))
+IN_EVENTS = {"topic": "mailing_topic"}  # for an event has a topic of its own
 
 
 def plan_of(state: MailingState) -> Plan:
     """Return the plan that an event has."""
-    return Plan(**{name: getattr(state, name) for name in FIELDS})
+    return Plan(**{name: getattr(state, IN_EVENTS.get(name, name)) for name in FIELDS})
 
 
 def pinned(plan: Plan) -> dict[str, Any]:
@@ -73,6 +76,7 @@ def pinned(plan: Plan) -> dict[str, Any]:
         "max_attempts": plan.max_attempts,
         "on_unknown": plan.on_unknown,
         "message_class": plan.message_class,
+        "mailing_topic": plan.topic,
     }
 
 
@@ -153,6 +157,7 @@ def check(
     mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
         mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
+    mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
     if plan.schedule is not None and plan.schedule != getattr(before, "schedule", None):
         mistakes += mistakes_in_schedule(plan.schedule, "/schedule")
     if plan.gateway in gateways:

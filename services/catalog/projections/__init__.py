@@ -16,7 +16,7 @@ from services.catalog.domain.mailing_state import (
     RunOpened,
     RunQueued,
 )
-from services.catalog.projections import clients, mailings
+from services.catalog.projections import clients, mailings, suppressions
 from shared.contracts.catalog import (
     ClientChanged,
     ClientRegistered,
@@ -30,6 +30,8 @@ from shared.contracts.catalog import (
     MailingStopped,
     RunBegun,
     RunDeclined,
+    SuppressionChanged,
+    SuppressionLifted,
 )
 from shared.database import Connection
 from shared.event import Event, Recorded
@@ -55,6 +57,8 @@ PROJECTIONS: Mapping[type[Event], Projection] = {
     ClientRegistered: clients.client_registered,
     ClientChanged: clients.client_changed,
     ClientRemoved: clients.client_removed,
+    SuppressionChanged: suppressions.suppression_changed,
+    SuppressionLifted: suppressions.suppression_lifted,
     MailingCreated: mailings.mailing_created,
     MailingChanged: mailings.mailing_changed,
     MailingRunRequested: mailings.mailing_run_requested,

@@ -55,7 +55,8 @@ async def mailing_changed(db: Connection, recorded: Sequence[Recorded[MailingCha
 
 def _plan(state: MailingCreated | MailingChanged) -> dict[str, Any]:
     nested = {name: msgspec.to_builtins(getattr(state, name)) for name in ("filter", "schedule")}
-    return msgspec.structs.asdict(state) | nested
+    plain = msgspec.structs.asdict(state) | nested
+    return plain | {"topic": plain.pop("mailing_topic")}
 
 
 NOT_PAUSED: Mapping[str, object] = {"paused_at": None, "paused_by": None}

@@ -44,6 +44,12 @@ async def client(db: Connection, client_id: UUID) -> ClientView:
     return ClientView.model_validate(row)
 
 
+async def has_client(db: Connection, client_id: UUID) -> bool:
+    """Return whether a client has this identifier."""
+    found = select(tables.clients.c.client_id).where(tables.clients.c.client_id == client_id)
+    return await db.scalar(found) is not None
+
+
 async def client_with_phone(db: Connection, phone: str) -> UUID | None:
     """Return the client that has `phone`; None if it is free."""
     table = tables.clients

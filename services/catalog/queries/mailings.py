@@ -62,6 +62,9 @@ class MailingView(View):
     )
     schedule: RecurrenceView | None = Field(description="When it recurs; none: it runs once.")
     message_class: str = Field(examples=["marketing"])  # of any release, as the gateway
+    topic: str | None = Field(
+        description="By which clients can refuse it; none: no particular one.", examples=[None]
+    )
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")

@@ -1,6 +1,14 @@
 """The HTTP door: requests in, commands and queries out. No rules here."""
 
-from services.catalog.routes import clients, gateways, imports, mailings, previews, runs
+from services.catalog.routes import (
+    clients,
+    gateways,
+    imports,
+    mailings,
+    previews,
+    runs,
+    suppressions,
+)
 
 routers = (
     clients.router,
@@ -9,4 +17,5 @@ routers = (
     runs.router,
     previews.router,
     gateways.router,
+    suppressions.router,
 )

@@ -96,10 +96,10 @@ async def import_clients(
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in TYPES:
         raise HTTPException(415, f"Content-Type must be one of {', '.join(TYPES)}")
-    limits = _limits(request)
+    limits = limits_of(request)
     check_size(int(request.headers.get("content-length", "0")), limits)
     import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
-    chunks = read_rows(_pieces(request), TYPES[given], limits)
+    chunks = read_rows(pieces(request), TYPES[given], limits)
     async with _admission(request):
         await importing.import_clients(store, import_id, chunks, limits)
     response.headers["Location"] = f"{router.prefix}/{import_id}"
@@ -162,12 +162,17 @@ def _admission(request: Request) -> Admission:
     return cast("Admission", state.import_admission)
 
 
-def _limits(request: Request) -> ImportLimits:
+def limits_of(request: Request) -> ImportLimits:
     """Return what the settings say; an application that is made without them has the defaults."""
     return getattr(request.app.state, "import_limits", DEFAULT_LIMITS)
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
+async def pieces(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body of a request as it arrives.
+
+    Raises:
+        ImportBrokenOff: It ends too early.
+    """
     try:
         async for piece in request.stream():
             yield piece

@@ -16,6 +16,7 @@ MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows.
 ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
 it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
 MESSAGE_CLASS = "What messages are for people; critical ones wait for no quiet hours."
+TOPIC = "By which clients can refuse it, such as news; none: no particular one."
 SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
 
 
@@ -47,6 +48,7 @@ class NewMailing(Body):
     message_class: MessageClass = Field(
         MessageClass.MARKETING, description=MESSAGE_CLASS, examples=["marketing"]
     )
+    topic: str | None = Field(None, description=TOPIC, examples=[None])
 
 
 class FilterChanges(Body):
@@ -61,7 +63,8 @@ class MailingChanges(Body):
 
     Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
     gateway, the gateway's own sender, normal priority, as many attempts as the window allows, of
-    what nobody knows what the gateway is described to do, no recurrence, and marketing.
+    what nobody knows what the gateway is described to do, no recurrence, marketing, and no
+    topic.
     Name, body and end cannot be removed.
     """
 
@@ -83,6 +86,7 @@ class MailingChanges(Body):
     message_class: MessageClass | None = Field(
         None, description=MESSAGE_CLASS, examples=["marketing"]
     )
+    topic: str | None = Field(None, description=TOPIC, examples=[None])
 
 
 def plan_from(body: NewMailing) -> Plan:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.contracts.dispatcher import State, SuppressedReason
+from shared.contracts.dispatcher import State
 
 
 class Contact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -40,8 +40,8 @@ NO_PHONE = Rejection(State.FAILED, "no_phone")
 NO_EMAIL = Rejection(State.FAILED, "no_email")
 
 
-def suppressed(reason: SuppressedReason) -> Rejection:
-    """Return that a message is not wanted, and why."""
+def suppressed(reason: str) -> Rejection:
+    """Return that a message is not wanted, or not now; `reason` is one of SuppressedReason."""
     return Rejection(State.SUPPRESSED, reason)
 
 

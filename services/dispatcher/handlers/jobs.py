@@ -14,6 +14,7 @@ from services.dispatcher.domain.contact import (
     Channel,
     Contact,
     cannot_send,
+    suppressed,
 )
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import of_repeat
@@ -93,7 +94,7 @@ def of_chunk(sender_id: UUID, run: Run, chunk: ClaimedChunk, channel: Channel) -
     message_ids = ids.message_ids(run.run_id, chunk.client_ids)
     columns = (message_ids, chunk.client_ids, chunk.contacts, chunk.places)
     same = repeat(chunk.key), repeat(chunk.before)
-    return _taken(lease, zip(*same, *columns, strict=False), channel)
+    return _taken(lease, zip(*same, *columns, strict=False), channel, chunk.suppressed)
 
 
 def of_retries(
@@ -101,24 +102,40 @@ def of_retries(
 ) -> list[Taken]:
     """Return what came of retries, run by run."""
     of_runs: dict[UUID, list[_Claimed]] = {}
+    unwanted: dict[UUID, dict[UUID, str]] = {}
     for each in retries:
         run_id, client_id = each.key
         chunk, message_id = ChunkKey(run_id, each.chunk), ids.message_id(run_id, client_id)
         claimed = (chunk, each.before, message_id, client_id, each.contact, 0)
         of_runs.setdefault(run_id, []).append(claimed)
+        if each.suppressed is not None:
+            unwanted.setdefault(run_id, {})[client_id] = each.suppressed
     return [
-        _taken(Lease(sender_id, runs[run_id], None, 0, is_clean=True), of_run, channel)
+        _taken(
+            Lease(sender_id, runs[run_id], None, 0, is_clean=True),
+            of_run,
+            channel,
+            unwanted.get(run_id, {}),
+        )
         for run_id, of_run in of_runs.items()
     ]
 
 
-def _taken(lease: Lease, claimed: Iterable[_Claimed], channel: Channel) -> Taken:
+def _taken(
+    lease: Lease,
+    claimed: Iterable[_Claimed],
+    channel: Channel,
+    unwanted: Mapping[UUID, str],
+) -> Taken:
+    """Return the jobs of what was claimed; `unwanted`: why some are suppressed, by client."""
     run_id = lease.run.run_id
     flaw = None if lease.run.templates.is_valid else TEMPLATE_INVALID  # of all of them
     jobs: list[Job] = []
     rejected: list[RejectedJob] = []
     for chunk, before, message_id, client_id, contact, place in claimed:
         rejection = cannot_send(channel, contact) or flaw
+        if unwanted and rejection is None and client_id in unwanted:
+            rejection = suppressed(unwanted[client_id])
         if contact is not None and rejection is None:
             jobs.append(Job(lease, message_id, client_id, chunk, before, contact, place))
             continue

@@ -19,6 +19,7 @@ from services.dispatcher.domain.progress import Progress
 from services.dispatcher.domain.turns import ORDER, Room
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.recording import UNRECORDED
+from services.dispatcher.queue.suppressions import HAS_SUPPRESSIONS, suppressed_in_chunks
 from shared import database
 from shared.contracts.catalog import Priority
 from shared.database import Connection, fragment, sql
@@ -70,6 +71,7 @@ class ClaimedChunk:
     places: Sequence[int]  # of these messages in it, from 1
     client_ids: Sequence[UUID]
     contacts: Sequence[Contact | None]
+    suppressed: Mapping[UUID, str]  # why some of them are not wanted, by client
 
 
 # The unfinished runs of one priority that may have a chunk, from the one after that had the last.
@@ -115,12 +117,14 @@ CLAIM_CHUNK = sql(
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
-        cardinality(chunks.client_ids) AS size, turn.priority
+        cardinality(chunks.client_ids) AS size, turn.priority,
+        {has_suppressions} AS has_suppressions
     """,
     turns=" UNION ALL ".join(_turns_of(priority) for priority in ORDER),
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_CHUNK,
     suits=fragment(SUITS, of="chunks"),
+    has_suppressions=HAS_SUPPRESSIONS,
 )
 # The newest contacts of chunks, with tags only where a text may name them: arrays cost more to
 # read than all the rest. Of a chunk that others touched, what has nothing on record yet.
@@ -174,10 +178,27 @@ async def claim_chunks(
     contacts: list[list[Any]] = [[] for _ in leased]
     for each in await database.fetch(db, CONTACTS, *keys):
         contacts[each[0] - 1].append(each)
-    return [_chunk(row, own) for row, own in zip(leased, contacts, strict=True)]
+    unwanted = await _unwanted(db, leased)
+    return [
+        _chunk(row, own, unwanted.get(row.run_id, {}))
+        for row, own in zip(leased, contacts, strict=True)
+    ]
 
 
-def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 - of CLAIM_CHUNK
+async def _unwanted(
+    db: Connection,
+    leased: Sequence[Any],  # rows of CLAIM_CHUNK
+) -> Mapping[UUID, Mapping[UUID, str]]:
+    if not any(row.has_suppressions for row in leased):
+        return {}
+    return await suppressed_in_chunks(db, [ChunkKey(row.run_id, row.chunk) for row in leased])
+
+
+def _chunk(
+    row: Any,  # noqa: ANN401 - of CLAIM_CHUNK
+    contacts: Sequence[Any],
+    suppressed: Mapping[UUID, str],
+) -> ClaimedChunk:
     with naming(row.run_id):
         return ClaimedChunk(
             key=ChunkKey(row.run_id, row.chunk),
@@ -191,6 +212,7 @@ def _chunk(row: Any, contacts: Sequence[Any]) -> ClaimedChunk:  # noqa: ANN401 -
                 None if each[3] else Contact(*[*each[FIRST_FIELD:TAGS], each[TAGS] or ()])
                 for each in contacts
             ],
+            suppressed=suppressed,
         )
 
 

@@ -30,10 +30,10 @@ AT_ONCE = 10  # chunks in a statement
 
 Readers: TypeAlias = Mapping[str, str]  # by topic the consumer that reads it
 
-# Of older releases are some that know how far to wait in the topic of clients only.
+# Of older releases are some that know how far to wait in other topics only.
 NEW_RUNS = text("""
     SELECT run_id FROM runs
-    WHERE state = 'waiting' AND (awaited IS NULL OR NOT awaited ? 'catalog.mailings')
+    WHERE state = 'waiting' AND (awaited IS NULL OR NOT awaited ? 'catalog.suppressions')
         AND (CAST(:run_id AS uuid) IS NULL OR run_id = :run_id)
 """)
 
@@ -54,7 +54,7 @@ async def waiting_runs(db: Connection) -> list[UUID]:
 AWAIT_OFFSETS = text("""
     UPDATE runs SET awaited = CAST(:awaited AS jsonb)
     WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND state = 'waiting'
-        AND (awaited IS NULL OR NOT awaited ? 'catalog.mailings')
+        AND (awaited IS NULL OR NOT awaited ? 'catalog.suppressions')
 """)
 
 

@@ -102,13 +102,13 @@ INSERT = text("""
         run_id, mailing_id, body, subject, html, sender, gateway, traceparent, filter,
         starts_at, ends_at, is_last, state, expanded_to, chunk_count, planned_count, created_at,
         is_by_chunk, resent_from, resent_statuses, resent_reasons, max_attempts, on_unknown,
-        priority, message_class
+        priority, message_class, topic
     )
     SELECT :run_id, mailing_id, body, subject, html, sender, gateway, traceparent,
         '{"operator_codes": [], "tags": []}', :starts_at, :ends_at, false, 'expanding',
         CAST(:first AS uuid), 0, 0, :created_at, true, run_id, CAST(:statuses AS text[]),
         CAST(:reasons AS text[]), max_attempts, on_unknown, priority,
-        message_class
+        message_class, topic
     FROM runs WHERE run_id = :resent_from
     ON CONFLICT DO NOTHING
 """)

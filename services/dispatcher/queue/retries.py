@@ -3,7 +3,7 @@
 The caller holds the sender, as for chunks (`claiming`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from services.dispatcher.domain.progress import Progress
 from services.dispatcher.queue.claiming import NOBODY, SUITS, Claimant, naming
 from services.dispatcher.queue.controls import SENDABLE_RUNS, UNFINISHED
 from services.dispatcher.queue.exceptions import contact_of, progress_of
+from services.dispatcher.queue.suppressions import HAS_SUPPRESSIONS, suppressed_messages
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
@@ -32,6 +33,7 @@ class ClaimedRetry:
     chunk: int
     before: Progress
     contact: Contact | None  # the one that was used, if it must be used again; else the newest
+    suppressed: str | None = None  # why it is not wanted any more
 
 
 # Of the run after the one that had the last, and so on: the retries of a small run don't wait for
@@ -63,13 +65,14 @@ CLAIM_RETRIES = sql(
     )
     SELECT claimed.*, coalesce(c.is_removed, true) AS is_removed,
         c.phone, c.operator_code, c.time_zone, c.email, c.full_name, c.comment AS client_comment,
-        c.tags AS client_tags
+        c.tags AS client_tags, {has_suppressions} AS has_suppressions
     FROM claimed LEFT JOIN clients c USING (client_id) ORDER BY claimed.due_at
     """,
     unfinished=UNFINISHED,
     sendable=SENDABLE_RUNS,
     is_due=IS_DUE_RETRY,
     suits=fragment(SUITS, of="e"),
+    has_suppressions=HAS_SUPPRESSIONS,
 )
 
 
@@ -90,7 +93,12 @@ async def claim_retries(
         RunUnreadable: One of them cannot be read.
     """
     values = claimant.values() | {"limit": limit, "last": last, "now": now, "latest": latest}
-    return [_retry(row) for row in await db.execute(CLAIM_RETRIES, values)]
+    rows = list(await db.execute(CLAIM_RETRIES, values))
+    unwanted: Mapping[MessageKey, str] = {}
+    if any(row.has_suppressions for row in rows):
+        keys = [MessageKey(row.run_id, row.client_id) for row in rows]
+        unwanted = await suppressed_messages(db, keys)
+    return [_retry(row, unwanted) for row in rows]
 
 
 def last_in_turn(retries: Sequence[ClaimedRetry], last: UUID) -> UUID:
@@ -99,13 +107,18 @@ def last_in_turn(retries: Sequence[ClaimedRetry], last: UUID) -> UUID:
     return max(runs, key=lambda run_id: (run_id <= last, run_id), default=last)
 
 
-def _retry(row: Any) -> ClaimedRetry:  # noqa: ANN401 - a row of CLAIM_RETRIES
+def _retry(
+    row: Any,  # noqa: ANN401 - a row of CLAIM_RETRIES
+    unwanted: Mapping[MessageKey, str],
+) -> ClaimedRetry:
     with naming(row.run_id):
+        key = MessageKey(row.run_id, row.client_id)
         return ClaimedRetry(
-            key=MessageKey(row.run_id, row.client_id),
+            key=key,
             chunk=row.chunk,
             before=progress_of(row),
             contact=None if row.is_removed else contact_of(row.contact) or _newest_contact(row),
+            suppressed=unwanted.get(key),
         )
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "runs",
     "senders",
     "starts",
+    "suppressions",
     "trials",
 ]
 
@@ -62,6 +63,10 @@ clients = Table(
         "registered_at",
         Timestamp,
         comment="none: read by an older release; infinity: of a test send, nobody of the catalog",
+    ),
+    *(
+        Column(name, Text, comment="with spaces between them; none: of an older release")
+        for name in ("phone_hashes", "email_hashes")
     ),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
     Index(
@@ -87,6 +92,18 @@ mailings = Table(
     Column("stopped_at", Timestamp, comment="none: it is not, or it was in an older release"),
     *(Column(name, Text) for name in ("paused_by", "stopped_by")),
     comment="what is allowed of a mailing now; may be here before its run",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="a client's identifier, or a keyed hash"),
+    Column("version", Integer, nullable=False, comment="lower ones are ignored"),
+    Column(
+        "reasons", JSONB(none_as_null=True), comment="by topic, empty: all; none: it is lifted"
+    ),
+    Index("suppressions_in_force", "subject", postgresql_where=text("reasons IS NOT NULL")),
+    comment="whom not to write to",
 )
 
 senders = Table(
@@ -213,6 +230,7 @@ runs = Table(
     Column("on_unknown", Text, comment="prefer_delivery, prefer_silence; none: as the gateway"),
     Column("priority", Text, nullable=False, server_default="normal", comment="urgent, bulk"),
     Column("message_class", Text, nullable=False, server_default="marketing"),
+    Column("topic", Text, comment="by which clients can refuse it; none: no particular one"),
     Index(
         "runs_in_turn",
         "priority",

@@ -1,18 +1,20 @@
-"""What the catalog publishes."""
+"""What the catalog publishes of mailings."""
 
 from enum import StrEnum, auto
-from typing import Annotated, Any, ClassVar, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import msgspec
 
+from shared.contracts.catalog.clients import CLIENTS
+from shared.contracts.catalog.suppressions import SUPPRESSIONS
 from shared.contracts.schedule import Schedule
 from shared.event import Event, Instant
 from shared.topic import Topic
 
-CLIENTS = Topic("catalog.clients", is_compacted=True, is_terse=True)
-# A mailing must not be read before the clients that were there when it was created.
-MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS,))
+# A mailing must not be read before the clients that were there when it was created, nor before
+# whoever of them did not want it then.
+MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS, SUPPRESSIONS))
 
 
 # The name of a gateway. Events don't restrict which there are: old ones stay readable.
@@ -72,50 +74,6 @@ def content_of(source: object) -> MailingContent:
     return MailingContent(**{name: getattr(source, name) for name in names})
 
 
-class ClientState(Event, frozen=True, kw_only=True):
-    """All that is known of a client: the topic keeps only the last record of each."""
-
-    client_id: UUID
-    phone: str | None  # 7XXXXXXXXXX
-    operator_code: str | None  # three digits
-    tags: tuple[str, ...]
-    time_zone: str | None  # of IANA
-    email: str | None
-    full_name: str | None
-    comment: str | None
-
-
-class ClientRegistered(ClientState, frozen=True, kw_only=True):
-    """A client can be addressed."""
-
-    topic: ClassVar = CLIENTS
-
-    registered_at: Instant
-
-
-class ClientChanged(ClientState, frozen=True, kw_only=True, omit_defaults=True):
-    """The client is to be addressed in another way."""
-
-    topic: ClassVar = CLIENTS
-
-    changed_at: Instant
-    registered_at: Instant | None = None  # None: written by an older release
-
-
-class ClientRemoved(Event, frozen=True, kw_only=True):
-    """The client must not be addressed any more."""
-
-    topic: ClassVar = CLIENTS
-    is_last_of_key: ClassVar = True
-
-    client_id: UUID
-
-    @classmethod
-    def from_tombstone(cls, key: str) -> Self:
-        """Return the removal that a client's tombstone stands for."""
-        return msgspec.convert({"client_id": key}, cls)
-
-
 class MailingState(Event, frozen=True, kw_only=True):
     """The content of a mailing: its text, for whom, when and through what."""
 
@@ -134,6 +92,7 @@ class MailingState(Event, frozen=True, kw_only=True):
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
     schedule: Schedule | None = None  # None: it runs once
     message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
+    mailing_topic: str | None = None  # by which clients can refuse it; none: no particular one
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,6 +184,7 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     priority: str = Priority.NORMAL  # readers take what they don't know as normal
     is_by_hand: bool = False  # of a recurring mailing: beside its occurrences
     message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
+    mailing_topic: str | None = None  # by which clients can refuse it; none: no particular one
 
 
 class DeclinedReason(StrEnum):

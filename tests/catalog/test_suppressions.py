@@ -1,0 +1,299 @@
+"""Whom not to write to: over HTTP, in the stream, and what others get to know of it."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import select, text
+
+from services.catalog.domain.contact_keys import ContactKeys, keys_from
+from services.catalog.domain.mailing_state import in_stream
+from services.catalog.projections import project
+from services.catalog.routes import routers
+from shared import outbox
+from shared.contracts.catalog import (
+    ClientRegistered,
+    SuppressedKind,
+    SuppressionChanged,
+    SuppressionLifted,
+)
+from shared.database import Pool, transaction
+from shared.event_store.postgres import PostgresEventStore
+from shared.http import create_app
+from shared.tables import outbox as rows_to_send
+from shared.testing import FrozenClock
+
+OLD, NEW = b"o" * 32, b"n" * 32
+KEYS = ContactKeys((NEW,))
+EMAIL = "anna@example.com"
+PHONE = "79161234567"
+
+
+def door(pool: Pool, clock: FrozenClock, keys: ContactKeys) -> AsyncClient:
+    """Return the HTTP door of a catalog that has these keys."""
+    store = PostgresEventStore("catalog", pool, project, in_stream, keys.published)
+    app = create_app("catalog", routers, pool, clock, store)
+    app.state.contact_keys = keys
+    return AsyncClient(transport=ASGITransport(app), base_url="http://catalog/v1")
+
+
+@pytest.fixture
+async def keyed(catalog_pool: Pool, clock: FrozenClock) -> AsyncIterator[AsyncClient]:
+    async with door(catalog_pool, clock, KEYS) as http:
+        yield http
+
+
+async def published(pool: Pool) -> list[tuple[str, str, str]]:
+    """Return topic, key and value of all that waits to be sent, in order."""
+    async with transaction(pool) as db:
+        found = (
+            await db.scalars(select(rows_to_send.c.batches).order_by(rows_to_send.c.position))
+        ).all()
+    return [
+        (batch.topic, record.key.decode(), (record.value or b"").decode())
+        for row in found
+        for batch in outbox.read(row)
+        for record in batch.records
+    ]
+
+
+async def suppress(http: AsyncClient, **body: Any) -> Mapping[str, Any]:
+    response = await http.post("/suppressions", json=body)
+    assert response.status_code == 200, response.text
+    shown: Mapping[str, Any] = response.json()
+    return shown
+
+
+async def listed(http: AsyncClient, **wanted: str) -> list[Mapping[str, Any]]:
+    response = await http.get("/suppressions", params=wanted)
+    assert response.status_code == 200, response.text
+    items: list[Mapping[str, Any]] = response.json()["items"]
+    return items
+
+
+async def client(http: AsyncClient, **fields: Any) -> str:
+    response = await http.post("/clients", json={"phone": PHONE, "email": EMAIL} | fields)
+    assert response.status_code == 201, response.text
+    return str(response.json()["client_id"])
+
+
+async def test_a_contact_is_suppressed_under_a_hash_that_does_not_show_it(
+    keyed: AsyncClient, catalog_pool: Pool
+) -> None:
+    shown = await suppress(keyed, email=EMAIL, topic="news", source="shop")
+
+    (own,) = KEYS.hashes(SuppressedKind.EMAIL, EMAIL)
+    assert shown == {
+        "subject": own,
+        "kind": "email",
+        "topic": "news",
+        "reason": "requested",
+        "source": "shop",
+        "since": "2026-01-01T12:00:00Z",
+    }
+    [(topic, key, value)] = await published(catalog_pool)
+    assert (topic, key) == ("catalog.suppressions", own)
+    assert [each.topic for each in SuppressionChanged.read(value).entries] == ["news"]
+    async with transaction(catalog_pool) as db:
+        everything = await db.scalar(text("SELECT json_agg(e) FROM events e"))
+    assert EMAIL not in value
+    assert EMAIL not in str(everything)
+
+
+async def test_however_it_is_written_it_is_the_same_contact(keyed: AsyncClient) -> None:
+    first = await suppress(keyed, email=EMAIL)
+
+    assert await suppress(keyed, email="Anna@Example.COM", source="other") == first
+    assert await listed(keyed) == [first]
+    assert await listed(keyed, email="ANNA@example.com") == [first]
+    assert await listed(keyed, phone=PHONE) == []
+
+
+async def test_clients_are_published_with_the_hashes_of_their_contacts(
+    keyed: AsyncClient, catalog_pool: Pool
+) -> None:
+    await client(keyed)
+
+    [(_, _, value)] = await published(catalog_pool)
+    event = ClientRegistered.read(value)
+    assert event.phone_hashes == KEYS.hashes(SuppressedKind.PHONE, PHONE)
+    assert event.email_hashes == KEYS.hashes(SuppressedKind.EMAIL, EMAIL)
+    assert event.phone_hashes != event.email_hashes
+
+
+async def test_the_stream_of_a_client_keeps_no_hash(
+    keyed: AsyncClient, catalog_pool: Pool
+) -> None:
+    await client(keyed)
+
+    async with transaction(catalog_pool) as db:
+        data = await db.scalar(text("SELECT data FROM events"))
+    assert "phone_hashes" not in data
+
+
+@pytest.mark.parametrize("contact", [{"email": EMAIL.upper()}, {"phone": PHONE}])
+async def test_clients_of_before_are_published_with_hashes_ahead_of_the_suppression(
+    http: AsyncClient, keyed: AsyncClient, catalog_pool: Pool, contact: dict[str, str]
+) -> None:
+    old = await client(http)  # by a catalog without keys, as of an older release
+    await client(http, phone="79160000002", email="other@example.com")
+    before = await published(catalog_pool)
+
+    await suppress(keyed, **contact)
+
+    (first, second) = (await published(catalog_pool))[len(before) :]
+    assert (first[:2], second[0]) == (("catalog.clients", old), "catalog.suppressions")
+    event = ClientRegistered.read(first[2])
+    assert second[1] in (*event.phone_hashes, *event.email_hashes)
+
+
+async def test_a_key_is_replaced_without_losing_what_was_suppressed(
+    catalog_pool: Pool, clock: FrozenClock
+) -> None:
+    async with door(catalog_pool, clock, ContactKeys((OLD,))) as before:
+        suppressed = await suppress(before, email=EMAIL)
+    both = ContactKeys((NEW, OLD))
+    async with door(catalog_pool, clock, both) as after:
+        await client(after)
+        other = await suppress(after, email="boris@example.com")
+        same = await suppress(after, email=EMAIL, topic="news")
+        found = await listed(after, email=EMAIL)
+
+    event = next(
+        ClientRegistered.read(value)
+        for topic, _, value in await published(catalog_pool)
+        if topic == "catalog.clients"
+    )
+    assert suppressed["subject"] in event.email_hashes  # so it still holds for the client
+    assert other["subject"] == both.hashes(SuppressedKind.EMAIL, "boris@example.com")[0]
+    assert same["subject"] == suppressed["subject"]
+    assert {each["topic"] for each in found} == {None, "news"}
+
+
+async def test_without_keys_clients_can_be_suppressed_and_contacts_cannot(
+    http: AsyncClient, catalog_pool: Pool
+) -> None:
+    own = await client(http)
+
+    refused = await http.post("/suppressions", json={"email": EMAIL})
+    shown = await suppress(http, client_id=own, reason="complained")
+
+    assert (refused.status_code, refused.json()["type"]) == (409, "NoContactKeys")
+    assert (shown["subject"], shown["kind"], shown["reason"]) == (own, "client", "complained")
+    assert (await published(catalog_pool))[-1][:2] == ("catalog.suppressions", own)
+
+
+async def test_a_suppression_is_lifted_by_topic_or_as_a_whole(
+    keyed: AsyncClient, catalog_pool: Pool
+) -> None:
+    subject = (await suppress(keyed, email=EMAIL, topic="news"))["subject"]
+    await suppress(keyed, email=EMAIL, topic="offers")
+
+    of_topic = await keyed.delete(f"/suppressions/{subject}", params={"topic": "news"})
+    left = await listed(keyed)
+    again = await keyed.delete(f"/suppressions/{subject}", params={"topic": "news"})
+    whole = await keyed.delete(f"/suppressions/{subject}")
+
+    assert (of_topic.status_code, again.status_code, whole.status_code) == (204, 404, 204)
+    assert [each["topic"] for each in left] == ["offers"]
+    assert await listed(keyed) == []
+    *_, lifted, tombstone = await published(catalog_pool)
+    assert SuppressionLifted.read(lifted[2]).subject == subject
+    assert tombstone == ("catalog.suppressions", subject, "")
+    await suppress(keyed, email=EMAIL)  # and once more, behind what was before
+    assert len(await listed(keyed)) == 1
+
+
+async def test_the_list_is_shown_page_by_page_with_what_is_wanted(
+    keyed: AsyncClient, clock: FrozenClock
+) -> None:
+    for number in range(5):
+        clock.now += timedelta(seconds=1)
+        reason = "bounced" if number % 2 else "requested"
+        await suppress(keyed, phone=f"7916000000{number}", topic=f"t{number}", reason=reason)
+
+    first = (await keyed.get("/suppressions", params={"limit": 3})).json()
+    rest = (await keyed.get("/suppressions", params={"cursor": first["next_cursor"]})).json()
+
+    topics = [each["topic"] for each in first["items"] + rest["items"]]
+    assert topics == ["t4", "t3", "t2", "t1", "t0"]
+    assert rest["next_cursor"] is None
+    assert {each["topic"] for each in await listed(keyed, reason="bounced")} == {"t1", "t3"}
+    assert [each["topic"] for each in await listed(keyed, topic="t2")] == ["t2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/client_id"),
+        ({"email": EMAIL, "phone": PHONE}, "/email"),
+        ({"email": "nobody"}, "/email"),
+        ({"phone": "12"}, "/phone"),
+        ({"client_id": str(UUID(int=9))}, "/client_id"),
+        ({"email": EMAIL, "topic": "All News"}, "/topic"),
+        ({"email": EMAIL, "reason": "capped"}, "/reason"),
+        ({"email": EMAIL, "source": ""}, "/source"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_its_place(
+    keyed: AsyncClient, body: dict[str, str], pointer: str
+) -> None:
+    response = await keyed.post("/suppressions", json=body)
+
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
+
+
+FILE = f"""email;since
+{EMAIL};2020
+"boris@example.com";2021
+
+8 (916) 123-45-67
+{UUID(int=5)}
+nonsense
+{EMAIL}
+"""
+
+
+async def test_a_file_of_contacts_is_imported_and_says_what_is_none(keyed: AsyncClient) -> None:
+    async def send() -> Any:
+        return await keyed.post(
+            "/suppressions/import",
+            params={"topic": "news", "reason": "unsubscribed", "source": "old tool"},
+            content=FILE.encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+
+    first, second = await send(), await send()
+
+    assert first.json() == {
+        "lines": 6,
+        "suppressed": 4,
+        "unchanged": 1,
+        "refused": 1,
+        "refused_lines": [{"line": 7, "code": "contact"}],
+    }
+    assert (second.json()["suppressed"], second.json()["unchanged"]) == (0, 5)
+    shown = await listed(keyed, topic="news")
+    assert sorted(each["kind"] for each in shown) == ["client", "email", "email", "phone"]
+    assert {each["reason"] for each in shown} == {"unsubscribed"}
+
+
+@pytest.mark.parametrize("keys", ["short", f"{'k' * 32},{'k' * 32}"], ids=["short", "twice"])
+def test_keys_that_protect_nothing_are_refused(keys: str) -> None:
+    with pytest.raises(ValueError, match="a key"):
+        keys_from(keys)
+
+
+async def test_a_mailing_has_a_topic_which_its_run_keeps(http: AsyncClient) -> None:
+    body = {"name": "a", "body": "b", "ends_at": "2026-01-01T14:00:00Z", "topic": "news"}
+
+    created = (await http.post("/mailings", json=body)).json()
+    changed = await http.patch(f"/mailings/{created['mailing_id']}", json={"topic": None})
+    refused = await http.post("/mailings", json=body | {"topic": "Good News"})
+
+    assert (created["topic"], changed.json()["topic"]) == ("news", None)
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/topic"]
