@@ -1,10 +1,14 @@
 """Mailings as tables, for people."""
 
+import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import RenderableType
 
 from cli.render import Json, facts, grid, instant
+
+FEW = 5  # identifiers that are shown
 
 
 def preview_table(preview: Json) -> RenderableType:
@@ -94,6 +98,26 @@ def _value(value: object) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
+def filter_rows(wanted: Json) -> Iterator[tuple[str, object]]:
+    """Yield whom a filter selects; its conditions as they are sent."""
+    yield "tags", wanted["tags"] or "all"
+    yield "operator codes", wanted["operator_codes"] or "all"
+    for name in ("include", "exclude"):
+        if condition := wanted.get(name):
+            yield name, json.dumps(_counted(condition), ensure_ascii=False)
+
+
+def _counted(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    """Return a condition with the number of its identifiers where they are many."""
+    if isinstance(value, list):
+        return [_counted(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    few = {name: each for name, each in value.items() if name != "client_ids" or len(each) <= FEW}
+    counts = {"clients": f"{len(value['client_ids']):,}"} if len(few) < len(value) else {}
+    return {name: _counted(each) for name, each in few.items()} | counts
+
+
 def mailing_table(found: Json) -> RenderableType:
     """Return all that there is to say of a mailing."""
     return facts([
@@ -102,8 +126,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("status", found["status"]),
         ("missed", found["missed_reason"]),
         *_switches(found),
-        ("tags", found["filter"]["tags"] or "all"),
-        ("operator codes", found["filter"]["operator_codes"] or "all"),
+        *filter_rows(found["filter"]),
         ("starts", instant(found["starts_at"])),
         ("ends", instant(found["ends_at"])),
         *_schedule(found.get("schedule")),

@@ -1,4 +1,4 @@
-"""The commands about mailings: look at, control and watch them; `planning` has the others."""
+"""The commands about mailings: look at, control and watch them; others plan and edit them."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output, planning, read_id, running, trials
+from cli import Output, editing, planning, read_id, running, trials
 from cli.api import run
 from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
 from cli.options import By, MailingId, account
@@ -15,6 +15,7 @@ from cli.watching import watch_until_over
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 app.add_typer(planning.app)
+app.add_typer(editing.app)
 app.add_typer(trials.app)
 app.add_typer(running.app)
 

@@ -16,6 +16,7 @@ MailingId = Annotated[
     UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
 ]
 
+GATEWAYS = "What hands it over, as `./mailings gateways list` shows it."
 LONGEST_NAME = 100  # characters; what services take
 EXAMPLE = "2026-03-01T10:00+03:00"
 # 90s, 15m, 2h, 1d, 1h30m; and what ISO 8601 makes of them: PT90S, P1D, PT1H30M
@@ -116,8 +117,6 @@ Class = Annotated[
     MessageClass | None,
     typer.Option("--class", help="What its messages are for people; critical ones never wait."),
 ]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
-Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
 StartsAt = Annotated[
     datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
 ]

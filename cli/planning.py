@@ -6,12 +6,25 @@ import typer
 
 from cli import Output
 from cli.api import run
+from cli.filtering import (
+    AllTags,
+    Clients,
+    Codes,
+    ExceptClients,
+    FilterFile,
+    Has,
+    NoTags,
+    Tags,
+    Zones,
+    note_unknown,
+    read_filter,
+)
 from cli.mailing_tables import mailing_table, preview_table
 from cli.options import (
+    GATEWAYS,
     Body,
     BodyFile,
     Class,
-    Codes,
     DryRun,
     EndsAt,
     FirstOf,
@@ -23,7 +36,6 @@ from cli.options import (
     Sender,
     StartsAt,
     Subject,
-    Tags,
     Unknown,
     Watch,
     content_of,
@@ -49,8 +61,6 @@ from cli.watching import watch_until_over
 
 app = typer.Typer()
 
-GATEWAYS = "What hands it over, as `./mailings gateways list` shows it."
-
 
 @app.command("create")
 def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
@@ -63,6 +73,13 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     sender: Sender = None,
     tag: Tags = None,
     operator_code: Codes = None,
+    with_tag: AllTags = None,
+    without_tag: NoTags = None,
+    in_zone: Zones = None,
+    has: Has = None,
+    clients: Clients = None,
+    except_clients: ExceptClients = None,
+    filter_: FilterFile = None,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
     for_: For = None,
@@ -94,11 +111,22 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     text = text_of(body, body_file)
     if text is None:
         raise typer.BadParameter("say what it says: either --body or --body-file")
-    plan = {
+    wanted = read_filter(
+        tag=tag,
+        operator_code=operator_code,
+        with_tag=with_tag,
+        without_tag=without_tag,
+        in_zone=in_zone,
+        has=has,
+        clients=clients,
+        except_clients=except_clients,
+        file=filter_,
+    )
+    plan: Json = {
         "name": name,
         "body": text,
         "subject": subject,
-        "filter": {"tags": tag or [], "operator_codes": operator_code or []},
+        "filter": {"tags": [], "operator_codes": []} | wanted,
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway,
@@ -164,85 +192,6 @@ def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bo
         return
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
     show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)
+    note_unknown(plan["filter"], created)
     if watch:
         watch_until_over(created["mailing_id"], output)
-
-
-@app.command("edit")
-def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
-    mailing_id: MailingId,
-    *,
-    name: Name = None,
-    body: Body = None,
-    body_file: BodyFile = None,
-    subject: Annotated[str | None, typer.Option(help="'' for none.")] = None,
-    html_file: HtmlFile = None,
-    no_html: Annotated[bool, typer.Option("--no-html", help="Without HTML.")] = False,
-    sender: Annotated[str | None, typer.Option(help="'' for the gateway's own.")] = None,
-    tag: Tags = None,
-    operator_code: Codes = None,
-    to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
-    starts_at: StartsAt = None,
-    ends_at: EndsAt = None,
-    gateway: Annotated[str | None, typer.Option(metavar="NAME", help=GATEWAYS)] = None,
-    priority: FirstOf = None,
-    max_attempts: MaxAttempts = None,
-    on_unknown: Unknown = None,
-    class_: Class = None,
-    repeat: Repeat = None,
-    zone: Zone = None,
-    schedule: ScheduleFile = None,
-    run_window: RunWindow = None,
-    overlap: Overlaps = None,
-    missed: Misses = None,
-    catch_up: CatchUp = None,
-    count: Count = None,
-    except_: Except = None,
-    output: Format = Output.TABLE,
-) -> None:
-    """Change a mailing; what is not named stays.
-
-    Of one that runs once and has begun only the name can be changed, and the end moved earlier.
-    Of a recurring one all can: a run that has begun keeps what it began with.
-    """
-    if to_all and (tag or operator_code):
-        raise typer.BadParameter("say either --to-all, or --tag and --operator-code")
-    if no_html and html_file:
-        raise typer.BadParameter("say either --no-html or --html-file")
-    changes: Json = {
-        "name": name,
-        "body": text_of(body, body_file),
-        "html": content_of(html_file),
-        "starts_at": starts_at.isoformat() if starts_at else None,
-        "ends_at": ends_at.isoformat() if ends_at else None,
-        "gateway": gateway,
-    }
-    changes = {name: value for name, value in changes.items() if value is not None}
-    changes |= delivery_of(priority, max_attempts, on_unknown, class_)
-    recurs = read_schedule(
-        file=schedule,
-        repeat=repeat,
-        zone=zone,
-        run_window=run_window,
-        overlap=overlap,
-        missed=missed,
-        catch_up=catch_up,
-        count=count,
-        except_=except_,
-    )
-    if recurs is not None:
-        changes["schedule"] = recurs
-    if no_html:
-        changes["html"] = None
-    changes |= {
-        field: value or None
-        for field, value in (("subject", subject), ("sender", sender))
-        if value is not None
-    }
-    if to_all or tag or operator_code:
-        chosen = {"tags": tag, "operator_codes": operator_code}
-        changes["filter"] = {n: v or [] for n, v in chosen.items() if v or to_all}
-    if not changes:
-        raise typer.BadParameter("say what to change, such as --ends-at")
-    changed = run(lambda api: api.patch("catalog", f"/v1/mailings/{mailing_id}", changes))
-    show(output, changed, lambda: mailing_table(changed))

@@ -115,6 +115,7 @@ class _Fit:
     ) -> None:
         self._inner, self._outer, self._is_answer = inner, outer, is_answer
         self._seen: set[tuple[str, str]] = set()
+        self._under_way: set[tuple[str, str]] = set()  # a schema may hold itself
 
     def differences(self, name: str, inner: Json, outer: Json) -> Iterator[str]:
         """Give a line for each place where `inner` allows what `outer` does not."""
@@ -130,7 +131,15 @@ class _Fit:
                 yield from min(found, key=len)
 
     def _one(self, name: str, inner: Json, outer: Json) -> Iterator[str]:
+        pair = (inner.get("$ref", ""), outer.get("$ref", ""))
+        if all(pair) and pair in self._under_way:
+            return
+        self._under_way.add(pair)
         inner, outer = _resolved(inner, self._inner), _resolved(outer, self._outer)
+        yield from self._in_one(name, inner, outer)
+        self._under_way.discard(pair)
+
+    def _in_one(self, name: str, inner: Json, outer: Json) -> Iterator[str]:
         types = _types(inner) - _types(outer)
         if types - ({"integer"} if "number" in _types(outer) else set()):
             yield f"{name}: its type is another"

@@ -8,7 +8,13 @@ from shared.schedule.checks import canonical, mistakes
 from shared.schedule.instants import Occurrence, Remark, occurrence_of
 from shared.schedule.occurrences import end_of, end_of_run, occurrences
 from shared.schedule.words import in_words
-from shared.schedule.zones import canonical_zone, load_zone, tzdata_version, zone_names
+from shared.schedule.zones import (
+    canonical_zone,
+    load_zone,
+    tzdata_version,
+    why_refused,
+    zone_names,
+)
 
 __all__ = (
     "Occurrence",
@@ -23,5 +29,6 @@ __all__ = (
     "occurrence_of",
     "occurrences",
     "tzdata_version",
+    "why_refused",
     "zone_names",
 )

@@ -371,7 +371,7 @@ def test_an_edit_sends_only_what_is_named(
     mailings(*edit, "--to-all")
 
     assert some == ("PATCH", {"subject": None, "filter": {"tags": ["new"]}})
-    assert sent(services) == {"filter": {"tags": [], "operator_codes": []}}
+    assert sent(services) == {"filter": None}
     assert mailings(*edit).code == Exit.USAGE
 
 

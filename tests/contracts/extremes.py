@@ -12,10 +12,20 @@ from aiokafka.structs import ConsumerRecord
 from msgspec import inspect
 
 from shared.contracts import EVENTS
+from shared.contracts.audience import Condition
 from shared.contracts.schedule import Daily, Schedule
 from shared.event import Event
 
 DAILY = Schedule(entries=(Daily(at="09:00", zone="Europe/Moscow"),))
+DEEP: dict[str, Any] = {"tags": ["vip"]}
+for _ in range(30):
+    DEEP = {"not": DEEP, "and": [DEEP]} if len(json.dumps(DEEP)) < 10_000 else {"not": DEEP}
+CONDITIONS: list[dict[str, Any]] = [
+    *({}, {"and": []}, {"or": []}, {"or": [{}, {}]}, {"not": {}}, {"client_ids": ""}, DEEP),
+    *({name: []} for name in ("operator_codes", "tags", "all_tags", "no_tags", "time_zones")),
+    {"time_zones": ["", "Factory", "Nowhere/Else"]},
+    {"client_ids": "A" * 640_000},
+]
 NOON = "2026-01-01T12:00:00Z"
 INTEGERS = [n + k for n in (0, 2**15, 2**31, 2**53, 2**63, 2**64) for k in (-1, 0, 1)]
 TEXTS = [
@@ -70,6 +80,8 @@ def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 - a table
             return {plain(key): plain(value)}
         case inspect.StructType(cls=cls) if cls is Schedule:
             return msgspec.to_builtins(DAILY)
+        case inspect.StructType(cls=cls) if cls is Condition:  # which holds others
+            return {"has_phone": True}
         case inspect.StructType(fields=fields, tag_field=tag_field, tag=tag):
             told = {} if tag_field is None else {tag_field: tag}
             return told | {field.name: plain(field.type) for field in fields}
@@ -105,6 +117,8 @@ def extremes(kind: inspect.Type) -> Sequence[Any]:  # noqa: C901, PLR0911, PLR09
         case inspect.DictType(key_type=key, value_type=value):
             pairs = [{each: plain(value)} for each in extremes(key)]
             return [{}, *pairs, *({plain(key): each} for each in extremes(value))]
+        case inspect.StructType(cls=cls) if cls is Condition:
+            return CONDITIONS
         case inspect.StructType(fields=fields):
             whole = plain(kind)
             return [whole | {f.name: each} for f in fields for each in extremes(f.type)]

@@ -151,3 +151,14 @@ def test_a_change_that_breaks_clients_is_named(name: str) -> None:
 @pytest.mark.parametrize("name", KEEPS)
 def test_a_change_that_clients_do_not_notice_is_none(name: str) -> None:
     assert breaking(DOCUMENT, changed(KEEPS[name])) == []
+
+
+def test_a_schema_that_holds_itself_is_compared_to_its_end() -> None:
+    reference = operation(DOCUMENT)["requestBody"]["content"]["application/json"]["schema"]
+    nested = deepcopy(DOCUMENT)
+    thing(nested)["properties"]["inner"] = {"anyOf": [reference, {"type": "null"}]}
+    other = deepcopy(nested)
+    thing(other)["properties"].pop("size")
+
+    assert breaking(nested, nested) == []
+    assert breaking(nested, other)

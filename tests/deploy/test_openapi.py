@@ -208,4 +208,4 @@ def test_the_examples_are_what_the_rules_take() -> None:
     mailing = NewMailing.model_validate(schemas["NewMailing"]["examples"][0])
 
     assert checked(client.model_dump()).phone == "79161234567"
-    settled(plan_from(mailing), now)
+    settled(plan_from(mailing, {}), now)

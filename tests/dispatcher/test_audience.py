@@ -112,3 +112,17 @@ async def test_nobody_is_written_to_twice_while_clients_are_removed_and_register
     assert were_there & phones.keys() <= set(numbers(gateway)) <= were_there
     assert await run.status() == "finished"
     await prove(world.pool)
+
+
+@pytest.mark.parametrize("ids", ["AAAA", "A" * 24], ids=["three bytes", "eighteen bytes"])
+async def test_a_filter_with_half_an_id_sets_its_run_aside_and_goes_to_nobody(
+    world: World, ids: str
+) -> None:
+    await world.know_clients([1])
+    run = await world.begin_run()
+    await run.begin()
+    broken = f'{{"operator_codes": [], "tags": [], "exclude": {{"client_ids": "{ids}"}}}}'
+    await world.rows("UPDATE runs SET filter = CAST(:f AS jsonb) RETURNING 1", f=broken)
+
+    assert await expand(world) == []
+    assert await world.value("SELECT reason FROM set_aside") == "ValueError"

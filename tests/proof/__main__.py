@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.proof import calendars, firing
+from tests.proof import audience, calendars, firing
 
 OUT = Path(__file__).parents[2] / "proof" / "out"
 LEAST_CASES = 1_000_000
+LEAST_FILTERS = 10_000
 LATE_S = 1.0  # at most, 99 of 100, without faults
 
 Figures: TypeAlias = dict[str, Any]
@@ -53,11 +54,19 @@ def prove_missed(_: argparse.Namespace) -> Figures:
     return figures | {"met": not figures["differences"]}
 
 
+def prove_audience(options: argparse.Namespace) -> Figures:
+    """Compare whom filters select with the model."""
+    figures = asyncio.run(audience.prove(audience.Plan(seed=options.seed), say))
+    is_enough = figures["filters"] >= LEAST_FILTERS
+    return figures | {"met": is_enough and not figures["differences"]}
+
+
 PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
     "calendars": prove_calendars,
     "firing": prove_firing,
     "punctual": prove_punctual,
     "missed": prove_missed,
+    "audience": prove_audience,
 }
 
 

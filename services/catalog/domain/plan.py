@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
+from services.catalog.domain.filter import in_filter, patched_filter
 from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.suppression import topic_mistake
 from services.catalog.domain.text import mistake
+from shared.audience import canonical as canonical_filter
+from shared.audience import mistakes as mistakes_in_filter
 from shared.contracts.catalog import Filter, MailingState, MessageClass, Priority, content_of
 from shared.contracts.schedule import Schedule
 from shared.errors import Conflict, FieldError, Invalid
@@ -27,6 +29,7 @@ FARTHEST = timedelta(days=36_525)
 # Characters. The bounds of body and HTML keep a run's event below what Kafka takes; a mail program
 # shows no more of HTML (Gmail: 102 kB). A sender is a name like any other, and an address.
 LIMITS = {"name": 200, "subject": 500, "body": 50_000, "html": 100_000, "sender": 460}
+LARGEST = 1_000_000  # bytes of an event of it, which is one record in the log
 ATTEMPTS = 1_000_000  # at most: far more than any window has room for
 OF_MAILS = {"html": "only mails have HTML", "sender": "only mails have a sender"}
 
@@ -93,7 +96,9 @@ def settled(plan: Plan, now: Instant, gateways: Gateways = INHERITED) -> Plan:
 
 
 def canonical(plan: Plan) -> Plan:
-    """Return `plan` with the zones of its schedule under today's names, if it has no mistakes."""
+    """Return `plan` with its zones under today's names, where it has no mistakes."""
+    if not mistakes_in_filter(plan.filter, "/filter"):
+        plan = replace(plan, filter=canonical_filter(plan.filter))
     if plan.schedule is None or mistakes_in_schedule(plan.schedule, "/schedule"):
         return plan
     return replace(plan, schedule=canonical_schedule(plan.schedule))
@@ -126,8 +131,7 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
         name: defaults.get(name) if value is None else value for name, value in changes.items()
     }
     if isinstance(parts := given.get("filter"), Mapping):
-        kept = {name: value or () for name, value in parts.items()}
-        given["filter"] = msgspec.structs.replace(plan.filter, **kept)
+        given["filter"] = patched_filter(plan.filter, parts)
     if isinstance(parts := given.get("schedule"), Mapping):
         given["schedule"] = _patched_schedule(plan.schedule, parts)
     return canonical(replace(plan, **given))
@@ -154,7 +158,7 @@ def check(
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [*_in_texts(plan, before), *_in_filter(plan.filter)]
+    mistakes = [*_in_texts(plan, before), *_in_audience(plan, before)]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
         mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
@@ -200,6 +204,14 @@ def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
             yield wrong
 
 
+def _in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
+    """Give what is wrong with a filter that is new to `before`, and whether all is too large."""
+    if before is None or plan.filter != before.filter:
+        yield from in_filter(plan.filter, "/filter")
+    if len(msgspec.json.encode(content_of(plan))) > LARGEST:
+        yield FieldError("/filter", "too_large", f"with all else at most {LARGEST} bytes")
+
+
 def _mistake(name: str, text: str) -> FieldError | None:
     wrong = mistake(f"/{name}", text, has_lines=name in {"body", "html"})
     return sender_mistake("/sender", text) if name == "sender" and wrong is None else wrong
@@ -213,20 +225,6 @@ def _of_mails(plan: Plan, contact: Contact) -> Iterator[FieldError]:
                 yield FieldError(f"/{name}", "of_mails", detail)
     elif plan.subject is None:
         yield FieldError("/subject", "required", "a mail has a subject")
-
-
-def _in_filter(chosen: Filter) -> list[FieldError]:
-    """Return what no client could have."""
-    codes = [
-        FieldError(f"/filter/operator_codes/{number}", "operator_code", "three digits, as in 916")
-        for number, code in enumerate(chosen.operator_codes)
-        if not OPERATOR_CODE.fullmatch(code)
-    ]
-    return codes + [
-        FieldError(f"/filter/tags/{number}", "tags", f"1 to {TAG_LIMIT} characters")
-        for number, tag in enumerate(chosen.tags)
-        if not is_tag(tag)
-    ]
 
 
 def check_running(before: Plan, after: Plan) -> None:

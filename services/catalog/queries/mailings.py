@@ -1,25 +1,23 @@
 """Queries: mailings, and whom one would be for."""
 
+from collections.abc import Mapping
 from enum import StrEnum, auto
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import Field
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
+from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
+from shared.http.filters import FilterView, shortened, stated
 from shared.http.schedules import RecurrenceView
-
-
-class FilterView(View):
-    """Whom a mailing is for; an empty list doesn't restrict."""
-
-    operator_codes: list[str]
-    tags: list[str]
 
 
 class MailingStatus(StrEnum):
@@ -75,6 +73,15 @@ class MailingView(View):
     changed_at: Instant
 
 
+class SavedMailing(MailingView):
+    """A mailing as it was saved."""
+
+    unknown_phones: list[str] | None = stated(
+        description="If it was given phones: JSON pointers of those that are no client's.",
+        examples=[["/filter/include/phones/0"]],
+    )
+
+
 _switch = tables.run_switches.c
 _paused_run = func.jsonb_build_object(
     *("run_id", _switch.run_id, "since", _switch.paused_at, "by", _switch.paused_by)
@@ -104,6 +111,20 @@ async def mailing(db: Connection, mailing_id: UUID) -> MailingView:
     return MailingView.model_validate(row)
 
 
+async def filter_of(db: Connection, mailing_id: UUID) -> Filter:
+    """Return the filter of a mailing.
+
+    Raises:
+        MailingUnknown: No mailing has this identifier.
+    """
+    table = tables.mailings
+    wanted = select(table.c.filter).where(table.c.mailing_id == mailing_id)
+    found = (await db.execute(wanted)).scalar_one_or_none()
+    if found is None:
+        raise MailingUnknown
+    return msgspec.convert(found, Filter)
+
+
 async def mailings(
     db: Connection,
     *,
@@ -120,4 +141,10 @@ async def mailings(
     if status is not None:
         page = page.where(table.c.status == status)
     rows = await db.execute(page.limit(limit))
-    return [MailingView.model_validate(row) for row in rows]
+    return [MailingView.model_validate(_shortened(row)) for row in rows]
+
+
+def _shortened(row: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a row of SHOWN
+    """Return a row as a list shows it, without thousands of identifiers."""
+    fields: Mapping[str, Any] = row._mapping  # noqa: SLF001 - how a row is read by name
+    return {**fields, "filter": shortened(fields["filter"])}

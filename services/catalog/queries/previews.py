@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, TextClause, func, or_, select, text
 
 from services.catalog.domain.client import FIELDS, ClientUnknown, Profile
 from services.catalog.domain.gateway import Contact
 from services.catalog.tables import clients
+from shared.audience import selection
 from shared.contracts.catalog import Filter
 from shared.database import Connection
 
@@ -35,7 +36,7 @@ async def audience(
     chosen = select(*(_lacks(name).label(name) for name in sorted(names)))
     if not names:
         chosen = select(clients.c.client_id)
-    looked_at = chosen.where(*_conditions(wanted)).limit(MOST + 1).subquery()
+    looked_at = chosen.where(_selected(wanted)).limit(MOST + 1).subquery()
     counts = select(
         func.count(),
         *(func.count().filter(looked_at.c[name]).label(name) for name in sorted(names)),
@@ -55,13 +56,13 @@ def _lacks(name: str) -> ColumnElement[bool]:
     return func.cardinality(column) == 0 if name == "tags" else or_(column.is_(None), column == "")
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.operator_codes:
-        conditions.append(clients.c.operator_code.in_(wanted.operator_codes))
-    if wanted.tags:
-        conditions.append(clients.c.tags.op("&&")(list(wanted.tags)))
-    return conditions
+def _selected(wanted: Filter) -> TextClause:
+    """Return what is true for the clients of a filter, with its values."""
+    found = selection(wanted)
+    parts = [found.where] if found.indexed is None else [found.indexed, found.where]
+    where = text(" AND ".join(parts))
+    names = where._bindparams  # noqa: SLF001 - the only way to know which of the values it has
+    return where.bindparams(**{name: found.values[name] for name in names})
 
 
 COLUMNS = (clients.c.client_id, *(clients.c[name] for name in FIELDS))
@@ -69,7 +70,7 @@ COLUMNS = (clients.c.client_id, *(clients.c[name] for name in FIELDS))
 
 async def someone(db: Connection, wanted: Filter) -> tuple[UUID, Profile] | None:
     """Return any client that a filter selects; None: it selects nobody."""
-    chosen = select(*COLUMNS).where(*_conditions(wanted)).limit(1)
+    chosen = select(*COLUMNS).where(_selected(wanted)).limit(1)
     row = (await db.execute(chosen)).one_or_none()
     return None if row is None else _client(row)
 

@@ -1,13 +1,16 @@
 """The bodies of requests about mailings."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
 
 from services.catalog.domain.gateway import BY_DEFAULT
 from services.catalog.domain.plan import ATTEMPTS, FIELDS, Plan
-from shared.contracts.catalog import Filter, GatewayKey, MessageClass, OnUnknown, Priority
+from shared.contracts.catalog import GatewayKey, MessageClass, OnUnknown, Priority
 from shared.http import Body, WrittenInstant
+from shared.http.filters import FilterBody, FilterChanges, filter_changes, filter_from
 from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
 
 PLAIN = tuple(name for name in FIELDS if name not in ("filter", "schedule"))
@@ -18,13 +21,6 @@ it. None: as its gateway is described, which is to send it once more unless that
 MESSAGE_CLASS = "What messages are for people; critical ones wait for no quiet hours."
 TOPIC = "By which clients can refuse it, such as news; none: no particular one."
 SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
-
-
-class FilterBody(Body):
-    """Whom a mailing is for: any of the codes and any of the tags; empty doesn't restrict."""
-
-    operator_codes: tuple[str, ...] = Field((), max_length=1000, examples=[["916", "903"]])
-    tags: tuple[str, ...] = Field((), max_length=1000, examples=[["vip"]])
 
 
 class NewMailing(Body):
@@ -49,13 +45,6 @@ class NewMailing(Body):
         MessageClass.MARKETING, description=MESSAGE_CLASS, examples=["marketing"]
     )
     topic: str | None = Field(None, description=TOPIC, examples=[None])
-
-
-class FilterChanges(Body):
-    """A part of a filter: what it does not name stays, null means no restriction."""
-
-    operator_codes: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["916"]])
-    tags: tuple[str, ...] | None = Field(None, max_length=1000, examples=[["vip"]])
 
 
 class MailingChanges(Body):
@@ -89,17 +78,18 @@ class MailingChanges(Body):
     topic: str | None = Field(None, description=TOPIC, examples=[None])
 
 
-def plan_from(body: NewMailing) -> Plan:
-    """Return the plan that a body describes."""
-    chosen = Filter(operator_codes=body.filter.operator_codes, tags=body.filter.tags)
+def plan_from(body: NewMailing, ids: Mapping[str, UUID]) -> Plan:
+    """Return the plan that a body describes; `ids` of clients stand for their phones."""
     schedule = None if body.schedule is None else schedule_from(body.schedule)
     plain = {name: getattr(body, name) for name in PLAIN}
-    return Plan(**plain, filter=chosen, schedule=schedule)
+    return Plan(**plain, filter=filter_from(body.filter, ids), schedule=schedule)
 
 
-def changes_from(body: MailingChanges) -> dict[str, Any]:
+def changes_from(body: MailingChanges, ids: Mapping[str, UUID]) -> dict[str, Any]:
     """Return by name what a body changes, None for what it removes."""
     changes = body.model_dump(exclude_unset=True)
+    if body.filter is not None:
+        changes["filter"] = filter_changes(body.filter, ids)
     if body.schedule is not None:
         changes["schedule"] = body.schedule.model_dump(mode="json", exclude_unset=True)
     return changes

@@ -1,5 +1,6 @@
 """Mailings over HTTP."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from fastapi import Response, status
@@ -29,8 +30,9 @@ from services.catalog.domain.plan import (
     MailingInvalid,
 )
 from services.catalog.queries import mailings as queries
+from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
-from services.catalog.queries.mailings import MailingStatus, MailingView
+from services.catalog.queries.mailings import MailingStatus, MailingView, SavedMailing
 from services.catalog.routes.mailing_bodies import (
     MailingChanges,
     NewMailing,
@@ -59,6 +61,7 @@ from shared.http import (
     position,
     strict_router,
 )
+from shared.http.filters import phones_in
 from shared.template import TemplateInvalid
 
 router = strict_router("/v1/mailings", "mailings")
@@ -79,18 +82,20 @@ router = strict_router("/v1/mailings", "mailings")
 )
 async def create_mailing(
     body: NewMailing, response: Response, context: Creation, key: IdempotencyKey
-) -> MailingView:
+) -> SavedMailing:
     """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
     With an Idempotency-Key, a repeated request creates no second one.
     """
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
-    plan = plan_from(body)
+    phones = phones_in(body.filter, "/filter")
+    known = await _known(context, phones)
+    plan = plan_from(body, known)
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(
         mailing_id=mailing_id, plan=plan, now=context.now, gateways=await _gateways(context)
     )
-    return await _do(command, context, response)
+    return _saved(await _do(command, context, response), phones, known)
 
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))
@@ -130,13 +135,15 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
 )
 async def change_mailing(
     mailing_id: UUID, body: MailingChanges, response: Response, context: Change
-) -> MailingView:
+) -> SavedMailing:
     """Change what the body names, as a merge patch (RFC 7396)."""
-    changes = changes_from(body)
+    phones = phones_in(body.filter, "/filter") if body.filter else {}
+    known = await _known(context, phones)
+    changes = changes_from(body, known)
     command = ChangeMailing(
         mailing_id=mailing_id, changes=changes, now=context.now, gateways=await _gateways(context)
     )
-    return await _do(command, context, response)
+    return _saved(await _do(command, context, response), phones, known)
 
 
 @router.delete(
@@ -203,6 +210,22 @@ async def stop_mailing(
     by = name_of(body)
     command = StopMailing(mailing_id=mailing_id, now=context.now, by=by)
     return await _do(command, context, response)
+
+
+async def _known(context: CommandContext, phones: Mapping[str, str]) -> dict[str, UUID]:
+    async with autocommit(context.pool) as db:
+        return await ids_by_phone(db, set(phones.values()))
+
+
+def _saved(
+    view: MailingView, phones: Mapping[str, str], known: Mapping[str, UUID]
+) -> SavedMailing:
+    """Return a mailing with the places of the phones that are no client's."""
+    saved = SavedMailing.model_validate(view)
+    if not phones:
+        return saved
+    unknown = [where for where, phone in phones.items() if phone not in known]
+    return saved.model_copy(update={"unknown_phones": unknown})
 
 
 async def _gateways(context: CommandContext) -> Gateways:

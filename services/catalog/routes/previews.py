@@ -13,12 +13,13 @@ from services.catalog.domain.preview import MessageNotRendered, texts_of
 from services.catalog.domain.sms import Alphabet
 from services.catalog.queries import mailings as stored
 from services.catalog.queries import previews as queries
+from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
 from services.catalog.routes.mailing_bodies import NewMailing, plan_from
-from shared.contracts.catalog import Filter
 from shared.database import Connection, autocommit
 from shared.event import Instant
 from shared.http import Body, Creation, DatabasePool, View, answers, strict_router
+from shared.http.filters import phones_in
 from shared.template import TemplateInvalid
 
 router = strict_router("/v1/mailings", "mailings")
@@ -96,7 +97,9 @@ class MailingPreview(View):
 async def preview_mailing(body: PreviewedMailing, context: Creation) -> MailingPreview:
     """Check a mailing as its creation would, show a message, and count. Creates nothing."""
     async with autocommit(context.pool) as db:
-        plan = settled(plan_from(body), context.now, await contacts(db))
+        phones = phones_in(body.filter, "/filter")
+        plan = plan_from(body, await ids_by_phone(db, set(phones.values())))
+        plan = settled(plan, context.now, await contacts(db))
     return await _preview(plan, plan.starts_at or context.now, body, context.pool)
 
 
@@ -111,7 +114,7 @@ async def preview_saved_mailing(
     """Show a message of the mailing as it is now, and count whom it would go to."""
     async with autocommit(pool) as db:
         view = await stored.mailing(db, mailing_id)
-    chosen = Filter(operator_codes=tuple(view.filter.operator_codes), tags=tuple(view.filter.tags))
+        chosen = await stored.filter_of(db, mailing_id)
     plain = {name: getattr(view, name) for name in FIELDS if name not in ("filter", "schedule")}
     plan = Plan(**plain, filter=chosen)
     return await _preview(plan, view.starts_at, body, pool)

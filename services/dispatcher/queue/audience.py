@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import TextClause
 
+from shared.audience import selection
 from shared.contracts.catalog import Filter
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
@@ -20,12 +21,8 @@ CHOSEN = """
     NOT is_removed AND coalesce(
             registered_at < coalesce(CAST(:begun_at AS timestamptz), 'infinity'), true
         )
-        AND (cardinality(CAST(:codes AS text[])) = 0
-            OR operator_code = ANY(CAST(:codes AS text[])))
-        AND (cardinality(CAST(:tags AS text[])) = 0 OR tags && CAST(:tags AS text[]))
+        AND {selected}
 """
-HAS_TAG = "tags && CAST(:tags AS text[])"
-HAS_CODE = "ARRAY[operator_code] && CAST(:codes AS text[])"  # as the index has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +36,11 @@ class Audience:
 
 def audience_of(wanted: Filter, begun_at: Instant | None) -> Audience:
     """Return whom a filter selects of those who were there at `begun_at`; None: at any time."""
-    parts = []
-    if wanted.tags:
-        parts.append(HAS_TAG)
-    if wanted.operator_codes:
-        parts.append(HAS_CODE)
+    selected = selection(wanted)
     return Audience(
-        chosen=CHOSEN,
-        values={
-            "codes": list(wanted.operator_codes),
-            "tags": list(wanted.tags),
-            "begun_at": begun_at,
-        },
-        indexed=" AND ".join(parts) or None,
+        chosen=fragment(CHOSEN, selected=selected.where),
+        values={**selected.values, "begun_at": begun_at},
+        indexed=selected.indexed,
     )
 
 

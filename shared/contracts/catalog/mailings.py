@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.contracts.audience import Condition
 from shared.contracts.catalog.clients import CLIENTS
 from shared.contracts.catalog.suppressions import SUPPRESSIONS
 from shared.contracts.schedule import Schedule
@@ -21,11 +22,17 @@ MAILINGS = Topic("catalog.mailings", is_ordered=True, waits_for=(CLIENTS, SUPPRE
 GatewayKey: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a mailing is for: any of the codes and any of the tags; none of a kind: whichever."""
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom a mailing is for: clients with any of the codes and any of the tags, none: whichever.
 
-    operator_codes: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    Of them those that `include` is true for, and `exclude` is not.
+    """
+
+    # Empty ones are written as well: what has been read so far is written again byte for byte.
+    operator_codes: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
+    tags: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
+    include: Condition | None = None
+    exclude: Condition | None = None
 
 
 class Priority(StrEnum):

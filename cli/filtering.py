@@ -1,0 +1,133 @@
+"""How audiences are typed: the options that say whom a mailing is for, or not."""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from cli.render import Json, note
+
+IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+SHOWN = 10  # phones that are no client's
+PHONE = re.compile(r"7\d{10}", re.ASCII)
+
+
+class Contact(StrEnum):
+    """By what a client can be reached."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+
+
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="To clients with any of these.")]
+Codes = Annotated[list[str] | None, typer.Option("--operator-code", help="And any of these.")]
+AllTags = Annotated[list[str] | None, typer.Option("--with-tag", help="And all of these.")]
+NoTags = Annotated[list[str] | None, typer.Option("--without-tag", help="And none of these.")]
+Zones = Annotated[
+    list[str] | None,
+    typer.Option("--in-zone", metavar="ZONE", help="And in any of these time zones."),
+]
+Has = Annotated[list[Contact] | None, typer.Option("--has", help="And with such a contact.")]
+Clients = Annotated[
+    typer.FileText | None,
+    typer.Option(
+        encoding="utf-8",
+        help="And named in this file, by id or phone, one a line; - for standard input.",
+    ),
+]
+ExceptClients = Annotated[
+    typer.FileText | None, typer.Option(encoding="utf-8", help="And not named in this file.")
+]
+FilterFile = Annotated[
+    typer.FileText | None,
+    typer.Option("--filter", encoding="utf-8", help="The whole filter instead, as JSON."),
+]
+
+
+def read_filter(  # noqa: PLR0913 (each is an option)
+    *,
+    tag: list[str] | None = None,
+    operator_code: list[str] | None = None,
+    with_tag: list[str] | None = None,
+    without_tag: list[str] | None = None,
+    in_zone: list[str] | None = None,
+    has: list[Contact] | None = None,
+    clients: TextIO | None = None,
+    except_clients: TextIO | None = None,
+    file: TextIO | None = None,
+) -> Json:
+    """Return what is typed of a filter, as the API takes it; empty if nothing is.
+
+    Raises:
+        typer.BadParameter: Something is typed beside a whole filter, or a file is none of ours.
+    """
+    include: Json = {"all_tags": with_tag, "time_zones": in_zone}
+    include |= {f"has_{each}": True for each in has or ()}
+    include |= _named(clients)
+    exclude: list[Json] = [{"tags": without_tag}] if without_tag else []
+    exclude += [{name: named} for name, named in _named(except_clients).items()]
+    typed: Json = {
+        "tags": tag,
+        "operator_codes": operator_code,
+        "include": {name: value for name, value in include.items() if value},
+        "exclude": {"or": exclude} if len(exclude) > 1 else next(iter(exclude), None),
+    }
+    typed = {name: value for name, value in typed.items() if value}
+    if file is None:
+        return typed
+    if typed:
+        raise typer.BadParameter("say either --filter, or its parts")
+    return _whole(file)
+
+
+def note_unknown(wanted: Json, saved: Json) -> None:
+    """Say which of the phones that a filter names are no client's."""
+    unknown = [str(_at({"filter": wanted}, each)) for each in saved.get("unknown_phones") or ()]
+    if unknown:
+        more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
+        note(
+            f"{len(unknown):,} phones are no client's: {', '.join(unknown[:SHOWN])}{more}",
+            "yellow",
+        )
+
+
+def _at(value: Any, pointer: str) -> Any:  # noqa: ANN401 - as JSON has it
+    """Return what stands at a JSON pointer."""
+    for step in pointer.split("/")[1:]:
+        value = value[int(step) if isinstance(value, list) else step]
+    return value
+
+
+def _whole(file: TextIO) -> Json:
+    try:
+        found = json.load(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{file.name} is no JSON: {error}") from None
+    if not isinstance(found, dict) or not found:
+        raise typer.BadParameter(f'{file.name} has no filter, such as {{"tags": ["vip"]}}')
+    whole: Json = found.get("filter", found)
+    return whole
+
+
+def _named(file: TextIO | None) -> Json:
+    """Return the clients that a file names, by what it names them by."""
+    if file is None:
+        return {}
+    named: Json = {"client_ids": [], "phones": []}
+    try:
+        for number, line in enumerate(file, 1):
+            word = line.strip().removeprefix("\ufeff")
+            if IDENTIFIER.fullmatch(word):
+                named["client_ids"].append(word)
+            elif PHONE.fullmatch(word):
+                named["phones"].append(word)
+            elif word:
+                detail = "neither an identifier nor a phone such as 79161234567"
+                raise typer.BadParameter(f"{file.name}, line {number}: {detail}")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
+    if not any(named.values()):
+        raise typer.BadParameter(f"{file.name} names nobody")
+    return {name: value for name, value in named.items() if value}

@@ -1,0 +1,107 @@
+"""How audiences are typed: what the options make of a filter, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import Exit
+from tests.cli.conftest import Json, Mailings, Services
+
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+CREATE = ("mailings", "create", "--name", "Spring", "--body", "Hello", "--for", "2h", "-q")
+
+
+@pytest.fixture
+def catalog(services: Services) -> Services:
+    services.answer("/v1/mailings", {"mailing_id": ID}, status=201)
+    return services
+
+
+def sent(services: Services) -> Any:
+    return json.loads(services.asked[-1].body)["filter"]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--with-tag", "a", "--with-tag", "b"], {"include": {"all_tags": ["a", "b"]}}),
+        (["--in-zone", "UTC"], {"include": {"time_zones": ["UTC"]}}),
+        (
+            ["--has", "phone", "--has", "email"],
+            {"include": {"has_phone": True, "has_email": True}},
+        ),
+        (["--without-tag", "a", "--tag", "b"], {"exclude": {"tags": ["a"]}, "tags": ["b"]}),
+    ],
+    ids=["all tags", "zone", "contacts", "without a tag"],
+)
+def test_options_make_a_filter(
+    catalog: Services, mailings: Mailings, options: list[str], wanted: Json
+) -> None:
+    assert mailings(*CREATE, *options).code == Exit.OK
+
+    assert sent(catalog) == {"tags": [], "operator_codes": [], **wanted}
+
+
+def test_clients_come_from_files_by_id_or_phone(
+    catalog: Services, mailings: Mailings, tmp_path: Path
+) -> None:
+    some, others = tmp_path / "some.txt", tmp_path / "others.txt"
+    some.write_text(f"\ufeff79161234567\n\n{ID}\r\n")
+    others.write_text("79161234568\n")
+
+    mailings(
+        *CREATE, "--clients", str(some), "--except-clients", str(others), "--without-tag", "a"
+    )
+
+    found = sent(catalog)
+    assert found["include"] == {"client_ids": [ID], "phones": ["79161234567"]}
+    assert found["exclude"] == {"or": [{"tags": ["a"]}, {"phones": ["79161234568"]}]}
+
+
+def test_phones_of_nobody_are_said(catalog: Services, mailings: Mailings, tmp_path: Path) -> None:
+    catalog.answer(
+        "/v1/mailings",
+        {"mailing_id": ID, "unknown_phones": ["/filter/include/phones/1"]},
+        status=201,
+    )
+    (tmp_path / "some.txt").write_text("79161234567\n79161234568\n")
+
+    result = mailings(*CREATE, "--clients", str(tmp_path / "some.txt"))
+
+    assert "1 phones are no client's: 79161234568" in " ".join(result.err.split())
+
+
+def test_a_whole_filter_comes_from_a_file(
+    catalog: Services, mailings: Mailings, tmp_path: Path
+) -> None:
+    file, wanted = tmp_path / "filter.json", {"include": {"or": [{"tags": ["a"]}]}}
+    file.write_text(json.dumps(wanted))
+
+    assert mailings(*CREATE, "--filter", str(file)).code == Exit.OK
+
+    assert sent(catalog) == {"tags": [], "operator_codes": [], **wanted}
+    assert mailings(*CREATE, "--filter", str(file), "--tag", "b").code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--clients", "79161234567\n8916\n", "line 2"),
+        ("--clients", "\n", "names nobody"),
+        ("--filter", "{", "no JSON"),
+        ("--filter", "[]", "has no filter"),
+        ("--filter", "{}", "has no filter"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(
+    catalog: Services, mailings: Mailings, tmp_path: Path, option: str, text: str, said: str
+) -> None:
+    (tmp_path / "file").write_text(text)
+
+    result = mailings(*CREATE, option, str(tmp_path / "file"))
+
+    assert result.code == Exit.USAGE
+    assert said in " ".join(result.err.replace("│", "").split())
+    assert not catalog.asked
