@@ -23,6 +23,7 @@ from cli import (
     schedules,
     stack,
     statistics,
+    suppressions,
     version,
     why,
 )
@@ -48,6 +49,7 @@ app.add_typer(stack.app)
 app.add_typer(demo.app)
 app.add_typer(doctor.app)
 app.add_typer(clients.app, name="clients")
+app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
 app.add_typer(schedules.app, name="schedule")

@@ -32,6 +32,7 @@ from cli.options import (
     MaxAttempts,
     Name,
     StartsAt,
+    Topic,
     Unknown,
     content_of,
     delivery_of,
@@ -82,6 +83,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
     class_: Class = None,
+    topic: Topic = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -122,7 +124,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         "gateway": gateway,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    changes |= delivery_of(priority, max_attempts, on_unknown, class_)
+    changes |= delivery_of(priority, max_attempts, on_unknown, class_, topic)
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,

@@ -133,6 +133,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("gateway", found["gateway"]),
         ("priority", found.get("priority")),
         ("class", found.get("message_class")),
+        ("topic", found.get("topic")),
         ("attempts at most", found.get("max_attempts")),
         ("if unknown", found.get("on_unknown")),
         ("sender", found.get("sender")),

@@ -117,6 +117,9 @@ Class = Annotated[
     MessageClass | None,
     typer.Option("--class", help="What its messages are for people; critical ones never wait."),
 ]
+Topic = Annotated[
+    str | None, typer.Option(help="By which clients can refuse it, such as news; '' for none.")
+]
 StartsAt = Annotated[
     datetime | None, typer.Option(parser=read_instant, metavar="INSTANT", help="Default: now.")
 ]
@@ -178,14 +181,16 @@ def delivery_of(
     max_attempts: int | None,
     on_unknown: OnUnknown | None,
     message_class: MessageClass | None,
+    topic: str | None,
 ) -> Json:
-    """Return what is said of order, retries and class of mailings, as the API takes it."""
+    """Return what is said of order, retries, class and topic of mailings, as the API takes it."""
     wanted = None if on_unknown is OnUnknown.AS_GATEWAY else on_unknown
     options: dict[str, tuple[object, object]] = {
         "priority": (priority, priority),
         "max_attempts": (max_attempts, max_attempts or None),
         "on_unknown": (on_unknown, wanted),
         "message_class": (message_class, message_class),
+        "topic": (topic, topic or None),
     }
     return {name: value for name, (typed, value) in options.items() if typed is not None}
 

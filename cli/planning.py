@@ -36,6 +36,7 @@ from cli.options import (
     Sender,
     StartsAt,
     Subject,
+    Topic,
     Unknown,
     Watch,
     content_of,
@@ -88,6 +89,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     max_attempts: MaxAttempts = None,
     on_unknown: Unknown = None,
     class_: Class = None,
+    topic: Topic = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -133,7 +135,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     }
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
-    plan |= delivery_of(priority, max_attempts, on_unknown, class_)
+    plan |= delivery_of(priority, max_attempts, on_unknown, class_, topic)
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,
@@ -153,7 +155,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
 # Catalogs of older releases do not have all of them.
 COPIED = (
     *("name", "body", "subject", "html", "sender", "filter", "gateway"),
-    *("priority", "max_attempts", "on_unknown", "schedule", "message_class"),
+    *("priority", "max_attempts", "on_unknown", "schedule", "message_class", "topic"),
 )
 
 

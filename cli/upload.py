@@ -89,21 +89,22 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[in
         await asyncio.wait([polling])
 
 
+async def pieces_of(file: BinaryIO) -> AsyncIterator[bytes]:
+    """Yield a file as it is read."""
+    while piece := file.read(PIECE_BYTES):
+        yield piece
+
+
 async def _send(api: Api, path: str, file: BinaryIO, content_type: str) -> Json:
     """Send a file, again and again while the service says when it may be repeated.
 
     Raises:
         Failure: It was refused otherwise, too often, or cannot be read again.
     """
-
-    async def pieces() -> AsyncIterator[bytes]:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
-
     begin = file.tell() if file.seekable() else None
     for _ in range(TRIES - 1):
         try:
-            return await api.upload("catalog", path, pieces(), content_type)
+            return await api.upload("catalog", path, pieces_of(file), content_type)
         except Failure as failure:
             pause_s = failure.retry_after_s
             if begin is None or pause_s is None:
@@ -112,7 +113,7 @@ async def _send(api: Api, path: str, file: BinaryIO, content_type: str) -> Json:
             note(f"{reason} The file is sent again in {pause_s} s.", "yellow")
             await asyncio.sleep(pause_s)
             file.seek(begin)
-    return await api.upload("catalog", path, pieces(), content_type)
+    return await api.upload("catalog", path, pieces_of(file), content_type)
 
 
 async def _poll(api: Api, import_id: UUID, report: Callable[[int], None]) -> None:

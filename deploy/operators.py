@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from deploy.env_example import SERVICES
-from deploy.passwords import password, write
+from deploy.passwords import make_keys, password, write
 
 POSTGRES = "postgres-rw:5432"
 KAFKA = "kafka-kafka-bootstrap:9093"
@@ -24,6 +24,7 @@ def make(folder: Path) -> None:
     Raises:
         OSError: It may not be written there.
     """
+    make_keys(folder)
     for name in SERVICES:
         own = password(folder / f"postgres-{name}" / "password")
         write(folder / f"postgres-{name}" / "username", name)

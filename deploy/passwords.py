@@ -19,6 +19,7 @@ from pathlib import Path
 SUPERUSER = "POSTGRES_PASSWORD"
 TOKEN = "DISPATCHER_HTTP_GATEWAY_TOKEN"  # noqa: S105 - a setting's name
 SMTP_PASSWORD = "DISPATCHER_SMTP_GATEWAY_PASSWORD"  # noqa: S105 - the same
+CONTACT_KEYS, LINK_KEYS = "CATALOG_CONTACT_KEYS", "UNSUBSCRIBE_KEYS"
 SERVER = "postgres:5432"
 
 # Containers read as accounts of their own; who comes near the files is the volume's business.
@@ -44,10 +45,22 @@ def make(
         url = f"postgresql://{name}:{passwords[name]}@{SERVER}/{name}"
         for reader in (name, "migrate"):
             write(folder / reader / f"{name.upper()}_DATABASE_URL", url)
+    make_keys(folder)
     _give(folder / "dispatcher" / TOKEN, token)
     _give(folder / "dispatcher" / SMTP_PASSWORD, smtp_password)
     for name in services:
         _give(folder / name / f"{name.upper()}_API_TOKEN", api_token)
+
+
+def make_keys(folder: Path) -> None:
+    """Make the keys that are missing: of contacts, and of links to unsubscribe.
+
+    To replace one, put the new key before it, with a comma between them.
+    """
+    password(folder / "catalog" / CONTACT_KEYS)
+    links = password(folder / "catalog" / LINK_KEYS)
+    if not (other := folder / "dispatcher" / LINK_KEYS).exists():
+        write(other, links)
 
 
 def _give(path: Path, text: str) -> None:

@@ -63,6 +63,27 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def keys_of(text: str) -> tuple[bytes, ...]:
+    """Return secret keys that are separated by commas, the newest first.
+
+    Raises:
+        ValueError: One of them is too short, or comes twice.
+    """
+    keys = tuple(each.strip().encode() for each in text.split(",") if each.strip())
+    if any(len(key) < SHORTEST_TOKEN for key in keys):
+        raise ValueError(
+            f"a key has {SHORTEST_TOKEN} characters at least (`openssl rand -hex 32` makes one)"
+        )
+    if len(set(keys)) < len(keys):
+        raise ValueError("a key comes twice")
+    return keys
+
+
+def _keys(keys: SecretStr) -> SecretStr:
+    keys_of(keys.get_secret_value())
+    return keys
+
+
 def duration_text(value: timedelta) -> str:
     """Write a duration as people do, `10m` or `100ms`."""
     for unit, seconds in reversed(UNITS.items()):
@@ -174,6 +195,7 @@ Endpoint: TypeAlias = Annotated[HttpUrl | None, BeforeValidator(_optional)]
 ApiToken: TypeAlias = Annotated[
     Annotated[SecretStr, AfterValidator(_token)] | None, BeforeValidator(_optional)
 ]
+Keys: TypeAlias = Annotated[SecretStr, AfterValidator(_keys)]
 Host: TypeAlias = Annotated[str, AfterValidator(check_host)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Names: TypeAlias = Annotated[str, AfterValidator(_names)]

@@ -12,6 +12,7 @@ from deploy.local.ports import HOST
 from deploy.local.postgres import url
 from deploy.local.probe import answers_http
 from deploy.local.process import Command
+from deploy.passwords import password
 
 SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
 GATEWAY = "gateway"
@@ -76,7 +77,17 @@ class Addresses:
         for name in SERVICES:
             if name in self.ports:
                 given[f"{name.upper()}_HTTP_PORT"] = str(self.ports[name])
+        if "catalog" in self.ports:
+            given |= self._keys(home)
         return {**given, **self._stores(), **self.settings}
+
+    def _keys(self, home: Home) -> dict[str, str]:
+        """Return the keys of contacts and of links to unsubscribe, which are made once."""
+        return {
+            "CATALOG_CONTACT_KEYS": password(home.data / "contact_keys"),
+            "UNSUBSCRIBE_KEYS": password(home.data / "unsubscribe_keys"),
+            "UNSUBSCRIBE_URL": f"http://{HOST}:{self.ports['catalog']}",
+        }
 
     def sandboxes(self) -> dict[str, str]:
         """Return the URLs of the sandboxes by the gateways that go to them, unless people say."""

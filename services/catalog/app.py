@@ -40,7 +40,7 @@ async def run(settings: Settings) -> None:
         app = http.create_app("catalog", routers, pool, clock, store, callers=callers)
         http.describe_settings(app, settings)
         app.state.import_limits = settings.import_limits
-        app.state.contact_keys = keys
+        app.state.contact_keys, app.state.links = keys, settings.links
         begin_counting()
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.catalog.domain.contact_keys import ContactKeys, keys_from
+from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
-from shared.setting_values import Duration, Port
-from shared.settings import ServiceSettings
+from shared.link_settings import LinkSettings
+from shared.setting_values import Duration, Keys, Port, keys_of
 
 
-class Settings(ServiceSettings):
+class Settings(LinkSettings):
     """What the catalog needs beyond what every service needs."""
 
     model_config = SettingsConfigDict(env_prefix="CATALOG_")
@@ -41,18 +41,12 @@ class Settings(ServiceSettings):
     # By these, contacts that are suppressed are compared without being shown: the newest first,
     # with commas between them. None: clients can be suppressed, but no contacts. An old key stays
     # behind the new one: what was suppressed by it can be found by nothing else.
-    contact_keys: SecretStr = SecretStr("")
+    contact_keys: Keys = SecretStr("")
 
     @property
     def keys_of_contacts(self) -> ContactKeys:
         """The keys of contacts."""
-        return keys_from(self.contact_keys.get_secret_value())
-
-    @field_validator("contact_keys")
-    @classmethod
-    def _can_be_read(cls, keys: SecretStr) -> SecretStr:
-        keys_from(keys.get_secret_value())
-        return keys
+        return ContactKeys(keys_of(self.contact_keys.get_secret_value()))
 
     @property
     def limits(self) -> dict[str, int]:

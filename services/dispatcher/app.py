@@ -56,6 +56,7 @@ async def run(settings: Settings) -> None:
             packs=settings.packed,
             traced_one_in=settings.traced_one_in,
             allows_private=settings.private_gateways,
+            links=settings.links,
         )
         reaper = Reaper(ledger, limits, policies=senders.policies)
         clock = database.business_clock(pool)

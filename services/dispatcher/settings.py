@@ -20,8 +20,8 @@ from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoi
 from services.dispatcher.gateways.parts import SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import named_address
+from shared.link_settings import LinkSettings
 from shared.setting_values import Duration, Port
-from shared.settings import ServiceSettings
 
 # Where the secrets of the gateways that settings describe are read.
 HTTP_TOKEN = "DISPATCHER_HTTP_GATEWAY_TOKEN"  # noqa: S105 - a setting's name
@@ -88,7 +88,7 @@ WritableFile: TypeAlias = Annotated[Path, AfterValidator(_is_writable)]
 Statuses: TypeAlias = Annotated[str, AfterValidator(_statuses)]
 
 
-class Settings(ServiceSettings):
+class Settings(LinkSettings):
     """What the dispatcher needs beyond what every service needs."""
 
     model_config = SettingsConfigDict(env_prefix="DISPATCHER_")

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.problems import refuse
-from shared.http.trust import PROBES
+from shared.http.trust import PROBES, is_link
 
 # Without a token these are answered: they show no personal data and change nothing, those who ask
 # have only the address of a process, and whoever lost the token must still see what is wrong.
+# An unsubscribe link is its own permission.
 OPEN = PROBES
 
 SCHEME = "bearer"
@@ -36,7 +37,8 @@ class Bearer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if self._token is not None and scope["type"] == "http" and scope["path"] not in OPEN:
+        is_open = scope["type"] != "http" or scope["path"] in OPEN or is_link(scope["path"])
+        if self._token is not None and not is_open:
             given = _tokens(Headers(scope=scope))
             if len(given) != 1 or not compare_digest(given[0], self._token):
                 response = refuse(Request(scope), _refusal(is_given=bool(given)))

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared import unsubscribe
 from shared.http.problems import refuse
 
 PROBES = ("/livez", "/readyz", "/metrics")  # by those who have only the address of a process
@@ -46,6 +47,14 @@ class Callers:
 ANYBODY = Callers()
 
 
+def is_link(path: str) -> bool:
+    """Return whether a path is that of an unsubscribe link, which is its own permission.
+
+    Mail programs use it from wherever they are, and no page can do more with it than they.
+    """
+    return path.startswith(unsubscribe.PATH)
+
+
 class Trust:
     """Refuses unknown hosts and what comes from other sites."""
 
@@ -60,7 +69,8 @@ class Trust:
             if not self._knows(headers, scope["http_version"]):
                 response = refuse(Request(scope), HTTPException(421, UNKNOWN_HOST))
                 return await response(scope, receive, send)
-            if not self._is_same_site(headers, scope["method"]):
+            is_trusted = is_link(scope["path"]) or self._is_same_site(headers, scope["method"])
+            if not is_trusted:
                 response = refuse(Request(scope), HTTPException(403, CROSS_SITE))
                 return await response(scope, receive, send)
         return await self._app(scope, receive, send)

@@ -17,6 +17,7 @@ LENGTHS = {
     "operator_code": 3,
     "time_zone": 64,
     "comment": 2_000,
+    "unsubscribe_url": 320,
     "tags": LOOP * TAG,
 }
 # How many characters a filter makes of one, at most; all others make no more than one.

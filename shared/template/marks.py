@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from shared import unsubscribe
 from shared.errors import FieldError, Invalid
 
-VARIABLES = ("full_name", "phone", "email", "operator_code", "time_zone", "comment")
+OF_CLIENT = ("full_name", "phone", "email", "operator_code", "time_zone", "comment")
+VARIABLES = (*OF_CLIENT, unsubscribe.VARIABLE)
 
 OUTPUT_LIMIT = 200_000  # characters of a rendered text: twice what a mail program shows
 LENGTH_LIMIT = 500  # characters of a mark. What looks farther for an end takes its square in time.

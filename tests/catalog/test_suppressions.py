@@ -9,7 +9,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import select, text
 
-from services.catalog.domain.contact_keys import ContactKeys, keys_from
+from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.mailing_state import in_stream
 from services.catalog.projections import project
 from services.catalog.routes import routers
@@ -23,6 +23,7 @@ from shared.contracts.catalog import (
 from shared.database import Pool, transaction
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
+from shared.setting_values import keys_of
 from shared.tables import outbox as rows_to_send
 from shared.testing import FrozenClock
 
@@ -285,7 +286,7 @@ async def test_a_file_of_contacts_is_imported_and_says_what_is_none(keyed: Async
 @pytest.mark.parametrize("keys", ["short", f"{'k' * 32},{'k' * 32}"], ids=["short", "twice"])
 def test_keys_that_protect_nothing_are_refused(keys: str) -> None:
     with pytest.raises(ValueError, match="a key"):
-        keys_from(keys)
+        keys_of(keys)
 
 
 async def test_a_mailing_has_a_topic_which_its_run_keeps(http: AsyncClient) -> None:

@@ -36,6 +36,7 @@ def with_defaults(value: Any) -> Any:
 
 
 STACK = with_defaults(yaml.safe_load(FILE.read_text()))
+KEYS = {"CATALOG_CONTACT_KEYS", "UNSUBSCRIBE_KEYS"}
 GATEWAY_SECRETS = {"DISPATCHER_HTTP_GATEWAY_TOKEN", "DISPATCHER_SMTP_GATEWAY_PASSWORD"}
 PARTS: Json = STACK["services"]
 JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
@@ -170,6 +171,7 @@ def test_a_service_gets_each_of_its_settings(service: str) -> None:
         f"{service.upper()}_DATABASE_URL",
         f"{service.upper()}_API_TOKEN",
         *GATEWAY_SECRETS,
+        *KEYS,
     } & known
 
     assert set(PARTS[service]["environment"]) == known - secret
@@ -202,7 +204,7 @@ def test_the_example_of_settings_names_all_that_compose_reads_and_nothing_else()
     }
 
     assert read <= example
-    assert example - read <= decided | secret | GATEWAY_SECRETS
+    assert example - read <= decided | secret | GATEWAY_SECRETS | KEYS
 
 
 def test_the_example_shows_the_defaults_of_compose() -> None:
@@ -230,7 +232,7 @@ def test_no_secret_is_in_the_environment() -> None:
         for name, value in part.get("environment", {}).items()
     }
 
-    secret = re.compile("PASSWORD|TOKEN(?!_REQUIRED)|DATABASE_URL")
+    secret = re.compile("PASSWORD|TOKEN(?!_REQUIRED)|DATABASE_URL|_KEYS")
     assert {name for name in given if secret.search(name)} == {"POSTGRES_PASSWORD_FILE"}
 
 

@@ -27,7 +27,11 @@ def test_each_reader_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
         *(f"postgres/{name}" for name in SERVICES),
         *(f"{name}/{url}" for name, url in urls.items()),
         *(f"migrate/{url}" for url in urls.values()),
+        "catalog/CATALOG_CONTACT_KEYS",
+        "catalog/UNSUBSCRIBE_KEYS",
+        "dispatcher/UNSUBSCRIBE_KEYS",
     }
+    assert len({path.read_text() for path in tmp_path.glob("*/UNSUBSCRIBE_KEYS")}) == 1
 
 
 def test_an_address_has_the_account_and_the_password_of_its_service(tmp_path: Path) -> None:
@@ -59,7 +63,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("left", range(14))
+@pytest.mark.parametrize("left", range(17))
 def test_what_a_start_that_was_cut_off_has_left_is_completed(tmp_path: Path, left: int) -> None:
     make(tmp_path, SERVICES, "abc")
     whole = files(tmp_path)

@@ -5,36 +5,40 @@ older key goes on to be, as long as that key is among them.
 """
 
 from base64 import urlsafe_b64encode
-from hashlib import sha256
-from hmac import digest
+from collections.abc import Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from shared.contracts.catalog import ClientChanged, ClientRegistered, SuppressedKind
 from shared.event import Event
+from shared.keyed_hash import KeyedHash
 
-SHORTEST = 32  # characters of a key: nobody can try 16 bytes in hexadecimal digits
+PREFIXES = {kind: f"{kind}:".encode() for kind in SuppressedKind}
 SIZE = 16  # bytes of a hash: there are far fewer contacts than pairs of these that are equal
 
 
-class ContactKeys(msgspec.Struct, frozen=True):
+class ContactKeys:
     """The keys of contacts, the newest first; none: contacts have no hashes."""
 
-    keys: tuple[bytes, ...] = ()
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        self._keys = [KeyedHash(key) for key in keys]
+
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return bool(self._keys)
 
     def hashes(self, kind: SuppressedKind, contact: str | None) -> tuple[str, ...]:
         """Return the hashes of a contact, of which the first is by the newest key."""
-        if contact is None or not self.keys:
+        if contact is None:
             return ()
-        text = f"{kind}:{normal(contact)}".encode()
-        return tuple(
-            urlsafe_b64encode(digest(key, text, sha256)[:SIZE])[:-2].decode() for key in self.keys
-        )
+        message = PREFIXES[kind] + contact.encode().lower()
+        return tuple([
+            urlsafe_b64encode(key.digest(message)[:SIZE])[:-2].decode() for key in self._keys
+        ])  # fmt: skip
 
     def published(self, event: Event) -> Event:
         """Return a client's event with the hashes of its contacts; any other as it is."""
-        if not self.keys or not isinstance(event, ClientRegistered | ClientChanged):
+        if not self._keys or not isinstance(event, ClientRegistered | ClientChanged):
             return event
         return replace(
             event,
@@ -52,17 +56,3 @@ def normal(contact: str) -> str:
 
 
 NO_KEYS = ContactKeys()
-
-
-def keys_from(text: str) -> ContactKeys:
-    """Return the keys of a list, separated by commas.
-
-    Raises:
-        ValueError: One of them is too short, or comes twice.
-    """
-    keys = [each.strip().encode() for each in text.split(",") if each.strip()]
-    if any(len(key) < SHORTEST for key in keys):
-        raise ValueError(f"a key has {SHORTEST} characters at least (`openssl rand -hex 32`)")
-    if len(set(keys)) < len(keys):
-        raise ValueError("a key comes twice")
-    return ContactKeys(tuple(keys))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 from services.catalog.domain import recurring
+from services.catalog.domain.links import check_links
 from services.catalog.domain.mailing_commands import (
     BeginRun,
     ChangeMailing,
@@ -126,6 +127,7 @@ def _decide_run(command: RunCommand, mailing: Mailing) -> list[MailingEvent]:
 
 def _created(command: CreateMailing) -> MailingCreated:
     plan = settled(command.plan, command.now, command.gateways)
+    check_links(plan, None, has_links=command.has_links)
     if plan.schedule is not None:
         recurring.check_recurs(plan, command.now)
     return MailingCreated(mailing_id=command.mailing_id, created_at=command.now, **plan.as_dict())
@@ -150,6 +152,7 @@ def _changed(command: ChangeMailing, mailing: Mailing) -> list[MailingEvent]:
     if mailing.has_begun:
         check_running(before, plan)
     check(plan, command.now, before, command.gateways)
+    check_links(plan, before, has_links=command.has_links)
     if plan.schedule is not None and not (mailing.running or mailing.queued):
         recurring.check_recurs(plan, command.now)
     return [

@@ -18,6 +18,7 @@ class CreateMailing:
     plan: Plan
     now: Instant
     gateways: Gateways = field(default_factory=inherited)  # those that there are
+    has_links: bool = True  # to unsubscribe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class ChangeMailing:
     changes: Mapping[str, Any]
     now: Instant
     gateways: Gateways = field(default_factory=inherited)  # those that there are
+    has_links: bool = True  # to unsubscribe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A preview: what the message of a mailing says to one client."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from services.catalog.domain.client import Profile
 from services.catalog.domain.gateway import Contact
@@ -8,6 +9,9 @@ from services.catalog.domain.plan import Plan
 from services.catalog.domain.sms import Sms, sms_of
 from shared.errors import FieldError, Invalid
 from shared.template import RenderFailed, Template, as_line, compile_template
+from shared.unsubscribe import PATH
+
+EXAMPLE = f"https://unsubscribe.example{PATH}{'x' * 43}"  # as long as a link is
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,13 @@ class Texts:
         used = [each.variables for each in (self.body, self.subject, self.html) if each]
         return tuple(sorted({name for names in used for name in names}))
 
-    def message(self, client: Profile) -> Message:
-        """Return the message to one client.
+    def message(self, profile: Profile) -> Message:
+        """Return the message to one client; its unsubscribe link leads nowhere.
 
         Raises:
             MessageNotRendered: It would fail.
         """
+        client = SimpleNamespace(**profile.as_dict(), unsubscribe_url=EXAMPLE)
         subject = self._rendered(self.subject, client, "/subject")
         text = self._rendered(self.body, client, "/body") or ""
         return Message(
@@ -53,7 +58,7 @@ class Texts:
         )
 
     @staticmethod
-    def _rendered(template: Template | None, client: Profile, pointer: str) -> str | None:
+    def _rendered(template: Template | None, client: object, pointer: str) -> str | None:
         try:
             return None if template is None else template.render(client)
         except RenderFailed as error:

@@ -100,7 +100,7 @@ def _subjects(keys: ContactKeys, unwanted: Unwanted) -> tuple[str, ...]:
     """Return under which names it may be suppressed; the first is that of a new suppression."""
     if unwanted.kind is SuppressedKind.CLIENT:
         return (str(UUID(unwanted.value)),)
-    if not keys.keys:
+    if not keys:
         raise NoContactKeys
     return keys.hashes(unwanted.kind, unwanted.value)
 

@@ -50,6 +50,13 @@ async def has_client(db: Connection, client_id: UUID) -> bool:
     return await db.scalar(found) is not None
 
 
+async def email_of(db: Connection, client_id: UUID) -> str | None:
+    """Return the e-mail of a client; None: it has none, or there is no such client."""
+    table = tables.clients.c
+    found: str | None = await db.scalar(select(table.email).where(table.client_id == client_id))
+    return found
+
+
 async def client_with_phone(db: Connection, phone: str) -> UUID | None:
     """Return the client that has `phone`; None if it is free."""
     table = tables.clients

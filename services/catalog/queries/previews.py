@@ -32,7 +32,8 @@ async def audience(
     db: Connection, wanted: Filter, needed: Contact, variables: Sequence[str]
 ) -> Audience:
     """Return how many clients there are, without what is needed, and without each variable."""
-    names = {*variables} | ({needed} if needed else set())
+    of_clients = [name for name in variables if name in clients.c]
+    names = {*of_clients} | ({needed} if needed else set())
     chosen = select(*(_lacks(name).label(name) for name in sorted(names)))
     if not names:
         chosen = select(clients.c.client_id)
@@ -47,7 +48,7 @@ async def audience(
         clients=min(found[0], MOST),
         is_whole=found[0] <= MOST,
         without_contact=lacking[needed] if needed else 0,
-        missing={name: lacking[name] for name in variables},
+        missing={name: lacking[name] for name in of_clients},
     )
 
 

@@ -8,6 +8,7 @@ from services.catalog.routes import (
     previews,
     runs,
     suppressions,
+    unsubscribing,
 )
 
 routers = (
@@ -18,4 +19,5 @@ routers = (
     previews.router,
     gateways.router,
     suppressions.router,
+    unsubscribing.router,
 )

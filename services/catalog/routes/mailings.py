@@ -33,6 +33,7 @@ from services.catalog.queries import mailings as queries
 from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
 from services.catalog.queries.mailings import MailingStatus, MailingView, SavedMailing
+from services.catalog.routes.dependencies import OwnLinks
 from services.catalog.routes.mailing_bodies import (
     MailingChanges,
     NewMailing,
@@ -81,7 +82,7 @@ router = strict_router("/v1/mailings", "mailings")
     ),
 )
 async def create_mailing(
-    body: NewMailing, response: Response, context: Creation, key: IdempotencyKey
+    body: NewMailing, response: Response, context: Creation, key: IdempotencyKey, links: OwnLinks
 ) -> SavedMailing:
     """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
@@ -93,7 +94,11 @@ async def create_mailing(
     plan = plan_from(body, known)
     response.headers["Location"] = f"{router.prefix}/{mailing_id}"
     command = CreateMailing(
-        mailing_id=mailing_id, plan=plan, now=context.now, gateways=await _gateways(context)
+        mailing_id=mailing_id,
+        plan=plan,
+        now=context.now,
+        gateways=await _gateways(context),
+        has_links=links is not None,
     )
     return _saved(await _do(command, context, response), phones, known)
 
@@ -134,14 +139,18 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
     ),
 )
 async def change_mailing(
-    mailing_id: UUID, body: MailingChanges, response: Response, context: Change
+    mailing_id: UUID, body: MailingChanges, response: Response, context: Change, links: OwnLinks
 ) -> SavedMailing:
     """Change what the body names, as a merge patch (RFC 7396)."""
     phones = phones_in(body.filter, "/filter") if body.filter else {}
     known = await _known(context, phones)
     changes = changes_from(body, known)
     command = ChangeMailing(
-        mailing_id=mailing_id, changes=changes, now=context.now, gateways=await _gateways(context)
+        mailing_id=mailing_id,
+        changes=changes,
+        now=context.now,
+        gateways=await _gateways(context),
+        has_links=links is not None,
     )
     return _saved(await _do(command, context, response), phones, known)
 

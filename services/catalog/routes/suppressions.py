@@ -1,14 +1,13 @@
 """Suppressions over HTTP: whom not to write to."""
 
 from collections.abc import Iterator
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, status
 from pydantic import Field
 
 from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
-from services.catalog.domain.contact_keys import NO_KEYS, ContactKeys
 from services.catalog.domain.imports import ImportBrokenOff, ImportTooLarge
 from services.catalog.domain.suppression import (
     ALL_TOPICS,
@@ -26,6 +25,7 @@ from services.catalog.handlers.suppressing import Unwanted
 from services.catalog.queries import suppressions as queries
 from services.catalog.queries.clients import has_client
 from services.catalog.queries.suppressions import SuppressionView
+from services.catalog.routes.dependencies import Keys
 from services.catalog.routes.imports import limits_of, pieces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
@@ -55,14 +55,6 @@ router = strict_router("/v1/suppressions", "suppressions")
 SHOWN = 1_000  # lines of a file that were refused, with their reasons
 
 TopicName = Annotated[str | None, Query(description="of mailings", examples=["news"])]
-
-
-def _keys(request: Request) -> ContactKeys:
-    """Return the keys of contacts; an application that is made without settings has none."""
-    return cast("ContactKeys", getattr(request.app.state, "contact_keys", NO_KEYS))
-
-
-Keys = Annotated[ContactKeys, Depends(_keys)]
 
 
 class NewSuppression(Body):

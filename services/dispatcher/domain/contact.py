@@ -18,6 +18,7 @@ class Contact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     full_name: str | None
     comment: str | None
     tags: Sequence[str] = ()  # none: also in what an older release kept
+    unsubscribe_url: str | None = None  # made when it is rendered, and kept for the same bytes
 
 
 class Channel(msgspec.Struct, frozen=True):

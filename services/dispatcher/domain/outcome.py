@@ -130,3 +130,4 @@ class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     html: str | None = None  # beside the text
     sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
     may_have_arrived: bool = False  # by an earlier attempt, as far as anyone knows
+    unsubscribe_url: str | None = None  # None: there is no link, or it is in the text alone

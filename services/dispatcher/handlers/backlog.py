@@ -13,6 +13,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.recording import Rejected
 from services.dispatcher.queue.rendering import RunTemplates
 from shared.contracts.catalog import Priority
+from shared.unsubscribe import MakeLink
 
 UNRECORDED_LIMIT = 10_000  # results that may wait for the database; beyond it nothing is started
 
@@ -28,6 +29,7 @@ class Run:
     window: Window
     retrying: Retrying | None = None  # None: its mailing says nothing of that
     priority: Priority = Priority.NORMAL
+    link: MakeLink | None = None  # to unsubscribe; None: its messages have none
     is_reported: bool = False  # that a text of it could not be rendered
     trace: bytes = field(init=False)  # the traceparent as requests carry it
 

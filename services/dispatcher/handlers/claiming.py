@@ -23,6 +23,7 @@ from services.dispatcher.queue.claiming import NOBODY, Claimant, ClaimedChunk, R
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
 from services.dispatcher.queue.recording import Closed
+from services.dispatcher.queue.rendering import RunTemplates
 from services.dispatcher.queue.retries import (
     ClaimedRetry,
     claim_retries,
@@ -34,6 +35,7 @@ from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.set_aside import Item, guard
+from shared.unsubscribe import Links, MakeLink
 
 log = structlog.get_logger()
 
@@ -57,13 +59,20 @@ class Claimer:
     """What one sender has leased: claimed when there is room for it, given back if not started."""
 
     def __init__(
-        self, pool: Pool, gateway: Gateway, lease: SenderLease, backlog: Backlog, samples: Samples
+        self,
+        pool: Pool,
+        gateway: Gateway,
+        lease: SenderLease,
+        backlog: Backlog,
+        samples: Samples,
+        links: Links | None = None,
     ) -> None:
         self._pool = pool
         self._gateway, self._channel = gateway.name, gateway.channel
         self._samples, self._budget = samples, RetryBudget()
         self.lease = lease
         self._backlog = backlog
+        self._links = links
         self.ready = ReadyQueue(backlog)
         self._time = asyncio.get_running_loop().time
         self._runs: dict[UUID, Run] = {}
@@ -244,5 +253,12 @@ class Claimer:
                 window=control.window,
                 retrying=control.retrying,
                 priority=control.priority,
+                link=self._link(templates),
             )
         return known
+
+    def _link(self, templates: RunTemplates) -> MakeLink | None:
+        is_mail = self._channel.contact == "email"
+        if self._links is None or not templates.needs_link(is_mail=is_mail):
+            return None
+        return self._links.of_topic(templates.topic)

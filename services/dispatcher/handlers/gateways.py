@@ -43,6 +43,7 @@ from shared.database import Pool, autocommit, transaction
 from shared.errors import FieldError
 from shared.event import Instant
 from shared.event_store import EventStore, execute
+from shared.unsubscribe import Links
 
 if TYPE_CHECKING:
     from services.dispatcher.domain.contact import Channel
@@ -135,7 +136,7 @@ class Senders:
     `channels` and `policies` are those of gateways by name, as they are now.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what senders are made with
         self,
         pool: Pool,
         limits: Limits,
@@ -144,8 +145,13 @@ class Senders:
         packs: bool,
         traced_one_in: int,
         allows_private: bool = True,
+        links: Links | None = None,
     ) -> None:
-        """`allows_private`: whether a gateway may be described that is in a private network."""
+        """`allows_private`: whether a gateway may be described that is in a private network.
+
+        `links`: to unsubscribe; None: messages have none.
+        """
+        self._links = links
         self.allows_private = allows_private
         self._pool = pool
         self._limits = limits
@@ -227,6 +233,7 @@ class Senders:
             GatewayVersion(version.version_id, version.is_current),
             packs=self._packs,
             traced_one_in=self._traced_one_in,
+            links=self._links,
         )
         if version.is_current:
             self.channels[version.name] = sender.gateway.channel

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
+from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.outcome import OutgoingMessage
 from services.dispatcher.handlers.jobs import Job
 from shared import telemetry
@@ -64,7 +66,7 @@ def _report(job: Job, error: Exception) -> None:
 
 def _message(job: Job) -> OutgoingMessage:
     """Return a message with its texts, ready to be handed over."""
-    run, contact = job.lease.run, job.contact
+    run, contact = job.lease.run, _with_link(job)
     body, subject, html = run.templates.body, run.templates.subject, run.templates.html
     return OutgoingMessage(
         job.message_id.encode(),
@@ -77,4 +79,13 @@ def _message(job: Job) -> OutgoingMessage:
         html.render(contact) if html else None,
         run.templates.sender,
         job.before.may_have_arrived,
+        contact.unsubscribe_url,
     )
+
+
+def _with_link(job: Job) -> Contact:
+    """Return the job's contact with its link; what may have arrived is repeated as it was."""
+    contact, make = job.contact, job.lease.run.link
+    if make is not None and not job.before.may_have_arrived:
+        job.contact = contact = replace(contact, unsubscribe_url=make(job.client_id))
+    return contact

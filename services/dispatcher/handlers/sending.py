@@ -30,6 +30,7 @@ from shared import liveness, telemetry
 from shared.crash import crash_point
 from shared.database import Pool, autocommit
 from shared.errors import Unavailable
+from shared.unsubscribe import Links
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ class Sender:
     a second after its run was paused or stopped in our database.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what differs between them
         self,
         pool: Pool,
         gateway: Gateway,
@@ -50,8 +51,9 @@ class Sender:
         *,
         packs: bool = True,
         traced_one_in: int = ONE_IN,
+        links: Links | None = None,
     ) -> None:
-        """`packs`: plain results are published as blocks, and starts marked by the chunk."""
+        """`packs`: results go by the block, starts by the chunk; `links`: to unsubscribe."""
         self.gateway = gateway
         self._pool = pool
         self._limits = limits
@@ -62,7 +64,7 @@ class Sender:
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
         self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
-        self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples)
+        self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples, links)
         self.results = Results(
             pool,
             self.claimer,

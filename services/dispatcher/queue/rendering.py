@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from services.dispatcher.tables import runs
+from shared.contracts.catalog import MessageClass
 from shared.database import Connection
 from shared.template import Template, TemplateInvalid, compile_template
+from shared.unsubscribe import VARIABLE
 
 NO_TEXT = compile_template("", "/body")
 
@@ -25,12 +27,26 @@ class RunTemplates:
     traceparent: str | None = None
     is_by_chunk: bool = True
     is_valid: bool = True  # if not, nothing of it can be sent
+    topic: str | None = None
+    is_marketing: bool = True
+
+    def needs_link(self, *, is_mail: bool) -> bool:
+        """Return whether its messages have an unsubscribe link: mails of marketing always do."""
+        if is_mail and self.is_marketing:
+            return True
+        texts = (self.body, self.subject, self.html)
+        return any(VARIABLE in each.variables for each in texts if each is not None)
+
+
+NAMES = (
+    *("run_id", "body", "subject", "html", "sender", "traceparent", "is_by_chunk"),
+    *("topic", "message_class"),
+)
 
 
 async def templates(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, RunTemplates]:
     """Return the texts of these runs, ready to be rendered."""
-    names = ("run_id", "body", "subject", "html", "sender", "traceparent", "is_by_chunk")
-    wanted = select(*(runs.c[name] for name in names))
+    wanted = select(*(runs.c[name] for name in NAMES))
     rows = await db.execute(wanted.where(runs.c.run_id.in_(run_ids)))
     return {row.run_id: _templates(row) for row in rows}
 
@@ -45,6 +61,8 @@ def _templates(row: Any) -> RunTemplates:  # noqa: ANN401 - a row of runs
             sender=row.sender,
             traceparent=row.traceparent,
             is_by_chunk=row.is_by_chunk,
+            topic=row.topic,
+            is_marketing=row.message_class == MessageClass.MARKETING,
         )
     except TemplateInvalid:
         return RunTemplates(

@@ -101,13 +101,14 @@ class Composer:
         recipient, sender = normalized(email), self._senders.header(message.sender)
         text, html = message.text, message.html
         body = self._body_of(text) if html is None else self._alternatives_of(text, html)
-        head = b"%b%bTo: %b\r\n%bMessage-ID: <%b@%b>\r\n%b" % (
+        head = b"%b%bTo: %b\r\n%bMessage-ID: <%b@%b>\r\n%b%b" % (
             self._date_line(),
             sender,
             mailbox(message.full_name, recipient),
             self._subject_of(message.subject),
             message.message_id,
             self._domain,
+            _unsubscribing(message.unsubscribe_url),
             self._tail,
         )
         return Mail(
@@ -147,6 +148,14 @@ class Composer:
             both = _both(body, self._html_body)
             self._alternatives = _Alternatives(body, self._html_body, both)
         return self._alternatives.both
+
+
+def _unsubscribing(url: str | None) -> bytes:
+    """Return the headers by which a mail program unsubscribes. Source: RFC 2369 §3.2, RFC 8058."""
+    if url is None:
+        return b""
+    one_click = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    return b"List-Unsubscribe: <%b>\r\n%b" % (url.encode("ascii"), one_click)
 
 
 def _reply_to(name: str, address: str) -> bytes:
