@@ -56,7 +56,6 @@ async def measure_fairness(rig: Rig) -> Fairness:
     Raises:
         Failure: One was not done in time.
     """
-    many = await send_small_mailings(rig, MANY)
     await import_clients(rig)
     await import_clients_of(rig, FEW)
     many = await send_small_mailings(rig, MANY)

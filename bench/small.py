@@ -40,7 +40,7 @@ class Kind:
 
     def tag(self, number: int) -> str:
         """Return the tag of the clients of a mailing."""
-        return f"small-{self.clients}-{number}"
+        return f"small-{self.first_phone}-{number}"
 
 
 OF_ONE = Kind(2_000, 1, 79_160_000_000)
