@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import structlog
@@ -24,6 +24,7 @@ from shared.event import Instant
 from shared.kafka import end_offsets, topics
 from shared.telemetry import metrics
 from shared.telemetry.metrics import Recorded
+from tests.lanes import Lanes
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
 
@@ -58,6 +59,11 @@ RESTORE = text("""
 """)
 
 FromHere: TypeAlias = Callable[[Pool, str], Awaitable[None]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,7 +104,7 @@ def test_a_container_has_limits(name: str) -> None:
     assert part["logging"]["options"]["max-size"]
 
 
-@pytest.mark.parametrize("name", set(PARTS) - JOBS)
+@pytest.mark.parametrize("name", sorted(set(PARTS) - JOBS))
 def test_what_stays_up_is_looked_at_and_started_again(name: str) -> None:
     part = PARTS[name]
 
@@ -116,7 +116,7 @@ def test_what_stays_up_is_looked_at_and_started_again(name: str) -> None:
     assert ("test" in part["healthcheck"]) == (name not in SERVICES)  # theirs is in the image
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", sorted(JOBS))
 def test_a_job_is_not_looked_at(name: str) -> None:
     assert PARTS[name]["healthcheck"] == {"disable": True}
 

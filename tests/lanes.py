@@ -1,0 +1,22 @@
+"""The lanes of `make test`: which tests run beside each other.
+
+Two workers run at once. Tests of whole stacks take all cores, and kill processes in between: they
+run one after the other in one lane. The files of all other tests share the other, and the first
+too when its tests are done.
+"""
+
+from xdist.scheduler import LoadScopeScheduling
+
+STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
+    """Gives each worker one file after the other, and all tests of stacks to one worker, first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: object) -> None:
+        if "stacks" in self.workqueue:
+            self.workqueue.move_to_end("stacks", last=False)
+        super()._assign_work_unit(node)
