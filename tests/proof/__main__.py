@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.proof import audience, calendars, firing
+from tests.proof import audience, calendars, firing, races
 
 OUT = Path(__file__).parents[2] / "proof" / "out"
 LEAST_CASES = 1_000_000
@@ -61,12 +61,20 @@ def prove_audience(options: argparse.Namespace) -> Figures:
     return figures | {"met": is_enough and not figures["differences"]}
 
 
+def prove_races(options: argparse.Namespace) -> Figures:
+    """Edit a thousand mailings in the moment in which they become due."""
+    figures = asyncio.run(races.prove(races.Plan(seed=options.seed, edits=options.edits), say))
+    is_race = min(figures["edit_was_first"], figures["run_was_first"]) > 0
+    return figures | {"met": not figures["wrong"] and is_race}
+
+
 PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
     "calendars": prove_calendars,
     "firing": prove_firing,
     "punctual": prove_punctual,
     "missed": prove_missed,
     "audience": prove_audience,
+    "races": prove_races,
 }
 
 
@@ -78,6 +86,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--cases", type=int, default=2_000, help="calendars: of each zone")
+    parser.add_argument("--edits", type=int, default=1_000, help="races: how many")
     parser.add_argument("--zone", help="calendars: only this one")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
