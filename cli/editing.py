@@ -38,7 +38,7 @@ from cli.options import (
     delivery_of,
     text_of,
 )
-from cli.render import Format, Json, show
+from cli.render import Format, Json, note, show
 from cli.scheduling import (
     CatchUp,
     Count,
@@ -97,7 +97,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
 ) -> None:
     """Change a mailing; what is not named stays.
 
-    Of one that runs once and has begun only the name can be changed, and the end moved earlier.
+    Of one that runs once and has begun only the name and the end can be changed.
     Of a recurring one all can: a run that has begun keeps what it began with.
     """
     wanted = read_filter(
@@ -152,3 +152,5 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     changed = run(lambda api: api.patch("catalog", f"/v1/mailings/{mailing_id}", changes))
     show(output, changed, lambda: mailing_table(changed))
     note_unknown(wanted, changed)
+    for remark in changed.get("remarks", ()):  # none of an older catalog
+        note(f"Note: {remark['detail']}.")

@@ -186,7 +186,7 @@ async def controls(db: Connection, received: Sequence[Received[MailingEvent]]) -
         values: dict[str, Any] = {"version": each.version}
         match each.event:
             case MailingCreated() | MailingChanged() as event:
-                values["ends_at"] = event.ends_at
+                values |= {"ends_at": event.ends_at, "runs_once": event.schedule is None}
             case MailingPaused(paused_at=at, by=by):
                 values |= {"is_paused": True, "paused_at": at, "paused_by": by}
             case MailingResumed(resumed_at=at):

@@ -131,6 +131,19 @@ async def test_a_run_by_hand_without_a_nominal_time_is_one_of_its_own(http: Asyn
     assert response.json()["nominal"] == "by-hand/2026-01-01T12:00:00+00:00"
 
 
+async def test_a_change_says_that_a_run_which_is_going_on_keeps_what_it_began_with(
+    http: AsyncClient,
+) -> None:
+    path = f"/mailings/{(await created(http, **YEAR, schedule=DAILY))['mailing_id']}"
+
+    before = await http.patch(path, json={"body": "sooner"})
+    await http.post(f"{path}/runs")
+    changed = await http.patch(path, json={"body": "later"})
+
+    assert "remarks" not in before.json()
+    assert [each["code"] for each in changed.json()["remarks"]] == ["next_run"]
+
+
 async def test_the_only_run_of_a_mailing_is_begun_by_hand_as_by_its_start(
     http: AsyncClient,
 ) -> None:

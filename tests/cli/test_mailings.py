@@ -68,6 +68,17 @@ def test_html_comes_from_a_file_and_a_sender_as_it_is_typed(
     assert mailings(*edit, "--no-html", *typed).code == Exit.USAGE
 
 
+def test_who_edits_a_mailing_reads_for_what_the_change_does_not_hold(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    remarks = [{"code": "next_run", "detail": "the next one has the change"}]
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing | {"remarks": remarks})
+
+    edited = mailings("mailings", "edit", mailing["mailing_id"], "--body", "Hi")
+
+    assert "Note: the next one has the change." in edited.err
+
+
 def test_what_a_mail_shows_is_shown_and_copied(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

@@ -19,6 +19,7 @@ from shared.contracts.dispatcher import (
     RunFinished,
     State,
 )
+from shared.contracts.schedule import Daily, Schedule
 from shared.database import Connection, transaction
 from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
@@ -97,6 +98,51 @@ async def test_before_its_end_nothing_of_a_run_ends(world: World) -> None:
 
     assert await prove(world.pool) == {State.PLANNED: 3}
     assert await run.status() == "sending"
+
+
+async def test_a_later_end_holds_for_all_of_the_only_run_that_has_not_expired(
+    world: World,
+) -> None:
+    run, now = await world.plan(3), await world.now()
+    await run.change_end(now + HOUR / 2)
+    await run.change_end(now + 2 * HOUR)
+    await world.pass_time(2 * HOUR - 5 * SECOND)
+
+    await world.end()
+    going_on = await prove(world.pool)
+    await world.pass_time(5 * SECOND)
+    await world.end()
+
+    assert going_on == {State.PLANNED: 3}
+    assert await prove(world.pool) == {State.EXPIRED: 3}
+
+
+async def test_one_of_many_runs_ends_with_its_own_window_however_late_its_mailing_ends(
+    world: World,
+) -> None:
+    daily = Schedule(entries=(Daily(at="09:00", zone="UTC"),))
+    run, now = await world.plan(3), await world.now()
+    await run.change_end(now + HOUR / 2, daily)
+    await run.change_end(now + 2 * HOUR, daily)
+    await world.pass_time(HOUR - 5 * SECOND)
+
+    await world.end()
+    going_on = await prove(world.pool)
+    await world.pass_time(5 * SECOND)
+    await world.end()
+
+    assert going_on == {State.PLANNED: 3}
+    assert await prove(world.pool) == {State.EXPIRED: 3}
+
+
+async def test_the_end_of_a_recurring_mailing_ends_the_run_that_is_going_on(world: World) -> None:
+    run, now = await world.plan(3), await world.now()
+    await run.change_end(now + HOUR / 2, Schedule(entries=(Daily(at="09:00", zone="UTC"),)))
+    await world.pass_time(HOUR / 2)
+
+    await world.end()
+
+    assert await prove(world.pool) == {State.EXPIRED: 3}
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -1,6 +1,7 @@
 """The senders of a dispatcher follow what is described, and what may have arrived its version."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -241,7 +242,8 @@ async def test_what_may_have_arrived_is_repeated_as_it_was_sent(
             await eventually(is_finished, within=PATIENT)
             await eventually(is_forgotten, within=PATIENT)
 
-    assert sorted(first.keys) == sorted(2 * first.keys[:5])
+    assert len(set(first.keys)) == 5
+    assert all(count > 1 for count in Counter(first.keys).values())
     assert len(set(second.keys)) == len(second.keys) == 5
     assert set(second.keys).isdisjoint(first.keys)
 

@@ -16,6 +16,7 @@ from services.dispatcher.queue import retries as queue_retries
 from services.dispatcher.queue.exceptions import ExceptionRow
 from services.dispatcher.queue.starts import StartOfOne, Starts
 from shared.contracts.dispatcher import State
+from shared.contracts.schedule import Daily, Schedule
 from shared.database import Connection, transaction
 from shared.event import Instant
 from tests.dispatcher.world import CHANNELS, HOUR, World, claim_one, client
@@ -164,9 +165,10 @@ async def planned(world: World, how: str) -> None:
         case "was ended earlier":
             run = await world.plan(2)
             await run.change_end(await world.now())
-        case "ends at last and was to be ended later":
+        case "has ended before its mailing":
             run = await world.plan(2, starts_at=now - HOUR, ends_at=now)
-            await run.change_end(now + HOUR)
+            daily = Schedule(entries=(Daily(at="09:00", zone="UTC"),))
+            await run.change_end(now + HOUR, daily)
         case _:
             await world.plan(2, gateway="log")
 
@@ -177,7 +179,7 @@ async def planned(world: World, how: str) -> None:
         "has not begun",
         "has ended",
         "was ended earlier",
-        "ends at last and was to be ended later",
+        "has ended before its mailing",
         "is of another gateway",
     ],
 )

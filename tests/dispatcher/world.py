@@ -40,6 +40,7 @@ from shared.contracts.catalog import (
     MailingStopped,
     RunBegun,
 )
+from shared.contracts.schedule import Schedule
 from shared.contracts.scheduler import ONCE, MailingScheduled
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
@@ -211,10 +212,10 @@ class Run:
         """Move the run's own switch, which none of its mailing's does."""
         await switch_run(self.world.pool, self.run_id, move, by)
 
-    async def change_end(self, ends_at: Instant) -> None:
+    async def change_end(self, ends_at: Instant, schedule: Schedule | None = None) -> None:
         now = await self.world.now()
-        event = MailingChanged(**mailing(self.mailing_id, now, ends_at), changed_at=now)
-        await self._tell(event)
+        plan = mailing(self.mailing_id, now, ends_at)
+        await self._tell(MailingChanged(**plan, schedule=schedule, changed_at=now))
 
     async def _tell(self, event: Any) -> None:
         version = self.world.versions.get(self.mailing_id, 1) + 1

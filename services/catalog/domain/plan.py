@@ -228,7 +228,9 @@ def _of_mails(plan: Plan, contact: Contact) -> Iterator[FieldError]:
 
 
 def check_running(before: Plan, after: Plan) -> None:
-    """Let a mailing that has begun be named otherwise and end earlier, nothing else.
+    """Let a mailing that has begun be named otherwise and end at another time, nothing else.
+
+    A later end holds for what has not expired when the dispatcher hears of it.
 
     Of a recurring mailing all can change but that it recurs: a run that has begun keeps what it
     began with, the next one has what is new.
@@ -246,9 +248,6 @@ def check_running(before: Plan, after: Plan) -> None:
         for name in FIELDS
         if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
     ]
-    if after.ends_at > before.ends_at:
-        detail = "a run that has begun can end earlier, not later"
-        fixed.append(FieldError("/ends_at", "already_running", detail))
     if fixed:
         raise MailingAlreadyRunning(*fixed)
 
@@ -261,4 +260,4 @@ class MailingInvalid(Invalid):
 
 
 class MailingAlreadyRunning(Conflict):
-    """A run of the mailing has begun; only its name and an earlier end can still be set."""
+    """A run of the mailing has begun; only its name and its end can still be set."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from services.catalog.domain.client import ClientCommand, client
 from services.catalog.domain.mailing import mailing
-from services.catalog.domain.mailing_commands import MailingCommand
+from services.catalog.domain.mailing_commands import ChangeMailing, MailingCommand
+from services.catalog.domain.remarks import Remark, remarks
 from shared import telemetry
 from shared.event import Cause, Instant
 from shared.event_store import NO_CAUSE, EventStore, execute, execute_many
@@ -38,6 +39,13 @@ async def handle(
     name = stream(command)
     with telemetry.span(type(command).__name__, {STREAM: name}):
         return await execute(store, decider, name, command, expected=expected, cause=cause)
+
+
+async def remarks_on(store: EventStore, command: ChangeMailing) -> list[Remark]:
+    """Return for what a change that was carried out does not hold."""
+    name = stream(command)
+    known = await store.load_states([name], mailing)
+    return remarks(command.changes.keys(), known[name].state)
 
 
 async def handle_many(

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.catalog import tables
 from services.catalog.domain.mailing import MailingUnknown
+from services.catalog.domain.remarks import DETAILS, Remark
 from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
@@ -79,6 +80,22 @@ class SavedMailing(MailingView):
     unknown_phones: list[str] | None = stated(
         description="If it was given phones: JSON pointers of those that are no client's.",
         examples=[["/filter/include/phones/0"]],
+    )
+
+
+class RemarkView(View):
+    """For what a change does not hold."""
+
+    code: Remark
+    detail: str = Field(examples=[DETAILS[Remark.NEXT_RUN]])
+
+
+class ChangedMailing(SavedMailing):
+    """A mailing, as it was changed."""
+
+    remarks: list[RemarkView] | None = stated(
+        description="If there is something for which the change does not hold: what that is.",
+        examples=[[{"code": Remark.NEXT_RUN, "detail": DETAILS[Remark.NEXT_RUN]}]],
     )
 
 

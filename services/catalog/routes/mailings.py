@@ -29,10 +29,17 @@ from services.catalog.domain.plan import (
     MailingAlreadyRunning,
     MailingInvalid,
 )
+from services.catalog.domain.remarks import DETAILS
 from services.catalog.queries import mailings as queries
 from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
-from services.catalog.queries.mailings import MailingStatus, MailingView, SavedMailing
+from services.catalog.queries.mailings import (
+    ChangedMailing,
+    MailingStatus,
+    MailingView,
+    RemarkView,
+    SavedMailing,
+)
 from services.catalog.routes.dependencies import OwnLinks
 from services.catalog.routes.mailing_bodies import (
     MailingChanges,
@@ -140,8 +147,11 @@ async def mailing(mailing_id: UUID, response: Response, db: Database) -> Mailing
 )
 async def change_mailing(
     mailing_id: UUID, body: MailingChanges, response: Response, context: Change, links: OwnLinks
-) -> SavedMailing:
-    """Change what the body names, as a merge patch (RFC 7396)."""
+) -> ChangedMailing:
+    """Change what the body names, as a merge patch (RFC 7396).
+
+    The answer says if the change does not hold for a run that is going on.
+    """
     phones = phones_in(body.filter, "/filter") if body.filter else {}
     known = await _known(context, phones)
     changes = changes_from(body, known)
@@ -152,7 +162,10 @@ async def change_mailing(
         gateways=await _gateways(context),
         has_links=links is not None,
     )
-    return _saved(await _do(command, context, response), phones, known)
+    saved = _saved(await _do(command, context, response), phones, known)
+    found = await handlers.remarks_on(context.store, command)
+    remarks = [RemarkView(code=each, detail=DETAILS[each]) for each in found]
+    return ChangedMailing(**saved.model_dump(), remarks=remarks or None)
 
 
 @router.delete(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.dispatcher.domain.message import RunUnknown
 from services.dispatcher.domain.trial import TRIALS
-from services.dispatcher.queue.controls import IS_MAILING_PAUSED
+from services.dispatcher.queue.controls import ENDS_AT, IS_MAILING_PAUSED
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
@@ -38,7 +38,7 @@ class RunView(View):
     planned: int
     open: int
     starts_at: Instant
-    ends_at: Instant
+    ends_at: Instant = Field(description="With its mailing, if that ends earlier now.")
     created_at: Instant
     finished_at: Instant | None
     archived_at: Instant | None = Field(description="Since then its messages are gone.")
@@ -61,7 +61,7 @@ RUNS = fragment(
         CASE WHEN r.state IN ('finished', 'archived') THEN 0 ELSE coalesce(
             (SELECT sum(open_count) FROM chunks c WHERE c.run_id = r.run_id), 0
         ) END AS open,
-        r.starts_at, r.ends_at, r.created_at, r.finished_at, r.archived_at, r.totals,
+        r.starts_at, {ends_at} AS ends_at, r.created_at, r.finished_at, r.archived_at, r.totals,
         r.attempt_count AS attempts, r.resent_from,
         r.paused_at, r.paused_by, r.stopped_at, r.stopped_by,
         {is_mailing_paused} AS is_mailing_paused, m.paused_at AS mailing_paused_at,
@@ -69,6 +69,7 @@ RUNS = fragment(
         m.stopped_at AS mailing_stopped_at, m.stopped_by AS mailing_stopped_by
     FROM runs r LEFT JOIN mailings m USING (mailing_id)
     """,
+    ends_at=ENDS_AT,
     is_mailing_paused=IS_MAILING_PAUSED,
 )
 FIELDS = tuple(name for name in RunView.model_fields if name not in ("paused", "stopped"))

@@ -25,14 +25,19 @@ STOPPED_REASON = fragment(
 # Whether mailing `m` pauses its run `r`. Once it has ended nobody can resume it: what of it is
 # sent again goes by the switch and the window of its own run.
 IS_MAILING_PAUSED = "(r.resent_from IS NULL AND coalesce(m.is_paused, false))"
+# When the window of run `r` of mailing `m` ends: of the only run with its mailing, of others with
+# the mailing at the latest. What is sent again has a window of its own.
+ENDS_AT = """
+    CASE WHEN r.resent_from IS NOT NULL THEN r.ends_at WHEN m.runs_once THEN m.ends_at
+        ELSE least(r.ends_at, m.ends_at) END
+"""
 # Runs with what their own switch and their mailing's say now, of which the catalog had the last
 # word. What an event says that could not be applied nobody knows: its mailing is paused until it
 # is replayed.
 CONTROLLED_RUNS = fragment(
     """
     SELECT r.run_id, r.gateway, r.state, r.traceparent, r.is_by_chunk, r.starts_at,
-        CASE WHEN r.resent_from IS NULL THEN least(r.ends_at, m.ends_at) ELSE r.ends_at END
-            AS ends_at,
+        {ends_at} AS ends_at,
         r.paused_at IS NOT NULL OR {is_mailing_paused}
             OR EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS is_paused,
         r.stopped_at IS NOT NULL OR coalesce(m.is_stopped, false) AS is_stopped,
@@ -44,6 +49,7 @@ CONTROLLED_RUNS = fragment(
         r.max_attempts, r.on_unknown, r.priority
     FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
+    ends_at=ENDS_AT,
     stopped_reason=STOPPED_REASON,
     is_mailing_paused=IS_MAILING_PAUSED,
 )

@@ -87,6 +87,13 @@ mailings = Table(
     Column("is_paused", Boolean, nullable=False),
     Column("is_stopped", Boolean, nullable=False, comment="or deleted"),
     Column("ends_at", Timestamp, comment="none: as the run has it"),
+    Column(
+        "runs_once",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its end is that of its run; false also if an older release wrote it",
+    ),
     Column("resumed_at", Timestamp, comment="the last time; none: never, or in an older release"),
     Column("paused_at", Timestamp, comment="none: it is not, or it was in an older release"),
     Column("stopped_at", Timestamp, comment="none: it is not, or it was in an older release"),
