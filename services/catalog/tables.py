@@ -35,6 +35,7 @@ clients = Table(
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
+    Column("preferred_times", Text, comment="as shared.preferred has them; none: it prefers none"),
     Index("clients_phone_key", "phone", unique=True),
     Index(
         "clients_by_email",
@@ -77,6 +78,10 @@ mailings = Table(
     Column("schedule", JSONB(none_as_null=True), comment="shared.contracts.schedule.Schedule"),
     Column("message_class", Text, nullable=False, server_default="marketing"),
     Column("topic", Text, comment="by which clients can refuse it; none: no particular one"),
+    *(
+        Column(name, JSONB(none_as_null=True), comment="shared.contracts.timing")
+        for name in ("time_policy", "quiet_hours")
+    ),
     Index("mailings_newest", "created_at", "mailing_id"),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
 )

@@ -78,7 +78,12 @@ async def run(settings: Settings) -> None:
             ),
             workers.inherit_gateways(store, clock, settings.described_gateways),
             workers.advance_runs(
-                ledger, kafka.EndOffsets(servers), READERS, senders.channels, poller
+                ledger,
+                kafka.EndOffsets(servers),
+                READERS,
+                senders.channels,
+                poller,
+                settings.platform_times,
             ),
             workers.reap_dead_senders(reaper, every=settings.lease / 8),
             relay.relay(

@@ -55,7 +55,7 @@ CHANGE_CLIENTS = text("""
         version = newest.version, is_removed = newest.is_removed, phone = newest.phone,
         operator_code = newest.operator_code, tags = string_to_array(newest.tags, E'\\x1f'),
         time_zone = newest.time_zone, email = newest.email, full_name = newest.full_name,
-        comment = newest.comment,
+        comment = newest.comment, preferred_times = newest.preferred_times,
         registered_at = coalesce(newest.registered_at, clients.registered_at),
         phone_hashes = newest.phone_hashes, email_hashes = newest.email_hashes
     FROM unnest(
@@ -63,10 +63,11 @@ CHANGE_CLIENTS = text("""
         CAST(:phones AS text[]), CAST(:operator_codes AS text[]), CAST(:tags AS text[]),
         CAST(:time_zones AS text[]), CAST(:emails AS text[]), CAST(:full_names AS text[]),
         CAST(:comments AS text[]), CAST(:registered_at AS timestamptz[]),
-        CAST(:phone_hashes AS text[]), CAST(:email_hashes AS text[])
+        CAST(:phone_hashes AS text[]), CAST(:email_hashes AS text[]),
+        CAST(:preferred_times AS text[])
     ) AS newest (
         client_id, version, is_removed, phone, operator_code, tags, time_zone, email, full_name,
-        comment, registered_at, phone_hashes, email_hashes
+        comment, registered_at, phone_hashes, email_hashes, preferred_times
     )
     WHERE clients.client_id = newest.client_id AND (
         clients.version < newest.version OR clients.version = newest.version
@@ -101,7 +102,7 @@ async def clients(db: Connection, received: Sequence[Received[ClientEvent]]) -> 
 def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
     """Return a row of COLUMNS; of a removal most of it is empty."""
     if isinstance(event, ClientRemoved):
-        return (event.client_id, version, True, None, None, (), *[None] * 7)
+        return (event.client_id, version, True, None, None, (), *[None] * 8)
     return (
         event.client_id,
         version,
@@ -116,6 +117,7 @@ def _row(version: int, event: ClientEvent) -> tuple[Any, ...]:
         event.registered_at,
         _joined(event.phone_hashes),
         _joined(event.email_hashes),
+        event.preferred_times,
     )
 
 
@@ -146,6 +148,7 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
             "registered_at": _each(states, "registered_at"),
             "phone_hashes": [_joined(getattr(each, "phone_hashes", ())) for each in states],
             "email_hashes": [_joined(getattr(each, "email_hashes", ())) for each in states],
+            "preferred_times": _each(states, "preferred_times"),
         },
     )
 
@@ -261,7 +264,8 @@ def _delivery(event: RunBegun | MailingScheduled) -> dict[str, Any]:
     """
     if not isinstance(event, RunBegun):
         usual = {"priority": Priority.NORMAL, "message_class": MessageClass.MARKETING}
-        return {"max_attempts": None, "on_unknown": None, "topic": None} | usual
+        names = ("max_attempts", "on_unknown", "topic", "time_policy", "local_time", "quiet_hours")
+        return dict.fromkeys(names) | usual
     known = event.message_class in CLASSES
     return {
         "max_attempts": event.max_attempts,
@@ -269,4 +273,7 @@ def _delivery(event: RunBegun | MailingScheduled) -> dict[str, Any]:
         "priority": event.priority if event.priority in PRIORITIES else Priority.NORMAL,
         "message_class": event.message_class if known else MessageClass.MARKETING,
         "topic": event.mailing_topic,
+        "time_policy": msgspec.to_builtins(event.time_policy),
+        "local_time": event.local_time,
+        "quiet_hours": msgspec.to_builtins(event.quiet_hours),
     }

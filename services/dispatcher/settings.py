@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.dispatcher.domain.due import PlatformTimes
 from services.dispatcher.gateways.description import (
     Described,
     HttpDescription,
@@ -20,7 +21,9 @@ from services.dispatcher.gateways.http.endpoint import check_token, parse_endpoi
 from services.dispatcher.gateways.parts import SecretRef
 from services.dispatcher.gateways.smtp import endpoint as smtp
 from services.dispatcher.gateways.smtp.address import named_address
+from shared.contracts.timing import QuietHours
 from shared.link_settings import LinkSettings
+from shared.schedule import canonical_zone, read_time, why_refused
 from shared.setting_values import Duration, Port
 
 # Where the secrets of the gateways that settings describe are read.
@@ -55,6 +58,22 @@ def _is_smtp(url: str) -> str:
 def _is_sender(text: str) -> str:
     named_address(text)
     return text
+
+
+def _is_quiet(text: str) -> str:
+    """Check that hours are written as in 21:00-09:00."""
+    begins, _, ends = text.partition("-")
+    try:
+        read_time(begins), read_time(ends)
+    except ValueError:
+        raise ValueError("quiet hours are written as in 21:00-09:00") from None
+    return text
+
+
+def _is_zone(name: str) -> str:
+    if refusal := why_refused(name):
+        raise ValueError(refusal)
+    return canonical_zone(name)
 
 
 def _is_writable(path: Path) -> Path:
@@ -152,6 +171,13 @@ class Settings(LinkSettings):
     # How long the messages of a dispatcher that died wait for another one.
     lease: Duration = Field(timedelta(seconds=15), gt=timedelta(), le=timedelta(hours=1))
 
+    # At which hours nothing of a mailing begins that says nothing of that itself and is not
+    # critical, as in 21:00-09:00, on the clock of each client. It holds for runs that begin later.
+    quiet_hours: Annotated[str, AfterValidator(_is_quiet)] | None = None
+
+    # The zone of mailings that name none, and of their clients of whom none is known.
+    zone: Annotated[str, AfterValidator(_is_zone)] = "UTC"
+
     # One of so many requests to gateways gets a span, where traces are sent; failures as well, up
     # to ten a second.
     traced_one_in: int = Field(1_000, ge=1, le=1_000_000_000)
@@ -161,6 +187,13 @@ class Settings(LinkSettings):
         """What is switched on."""
         own = {"packed": self.packed, "idempotent_gateway": self.http_gateway_idempotent}
         return (*super().features, *(name for name, is_on in own.items() if is_on))
+
+    @property
+    def platform_times(self) -> PlatformTimes:
+        """When messages are due where a mailing says nothing."""
+        begins, _, ends = (self.quiet_hours or "").partition("-")
+        hours = QuietHours(begins=begins, ends=ends) if self.quiet_hours else None
+        return PlatformTimes(hours, self.zone)
 
     @property
     def limits(self) -> dict[str, int]:

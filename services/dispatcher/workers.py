@@ -10,6 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.gateways.description import Described
 from services.dispatcher.handlers import ending, gateways, planning, trials
 from services.dispatcher.handlers.adopting import LedgerGuard
@@ -99,10 +100,11 @@ async def advance_runs(
     readers: Readers,
     channels: Mapping[str, Channel],
     poller: WorkPoller,
+    usual: PlatformTimes = USUAL,
 ) -> None:
     """Expand runs, end them when their time is over, and finish them, until cancelled."""
     begin = partial(planning.begin_waiting, pool, ends, readers)
-    expand = partial(planning.expand, pool, channels)
+    expand = partial(planning.expand, pool, channels, usual)
     steps = {
         "begin_waiting": poller.only_if(lambda work: work.has_waiting, begin),
         "expand": poller.only_if(lambda work: work.has_expanding, expand),

@@ -24,8 +24,10 @@ QUEUE_ONLY = {
     "blocks",
     "controls",
     "exceptions",
+    "expanded",
     "pending",
     "retries",
+    "timing",
     "starts",
     "suppressions",
 }

@@ -53,6 +53,8 @@ async def test_a_mailing_that_was_created_is_shown_at_once(http: AsyncClient) ->
         "schedule": None,
         "message_class": "marketing",
         "topic": None,
+        "time_policy": None,
+        "quiet_hours": None,
         "ends_at": "2026-01-01T14:00:00Z",
         "status": "created",
         "missed_reason": None,

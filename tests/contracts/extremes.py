@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import inspect
 from shared.contracts import EVENTS
 from shared.contracts.audience import Condition
 from shared.contracts.schedule import Daily, Schedule
+from shared.contracts.timing import LocalTime, TimeOfDay
 from shared.event import Event
 
 DAILY = Schedule(entries=(Daily(at="09:00", zone="Europe/Moscow"),))
@@ -27,6 +28,10 @@ CONDITIONS: list[dict[str, Any]] = [
     {"client_ids": "A" * 640_000},
 ]
 NOON = "2026-01-01T12:00:00Z"
+BY_PATTERN = {
+    get_args(kind)[1].pattern: value
+    for kind, value in ((TimeOfDay, "09:00"), (LocalTime, "2026-03-01T09:00[Europe/Moscow]"))
+}
 INTEGERS = [n + k for n in (0, 2**15, 2**31, 2**53, 2**63, 2**64) for k in (-1, 0, 1)]
 TEXTS = [
     "",
@@ -60,6 +65,8 @@ def plain(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 - a table
     match kind:
         case inspect.IntType():
             return 1
+        case inspect.StrType(pattern=pattern) if pattern in BY_PATTERN:
+            return BY_PATTERN[pattern]
         case inspect.StrType():
             return "once"
         case inspect.DateTimeType():

@@ -53,7 +53,7 @@ from tests.dispatcher.world import CHANNELS, FakeGateway, World, alive, work
 
 HOUR = timedelta(hours=1)
 KINDS = (MailingCreated,)
-ONE_BY_ONE, PAGES = 200, 20
+ONE_BY_ONE, PAGES = 200, 40
 
 
 async def apply(pool: Pool, consumer: str, handlers: Handlers, good: Sequence[Any]) -> None:

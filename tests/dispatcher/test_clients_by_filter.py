@@ -62,7 +62,7 @@ async def plan(world: World, wanted: Filter) -> tuple[int, int, list[int]]:
             read = await db.scalar(ROWS_READ)
             reads.append(read - before)
             before, planned = read, step.planned
-            unreachable += len(step.unreachable)
+            unreachable += len(step.rejected)
     return planned, unreachable, reads
 
 

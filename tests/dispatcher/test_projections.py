@@ -74,8 +74,7 @@ async def test_a_client_is_known_with_all_that_a_message_needs(world: World) -> 
         "Client 1",
         "old",
         datetime(2026, 1, 1, tzinfo=UTC),
-        None,
-        None,
+        *[None] * 3,
     )
 
 
@@ -95,7 +94,7 @@ async def test_of_a_removed_client_nothing_is_kept_but_that(world: World) -> Non
 
     row = (await clients(world))[client(1)]
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    assert tuple(row) == (client(1), 3, True, None, None, [], *[None] * 4, since, None, None)
+    assert tuple(row) == (client(1), 3, True, None, None, [], *[None] * 4, since, *[None] * 3)
 
 
 async def test_a_removal_that_comes_before_its_client_is_kept(world: World) -> None:

@@ -75,7 +75,9 @@ class Platform:
             f"7{first + n},{tag},Europe/Moscow,client{n}@example.com,Anna Petrova {n}\n"
             for n in range(count)
         )
-        body = (HEADER + "".join(rows)).encode()
+        return await self.import_csv((HEADER + "".join(rows)).encode())
+
+    async def import_csv(self, body: bytes) -> Json:
         headers = {"content-type": "text/csv"}
         return await self._json(
             "POST", "CATALOG_URL", "/v1/imports", content=body, headers=headers

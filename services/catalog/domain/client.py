@@ -8,6 +8,13 @@ from uuid import UUID
 
 import msgspec
 
+from services.catalog.domain.preferring import (
+    AddPreferredTime,
+    DeletePreferredTime,
+    canonical_text,
+    mistake_in_times,
+    times_after,
+)
 from services.catalog.domain.text import is_one_line, mistake
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.decider import Decider
@@ -40,6 +47,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):  # an import makes one a r
     email: str | None = None
     full_name: str | None = None
     comment: str | None = None
+    preferred_times: str | None = None  # as shared.preferred has them
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -79,7 +87,9 @@ class RemoveClient:
     now: Instant
 
 
-ClientCommand: TypeAlias = RegisterClient | ChangeClient | RemoveClient
+ClientCommand: TypeAlias = (
+    RegisterClient | ChangeClient | AddPreferredTime | DeletePreferredTime | RemoveClient
+)
 ClientEvent: TypeAlias = ClientRegistered | ClientChanged | ClientRemoved
 
 
@@ -114,6 +124,12 @@ def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
             raise ClientUnknown
         case ChangeClient() as c:
             return _change(c, client.profile, client.registered_at)
+        case AddPreferredTime() | DeletePreferredTime() as c:
+            times = times_after(c, client.profile.preferred_times)
+            change = ChangeClient(
+                client_id=c.client_id, changes={"preferred_times": times}, now=c.now
+            )
+            return _change(change, client.profile, client.registered_at)
         case RemoveClient() as c:
             return [ClientRemoved(client_id=c.client_id)]
 
@@ -161,6 +177,8 @@ def checked(changes: Mapping[str, Any], profile: Profile = NOBODY) -> Profile:
     given = dict(changes)
     if "tags" in given:
         given["tags"] = tuple(dict.fromkeys(given["tags"] or ()))
+    if "preferred_times" in given:
+        given["preferred_times"] = canonical_text(given["preferred_times"])
     if given.get("operator_code") is None:
         phone = given.get("phone", profile.phone)
         same = phone == profile.phone and "operator_code" not in given
@@ -186,6 +204,8 @@ def _mistakes(profile: Profile) -> list[FieldError]:
         mistakes.append(FieldError("/time_zone", "time_zone", "of IANA, as in Europe/Moscow"))
     if email is not None and len(email) <= EMAIL_LIMIT and not EMAIL.fullmatch(email):
         mistakes.append(FieldError("/email", "email", "as in anna@example.com"))
+    if wrong := mistake_in_times(profile.preferred_times):
+        mistakes.append(FieldError("/preferred_times", "preferred_times", wrong))
     return mistakes
 
 

@@ -12,10 +12,17 @@ from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gate
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.suppression import topic_mistake
 from services.catalog.domain.text import mistake
+from services.catalog.domain.timing import (
+    canonical_policy,
+    local_time_of,
+    mistakes_in_times,
+    patched_part,
+)
 from shared.audience import canonical as canonical_filter
 from shared.audience import mistakes as mistakes_in_filter
 from shared.contracts.catalog import Filter, MailingState, MessageClass, Priority, content_of
 from shared.contracts.schedule import Schedule
+from shared.contracts.timing import QuietHours, TimePolicy
 from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
 from shared.schedule import canonical as canonical_schedule
@@ -53,6 +60,8 @@ class Plan:
     schedule: Schedule | None = None  # None: it runs once
     message_class: str = MessageClass.MARKETING
     topic: str | None = None  # by which clients can refuse it; None: no particular one
+    time_policy: TimePolicy | None = None  # None: all get it when a run begins
+    quiet_hours: QuietHours | None = None  # None: as the platform has it
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by their names in events."""
@@ -72,7 +81,7 @@ def plan_of(state: MailingState) -> Plan:
     return Plan(**{name: getattr(state, IN_EVENTS.get(name, name)) for name in FIELDS})
 
 
-def pinned(plan: Plan) -> dict[str, Any]:
+def pinned(plan: Plan, nominal: str | None = None) -> dict[str, Any]:
     """Return by name what a run takes from the plan when it begins and then keeps."""
     return content_of(plan).as_dict() | {
         "priority": plan.priority,
@@ -80,6 +89,9 @@ def pinned(plan: Plan) -> dict[str, Any]:
         "on_unknown": plan.on_unknown,
         "message_class": plan.message_class,
         "mailing_topic": plan.topic,
+        "time_policy": plan.time_policy,
+        "quiet_hours": plan.quiet_hours,
+        "local_time": local_time_of(plan, nominal),
     }
 
 
@@ -99,6 +111,7 @@ def canonical(plan: Plan) -> Plan:
     """Return `plan` with its zones under today's names, where it has no mistakes."""
     if not mistakes_in_filter(plan.filter, "/filter"):
         plan = replace(plan, filter=canonical_filter(plan.filter))
+    plan = replace(plan, time_policy=canonical_policy(plan.time_policy))
     if plan.schedule is None or mistakes_in_schedule(plan.schedule, "/schedule"):
         return plan
     return replace(plan, schedule=canonical_schedule(plan.schedule))
@@ -134,7 +147,19 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
         given["filter"] = patched_filter(plan.filter, parts)
     if isinstance(parts := given.get("schedule"), Mapping):
         given["schedule"] = _patched_schedule(plan.schedule, parts)
+    for name, (kind, required) in PARTS.items():
+        if isinstance(parts := given.get(name), Mapping):
+            given[name] = patched_part(getattr(plan, name), parts, kind, required)
+            if given[name] is None:
+                detail = f"it has this at least; null for {name} removes the whole of it"
+                raise MailingInvalid(FieldError(f"/{name}/{required}", "required", detail))
     return canonical(replace(plan, **given))
+
+
+PARTS: Mapping[str, Any] = {  # and what each has at least
+    "time_policy": (TimePolicy, "kind"),
+    "quiet_hours": (QuietHours, "begins"),
+}
 
 
 def _patched_schedule(before: Schedule | None, parts: Mapping[str, Any]) -> Schedule:
@@ -164,6 +189,7 @@ def check(
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
     if plan.schedule is not None and plan.schedule != getattr(before, "schedule", None):
         mistakes += mistakes_in_schedule(plan.schedule, "/schedule")
+    mistakes += mistakes_in_times(plan)
     if plan.gateway in gateways:
         mistakes += _of_mails(plan, gateways[plan.gateway])
     elif before is None or plan.gateway != before.gateway:

@@ -210,7 +210,7 @@ def _begun(run: QueuedRun, mailing: Mailing, now: Instant) -> RunBegun:
         is_by_hand=run.is_by_hand,
         proposed_at=run.proposed_at,
         begun_at=now,
-        **pinned(window),
+        **pinned(window, run.nominal),
     )
 
 

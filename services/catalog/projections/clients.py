@@ -22,9 +22,10 @@ ADDED = """
         CAST(:client_ids AS uuid[]), CAST(:phones AS text[]), CAST(:operator_codes AS text[]),
         CAST(:tags AS text[]), CAST(:time_zones AS text[]), CAST(:emails AS text[]),
         CAST(:full_names AS text[]), CAST(:comments AS text[]), CAST(:versions AS int[]),
-        CAST(:instants AS timestamptz[])
+        CAST(:instants AS timestamptz[]), CAST(:preferred_times AS text[])
     ) AS added (
-        client_id, phone, operator_code, tags, time_zone, email, full_name, comment, version, at
+        client_id, phone, operator_code, tags, time_zone, email, full_name, comment, version, at,
+        preferred_times
     )
 """
 TAGS = "CAST(added.tags AS text[])"  # arrays in an array don't nest: each is written as text
@@ -40,7 +41,8 @@ CHANGE = sql(
         phone = added.phone, operator_code = added.operator_code,
         tags = {tags},
         time_zone = added.time_zone, email = added.email, full_name = added.full_name,
-        comment = added.comment, version = added.version, changed_at = added.at
+        comment = added.comment, preferred_times = added.preferred_times,
+        version = added.version, changed_at = added.at
     {added} WHERE clients.client_id = added.client_id AND clients.version < added.version
 """,
     tags=TAGS,
@@ -81,6 +83,7 @@ def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
         version,
         state.registered_at,
         state.registered_at,
+        state.preferred_times,
     )
 
 
@@ -111,6 +114,7 @@ def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
         "emails": [each.email for each in states],
         "full_names": [each.full_name for each in states],
         "comments": [each.comment for each in states],
+        "preferred_times": [each.preferred_times for each in states],
         "versions": [each.version for each in recorded],
     }
 

@@ -54,7 +54,8 @@ async def mailing_changed(db: Connection, recorded: Sequence[Recorded[MailingCha
 
 
 def _plan(state: MailingCreated | MailingChanged) -> dict[str, Any]:
-    nested = {name: msgspec.to_builtins(getattr(state, name)) for name in ("filter", "schedule")}
+    names = ("filter", "schedule", "time_policy", "quiet_hours")
+    nested = {name: msgspec.to_builtins(getattr(state, name)) for name in names}
     plain = msgspec.structs.asdict(state) | nested
     return plain | {"topic": plain.pop("mailing_topic")}
 

@@ -1,18 +1,43 @@
 """Queries: clients, one or by the page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
+from pydantic import BeforeValidator, Field
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, cast, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
+from shared.contracts.schedule import Weekday
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
+from shared.preferred import PreferredTime, format_preferred, parse_preferred
+
+
+class PreferredTimeView(View):
+    """A local time on some days of the week."""
+
+    id: str = Field(description="By which it is deleted.", examples=["mon-fri_09:00"])
+    days: list[Weekday] = Field(examples=[["monday", "friday"]])
+    at: str = Field(examples=["09:00"])
+
+
+def times_view(text: str | None) -> list[PreferredTimeView]:
+    """Return preferred times as they are shown."""
+    times = parse_preferred(text or "")
+    return [PreferredTimeView(id=id_of(each), days=list(each.days), at=each.at) for each in times]
+
+
+def id_of(each: PreferredTime) -> str:
+    """Return what identifies a preferred time among those of its client."""
+    return (format_preferred([each]) or "").replace(" ", "_")
+
+
+PreferredTimes: TypeAlias = Annotated[list[PreferredTimeView], BeforeValidator(times_view)]
 
 
 class ClientView(View):
@@ -26,6 +51,7 @@ class ClientView(View):
     email: str | None
     full_name: str | None
     comment: str | None
+    preferred_times: PreferredTimes = Field(description="In which it likes to be written to.")
     version: int
     created_at: Instant
     changed_at: Instant

@@ -19,6 +19,7 @@ from shared.event import Instant
 from shared.http import View
 from shared.http.filters import FilterView, shortened, stated
 from shared.http.schedules import RecurrenceView
+from shared.http.timing import QuietHoursView, TimePolicyView
 
 
 class MailingStatus(StrEnum):
@@ -64,6 +65,10 @@ class MailingView(View):
     topic: str | None = Field(
         description="By which clients can refuse it; none: no particular one.", examples=[None]
     )
+    time_policy: TimePolicyView | None = Field(
+        description="When each client gets it; none: when a run begins."
+    )
+    quiet_hours: QuietHoursView | None = Field(description="None: as the platform has it.")
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")

@@ -5,6 +5,7 @@ from services.catalog.routes import (
     gateways,
     imports,
     mailings,
+    preferred_times,
     previews,
     runs,
     suppressions,
@@ -13,6 +14,7 @@ from services.catalog.routes import (
 
 routers = (
     clients.router,
+    preferred_times.router,
     imports.router,
     mailings.router,
     runs.router,

@@ -22,6 +22,7 @@ from services.catalog.domain.client import (
 from services.catalog.queries import clients as queries
 from services.catalog.queries.clients import ClientView
 from shared import ids
+from shared.contracts.schedule import Weekday
 from shared.database import autocommit
 from shared.errors import FieldError
 from shared.http import (
@@ -42,10 +43,19 @@ from shared.http import (
     position,
     strict_router,
 )
+from shared.http.schedules import At
+from shared.preferred import MOST, PreferredTime, canonical_preferred, format_preferred
 
 router = strict_router("/v1/clients", "clients")
 
 FIRST = UUID(int=0)
+
+
+class PreferredTimeBody(Body):
+    """A local time on some days of the week, at which the client likes to be written to."""
+
+    days: tuple[Weekday, ...] = Field(min_length=1, max_length=7, examples=[["monday", "friday"]])
+    at: At
 
 
 class NewClient(Body):
@@ -58,10 +68,25 @@ class NewClient(Body):
     email: str | None = Field(None, examples=["anna@example.com"])
     full_name: str | None = Field(None, examples=["Anna Ivanova"])
     comment: str | None = Field(None, examples=["Calls back in the evening"])
+    preferred_times: tuple[PreferredTimeBody, ...] | None = Field(
+        None,
+        max_length=MOST,
+        description="On the client's own clock.",
+        examples=[[{"days": ["monday", "friday"], "at": "09:00"}]],
+    )
 
 
 class ClientChanges(NewClient):
     """The body of PATCH /v1/clients/{client_id}: what it does not name stays, null empties."""
+
+
+def changes_from(body: NewClient) -> dict[str, Any]:
+    """Return by name what a body says of a client."""
+    changes = body.model_dump(exclude_unset=True)
+    if body.preferred_times is not None:
+        times = (PreferredTime(each.days, each.at) for each in body.preferred_times)
+        changes["preferred_times"] = format_preferred(canonical_preferred(times))
+    return changes
 
 
 @router.post(
@@ -86,7 +111,7 @@ async def register_client(
 ) -> ClientView:
     """Register a client. With an Idempotency-Key, a repeated request registers no second one."""
     client_id = ids.keyed_id("clients", key) if key else ids.new_id()
-    profile = checked(body.model_dump(exclude_unset=True))
+    profile = checked(changes_from(body))
     response.headers["Location"] = f"{router.prefix}/{client_id}"
     await _refuse_taken(profile.phone, client_id, context)
     # Read after it: later than the removal of those who had the phone before. So no run that
@@ -140,8 +165,7 @@ async def change_client(
     client_id: UUID, body: ClientChanges, response: Response, context: Change
 ) -> ClientView:
     """Change what the body names, as a merge patch (RFC 7396)."""
-    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
-    command = ChangeClient(client_id=client_id, changes=changes, now=context.now)
+    command = ChangeClient(client_id=client_id, changes=changes_from(body), now=context.now)
     return await _do(command, context, response)
 
 

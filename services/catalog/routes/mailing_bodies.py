@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import Field
 
 from services.catalog.domain.gateway import BY_DEFAULT
-from services.catalog.domain.plan import ATTEMPTS, FIELDS, Plan
+from services.catalog.domain.plan import ATTEMPTS, FIELDS, PARTS, Plan
 from shared.contracts.catalog import GatewayKey, MessageClass, OnUnknown, Priority
 from shared.http import Body, WrittenInstant
 from shared.http.filters import FilterBody, FilterChanges, filter_changes, filter_from
 from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
+from shared.http.timing import QuietHoursBody, TimePolicyBody, TimePolicyChanges
 
-PLAIN = tuple(name for name in FIELDS if name not in ("filter", "schedule"))
+NESTED = ("filter", "schedule", *PARTS)
+PLAIN = tuple(name for name in FIELDS if name not in NESTED)
 PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, by turns."
 MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
 ON_UNKNOWN = """Where nobody can know whether a message has arrived: send it once more, or leave
 it. None: as its gateway is described, which is to send it once more unless that says otherwise."""
 MESSAGE_CLASS = "What messages are for people; critical ones wait for no quiet hours."
 TOPIC = "By which clients can refuse it, such as news; none: no particular one."
+POLICY = "When each client gets it; none: all of them when a run begins."
+QUIET = "None: as the platform has it. What begins then waits for their end; retries too."
 SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
 
 
@@ -45,6 +50,8 @@ class NewMailing(Body):
         MessageClass.MARKETING, description=MESSAGE_CLASS, examples=["marketing"]
     )
     topic: str | None = Field(None, description=TOPIC, examples=[None])
+    time_policy: TimePolicyBody | None = Field(None, description=POLICY, examples=[None])
+    quiet_hours: QuietHoursBody | None = Field(None, description=QUIET, examples=[None])
 
 
 class MailingChanges(Body):
@@ -52,8 +59,8 @@ class MailingChanges(Body):
 
     Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
     gateway, the gateway's own sender, normal priority, as many attempts as the window allows, of
-    what nobody knows what the gateway is described to do, no recurrence, marketing, and no
-    topic.
+    what nobody knows what the gateway is described to do, no recurrence, marketing, no
+    topic, due when a run begins, and the platform's quiet hours.
     Name, body and end cannot be removed.
     """
 
@@ -76,13 +83,19 @@ class MailingChanges(Body):
         None, description=MESSAGE_CLASS, examples=["marketing"]
     )
     topic: str | None = Field(None, description=TOPIC, examples=[None])
+    time_policy: TimePolicyChanges | None = Field(None, description=POLICY, examples=[None])
+    quiet_hours: QuietHoursBody | None = Field(None, description=QUIET, examples=[None])
 
 
 def plan_from(body: NewMailing, ids: Mapping[str, UUID]) -> Plan:
     """Return the plan that a body describes; `ids` of clients stand for their phones."""
     schedule = None if body.schedule is None else schedule_from(body.schedule)
     plain = {name: getattr(body, name) for name in PLAIN}
-    return Plan(**plain, filter=filter_from(body.filter, ids), schedule=schedule)
+    times: dict[str, Any] = {}
+    for name, (kind, _) in PARTS.items():
+        part = getattr(body, name)
+        times[name] = part and msgspec.convert(part.model_dump(), kind)
+    return Plan(**plain, **times, filter=filter_from(body.filter, ids), schedule=schedule)
 
 
 def changes_from(body: MailingChanges, ids: Mapping[str, UUID]) -> dict[str, Any]:
@@ -92,4 +105,6 @@ def changes_from(body: MailingChanges, ids: Mapping[str, UUID]) -> dict[str, Any
         changes["filter"] = filter_changes(body.filter, ids)
     if body.schedule is not None:
         changes["schedule"] = body.schedule.model_dump(mode="json", exclude_unset=True)
+    if body.time_policy is not None:
+        changes["time_policy"] = body.time_policy.model_dump(mode="json", exclude_unset=True)
     return changes

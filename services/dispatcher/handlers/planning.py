@@ -6,14 +6,16 @@ Every step is one transaction with its events: what dies in the middle is done a
 from collections.abc import Mapping
 from uuid import UUID
 
-from services.dispatcher.domain.contact import Channel, without_contact
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.message import rejected
 from services.dispatcher.domain.progress import Progress
 from services.dispatcher.handlers.events import EventBuffer, Publishing, put_run_events, run_events
 from services.dispatcher.handlers.recording import exception_row
 from services.dispatcher.queue import exceptions, planning
-from services.dispatcher.queue.planning import Expanded, Readers
+from services.dispatcher.queue.expanded import Expanded
+from services.dispatcher.queue.planning import Readers
 from shared import database, ids, set_aside, telemetry
 from shared.contracts.dispatcher import MessagesPlanned, RunExpanded
 from shared.crash import crash_point
@@ -72,34 +74,41 @@ async def _begin(
     return bool(new or begun)
 
 
-async def expand(pool: Pool, channels: Mapping[str, Channel]) -> bool:
+async def expand(
+    pool: Pool, channels: Mapping[str, Channel], usual: PlatformTimes = USUAL
+) -> bool:
     """Write the next chunks of runs down, with the events; return whether there were any.
 
     Small runs share a transaction. A run at which that fails is set aside, and the next one comes.
     """
     with telemetry.batch("plan") as batch:
         async with guard(pool, planning.EXPAND) as item:
-            return await _expand_some(pool, channels, item, batch)
+            return await _expand_some(pool, channels, usual, item, batch)
     return True
 
 
 async def _expand_some(
-    pool: Pool, channels: Mapping[str, Channel], item: Item, batch: telemetry.Batch
+    pool: Pool,
+    channels: Mapping[str, Channel],
+    usual: PlatformTimes,
+    item: Item,
+    batch: telemetry.Batch,
 ) -> bool:
-    steps = 0
+    steps = looked_at = 0
     async with transaction(pool) as db:
         now = await database.now(db)
-        while steps < STEPS and batch.size < planning.CHUNK * planning.AT_ONCE:
-            step = await planning.expand_next(db, channels, item)
+        while steps < STEPS and looked_at < planning.CHUNK * planning.AT_ONCE:
+            step = await planning.expand_next(db, channels, item, usual)
             if step is None:
                 break
             crash_point("dispatcher.expand.written")
             await put_run_events(db, _events(step, now))
             crash_point("dispatcher.expand.published")
-            if step.unreachable:
-                await _reject(db, step, channels[step.gateway], now)
+            if step.rejected:
+                await _reject(db, step, now)
             steps += 1
-            batch.add(sum(len(each) for _, each in step.chunks), step.traceparent)
+            looked_at += step.looked_at
+            batch.add(sum(len(each.client_ids) for each in step.chunks), step.traceparent)
             if item.was_set_aside:
                 break  # so that the guard notes that it succeeded
     crash_point("dispatcher.expand.committed", when=steps)
@@ -111,16 +120,17 @@ def _events(step: Expanded, now: Instant) -> list[Recorded[Event]]:
     """Return the events of a step."""
     events: list[tuple[int, Event]] = [
         (
-            chunk + 1,
+            each.number + 1,
             MessagesPlanned(
                 run_id=step.run_id,
                 mailing_id=step.mailing_id,
-                chunk=chunk,
-                client_ids=client_ids,
-                due_at=step.due_at,
+                chunk=each.number,
+                client_ids=each.client_ids,
+                due_at=each.due_at,
+                lane=each.lane,
             ),
         )
-        for chunk, client_ids in step.chunks
+        for each in step.chunks
     ]
     if step.is_done:
         expanded = RunExpanded(
@@ -133,14 +143,11 @@ def _events(step: Expanded, now: Instant) -> list[Recorded[Event]]:
     return run_events(step.run_id, step.traceparent, events, now)
 
 
-async def _reject(db: Connection, step: Expanded, channel: Channel, now: Instant) -> None:
-    """End the messages of clients without the contact that the channel needs, with a reason."""
-    rejection = without_contact(channel)
-    if rejection is None:
-        return
+async def _reject(db: Connection, step: Expanded, now: Instant) -> None:
+    """End the messages of clients who get nothing, with the reason."""
     publishing = Publishing(step.traceparent, step.is_by_chunk)
     events, rows = EventBuffer(), []
-    for chunk, client_id in step.unreachable:
+    for chunk, client_id, rejection in step.rejected:
         key = MessageKey(chunk.run_id, client_id)
         done = rejected(key, chunk.chunk, Progress(), rejection, now)
         rows.append(exception_row(key, chunk, done))

@@ -109,22 +109,31 @@ COMMON_STATES = {  # which chunks, and which of their messages
     State.EXPIRED: ("c.state = 'expired'", NOT_TRIED),
     State.CANCELLED: ("c.state = 'cancelled'", NOT_TRIED),
 }
+# Of a run with several lanes the order of clients is not that of chunks: so its exceptions are not
+# found by client, but one after the other in all chunks.
+HAS_LANES = "(SELECT lane_count > 1 FROM runs WHERE run_id = :run_id)"
 # The walk ends with its last chunk if there may be more behind; a row without a message says so.
 COMMON_ONES = """
     WITH near AS MATERIALIZED (
-        SELECT c.run_id, c.chunk, c.state, c.client_ids, c.recorded FROM chunks c
+        SELECT c.run_id, c.chunk, c.state, c.client_ids, c.recorded, {chunks} AS may_have
+        FROM chunks c
         WHERE c.run_id = :run_id AND c.chunk >= :chunk AND (c.chunk, {last}) > (:chunk, :n)
-            AND {chunks}
+            AND ({chunks} OR {has_lanes})
         ORDER BY c.chunk LIMIT :chunks
     ), bound AS (
         SELECT max(chunk) AS chunk FROM near HAVING count(*) = :chunks
     ), bare AS (
         SELECT c.run_id, ids.client_id, c.chunk, c.state AS chunk_state, ids.n
         FROM near c CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
-        WHERE (c.chunk > :chunk OR ids.n > :n) AND {messages}
+        WHERE (c.chunk > :chunk OR ids.n > :n) AND (may_have AND {messages} OR {has_lanes} AND (
+            SELECT true FROM exceptions e WHERE e.run_id = c.run_id
+                AND e.client_id = ids.client_id AND e.state = :status
+        ))
         ORDER BY c.chunk, ids.n LIMIT :limit
     ), m AS MATERIALIZED (
-        SELECT * FROM bare UNION ALL {exceptions} ORDER BY chunk, n LIMIT :limit
+        SELECT * FROM bare
+        UNION ALL SELECT * FROM ({exceptions}) AS known WHERE NOT {has_lanes}
+        ORDER BY chunk, n LIMIT :limit
     )
     SELECT derived.*, bound.chunk AS bound_chunk
     FROM ({derived}) AS derived FULL JOIN bound ON false
@@ -147,6 +156,7 @@ STATEMENTS = {
             last_chunk=fragment("coalesce((SELECT chunk FROM bound), {last})", last=str(LAST)),
         ),
         derived=DERIVED,
+        has_lanes=HAS_LANES,
     )
     for state, (chunks, messages) in COMMON_STATES.items()
 }

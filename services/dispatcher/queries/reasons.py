@@ -47,7 +47,8 @@ OF_ONE = fragment(
         last.status_code, own.client_id
     FROM page c CROSS JOIN LATERAL (
         SELECT e.run_id, e.client_id, e.state, e.reason FROM exceptions e
-        WHERE e.run_id = c.run_id AND e.client_id BETWEEN c.first_id AND c.last_id OFFSET 0
+        WHERE e.run_id = c.run_id AND e.client_id BETWEEN c.first_id AND c.last_id
+            AND e.chunk = c.chunk OFFSET 0
     ) AS own LEFT JOIN LATERAL (
         SELECT a.reason, a.status_code FROM attempts a
         WHERE a.run_id = own.run_id AND a.client_id = own.client_id AND a.kind <> 'start'
@@ -59,6 +60,7 @@ OF_ONE = fragment(
     FROM page c CROSS JOIN LATERAL (
         SELECT DISTINCT ON (a.client_id) a.client_id, a.reason, a.status_code FROM attempts a
         WHERE a.run_id = c.run_id AND a.client_id BETWEEN c.first_id AND c.last_id
+            AND (c.lane = 0 OR a.client_id = ANY(c.client_ids))
             AND a.outcome = 'accepted' AND NOT EXISTS (
                 SELECT FROM exceptions e WHERE e.run_id = a.run_id AND e.client_id = a.client_id
             )
@@ -71,7 +73,7 @@ OF_ONE = fragment(
 GROUPS = fragment(
     """
     WITH near AS (
-        SELECT run_id, chunk, state, client_ids, recorded, cardinality(client_ids) AS size,
+        SELECT run_id, chunk, lane, state, client_ids, recorded, cardinality(client_ids) AS size,
             client_ids[1] AS first_id, client_ids[cardinality(client_ids)] AS last_id,
             is_touched OR state IN ('leased', 'sent') AS has_own
         FROM chunks WHERE run_id = :run_id AND chunk >= :chunk ORDER BY chunk LIMIT :chunks

@@ -25,11 +25,15 @@ from shared.contracts.dispatcher import (
 from shared.database import Connection, RawConnection, fragment, sql
 from shared.kafka import Positions
 
-# A chunk's clients are in order, and so are the chunks.
+# A chunk's clients are in order, and so are the chunks of a lane.
 ITS_CHUNK = """
-    SELECT c.chunk, c.state, c.client_ids, c.recorded FROM chunks c
-    WHERE c.run_id = e.run_id AND c.client_ids[1] <= e.client_id
-    ORDER BY c.client_ids[1] DESC LIMIT 1
+    SELECT c.* FROM generate_series(0, (
+        SELECT lane_count - 1 FROM runs WHERE runs.run_id = e.run_id
+    )) AS lanes (lane) CROSS JOIN LATERAL (
+        SELECT c.chunk, c.state, c.client_ids, c.recorded FROM chunks c
+        WHERE c.run_id = e.run_id AND c.lane = lanes.lane AND c.client_ids[1] <= e.client_id
+        ORDER BY c.client_ids[1] DESC LIMIT 1
+    ) AS c WHERE e.client_id = ANY(c.client_ids) LIMIT 1
 """
 ITS_IN_BLOCK = fragment(
     "EXISTS (SELECT FROM ({its_chunk}) AS c WHERE {is_in_block})",
@@ -194,15 +198,16 @@ async def touch_chunks(db: Connection, keys: Collection[ChunkKey]) -> None:
 
 INSERT_CHUNK = text("""
     INSERT INTO chunks (
-        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count
+        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count, lane
     )
-    SELECT run_id, :chunk, :due_at, :client_ids, 'planned', 0, 0, false, :count
+    SELECT run_id, :chunk, :due_at, :client_ids, 'planned', 0, 0, false, :count, :lane
     FROM runs WHERE run_id = :run_id AND state <> 'archived'
     ON CONFLICT DO NOTHING
 """)
 ADVANCE_RUN = text("""
     UPDATE runs SET chunk_count = :chunk + 1, planned_count = planned_count + :count,
-        expanded_to = :last, state = CASE state WHEN 'waiting' THEN 'expanding' ELSE state END
+        lane_count = greatest(lane_count, :lane + 1), expanded_to = :last,
+        state = CASE state WHEN 'waiting' THEN 'expanding' ELSE state END
     WHERE run_id = :run_id
 """)
 
@@ -213,6 +218,7 @@ async def add_chunk(db: Connection, event: MessagesPlanned) -> None:
         "run_id": event.run_id,
         "chunk": event.chunk,
         "count": len(event.client_ids),
+        "lane": event.lane,
     }
     more = {"due_at": event.due_at, "client_ids": event.client_ids}
     if (await db.execute(INSERT_CHUNK, values | more)).rowcount:

@@ -108,7 +108,7 @@ CLAIM_CHUNK = sql(
             SELECT c.run_id, c.chunk FROM ({sendable}) AS r
             CROSS JOIN LATERAL (
                 SELECT run_id, chunk FROM chunks WHERE {is_due} AND {suits}
-                ORDER BY chunk LIMIT 1 FOR UPDATE SKIP LOCKED
+                ORDER BY due_at, chunk LIMIT 1 FOR UPDATE SKIP LOCKED
             ) AS c
             WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway LIMIT 1
         ) AS c

@@ -63,7 +63,7 @@ class EndedChunk(NamedTuple):
 END_CHUNKS = text("""
     WITH turn AS (
         SELECT run_id, chunk FROM chunks WHERE run_id = :run_id AND state = 'planned'
-        ORDER BY chunk LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, chunk LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     UPDATE chunks SET state = :state FROM turn
     WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk

@@ -1,28 +1,30 @@
 """Planning: runs wait, begin, and are written down chunk by chunk."""
 
 import json
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Channel
-from services.dispatcher.domain.keys import ChunkKey
+from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.domain.resend import Chosen
-from services.dispatcher.queue.audience import (
-    Audience,
-    audience_of,
-    find_few,
-    next_clients,
-    without_contact,
+from services.dispatcher.queue import timing as by_time
+from services.dispatcher.queue.audience import Audience, audience_of, find_few, next_clients
+from services.dispatcher.queue.expanded import (
+    FEW,
+    Expanded,
+    PlannedChunk,
+    Written,
+    advance,
+    unreachable,
 )
-from services.dispatcher.queue.resending import NEXT_PICKED, values_of
+from services.dispatcher.queue.resending import NEXT_OF_LANES, NEXT_PICKED, values_of
 from shared.contracts.catalog import Filter
 from shared.database import Connection, sql
-from shared.event import Instant, finite
+from shared.event import finite
 from shared.set_aside import Item, is_free, was_set_aside
 
 CHUNK = 1_000  # messages: large enough to be cheap, small enough to be sent in a moment
@@ -99,31 +101,19 @@ async def begin_those_ready(
     return list((await db.scalars(BEGIN_THOSE_READY, values)).all())
 
 
-class Expanded(NamedTuple):
-    """A step of an expansion."""
-
-    run_id: UUID
-    mailing_id: UUID
-    gateway: str
-    traceparent: str | None
-    is_by_chunk: bool
-    due_at: Instant
-    chunks: Sequence[tuple[int, list[UUID]]]
-    unreachable: Sequence[tuple[ChunkKey, UUID]]  # clients without the contact that is needed
-    planned: int  # in all steps so far
-    chunk_count: int  # the same
-    is_done: bool
-
-
 BEGIN, EXPAND = "begin", "expand"  # the loops, by which their runs are set aside
 
 # The smallest first: no run waits for the end of another.
 SELECT_NEXT = sql(
     """
-    SELECT run_id, mailing_id, filter, gateway, starts_at, expanded_to, chunk_count, planned_count,
-        traceparent, is_by_chunk, begun_at, resent_from, resent_statuses, resent_reasons,
-        {was_set_aside}
-    FROM runs WHERE state = 'expanding' AND {is_free} ORDER BY planned_count, run_id LIMIT 1
+    SELECT run_id, mailing_id, filter, gateway, starts_at, ends_at, expanded_to, chunk_count,
+        planned_count, traceparent, is_by_chunk, begun_at, resent_from, resent_statuses,
+        resent_reasons, time_policy, local_time, quiet_hours, message_class, staged_to,
+        staged_count, is_staged, lane_count, (
+            SELECT source.lane_count FROM runs AS source WHERE source.run_id = runs.resent_from
+        ) AS source_lanes, {was_set_aside}
+    FROM runs WHERE state = 'expanding' AND {is_free}
+    ORDER BY planned_count + staged_count, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
     """,
     was_set_aside=was_set_aside(EXPAND, "runs.run_id"),
@@ -143,20 +133,17 @@ INSERT_CHUNKS = """
     FROM numbered GROUP BY n ORDER BY n
     RETURNING chunk, client_ids
 """
-INSERT_FEW = sql(
-    INSERT_CHUNKS, picked="SELECT client_id FROM unnest(CAST(:few AS uuid[])) AS few (client_id)"
+INSERT_FEW = sql(INSERT_CHUNKS, picked=FEW)
+INSERT_RESENT, INSERT_OF_LANES = (
+    sql(INSERT_CHUNKS, picked=picked) for picked in (NEXT_PICKED, NEXT_OF_LANES)
 )
-INSERT_RESENT = sql(INSERT_CHUNKS, picked=NEXT_PICKED)
-ADVANCE_RUN = text("""
-    UPDATE runs SET expanded_to = :upto, chunk_count = chunk_count + :chunks,
-        planned_count = planned_count + :planned,
-        state = CASE WHEN :is_done THEN 'sending' ELSE state END
-    WHERE run_id = :run_id
-""")
 
 
 async def expand_next(
-    db: Connection, channels: Mapping[str, Channel], item: Item | None = None
+    db: Connection,
+    channels: Mapping[str, Channel],
+    item: Item | None = None,
+    usual: PlatformTimes = USUAL,
 ) -> Expanded | None:
     """Write the next chunks of a run down, which is the `item` then; None if there is none."""
     run = (await db.execute(SELECT_NEXT)).first()
@@ -165,6 +152,9 @@ async def expand_next(
     if item is not None:
         item.id, item.was_set_aside = run.run_id, run.was_set_aside
     audience = audience_of(msgspec.convert(run.filter, Filter), run.begun_at)
+    times = by_time.timing_of(run, usual)
+    if times is not None:
+        return await by_time.expand(db, run, audience, times, channels, CHUNK)
     values = {
         "run_id": run.run_id,
         "after": run.expanded_to,
@@ -174,30 +164,12 @@ async def expand_next(
         "due_at": finite(run.starts_at),
     }
     chunks, few = await _insert_chunks(db, run, values, audience)
-    count = sum(len(client_ids) for _, client_ids in chunks)
-    upto = chunks[-1][1][-1] if chunks else run.expanded_to
-    unreachable: list[tuple[ChunkKey, UUID]] = []
-    channel = channels.get(run.gateway)  # none: no gateway of ours, so nothing of it is sent
-    if channel is not None and channel.contact is not None and chunks:
-        between = {"after": run.expanded_to, "upto": upto, "few": few}
-        missing = await without_contact(db, audience, channel.contact, **between)
-        unreachable = await _touch_chunks(db, run.run_id, chunks, missing)
-    is_done = count < CHUNK * AT_ONCE
-    progress = {"run_id": run.run_id, "upto": upto, "chunks": len(chunks), "planned": count}
-    await db.execute(ADVANCE_RUN, progress | {"is_done": is_done})
-    return Expanded(
-        run_id=run.run_id,
-        mailing_id=run.mailing_id,
-        gateway=run.gateway,
-        traceparent=run.traceparent,
-        is_by_chunk=run.is_by_chunk,
-        due_at=values["due_at"],
-        chunks=chunks,
-        unreachable=unreachable,
-        planned=run.planned_count + count,
-        chunk_count=run.chunk_count + len(chunks),
-        is_done=is_done,
-    )
+    count = sum(len(each.client_ids) for each in chunks)
+    upto = chunks[-1].client_ids[-1] if chunks else run.expanded_to
+    between = {"after": run.expanded_to, "upto": upto, "few": few}
+    rejections = await unreachable(db, run, audience, channels, between) if chunks else {}
+    written = Written(chunks, rejections, count, is_last=count < CHUNK * AT_ONCE)
+    return await advance(db, run, written, upto)
 
 
 async def _insert_chunks(
@@ -205,40 +177,19 @@ async def _insert_chunks(
     run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
     values: Mapping[str, Any],
     audience: Audience,
-) -> tuple[list[tuple[int, list[UUID]]], list[UUID] | None]:
+) -> tuple[list[PlannedChunk], list[UUID] | None]:
     """Write the next chunks of a run; return them, and their clients if these are few."""
     few: list[UUID] | None = None
     if run.resent_from is not None:
         again = Chosen(run.resent_from, run.resent_statuses, run.resent_reasons)
-        rows = await db.execute(INSERT_RESENT, {**values, **values_of(again)})
+        insert = INSERT_RESENT if run.source_lanes == 1 else INSERT_OF_LANES
+        rows = await db.execute(insert, {**values, **values_of(again)})
     else:
         few = await find_few(db, audience, CHUNK * AT_ONCE) if run.chunk_count == 0 else None
         insert = sql(INSERT_CHUNKS, picked=next_clients(audience)) if few is None else INSERT_FEW
         rows = await db.execute(insert, {**values, **audience.values, "few": few})
-    chunks = sorted((chunk, list(client_ids)) for chunk, client_ids in rows)
+    due_at = values["due_at"]
+    chunks = sorted(PlannedChunk(number, due_at, list(members)) for number, members in rows)
     if run.resent_from is not None:  # a few of all that are between the first and the last
-        few = [each for _, client_ids in chunks for each in client_ids]
+        few = [client_id for each in chunks for client_id in each.client_ids]
     return chunks, few
-
-
-TOUCH_CHUNKS = text("""
-    UPDATE chunks SET is_touched = true, open_count = open_count - t.n
-    FROM unnest(CAST(:chunks AS int[]), CAST(:counts AS int[])) AS t (chunk, n)
-    WHERE chunks.run_id = :run_id AND chunks.chunk = t.chunk
-""")
-
-
-async def _touch_chunks(
-    db: Connection,
-    run_id: UUID,
-    chunks: Sequence[tuple[int, list[UUID]]],
-    missing: Collection[UUID],
-) -> list[tuple[ChunkKey, UUID]]:
-    """Count those without the contact as final; return them with their chunks."""
-    if not missing:
-        return []
-    found = [(chunk, each) for chunk, members in chunks for each in members if each in missing]
-    counts = Counter(chunk for chunk, _ in found)
-    touched = {"run_id": run_id, "chunks": list(counts), "counts": list(counts.values())}
-    await db.execute(TOUCH_CHUNKS, touched)
-    return [(ChunkKey(run_id, chunk), each) for chunk, each in found]

@@ -14,7 +14,8 @@ from shared.database import Connection, fragment, sql
 
 # Clients of run :of behind :after whose messages have one of :statuses and :reasons, in order: of
 # those with rows of their own, and of those that ended with their chunks, up to {limit} each. The
-# latter are read chunk by chunk, in their order, until there are enough.
+# latter are read chunk by chunk, in their order, until there are enough; of a run with several
+# lanes all of them, each time.
 PICKED = """
     SELECT client_id FROM (
         (
@@ -30,15 +31,16 @@ PICKED = """
                 FROM chunks c
                 WHERE c.run_id = :of AND c.state IN ('expired', 'cancelled')
                     AND c.state = ANY(CAST(:statuses AS text[]))
-                    AND c.chunk >= coalesce((
-                        SELECT chunk FROM chunks WHERE run_id = :of AND client_ids[1] <= :after
+                    AND (c.lane > 0 OR c.chunk >= coalesce((
+                        SELECT chunk FROM chunks
+                        WHERE run_id = :of AND lane = 0 AND client_ids[1] <= :after
                         ORDER BY client_ids[1] DESC LIMIT 1
-                    ), 0)
+                    ), 0))
             ) AS c
             CROSS JOIN LATERAL unnest(c.client_ids) WITH ORDINALITY AS ids (client_id, n)
             WHERE ids.client_id > :after AND ({any_reason} OR c.reason = {among})
                 AND (NOT c.is_touched OR {unrecorded})
-            ORDER BY c.chunk, ids.n {limit}
+            ORDER BY {order} {limit}
         )
     ) AS picked
 """
@@ -48,12 +50,16 @@ PIECES = {
     "stopped_reason": STOPPED_REASON,
     "unrecorded": UNRECORDED,
 }
-NEXT_PICKED = fragment(
-    "{picked} ORDER BY client_id LIMIT :limit",
-    picked=fragment(PICKED, limit="LIMIT :limit", **PIECES),
+NEXT_PICKED, NEXT_OF_LANES = (
+    fragment(
+        "{picked} ORDER BY client_id LIMIT :limit",
+        picked=fragment(PICKED, limit="LIMIT :limit", order=order, **PIECES),
+    )
+    for order in ("c.chunk, ids.n", "ids.client_id")
 )
 COUNT_PICKED = sql(
-    "SELECT count(*) FROM ({picked}) AS counted", picked=fragment(PICKED, limit="", **PIECES)
+    "SELECT count(*) FROM ({picked}) AS counted",
+    picked=fragment(PICKED, limit="", order="c.chunk, ids.n", **PIECES),
 )
 
 
@@ -102,13 +108,13 @@ INSERT = text("""
         run_id, mailing_id, body, subject, html, sender, gateway, traceparent, filter,
         starts_at, ends_at, is_last, state, expanded_to, chunk_count, planned_count, created_at,
         is_by_chunk, resent_from, resent_statuses, resent_reasons, max_attempts, on_unknown,
-        priority, message_class, topic
+        priority, message_class, topic, local_time, quiet_hours
     )
     SELECT :run_id, mailing_id, body, subject, html, sender, gateway, traceparent,
         '{"operator_codes": [], "tags": []}', :starts_at, :ends_at, false, 'expanding',
         CAST(:first AS uuid), 0, 0, :created_at, true, run_id, CAST(:statuses AS text[]),
         CAST(:reasons AS text[]), max_attempts, on_unknown, priority,
-        message_class, topic
+        message_class, topic, local_time, quiet_hours
     FROM runs WHERE run_id = :resent_from
     ON CONFLICT DO NOTHING
 """)

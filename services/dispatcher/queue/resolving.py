@@ -6,14 +6,17 @@ from services.dispatcher.domain.keys import MessageKey
 from shared.database import Connection, fragment, sql
 from shared.event import Instant
 
-# The chunk of a run that a client is in, if there is one: chunks are in the order of clients.
+# The chunk of a run that a client is in, if there is one: those of each lane are in the order of
+# clients. Most runs have one lane, the 0th; of others it is asked for one after the other.
 CHUNK_OF = """
     SELECT near.chunk, near.chunk_state, array_position(near.client_ids, {client_id}) AS n
-    FROM (
+    FROM generate_series(0, (
+        SELECT lane_count - 1 FROM runs WHERE runs.run_id = {run_id}
+    )) AS lanes (lane) CROSS JOIN LATERAL (
         SELECT chunk, state AS chunk_state, client_ids FROM chunks
-        WHERE run_id = {run_id} AND client_ids[1] <= {client_id}
+        WHERE run_id = {run_id} AND chunks.lane = lanes.lane AND client_ids[1] <= {client_id}
         ORDER BY client_ids[1] DESC LIMIT 1
-    ) AS near WHERE {client_id} = ANY(near.client_ids)
+    ) AS near WHERE {client_id} = ANY(near.client_ids) LIMIT 1
 """
 CLIENT_ID = "CAST(:client_id AS uuid)"
 MEMBER = sql(

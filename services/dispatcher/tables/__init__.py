@@ -21,7 +21,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.dispatcher.tables.ledger import attempts, blocks, chunks, exceptions, starts
+from services.dispatcher.tables.ledger import (
+    attempts,
+    blocks,
+    chunks,
+    exceptions,
+    staged,
+    starts,
+)
 from services.dispatcher.tables.metadata import metadata
 from shared.tables import Timestamp
 
@@ -38,6 +45,7 @@ __all__ = [
     "metadata",
     "runs",
     "senders",
+    "staged",
     "starts",
     "suppressions",
     "trials",
@@ -68,6 +76,7 @@ clients = Table(
         Column(name, Text, comment="with spaces between them; none: of an older release")
         for name in ("phone_hashes", "email_hashes")
     ),
+    Column("preferred_times", Text, comment="as shared.preferred has them; none: it prefers none"),
     Index("clients_without_phone", "client_id", postgresql_where=text("phone IS NULL")),
     Index(
         "clients_by_filter",
@@ -238,6 +247,13 @@ runs = Table(
     Column("priority", Text, nullable=False, server_default="normal", comment="urgent, bulk"),
     Column("message_class", Text, nullable=False, server_default="marketing"),
     Column("topic", Text, comment="by which clients can refuse it; none: no particular one"),
+    Column("time_policy", JSONB(none_as_null=True), comment="contracts.timing.TimePolicy"),
+    Column("local_time", Text, comment="2026-03-01T09:00[Europe/Moscow]; none: of starts_at"),
+    Column("quiet_hours", JSONB(none_as_null=True), comment="none: as the platform has it, then"),
+    Column("staged_to", Uuid, comment="the last client that is staged; none: nobody is yet"),
+    Column("staged_count", BigInteger, nullable=False, server_default="0"),
+    Column("is_staged", Boolean, nullable=False, server_default=text("false")),
+    Column("lane_count", Integer, nullable=False, server_default="1", comment="with the 0th"),
     Index(
         "runs_in_turn",
         "priority",

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     Column,
     Index,
@@ -41,14 +42,35 @@ chunks = Table(
     Column("recorded", BIT(varying=True), comment="which messages are in blocks, by place"),
     Column("version_id", Integer, comment="of the gateway, by which unknowns must be repeated"),
     PrimaryKeyConstraint("run_id", "chunk", name="chunks_pkey"),
-    Index("chunks_planned", "run_id", "chunk", postgresql_where=text("state = 'planned'")),
+    Column(
+        "lane",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="of its run; the chunks of each are in the order of clients",
+    ),
+    Index(
+        "chunks_in_turn", "run_id", "due_at", "chunk", postgresql_where=text("state = 'planned'")
+    ),
     Index("chunks_leased", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index(
         "chunks_pinned",
         "version_id",
         postgresql_where=text("version_id IS NOT NULL AND state IN ('planned', 'leased')"),
     ),
-    Index("chunks_by_client", "run_id", text("(client_ids[1])")),
+    Index("chunks_by_lane", "run_id", "lane", text("(client_ids[1])")),
+)
+
+staged = Table(
+    "staged",
+    metadata,
+    Column("run_id", Uuid, nullable=False),
+    Column("due_at", Timestamp, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="grows with every step"),
+    Column("reason", Text, nullable=False, comment="why they get nothing; empty: they do"),
+    Column("client_ids", ARRAY(Uuid), nullable=False, comment="in order"),
+    PrimaryKeyConstraint("run_id", "due_at", "number", "reason", name="staged_pkey"),
+    comment="clients of runs that are being expanded, by when their messages are due",
 )
 
 # Columns of a block hold one value for each message, in the order of places: numbers of 32 bits,

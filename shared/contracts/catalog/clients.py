@@ -26,6 +26,7 @@ class ClientState(Event, frozen=True, kw_only=True):
     # wrote the event. By these others find what is suppressed.
     phone_hashes: tuple[str, ...] = ()
     email_hashes: tuple[str, ...] = ()
+    preferred_times: str | None = None  # mon-fri 09:00, sat 11:30: as shared.preferred has them
 
 
 class ClientRegistered(ClientState, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from shared.contracts.audience import Condition
 from shared.contracts.catalog.clients import CLIENTS
 from shared.contracts.catalog.suppressions import SUPPRESSIONS
 from shared.contracts.schedule import Schedule
+from shared.contracts.timing import LocalTime, QuietHours, TimePolicy
 from shared.event import Event, Instant
 from shared.topic import Topic
 
@@ -100,6 +101,8 @@ class MailingState(Event, frozen=True, kw_only=True):
     schedule: Schedule | None = None  # None: it runs once
     message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
     mailing_topic: str | None = None  # by which clients can refuse it; none: no particular one
+    time_policy: TimePolicy | None = None  # None: all messages are due when a run begins
+    quiet_hours: QuietHours | None = None  # None: as the platform has it
 
 
 class MailingCreated(MailingState, frozen=True, kw_only=True, omit_defaults=True):
@@ -192,6 +195,9 @@ class RunBegun(Event, frozen=True, kw_only=True, omit_defaults=True):
     is_by_hand: bool = False  # of a recurring mailing: beside its occurrences
     message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
     mailing_topic: str | None = None  # by which clients can refuse it; none: no particular one
+    time_policy: TimePolicy | None = None  # None: all messages are due at starts_at
+    local_time: LocalTime | None = None  # of the run, and its mailing's zone
+    quiet_hours: QuietHours | None = None  # None: as the platform has it
 
 
 class DeclinedReason(StrEnum):

@@ -13,7 +13,7 @@ from shared.topic import Topic
 RUNS = Topic("dispatcher.runs", waits_for=(MESSAGES,))
 
 
-class MessagesPlanned(Event, frozen=True, kw_only=True):
+class MessagesPlanned(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A chunk of a run's messages exists: one for each client."""
 
     topic: ClassVar = RUNS
@@ -23,6 +23,7 @@ class MessagesPlanned(Event, frozen=True, kw_only=True):
     chunk: int  # from 0, without gaps
     client_ids: list[UUID]
     due_at: Instant
+    lane: int = 0  # of the run; the chunks of each are in the order of clients
 
 
 class RunExpanded(Event, frozen=True, kw_only=True):

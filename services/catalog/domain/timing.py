@@ -1,0 +1,99 @@
+"""When each client gets a mailing: what may be said of that, and the local time of a run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from shared.contracts.schedule import Schedule
+from shared.contracts.timing import QuietHours, TimePolicy
+from shared.errors import FieldError
+from shared.event import Instant
+from shared.schedule import (
+    canonical_zone,
+    load_zone,
+    local_time,
+    read_wall,
+    why_refused,
+)
+
+Part = TypeVar("Part", TimePolicy, QuietHours)
+
+
+class Timed(Protocol):
+    """A mailing, as far as its times go."""
+
+    @property
+    def starts_at(self) -> Instant | None: ...  # noqa: D102
+    @property
+    def schedule(self) -> Schedule | None: ...  # noqa: D102
+    @property
+    def time_policy(self) -> TimePolicy | None: ...  # noqa: D102
+    @property
+    def quiet_hours(self) -> QuietHours | None: ...  # noqa: D102
+
+
+def mistakes_in_times(plan: Timed) -> Iterator[FieldError]:
+    """Yield what is wrong with a mailing's time policy; quiet hours have no more than a form."""
+    if plan.time_policy is not None:
+        yield from _in_policy(plan.time_policy, recurs=plan.schedule is not None)
+
+
+def _in_policy(policy: TimePolicy, *, recurs: bool) -> Iterator[FieldError]:
+    path = "/time_policy"
+    if policy.zone is None and not recurs:
+        detail = "a mailing that runs once needs one: on its clock the start is the local time"
+        yield FieldError(f"{path}/zone", "required", detail)
+    elif policy.zone is not None and (refusal := why_refused(policy.zone)):
+        yield FieldError(f"{path}/zone", "time_zone", refusal)
+    if policy.at is None:
+        return
+    if recurs:
+        detail = "the local time of a recurring mailing is that of its schedule"
+        yield FieldError(f"{path}/at", "of_schedule", detail)
+    elif not _is_wall(policy.at):
+        detail = "a local time in whole minutes is needed, as in 2026-03-01T09:00"
+        yield FieldError(f"{path}/at", "time", detail)
+
+
+def _is_wall(text: str) -> bool:
+    try:
+        read_wall(text)
+    except ValueError:
+        return False
+    return True
+
+
+def canonical_policy(policy: TimePolicy | None) -> TimePolicy | None:
+    """Return the policy with its zone under today's name, if it has one that is known."""
+    if policy is None or policy.zone is None or why_refused(policy.zone):
+        return policy
+    return msgspec.structs.replace(policy, zone=canonical_zone(policy.zone))
+
+
+def patched_part(
+    before: Part | None, parts: Mapping[str, Any], kind: type[Part], required: str
+) -> Part | None:
+    """Return `before` with `parts`; None for what lacks what it must have."""
+    whole: dict[str, Any] = {} if before is None else msgspec.to_builtins(before)
+    given = {name: value for name, value in (whole | dict(parts)).items() if value is not None}
+    return msgspec.convert(given, kind) if required in given else None
+
+
+def local_time_of(plan: Timed, nominal: str | None) -> str | None:
+    """Return the local time of a run with the mailing's zone; None: nothing says which that is.
+
+    It is that of its occurrence, or what the policy names; else that of the run's start.
+    """
+    if nominal is not None and "[" in nominal:
+        return nominal
+    policy, starts_at = plan.time_policy, plan.starts_at
+    zone = policy.zone if policy is not None else None
+    if zone is None and plan.schedule is not None:
+        zone = plan.schedule.entries[0].zone
+    if zone is None or starts_at is None:
+        return None
+    if policy is not None and policy.at is not None:
+        return f"{policy.at}[{zone}]"
+    wall = local_time(starts_at, load_zone(zone)).replace(second=0, microsecond=0)
+    return f"{wall.isoformat(timespec='minutes')}[{zone}]"
