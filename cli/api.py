@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -245,5 +245,14 @@ def _checked(name: str, base: str) -> str:
     return base.rstrip("/")
 
 
-def _given(parameters: Parameters) -> dict[str, str]:
-    return {name: str(value) for name, value in parameters.items() if value is not None}
+def query(parameters: Parameters) -> str:
+    """Return parameters as they stand in an address; of a list each by itself."""
+    return urlencode(_given(parameters), doseq=True)
+
+
+def _given(parameters: Parameters) -> dict[str, str | list[str]]:
+    return {
+        name: [str(each) for each in value] if isinstance(value, list) else str(value)
+        for name, value in parameters.items()
+        if value is not None
+    }

@@ -9,8 +9,24 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli import Exit, Failure, Output
+from cli import Exit, Failure, Output, read_id
 from cli.api import Api, run
+from cli.importing import (
+    Charset,
+    Columns,
+    Delimiter,
+    DryRun,
+    Empty,
+    EmptyOption,
+    Keys,
+    Mode,
+    ModeOption,
+    TagsOfRow,
+    TagsOption,
+    Unknown,
+    UnknownOption,
+    parameters_of,
+)
 from cli.render import (
     Format,
     Json,
@@ -33,13 +49,29 @@ PHONE = re.compile(r"7\d{10}", re.ASCII)
 
 
 @app.command("import")
-def import_clients(
+def import_clients(  # noqa: PLR0913 (options are what can be said of a file)
     file: Annotated[
-        typer.FileBinaryRead, typer.Argument(help="CSV or NDJSON; - for standard input.")
+        typer.FileBinaryRead,
+        typer.Argument(help="CSV, NDJSON or XLSX, in gzip or ZIP too; - for standard input."),
     ],
     *,
     kind: Annotated[
         Kind | None, typer.Option("--format", help="What it is, if its name does not say it.")
+    ] = None,
+    charset: Charset = None,
+    delimiter: Delimiter = None,
+    column: Columns = None,
+    unknown: UnknownOption = Unknown.REFUSE,
+    mode: ModeOption = Mode.UPSERT,
+    key: Keys = None,
+    tags: TagsOption = TagsOfRow.REPLACE,
+    empty: EmptyOption = Empty.CLEAR,
+    dry_run: DryRun = False,
+    resume: Annotated[
+        UUID | None,
+        typer.Option(
+            parser=read_id, metavar="IMPORT", help="Go on with this one, which broke off."
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a row was rejected.")
@@ -51,19 +83,36 @@ def import_clients(
 ) -> None:
     """Import clients: each row registers the client with its phone, or changes it.
 
-    A bad row never harms a good one. The same file again changes nothing.
+    A bad row never harms a good one. The same file again changes nothing. Charset, delimiter and
+    columns are found out; the names of columns may be in English or in Russian.
     """
     kind = kind or kind_of(file.name)
+    parameters = parameters_of(
+        file_name=None if file.name == "<stdin>" else Path(file.name).name,
+        charset=charset,
+        delimiter=delimiter,
+        columns=column,
+        unknown=unknown,
+        mode=mode,
+        keys=key,
+        tags=tags,
+        empty=empty,
+        dry_run=dry_run,
+    )
 
     async def work(api: Api) -> tuple[Json, list[Json]]:
         with upload_bar(f"importing {Path(file.name).name}", size_of(file)) as report:
-            view = await import_file(api, file, kind, report)
+            view = await import_file(
+                api, file, kind, report, parameters=parameters, import_id=resume
+            )
         path = f"/v1/imports/{view['import_id']}/rejections"
         shown = (await api.items("catalog", path, {}, rejections))[0] if view["rejected"] else []
         return view, shown
 
     view, shown = run(work)
     show(output, {**view, "rejections": shown}, lambda: import_table(view, shown))
+    if dry_run:
+        note("Nothing was changed: this is what the import would do.", "yellow")
     if view["rejected"]:
         note(f"{view['rejected']:,} of {view['rows']:,} rows were rejected.", "yellow")
         raise typer.Exit(Exit.ERROR if strict else Exit.OK)

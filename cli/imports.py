@@ -1,6 +1,6 @@
 """The commands about imports: what became of each file, row by rejected row."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 import typer
@@ -9,7 +9,11 @@ from rich.console import Group, RenderableType
 from cli import Output, read_id
 from cli.api import Api, run
 from cli.clients import import_table
-from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, show
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+
+ImportId: TypeAlias = Annotated[
+    UUID, typer.Argument(parser=read_id, metavar="IMPORT", help="As `list` shows it.")
+]
 
 app = typer.Typer(help="Imports: what became of each file.", no_args_is_help=True)
 
@@ -25,11 +29,12 @@ def list_imports(
     found = run(lambda api: api.items("catalog", "/v1/imports", {}, limit))
     listing = Listing("import_id", "imports", found)
     counters = ("rows", "created", "changed", "unchanged", "rejected")
-    columns = ("import_id", "status", "started", *counters)
+    columns = ("import_id", "status", "file", "started", *counters)
     rows = (
         [
             each["import_id"],
-            each["status"],
+            f"{each['status']}{' (dry run)' if each.get('dry_run') else ''}",
+            each.get("file_name"),
             instant(each["started_at"]),
             *(each[name] for name in counters),
         ]
@@ -40,9 +45,7 @@ def list_imports(
 
 @app.command("show")
 def show_import(
-    import_id: Annotated[
-        UUID, typer.Argument(parser=read_id, metavar="IMPORT", help="As `list` shows it.")
-    ],
+    import_id: ImportId,
     rejections: Annotated[int, typer.Option(min=0, help="How many rejected rows to show.")] = 100,
     output: Format = Output.TABLE,
 ) -> None:
@@ -59,10 +62,22 @@ def show_import(
     show(output, {**view, "rejections": shown}, lambda: _import_table(view, shown))
 
 
+@app.command("cancel")
+def cancel_import(import_id: ImportId) -> None:
+    """Cancel an import that runs: the rows that are in stay in."""
+    view = run(lambda api: api.post("catalog", f"/v1/imports/{import_id}/cancel"))
+    note(f"Import {view['import_id']} is {view['status']} after {view['rows']:,} rows.")
+
+
 def _import_table(view: Json, rejections: list[Json]) -> RenderableType:
     about = facts([
         ("import_id", view["import_id"]),
         ("status", view["status"]),
+        ("file", view.get("file_name")),
+        ("dry run", view.get("dry_run")),
+        ("format", view.get("format")),
+        ("charset", view.get("charset")),
+        ("ignored columns", view.get("ignored_columns")),
         ("reason", view["failure_reason"]),
         ("started", instant(view["started_at"])),
         ("ended", instant(view["ended_at"])),

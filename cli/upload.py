@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-import typer
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,7 +19,7 @@ from rich.progress import (
 )
 
 from cli import Exit, Failure
-from cli.api import Api
+from cli.api import NO_PARAMETERS, Api, Parameters, query
 from cli.render import Json, console, note
 
 PIECE_BYTES = 262_144
@@ -33,23 +32,21 @@ class Kind(StrEnum):
 
     CSV = "csv"
     NDJSON = "ndjson"
+    XLSX = "xlsx"
 
 
-CONTENT_TYPES = {Kind.CSV: "text/csv", Kind.NDJSON: "application/x-ndjson"}
-KINDS = {".csv": Kind.CSV, ".ndjson": Kind.NDJSON, ".jsonl": Kind.NDJSON}
+CONTENT_TYPES = {
+    Kind.CSV: "text/csv",
+    Kind.NDJSON: "application/x-ndjson",
+    Kind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+BY_CONTENT = "application/octet-stream"
+KINDS = {".csv": Kind.CSV, ".ndjson": Kind.NDJSON, ".jsonl": Kind.NDJSON, ".xlsx": Kind.XLSX}
 
 
-def kind_of(name: str) -> Kind:
-    """Return what a file is, by its name.
-
-    Raises:
-        typer.BadParameter: The name does not tell the format.
-    """
-    kind = KINDS.get(Path(name).suffix.lower())
-    if kind is None:
-        what = "standard input" if name == "<stdin>" else name
-        raise typer.BadParameter(f"say what {what} is: --format csv or --format ndjson")
-    return kind
+def kind_of(name: str) -> Kind | None:
+    """Return what a file is, by its name; None: its content tells, as of what is packed."""
+    return KINDS.get(Path(name).suffix.lower())
 
 
 def size_of(file: BinaryIO) -> int | None:
@@ -58,7 +55,15 @@ def size_of(file: BinaryIO) -> int | None:
     return size if file.seekable() else None
 
 
-async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[int], None]) -> Json:
+async def import_file(
+    api: Api,
+    file: BinaryIO,
+    kind: Kind | None,
+    report: Callable[[int], None],
+    *,
+    parameters: Parameters = NO_PARAMETERS,
+    import_id: UUID | None = None,
+) -> Json:
     """Import a file as it is read, a piece at a time; `report` gets how many bytes are in.
 
     It is sent again where the catalog says that it may be, if it can be read again.
@@ -66,21 +71,23 @@ async def import_file(api: Api, file: BinaryIO, kind: Kind, report: Callable[[in
     Raises:
         Failure: The file was refused as a whole, or the import broke off.
     """
-    import_id = uuid4()
+    import_id = import_id or uuid4()
     polling = asyncio.create_task(_poll(api, import_id, report))
-    path = f"/v1/imports?import_id={import_id}"
+    path = f"/v1/imports?{query({'import_id': import_id, **parameters})}"
     try:
-        return await _send(api, path, file, CONTENT_TYPES[kind])
+        return await _send(api, path, file, CONTENT_TYPES[kind] if kind else BY_CONTENT)
     except Failure as failure:
         if failure.code is Exit.UNAVAILABLE:
-            more = "  Then import the same file again: what is in already stays as it is."
+            more = (
+                f"  Then import the same file again with --resume {import_id}: no row comes twice."
+            )
             raise Failure(f"{failure}\n{more}", failure.code) from failure
         raise
     except asyncio.CancelledError:  # Ctrl-C
         note(
             "The import is ended: the rows that are in stay in, the others are not read.\n"
             f"  `./mailings imports show {import_id}` shows how far it came; "
-            "the same file again goes on with the rest.",
+            f"the same file again with --resume {import_id} goes on with the rest.",
             "yellow",
         )
         raise

@@ -24,7 +24,7 @@ from cli.generate import MOST, csv_pieces
 from cli.render import Json, console, facts, grid, note
 from cli.stack import usual_parts
 from cli.statistics.progress import watch
-from cli.upload import Kind, import_file, kind_of, upload_bar
+from cli.upload import import_file, kind_of, upload_bar
 from deploy.local.errors import AlreadyRunning
 from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home
@@ -103,7 +103,6 @@ def _source(clients: str) -> int | Path:
     path = Path(clients)
     if not path.is_file():
         raise typer.BadParameter(f"--clients takes a number or a file; there is no file {path}")
-    kind_of(path.name)
     return path
 
 
@@ -150,7 +149,7 @@ class _Play:
 
     async def _import(self, api: Api) -> Json:
         """Import the clients; return what came of it."""
-        path, kind = self._place.data / "clients.csv", Kind.CSV
+        path, kind = self._place.data / "clients.csv", kind_of("clients.csv")
         if isinstance(self._source, int):
             await asyncio.to_thread(_make_up, path, self._source)
         else:

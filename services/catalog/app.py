@@ -7,7 +7,7 @@ from functools import partial
 from services.catalog.domain.client import client
 from services.catalog.domain.mailing_state import in_stream
 from services.catalog.domain.suppression import suppression
-from services.catalog.handlers.importing import begin_counting
+from services.catalog.handlers.import_writing import begin_counting
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.projections import project
 from services.catalog.routes import routers

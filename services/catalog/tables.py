@@ -36,7 +36,14 @@ clients = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
     Column("preferred_times", Text, comment="as shared.preferred has them; none: it prefers none"),
+    Column("external_id", Text, comment="by which another system knows the client"),
     Index("clients_phone_key", "phone", unique=True),
+    Index(
+        "clients_external_id_key",
+        "external_id",
+        unique=True,
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
     Index(
         "clients_by_email",
         text('lower(email COLLATE "C")'),
@@ -141,6 +148,10 @@ imports = Table(
     Column("digest", LargeBinary, comment="of the file, once completed; none: not computed then"),
     Column("started_at", Timestamp, nullable=False),
     Column("ended_at", Timestamp),
+    Column("file_name", Text, comment="as the caller has it; none: not declared"),
+    Column("options", JSONB(none_as_null=True), comment="ImportOptions; none: as always"),
+    Column("found", JSONB(none_as_null=True), comment="FileFound; none: nothing is read yet"),
+    Column("is_dry_run", Boolean, nullable=False, server_default=text("false")),
     Index("imports_running", "import_id", postgresql_where=text("status = 'running'")),
     Index("imports_newest", "started_at", "import_id"),
     Index("imports_ended", "ended_at"),
@@ -154,6 +165,22 @@ import_chunks = Table(
     Column("digest", LargeBinary, nullable=False, comment="of the file up to the chunk's end"),
     PrimaryKeyConstraint("import_id", "chunk", name="import_chunks_pkey"),
     comment="chunks that are written of imports that are not completed",
+)
+
+import_drafts = Table(
+    "import_drafts",
+    metadata,
+    Column("import_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("phone", Text),
+    Column("email", Text),
+    Column("external_id", Text),
+    Column("state", LargeBinary, nullable=False, comment="queue.imports.ExistingClient"),
+    PrimaryKeyConstraint("import_id", "client_id", name="import_drafts_pkey"),
+    Index("import_drafts_phone", "import_id", "phone"),
+    Index("import_drafts_email", "import_id", text('lower(email COLLATE "C")')),
+    Index("import_drafts_external_id", "import_id", "external_id"),
+    comment="what clients would be by now, in a dry run that goes on",
 )
 
 import_rejection_counts = Table(
@@ -176,6 +203,7 @@ import_rejections = Table(
     Column("last_line", BigInteger, comment="a quoted cell may go on over several"),
     Column("column", Text, comment="none: the row as a whole"),
     Column("reason", Text, nullable=False, comment="never the value"),
+    Column("raw", Text, comment="the row as it was read; with the first of its mistakes"),
     PrimaryKeyConstraint("import_id", "row", "place", name="import_rejections_pkey"),
     comment="the first ones of each import",
 )

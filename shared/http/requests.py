@@ -7,7 +7,6 @@ what is unpacked. A field that comes twice is a mistake that would otherwise go 
 import asyncio
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from email.message import Message
@@ -18,11 +17,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from shared.errors import FieldError, Invalid, pointer
+from shared.unpacking import NotGzip, gunzip
 
 BODY_LIMIT_BYTES = 1_048_576  # of a request that is not an import; the log takes less than that
 BODY_WITHIN_S = 30.0  # the same; a second a kilobyte on the worst of lines
 PIECE_WITHIN_S = 120.0  # of a stream, whose length is unknown
-PIECE_BYTES = 65_536  # unpacked at a time: a few packed bytes may become a thousand times as many
 JSON = re.compile(r"application/(.+\+)?json")
 PATCHES = ("application/merge-patch+json", "application/json")
 CHARSETS = ("utf-8", "utf8", "us-ascii")  # ASCII is UTF-8
@@ -37,16 +36,21 @@ class StrictRequest(Request):
 
     _parsed: Any = None
 
-    def check_headers(self) -> None:
-        """Refuse a charset or an encoding that would not be obeyed.
+    @property
+    def charset(self) -> str | None:
+        """The charset that the headers declare."""
+        described = Message()
+        described["content-type"] = self.headers.get("content-type", "")
+        declared = described.get_param("charset")
+        return str(declared).strip("'").lower() if declared else None
+
+    def check_headers(self, *, is_stream: bool = False) -> None:
+        """Refuse a charset or an encoding that would not be obeyed; who streams may obey others.
 
         Raises:
             HTTPException: With the status 415.
         """
-        described = Message()
-        described["content-type"] = self.headers.get("content-type", "")
-        charset = str(described.get_param("charset") or CHARSETS[0])
-        if charset.strip("'").lower() not in CHARSETS:
+        if not is_stream and (self.charset or CHARSETS[0]) not in CHARSETS:
             raise HTTPException(415, "the charset must be utf-8")
         if self._encoding not in ("", "identity", *GZIP):
             headers = {"Accept-Encoding": "gzip, identity"}
@@ -64,9 +68,12 @@ class StrictRequest(Request):
             ClientDisconnect: The client is gone, or as good as that.
         """
         packed = _in_time(super().stream())
-        pieces = _unpacked(packed) if self._encoding in GZIP else packed
-        async for piece in pieces:
-            yield piece
+        pieces = gunzip(packed) if self._encoding in GZIP else packed
+        try:
+            async for piece in pieces:
+                yield piece
+        except NotGzip:
+            raise Invalid(NOT_GZIP) from None
 
     async def body(self) -> bytes:
         """Return the body, which is small: only streams may be large.
@@ -132,30 +139,6 @@ async def _in_time(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         except TimeoutError:
             raise ClientDisconnect from None
         yield piece
-
-
-async def _unpacked(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Unpack gzip as it comes; several members one behind the other are one. Source: RFC 1952."""
-    member, is_begun = _member(), False
-    async for piece in packed:
-        rest = piece
-        while rest:
-            try:
-                unpacked = member.decompress(rest, PIECE_BYTES)
-            except zlib.error:
-                raise Invalid(NOT_GZIP) from None
-            is_begun = True
-            if unpacked:
-                yield unpacked
-            rest = member.unconsumed_tail
-            if member.eof:
-                rest, member, is_begun = member.unused_data, _member(), False
-    if is_begun:
-        raise Invalid(NOT_GZIP)
-
-
-def _member() -> "zlib._Decompress":
-    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
 
 class _FieldTwice(Exception):

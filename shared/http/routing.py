@@ -1,8 +1,8 @@
 """The routes: what is checked before each of them, and what is added behind it."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.dependencies.utils import get_flat_params
@@ -23,13 +23,13 @@ def strict_router(prefix: str, tag: str) -> APIRouter:
 
 
 class StrictRoute(APIRoute):
-    """A route that takes each field and each parameter once, and only those that it declares."""
+    """A route that takes each field and parameter once, but lists, and only what it declares."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with the checks before it."""
         handle = super().get_route_handler()
         known = {
-            each.alias
+            each.alias: _is_list(each.field_info.annotation)
             for each in get_flat_params(self.dependant)
             if isinstance(each.field_info, QueryInfo)
         }
@@ -39,7 +39,7 @@ class StrictRoute(APIRoute):
             strict = StrictRequest(request.scope, request.receive)
             if mistakes := sorted(_wrong_parameters(strict, known)):
                 raise Invalid(*mistakes)
-            strict.check_headers()
+            strict.check_headers(is_stream=is_stream)
             if is_stream:
                 return await handle(strict)
             if self.body_field is not None:
@@ -53,12 +53,17 @@ class StrictRoute(APIRoute):
         return strictly
 
 
-def _wrong_parameters(request: Request, known: set[str]) -> Iterator[FieldError]:
+def _is_list(annotation: object) -> bool:
+    """Return whether a parameter takes several values, each given by its name."""
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+def _wrong_parameters(request: Request, known: Mapping[str, bool]) -> Iterator[FieldError]:
     given = request.query_params.multi_items()
     for name, times in Counter(name for name, _ in given).items():
         if name not in known:
             yield FieldError(f"/{name}", "unknown_parameter", "no such parameter")
-        if times > 1:
+        if times > 1 and not known.get(name):
             yield FieldError(f"/{name}", "duplicate_parameter", "it is given twice")
     for name, value in given:
         if name in known and not value.strip():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.domain.imports import Chunk, ImportRefused
-from services.catalog.files.csv_rows import split_tags
+from services.catalog.files.columns import split_tags
 from services.catalog.files.lines import ROW_LIMIT_BYTES
 from services.catalog.files.rows import CHUNK_BYTES, ROWS, read_rows
 
@@ -94,14 +94,13 @@ async def test_blank_lines_are_no_rows() -> None:
     ("header", "code"),
     [
         ("full_name,tags", "missing_column"),
-        ("phone;full_name", "missing_column"),
+        ("full_name;tags", "missing_column"),
+        ("Anna;vip", "no_header"),
         ("phone,age", "unknown_column"),
         ("phone,", "unknown_column"),
         ("phone,phone", "double_column"),
         ('"phone', "no_header"),
-        (b"phone\xff", "not_utf8"),
-        ("phone,tags".encode("utf-16"), "not_utf8"),
-        ("phone,tags".encode("utf-16-le"), "not_utf8"),
+        (b"phone,\xff", "unknown_column"),
         ("phone" * 20_000, "row_too_long"),
         ("", "empty"),
         ("\n\n", "empty"),
@@ -115,15 +114,15 @@ async def test_a_file_without_a_proper_header_is_refused(header: str | bytes, co
     assert [place.code for place in refusal.value.field_errors] == [code]
 
 
-@pytest.mark.parametrize("header", ["phone;tags", "phone\ttags", '"phone', "p" * 70_000])
-async def test_a_file_without_a_proper_header_is_told_how_columns_are_separated(
+@pytest.mark.parametrize("header", ["Anna;vip", '"phone', "p" * 70_000])
+async def test_a_file_without_a_proper_header_is_told_which_columns_there_are(
     header: str,
 ) -> None:
     with pytest.raises(ImportRefused) as refusal:
         await rows_of(header)
 
     [place] = refusal.value.field_errors
-    assert "separated by ','" in place.detail
+    assert "the columns are phone, operator_code" in place.detail
 
 
 @pytest.mark.parametrize(
@@ -133,7 +132,7 @@ async def test_a_file_without_a_proper_header_is_told_how_columns_are_separated(
         ("79161234567,Anna,", "cells"),
         ('7916,"Anna" Petrova', "quotes"),
         ('7916,"Anna', "quotes"),
-        (b"7916,\xd0\xce\xcf", "not_utf8"),
+        ("7916,\u042f\u042f".encode() + b"\xd0\xce", "not_utf8"),
         ("7916," + "n" * ROW_LIMIT_BYTES, "row_too_long"),
         ('7916,"' + "n\n" * ROW_LIMIT_BYTES, "quotes"),
     ],
@@ -177,13 +176,19 @@ async def test_ten_megabytes_in_one_quoted_cell_take_no_memory_to_speak_of() -> 
             yield b"x" * 65_000 + b"\n"
         yield b'"\n3,c\n'
 
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces():
+            yield piece
+
+    phones: list[str] = []
     tracemalloc.start()
-    chunks = await read(pieces())
+    async for chunk in read_rows(body(), CSV):
+        phones += [each.fields["phone"] for each in chunk.rows]
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak_bytes < 2_000_000
-    assert [each.fields["phone"] for chunk in chunks for each in chunk.rows] == ["1", "3"]
+    assert peak_bytes < 3 * CHUNK_BYTES
+    assert phones == ["1", "3"]
 
 
 async def test_long_rows_come_in_smaller_chunks() -> None:

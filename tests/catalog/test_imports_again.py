@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from services.catalog.domain.imports import Chunk, ImportBrokenOff
 from services.catalog.files import read_rows
 from services.catalog.files.rows import ROWS
-from services.catalog.handlers import importing
+from services.catalog.handlers import import_writing, importing
 from shared.event_store.postgres import PostgresEventStore
 from shared.testing import eventually
 
@@ -213,14 +213,14 @@ async def test_another_file_does_not_disturb_an_import_under_way(
 @pytest.fixture
 def without_the_second_chunk(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let the second chunk fail, and those beside it succeed."""
-    try_chunk = importing._try_chunk  # noqa: SLF001 - which fails for one reason or another
+    try_chunk = import_writing._try_chunk  # noqa: SLF001 - which fails for one reason or another
 
     async def fail(writer: Any, chunk: Chunk, phones: Any) -> None:
         if chunk.number == 1:
             raise ImportBrokenOff
         await try_chunk(writer, chunk, phones)
 
-    monkeypatch.setattr(importing, "_try_chunk", fail)
+    monkeypatch.setattr(import_writing, "_try_chunk", fail)
     return monkeypatch
 
 

@@ -104,7 +104,7 @@ async def test_other_requests_are_answered_meanwhile(app_of: AppOf) -> None:
     async with app_of(AT_ONCE) as http, one_under_way(http):
         registered = await http.post("/clients", json={"phone": "79161234569"})
         listed = await http.get("/imports")
-        wrong = await http.post("/imports", content=b"", headers={"Content-Type": "text/plain"})
+        wrong = await http.post("/imports", content=b"", headers={"Content-Type": "image/png"})
 
     assert (registered.status_code, listed.status_code) == (201, 200)
     assert wrong.status_code == 415  # what would be refused anyway needs no turn

@@ -20,6 +20,7 @@ from services.catalog.files import read_rows
 from services.catalog.handlers import importing
 from services.catalog.handlers.import_plan import plan_chunk
 from services.catalog.handlers.pruning import prune_imports
+from services.catalog.queue.import_clients import KnownClients
 from services.catalog.routes import routers
 from shared.database import Pool, transaction
 from shared.errors import Error
@@ -300,7 +301,7 @@ async def test_no_reason_repeats_personal_data_that_stands_in_a_wrong_place(
     reasons: list[str] = []
     try:
         async for chunk in read_rows(pieces(body), content_type, DEFAULT_LIMITS):
-            plan = plan_chunk(chunk, {}, NOW)  # with what is wrong in a client
+            plan = plan_chunk(chunk, KnownClients(), NOW)  # with what is wrong in a client
             reasons += [str(each.field_errors) for each in plan.rejections]
     except Error as error:
         reasons.append(str(error.field_errors))

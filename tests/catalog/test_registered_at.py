@@ -3,7 +3,6 @@
 So a run that began between the two has only one of them.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,8 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.catalog.domain.client import RemoveClient
-from services.catalog.handlers import handle
-from services.catalog.queue import imports as queue
+from services.catalog.handlers import handle, import_writing
+from services.catalog.queue.import_clients import Wanted
 from services.catalog.routes import routers
 from shared import database
 from shared.database import Connection, Pool, transaction
@@ -77,16 +76,16 @@ async def test_a_phone_is_imported_anew_after_its_removal_however_long_that_take
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = await imported(http, "first")
-    existing_clients = queue.existing_clients
+    known_clients = import_writing.known_clients  # type: ignore[attr-defined]
     removed_at: list[Instant] = []
 
-    async def remove_first(db: Connection, phones: Collection[str]) -> Any:
+    async def remove_first(db: Connection, wanted: Wanted) -> Any:
         async with transaction(catalog_pool) as other:
             removed_at.append(await database.now(other))
         await handle(store, RemoveClient(client_id=UUID(before["client_id"]), now=removed_at[0]))
-        return await existing_clients(db, phones)
+        return await known_clients(db, wanted)
 
-    monkeypatch.setattr(queue, "existing_clients", remove_first)
+    monkeypatch.setattr(import_writing, "known_clients", remove_first)
     after = await imported(http, "anew")
 
     assert after["client_id"] != before["client_id"]

@@ -33,6 +33,7 @@ async def test_a_client_that_was_registered_is_shown_at_once(http: AsyncClient) 
         "full_name": "Anna",
         "comment": None,
         "preferred_times": [],
+        "external_id": None,
         "version": 1,
         "created_at": "2026-01-01T12:00:00Z",
         "changed_at": "2026-01-01T12:00:00Z",

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from services.catalog import workers
 from services.catalog.domain.imports import Chunk, Counts, FileRow, ImportOvertaken
-from services.catalog.handlers import importing
+from services.catalog.handlers import import_writing, importing
 from services.catalog.handlers.reaping import Reaper
 from services.catalog.queue import imports as queue
 from services.catalog.queue.imports import ImportLease
@@ -315,7 +315,7 @@ async def test_a_lost_import_can_be_sent_again(
 async def test_after_an_import_is_cancelled_none_of_its_rows_is_written(
     http: AsyncClient, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_chunk = importing._try_chunk  # noqa: SLF001 - which is under way
+    try_chunk = import_writing._try_chunk  # noqa: SLF001 - which is under way
     is_under_way, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly(*args: Any) -> None:
@@ -323,7 +323,7 @@ async def test_after_an_import_is_cancelled_none_of_its_rows_is_written(
         await go_on.wait()
         await try_chunk(*args)
 
-    monkeypatch.setattr(importing, "_try_chunk", slowly)
+    monkeypatch.setattr(import_writing, "_try_chunk", slowly)
     async with asyncio.timeout(30):
         upload = Upload(store, FIRST, after=(LAST,))
         await is_under_way.wait()
@@ -341,7 +341,7 @@ async def test_after_an_import_is_cancelled_none_of_its_rows_is_written(
 async def test_chunks_that_share_a_phone_are_written_one_after_the_other(
     http: AsyncClient, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_chunk = importing._try_chunk  # noqa: SLF001 - which begins and ends
+    try_chunk = import_writing._try_chunk  # noqa: SLF001 - which begins and ends
     steps: list[tuple[str, int]] = []
 
     async def noted(writer: Any, chunk: Chunk, phones: Any) -> None:
@@ -349,7 +349,7 @@ async def test_chunks_that_share_a_phone_are_written_one_after_the_other(
         await try_chunk(writer, chunk, phones)
         steps.append(("end", chunk.number))
 
-    monkeypatch.setattr(importing, "_try_chunk", noted)
+    monkeypatch.setattr(import_writing, "_try_chunk", noted)
     rows = [FIRST.rows[0].fields | {"comment": comment} for comment in ("a", "b", "c")]
     shared = [
         replace(FIRST, number=number, rows=[FileRow(number + 1, number + 2, number + 2, row)])
@@ -370,7 +370,7 @@ async def test_chunks_that_share_a_phone_are_written_one_after_the_other(
 async def test_some_chunks_are_written_at_once_and_no_more_than_the_memory_is_for(
     store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_chunk = importing._try_chunk  # noqa: SLF001 - which is under way
+    try_chunk = import_writing._try_chunk  # noqa: SLF001 - which is under way
     under_way, most, are_many = 0, 0, asyncio.Event()
 
     async def counted(*args: Any) -> None:
@@ -383,7 +383,7 @@ async def test_some_chunks_are_written_at_once_and_no_more_than_the_memory_is_fo
         await try_chunk(*args)
         under_way -= 1
 
-    monkeypatch.setattr(importing, "_try_chunk", counted)
+    monkeypatch.setattr(import_writing, "_try_chunk", counted)
     chunks = [
         replace(FIRST, number=n, rows=[FileRow(n + 1, n + 2, n + 2, {"phone": f"7916000000{n}"})])
         for n in range(2 * importing.AT_ONCE)

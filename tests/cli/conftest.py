@@ -41,6 +41,7 @@ class Asked:
     parameters: dict[str, str]
     body: bytes
     authorization: str | None = None
+    content_type: str | None = None
 
 
 @dataclass
@@ -86,7 +87,9 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             if self.headers.get("Transfer-Encoding") == "chunked":
                 body = self._chunks()
             shown = self.headers.get("Authorization")
-            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), body, shown)
+            parameters = dict(parse_qsl(parts.query))
+            kind = self.headers.get("Content-Type")
+            asked = Asked(self.command, parts.path, parameters, body, shown, kind)
             answer = stand_in.take(asked)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)

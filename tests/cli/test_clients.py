@@ -178,16 +178,79 @@ def test_an_import_as_json_has_its_rejections(
     assert result.json == {**imported(rejected=1), "rejections": [rejection]}
 
 
-@pytest.mark.parametrize("name", ["clients.xlsx", "clients"])
-def test_a_file_whose_name_does_not_say_what_it_is_needs_a_format(
-    services: Services, mailings: Mailings, tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "options", "content_type"),
+    [
+        ("clients.csv", (), "text/csv"),
+        ("clients", (), "application/octet-stream"),
+        ("clients.csv.gz", (), "application/octet-stream"),
+        ("clients", ("--format", "csv"), "text/csv"),
+    ],
+)
+def test_what_a_file_is_its_name_says_or_an_option_or_its_content(
+    services: Services,
+    mailings: Mailings,
+    tmp_path: Path,
+    name: str,
+    options: tuple[str, ...],
+    content_type: str,
 ) -> None:
     path = tmp_path / name
     path.write_text("phone\n79161234567\n")
     services.answer("/v1/imports", imported(), status=201)
 
-    assert mailings("clients", "import", str(path)).code == Exit.USAGE
-    assert mailings("clients", "import", str(path), "--format", "csv").code == Exit.OK
+    assert mailings("clients", "import", str(path), *options).code == Exit.OK
+    [sent] = [each for each in services.asked if each.method == "POST"]
+    assert sent.content_type == content_type
+    assert sent.parameters["file_name"] == name
+
+
+def test_what_is_said_of_a_file_goes_with_it(
+    services: Services, mailings: Mailings, file: Path
+) -> None:
+    services.answer("/v1/imports", imported(), status=201)
+    options = (
+        "--charset cp1251 --delimiter tab --unknown ignore --mode update --key phone --tags add "
+        "--empty keep --dry-run --resume 01a223e7-6a60-70b3-918e-ee3db44241bc"
+    )
+
+    result = mailings(
+        "clients", "import", str(file), *options.split(), "--column", "Tel=phone", "--column", "A="
+    )
+
+    assert result.code == Exit.OK, result.err
+    [sent] = [each for each in services.asked if each.method == "POST"]
+    assert sent.parameters == {
+        "import_id": "01a223e7-6a60-70b3-918e-ee3db44241bc",
+        "file_name": file.name,
+        "charset": "cp1251",
+        "delimiter": "tab",
+        "columns": '{"Tel": "phone", "A": null}',
+        "unknown_columns": "ignore",
+        "mode": "update",
+        "key": "phone",
+        "tags": "add",
+        "empty": "keep",
+        "dry_run": "true",
+    }
+    assert "Nothing was changed" in result.err
+
+
+def test_a_column_that_is_named_otherwise_is_a_header_and_a_field(
+    mailings: Mailings, file: Path
+) -> None:
+    result = mailings("clients", "import", str(file), "--column", "phone")
+
+    assert result.code == Exit.USAGE
+    assert "HEADER=FIELD" in result.err
+
+
+def test_an_import_is_cancelled(services: Services, mailings: Mailings) -> None:
+    import_id = "01a223e7-6a60-70b3-918e-ee3db44241bc"
+    view = {"import_id": import_id, "status": "cancelled", "rows": 2_000}
+    services.answer(f"/v1/imports/{import_id}/cancel", view)
+
+    assert "cancelled after 2,000 rows" in mailings("imports", "cancel", import_id).err
 
 
 def test_a_file_that_is_not_there_is_a_mistake_of_usage(mailings: Mailings) -> None:

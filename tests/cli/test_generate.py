@@ -8,7 +8,7 @@ import pytest
 
 from cli.generate import BLOCK, COLUMNS, MOST, clients, csv_pieces
 from services.catalog.domain.client import checked
-from services.catalog.files.csv_rows import split_tags
+from services.catalog.files.columns import split_tags
 
 
 def test_the_same_seed_gives_the_same_clients_and_another_seed_others() -> None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.proof import audience, calendars, firing, races
+from tests.proof import audience, calendars, firing, imports, races
 
 OUT = Path(__file__).parents[2] / "proof" / "out"
 LEAST_CASES = 1_000_000
 LEAST_FILTERS = 10_000
+LEAST_FILES = 100
 LATE_S = 1.0  # at most, 99 of 100, without faults
 
 Figures: TypeAlias = dict[str, Any]
@@ -68,6 +69,12 @@ def prove_races(options: argparse.Namespace) -> Figures:
     return figures | {"met": not figures["wrong"] and is_race}
 
 
+def prove_import(_: argparse.Namespace) -> Figures:
+    """Read a corpus of files as people have them."""
+    figures = asyncio.run(imports.prove(say))
+    return figures | {"met": figures["files"] >= LEAST_FILES and not figures["differences"]}
+
+
 PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
     "calendars": prove_calendars,
     "firing": prove_firing,
@@ -75,6 +82,7 @@ PROOFS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
     "missed": prove_missed,
     "audience": prove_audience,
     "races": prove_races,
+    "import": prove_import,
 }
 
 

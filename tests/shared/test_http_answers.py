@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import Message, Scope
 from structlog.testing import capture_logs
 
+from shared import unpacking
 from shared.database import Pool
 from shared.errors import FieldError, Gone, Invalid, Unavailable
 from shared.event import Instant
@@ -533,10 +534,10 @@ async def test_a_little_that_becomes_much_is_unpacked_piece_by_piece() -> None:
     async def one() -> AsyncIterator[bytes]:
         yield body
 
-    pieces = http_requests._unpacked(one())  # noqa: SLF001 - what it holds at a time
+    pieces = unpacking.gunzip(one())
     sizes = [len(piece) async for piece in pieces]
 
-    assert (sum(sizes), max(sizes)) == (50_000_000, http_requests.PIECE_BYTES)
+    assert (sum(sizes), max(sizes)) == (50_000_000, unpacking.PIECE_BYTES)
 
 
 async def test_a_body_that_does_not_come_is_given_up(

@@ -32,7 +32,7 @@ EMAIL = re.compile(rf"{LOCAL}@(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
 # Characters. Generous: they bound what a row may cost, nothing else.
 EMAIL_LIMIT = 254  # Source: RFC 5321 §4.5.3.1.3, less the angle brackets
-TEXTS = (("email", EMAIL_LIMIT), ("full_name", 200), ("comment", 2000))
+TEXTS = (("email", EMAIL_LIMIT), ("full_name", 200), ("comment", 2000), ("external_id", 100))
 TAG_LIMIT = 100
 TAGS = 50  # of a client
 
@@ -48,6 +48,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):  # an import makes one a r
     full_name: str | None = None
     comment: str | None = None
     preferred_times: str | None = None  # as shared.preferred has them
+    external_id: str | None = None  # by which another system knows the client
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -264,6 +265,10 @@ class ClientInvalid(Invalid):
 
 class PhoneTaken(Conflict):
     """Another client has this phone."""
+
+
+class ExternalIdTaken(Conflict):
+    """Another client has this external id."""
 
 
 client = Decider(initial=Client(), evolve=evolve, decide=decide, events=get_args(ClientEvent))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
+from services.catalog.domain.import_options import FileFound
 from shared.errors import Conflict, FieldError, Invalid, NotFound, Overloaded, TooLarge
 
 Fields: TypeAlias = dict[str, Any]  # of a row, by the name of its column
@@ -19,6 +20,7 @@ class FileRow(msgspec.Struct, frozen=True, gc=False):  # one for each row
     line: int
     last_line: int
     fields: Fields
+    raw: bytes = b""  # its lines, to be given back if it is rejected
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +30,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     line: int
     last_line: int
     field_errors: Sequence[FieldError]
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Chunk:
     rejections: Sequence[Rejection]
     bytes_read: int  # since the import began
     lines_read: int  # the same; with blank lines and the header
+    found: FileFound | None = None  # what the file turned out to be, as far as it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,14 @@ class ImportRunning(Conflict):
     """It is running; once it has ended it can be deleted."""
 
 
+class ImportEnded(Conflict):
+    """It has ended; there is nothing to cancel."""
+
+
+class ImportCancelled(Conflict):
+    """It is cancelled: whole chunks that came before are imported; it is never gone on with."""
+
+
 class ImportWasDeleted(Conflict):
     """This Idempotency-Key or import_id came before, with an import that was deleted."""
 
@@ -100,7 +112,7 @@ class ImportOvertaken(Conflict):
 
 
 class ImportDiffers(Invalid):
-    """This Idempotency-Key or import_id came before, with another file; this is not imported."""
+    """This Idempotency-Key or import_id came before, with another file or other options."""
 
 
 class ImportBrokenOff(Invalid):

@@ -1,36 +1,37 @@
 """Rows of CSV (RFC 4180): a quoted cell may go on over several lines, but never over good rows."""
 
-import csv
-import re
 from collections.abc import Sequence
 
-from services.catalog.domain.client import FIELDS, is_phone
+from msgspec.structs import replace
+
+from services.catalog.domain.client import is_phone
+from services.catalog.domain.import_options import FileFound, ImportOptions
 from services.catalog.domain.imports import Fields, ImportRefused, Parsed
+from services.catalog.domain.phone import normalized
+from services.catalog.files.columns import KNOWN_COLUMNS, Columns, Names, armed
+from services.catalog.files.grammar import DELIMITERS, GRAMMARS, SEPARATOR, Grammar
 from services.catalog.files.lines import ROW_LIMIT_BYTES, TOO_LONG, is_too_long
 from shared.errors import FieldError
-from shared.masking import given_name
 
-KNOWN_COLUMNS = f"the columns are {', '.join(FIELDS)}, separated by ','"
-HEADER_NOT_UTF8 = FieldError("", "not_utf8", "the file must be encoded as UTF-8")
-NOT_UTF8 = [FieldError("", "not_utf8", "not encoded as UTF-8")]
+NOT_UTF8 = [FieldError("", "not_utf8", "bytes that its charset does not have")]
 QUOTES = [FieldError("", "quotes", "quotes in the middle of a cell, or without an end")]
 UNFINISHED = [FieldError("", "quotes", "a quoted cell does not end")]
 HIDES_ROWS = [FieldError("", "quotes", "a quoted cell would hide the rows that follow")]
 
-# A line's cells, as the csv module reads them. Possessive, so that each is linear.
-INSIDE = rb'[^"]*+(?:""[^"]*+)*+'  # of a quoted cell
-CELL = rb'(?:"' + INSIDE + rb'"|[^",][^,]*+|(?=,|\Z))'
-OPENS = re.compile(rb"(?:" + CELL + rb',)*+"' + INSIDE)
-STAYS_OPEN = re.compile(INSIDE + rb'(?:",(?:' + CELL + rb',)*+"' + INSIDE + rb")?+")
-CLOSES = re.compile(INSIDE + rb'"(?:,' + CELL + rb")*+")
+HEADER_NOT_UTF8 = FieldError(
+    "", "not_utf8", "the first line has bytes that its charset does not have"
+)
+HEADER_LINES = 20  # at most, where a quoted name has line breaks
 
 
 class CsvReader:
     """Reads rows of CSV; of a row that goes on it keeps how far it was read."""
 
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._phone_at = 0
+    def __init__(self, options: ImportOptions, found: FileFound) -> None:
+        self._options, self._found = options, found
+        self._grammar = GRAMMARS[options.delimiter or ","]
+        self._columns: Columns | None = None
+        self._delimiter = self._grammar.delimiter
         # How many lines behind this one stay inside of a quoted cell if this one opens it: what
         # follows is the same whichever line opened it, and so no line is looked at twice.
         self._inside = self._inside_bytes = 0
@@ -44,7 +45,7 @@ class CsvReader:
             ImportRefused: The first line is no header.
         """
         line = lines[at]
-        if b'"' in line or self._inside or len(line) > ROW_LIMIT_BYTES or not self._names:
+        if b'"' in line or self._inside or len(line) > ROW_LIMIT_BYTES or not self._columns:
             return self._read_other(lines, at, is_last=is_last)
         return self._parse_unquoted(line), 1
 
@@ -52,9 +53,8 @@ class CsvReader:
         """Read what is not simply a row without quotes, which nearly all of them are."""
         line, taken = lines[at], 1
         row: Parsed = None
-        if not self._names:
-            self._names = read_header(line)
-            self._phone_at = self._names.index("phone")
+        if not self._columns:
+            taken = self._read_header(lines, at, is_last=is_last)
         elif is_too_long(line):
             row = TOO_LONG
         elif b'"' in line:
@@ -75,14 +75,14 @@ class CsvReader:
         Raises:
             ImportRefused: It has.
         """
-        if not self._names:
+        if not self._columns:
             raise ImportRefused(FieldError("", "empty", "the file has no header"))
 
     def _read_quoted(
         self, lines: Sequence[bytes], at: int, *, is_last: bool
     ) -> tuple[Parsed, int]:
         """Return as `read`. Of several lines only the first is rejected: others may be rows."""
-        if not OPENS.fullmatch(lines[at].rstrip(b"\r\n")):
+        if not self._grammar.opens.fullmatch(lines[at].rstrip(b"\r\n")):
             return self._parse(lines[at : at + 1]), 1
         mistakes, taken = self._find_end(lines, at)
         if not (mistakes or taken):
@@ -104,8 +104,10 @@ class CsvReader:
             if self._begins_row(line):
                 return HIDES_ROWS, 0
             text = line.rstrip(b"\r\n")
-            if not STAYS_OPEN.fullmatch(text):
-                return ((), self._inside + 2) if CLOSES.fullmatch(text) else (QUOTES, 0)
+            if not self._grammar.stays_open.fullmatch(text):
+                return (
+                    ((), self._inside + 2) if self._grammar.closes.fullmatch(text) else (QUOTES, 0)
+                )
             self._inside += 1
             self._inside_bytes += len(line)
         return UNFINISHED, 0
@@ -122,91 +124,104 @@ class CsvReader:
         With a quote in the middle of a cell it may as well end a quoted one: then it is a row only
         if its phone stands before the quote, and would be hidden.
         """
+        columns, comma = self._known, self._delimiter.encode()
+        phone_at = columns.phone_at
+        if phone_at is None:
+            return False
         text = line.rstrip(b"\r\n")
         before, quote, _ = text.partition(b'"')
-        if quote and before[-1:] not in b"," and before.count(b",") <= self._phone_at:
+        if quote and before[-1:] not in comma and before.count(comma) <= phone_at:
             return False
-        is_open = b'"' in text and OPENS.fullmatch(text) is not None
+        is_open = b'"' in text and self._grammar.opens.fullmatch(text) is not None
         try:
-            cells = _cells([text + b'"' if is_open else text])
+            cells = self._grammar.cells([text + b'"' if is_open else text])
         except ValueError:
             return False
-        fits = len(self._names) >= len(cells) if is_open else len(self._names) == len(cells)
+        width = len(columns.header)
+        fits = width >= len(cells) if is_open else width == len(cells)
         known = cells[:-1] if is_open else cells
-        return fits and self._phone_at < len(known) and is_phone(known[self._phone_at].strip())
+        return fits and phone_at < len(known) and is_phone(normalized(known[phone_at].strip()))
 
     def _parse_unquoted(self, line: bytes) -> Parsed:
         try:
-            return self._fields(line.decode().split(","))
+            text = line.decode()
         except UnicodeDecodeError:
             return NOT_UTF8
+        cells = text.split(self._delimiter)
+        if len(cells) > 1 and self._grammar.blank.fullmatch(line):
+            return None
+        return self._known.row(armed(cells) if "'" in text else cells)
 
     def _parse(self, lines: Sequence[bytes]) -> Fields | Sequence[FieldError]:
         try:
-            return self._fields(_cells(lines))
+            return self._known.row(self._grammar.cells(lines))
         except UnicodeDecodeError:
             return NOT_UTF8
         except ValueError:
             return QUOTES
 
-    def _fields(self, cells: Sequence[str]) -> Fields | Sequence[FieldError]:
-        names = self._names
-        if len(cells) != len(names):
-            detail = f"{len(cells)} cells where the header has {len(names)}"
-            return [FieldError("", "cells", detail)]
-        row: Fields = dict(zip(names, [cell.strip() or None for cell in cells], strict=True))
-        if "tags" in row:
-            row["tags"] = split_tags(row["tags"] or "")
-        return row
+    @property
+    def _known(self) -> Columns:
+        assert self._columns is not None  # noqa: S101 - a header comes first
+        return self._columns
+
+    def _read_header(self, lines: Sequence[bytes], at: int, *, is_last: bool) -> int:
+        """Read the names of the columns; return how many lines they take.
+
+        None if they go on behind `lines`.
+
+        Raises:
+            ImportRefused: They are none.
+        """
+        line = lines[at]
+        if is_too_long(line):
+            detail = f"the first line is longer than {ROW_LIMIT_BYTES} bytes; {KNOWN_COLUMNS}"
+            raise ImportRefused(FieldError("", "row_too_long", detail))
+        if (declared := SEPARATOR.fullmatch(line)) and not self._options.delimiter:
+            self._options = replace(self._options, delimiter=declared[1].decode())
+            return 1
+        taken = _header_lines(lines[at : at + HEADER_LINES])
+        if not taken and not is_last and at + HEADER_LINES > len(lines):
+            return 0
+        self._grammar, cells = _header_cells(lines[at : at + (taken or 1)], self._options)
+        self._delimiter = self._grammar.delimiter
+        self._columns = Columns(cells, self._options)
+        self._found.delimiter = self._delimiter
+        read = zip(self._columns.header, self._columns.fields, strict=True)
+        self._found.columns = [(name, field or None) for name, field in read]
+        return taken or 1
 
 
-def read_header(line: bytes) -> list[str]:
-    """Return the names of the columns.
+def _header_lines(lines: Sequence[bytes]) -> int:
+    """Return how many lines a header takes, by its quotes; none if they are not closed."""
+    quotes = 0
+    for number, line in enumerate(lines, 1):
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:
+            return number
+    return 0
+
+
+def _header_cells(lines: Sequence[bytes], options: ImportOptions) -> tuple[Grammar, list[str]]:
+    """Return the names of the columns, separated as was declared, or so that most are known.
 
     Raises:
-        ImportRefused: It names no phone, or a column twice, or one that we do not know.
+        ImportRefused: It is no line of CSV.
     """
-    if is_too_long(line):
-        detail = f"the first line is longer than {ROW_LIMIT_BYTES} bytes; {KNOWN_COLUMNS}"
-        raise ImportRefused(FieldError("", "row_too_long", detail))
-    try:
-        names = [name.strip() for name in _cells([line])]
-    except UnicodeDecodeError:
-        raise ImportRefused(HEADER_NOT_UTF8) from None
-    except ValueError:
+    names = Names(options)
+    tries = [options.delimiter] if options.delimiter else DELIMITERS
+    found: list[tuple[int, int, Grammar, list[str]]] = []
+    for rank, delimiter in enumerate(tries):
+        try:
+            cells = GRAMMARS[delimiter].cells(lines)
+        except UnicodeDecodeError:
+            raise ImportRefused(HEADER_NOT_UTF8) from None
+        except ValueError:
+            continue
+        known = sum(names.field(name) is not None for name in cells)
+        found.append((known, -rank, GRAMMARS[delimiter], cells))
+    if not found:
         detail = f"the first line is no CSV header; {KNOWN_COLUMNS}"
-        raise ImportRefused(FieldError("", "no_header", detail)) from None
-    if b"\0" in line:  # as in UTF-16
-        raise ImportRefused(HEADER_NOT_UTF8)
-    if "phone" not in names:
-        detail = f"no column 'phone'; {KNOWN_COLUMNS}"
-        raise ImportRefused(FieldError("/phone", "missing_column", detail))
-    unknown = [name for name in names if name not in FIELDS]
-    if unknown:
-        which = f"column {names.index(unknown[0]) + 1}, {given_name(unknown[0])}"
-        detail = f"unknown {which}; {KNOWN_COLUMNS}"
-        raise ImportRefused(FieldError("", "unknown_column", detail))
-    if len(set(names)) < len(names):
-        raise ImportRefused(FieldError("", "double_column", "a column stands twice in the header"))
-    return names
-
-
-def _cells(lines: Sequence[bytes]) -> list[str]:
-    """Return the cells of one row.
-
-    Raises:
-        ValueError: It is no CSV; `UnicodeDecodeError`: no UTF-8.
-    """
-    try:
-        [cells] = csv.reader([line.decode() for line in lines], strict=True)
-    except csv.Error as error:
-        raise ValueError from error
-    return cells
-
-
-def split_tags(cell: str) -> tuple[str, ...]:
-    """Return the tags in a cell, which `,`, `;` or `|` separate."""
-    if not cell:
-        return ()
-    parts = cell.replace(";", ",").replace("|", ",").split(",")
-    return tuple([tag for part in parts if (tag := part.strip())])
+        raise ImportRefused(FieldError("", "no_header", detail))
+    _, _, grammar, cells = max(found, key=lambda each: each[:2])
+    return grammar, cells

@@ -3,10 +3,14 @@
 A bad row never harms a good one, and no row takes more memory than `ROW_LIMIT_BYTES`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Protocol
 
+import msgspec
+from msgspec.structs import replace
+
+from services.catalog.domain.import_options import DEFAULT_OPTIONS, FileFound, ImportOptions
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     Chunk,
@@ -18,11 +22,19 @@ from services.catalog.domain.imports import (
 )
 from services.catalog.files.csv_rows import CsvReader
 from services.catalog.files.json_rows import JsonReader
+from services.catalog.files.kinds import ANYTHING, TYPES, Kind
 from services.catalog.files.lines import ROW_LIMIT_BYTES, read_lines
+from services.catalog.files.opening import Meter, OpenedText, check_size, opened
 from shared.errors import FieldError
 
 # An import that is sent again is compared chunk by chunk: with other bounds it is another file.
 ROWS = 2_000  # in a chunk, and so in a transaction
+# The digest of a format that older releases have read begins as it did there.
+HASHED_AS = {
+    Kind.CSV: "text/csv",
+    Kind.NDJSON: "application/x-ndjson",
+    Kind.XLSX: "xlsx",
+}
 CHUNK_BYTES = 4_000_000  # of the same: rows may be long, and some chunks are under way at once
 
 
@@ -43,58 +55,63 @@ class Reader(Protocol):
 
 
 async def read_rows(
-    body: AsyncIterator[bytes], content_type: str, limits: ImportLimits = DEFAULT_LIMITS
-) -> AsyncIterator[Chunk]:
+    body: AsyncIterator[bytes],
+    content_type: str = ANYTHING,
+    limits: ImportLimits = DEFAULT_LIMITS,
+    options: ImportOptions = DEFAULT_OPTIONS,
+) -> AsyncGenerator[Chunk, None]:
     """Cut `body` into chunks of rows. Each line is in a row or a rejection, or blank.
 
     Raises:
         ImportTooLarge: It has more bytes or rows than `limits` allow.
         ImportRefused: It is no list of clients at all.
     """
-    reader: Reader = CsvReader() if content_type == "text/csv" else JsonReader()
-    chunk, lines = _ChunkBuilder(content_type), list[bytes]()
-    async for new, size, is_last in read_lines(body):
-        lines += new
-        check_size(size, limits)
-        at, begin, end = 0, 0, len(lines)
-        while at < end:
-            line = lines[at]
-            if line.isspace():
-                row, taken = reader.skip(lines, at)
-            else:
-                row, taken = reader.read(lines, at, is_last=is_last)
+    meter = Meter(body, limits.bytes)
+    async with opened(meter.pieces(), TYPES[content_type], options.charset) as text:
+        chunks, lines = _ChunkBuilder(text, meter, limits, options), list[bytes]()
+        reader = _reader(text.kind, options, chunks.found)
+        async for new, size, is_last in read_lines(text.pieces):
+            lines += new
+            check_size(size, limits.bytes)
+            at, begin, end = 0, 0, len(lines)
+            while at < end:
+                if lines[at].isspace():
+                    row, taken = reader.skip(lines, at)
+                else:
+                    row, taken = reader.read(lines, at, is_last=is_last)
                 if not taken:
                     break
-            chunk.add(
-                row, taken, len(line) if taken == 1 else sum(map(len, lines[at : at + taken]))
-            )
-            at += taken
-            if chunk.is_full:
-                chunk.hash(lines[begin:at])
-                begin = at
-                yield chunk.take(size, limits)
-        chunk.hash(lines[begin:at])
-        del lines[:at]
-    reader.check_end()
-    yield chunk.take(size, limits)
+                chunks.add(row, lines[at : at + taken])
+                at += taken
+                if chunks.is_full:
+                    chunks.hash(lines[begin:at])
+                    begin = at
+                    yield chunks.take()
+            chunks.hash(lines[begin:at])
+            del lines[:at]
+        reader.check_end()
+        yield chunks.take()
 
 
-def check_size(size: int, limits: ImportLimits) -> None:
-    """Refuse a file of too many bytes.
-
-    Raises:
-        ImportTooLarge: It has more than `limits` allow.
-    """
-    if size > limits.bytes:
-        raise ImportTooLarge(FieldError("", "too_large", f"more than {limits.bytes} bytes"))
+def _reader(kind: Kind, options: ImportOptions, found: FileFound) -> Reader:
+    """Return what reads a file; a workbook comes as CSV of ours."""
+    if kind is Kind.NDJSON:
+        return JsonReader(options)
+    return CsvReader(replace(options, delimiter=",") if kind is Kind.XLSX else options, found)
 
 
 class _ChunkBuilder:
     """Collects the rows of the next chunk, and numbers rows and lines from 1."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(
+        self, text: OpenedText, meter: Meter, limits: ImportLimits, options: ImportOptions
+    ) -> None:
+        self.found = FileFound(format=text.kind)
+        self._text, self._meter, self._limits = text, meter, limits
         self._chunk = self._row = self._line = self._bytes = 0
-        self._hash = sha256(content_type.encode())
+        declared = replace(options, charset=None)  # what is hashed has none any more
+        encoded = b"" if declared == DEFAULT_OPTIONS else msgspec.json.encode(declared)
+        self._hash = sha256(HASHED_AS[text.kind].encode() + encoded)
         self._rows: list[FileRow] = []
         self._rejections: list[Rejection] = []
 
@@ -102,37 +119,41 @@ class _ChunkBuilder:
     def is_full(self) -> bool:
         return len(self._rows) + len(self._rejections) >= ROWS or self._bytes >= CHUNK_BYTES
 
-    def add(self, row: Parsed, lines: int, size: int) -> None:
-        """Add what was read of some lines of `size` bytes; blank lines and a header too."""
-        first, self._line = self._line + 1, self._line + lines
-        self._bytes += size
+    def add(self, row: Parsed, lines: Sequence[bytes]) -> None:
+        """Add what was read of some lines; blank lines and a header too."""
+        first, self._line = self._line + 1, self._line + len(lines)
+        raw = lines[0] if len(lines) == 1 else b"".join(lines)
+        self._bytes += len(raw)
         if row is None:
             return
         self._row += 1
         if isinstance(row, dict):
-            self._rows.append(FileRow(self._row, first, self._line, row))
+            self._rows.append(FileRow(self._row, first, self._line, row, raw))
         else:
-            self._rejections.append(Rejection(self._row, first, self._line, row))
+            self._rejections.append(Rejection(self._row, first, self._line, row, raw))
 
     def hash(self, lines: Sequence[bytes]) -> None:
         """Add lines to the digest; what is cut of those that are too long is not compared."""
         self._hash.update(b"".join([line[: ROW_LIMIT_BYTES + 1] for line in lines]))
 
-    def take(self, bytes_read: int, limits: ImportLimits) -> Chunk:
+    def take(self) -> Chunk:
         """Return the chunk, and begin the next.
 
         Raises:
-            ImportTooLarge: With it, there are more rows than `limits` allow.
+            ImportTooLarge: With it, there are more rows than may be.
         """
-        if self._row > limits.rows:
-            raise ImportTooLarge(FieldError("", "too_large", f"more than {limits.rows} rows"))
+        if self._row > self._limits.rows:
+            detail = f"more than {self._limits.rows} rows"
+            raise ImportTooLarge(FieldError("", "too_large", detail))
+        self.found.charset = self._text.charset
         chunk = Chunk(
             number=self._chunk,
             digest=self._hash.digest(),
             rows=self._rows,
             rejections=self._rejections,
-            bytes_read=bytes_read,
+            bytes_read=self._meter.size,
             lines_read=self._line,
+            found=self.found,
         )
         self._chunk += 1
         self._rows, self._rejections, self._bytes = [], [], 0

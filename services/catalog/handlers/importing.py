@@ -2,40 +2,33 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.catalog.domain.client import PhoneTaken, is_phone
+from services.catalog.domain.import_options import PHONE_ONLY, ImportOptions
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     Chunk,
+    ImportCancelled,
     ImportDiffers,
     ImportLimits,
-    ImportOvertaken,
     ImportWasDeleted,
 )
-from services.catalog.handlers.import_plan import counts_of, plan_chunk
+from services.catalog.handlers.import_plan import wanted_of
+from services.catalog.handlers.import_writing import Writer, import_chunk, lost
 from services.catalog.queue import imports as queue
-from services.catalog.queue.imports import EarlierTry, ImportLease
+from services.catalog.queue.import_clients import Wanted, drop_drafts
+from services.catalog.queue.imports import NOTHING_DECLARED, Declared, EarlierTry, ImportLease
 from shared import database, telemetry
 from shared.database import Pool, autocommit, transaction
-from shared.errors import Error, StaleVersion, Unavailable
-from shared.event_store.postgres import PostgresEventStore, hold_writers
-from shared.loop import Backoff
+from shared.errors import Error, Unavailable
+from shared.event_store.postgres import PostgresEventStore
 
 AT_ONCE = 3  # chunks of an import under way; more were no faster
-CHUNK_RETRIES = 8  # with the pauses between them they outlast a restart of the database
 BEAT = timedelta(seconds=2)  # between two heartbeats of an import
-ROW_OUTCOMES = ("created", "changed", "unchanged", "rejected")
-
-
-def begin_counting() -> None:
-    """Let imported rows be known as none: a rate needs a number before the first one."""
-    for outcome in ROW_OUTCOMES:
-        telemetry.count("catalog.import.rows", 0, outcome=outcome)
 
 
 async def import_clients(
@@ -43,8 +36,9 @@ async def import_clients(
     import_id: UUID,
     chunks: AsyncIterator[Chunk],
     limits: ImportLimits = DEFAULT_LIMITS,
+    declared: Declared = NOTHING_DECLARED,
 ) -> None:
-    """Register or change a client for each row, by phone; a bad row never harms a good one.
+    """Register or change a client for each row, as is declared; a bad row never harms a good one.
 
     Each chunk is one transaction: what dies in the middle leaves whole chunks. A repeated request
     takes the import over and goes on behind them. They are compared first: of another file
@@ -52,21 +46,21 @@ async def import_clients(
 
     Raises:
         ImportWasDeleted: It was, so nothing is known that could be compared.
+        ImportCancelled: It was, or is meanwhile.
         ImportDiffers: An earlier request for it has brought another file.
         ImportOvertaken: Another request has taken it over, or it was given up as lost.
         ImportRefused: The file as a whole cannot be read.
         ImportBrokenOff: It did not come to its end.
     """
-    begun = await _begin(store.pool, import_id, chunks)
+    begun = await _begin(store.pool, import_id, chunks, declared)
     if begun is None:
         return
     lease = begun.lease
     failure = "it was interrupted here; send it again"
     try:
         async with _beating(store.pool, lease):
-            last = await _import_all(
-                _Writer(store, lease, limits.rejections), _chain(begun.missing, chunks)
-            )
+            writer = Writer(store, lease, limits.rejections, declared.options)
+            last = await _import_all(writer, _chain(begun.missing, chunks))
         failure = ""
     except Error as error:
         failure = "; ".join(each.detail for each in error.field_errors) or str(type(error).__doc__)
@@ -74,17 +68,19 @@ async def import_clients(
     finally:
         if failure:
             await _fail(store.pool, lease, failure)
-    await _complete(store.pool, lease, last or begun.digest)
+    await _complete(store.pool, lease, last or begun.last)
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
     lease: ImportLease
     missing: Sequence[Chunk]  # of those that were compared; the others are written
-    digest: bytes  # of what was compared
+    last: Chunk | None  # of what was compared
 
 
-async def _begin(pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk]) -> _Begun | None:
+async def _begin(
+    pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk], declared: Declared
+) -> _Begun | None:
     """Begin an import, or go on with it, behind the chunks that an earlier request has written.
 
     None if the import was completed before, with the same file. Nothing is changed before all
@@ -92,14 +88,17 @@ async def _begin(pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk]) -> _
 
     Raises:
         ImportWasDeleted: It was.
+        ImportCancelled: It was.
         ImportDiffers: An earlier request for it has brought another file.
     """
-    compared, missing, digest = 0, list[Chunk](), b""
+    compared, missing, last = 0, list[Chunk](), None
     while True:
         async with transaction(pool) as db:
             earlier = await queue.earlier_try(db, import_id)
         if earlier.status == "deleted":
             raise ImportWasDeleted
+        if earlier.status == "cancelled":
+            raise ImportCancelled
         if earlier.status == "completed":
             await _compare_whole(earlier, chunks)
             return None
@@ -108,11 +107,12 @@ async def _begin(pool: Pool, import_id: UUID, chunks: AsyncIterator[Chunk]) -> _
             if chunk is None or earlier.chunks.get(compared, chunk.digest) != chunk.digest:
                 raise ImportDiffers
             missing += [] if compared in earlier.chunks else [chunk]
-            compared, digest = compared + 1, chunk.digest
+            compared, last = compared + 1, chunk
         async with transaction(pool) as db:
-            lease = await queue.begin_import(db, import_id, compared, await database.now(db))
+            now = await database.now(db)
+            lease = await queue.begin_import(db, import_id, compared, now, declared)
         if lease is not None:
-            return _Begun(lease, missing, digest)
+            return _Begun(lease, missing, last)
 
 
 async def _compare_whole(earlier: EarlierTry, chunks: AsyncIterator[Chunk]) -> None:
@@ -136,11 +136,15 @@ async def _fail(pool: Pool, lease: ImportLease, reason: str) -> None:
     telemetry.count("catalog.imports", int(is_own), outcome="failed")
 
 
-async def _complete(pool: Pool, lease: ImportLease, digest: bytes) -> None:
+async def _complete(pool: Pool, lease: ImportLease, last: Chunk | None) -> None:
+    digest = last.digest if last else b""
     async with transaction(pool) as db:
+        if last and last.found:
+            await queue.note_found(db, lease, last.found)
+        await drop_drafts(db, lease.import_id)
         is_own = await queue.complete_import(db, lease, digest, await database.now(db))
-    if not is_own:
-        raise ImportOvertaken
+        if not is_own:
+            raise await lost(db, lease)
     telemetry.count("catalog.imports", 1, outcome="completed")
 
 
@@ -182,35 +186,27 @@ async def _ahead(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         await asyncio.gather(reading, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """What each chunk of an import is written with."""
-
-    store: PostgresEventStore
-    lease: ImportLease
-    kept: int  # rejections
-    alone: bool = False  # others who write events wait
-
-
-async def _import_all(writer: _Writer, chunks: AsyncIterator[Chunk]) -> bytes:
-    """Import `chunks`, some at a time, and return the last one's digest; empty if there are none.
+async def _import_all(writer: Writer, chunks: AsyncIterator[Chunk]) -> Chunk | None:
+    """Import `chunks`, some at a time, and return the last one; None if there are none.
 
     One is planned while the database works on the others.
 
-    Those that share a phone take turns, for rows with one phone build on each other.
+    Those that share a client take turns, for rows of one client build on each other. Where a
+    client may lose a phone by one row, and another get it, all do.
     """
-    under_way: deque[tuple[asyncio.Task[None], set[str]]] = deque()
-    digest = b""
+    under_way: deque[tuple[asyncio.Task[None], Wanted]] = deque()
+    last: Chunk | None = None
     try:
         async for chunk in _ahead(chunks):
-            phones = {phone for row in chunk.rows if is_phone(phone := row.fields.get("phone"))}
-            while len(under_way) == AT_ONCE or not all(
-                phones.isdisjoint(others) for _, others in under_way
+            wanted = wanted_of(chunk, writer.options)
+            at_once = AT_ONCE if _are_apart(writer.options, wanted) else 1
+            while len(under_way) >= at_once or not all(
+                _are_disjoint(wanted, others) for _, others in under_way
             ):
                 await under_way.popleft()[0]
-            digest = chunk.digest
-            work = _import_chunk(writer, chunk, phones)
-            under_way.append((asyncio.create_task(work), phones))
+            last = chunk
+            work = import_chunk(writer, chunk, wanted)
+            under_way.append((asyncio.create_task(work), wanted))
         while under_way:
             await under_way.popleft()[0]
     except asyncio.CancelledError:
@@ -219,44 +215,15 @@ async def _import_all(writer: _Writer, chunks: AsyncIterator[Chunk]) -> bytes:
         raise
     finally:  # what came before a failure is imported
         await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
-    return digest
+    return last
 
 
-async def _import_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
-    """Import a chunk, again if others wrote the same clients meanwhile or the database left.
-
-    Whoever writes one client is faster than a chunk, so may be it every time: from the second try
-    on, others wait.
-    """
-    backoff = Backoff("catalog.import")
-    for _ in range(CHUNK_RETRIES):
-        try:
-            return await _try_chunk(writer, chunk, phones)
-        except (StaleVersion, PhoneTaken):
-            writer = replace(writer, alone=True)
-        except Unavailable as error:
-            await backoff.wait(error)
-    return await _try_chunk(writer, chunk, phones)
+def _are_apart(options: ImportOptions, wanted: Wanted) -> bool:
+    """Return whether rows that name no client in common cannot get into each other's way."""
+    return options.keys in ((), PHONE_ONLY) and not (wanted.client_ids or options.dry_run)
 
 
-async def _try_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
-    with telemetry.span("ImportChunk", {telemetry.BATCH_SIZE: len(chunk.rows)}):
-        await _write_chunk(writer, chunk, phones)
-
-
-async def _write_chunk(writer: _Writer, chunk: Chunk, phones: Collection[str]) -> None:
-    store, lease = writer.store, writer.lease
-    async with transaction(store.pool) as db:
-        if not await queue.begin_chunk(db, lease, chunk.number, chunk.digest):
-            return  # by this request, unconfirmed, or by an earlier one
-        if writer.alone:
-            await hold_writers(db)
-        known = await queue.existing_clients(db, phones)
-        now = await database.now(db)  # later than the removal of those who had such a phone
-        plan = plan_chunk(chunk, known, now)
-        await store.append_in(db, plan.appends, now=now)
-        counts = counts_of(chunk, plan)
-        if not await queue.note_import(db, lease, counts, plan.rejections, writer.kept):
-            raise ImportOvertaken
-    for outcome in ROW_OUTCOMES:
-        telemetry.count("catalog.import.rows", getattr(counts, outcome), outcome=outcome)
+def _are_disjoint(one: Wanted, other: Wanted) -> bool:
+    return set(one.phones).isdisjoint(other.phones) and set(one.external_ids).isdisjoint(
+        other.external_ids
+    )

@@ -1,4 +1,4 @@
-"""Pruning: what an import has brought but its clients goes, on request or after some time."""
+"""Ending imports: one is cancelled; what they have brought but their clients goes in time."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -19,6 +19,17 @@ async def delete_import(pool: Pool, import_id: UUID) -> None:
     """
     async with transaction(pool) as db:
         await queue.delete_import(db, import_id)
+
+
+async def cancel_import(pool: Pool, import_id: UUID) -> None:
+    """Cancel an import that has not completed; doing it twice is doing it once.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+        ImportEnded: It is completed.
+    """
+    async with transaction(pool) as db:
+        await queue.cancel_import(db, import_id, await database.now(db))
 
 
 async def prune_imports(pool: Pool, retention: timedelta) -> bool:

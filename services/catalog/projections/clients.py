@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, text
 from sqlalchemy.exc import IntegrityError
 
-from services.catalog.domain.client import PhoneTaken
+from services.catalog.domain.client import ExternalIdTaken, PhoneTaken
 from services.catalog.tables import clients
 from shared.contracts.catalog import (
     ClientChanged,
@@ -22,12 +22,14 @@ ADDED = """
         CAST(:client_ids AS uuid[]), CAST(:phones AS text[]), CAST(:operator_codes AS text[]),
         CAST(:tags AS text[]), CAST(:time_zones AS text[]), CAST(:emails AS text[]),
         CAST(:full_names AS text[]), CAST(:comments AS text[]), CAST(:versions AS int[]),
-        CAST(:instants AS timestamptz[]), CAST(:preferred_times AS text[])
+        CAST(:instants AS timestamptz[]), CAST(:preferred_times AS text[]),
+        CAST(:external_ids AS text[])
     ) AS added (
         client_id, phone, operator_code, tags, time_zone, email, full_name, comment, version, at,
-        preferred_times
+        preferred_times, external_id
     )
 """
+EXTERNAL_ID_KEY = "clients_external_id_key"
 TAGS = "CAST(added.tags AS text[])"  # arrays in an array don't nest: each is written as text
 
 COLUMNS = tuple(column.name for column in clients.columns)
@@ -42,7 +44,7 @@ CHANGE = sql(
         tags = {tags},
         time_zone = added.time_zone, email = added.email, full_name = added.full_name,
         comment = added.comment, preferred_times = added.preferred_times,
-        version = added.version, changed_at = added.at
+        external_id = added.external_id, version = added.version, changed_at = added.at
     {added} WHERE clients.client_id = added.client_id AND clients.version < added.version
 """,
     tags=TAGS,
@@ -84,6 +86,7 @@ def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
         state.registered_at,
         state.registered_at,
         state.preferred_times,
+        state.external_id,
     )
 
 
@@ -94,6 +97,8 @@ async def client_changed(db: Connection, recorded: Sequence[Recorded[ClientChang
     try:
         await db.execute(CHANGE, values)
     except IntegrityError as error:
+        if EXTERNAL_ID_KEY in str(error.orig):
+            raise ExternalIdTaken(FieldError("/external_id", "taken")) from error
         raise PhoneTaken(FieldError("/phone", "taken")) from error
 
 
@@ -116,6 +121,7 @@ def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
         "comments": [each.comment for each in states],
         "preferred_times": [each.preferred_times for each in states],
         "versions": [each.version for each in recorded],
+        "external_ids": [each.external_id for each in states],
     }
 
 

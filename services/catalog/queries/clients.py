@@ -52,6 +52,7 @@ class ClientView(View):
     full_name: str | None
     comment: str | None
     preferred_times: PreferredTimes = Field(description="In which it likes to be written to.")
+    external_id: str | None
     version: int
     created_at: Instant
     changed_at: Instant
@@ -87,6 +88,14 @@ async def client_with_phone(db: Connection, phone: str) -> UUID | None:
     """Return the client that has `phone`; None if it is free."""
     table = tables.clients
     found: UUID | None = await db.scalar(select(table.c.client_id).where(table.c.phone == phone))
+    return found
+
+
+async def client_known_as(db: Connection, external_id: str) -> UUID | None:
+    """Return the client that another system knows as `external_id`; None if there is none."""
+    table = tables.clients
+    query = select(table.c.client_id).where(table.c.external_id == external_id)
+    found: UUID | None = await db.scalar(query)
     return found
 
 

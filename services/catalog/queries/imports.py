@@ -20,6 +20,13 @@ class RejectionCount(View):
     count: int
 
 
+class ColumnView(View):
+    """A column of a file, and the field that it is read as."""
+
+    name: str
+    field: str
+
+
 class ImportView(View):
     """An import: how far it is, or what came of it."""
 
@@ -33,6 +40,13 @@ class ImportView(View):
     rejection_counts: list[RejectionCount]
     bytes: int
     lines: int | None
+    file_name: str | None
+    dry_run: bool
+    format: str | None
+    charset: str | None
+    delimiter: str | None
+    columns: list[ColumnView] | None
+    ignored_columns: list[str] | None
     failure_reason: str | None
     started_at: Instant
     ended_at: Instant | None
@@ -85,6 +99,26 @@ REJECTION_COUNTS = literal_column(
 )
 
 
+READ_COLUMNS = literal_column(
+    """
+    CASE WHEN found IS NOT NULL THEN (
+        SELECT coalesce(json_agg(json_build_object('name', c -> 0, 'field', c -> 1)), '[]')
+        FROM jsonb_array_elements(found -> 'columns') AS c WHERE c ->> 1 IS NOT NULL
+    ) END
+    """,
+    type_=JSON,
+)
+IGNORED_COLUMNS = literal_column(
+    """
+    CASE WHEN found IS NOT NULL THEN (
+        SELECT coalesce(json_agg(c -> 0), '[]')
+        FROM jsonb_array_elements(found -> 'columns') AS c WHERE c ->> 1 IS NULL
+    ) END
+    """,
+    type_=JSON,
+)
+
+
 def _imports() -> Select[tuple[object, ...]]:
     table = tables.imports.c
     return select(
@@ -101,6 +135,13 @@ def _imports() -> Select[tuple[object, ...]]:
         table.failure_reason,
         table.started_at,
         table.ended_at,
+        table.file_name,
+        table.is_dry_run.label("dry_run"),
+        table.found["format"].astext.label("format"),
+        table.found["charset"].astext.label("charset"),
+        table.found["delimiter"].astext.label("delimiter"),
+        READ_COLUMNS.label("columns"),
+        IGNORED_COLUMNS.label("ignored_columns"),
     ).where(table.status != "deleted")
 
 

@@ -1,9 +1,7 @@
-"""Rows that an import locks: its own, with its lease, and the clients that it reads."""
+"""Rows that an import locks: its own, with its lease, its chunks and what it has rejected."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,31 +9,25 @@ import msgspec
 from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from services.catalog.domain.client import FIELDS, Profile
+from services.catalog.domain.import_options import DEFAULT_OPTIONS, FileFound, ImportOptions
 from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     Counts,
+    ImportEnded,
     ImportRunning,
     ImportUnknown,
     Rejection,
 )
+from services.catalog.queue.import_rejections import count_rejections, keep_rejections
 from services.catalog.tables import (
     import_chunks,
+    import_drafts,
     import_rejection_counts,
     import_rejections,
     imports,
 )
-from shared.database import Connection, sql
+from shared.database import Connection
 from shared.event import Instant
-
-
-class ExistingClient(msgspec.Struct, frozen=True, gc=False):
-    """A client as its last event left it."""
-
-    client_id: UUID
-    version: int
-    registered_at: Instant
-    profile: Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +36,6 @@ class ImportLease:
 
     import_id: UUID
     epoch: int
-
-
-# One statement for a chunk's phones, whatever their number. They come as one text: of an array
-# the driver would look at each element's type, which costs more than to find the row.
-SELECT_CLIENTS = sql(
-    """
-    SELECT client_id, version, created_at, {fields} FROM clients
-    WHERE phone = ANY(string_to_array(:phones, ','))
-""",
-    fields=", ".join(FIELDS),
-)
-
-
-async def existing_clients(db: Connection, phones: Collection[str]) -> dict[str, ExistingClient]:
-    """Return the clients that have `phones`, by phone, as they are just now.
-
-    They are not locked: whoever changes one appends to its stream first, and that fences.
-    """
-    rows = await db.execute(SELECT_CLIENTS, {"phones": ",".join(phones)})
-    return {
-        phone: ExistingClient(client_id, version, since, Profile(phone, code, tuple(tags), *rest))
-        for client_id, version, since, phone, code, tags, *rest in rows
-    }
 
 
 COLUMNS = {
@@ -92,7 +61,16 @@ class EarlierTry:
         return max(self.chunks, default=-1) + 1
 
 
-ENDED_FOR_GOOD = ("completed", "deleted")
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the caller declared of a file."""
+
+    options: ImportOptions = DEFAULT_OPTIONS
+    file_name: str | None = None
+
+
+NOTHING_DECLARED = Declared()
+ENDED_FOR_GOOD = ("completed", "deleted", "cancelled")
 NO_TRY = EarlierTry("unknown", None, {})
 
 
@@ -109,17 +87,28 @@ async def earlier_try(db: Connection, import_id: UUID) -> EarlierTry:
 
 
 async def begin_import(
-    db: Connection, import_id: UUID, compared: int, now: Instant
+    db: Connection,
+    import_id: UUID,
+    compared: int,
+    now: Instant,
+    declared: Declared = NOTHING_DECLARED,
 ) -> ImportLease | None:
     """Insert an import, or go on with it; return its lease.
 
-    None if it is completed or deleted, or has more chunks than were `compared` with this file.
+    None if it has ended for good, or has more chunks than were `compared` with this file.
     An earlier request loses its lease: it may have died, and nothing else would show that.
     """
     counted: dict[str, object] = dict.fromkeys([each.name for each in COLUMNS.values()], 0)
     counted |= {"size_bytes": 0, "line_count": 0}
     begun: dict[str, object] = {"status": "running", "beat": 0, "started_at": now}
     begun |= {"failure_reason": None, "ended_at": None}
+    begun |= {
+        "file_name": declared.file_name,
+        "options": None
+        if declared.options == DEFAULT_OPTIONS
+        else msgspec.to_builtins(declared.options),
+        "is_dry_run": declared.options.dry_run,
+    }
     added = upsert(imports).values(import_id=import_id, epoch=0, **counted, **begun)
     await db.execute(added.on_conflict_do_nothing())
     own_row = imports.c.import_id == import_id
@@ -128,7 +117,7 @@ async def begin_import(
     if earlier.status in ENDED_FOR_GOOD or earlier.end > compared:
         return None
     if not earlier.chunks:  # then what was counted and rejected will be so again
-        begun |= counted
+        begun |= counted | {"found": None}
         await _delete_details(db, [import_id])
     again = update(imports).where(own_row).values(**begun, epoch=imports.c.epoch + 1)
     epoch = await db.scalar(again.returning(imports.c.epoch))
@@ -168,47 +157,15 @@ async def note_import(
     if rejected is None:
         return False
     if rejections:
-        await _count_rejections(db, lease.import_id, rejections)
+        await count_rejections(db, lease.import_id, rejections)
         room = max(0, kept - (rejected - len(rejections)))
-        first = sorted(rejections, key=attrgetter("row"))[:room]
-        await _keep_rejections(db, lease.import_id, first)
+        await keep_rejections(db, lease.import_id, rejections, room)
     return True
 
 
-async def _count_rejections(
-    db: Connection, import_id: UUID, rejections: Sequence[Rejection]
-) -> None:
-    counted = Counter(
-        (mistake.pointer[1:], mistake.code) for each in rejections for mistake in each.field_errors
-    )
-    rows = [
-        {"import_id": import_id, "column": column, "code": code, "count": count}
-        for (column, code), count in counted.items()
-    ]
-    added = upsert(import_rejection_counts)
-    total = import_rejection_counts.c.count + added.excluded.count
-    keys = ("import_id", "column", "code")
-    await db.execute(added.on_conflict_do_update(index_elements=keys, set_={"count": total}), rows)
-
-
-async def _keep_rejections(
-    db: Connection, import_id: UUID, rejections: Sequence[Rejection]
-) -> None:
-    rows = [
-        {
-            "import_id": import_id,
-            "row": each.row,
-            "line": each.line,
-            "last_line": each.last_line,
-            "place": number,
-            "column": mistake.pointer[1:] or None,
-            "reason": mistake.detail or mistake.code,
-        }
-        for each in rejections
-        for number, mistake in enumerate(each.field_errors)
-    ]
-    if rows:
-        await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
+async def note_found(db: Connection, lease: ImportLease, found: FileFound) -> None:
+    """Note what a file turned out to be."""
+    await db.execute(_leased(lease).values(found=msgspec.to_builtins(found)))
 
 
 async def complete_import(db: Connection, lease: ImportLease, digest: bytes, now: Instant) -> bool:
@@ -225,6 +182,36 @@ async def fail_import(db: Connection, lease: ImportLease, reason: str, now: Inst
     """Mark an import as failed, its chunks stay; return False without the lease."""
     values = {"status": "failed", "failure_reason": reason, "ended_at": now}
     return bool((await db.execute(_leased(lease).values(**values))).rowcount)
+
+
+async def cancel_import(db: Connection, import_id: UUID, now: Instant) -> None:
+    """Cancel an import that is not completed: its lease is lost, and it is never gone on with.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+        ImportEnded: It is completed.
+    """
+    own_row = imports.c.import_id == import_id
+    status = await db.scalar(select(imports.c.status).where(own_row).with_for_update())
+    if status is None or status == "deleted":
+        raise ImportUnknown
+    if status == "completed":
+        raise ImportEnded
+    if status != "cancelled":
+        values = {"status": "cancelled", "ended_at": now, "failure_reason": None}
+        await db.execute(
+            update(imports).where(own_row).values(**values, epoch=imports.c.epoch + 1)
+        )
+        for table in (import_chunks, import_drafts):
+            await db.execute(delete(table).where(table.c.import_id == import_id))
+
+
+async def status_of(db: Connection, import_id: UUID) -> str | None:
+    """Return the status of an import."""
+    found: str | None = await db.scalar(
+        select(imports.c.status).where(imports.c.import_id == import_id)
+    )
+    return found
 
 
 async def delete_import(db: Connection, import_id: UUID) -> None:
@@ -256,7 +243,7 @@ async def delete_ended_imports(db: Connection, *, before: Instant, limit: int) -
 
 
 async def _delete_details(db: Connection, import_ids: Sequence[UUID]) -> None:
-    for table in (import_rejections, import_rejection_counts, import_chunks):
+    for table in (import_rejections, import_rejection_counts, import_chunks, import_drafts):
         await db.execute(delete(table).where(table.c.import_id.in_(import_ids)))
 
 

@@ -14,7 +14,9 @@ from services.catalog.domain.client import (
     ClientInvalid,
     ClientUnknown,
     ClientWasDeleted,
+    ExternalIdTaken,
     PhoneTaken,
+    Profile,
     RegisterClient,
     RemoveClient,
     checked,
@@ -74,6 +76,9 @@ class NewClient(Body):
         description="On the client's own clock.",
         examples=[[{"days": ["monday", "friday"], "at": "09:00"}]],
     )
+    external_id: str | None = Field(
+        None, description="By which another system knows the client.", examples=["CRM-1024"]
+    )
 
 
 class ClientChanges(NewClient):
@@ -97,6 +102,7 @@ def changes_from(body: NewClient) -> dict[str, Any]:
         ClientDiffers,
         ClientInvalid,
         ClientWasDeleted,
+        ExternalIdTaken,
         PhoneTaken,
         status=201,
         headers=("ETag", "Location"),
@@ -113,19 +119,28 @@ async def register_client(
     client_id = ids.keyed_id("clients", key) if key else ids.new_id()
     profile = checked(changes_from(body))
     response.headers["Location"] = f"{router.prefix}/{client_id}"
-    await _refuse_taken(profile.phone, client_id, context)
+    await _refuse_taken(profile, client_id, context)
     # Read after it: later than the removal of those who had the phone before. So no run that
     # began before that removal has both of them.
     command = RegisterClient(client_id=client_id, profile=profile, now=await clock())
     return await _do(command, context, response)
 
 
-async def _refuse_taken(phone: str | None, client_id: UUID, context: CommandContext) -> None:
-    """Raise `PhoneTaken` if another client has the phone."""
+async def _refuse_taken(profile: Profile, client_id: UUID, context: CommandContext) -> None:
+    """Refuse what another client has.
+
+    Raises:
+        PhoneTaken: Another client has the phone.
+        ExternalIdTaken: Another client has the external id.
+    """
+    phone, external_id = profile.phone, profile.external_id
     async with autocommit(context.pool) as db:
         owner = await queries.client_with_phone(db, phone) if phone else None
+        known = await queries.client_known_as(db, external_id) if external_id else None
     if owner not in (None, client_id):
         raise PhoneTaken(FieldError("/phone", "taken"))
+    if known not in (None, client_id):
+        raise ExternalIdTaken(FieldError("/external_id", "taken"))
 
 
 @router.get("", operation_id="list_clients", responses=answers(BadCursor))
@@ -159,7 +174,9 @@ async def client(client_id: UUID, response: Response, db: Database) -> ClientVie
 @router.patch(
     "/{client_id}",
     operation_id="change_client",
-    responses=answers(ClientInvalid, ClientUnknown, PhoneTaken, headers=("ETag",)),
+    responses=answers(
+        ClientInvalid, ClientUnknown, ExternalIdTaken, PhoneTaken, headers=("ETag",)
+    ),
 )
 async def change_client(
     client_id: UUID, body: ClientChanges, response: Response, context: Change

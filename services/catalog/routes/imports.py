@@ -1,6 +1,7 @@
 """Imports over HTTP: clients by the file, streamed."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import cast
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from services.catalog.domain.imports import (
     DEFAULT_LIMITS,
     IMPORTS_AT_ONCE,
     ImportBrokenOff,
+    ImportCancelled,
     ImportDiffers,
+    ImportEnded,
     ImportLimits,
     ImportOvertaken,
     ImportRefused,
@@ -22,10 +25,11 @@ from services.catalog.domain.imports import (
     ImportWasDeleted,
     TooManyImports,
 )
-from services.catalog.files import check_size, read_rows
+from services.catalog.files import ANYTHING, TYPES, check_size, read_rows
 from services.catalog.handlers import importing, pruning
 from services.catalog.queries import imports as queries
 from services.catalog.queries.imports import ImportView, RejectionView
+from services.catalog.routes.import_options import DeclaredFile
 from shared import ids
 from shared.database import autocommit
 from shared.http import (
@@ -51,12 +55,6 @@ router = strict_router("/v1/imports", "imports")
 # For a turn. Nothing is read meanwhile: less than clients wait to get rid of a piece (httpx: 5 s).
 WAIT_S = 3.0
 
-TYPES = {
-    "text/csv": "text/csv",
-    "application/x-ndjson": "application/x-ndjson",
-    "application/jsonl": "application/x-ndjson",
-}
-
 
 @router.post(
     "",
@@ -64,6 +62,7 @@ TYPES = {
     status_code=status.HTTP_201_CREATED,
     responses=answers(
         ImportBrokenOff,
+        ImportCancelled,
         ImportDiffers,
         ImportOvertaken,
         ImportRefused,
@@ -84,26 +83,26 @@ async def import_clients(
     request: Request,
     response: Response,
     store: Store,
-    pool: DatabasePool,
     key: IdempotencyKey,
+    declared: DeclaredFile,
     import_id: UUID | None = None,
 ) -> ImportView:
-    """Import clients from CSV or NDJSON: a row registers the client with its phone, or changes it.
+    """Import clients from a file, CSV, NDJSON or XLSX: a row registers its client, or changes it.
 
     Answers when all rows are in. Who names the import by `import_id` can watch it meanwhile.
     Some are taken at once; the others are answered 503 and may be sent again, as it is.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = request.headers.get("content-type", ANYTHING).partition(";")[0].strip().lower()
     if given not in TYPES:
         raise HTTPException(415, f"Content-Type must be one of {', '.join(TYPES)}")
     limits = limits_of(request)
-    check_size(int(request.headers.get("content-length", "0")), limits)
+    check_size(int(request.headers.get("content-length", "0")), limits.bytes)
     import_id = import_id or (ids.keyed_id("imports", key) if key else ids.new_id())
-    chunks = read_rows(pieces(request), TYPES[given], limits)
-    async with _admission(request):
-        await importing.import_clients(store, import_id, chunks, limits)
+    chunks = read_rows(pieces(request), given, limits, declared.options)
+    async with _admission(request), aclosing(chunks):
+        await importing.import_clients(store, import_id, chunks, limits, declared)
     response.headers["Location"] = f"{router.prefix}/{import_id}"
-    async with autocommit(pool) as db:
+    async with autocommit(store.pool) as db:
         return await queries.import_(db, import_id)
 
 
@@ -136,6 +135,18 @@ async def rejections(
     after = position(cursor, _row_and_place, (0, 0))
     found = await queries.rejections(db, import_id, after=after, limit=limit + 1)
     return page(found, limit, lambda each: f"{each.row},{each.place}")
+
+
+@router.post(
+    "/{import_id}/cancel",
+    operation_id="cancel_import",
+    responses=answers(ImportEnded, ImportUnknown),
+)
+async def cancel_import(import_id: UUID, pool: DatabasePool) -> ImportView:
+    """Cancel an import: no more of its rows are imported; those that are in stay in."""
+    await pruning.cancel_import(pool, import_id)
+    async with autocommit(pool) as db:
+        return await queries.import_(db, import_id)
 
 
 @router.delete(

@@ -27,6 +27,7 @@ class ClientState(Event, frozen=True, kw_only=True):
     phone_hashes: tuple[str, ...] = ()
     email_hashes: tuple[str, ...] = ()
     preferred_times: str | None = None  # mon-fri 09:00, sat 11:30: as shared.preferred has them
+    external_id: str | None = None  # by which another system knows the client
 
 
 class ClientRegistered(ClientState, frozen=True, kw_only=True, omit_defaults=True):
