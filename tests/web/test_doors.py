@@ -17,7 +17,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return files(tmp_path_factory.mktemp("page"))
+    return files(tmp_path_factory.mktemp("page") / "a folder")
 
 
 @pytest.fixture(scope="module")
