@@ -47,6 +47,7 @@ async def run(settings: Settings) -> None:
             lease_s=settings.lease.total_seconds(),
             backoff_base_s=settings.backoff_base.total_seconds(),
             backoff_cap_s=settings.backoff_cap.total_seconds(),
+            caps=settings.caps,
         )
         poller = workers.WorkPoller(ledger)
         senders = Senders(
@@ -94,6 +95,7 @@ async def run(settings: Settings) -> None:
                 lease=settings.relay_lease,
             ),
             workers.check_ledger(guard, ledger),
+            workers.prune_counts(ledger, settings.caps),
             workers.archive_runs(app.state.retention),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.dispatcher.domain.cap import Caps, caps_from
 from services.dispatcher.domain.due import PlatformTimes
 from services.dispatcher.gateways.description import (
     Described,
@@ -107,6 +108,11 @@ WritableFile: TypeAlias = Annotated[Path, AfterValidator(_is_writable)]
 Statuses: TypeAlias = Annotated[str, AfterValidator(_statuses)]
 
 
+def _caps(text: str) -> str:
+    caps_from(text)
+    return text
+
+
 class Settings(LinkSettings):
     """What the dispatcher needs beyond what every service needs."""
 
@@ -178,9 +184,19 @@ class Settings(LinkSettings):
     # The zone of mailings that name none, and of their clients of whom none is known.
     zone: Annotated[str, AfterValidator(_is_zone)] = "UTC"
 
+    # How many messages a client may get in how many days, as all=5/7d,marketing=3/7d: of a class,
+    # or of all together; what is over ends as suppressed. Critical messages are exempt and do not
+    # count. All dispatchers must have the same. Empty: as many as there are.
+    frequency_cap: Annotated[str, AfterValidator(_caps)] = ""
+
     # One of so many requests to gateways gets a span, where traces are sent; failures as well, up
     # to ten a second.
     traced_one_in: int = Field(1_000, ge=1, le=1_000_000_000)
+
+    @property
+    def caps(self) -> Caps:
+        """How many messages a client may get."""
+        return caps_from(self.frequency_cap)
 
     @property
     def features(self) -> tuple[str, ...]:

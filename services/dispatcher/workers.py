@@ -9,10 +9,11 @@ from typing import TypeAlias
 
 import structlog
 
+from services.dispatcher.domain.cap import Caps
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.gateways.description import Described
-from services.dispatcher.handlers import ending, gateways, planning, trials
+from services.dispatcher.handlers import capping, ending, gateways, planning, trials
 from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.gateways import Senders
@@ -234,6 +235,11 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
         return False
 
     await forever("check_ledger", check, every=CHECK_INTERVAL)
+
+
+async def prune_counts(ledger: Pool, caps: Caps) -> None:
+    """Delete what counts for no cap any more, until cancelled."""
+    await forever("prune_counts", partial(capping.prune, ledger, caps), every=CHECK_INTERVAL)
 
 
 async def archive_runs(retention: Retention) -> None:

@@ -136,6 +136,12 @@ METRICS = (
         services=DISPATCHER,
     ),
     counter(
+        "dispatcher.messages.capped",
+        "{message}",
+        "Messages that were suppressed because their client has had as many as it may.",
+        services=DISPATCHER,
+    ),
+    counter(
         "dispatcher.messages.unrendered",
         "{message}",
         "Messages that failed because their text could not be rendered.",

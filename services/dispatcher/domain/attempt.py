@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.dispatcher.domain.breaker import OpenFor
+from services.dispatcher.domain.cap import NO_CAPS, Caps
 from services.dispatcher.domain.contact import Contact
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
@@ -30,6 +31,7 @@ class Limits(msgspec.Struct, frozen=True):
     rate: Rate | None = (
         None  # of a gateway, by all dispatchers together; none: as fast as it takes
     )
+    caps: Caps = NO_CAPS  # of how many messages a client may get
 
 
 class Retrying(msgspec.Struct, frozen=True):

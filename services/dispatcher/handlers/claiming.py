@@ -9,11 +9,14 @@ from uuid import UUID
 import structlog
 
 from services.dispatcher.domain.breaker import Samples
+from services.dispatcher.domain.cap import NO_CAPS, Caps
+from services.dispatcher.domain.keys import ChunkKey
 from services.dispatcher.domain.retry_budget import RetryBudget
 from services.dispatcher.domain.window import must_outlast
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import jobs
 from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob, Run
+from services.dispatcher.handlers.capping import cap
 from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.handlers.leasing import SenderLease
@@ -58,21 +61,23 @@ NOTHING = Claim(found=False)
 class Claimer:
     """What one sender has leased: claimed when there is room for it, given back if not started."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a sender is made of
         self,
         pool: Pool,
         gateway: Gateway,
         lease: SenderLease,
         backlog: Backlog,
         samples: Samples,
+        *,
         links: Links | None = None,
+        caps: Caps = NO_CAPS,
     ) -> None:
         self._pool = pool
         self._gateway, self._channel = gateway.name, gateway.channel
         self._samples, self._budget = samples, RetryBudget()
         self.lease = lease
         self._backlog = backlog
-        self._links = links
+        self._links, self._caps = links, caps
         self.ready = ReadyQueue(backlog)
         self._time = asyncio.get_running_loop().time
         self._runs: dict[UUID, Run] = {}
@@ -228,13 +233,17 @@ class Claimer:
         after = self._last_retried
         retries = await claim_retries(db, claimant, after, now=now, latest=latest, limit=limit)
         last = self._last_runs
-        chunks = await claiming.claim_chunks(db, claimant, room, last, now=now, latest=latest)
+        leased = await claiming.lease_chunks(db, claimant, room, last, now=now, latest=latest)
+        wanted = {each.key.run_id for each in retries} | {each.run_id for each in leased}
+        runs = await self._load_runs(db, wanted)
+        keys = [ChunkKey(each.run_id, each.chunk) for each in leased]
+        await cap(db, self._caps, keys, runs, now)
+        chunks = await claiming.read_chunks(db, leased)
         self._budget.took(len(retries), sum(len(each.client_ids) for each in chunks))
         # Of some, all is on record already.
         closed = {each.key: Closed(0, each.epoch) for each in chunks if not each.client_ids}
         await recording.close_chunks(db, sender_id, closed)
-        wanted = {each.key.run_id for each in retries} | {each.key.run_id for each in chunks}
-        return retries, chunks, await self._load_runs(db, wanted)
+        return retries, chunks, runs
 
     async def _load_runs(self, db: Connection, wanted: set[UUID]) -> dict[UUID, Run]:
         """Return the runs that are wanted: as we have them, else from the database."""

@@ -64,7 +64,8 @@ class Sender:
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
         self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
-        self.claimer = Claimer(pool, gateway, self.lease, self._backlog, flow.samples, links)
+        parts = pool, gateway, self.lease, self._backlog, flow.samples
+        self.claimer = Claimer(*parts, links=links, caps=limits.caps)
         self.results = Results(
             pool,
             self.claimer,

@@ -161,6 +161,13 @@ async def claim_chunks(
     Raises:
         RunUnreadable: One of them cannot be read.
     """
+    return await read_chunks(db, await lease_chunks(db, claimant, room, last, **at))
+
+
+async def lease_chunks(
+    db: Connection, claimant: Claimant, room: Room, last: Mapping[str, UUID], **at: Instant
+) -> list[Any]:
+    """Do the first half of it: lease them. Return rows of CLAIM_CHUNK for `read_chunks`."""
     values = claimant.values() | at
     values |= {f"last_{priority}": last.get(priority, NOBODY) for priority in ORDER}
     leased: list[Any] = []
@@ -172,6 +179,11 @@ async def claim_chunks(
         leased.append(row)
         room.take(Priority(row.priority), row.run_id, row.size)
         values[f"last_{row.priority}"] = row.run_id
+    return leased
+
+
+async def read_chunks(db: Connection, leased: Sequence[Any]) -> list[ClaimedChunk]:
+    """Do the second half: return what is to be sent of chunks that were leased just now."""
     if not leased:
         return []
     keys = [row.run_id for row in leased], [row.chunk for row in leased]

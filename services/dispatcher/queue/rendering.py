@@ -28,11 +28,11 @@ class RunTemplates:
     is_by_chunk: bool = True
     is_valid: bool = True  # if not, nothing of it can be sent
     topic: str | None = None
-    is_marketing: bool = True
+    message_class: str = MessageClass.MARKETING
 
     def needs_link(self, *, is_mail: bool) -> bool:
         """Return whether its messages have an unsubscribe link: mails of marketing always do."""
-        if is_mail and self.is_marketing:
+        if is_mail and self.message_class == MessageClass.MARKETING:
             return True
         texts = (self.body, self.subject, self.html)
         return any(VARIABLE in each.variables for each in texts if each is not None)
@@ -62,7 +62,7 @@ def _templates(row: Any) -> RunTemplates:  # noqa: ANN401 - a row of runs
             traceparent=row.traceparent,
             is_by_chunk=row.is_by_chunk,
             topic=row.topic,
-            is_marketing=row.message_class == MessageClass.MARKETING,
+            message_class=row.message_class,
         )
     except TemplateInvalid:
         return RunTemplates(

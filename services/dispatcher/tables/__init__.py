@@ -9,11 +9,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
@@ -37,6 +39,7 @@ __all__ = [
     "blocks",
     "chunks",
     "clients",
+    "counted_messages",
     "exceptions",
     "gateway_states",
     "gateway_versions",
@@ -120,6 +123,18 @@ suppressions = Table(
     ),
     Index("suppressions_in_force", "subject", postgresql_where=text("reasons IS NOT NULL")),
     comment="whom not to write to",
+)
+
+counted_messages = Table(
+    "counted_messages",
+    metadata,
+    Column("client_id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("day", Date, nullable=False, comment="of UTC"),
+    Column("message_class", Text, nullable=False),
+    PrimaryKeyConstraint("client_id", "run_id", name="counted_messages_pkey"),
+    Index("counted_messages_day", "day"),
+    comment="messages that count for their clients, where there is a cap",
 )
 
 senders = Table(
