@@ -17,6 +17,7 @@ from cli import (
     imports,
     mailings,
     messages,
+    preferring,
     retention,
     runs,
     sandbox,
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.add_typer(stack.app)
 app.add_typer(demo.app)
 app.add_typer(doctor.app)
+clients.app.add_typer(preferring.app)
 app.add_typer(clients.app, name="clients")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(imports.app, name="imports")

@@ -51,6 +51,16 @@ from cli.scheduling import (
     Zone,
     read_schedule,
 )
+from cli.timing import (
+    Clocks,
+    ClockZone,
+    IfNone,
+    IfNoZone,
+    IfPassed,
+    LocalTime,
+    QuietHours,
+    times_of,
+)
 
 app = typer.Typer()
 
@@ -84,6 +94,13 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     on_unknown: Unknown = None,
     class_: Class = None,
     topic: Topic = None,
+    clock: Clocks = None,
+    clock_zone: ClockZone = None,
+    local_time: LocalTime = None,
+    if_passed: IfPassed = None,
+    if_no_zone: IfNoZone = None,
+    if_none_preferred: IfNone = None,
+    quiet_hours: QuietHours = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -125,6 +142,15 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     changes |= delivery_of(priority, max_attempts, on_unknown, class_, topic)
+    changes |= times_of(
+        clock=clock,
+        clock_zone=clock_zone,
+        local_time=local_time,
+        if_passed=if_passed,
+        if_no_zone=if_no_zone,
+        if_none=if_none_preferred,
+        quiet_hours=quiet_hours,
+    )
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,

@@ -92,6 +92,21 @@ def _schedule(schedule: Json | None) -> Iterator[tuple[str, object]]:
         yield "except on", schedule["except_dates"]
 
 
+def _times(found: Json) -> Iterator[tuple[str, object]]:
+    """Yield by whose clock messages are due; catalogs of older releases say nothing."""
+    policy, quiet = found.get("time_policy"), found.get("quiet_hours")
+    if policy is not None:
+        at = f" at {policy['at']}" if policy["at"] else ""
+        zone = f" ({policy['zone']})" if policy["zone"] else ""
+        yield "due", f"{policy['kind']}{at}{zone}"
+        yield "if passed, no zone", f"{policy['already_passed']}, {policy['no_zone']}"
+        if policy["kind"] == "preferred_times":
+            yield "else due", policy["otherwise"]
+    if quiet is not None:
+        is_none = quiet["begins"] == quiet["ends"]
+        yield "quiet hours", "none" if is_none else f"{quiet['begins']}-{quiet['ends']}"
+
+
 def _value(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(map(str, value.values()))
@@ -133,6 +148,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("gateway", found["gateway"]),
         ("priority", found.get("priority")),
         ("class", found.get("message_class")),
+        *_times(found),
         ("topic", found.get("topic")),
         ("attempts at most", found.get("max_attempts")),
         ("if unknown", found.get("on_unknown")),

@@ -58,6 +58,16 @@ from cli.scheduling import (
     read_schedule,
 )
 from cli.statistics.progress import SELECTS_NOBODY
+from cli.timing import (
+    Clocks,
+    ClockZone,
+    IfNone,
+    IfNoZone,
+    IfPassed,
+    LocalTime,
+    QuietHours,
+    times_of,
+)
 from cli.watching import watch_until_over
 
 app = typer.Typer()
@@ -90,6 +100,13 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     on_unknown: Unknown = None,
     class_: Class = None,
     topic: Topic = None,
+    clock: Clocks = None,
+    clock_zone: ClockZone = None,
+    local_time: LocalTime = None,
+    if_passed: IfPassed = None,
+    if_no_zone: IfNoZone = None,
+    if_none_preferred: IfNone = None,
+    quiet_hours: QuietHours = None,
     repeat: Repeat = None,
     zone: Zone = None,
     schedule: ScheduleFile = None,
@@ -136,6 +153,15 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
     plan |= delivery_of(priority, max_attempts, on_unknown, class_, topic)
+    plan |= times_of(
+        clock=clock,
+        clock_zone=clock_zone,
+        local_time=local_time,
+        if_passed=if_passed,
+        if_no_zone=if_no_zone,
+        if_none=if_none_preferred,
+        quiet_hours=quiet_hours,
+    )
     recurs = read_schedule(
         file=schedule,
         repeat=repeat,
@@ -156,6 +182,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
 COPIED = (
     *("name", "body", "subject", "html", "sender", "filter", "gateway"),
     *("priority", "max_attempts", "on_unknown", "schedule", "message_class", "topic"),
+    *("time_policy", "quiet_hours"),
 )
 
 

@@ -6,9 +6,11 @@ import typer
 
 from cli import Output
 from cli.api import Api, run
-from cli.clients import Client, app, find_client
+from cli.clients import Client, find_client
 from cli.render import Format, Json, grid, show
 from shared.preferred import parse_preferred
+
+app = typer.Typer()
 
 TIMES = "Such as 'mon-fri 09:00, sat 11:30', added to those before."
 

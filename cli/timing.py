@@ -53,7 +53,7 @@ ClockZone = Annotated[
 LocalTime = Annotated[
     str | None,
     typer.Option(
-        metavar="TIME", help="Of --clock, as 2026-03-01T09:00; default: that of the start."
+        metavar="TIME", help="Of --clock, as 09:00 or 2026-03-01T09:00; default: of the start."
     ),
 ]
 IfPassed = Annotated[
@@ -66,7 +66,7 @@ IfNone = Annotated[
     Otherwise | None,
     typer.Option("--if-none-preferred", help="Of clients who prefer no time in the window."),
 ]
-Quiet = Annotated[
+QuietHours = Annotated[
     str | None,
     typer.Option(
         "--quiet-hours", metavar="HOURS", help="As 21:00-09:00; none; or the platform's: default."

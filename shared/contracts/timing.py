@@ -46,7 +46,9 @@ class TimePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: Clock
     zone: str | None = None  # the mailing's, of IANA; none: that of its schedule
-    at: str | None = None  # the local time, as 2026-03-01T09:00; none: that of the run's start
+    # The local time, as 2026-03-01T09:00; or as 09:00, which is the first that no clock on earth
+    # has shown when a run begins. None: that of the occurrence, or of the run's start.
+    at: str | None = None
     already_passed: AlreadyPassed = AlreadyPassed.SEND_NOW
     no_zone: NoZone = NoZone.MAILING_ZONE
     otherwise: Otherwise = Otherwise.MAILING_ZONE  # of preferred times

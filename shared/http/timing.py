@@ -11,7 +11,9 @@ from shared.http.schedules import At
 KIND = """recipient_local: at the local time on each client's own clock; preferred_times: at the
 next time that the client prefers."""
 ZONE = "The mailing's; none: that of its schedule."
-AT = "The local time; none: that of the run's start. Only of a mailing that runs once."
+AT = """The local time: of a mailing that runs once with its date, or the time of day alone, which
+is then the first that no clock on earth has shown when a run begins. None: that of the
+occurrence, or of the run's start."""
 PASSED = "Of a client where the local time was over before the run began."
 NO_ZONE = "Of a client of whom no zone is known."
 OTHERWISE = "Of preferred times: when those get it who prefer none inside the window."
@@ -21,7 +23,9 @@ PolicyZone: TypeAlias = Annotated[
 ]
 PolicyAt: TypeAlias = Annotated[
     str | None,
-    Field(pattern=r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d$", description=AT, examples=[None]),
+    Field(
+        pattern=r"^(\d{4}-\d\d-\d\dT)?([01]\d|2[0-3]):[0-5]\d$", description=AT, examples=[None]
+    ),
 ]
 
 

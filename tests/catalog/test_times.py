@@ -140,6 +140,20 @@ EVERY_DAY = Schedule(entries=(Daily(at="09:00", zone="Europe/Moscow"),))
             ONCE,
             "2026-01-02T10:00[Asia/Tokyo]",
         ),
+        (
+            replace(PLAN, time_policy=TimePolicy(
+                kind=Clock.RECIPIENT_LOCAL, zone="Asia/Tokyo", at="02:00"
+            )),
+            ONCE,
+            "2026-01-02T02:00[Asia/Tokyo]",  # at noon in UTC it is two o'clock on Kiritimati
+        ),
+        (
+            replace(PLAN, schedule=EVERY_DAY, time_policy=TimePolicy(
+                kind=Clock.RECIPIENT_LOCAL, at="01:59"
+            )),
+            "2026-01-01T15:00[Europe/Moscow]",
+            "2026-01-03T01:59[Europe/Moscow]",
+        ),
         (replace(PLAN, schedule=EVERY_DAY), "by-hand/2026", "2026-01-01T15:00[Europe/Moscow]"),
         (
             replace(PLAN, schedule=EVERY_DAY),

@@ -34,6 +34,30 @@ async def catalog(catalog_pool: Pool, now: Instant) -> AsyncIterator[Api]:
         yield api
 
 
+def test_the_times_that_a_client_prefers_are_shown_added_and_removed(
+    services: Services, mailings: Mailings
+) -> None:
+    key = "01890a5d-ac96-774b-bcce-b302099a8057"
+    path = f"/v1/clients/{key}"
+    times = [{"id": "mon-fri_09:00", "days": ["monday"], "at": "09:00"}]
+    services.answer(path, {"client_id": key, "preferred_times": times})
+    services.answer(f"{path}/preferred-times", {"items": times})
+
+    added = mailings("clients", "prefer", key, "пн 9:00; sat 11:30")
+    bodies = [json.loads(each.body) for each in services.asked if each.method == "POST"]
+    mailings("clients", "prefer", key, "mon 9:00", "--only")
+    changed = json.loads(services.asked[-1].body)
+    refused = mailings("clients", "prefer", key, "someday 9:00")
+
+    assert "mon-fri_09:00" in added.out
+    assert bodies == [
+        {"days": ["monday"], "at": "09:00"},
+        {"days": ["saturday"], "at": "11:30"},
+    ]
+    assert changed == {"preferred_times": [{"days": ["monday"], "at": "09:00"}]}
+    assert (refused.code, "mon-fri 09:00" in refused.err) == (2, True)
+
+
 def imported(rejected: int = 0) -> Json:
     counters = {"rows": 3, "created": 3 - rejected, "changed": 0, "unchanged": 0, "bytes": 99}
     return {"import_id": "5", "status": "completed", "rejected": rejected, **counters}

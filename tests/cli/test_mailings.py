@@ -93,6 +93,57 @@ def test_what_a_mail_shows_is_shown_and_copied(
     assert sent(services).items() >= mail.items()
 
 
+def test_times_are_read_shown_changed_and_copied(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    path = f"/v1/mailings/{mailing['mailing_id']}"
+    whole = {
+        "kind": "recipient_local",
+        "zone": "Europe/Moscow",
+        "at": "2026-03-01T09:00",
+        "already_passed": "skip",
+        "no_zone": "skip",
+        "otherwise": "mailing_zone",
+    }
+    times = {"time_policy": whole, "quiet_hours": {"begins": "21:00", "ends": "09:00"}}
+    services.answer("/v1/mailings", mailing, status=201)
+    services.answer(path, mailing | times)
+    typed = (
+        "--clock",
+        "recipient",
+        "--clock-zone",
+        "Europe/Moscow",
+        "--quiet-hours",
+        "21:00-09:00",
+    )
+    rules = ("--local-time", "2026-03-01T09:00", "--if-passed", "skip", "--if-no-zone", "skip")
+    edit = ("mailings", "edit", mailing["mailing_id"])
+
+    mailings(*CREATE, "--for", "2d", *typed, *rules, "--if-none-preferred", "mailing_zone")
+    created = sent(services)
+    mailings(*edit, "--clock", "mailing", "--quiet-hours", "default")
+    removed = sent(services)
+    mailings(*edit, "--if-passed", "send_now", "--quiet-hours", "none")
+    changed = sent(services)
+    shown = mailings("mailings", "show", mailing["mailing_id"])
+    mailings("mailings", "copy", mailing["mailing_id"], "--for", "1h")
+
+    assert created.items() >= times.items()
+    assert removed == {"time_policy": None, "quiet_hours": None}
+    none = {"begins": "00:00", "ends": "00:00"}
+    assert changed == {"time_policy": {"already_passed": "send_now"}, "quiet_hours": none}
+    lines = {" ".join(line.split()) for line in shown.out.splitlines()}
+    due = "due recipient_local at 2026-03-01T09:00 (Europe/Moscow)"
+    assert {due, "if passed, no zone skip, skip", "quiet hours 21:00-09:00"} <= lines
+    assert sent(services).items() >= times.items()
+
+
+def test_hours_that_are_none_are_refused(mailings: Mailings) -> None:
+    result = mailings(*CREATE, "--for", "2h", "--quiet-hours", "9pm")
+
+    assert (result.code, "21:00-09:00" in result.err) == (2, True)
+
+
 def test_priority_class_and_retries_are_said_shown_changed_and_copied(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

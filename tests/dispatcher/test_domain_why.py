@@ -29,6 +29,7 @@ def facts(**fields: Any) -> RunFacts:
 
 BEGINS, RETRY = NOW + HOUR / 4, NOW + 20 * SECOND
 FINISHED = {"state": "finished", "finished_at": NOW - HOUR, "open": 0, "unclaimed": 0}
+WAITING = {"unclaimed": 500, "not_due": 500, "next_due_at": NOW + HOUR / 4}
 RETRYING = {"open": 3, "unclaimed": 0, "retries": 3, "next_retry_at": RETRY}
 PAUSED = {
     "is_mailing_paused": True,
@@ -88,6 +89,9 @@ CODES: list[tuple[dict[str, Any], WhyCode, str]] = [
     ({"state": "expanding", "last_sent_at": NOW}, WhyCode.BEHIND, "due for 0 s"),
     ({"open": 0, "unclaimed": 0}, WhyCode.FINISHING, "ends in a moment"),
     (RETRYING, WhyCode.WAITING_FOR_RETRY, "the first at 2026-03-01 12:00:20 UTC"),
+    (WAITING, WhyCode.WAITING_FOR_TIME, "messages are waiting for their time, the next at"),
+    (WAITING | {"unclaimed": 501}, WhyCode.BEHIND, "due for 1,800 s"),
+    (WAITING | {"due_retries": 1}, WhyCode.BEHIND, "due for"),
     ({}, WhyCode.BEHIND, "due for 1,800 s, and no sender has taken any"),
     (RETRYING | {"due_retries": 1}, WhyCode.BEHIND, "due for"),
     (LEASED, WhyCode.SENDING, "500 messages are at senders, and nothing came to an end of late"),

@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.handlers import planning
 from services.dispatcher.queries.messages import Wanted, messages
 from services.dispatcher.queries.of_client import message_in_run
+from services.dispatcher.queries.why import why_of
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import timing
 from shared.contracts.dispatcher import MessagesPlanned, MessageSuppressed, State
@@ -29,6 +31,7 @@ from tests.dispatcher.test_handlers_resending import again, chosen
 from tests.dispatcher.world import (
     CHANNELS,
     HOUR,
+    LIMITS,
     NOT_PROCESSED,
     REFUSED,
     FakeGateway,
@@ -314,7 +317,8 @@ async def test_the_platforms_quiet_hours_hold_where_a_mailing_says_nothing(world
 
     assert list((await due_times(world)).values()) == [datetime(2026, 3, 29, 3, tzinfo=UTC)]
     pinned = await world.value("SELECT quiet_hours FROM runs WHERE run_id = :id", id=run.run_id)
-    assert pinned == {"begins": "21:00", "ends": "08:00"}
+    zone = "Asia/Yekaterinburg"
+    assert pinned == {"begins": "21:00", "ends": "08:00", "zone": zone}
 
 
 # What was planned so is found, sent and shown as all else
@@ -399,3 +403,34 @@ async def test_who_was_not_reached_in_such_a_run_is_sent_to_again(world: World) 
     made = await again(world, chosen(run, State.FAILED, State.EXPIRED))
 
     assert await statuses(world, made, State.PLANNED) == sorted(left)
+
+
+async def test_a_run_whose_messages_are_not_due_says_until_when_it_waits(world: World) -> None:
+    await know_zones(world)
+    run = await begin(world, time_policy=LOCAL)
+    await expand(world)
+    await alive(world, FakeGateway())
+    await pass_to(world, NIGHT)
+
+    async with autocommit(world.pool) as db:
+        why = await why_of(db, run.run_id)
+
+    assert (why.code, why.until, why.not_due) == ("waiting_for_time", DUE["Asia/Tokyo"], 20)
+    assert why.sentence == (
+        "20 messages are waiting for their time, the next at 2026-03-29 00:00:00 UTC."
+    )
+
+
+async def test_a_retry_waits_for_the_end_of_quiet_hours(world: World) -> None:
+    await world.know_clients([1], time_zone="Europe/Berlin")
+    starts_at = datetime(2026, 3, 28, 19, 59, 50, tzinfo=UTC)  # 20:59:50 there
+    run = await begin(world, starts_at=starts_at, quiet_hours=QUIET)
+    await expand(world)
+    await pass_to(world, starts_at)
+    limits = replace(LIMITS, backoff_base_s=3_600, backoff_cap_s=3_600)
+    sender = await alive(world, FakeGateway({1: [NOT_PROCESSED]}), limits)
+    while not (rows := await world.rows("SELECT due_at FROM exceptions")):
+        await work(sender)
+
+    assert rows[0].due_at == datetime(2026, 3, 29, 6, tzinfo=UTC)
+    assert await statuses(world, run, State.RETRY) == [1]

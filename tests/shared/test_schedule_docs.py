@@ -10,12 +10,25 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.catalog.domain.plan import settled
+from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.contracts.schedule import Schedule
-from shared.schedule import canonical, end_of, in_words, mistakes, occurrences, tzdata_version
+from shared.schedule import (
+    canonical,
+    end_of,
+    in_words,
+    mistakes,
+    occurrence_of,
+    occurrences,
+    tzdata_version,
+)
 
 TEXT = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text()
 BLOCKS = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 SCHEDULES = [found for found in map(json.loads, BLOCKS) if "entries" in found]
+MAILINGS = [
+    found for found in map(json.loads, BLOCKS) if found.keys() & {"time_policy", "quiet_hours"}
+]
 EXPLAINED = re.findall(r"^```json\n(\{\"kind\".*?\})\n```\n\n> (.*)$", TEXT, re.MULTILINE)
 SECOND = timedelta(seconds=1)
 
@@ -35,7 +48,8 @@ def utc(text: str) -> datetime:
 
 
 def test_every_example_is_looked_at() -> None:
-    assert len(EXPLAINED) + len(SCHEDULES) == TEXT.count("```json")
+    assert len(EXPLAINED) + len(SCHEDULES) + len(MAILINGS) == TEXT.count("```json")
+    assert len(MAILINGS) == 3
     assert len(EXPLAINED) > 8
 
 
@@ -94,3 +108,21 @@ def test_a_zone_becomes_what_the_docs_say(sent: str, becomes: str) -> None:
 
 def test_the_release_of_the_docs_is_that_in_use() -> None:
     assert f'`"tzdata": "{tzdata_version()}"`' in TEXT
+
+
+@pytest.mark.parametrize("example", MAILINGS, ids=range(len(MAILINGS)))
+def test_a_mailing_of_the_docs_can_be_created(example: dict[str, Any]) -> None:
+    window = {"starts_at": "2026-03-01T00:00:00Z", "ends_at": "2026-04-01T00:00:00Z"}
+    body = {"name": "spring", "body": "Hello"} | window | example
+
+    plan = settled(plan_from(NewMailing.model_validate(body), {}), utc("2026-02-01T00:00"))
+
+    assert plan.time_policy or plan.quiet_hours
+
+
+def test_a_local_time_comes_in_each_zone_as_the_docs_have_it() -> None:
+    table = rows("| zone | due, in UTC | remark")
+    assert len(table) > 3
+    for zone, due, remark in table:
+        found = occurrence_of(f"2026-03-29T02:30[{zone}]")
+        assert (found.at, found.remark or "") == (utc(due), remark)

@@ -1,6 +1,7 @@
 """When each client gets a mailing: what may be said of that, and the local time of a run."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -13,10 +14,13 @@ from shared.schedule import (
     canonical_zone,
     load_zone,
     local_time,
+    read_time,
     read_wall,
+    resolve,
     why_refused,
 )
 
+FIRST_ZONE = "Pacific/Kiritimati"  # UTC+14 all the year: no clock is ahead of it
 Part = TypeVar("Part", TimePolicy, QuietHours)
 
 
@@ -48,12 +52,20 @@ def _in_policy(policy: TimePolicy, *, recurs: bool) -> Iterator[FieldError]:
         yield FieldError(f"{path}/zone", "time_zone", refusal)
     if policy.at is None:
         return
-    if recurs:
-        detail = "the local time of a recurring mailing is that of its schedule"
+    if recurs and _is_wall(policy.at):
+        detail = "each run of a recurring mailing has another date: a time is needed, as in 09:00"
         yield FieldError(f"{path}/at", "of_schedule", detail)
-    elif not _is_wall(policy.at):
-        detail = "a local time in whole minutes is needed, as in 2026-03-01T09:00"
+    elif not (_is_wall(policy.at) or _is_time(policy.at)):
+        detail = "a local time in whole minutes is needed, as in 09:00 or 2026-03-01T09:00"
         yield FieldError(f"{path}/at", "time", detail)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        read_time(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_wall(text: str) -> bool:
@@ -83,17 +95,34 @@ def patched_part(
 def local_time_of(plan: Timed, nominal: str | None) -> str | None:
     """Return the local time of a run with the mailing's zone; None: nothing says which that is.
 
-    It is that of its occurrence, or what the policy names; else that of the run's start.
+    It is what the policy names, or that of its occurrence; else that of the run's start.
     """
-    if nominal is not None and "[" in nominal:
-        return nominal
     policy, starts_at = plan.time_policy, plan.starts_at
-    zone = policy.zone if policy is not None else None
-    if zone is None and plan.schedule is not None:
-        zone = plan.schedule.entries[0].zone
+    at = policy.at if policy is not None else None
+    occurrence = nominal if nominal is not None and "[" in nominal else None
+    zone = _zone_of(plan, occurrence)
     if zone is None or starts_at is None:
         return None
-    if policy is not None and policy.at is not None:
-        return f"{policy.at}[{zone}]"
+    if at is not None:
+        return f"{at if _is_wall(at) else _first_everywhere(at, starts_at)}[{zone}]"
+    if occurrence is not None:
+        return occurrence
     wall = local_time(starts_at, load_zone(zone)).replace(second=0, microsecond=0)
     return f"{wall.isoformat(timespec='minutes')}[{zone}]"
+
+
+def _zone_of(plan: Timed, occurrence: str | None) -> str | None:
+    """Return the zone of a mailing: that of its policy, of an occurrence, or of its schedule."""
+    if plan.time_policy is not None and plan.time_policy.zone is not None:
+        return plan.time_policy.zone
+    if occurrence is not None:
+        return occurrence.partition("[")[2].removesuffix("]")
+    return None if plan.schedule is None else plan.schedule.entries[0].zone
+
+
+def _first_everywhere(at: str, starts_at: Instant) -> str:
+    """Return the first local time at this time of day that no clock on earth has shown yet."""
+    wall = datetime.combine(local_time(starts_at, load_zone(FIRST_ZONE)).date(), read_time(at))
+    if resolve(wall, load_zone(FIRST_ZONE)).at < starts_at:
+        wall += timedelta(days=1)
+    return wall.isoformat(timespec="minutes")

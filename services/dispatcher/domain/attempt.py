@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from services.dispatcher.domain.breaker import OpenFor
 from services.dispatcher.domain.cap import NO_CAPS, Caps
 from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.due import Quiet
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.domain.rate import Rate
@@ -39,6 +40,7 @@ class Retrying(msgspec.Struct, frozen=True):
 
     max_attempts: int | None = None  # counted ones; None: the window decides
     on_unknown: OnUnknown | None = None  # None: as the gateway is described
+    quiet: Quiet | None = None  # hours at which nothing begins
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     # Of a gateway that does not: whether what may have arrived is sent once more.
     resends_unknown: bool = True
     max_attempts: int | None = None  # that count
+    quiet: Quiet | None = None  # a retry waits for their end
 
     def of_run(self, retrying: Retrying | None) -> "RetryPolicy":
         """Return the policy with what the run's mailing says."""
@@ -59,7 +62,14 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         resends, wanted = self.resends_unknown, retrying.on_unknown
         if wanted is not None:
             resends = wanted is OnUnknown.PREFER_DELIVERY
-        return replace(self, resends_unknown=resends, max_attempts=retrying.max_attempts)
+        most, quiet = retrying.max_attempts, retrying.quiet
+        return replace(self, resends_unknown=resends, max_attempts=most, quiet=quiet)
+
+    def loud(self, at: float, zone: str | None) -> float:
+        """Return `at`, or the end of the quiet hours if a client has them then."""
+        if self.quiet is None:
+            return at
+        return self.quiet.after(instant(at), zone).timestamp()
 
     def is_exhausted(self, counted: int) -> bool:
         """Return whether a message has had all attempts that it may have."""

@@ -182,6 +182,8 @@ def _again(after: Progress, attempt: Attempt, retry_at: float) -> _Next:
     """Return the same message waiting for its next attempt; ended, if there can't be one."""
     if not attempt.policy.allows(after.unknowns):
         return replace(after, state=State.UNDETERMINED), None
+    contact = attempt.contact
+    retry_at = attempt.policy.loud(retry_at, contact.time_zone if contact else None)
     if retry_at >= attempt.last_start:
         return replace(after, state=_certain(after, State.EXPIRED)), None
     return replace(after, state=State.RETRY), retry_at

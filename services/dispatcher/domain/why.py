@@ -31,6 +31,7 @@ class WhyCode(StrEnum):
     EXPANDING = "expanding"
     FINISHING = "finishing"
     WAITING_FOR_RETRY = "waiting_for_retry"
+    WAITING_FOR_TIME = "waiting_for_time"
     BEHIND = "behind"
     RATE_LIMITED = "rate_limited"
     SENDING = "sending"
@@ -70,6 +71,9 @@ class RunFacts:
     planned: int = 0
     open: int = 0
     unclaimed: int = 0  # of the open ones: in chunks that nobody has leased
+    not_due: int = 0  # of these: their time has not come
+    next_due_at: Instant | None = None  # of these the first
+    due_since: Instant | None = None  # of the unclaimed ones that are due the first
     leased: int = 0  # of the open ones, about: at senders
     retries: int = 0  # of the open ones, up to a bound: wait to be tried again
     due_retries: int = 0  # of these: their time has come, and nobody has leased them
@@ -234,7 +238,14 @@ def _of_sending(facts: RunFacts) -> Why:
     """Return how its open messages are being sent, or what they wait for."""
     if facts.leased:
         return _sending(facts)
-    is_due = facts.unclaimed or facts.due_retries
+    is_due = facts.unclaimed > facts.not_due or facts.due_retries
+    if not is_due and facts.next_due_at is not None:
+        return Why(
+            code=WhyCode.WAITING_FOR_TIME,
+            sentence=f"{messages_are(facts.not_due)} waiting for their time, the next"
+            f"{at(facts.next_due_at)}.",
+            until=min(facts.next_due_at, facts.next_retry_at or facts.next_due_at),
+        )
     if not is_due and facts.next_retry_at is not None:
         return Why(
             code=WhyCode.WAITING_FOR_RETRY,
@@ -276,7 +287,8 @@ def _due_since(facts: RunFacts) -> Instant:
     """Return since when something could have been sent that was not."""
     if facts.unclaimed == 0 and facts.next_retry_at is not None:
         return max(facts.next_retry_at, facts.allowed_since)
-    return max(facts.last_sent_at or facts.allowed_since, facts.allowed_since)
+    since = max(facts.last_sent_at or facts.allowed_since, facts.allowed_since)
+    return max(since, facts.due_since or since)
 
 
 def _last_start(facts: RunFacts) -> datetime:

@@ -54,6 +54,7 @@ class Lease:
     epoch: int
     is_clean: bool  # no other sender ever had it, and all results went by the fast path
     size: int = 0  # of the chunk
+    due_at: float = 0.0  # the chunk: what starts later is late
     waiting: int = 0  # messages not started
     unrecorded: int = 0  # started, or rejected, and not on record
     blocks: int = 0  # of results that were made, each with its number

@@ -90,7 +90,7 @@ class Taken(NamedTuple):
 def of_chunk(sender_id: UUID, run: Run, chunk: ClaimedChunk, channel: Channel) -> Taken:
     """Return what came of a chunk."""
     is_clean = not chunk.is_reaped
-    lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean, chunk.size)
+    lease = Lease(sender_id, run, chunk.key, chunk.epoch, is_clean, chunk.size, chunk.due_at)
     message_ids = ids.message_ids(run.run_id, chunk.client_ids)
     columns = (message_ids, chunk.client_ids, chunk.contacts, chunk.places)
     same = repeat(chunk.key), repeat(chunk.before)

@@ -37,7 +37,7 @@ def count_results(gateway: str, results: Sequence[Result]) -> None:
     durations = [each.ended_at - each.started_at for each in attempts]
     telemetry.observe_many("dispatcher.attempt.duration", durations, gateway=gateway)
     delays = [
-        each.entry.started_at - each.lease.run.window.allowed_since
+        each.entry.started_at - max(each.lease.run.window.allowed_since, each.lease.due_at)
         for each in results
         if each.before.attempt == 0 and type(each.entry) is Attempt
     ]

@@ -34,6 +34,7 @@ class WhyView(View):
     )
     planned: int = Field(description="Messages, so far.", examples=[500_000])
     open: int = Field(description="Messages that are not final.", examples=[226_800])
+    not_due: int = Field(description="Of them: their time has not come.", examples=[0])
     leased: int = Field(description="Of them, about: at senders.", examples=[2_000])
     retries: int = Field(
         description=f"Of them: wait to be tried again; {RETRIES:,} stand for more.", examples=[12]
@@ -119,6 +120,12 @@ FACTS = sql(
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(open_count), 0) AS open,
             coalesce(sum(open_count) FILTER (WHERE state = 'planned'), 0) AS unclaimed,
+            coalesce(sum(open_count) FILTER (WHERE state = 'planned' AND due_at > r.now), 0)
+                AS not_due,
+            min(due_at) FILTER (WHERE state = 'planned' AND open_count > 0 AND due_at > r.now)
+                AS next_due_at,
+            min(due_at) FILTER (WHERE state = 'planned' AND open_count > 0 AND due_at <= r.now)
+                AS due_since,
             coalesce(sum(open_count) FILTER (WHERE state = 'leased'), 0) AS in_leased_chunks
         FROM unfinished JOIN chunks USING (run_id)
     ) AS c
@@ -160,6 +167,7 @@ async def why_of(db: Connection, run_id: UUID) -> WhyView:
         until=found.until,
         planned=facts.planned,
         open=facts.open,
+        not_due=facts.not_due,
         leased=facts.leased,
         retries=facts.retries,
         senders=facts.senders,

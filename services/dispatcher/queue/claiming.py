@@ -23,7 +23,7 @@ from services.dispatcher.queue.suppressions import HAS_SUPPRESSIONS, suppressed_
 from shared import database
 from shared.contracts.catalog import Priority
 from shared.database import Connection, fragment, sql
-from shared.event import Instant
+from shared.event import Instant, finite
 
 AT_ONCE = 50  # chunks in a claim
 NOBODY = UUID(int=0)  # a run before all others
@@ -72,6 +72,7 @@ class ClaimedChunk:
     client_ids: Sequence[UUID]
     contacts: Sequence[Contact | None]
     suppressed: Mapping[UUID, str]  # why some of them are not wanted, by client
+    due_at: float = 0.0  # seconds of business time since the epoch
 
 
 # The unfinished runs of one priority that may have a chunk, from the one after that had the last.
@@ -117,7 +118,7 @@ CLAIM_CHUNK = sql(
     UPDATE chunks SET state = 'leased', sender_id = :sender_id, epoch = epoch + 1
     FROM turn WHERE chunks.run_id = turn.run_id AND chunks.chunk = turn.chunk
     RETURNING chunks.run_id, chunks.chunk, chunks.epoch, chunks.reaped, chunks.unknowns,
-        cardinality(chunks.client_ids) AS size, turn.priority,
+        cardinality(chunks.client_ids) AS size, chunks.due_at, turn.priority,
         {has_suppressions} AS has_suppressions
     """,
     turns=" UNION ALL ".join(_turns_of(priority) for priority in ORDER),
@@ -225,6 +226,7 @@ def _chunk(
                 for each in contacts
             ],
             suppressed=suppressed,
+            due_at=finite(row.due_at).timestamp(),
         )
 
 

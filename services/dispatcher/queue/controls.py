@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from services.dispatcher.domain.attempt import Retrying
+from services.dispatcher.domain.due import Quiet
 from services.dispatcher.domain.message import RUN_STOPPED, STOPPED
 from services.dispatcher.domain.window import Window
 from services.dispatcher.queue.flow import IS_FLOWING
@@ -46,7 +49,7 @@ CONTROLLED_RUNS = fragment(
             r.starts_at, coalesce(r.begun_at, r.created_at), m.resumed_at, r.resumed_at
         ) AS allowed_since,
         coalesce(g.is_paused, false) AS is_gateway_paused, g.version_id AS current_version_id,
-        r.max_attempts, r.on_unknown, r.priority
+        r.max_attempts, r.on_unknown, r.priority, r.quiet_hours
     FROM runs r LEFT JOIN mailings m USING (mailing_id) LEFT JOIN gateways g ON g.name = r.gateway
     """,
     ends_at=ENDS_AT,
@@ -85,6 +88,7 @@ class Control:
 CONTROLS = fragment(
     """
     SELECT run_id, gateway, starts_at, ends_at, allowed_since, max_attempts, on_unknown, priority,
+        quiet_hours,
         NOT is_paused AND NOT is_stopped AND NOT is_gateway_paused AS is_open
     FROM ({controlled}) AS controlled WHERE run_id = ANY(CAST(:run_ids AS uuid[]))
     """,
@@ -109,8 +113,16 @@ def control_of(row: Any) -> Control:  # noqa: ANN401 - a row of CONTROLS
 
 
 def _retrying(row: Any) -> Retrying | None:  # noqa: ANN401 - a row of CONTROLS
-    if row.max_attempts is None and row.on_unknown is None:
+    quiet = _quiet(row.quiet_hours)
+    if row.max_attempts is None and row.on_unknown is None and quiet is None:
         return None
     # What a newer release may say is left to the gateway's description.
     wanted = OnUnknown(row.on_unknown) if row.on_unknown in KNOWN else None
-    return Retrying(row.max_attempts, wanted)
+    return Retrying(row.max_attempts, wanted, quiet)
+
+
+def _quiet(hours: Any) -> Quiet | None:  # noqa: ANN401 - what a run has
+    """Return the quiet hours that were pinned when the run was expanded."""
+    if hours is None or "zone" not in hours:
+        return None
+    return msgspec.convert(hours, Quiet)

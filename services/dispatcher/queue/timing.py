@@ -108,8 +108,7 @@ async def _stage(
         few = await find_few(db, audience, limit) if run.staged_to is None else None
         picked = FEW if few is not None else next_clients(audience)
         values = {**values, **audience.values, "few": few}
-    hours = times.quiet and QuietHours(begins=times.quiet.begins, ends=times.quiet.ends)
-    pinned = None if hours is None else msgspec.json.encode(hours).decode()
+    pinned = None if times.quiet is None else msgspec.json.encode(times.quiet).decode()
     return await _write_pages(db, run, times, picked=picked, values=values, quiet_hours=pinned)
 
 
