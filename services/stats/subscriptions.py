@@ -7,9 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.stats.projections import counts, progress
+from services.stats.projections import counts, mailings, progress
 from services.stats.queue import generations
-from shared.contracts.catalog import RunBegun
+from shared.contracts.catalog import (
+    MailingChanged,
+    MailingCreated,
+    MailingDeleted,
+    MailingPaused,
+    MailingResumed,
+    MailingStopped,
+    RunBegun,
+)
 from shared.contracts.dispatcher import (
     MESSAGES,
     MessageAttempted,
@@ -37,7 +45,7 @@ CONSUMER = "stats"
 # The figures of those whose messages may be gone from there are in their RunArchived.
 MAY_BE_CUT = (MESSAGES,)
 
-KINDS = (
+RUN_KINDS = (
     RunBegun,
     MailingScheduled,
     RunMissed,
@@ -56,6 +64,15 @@ KINDS = (
     MessageSuppressed,
     MessageUndetermined,
 )
+KINDS = (
+    *RUN_KINDS,
+    MailingCreated,
+    MailingChanged,
+    MailingPaused,
+    MailingResumed,
+    MailingStopped,
+    MailingDeleted,
+)
 
 
 def subscriptions(generation: int | None = None) -> Handlers:
@@ -70,6 +87,7 @@ def subscriptions(generation: int | None = None) -> Handlers:
     ) -> None:
         chosen = await generations.current(db) if generation is None else generation
         await counts.project(db, chosen, received, consumer=consumer)
+        await mailings.project(db, chosen, received)
 
     if generation is not None:
         return dict.fromkeys(KINDS, when_anything_happens_count_it)
@@ -101,7 +119,7 @@ def subscriptions_of(run_id: UUID) -> Handlers:
             chosen = await generations.current(db)
             await counts.project(db, chosen, own, consumer=mender(run_id))
 
-    return dict.fromkeys(KINDS, when_anything_happens_to_the_run_count_it)
+    return dict.fromkeys(RUN_KINDS, when_anything_happens_to_the_run_count_it)
 
 
 def rebuilder(generation: int | str) -> str:

@@ -23,6 +23,7 @@ from shared.tables import Timestamp
 
 metadata = MetaData()
 
+
 # Whether a row of `progress` holds: all offsets that it names are applied.
 PASSED = """NOT EXISTS (
     SELECT FROM unnest(progress.topics, progress.partitions, progress.ends)
@@ -124,16 +125,59 @@ mailings = Table(
     Column("generation", Integer, nullable=False),
     Column("mailing_id", Uuid, nullable=False),
     Column("last_run_at", Timestamp, comment="scheduled or missed; none: not known yet"),
-    Column("run_count", BigInteger, nullable=False),
-    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    *(Column(n, BigInteger, nullable=False, server_default="0") for n in ("run_count", *SUMS)),
+    Column("name", Text, comment="none: created before it was read here"),
+    Column("starts_at", Timestamp),
+    Column("ends_at", Timestamp),
+    Column("run_nominal", Text, comment="of the run that began last, as is its end"),
+    Column("run_ends_at", Timestamp),
+    Column("is_recurring", Boolean, nullable=False, server_default=text("false")),
+    Column("is_paused", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Timestamp),
+    Column("edited_at", Timestamp),
+    Column("stopped_at", Timestamp),
+    Column("deleted_at", Timestamp),
+    Column("last_at", Timestamp, comment="its last occurrence began then, or was missed"),
+    Column(
+        "version",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="of the mailing's event that was applied last",
+    ),
+    Column(
+        "open_count",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="runs that neither finished nor were missed",
+    ),
+    Column("missed_count", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "changed_in",
+        BigInteger,
+        nullable=False,
+        server_default=text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)"),
+        comment="the transaction that changed the row last",
+    ),
     PrimaryKeyConstraint("generation", "mailing_id", name="mailings_pkey"),
+    Index("mailings_changed", "generation", "changed_in"),
+    Index(
+        "mailings_created",
+        "generation",
+        text(
+            "(COALESCE(created_at, last_run_at, "
+            "'2200-01-01 00:00:00+00'::timestamp with time zone))"
+        ),
+        "mailing_id",
+    ),
     Index(
         "mailings_newest",
         "generation",
         text("(COALESCE(last_run_at, '2200-01-01 00:00:00+00'::timestamp with time zone))"),
         "mailing_id",
     ),
-    comment="what the runs of each mailing add up to",
+    comment="what people see of each mailing, and what its runs add up to",
 )
 
 totals = Table(
@@ -144,6 +188,8 @@ totals = Table(
     Column("mailing_count", BigInteger, nullable=False),
     Column("run_count", BigInteger, nullable=False),
     *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    Column("open_count", BigInteger, nullable=False, server_default="0"),
+    Column("missed_count", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("generation", "slot", name="totals_pkey"),
     comment="what all runs add up to, in parts",
 )

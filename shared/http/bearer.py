@@ -17,6 +17,7 @@ from shared.http.trust import PROBES, is_link
 # have only the address of a process, and whoever lost the token must still see what is wrong.
 # An unsubscribe link is its own permission.
 OPEN = PROBES
+PUBLIC = "/public/"  # and what everybody may see
 
 SCHEME = "bearer"
 CHALLENGE = "WWW-Authenticate"
@@ -37,13 +38,17 @@ class Bearer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        is_open = scope["type"] != "http" or scope["path"] in OPEN or is_link(scope["path"])
-        if self._token is not None and not is_open:
+        if self._token is not None and scope["type"] == "http" and not is_open(scope["path"]):
             given = _tokens(Headers(scope=scope))
             if len(given) != 1 or not compare_digest(given[0], self._token):
                 response = refuse(Request(scope), _refusal(is_given=bool(given)))
                 return await response(scope, receive, send)
         return await self._app(scope, receive, send)
+
+
+def is_open(path: str) -> bool:
+    """Return whether a path is answered without a token."""
+    return path in OPEN or path.startswith(PUBLIC) or is_link(path)
 
 
 def _tokens(headers: Headers) -> list[bytes]:

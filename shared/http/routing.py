@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, Request, Response, status
@@ -15,15 +16,19 @@ from shared.http.openapi import answers
 from shared.http.requests import StrictRequest
 
 
-def strict_router(prefix: str, tag: str) -> APIRouter:
-    """Return a router whose requests are read strictly."""
-    return APIRouter(
-        prefix=prefix, tags=[tag], route_class=StrictRoute, responses=answers(Invalid)
-    )
+def strict_router(prefix: str, tag: str, *, has_own_admission: bool = False) -> APIRouter:
+    """Return a router whose requests are read strictly.
+
+    With an admission of their own they don't wait for other requests, nor those for them.
+    """
+    kind = StrictRoute if not has_own_admission else AdmittedRoute
+    return APIRouter(prefix=prefix, tags=[tag], route_class=kind, responses=answers(Invalid))
 
 
 class StrictRoute(APIRoute):
     """A route that takes each field and parameter once, but lists, and only what it declares."""
+
+    has_own_admission = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with the checks before it."""
@@ -46,7 +51,8 @@ class StrictRoute(APIRoute):
                 await strict.read_json()
             elif await strict.body():
                 raise Invalid(FieldError("", "unexpected_body", "this request takes no body"))
-            async with request.app.state.admission:
+            own = self.has_own_admission
+            async with nullcontext() if own else request.app.state.admission:
                 response = await handle(strict)
             return if_unchanged(strict, _without_type(response))
 
@@ -56,6 +62,12 @@ class StrictRoute(APIRoute):
 def _is_list(annotation: object) -> bool:
     """Return whether a parameter takes several values, each given by its name."""
     return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+class AdmittedRoute(StrictRoute):
+    """The same, for those who say themselves how many are answered at once."""
+
+    has_own_admission = True
 
 
 def _wrong_parameters(request: Request, known: Mapping[str, bool]) -> Iterator[FieldError]:

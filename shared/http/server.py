@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from socket import socket
@@ -35,6 +35,7 @@ SERVERS = ({"url": "/", "description": "The service that shows this document."},
 AT_ONCE = 6
 WAIT_S = 20.0  # less than clients wait before they give up
 TICK_S = 1.0
+UNTRACED = (*PROBES, "/public/v1/live")
 
 # Connections without a request are kept longer than any client or load balancer does (commonly
 # 60 s), so that it is they who close first: a request never meets a connection just closed.
@@ -103,7 +104,7 @@ def describe(
         redoc_url=None,
         redirect_slashes=False,  # FastAPI redirects to whatever `Host` has
         telemetry={
-            "exclude": _is_probe,
+            "exclude": _is_untraced,
             "auto_configure": False,
             "logs": False,  # with the texts of errors, in which people may be named
             "operation_spans": False,  # our commands have their own
@@ -114,12 +115,27 @@ def describe(
     return app
 
 
-def _is_probe(scope: MutableMapping[str, Any]) -> bool:
-    return scope.get("path") in PROBES
+def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
+    """Return whether a request has no span: probes, and streams, which last for hours."""
+    return scope.get("path") in UNTRACED
 
 
-async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None:
-    """Answer requests until a signal, then finish those begun within `drain`."""
+def _nothing() -> None:
+    """Do nothing at the end."""
+
+
+async def serve(
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    drain: timedelta,
+    at_end: Callable[[], None] = _nothing,
+) -> None:
+    """Answer requests until a signal, then finish those begun within `drain`.
+
+    `at_end` is called at the signal: it ends those that would go on for ever.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -130,7 +146,7 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=int(drain.total_seconds()),
     )
-    server = _Server(config)
+    server = _Server(config, at_end)
     async with watchdog.watching(drain):
         with suppress(SystemExit):  # uvicorn's own, without what to do
             await server.serve()
@@ -141,9 +157,9 @@ async def serve(app: FastAPI, *, host: str, port: int, drain: timedelta) -> None
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ending = Alarm()
+        self._ending, self._at_end = Alarm(), at_end
 
     async def main_loop(self) -> None:
         """Renew the `Date` header until told to end; uvicorn looks ten times as often."""
@@ -164,6 +180,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End soon."""
         super().handle_exit(sig, frame)
+        self._at_end()
         self._ending.ring()
 
     @contextmanager

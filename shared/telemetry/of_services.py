@@ -173,4 +173,23 @@ METRICS = (
         "Runs whose figures differ from the ledger's.",
         services=STATS,
     ),
+    gauge(
+        "stats.live.watchers",
+        "{watcher}",
+        "Streams of live figures that are open.",
+        services=STATS,
+    ),
+    counter(
+        "stats.live.frames",
+        "{frame}",
+        "Frames of live figures, each sent to all who watch.",
+        services=STATS,
+    ),
+    histogram(
+        "stats.live.turn",
+        "s",
+        bounds=SHORT,
+        meaning="How long a look at the figures took for those who watch.",
+        services=STATS,
+    ),
 )

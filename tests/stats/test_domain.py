@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.stats.domain import differences, may_be_ahead
+from services.stats.domain.figures import differences, may_be_ahead
 from shared.contracts.dispatcher import State
 
 D, F, E, P, R, S = (

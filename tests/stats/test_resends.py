@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.stats.domain import superseded
+from services.stats.domain.figures import superseded
 from services.stats.queue import generations
 from services.stats.routes import routers
 from services.stats.workers.emptying import Emptier

@@ -112,7 +112,9 @@ def batch_of(events: Iterable[Any]) -> Batch:
             known = messages.get(key)
             if known is None or known.version < event.version:
                 messages[key] = event
-        elif not (isinstance(event, MailingScheduled) and event.is_proposal):
+        elif hasattr(event, "run_id") and not (
+            isinstance(event, MailingScheduled) and event.is_proposal
+        ):
             _note(batch, event)
     return batch
 

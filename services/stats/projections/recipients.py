@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
-from services.stats.domain import superseded
+from services.stats.domain.figures import superseded
 from services.stats.projections.batch import Batch
 from shared import ids
 from shared.contracts.dispatcher import State

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from services.stats.domain import differences, may_be_ahead
+from services.stats.domain.figures import differences, may_be_ahead
 from services.stats.queries.by_client import ByStatus
 from services.stats.queries.figures import COUNTED, MailingUnknown, RunUnknown
 from services.stats.queries.freshness import AS_OF, NEEDED, Freshness, freshness_of

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from services.stats.domain import differences, may_be_ahead
+from services.stats.domain.figures import differences, may_be_ahead
 from services.stats.queue import mending, proofs
 from services.stats.queue.proofs import Figures, Proof, Unproved
 from shared import kafka, telemetry

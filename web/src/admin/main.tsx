@@ -1,5 +1,6 @@
 import "bootstrap/dist/css/bootstrap.min.css";
 import "../ui/ui.css";
+import "../live/live.css";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -9,6 +10,8 @@ import { Problem } from "../api/problem";
 import { begin } from "../words";
 import adminEn from "../words/admin.en.json";
 import adminRu from "../words/admin.ru.json";
+import liveEn from "../words/live.en.json";
+import liveRu from "../words/live.ru.json";
 import uiEn from "../words/ui.en.json";
 import uiRu from "../words/ui.ru.json";
 import { router } from "./router";
@@ -23,7 +26,7 @@ const queries = new QueryClient({
   defaultOptions: { queries: { retry: mayHelpAgain, staleTime: 1_000 }, mutations: { retry: false } },
 });
 
-void begin({ en: { ...uiEn, ...adminEn }, ru: { ...uiRu, ...adminRu } }).then(() => {
+void begin({ en: { ...uiEn, ...liveEn, ...adminEn }, ru: { ...uiRu, ...liveRu, ...adminRu } }).then(() => {
   createRoot(document.getElementById("root")!).render(
     <QueryClientProvider client={queries}>
       <RouterProvider router={router} />

@@ -1,4 +1,4 @@
-"""The HTTP door: requests in, figures out. No rules here."""
+"""The figures over HTTP, for those who run it."""
 
 from base64 import urlsafe_b64encode
 from uuid import UUID
@@ -31,8 +31,6 @@ from shared.http import (
 )
 
 router = strict_router("/v1", "stats")
-
-routers = (router,)
 
 
 class MailingPage(Page[MailingStats], Freshness):

@@ -1,0 +1,1 @@
+"""The rules of figures: what differs from the ledger, what counts by client, how fast it goes."""
