@@ -9,6 +9,7 @@ from rich.console import Console
 from cli import (
     Exit,
     Failure,
+    audiences,
     clients,
     demo,
     doctor,
@@ -54,6 +55,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(imports.app, name="imports")
 app.add_typer(mailings.app, name="mailings")
+app.add_typer(audiences.app, name="audience")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(runs.app, name="runs")
 app.add_typer(messages.app, name="messages")

@@ -14,6 +14,7 @@ from cli.filtering import (
     FilterFile,
     Has,
     NoTags,
+    OnePerContact,
     Tags,
     Zones,
     note_unknown,
@@ -84,6 +85,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     has: Has = None,
     clients: Clients = None,
     except_clients: ExceptClients = None,
+    one_per_contact: OnePerContact = None,
     filter_: FilterFile = None,
     to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
     starts_at: StartsAt = None,
@@ -126,6 +128,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         has=has,
         clients=clients,
         except_clients=except_clients,
+        one_per_contact=one_per_contact,
         file=filter_,
     )
     if to_all and wanted:

@@ -40,6 +40,13 @@ Clients = Annotated[
 ExceptClients = Annotated[
     typer.FileText | None, typer.Option(encoding="utf-8", help="And not named in this file.")
 ]
+OnePerContact = Annotated[
+    bool | None,
+    typer.Option(
+        "--one-per-contact/--all-of-a-contact",
+        help="Of several clients with one phone or e-mail, write to one, or to all.",
+    ),
+]
 FilterFile = Annotated[
     typer.FileText | None,
     typer.Option("--filter", encoding="utf-8", help="The whole filter instead, as JSON."),
@@ -56,6 +63,7 @@ def read_filter(  # noqa: PLR0913 (each is an option)
     has: list[Contact] | None = None,
     clients: TextIO | None = None,
     except_clients: TextIO | None = None,
+    one_per_contact: bool | None = None,
     file: TextIO | None = None,
 ) -> Json:
     """Return what is typed of a filter, as the API takes it; empty if nothing is.
@@ -75,6 +83,8 @@ def read_filter(  # noqa: PLR0913 (each is an option)
         "exclude": {"or": exclude} if len(exclude) > 1 else next(iter(exclude), None),
     }
     typed = {name: value for name, value in typed.items() if value}
+    if one_per_contact is not None:
+        typed["one_per_contact"] = one_per_contact
     if file is None:
         return typed
     if typed:

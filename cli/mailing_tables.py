@@ -120,6 +120,8 @@ def filter_rows(wanted: Json) -> Iterator[tuple[str, object]]:
     for name in ("include", "exclude"):
         if condition := wanted.get(name):
             yield name, json.dumps(_counted(condition), ensure_ascii=False)
+    if wanted.get("one_per_contact"):
+        yield "of one contact", "one client"
 
 
 def _counted(value: Any) -> Any:  # noqa: ANN401 - as JSON has it

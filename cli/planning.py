@@ -6,6 +6,7 @@ import typer
 
 from cli import Output
 from cli.api import run
+from cli.dry_run import dry_run as show_dry_run
 from cli.filtering import (
     AllTags,
     Clients,
@@ -14,12 +15,13 @@ from cli.filtering import (
     FilterFile,
     Has,
     NoTags,
+    OnePerContact,
     Tags,
     Zones,
     note_unknown,
     read_filter,
 )
-from cli.mailing_tables import mailing_table, preview_table
+from cli.mailing_tables import mailing_table
 from cli.options import (
     GATEWAYS,
     Body,
@@ -44,7 +46,7 @@ from cli.options import (
     end_of,
     text_of,
 )
-from cli.render import Format, Json, Quiet, note, show, show_one
+from cli.render import Format, Json, Quiet, show_one
 from cli.scheduling import (
     CatchUp,
     Count,
@@ -57,7 +59,6 @@ from cli.scheduling import (
     Zone,
     read_schedule,
 )
-from cli.statistics.progress import SELECTS_NOBODY
 from cli.timing import (
     Clocks,
     ClockZone,
@@ -90,6 +91,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     has: Has = None,
     clients: Clients = None,
     except_clients: ExceptClients = None,
+    one_per_contact: OnePerContact = None,
     filter_: FilterFile = None,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
@@ -139,6 +141,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         has=has,
         clients=clients,
         except_clients=except_clients,
+        one_per_contact=one_per_contact,
         file=filter_,
     )
     plan: Json = {
@@ -214,10 +217,7 @@ def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy
 
 def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bool) -> None:
     if dry_run:
-        preview = run(lambda api: api.post("catalog", "/v1/mailings/preview", plan))
-        show(output, preview, lambda: preview_table(preview))
-        if not preview["clients"]:
-            note(SELECTS_NOBODY, "yellow")
+        show_dry_run(plan, output)
         return
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
     show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)

@@ -75,14 +75,24 @@ def preview_schedule(  # noqa: PLR0913 (options are the fields of a schedule)
             names = ("schedule", "starts_at", "ends_at")
             given = {name: value for name, value in window.items() if value is not None}
             body = {name: found[name] for name in names} | given
-        preview: Json = await api.post("scheduler", "/v1/schedule-previews", body)
-        return preview
+        return await preview_of_schedule(api, body)
 
     preview = run(work)
-    show(output, preview, lambda: _preview_table(preview))
+    show(output, preview, lambda: schedule_table(preview))
 
 
-def _preview_table(preview: Json) -> RenderableType:
+async def preview_of_schedule(api: Api, body: Json) -> Json:
+    """Return when a schedule would run.
+
+    Raises:
+        Failure: It is refused, or the service is not there.
+    """
+    preview: Json = await api.post("scheduler", "/v1/schedule-previews", body)
+    return preview
+
+
+def schedule_table(preview: Json) -> RenderableType:
+    """Return the occurrences of a schedule, as a table."""
     rows = (
         [
             each["nominal"],

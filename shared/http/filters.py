@@ -65,6 +65,7 @@ class ConditionBody(Body):
 
 
 INCLUDE = "Of the clients with these codes and tags, those that this is true for."
+ONE_PER_CONTACT = "Of several clients with one phone, or one e-mail, as its gateway needs: one."
 EXCLUDE = "Clients that this is true for are left out."
 
 
@@ -75,6 +76,7 @@ class FilterBody(Body):
     tags: Tags = Field((), examples=[["vip"]])
     include: ConditionBody | None = Field(None, description=INCLUDE, examples=[None])
     exclude: ConditionBody | None = Field(None, description=EXCLUDE, examples=[None])
+    one_per_contact: Has = Field(default=False, description=ONE_PER_CONTACT, examples=[False])
 
 
 class FilterChanges(Body):
@@ -87,6 +89,7 @@ class FilterChanges(Body):
     tags: Tags | None = Field(None, examples=[["vip"]])
     include: ConditionBody | None = Field(None, description=INCLUDE, examples=[None])
     exclude: ConditionBody | None = Field(None, description=EXCLUDE, examples=[None])
+    one_per_contact: Has | None = Field(None, description=ONE_PER_CONTACT, examples=[False])
 
 
 def phones_in(body: FilterBody | FilterChanges, pointer: str) -> dict[str, str]:
@@ -187,6 +190,7 @@ class FilterView(View):
     tags: list[str]
     include: ConditionView | None = stated(description=INCLUDE, examples=[None])
     exclude: ConditionView | None = stated(description=EXCLUDE, examples=[None])
+    one_per_contact: bool | None = stated(description=ONE_PER_CONTACT, examples=[True])
 
 
 def shortened(wanted: Mapping[str, Any]) -> dict[str, Any]:

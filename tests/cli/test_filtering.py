@@ -32,9 +32,10 @@ def sent(services: Services) -> Any:
             ["--has", "phone", "--has", "email"],
             {"include": {"has_phone": True, "has_email": True}},
         ),
+        (["--one-per-contact"], {"one_per_contact": True}),
         (["--without-tag", "a", "--tag", "b"], {"exclude": {"tags": ["a"]}, "tags": ["b"]}),
     ],
-    ids=["all tags", "zone", "contacts", "without a tag"],
+    ids=["all tags", "zone", "contacts", "one each", "without a tag"],
 )
 def test_options_make_a_filter(
     catalog: Services, mailings: Mailings, options: list[str], wanted: Json
@@ -105,3 +106,33 @@ def test_a_file_that_is_none_is_refused(
     assert result.code == Exit.USAGE
     assert said in " ".join(result.err.replace("│", "").split())
     assert not catalog.asked
+
+
+def test_an_audience_is_previewed(services: Services, mailings: Mailings) -> None:
+    found = {
+        "selected": 1_200,
+        "is_whole": True,
+        "messages": 1_199,
+        "unknown_phones": [],
+        "left_out": [{"reason": "no_phone", "clients": 1}],
+        "next_cursor": None,
+        "clients": [
+            {
+                "client_id": ID,
+                "contact": "7916*****67",
+                "operator_code": "916",
+                "time_zone": None,
+                "tags": ["vip"],
+                "left_out": None,
+            }
+        ],
+    }
+    services.answer("/v1/audience-previews", found)
+
+    shown = mailings("audience", "preview", "--tag", "vip", "--gateway", "sms", "--limit", "1")
+
+    assert json.loads(services.asked[-1].body) == {"filter": {"tags": ["vip"]}, "gateway": "sms"}
+    assert services.asked[-1].parameters == {"limit": "1"}
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert {"selected 1,200", "left out: no phone 1"} <= set(lines)
+    assert mailings("audience", "preview", "-o", "json").json == found

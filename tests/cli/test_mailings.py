@@ -367,22 +367,60 @@ def test_a_preview_shows_what_a_client_gets_and_what_others_lack(
     assert of_one.json == PREVIEW | WHOLE
 
 
+AUDIENCE = {
+    "selected": 3,
+    "is_whole": True,
+    "messages": 2,
+    "left_out": [{"reason": "same_contact", "clients": 1}],
+    "unknown_phones": [],
+    "clients": [],
+    "next_cursor": None,
+}
+WHEN = {
+    "words": {"en": ["every day at 09:00"], "ru": []},
+    "occurrences": [],
+    "is_whole": True,
+    "tzdata": "2026.6",
+}
+
+
 def test_a_dry_run_shows_to_how_many_it_would_go_and_creates_nothing(
     services: Services, mailings: Mailings
 ) -> None:
     services.answer("/v1/mailings/preview", PREVIEW)
+    services.answer("/v1/audience-previews", AUDIENCE)
+    services.answer("/v1/schedule-previews", WHEN)
+    daily = ("--repeat", "daily 09:00", "--zone", "Europe/Moscow")
 
-    result = mailings(*CREATE, "--for", "2h", "--tag", "vip", "--dry-run")
+    result = mailings(*CREATE, "--for", "2h", "--tag", "vip", "--dry-run", *daily)
 
-    assert ["would", "go", "to", "3"] in [line.split() for line in result.out.splitlines()]
-    assert [each.path for each in services.asked] == ["/v1/mailings/preview"]
-    assert sent(services)["filter"] == {"tags": ["vip"], "operator_codes": []}
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert {"would go to 3", "left out: same contact 1", "when every day at 09:00"} <= set(lines)
+    assert [each.path for each in services.asked] == [
+        *("/v1/mailings/preview", "/v1/audience-previews", "/v1/schedule-previews"),
+    ]
+    wanted = {"tags": ["vip"], "operator_codes": []}
+    asked = [json.loads(each.body) for each in services.asked]
+    assert [each.get("filter") for each in asked] == [wanted, wanted, None]
+
+
+def test_a_dry_run_goes_on_without_a_dispatcher_and_says_so(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/mailings/preview", PREVIEW)
+    services.answer("/v1/audience-previews", {"title": "Unavailable"}, status=503)
+
+    result = mailings(*CREATE, "--for", "2h", "--dry-run", "-o", "json")
+
+    assert result.json == {**PREVIEW, "audience": None, "schedule": None}
+    assert "Who is left out is not known" in " ".join(result.err.split())
 
 
 def test_a_dry_run_that_selects_nobody_says_how_to_find_out_why(
     services: Services, mailings: Mailings
 ) -> None:
     services.answer("/v1/mailings/preview", {**PREVIEW, "clients": 0})
+    services.answer("/v1/audience-previews", {**AUDIENCE, "selected": 0, "messages": 0})
 
     result = mailings(*CREATE, "--for", "2h", "--dry-run")
 

@@ -21,6 +21,18 @@ def selected(clients: Iterable[Json], wanted: Json) -> set[str]:
     return {each["client_id"] for each in clients if is_selected(each, wanted)}
 
 
+def one_of_each(clients: Iterable[Json], chosen: set[str], contact: str) -> set[str]:
+    """Return of those with the same contact the one whose identifier is the smallest."""
+    first: dict[str, str] = {}
+    for each in sorted(clients, key=lambda each: str(each["client_id"])):
+        if each["client_id"] in chosen:
+            value = each[contact]
+            first.setdefault(
+                each["client_id"] if value is None else value.lower(), each["client_id"]
+            )
+    return set(first.values())
+
+
 def is_selected(client: Json, wanted: Json) -> bool:
     """Return whether a filter selects a client."""
     codes, tags = wanted.get("operator_codes"), wanted.get("tags")

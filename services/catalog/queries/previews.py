@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, TextClause, func, or_, select, text
+from sqlalchemy import ColumnElement, TextClause, case, func, literal, or_, select, text
 
 from services.catalog.domain.client import FIELDS, ClientUnknown, Profile
 from services.catalog.domain.gateway import Contact
@@ -31,17 +31,22 @@ class Audience:
 async def audience(
     db: Connection, wanted: Filter, needed: Contact, variables: Sequence[str]
 ) -> Audience:
-    """Return how many clients there are, without what is needed, and without each variable."""
+    """Return how many clients there are, without what is needed, and without each variable.
+
+    Of those who have one contact, where the filter asks for that, the first is counted.
+    """
     of_clients = [name for name in variables if name in clients.c]
     names = {*of_clients} | ({needed} if needed else set())
-    chosen = select(*(_lacks(name).label(name) for name in sorted(names)))
-    if not names:
-        chosen = select(clients.c.client_id)
-    looked_at = chosen.where(_selected(wanted)).limit(MOST + 1).subquery()
-    counts = select(
-        func.count(),
-        *(func.count().filter(looked_at.c[name]).label(name) for name in sorted(names)),
-    ).select_from(looked_at)
+    columns = [_lacks(name).label(name) for name in sorted(names)] + [_nth(wanted, needed)]
+    looked_at = select(*columns).where(_selected(wanted)).limit(MOST + 1).subquery()
+    counts = (
+        select(
+            func.count(),
+            *(func.count().filter(looked_at.c[name]).label(name) for name in sorted(names)),
+        )
+        .select_from(looked_at)
+        .where(looked_at.c.nth == 1)
+    )
     found = (await db.execute(counts)).one()
     lacking = found._mapping  # noqa: SLF001 - how a row is read by name
     return Audience(
@@ -50,6 +55,16 @@ async def audience(
         without_contact=lacking[needed] if needed else 0,
         missing={name: lacking[name] for name in of_clients},
     )
+
+
+def _nth(wanted: Filter, needed: Contact) -> ColumnElement[int]:
+    """Return the number of a client among those that have its contact; 1: it counts."""
+    if not wanted.one_per_contact or needed is None:
+        return literal(1).label("nth")
+    column = clients.c[needed]
+    same = func.lower(column) if needed == "email" else column
+    number = func.row_number().over(partition_by=same, order_by=clients.c.client_id)
+    return case((column.is_(None), 1), else_=number).label("nth")
 
 
 def _lacks(name: str) -> ColumnElement[bool]:

@@ -3,13 +3,14 @@
 Whatever asks whom a filter selects, expansion, preview or count, asks by this one condition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import TextClause
+from sqlalchemy import TextClause, text
 
+from services.dispatcher.domain.contact import Channel
 from shared.audience import selection
 from shared.contracts.catalog import Filter
 from shared.database import Connection, fragment, sql
@@ -25,6 +26,18 @@ CHOSEN = """
 """
 
 
+# Whose contact another one has: who stands for them is fixed before the first is written down.
+NOT_LEFT_OUT = """
+    NOT EXISTS (
+        SELECT FROM left_out
+        WHERE left_out.run_id = :run_id AND left_out.client_id = clients.client_id
+    )
+"""
+Contact: TypeAlias = Literal["phone", "email"]
+# How contacts are compared: mail is delivered whatever the case.
+SAME: Mapping[Contact, str] = {"phone": "phone", "email": "lower(email)"}
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Whom a filter selects: the condition, and what its parameters are."""
@@ -34,14 +47,52 @@ class Audience:
     indexed: str | None  # the part of the condition that has an index; None: no part has
 
 
-def audience_of(wanted: Filter, begun_at: Instant | None) -> Audience:
-    """Return whom a filter selects of those who were there at `begun_at`; None: at any time."""
+def audience_of(wanted: Filter, begun_at: Instant | None, run_id: UUID | None = None) -> Audience:
+    """Return whom a filter selects of those who were there at `begun_at`; None: at any time.
+
+    `run_id`: without those whom `leave_out_doubles` found.
+    """
     selected = selection(wanted)
-    return Audience(
-        chosen=fragment(CHOSEN, selected=selected.where),
-        values={**selected.values, "begun_at": begun_at},
-        indexed=selected.indexed,
-    )
+    where, values = selected.where, {**selected.values, "begun_at": begun_at}
+    if run_id is not None and wanted.one_per_contact:
+        where, values = f"{where} AND {NOT_LEFT_OUT}", {**values, "run_id": run_id}
+    chosen = fragment(CHOSEN, selected=where)
+    return Audience(chosen=chosen, values=values, indexed=selected.indexed)
+
+
+INSERT_DOUBLES = """
+    INSERT INTO left_out (run_id, client_id)
+    SELECT :run_id, client_id FROM (
+        SELECT client_id, row_number() OVER (PARTITION BY {same} ORDER BY client_id) AS n
+        FROM clients WHERE {contact} IS NOT NULL AND {chosen}
+    ) AS numbered WHERE n > 1
+    ON CONFLICT DO NOTHING
+"""
+
+
+async def leave_out_doubles(
+    db: Connection, audience: Audience, run_id: UUID, channel: Channel | None
+) -> None:
+    """Note who of an audience has the contact of another, with a smaller identifier.
+
+    The contact is what `channel` needs; where it needs none, nobody has it.
+
+    One statement reads all of the audience, once a run, and only if its mailing asks for that: an
+    index of contacts would cost each change of each client something.
+    """
+    if channel is None or channel.contact is None:
+        return
+    contact = channel.contact
+    pieces = {"same": SAME[contact], "contact": contact, "chosen": audience.chosen}
+    await db.execute(sql(INSERT_DOUBLES, **pieces), {**audience.values, "run_id": run_id})
+
+
+FORGET_DOUBLES = text("DELETE FROM left_out WHERE run_id = :run_id")
+
+
+async def forget_doubles(db: Connection, run_id: UUID) -> None:
+    """Forget whom a run leaves out, once it is written down."""
+    await db.execute(FORGET_DOUBLES, {"run_id": run_id})
 
 
 SELECT_NEXT_CLIENTS = """
@@ -84,7 +135,7 @@ AMONG_FEW = "client_id = ANY(CAST(:few AS uuid[]))"
 async def without_contact(
     db: Connection,
     audience: Audience,
-    contact: Literal["phone", "email"],
+    contact: Contact,
     *,
     after: UUID,
     upto: UUID,

@@ -12,7 +12,14 @@ from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.domain.resend import Chosen
 from services.dispatcher.queue import timing as by_time
-from services.dispatcher.queue.audience import Audience, audience_of, find_few, next_clients
+from services.dispatcher.queue.audience import (
+    Audience,
+    audience_of,
+    find_few,
+    forget_doubles,
+    leave_out_doubles,
+    next_clients,
+)
 from services.dispatcher.queue.expanded import (
     FEW,
     Expanded,
@@ -151,10 +158,28 @@ async def expand_next(
         return None
     if item is not None:
         item.id, item.was_set_aside = run.run_id, run.was_set_aside
-    audience = audience_of(msgspec.convert(run.filter, Filter), run.begun_at)
+    wanted = msgspec.convert(run.filter, Filter)
+    audience = audience_of(wanted, run.begun_at, run.run_id)
+    is_first = run.chunk_count == 0 and run.staged_to is None and run.resent_from is None
+    if wanted.one_per_contact and is_first:
+        await leave_out_doubles(db, audience, run.run_id, channels.get(run.gateway))
     times = by_time.timing_of(run, usual)
-    if times is not None:
-        return await by_time.expand(db, run, audience, times, channels, CHUNK)
+    if times is None:
+        step = await _expand(db, run, audience, channels)
+    else:
+        step = await by_time.expand(db, run, audience, times, channels, CHUNK)
+    if wanted.one_per_contact and step.is_done:
+        await forget_doubles(db, run.run_id)
+    return step
+
+
+async def _expand(
+    db: Connection,
+    run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
+    audience: Audience,
+    channels: Mapping[str, Channel],
+) -> Expanded:
+    """Write the next chunks of a run down whose messages are due at its start."""
     values = {
         "run_id": run.run_id,
         "after": run.expanded_to,

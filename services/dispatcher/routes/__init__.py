@@ -1,6 +1,7 @@
 """The HTTP door: requests in, queries out. No rules here."""
 
 from services.dispatcher.routes import (
+    audience_previews,
     exports,
     gateways,
     messages,
@@ -18,4 +19,5 @@ routers = (
     gateways.router,
     retention.router,
     test_sends.router,
+    audience_previews.router,
 )

@@ -44,6 +44,7 @@ __all__ = [
     "gateway_states",
     "gateway_versions",
     "gateways",
+    "left_out",
     "mailings",
     "metadata",
     "runs",

@@ -169,3 +169,11 @@ attempts = Table(
     PrimaryKeyConstraint("run_id", "client_id", "attempt", "kind", name="attempts_pkey"),
     comment="append-only: what was tried and what came of it, but for blocks and starts",
 )
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("client_id", Uuid, primary_key=True),
+    comment="of runs that are being expanded: for them another client with the contact stands",
+)

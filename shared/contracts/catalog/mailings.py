@@ -34,6 +34,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
     include: Condition | None = None
     exclude: Condition | None = None
+    one_per_contact: bool = False  # of several clients with one phone, or e-mail, one
 
 
 class Priority(StrEnum):

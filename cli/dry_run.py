@@ -1,0 +1,48 @@
+"""The dry run of a mailing: what it says, to whom it would go, and when, before it is saved."""
+
+from rich.console import Group, RenderableType
+
+from cli import Failure, Output
+from cli.api import Api, run
+from cli.audiences import audience, audience_facts
+from cli.filtering import note_unknown
+from cli.mailing_tables import preview_table
+from cli.render import Json, facts, note, show
+from cli.schedules import preview_of_schedule, schedule_table
+from cli.statistics.progress import SELECTS_NOBODY
+
+SHOWN = 5  # clients, and occurrences
+
+
+def dry_run(plan: Json, output: Output) -> None:
+    """Show what a mailing would be; create nothing."""
+    preview = run(lambda api: _preview(api, plan))
+    show(output, preview, lambda: _table(preview))
+    if preview.get("audience"):
+        note_unknown(plan["filter"], preview["audience"])
+    if not preview["clients"]:
+        note(SELECTS_NOBODY, "yellow")
+
+
+async def _preview(api: Api, plan: Json) -> Json:
+    """Return the previews of all services as one; what is refused, the catalog refuses first."""
+    found: Json = await api.post("catalog", "/v1/mailings/preview", plan)
+    try:
+        whom = await audience(api, plan["filter"], plan["gateway"], SHOWN)
+    except Failure as failure:  # also of a dispatcher of an older release
+        note(f"Who is left out is not known. {failure}", "yellow")
+        whom = None
+    when = None
+    if plan.get("schedule"):
+        window = {"starts_at": plan["starts_at"], "ends_at": plan["ends_at"], "limit": SHOWN}
+        when = await preview_of_schedule(api, {"schedule": plan["schedule"], **window})
+    return {**found, "audience": whom, "schedule": when}
+
+
+def _table(preview: Json) -> RenderableType:
+    parts = [preview_table(preview)]
+    if preview["audience"]:
+        parts.append(facts(audience_facts(preview["audience"])))
+    if preview["schedule"]:
+        parts.append(schedule_table(preview["schedule"]))
+    return Group(*parts)

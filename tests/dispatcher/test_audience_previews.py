@@ -1,0 +1,202 @@
+"""Previews of audiences, and mailings of which no contact gets two: who is left out, and why."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from services.dispatcher.domain.contact import Channel
+from services.dispatcher.handlers import planning
+from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.routes import routers
+from shared import database
+from shared.contracts.audience import Condition, packed
+from shared.contracts.catalog import Filter
+from shared.contracts.timing import Clock, TimePolicy
+from shared.http import create_app
+from tests.dispatcher.described import HTTP, describe
+from tests.dispatcher.world import CHANNELS, World, client, registered
+
+MAILS = {**CHANNELS, "smtp": Channel(contact="email")}
+SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "news@shop.example"}
+BOTH = Filter(one_per_contact=True)
+
+
+@pytest.fixture
+async def http(world: World) -> AsyncIterator[AsyncClient]:
+    clock = database.business_clock(world.pool)
+    app = create_app("dispatcher", routers, world.pool, clock, store=None)
+    now = await world.now()
+    await describe(world.pool, "http", HTTP, now=now)
+    await describe(world.pool, "smtp", SMTP, now=now)
+    transport = ASGITransport(app)
+    async with AsyncClient(transport=transport, base_url="http://dispatcher/v1") as found:
+        yield found
+
+
+async def previewed(http: AsyncClient, **body: Any) -> dict[str, Any]:
+    params: dict[str, Any] = {name: body.pop(name) for name in ("limit", "cursor") if name in body}
+    answer = await http.post("/audience-previews", json=body, params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def some(world: World) -> None:
+    """Let there be six clients: the second has no phone; the first, third and fifth one e-mail."""
+    await world.know(
+        registered(1, email="anna@example.com", tags=("vip",)),
+        registered(2, phone=None, email="boris@example.com"),
+        registered(3, email="Anna@Example.com", tags=("vip", "new")),
+        registered(4),
+        registered(5, email="anna@example.com", time_zone=None),
+        registered(6, email="ff@example.com"),
+    )
+    await world.forget_client(6)
+
+
+async def test_a_preview_says_how_many_and_who_lacks_the_contact(
+    http: AsyncClient, world: World
+) -> None:
+    await some(world)
+
+    by_phone = await previewed(http)
+    by_mail = await previewed(http, gateway="smtp", filter={"include": {"time_zones": ["W-SU"]}})
+
+    assert {name: by_phone[name] for name in ("selected", "is_whole", "messages", "left_out")} == {
+        "selected": 5,
+        "is_whole": True,
+        "messages": 4,
+        "left_out": [{"reason": "no_phone", "clients": 1}],
+    }
+    assert (by_mail["selected"], by_mail["messages"]) == (4, 3)
+    assert by_mail["left_out"] == [{"reason": "no_email", "clients": 1}]
+
+
+async def test_a_preview_shows_pages_of_clients_with_masked_contacts(
+    http: AsyncClient, world: World
+) -> None:
+    await some(world)
+
+    first = await previewed(http, limit=2)
+    second = await previewed(http, limit=9, cursor=first["next_cursor"])
+    mails = await previewed(http, gateway="smtp", limit=1)
+
+    shown = [*first["clients"], *second["clients"]]
+    assert [UUID(each["client_id"]) for each in shown] == [client(n) for n in range(1, 6)]
+    assert second["next_cursor"] is None
+    assert [each["contact"] for each in shown[:2]] == ["7916*****01", None]
+    assert [each["left_out"] for each in shown[:2]] == [None, "no_phone"]
+    assert mails["clients"][0]["contact"] == "a***@example.com"
+
+
+async def test_of_those_with_one_contact_the_first_counts_and_the_others_are_left_out(
+    http: AsyncClient, world: World
+) -> None:
+    await some(world)
+
+    found = await previewed(http, gateway="smtp", filter={"one_per_contact": True})
+    of_new = await previewed(
+        http, gateway="smtp", filter={"one_per_contact": True, "include": {"tags": ["new"]}}
+    )
+
+    assert (found["selected"], found["messages"]) == (5, 2)
+    assert {each["reason"]: each["clients"] for each in found["left_out"]} == {
+        "same_contact": 2,
+        "no_email": 1,
+    }
+    reasons = [each["left_out"] for each in found["clients"]]
+    assert reasons == [None, None, "same_contact", "no_email", "same_contact"]
+    assert [each["left_out"] for each in of_new["clients"]] == [None]
+
+
+async def test_phones_are_looked_up_and_those_of_nobody_said(
+    http: AsyncClient, world: World
+) -> None:
+    await some(world)
+    phones = ["79160000001", "79990000000"]
+
+    found = await previewed(http, filter={"include": {"phones": phones}})
+
+    assert [UUID(each["client_id"]) for each in found["clients"]] == [client(1)]
+    assert found["unknown_phones"] == ["/filter/include/phones/1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"gateway": "pigeon"}, "/gateway"),
+        ({"filter": {"include": {}}}, "/filter/include"),
+        ({"filter": {"exclude": {"time_zones": ["Nowhere"]}}}, "/filter/exclude/time_zones/0"),
+    ],
+)
+async def test_what_could_not_be_saved_is_not_previewed(
+    http: AsyncClient, body: dict[str, Any], pointer: str
+) -> None:
+    response = await http.post("/audience-previews", json=body)
+
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
+
+
+async def expand(world: World) -> list[int]:
+    while await planning.expand(world.pool, MAILS):
+        pass
+    rows = await world.rows("SELECT unnest(client_ids) AS id FROM chunks ORDER BY 1")
+    return [row.id.int & 0xFFFF for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "planned"),
+    [
+        (BOTH, [1, 2, 4]),
+        (Filter(one_per_contact=True, tags=("vip",)), [1]),
+        (
+            Filter(one_per_contact=True, exclude=Condition(client_ids=packed([client(1)]))),
+            [2, 3, 4],
+        ),
+        (Filter(), [1, 2, 3, 4, 5]),
+    ],
+    ids=["all", "a few by the index", "without the first", "not asked for"],
+)
+async def test_of_those_with_one_contact_one_is_in_the_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, wanted: Filter, planned: list[int]
+) -> None:
+    monkeypatch.setattr(planning_queue, "CHUNK", 1)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
+    await some(world)
+    run = await world.begin_run(filter=wanted, gateway="smtp")
+    await run.begin()
+
+    assert await expand(world) == planned
+    assert await world.value("SELECT count(*) FROM left_out") == 0
+
+
+async def test_of_those_with_one_contact_one_is_in_a_run_by_the_clocks_of_its_clients(
+    world: World,
+) -> None:
+    await some(world)
+    by_clock = TimePolicy(kind=Clock.RECIPIENT_LOCAL)
+    run = await world.begin_run(filter=BOTH, gateway="smtp", time_policy=by_clock)
+    await run.begin()
+
+    assert await expand(world) == [1, 2, 4]
+    assert await world.value("SELECT count(*) FROM left_out") == 0
+
+
+async def test_who_stands_for_a_contact_does_not_change_while_a_run_is_written_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning_queue, "CHUNK", 1)
+    monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
+    monkeypatch.setattr(planning, "STEPS", 1)
+    await some(world)
+    run = await world.begin_run(filter=BOTH, gateway="smtp")
+    await run.begin()
+
+    assert await planning.expand(world.pool, MAILS)  # the first two
+    await world.know(registered(1, email="other@example.com"), version=2)
+
+    assert await expand(world) == [1, 2, 4]
