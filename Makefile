@@ -34,6 +34,7 @@ check: venv ## format, lint, types, import contracts, the API's documents
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
 	@$(python) -m deploy.openapi --check
+	@$(python) -m deploy.asyncapi --check
 
 fix: venv ## format, and mend what tools can mend
 	@$(python) -m ruff format
