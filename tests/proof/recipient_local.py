@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -127,6 +128,7 @@ async def world() -> AsyncIterator[World]:
             await stack.stop()
 
 
+SENT = "SELECT client_id, started_at FROM all_attempts WHERE kind = 'answer'"
 DUE = """
     SELECT FROM chunks WHERE open_count > 0
         AND due_at <= (SELECT clock_timestamp() + shift FROM clock) LIMIT 1
@@ -135,7 +137,7 @@ DUE = """
 
 async def prove(plan: Plan, say: Callable[[str], None]) -> Figures:
     """Let a run go to all clients; return how many messages were not in their minute."""
-    zones = chosen_zones(plan, step_names())
+    zones = chosen_zones(plan, place_names())
     async with world() as here:
         lines = ["phone,tags,time_zone"]
         lines += [f"7{9_000_000_000 + n},all,{zones[n % len(zones)]}" for n in range(plan.clients)]
@@ -150,7 +152,7 @@ async def prove(plan: Plan, say: Callable[[str], None]) -> Figures:
             time_policy=policy,
         )
         await here.move_to(starts_at + MINUTE)
-        await eventually(here_is_expanded(here), within=WITHIN_S, every=0.1)
+        await eventually(expanded(here), within=WITHIN_S, every=0.1)
         [(chunks,)] = await here.rows("dispatcher", "SELECT count(*) FROM chunks")
         steps = 0
         while due_at := await here.next_due():
@@ -160,7 +162,7 @@ async def prove(plan: Plan, say: Callable[[str], None]) -> Figures:
             if steps % 10 == 0:
                 say(f"recipient-local: {steps} due times")
         sent: dict[UUID, list[datetime]] = {}
-        for row in await here.rows("dispatcher", "SELECT client_id, started_at FROM all_attempts"):
+        for row in await here.rows("dispatcher", SENT):
             sent.setdefault(row["client_id"], []).append(row["started_at"])
         query = "SELECT client_id, time_zone FROM clients"
         known = {row["client_id"]: row["time_zone"] for row in await here.rows("catalog", query)}
@@ -189,7 +191,7 @@ def latest(zones: Mapping[UUID, str], sent: Sent) -> float:
     return round(max(late.values(), default=0.0), 3)
 
 
-def here_is_expanded(here: World) -> Callable[[], Any]:
+def expanded(here: World) -> Callable[[], Any]:
     """Return what asks whether the run is expanded."""
 
     async def is_expanded() -> bool:
@@ -198,9 +200,7 @@ def here_is_expanded(here: World) -> Callable[[], Any]:
     return is_expanded
 
 
-def step_names() -> list[str]:
+def place_names() -> list[str]:
     """Return the zones of places, as tzdata has them."""
-    from importlib.resources import files  # noqa: PLC0415
-
     lines = (files("tzdata") / "zoneinfo" / "zone.tab").read_text().splitlines()
     return [line.split("\t")[2] for line in lines if not line.startswith("#")]
