@@ -7,7 +7,7 @@ from dataclasses import replace
 import uvloop
 
 from bench import budget
-from bench.expansion import expand
+from bench.expansion import expand, expand_with_features
 from bench.fairness import measure_fairness
 from bench.history import Size
 from bench.idle import IDLE_S, measure_idleness
@@ -64,7 +64,8 @@ async def _measure(rig: Rig, only: str | None, report: Report) -> None:
         report.rebuilt = await rebuild(rig)
     if only in (None, "pipeline", "expand"):
         note(f"planning {rig.messages:,} messages", "dim")
-        report.expansion = await expand(rig)
+        measure = expand_with_features if only == "expand" else expand
+        report.expansion = await measure(rig)
 
 
 async def _measure_plain(rig: Rig, report: Report) -> None:

@@ -126,6 +126,7 @@ async def create_mailing(
     *,
     tag: str | None = None,
     window: timedelta = WINDOW,
+    **fields: object,
 ) -> Json:
     """Create a mailing to all clients, or to those with a tag."""
     plan: dict[str, Any] = {
@@ -135,6 +136,7 @@ async def create_mailing(
         "filter": {"tags": [tag]} if tag else {},
         "starts_at": starts_at.isoformat(),
         "ends_at": (starts_at + window).isoformat(),
+        **fields,
     }
     if rig.setup.is_mail:
         plan |= {"body": MAIL_BODY, "subject": SUBJECT, "gateway": "smtp"}

@@ -19,6 +19,7 @@ from bench.processes import cores
 from bench.queries import Queries
 from bench.rebuild import Rebuilt
 from bench.rows import (
+    BY_FEATURE_PER_S,
     EXPANSION_PER_S,
     IMPORT_PER_S,
     REBUILD_PER_S,
@@ -135,6 +136,10 @@ class Report:
                 rows += plain_rows(self.plain, self.pipeline)
         if self.expansion is not None:
             rows.append(rate("expansion, messages/s", self.expansion.rate_per_s, EXPANSION_PER_S))
+            rows += [
+                rate(f"expansion, {name}", each.rate_per_s, BY_FEATURE_PER_S)
+                for name, each in self.expansion.by_feature.items()
+            ]
         if self.rebuilt is not None:
             rows.append(rate("rebuild, messages/s", self.rebuilt.rate_per_s, REBUILD_PER_S))
         return rows + self._rows_of_others()
