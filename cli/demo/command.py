@@ -20,6 +20,7 @@ from cli import Exit, Failure, home
 from cli.api import Api
 from cli.clients import import_table
 from cli.demo.books import Books, open_books
+from cli.demo.later import plan_for_later
 from cli.generate import MOST, csv_pieces
 from cli.render import Json, console, facts, grid, note
 from cli.stack import usual_parts
@@ -76,7 +77,8 @@ def demo(
 ) -> None:
     """Start everything, import clients, send them two mailings, and count whether all adds up.
 
-    One goes to their phones, one to their e-mails; who has none is a message that failed.
+    One goes to their phones, one to their e-mails; who has none is a message that failed. Two more
+    are planned: one goes each day, and one at ten on each client's own clock.
 
     Begins from nothing each time, in `.mailings/demo`. The exit code is 0 only if every message
     is in a final state and statistics, ledger and the gateway's own ledger agree.
@@ -140,6 +142,7 @@ class _Play:
                 await _send(api, imported["created"], gateway, sandbox)
                 for gateway, sandbox in (("http", "gateway"), ("smtp", "mail"))
             ]
+            await plan_for_later(api, BODY)
         self.agrees = all(agree)
         if self._stays:
             _say_addresses(stack.env, self._place)
