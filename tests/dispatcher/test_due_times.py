@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.handlers import planning
 from services.dispatcher.queries.messages import Wanted, messages
 from services.dispatcher.queries.of_client import message_in_run
 from services.dispatcher.queries.why import why_of
+from services.dispatcher.queue import leasing, pending, timing
 from services.dispatcher.queue import planning as planning_queue
-from services.dispatcher.queue import timing
 from shared.contracts.dispatcher import MessagesPlanned, MessageSuppressed, State
 from shared.contracts.timing import (
     AlreadyPassed,
@@ -24,7 +25,7 @@ from shared.contracts.timing import (
     QuietHours,
     TimePolicy,
 )
-from shared.database import autocommit
+from shared.database import autocommit, transaction
 from shared.errors import Unavailable
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.test_handlers_resending import again, chosen
@@ -38,6 +39,7 @@ from tests.dispatcher.world import (
     Run,
     World,
     alive,
+    claim_one,
     client,
     registered,
     work,
@@ -434,3 +436,66 @@ async def test_a_retry_waits_for_the_end_of_quiet_hours(world: World) -> None:
 
     assert rows[0].due_at == datetime(2026, 3, 29, 6, tzinfo=UTC)
     assert await statuses(world, run, State.RETRY) == [1]
+
+
+# However many wait
+
+ROWS_READ = text("""
+    SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+    FROM pg_stat_xact_user_tables WHERE relname = 'chunks'
+""")
+MANY = text("""
+    INSERT INTO chunks (
+        run_id, chunk, due_at, client_ids, state, epoch, reaped, is_touched, open_count, lane
+    )
+    SELECT :run_id, 1 + n, CAST(:at AS timestamptz) + n * interval '1 minute',
+        ARRAY[gen_random_uuid()], 'planned', 0, 0, false, 1, 2 + n
+    FROM generate_series(0, 2999) AS n
+""")
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True])
+async def test_thousands_of_chunks_that_are_not_due_cost_those_who_look_nothing(
+    world: World, *, is_analyzed: bool
+) -> None:
+    run = await world.plan(1)
+    now = await world.now()
+    me = UUID(int=1)
+
+    async with transaction(world.pool) as db:
+        await db.execute(MANY, {"run_id": run.run_id, "at": now + HOUR})
+        if is_analyzed:
+            await db.execute(text("ANALYZE chunks"))
+        await leasing.register(db, me, "http", marks_starts=False)
+        before = await db.scalar(ROWS_READ)
+        at = {"now": now, "latest": now}
+        assert (await pending.pending_work(db, now)).due == {"http"}
+        assert await claim_one(db, me, "http", last=UUID(int=0), **at) is not None
+        assert await claim_one(db, me, "http", last=UUID(int=0), **at) is None
+        read = await db.scalar(ROWS_READ) - before
+        await db.rollback()
+
+    assert read < 50
+
+
+async def test_a_run_that_was_restored_from_the_log_is_expanded_whole(world: World) -> None:
+    await know_zones(world, each=6)
+    run = await begin(world, time_policy=LOCAL)
+    for _ in range(9):  # all are staged, and some chunks are written down and published
+        await planning.expand(world.pool, CHANNELS)
+    there = await due_times(world)
+    assert 0 < len(there) < 30
+    # What the ledger has then: the chunks that were published, and nothing of what was staged.
+    await world.rows("DELETE FROM staged RETURNING 1")
+    forgotten = "staged_to = NULL, staged_count = 0, is_staged = false, quiet_hours = NULL"
+    await world.rows(f"UPDATE runs SET {forgotten} RETURNING 1")
+
+    await expand(world)
+
+    assert await due_times(world) == {
+        client(number): DUE[ZONES[number % len(ZONES)]] for number in range(1, 31)
+    }
+    assert await world.value("SELECT planned_count FROM runs") == 30
+    async with autocommit(world.pool) as db:
+        shown = [await message_in_run(db, client(n), run.run_id) for n in range(1, 31)]
+    assert all(shown)

@@ -128,10 +128,11 @@ class FinishedRun(NamedTuple):
     traceparent: str | None
 
 
+# With LIMIT, or all chunks of all runs would be read and hashed to find those that have none.
 IS_COMPLETE = """
-    state = 'sending' AND NOT EXISTS (
-        SELECT FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0
-    )
+    state = 'sending' AND (
+        SELECT true FROM chunks WHERE chunks.run_id = runs.run_id AND open_count > 0 LIMIT 1
+    ) IS NULL
 """
 COMPLETE_RUNS = sql(
     "SELECT run_id FROM runs WHERE {is_complete} ORDER BY run_id", is_complete=IS_COMPLETE
