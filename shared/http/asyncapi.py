@@ -92,19 +92,19 @@ def _channel(topic: Topic, kinds: Iterable[type[Event]]) -> Json:
 
 def _promise(topic: Topic) -> str:
     """Return what is promised about a topic, in words."""
-    said = []
+    described = []
     if topic.is_compacted:
-        said.append(
+        described.append(
             "Compacted: the last record of a key is kept, and each carries the whole state."
         )
     if topic.is_bulk:
-        said.append("Records come by the message; the version stands in the event.")
+        described.append("Records come by the message; the version stands in the event.")
     if topic.is_ordered:
-        said.append("An event holds only after those before it of its key.")
+        described.append("An event holds only after those before it of its key.")
     if topic.waits_for:
         names = " and ".join(f"`{each.name}`" for each in topic.waits_for)
-        said.append(f"Behind what was committed before to {names}.")
-    return " ".join(said) or "One record for each event, in order for each key."
+        described.append(f"Behind what was committed before to {names}.")
+    return " ".join(described) or "One record for each event, in order for each key."
 
 
 def _operation(topic: str) -> Json:
