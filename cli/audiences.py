@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Group, RenderableType
 
-from cli import Output
+from cli import Exit, Failure, Output
 from cli.api import Api, run
 from cli.filtering import (
+    IDENTIFIER,
     AllTags,
     Clients,
     Codes,
@@ -16,13 +17,25 @@ from cli.filtering import (
     Has,
     NoTags,
     OnePerContact,
+    Saved,
     Tags,
     Zones,
     note_unknown,
     read_filter,
 )
+from cli.mailing_tables import filter_rows
 from cli.options import GATEWAYS
-from cli.render import Format, Json, facts, grid, show
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+
+Reference = Annotated[str, typer.Argument(metavar="AUDIENCE", help="Identifier, or name.")]
+# What a filter is that says nothing: what is saved anew has nothing of before.
+EMPTY: Json = {
+    "tags": [],
+    "operator_codes": [],
+    "include": None,
+    "exclude": None,
+    "one_per_contact": False,
+}
 
 app = typer.Typer(help="Audiences: whom mailings go to.", no_args_is_help=True)
 
@@ -40,6 +53,7 @@ def preview_audience(  # noqa: PLR0913 (options are the fields of a filter)
     except_clients: ExceptClients = None,
     one_per_contact: OnePerContact = None,
     filter_: FilterFile = None,
+    saved: Saved = None,
     gateway: Annotated[str, typer.Option(metavar="NAME", help=GATEWAYS)] = "http",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many clients to show.")] = 20,
     output: Format = Output.TABLE,
@@ -57,9 +71,128 @@ def preview_audience(  # noqa: PLR0913 (options are the fields of a filter)
         one_per_contact=one_per_contact,
         file=filter_,
     )
-    found = run(lambda api: audience(api, wanted, gateway, limit))
+    if saved is not None and wanted:
+        raise typer.BadParameter("say either --audience, or whom")
+
+    async def work(api: Api) -> Json:
+        whom = wanted if saved is None else sendable((await find_audience(api, saved))["filter"])
+        return await audience(api, whom, gateway, limit)
+
+    found = run(work)
     show(output, found, lambda: audience_table(found))
     note_unknown(wanted, found)
+
+
+@app.command("save")
+def save_audience(  # noqa: PLR0913 (options are the fields of a filter)
+    name: Annotated[str, typer.Argument(help="By which mailings refer to it.")],
+    *,
+    tag: Tags = None,
+    operator_code: Codes = None,
+    with_tag: AllTags = None,
+    without_tag: NoTags = None,
+    in_zone: Zones = None,
+    has: Has = None,
+    clients: Clients = None,
+    except_clients: ExceptClients = None,
+    one_per_contact: OnePerContact = None,
+    filter_: FilterFile = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """Save a filter under a name; if there is one of this name, instead of what it was.
+
+    Mailings that refer to it go to the new one; a run that has begun keeps its own.
+    """
+    wanted = read_filter(
+        tag=tag,
+        operator_code=operator_code,
+        with_tag=with_tag,
+        without_tag=without_tag,
+        in_zone=in_zone,
+        has=has,
+        clients=clients,
+        except_clients=except_clients,
+        one_per_contact=one_per_contact,
+        file=filter_,
+    )
+
+    async def work(api: Api) -> Json:
+        known = (await api.get("catalog", "/v1/audiences", {"name": name}))["items"]
+        if not known:
+            return await api.post("catalog", "/v1/audiences", {"name": name, "filter": wanted})
+        path = f"/v1/audiences/{known[0]['audience_id']}"
+        return await api.patch("catalog", path, {"filter": EMPTY | wanted})
+
+    saved = run(work)
+    show(output, saved, lambda: saved_table(saved))
+    note_unknown(wanted, saved)
+
+
+@app.command("list")
+def list_audiences(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    quiet: Quiet = False,
+    output: Format = Output.TABLE,
+) -> None:
+    """List saved audiences, the newest first."""
+    found = run(lambda api: api.items("catalog", "/v1/audiences", {}, limit))
+    listing = Listing("audience_id", "audiences", found)
+    rows = ([each["audience_id"], each["name"], instant(each["changed_at"])] for each in found[0])
+    listing.show(output, lambda: grid(("audience_id", "name", "changed"), rows), quiet=quiet)
+
+
+@app.command("show")
+def show_audience(reference: Reference, output: Format = Output.TABLE) -> None:
+    """Show a saved audience."""
+    found = run(lambda api: find_audience(api, reference))
+    show(output, found, lambda: saved_table(found))
+
+
+@app.command("delete")
+def delete_audience(reference: Reference) -> None:
+    """Delete a saved audience, to which no mailing refers that may still run."""
+
+    async def work(api: Api) -> None:
+        found = await find_audience(api, reference)
+        await api.delete("catalog", f"/v1/audiences/{found['audience_id']}")
+
+    run(work)
+    note(f"{reference} is deleted.")
+
+
+async def find_audience(api: Api, reference: str) -> Json:
+    """Return the audience with an identifier or a name, with all that its filter names.
+
+    Raises:
+        Failure: There is none, or the service is not there.
+    """
+    audience_id = reference
+    if not IDENTIFIER.fullmatch(reference):
+        found = (await api.get("catalog", "/v1/audiences", {"name": reference}))["items"]
+        if not found:
+            detail = "`./mailings audience list` shows those that there are."
+            raise Failure(f"No audience has the name {reference!r}.\n  {detail}", Exit.NOT_FOUND)
+        audience_id = found[0]["audience_id"]
+    whole: Json = await api.get("catalog", f"/v1/audiences/{audience_id}")
+    return whole
+
+
+def sendable(wanted: Json) -> Json:
+    """Return a filter that was shown as it can be sent."""
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def saved_table(found: Json) -> RenderableType:
+    """Return all that there is to say of a saved audience."""
+    return facts([
+        ("audience_id", found["audience_id"]),
+        ("name", found["name"]),
+        *filter_rows(found["filter"]),
+        ("version", found["version"]),
+        ("created", instant(found["created_at"])),
+        ("changed", instant(found["changed_at"])),
+    ])  # fmt: skip
 
 
 async def audience(api: Api, wanted: Json, gateway: str, limit: int) -> Json:

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 
 from cli import Failure, Output
 from cli.api import Api, run
-from cli.audiences import audience, audience_facts
+from cli.audiences import audience, audience_facts, find_audience, sendable
 from cli.filtering import note_unknown
 from cli.mailing_tables import preview_table
 from cli.render import Json, facts, note, show
@@ -19,7 +19,7 @@ def dry_run(plan: Json, output: Output) -> None:
     preview = run(lambda api: _preview(api, plan))
     show(output, preview, lambda: _table(preview))
     if preview.get("audience"):
-        note_unknown(plan["filter"], preview["audience"])
+        note_unknown(plan.get("filter", {}), preview["audience"])
     if not preview["clients"]:
         note(SELECTS_NOBODY, "yellow")
 
@@ -28,7 +28,10 @@ async def _preview(api: Api, plan: Json) -> Json:
     """Return the previews of all services as one; what is refused, the catalog refuses first."""
     found: Json = await api.post("catalog", "/v1/mailings/preview", plan)
     try:
-        whom = await audience(api, plan["filter"], plan["gateway"], SHOWN)
+        wanted = plan.get("filter")
+        if wanted is None:
+            wanted = sendable((await find_audience(api, plan["audience"]))["filter"])
+        whom = await audience(api, wanted, plan["gateway"], SHOWN)
     except Failure as failure:  # also of a dispatcher of an older release
         note(f"Who is left out is not known. {failure}", "yellow")
         whom = None

@@ -15,10 +15,12 @@ from cli.filtering import (
     Has,
     NoTags,
     OnePerContact,
+    Saved,
     Tags,
     Zones,
     note_unknown,
     read_filter,
+    whom_instead,
 )
 from cli.mailing_tables import mailing_table
 from cli.options import (
@@ -87,6 +89,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     except_clients: ExceptClients = None,
     one_per_contact: OnePerContact = None,
     filter_: FilterFile = None,
+    audience: Saved = None,
     to_all: Annotated[bool, typer.Option("--to-all", help="Without a filter.")] = False,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
@@ -131,8 +134,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         one_per_contact=one_per_contact,
         file=filter_,
     )
-    if to_all and wanted:
-        raise typer.BadParameter("say either --to-all, or whom")
+    whom = whom_instead(audience, wanted, to_all=to_all)
     if no_html and html_file:
         raise typer.BadParameter("say either --no-html or --html-file")
     changes: Json = {
@@ -174,8 +176,7 @@ def edit_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         for field, value in (("subject", subject), ("sender", sender))
         if value is not None
     }
-    if to_all or wanted:
-        changes["filter"] = wanted or None
+    changes |= whom
     if not changes:
         raise typer.BadParameter("say what to change, such as --ends-at")
     changed = run(lambda api: api.patch("catalog", f"/v1/mailings/{mailing_id}", changes))

@@ -47,6 +47,12 @@ OnePerContact = Annotated[
         help="Of several clients with one phone or e-mail, write to one, or to all.",
     ),
 ]
+Saved = Annotated[
+    str | None,
+    typer.Option(
+        "--audience", metavar="AUDIENCE", help="A saved audience instead, by id or name."
+    ),
+]
 FilterFile = Annotated[
     typer.FileText | None,
     typer.Option("--filter", encoding="utf-8", help="The whole filter instead, as JSON."),
@@ -90,6 +96,27 @@ def read_filter(  # noqa: PLR0913 (each is an option)
     if typed:
         raise typer.BadParameter("say either --filter, or its parts")
     return _whole(file)
+
+
+def whom(audience: str | None, wanted: Json) -> Json:
+    """Return whom a new mailing is for, as the API takes it."""
+    if audience is not None:
+        return {"audience": audience}
+    return {"filter": {"tags": [], "operator_codes": []} | wanted}
+
+
+def whom_instead(audience: str | None, wanted: Json, *, to_all: bool) -> Json:
+    """Return whom a mailing is for from now on, as the API takes it; an empty audience is none.
+
+    Raises:
+        typer.BadParameter: More than one is said.
+    """
+    if to_all and wanted:
+        raise typer.BadParameter("say either --to-all, or whom")
+    if audience and (to_all or wanted):
+        raise typer.BadParameter("say either --audience, or whom")
+    changes: Json = {} if audience is None else {"audience": audience or None}
+    return changes | ({"filter": wanted or None} if to_all or wanted else {})
 
 
 def note_unknown(wanted: Json, saved: Json) -> None:

@@ -143,6 +143,7 @@ def mailing_table(found: Json) -> RenderableType:
         ("status", found["status"]),
         ("missed", found["missed_reason"]),
         *_switches(found),
+        *([("audience", found["audience_name"])] if found.get("audience_name") else []),
         *filter_rows(found["filter"]),
         ("starts", instant(found["starts_at"])),
         ("ends", instant(found["ends_at"])),

@@ -16,10 +16,12 @@ from cli.filtering import (
     Has,
     NoTags,
     OnePerContact,
+    Saved,
     Tags,
     Zones,
     note_unknown,
     read_filter,
+    whom,
 )
 from cli.mailing_tables import mailing_table
 from cli.options import (
@@ -93,6 +95,7 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     except_clients: ExceptClients = None,
     one_per_contact: OnePerContact = None,
     filter_: FilterFile = None,
+    audience: Saved = None,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
     for_: For = None,
@@ -144,11 +147,13 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
         one_per_contact=one_per_contact,
         file=filter_,
     )
+    if audience is not None and wanted:
+        raise typer.BadParameter("say either --audience, or whom")
     plan: Json = {
         "name": name,
         "body": text,
         "subject": subject,
-        "filter": {"tags": [], "operator_codes": []} | wanted,
+        **whom(audience, wanted),
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway,
@@ -212,6 +217,9 @@ def copy_mailing(  # noqa: PLR0913 (options are what is commonly other in a copy
     }
     if name is not None:
         plan["name"] = name
+    if found.get("audience_name") is not None:
+        plan["audience"] = found["audience_id"]
+        del plan["filter"]
     _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
 
 
@@ -221,6 +229,6 @@ def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bo
         return
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
     show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)
-    note_unknown(plan["filter"], created)
+    note_unknown(plan.get("filter", {}), created)
     if watch:
         watch_until_over(created["mailing_id"], output)

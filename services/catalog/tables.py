@@ -89,8 +89,27 @@ mailings = Table(
         Column(name, JSONB(none_as_null=True), comment="shared.contracts.timing")
         for name in ("time_policy", "quiet_hours")
     ),
+    Column("audience_id", Uuid, comment="that the filter is of; none: it is its own"),
     Index("mailings_newest", "created_at", "mailing_id"),
+    Index(
+        "mailings_of_audience",
+        "audience_id",
+        postgresql_where=text("audience_id IS NOT NULL"),
+    ),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
+)
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("audience_id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("filter", JSONB, nullable=False, comment="shared.contracts.catalog.Filter"),
+    Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
+    Column("created_at", Timestamp, nullable=False),
+    Column("changed_at", Timestamp, nullable=False),
+    Index("audiences_name_key", "name", unique=True),
+    Index("audiences_newest", "created_at", "audience_id"),
 )
 
 run_switches = Table(

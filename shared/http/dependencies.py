@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from shared.clock import Clock
 from shared.database import Connection, Pool, autocommit
 from shared.event import Instant
-from shared.event_store import EventStore
 from shared.event_store.postgres import PostgresEventStore
 from shared.http.etags import Expected
 
@@ -39,7 +38,7 @@ async def _now(request: Request) -> Instant:
 class CommandContext:
     """What every command needs: where it is carried out, when, and at which versions."""
 
-    store: EventStore
+    store: PostgresEventStore
     pool: Pool
     now: Instant
     expected: frozenset[int] | None  # any of these versions; None: whatever it is

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace as replace_event
 
 from services.catalog.domain.mailing import (
     MailingAlreadyEnded,
@@ -22,6 +23,7 @@ from services.catalog.domain.mailing_commands import (
     CreateMailing,
     DeleteMailing,
     FinishRun,
+    FollowAudience,
     MailingCommand,
     MissRun,
     PauseMailing,
@@ -155,6 +157,8 @@ def declined(reason: str, plan: Plan = PLAN, *, proposed_at: Instant = NOW) -> R
     )
 
 
+ANYBODY = Filter(tags=("new",))
+follow = FollowAudience(mailing_id=ID, audience_id=UUID(int=9), filter=ANYBODY, now=NOW)
 BY_HAND = replace(PLAN, starts_at=NOW)  # its window as it is after a start by hand
 missed = MailingMissed(mailing_id=ID, reason="window_over", missed_at=NOW)
 finished = MailingFinished(mailing_id=ID, finished_at=NOW)
@@ -186,6 +190,7 @@ COMMANDS = {
     "miss": miss,
     "finish": finish,
     "finish one": finish_one,
+    "follow an audience": follow,
 }
 UNKNOWN, ENDED, PAUSED = MailingUnknown, MailingAlreadyEnded, MailingIsPaused
 
@@ -193,58 +198,58 @@ UNKNOWN, ENDED, PAUSED = MailingUnknown, MailingAlreadyEnded, MailingIsPaused
 # the refusal.
 TABLE: dict[str, tuple[MailingEvent | type[Error] | None, ...]] = {
     #         create, change; start, pause, resume, stop, delete;
-    #         begin, begin by hand; record, miss, finish, finish one
-    "absent": (created, *[UNKNOWN] * 6, *[None] * 6),
+    #         begin, begin by hand; record, miss, finish, finish one; follow an audience
+    "absent": (created, *[UNKNOWN] * 6, *[None] * 7),
     "created": (
         *(None, renamed, requested, paused, None, stopped, deleted),
         *(begun(revision=1, proposed_at=LATER), declined("postponed", proposed_at=LATER)),
-        *(began, missed, finished, None),
+        *(began, missed, finished, None, None),
     ),
     "requested": (
         *(None, renamed_by_hand, None, paused, None, stopped, deleted),
         declined("postponed", BY_HAND, proposed_at=LATER),
         begun(BY_HAND, revision=2, proposed_at=LATER),
-        *(began, missed, finished, None),
+        *(began, missed, finished, None, None),
     ),
     "running": (
         *(None, renamed, None, paused, None, stopped, deleted),
         *[declined("already_begun", proposed_at=LATER)] * 2,
-        *(None, None, finished, None),
+        *(None, None, finished, None, None),
     ),
     "running since an older release": (
         *(None, renamed, None, paused, None, stopped, deleted),
         *[declined("already_begun", proposed_at=LATER)] * 2,
-        *(None, None, finished, None),
+        *(None, None, finished, None, None),
     ),
     "paused": (
         *(None, renamed, PAUSED, None, resumed, stopped, deleted),
         *(begun(revision=2, proposed_at=LATER), declined("postponed", proposed_at=LATER)),
-        *(began, missed, finished, None),
+        *(began, missed, finished, None, None),
     ),
     "paused while running": (
         *(None, renamed, PAUSED, None, resumed, stopped, deleted),
         *[declined("already_begun", proposed_at=LATER)] * 2,
-        *(None, None, finished, None),
+        *(None, None, finished, None, None),
     ),
     "stopped": (
         *(None, *[ENDED] * 4, None, deleted),
         *[declined("stopped", proposed_at=LATER)] * 2,
-        *[None] * 4,
+        *[None] * 5,
     ),
     "finished": (
         *(None, *[ENDED] * 4, None, deleted),
         *[declined("already_begun", proposed_at=LATER)] * 2,
-        *[None] * 4,
+        *[None] * 5,
     ),
     "missed": (
         *(None, *[ENDED] * 4, None, deleted),
         *[declined("window_over", proposed_at=LATER)] * 2,
-        *[None] * 4,
+        *[None] * 5,
     ),
     "deleted": (
         *(MailingWasDeleted, *[UNKNOWN] * 5, None),
         *[declined("deleted", proposed_at=LATER)] * 2,
-        *[None] * 4,
+        *[None] * 5,
     ),
 }
 CELLS = [
@@ -267,6 +272,31 @@ def test_every_command_has_an_answer_in_every_state(
             scenario.when(command)
     else:
         assert scenario.when(command) == ([] if answer is None else [answer])
+
+
+OF_AUDIENCE = replace(PLAN, audience_id=UUID(int=9))
+SAVED = replace_event(created, audience_id=UUID(int=9))
+followed = MailingChanged(
+    mailing_id=ID, changed_at=NOW, **replace(OF_AUDIENCE, filter=ANYBODY).as_dict()
+)
+
+
+@pytest.mark.parametrize(
+    ("history", "command", "answer"),
+    [
+        ((SAVED,), follow, [followed]),
+        ((SAVED, paused), follow, [followed]),
+        ((SAVED, begun(revision=1)), follow, []),
+        ((SAVED, stopped), follow, []),
+        ((SAVED, followed), follow, []),
+        ((SAVED,), replace(follow, audience_id=UUID(int=8)), []),
+    ],
+    ids=["created", "paused", "its run has begun", "stopped", "the same", "another audience"],
+)
+def test_a_mailing_follows_its_audience_until_its_only_run_begins(
+    history: tuple[MailingEvent, ...], command: FollowAudience, answer: list[MailingEvent]
+) -> None:
+    assert Scenario(mailing).given(*history).when(command) == answer
 
 
 def test_the_table_has_every_command() -> None:

@@ -136,3 +136,95 @@ def test_an_audience_is_previewed(services: Services, mailings: Mailings) -> Non
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
     assert {"selected 1,200", "left out: no phone 1"} <= set(lines)
     assert mailings("audience", "preview", "-o", "json").json == found
+
+
+SAVED = {
+    "audience_id": ID,
+    "name": "Regulars",
+    "filter": {"tags": ["vip"], "operator_codes": []},
+    "version": 1,
+    "created_at": "2026-01-01T12:00:00Z",
+    "changed_at": "2026-01-01T12:00:00Z",
+}
+
+
+def test_an_audience_is_saved_under_a_new_name_or_instead_of_what_it_was(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/audiences", {"items": [], "next_cursor": None}, SAVED)
+    services.answer(f"/v1/audiences/{ID}", SAVED)
+
+    first = mailings("audience", "save", "Regulars", "--tag", "vip")
+    posted = services.asked[-1]
+    services.answer("/v1/audiences", {"items": [SAVED], "next_cursor": None})
+    second = mailings("audience", "save", "Regulars", "--without-tag", "staff", "-o", "json")
+    patched = services.asked[-1]
+
+    assert ("name", "Regulars") in [tuple(line.split()) for line in first.out.splitlines()]
+    assert json.loads(posted.body) == {"name": "Regulars", "filter": {"tags": ["vip"]}}
+    assert (patched.method, second.json) == ("PATCH", SAVED)
+    assert json.loads(patched.body)["filter"] == {
+        "tags": [],
+        "operator_codes": [],
+        "include": None,
+        "one_per_contact": False,
+        "exclude": {"tags": ["staff"]},
+    }
+
+
+def test_audiences_are_listed_shown_and_deleted_by_name(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/audiences", {"items": [SAVED], "next_cursor": None})
+    services.answer(f"/v1/audiences/{ID}", SAVED)
+
+    assert mailings("audience", "list", "-q").out == f"{ID}\n"
+    assert mailings("audience", "show", "Regulars", "-o", "json").json == SAVED
+    assert mailings("audience", "delete", "Regulars").code == Exit.OK
+    assert (services.asked[-1].method, services.asked[-1].path) == (
+        "DELETE",
+        f"/v1/audiences/{ID}",
+    )
+    services.answer("/v1/audiences", {"items": [], "next_cursor": None})
+    assert mailings("audience", "show", "Nobody").code == Exit.NOT_FOUND
+
+
+def test_a_mailing_is_for_a_saved_audience(services: Services, mailings: Mailings) -> None:
+    services.answer("/v1/mailings", {"mailing_id": ID}, status=201)
+
+    assert mailings(*CREATE, "--audience", "Regulars").code == Exit.OK
+
+    body = json.loads(services.asked[-1].body)
+    assert body["audience"] == "Regulars"
+    assert "filter" not in body
+    assert mailings(*CREATE, "--audience", "Regulars", "--tag", "a").code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("options", "sent_as"),
+    [
+        (["--audience", "Regulars"], {"audience": "Regulars"}),
+        (["--audience", ""], {"audience": None}),
+        (["--audience", "", "--tag", "a"], {"audience": None, "filter": {"tags": ["a"]}}),
+    ],
+    ids=["another", "none", "a filter instead"],
+)
+def test_the_audience_of_a_mailing_is_changed(
+    services: Services, mailings: Mailings, options: list[str], sent_as: Json
+) -> None:
+    services.refuse(f"/v1/mailings/{ID}", 404)
+
+    mailings("mailings", "edit", ID, *options)
+
+    assert json.loads(services.asked[-1].body) == sent_as
+    assert mailings("mailings", "edit", ID, "--audience", "x", "--to-all").code == Exit.USAGE
+
+
+def test_a_saved_audience_is_previewed(services: Services, mailings: Mailings) -> None:
+    services.answer(f"/v1/audiences/{ID}", SAVED)
+    services.refuse("/v1/audience-previews", 404)
+
+    mailings("audience", "preview", "--audience", ID)
+
+    assert json.loads(services.asked[-1].body)["filter"] == SAVED["filter"]
+    assert mailings("audience", "preview", "--audience", ID, "--tag", "a").code == Exit.USAGE

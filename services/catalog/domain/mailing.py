@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 from services.catalog.domain import recurring
+from services.catalog.domain.following import as_created, followed
 from services.catalog.domain.links import check_links
 from services.catalog.domain.mailing_commands import (
     BeginRun,
@@ -11,6 +12,7 @@ from services.catalog.domain.mailing_commands import (
     CreateMailing,
     DeleteMailing,
     FinishRun,
+    FollowAudience,
     MailingCommand,
     MissRun,
     PauseMailing,
@@ -66,6 +68,8 @@ def decide(command: MailingCommand, mailing: Mailing) -> list[MailingEvent]:
             return _created_again(c, mailing)
         case BeginRun() | RecordRun() | MissRun() | FinishRun() as c, _:
             return _decide_run(c, mailing)
+        case FollowAudience() as c, _:
+            return [*followed(c, mailing)]
         case _, Status.ABSENT:
             raise MailingUnknown
         case DeleteMailing(), Status.DELETED:
@@ -134,7 +138,8 @@ def _created(command: CreateMailing) -> MailingCreated:
 
 
 def _created_again(command: CreateMailing, mailing: Mailing) -> list[MailingEvent]:
-    wanted, first = canonical(command.plan), mailing.created_as
+    first = mailing.created_as
+    wanted = as_created(canonical(command.plan), first)
     if first is not None and wanted.starts_at is None:
         wanted = replace(wanted, starts_at=first.starts_at)
     if wanted != first:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.catalog.domain.gateway import Gateways, inherited
 from services.catalog.domain.plan import Plan
+from shared.contracts.catalog import Filter
 from shared.event import Instant
 
 
@@ -30,6 +31,16 @@ class ChangeMailing:
     now: Instant
     gateways: Gateways = field(default_factory=inherited)  # those that there are
     has_links: bool = True  # to unsubscribe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowAudience:
+    """Let the mailing go to whom its audience selects now, if it refers to this one."""
+
+    mailing_id: UUID
+    audience_id: UUID
+    filter: Filter
+    now: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +136,7 @@ RunCommand: TypeAlias = BeginRun | RecordRun | MissRun | FinishRun
 MailingCommand: TypeAlias = (
     CreateMailing
     | ChangeMailing
+    | FollowAudience
     | StartMailing
     | PauseMailing
     | ResumeMailing

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -62,6 +63,7 @@ class Plan:
     topic: str | None = None  # by which clients can refuse it; None: no particular one
     time_policy: TimePolicy | None = None  # None: all get it when a run begins
     quiet_hours: QuietHours | None = None  # None: as the platform has it
+    audience_id: UUID | None = None  # that the filter is of; None: it is its own
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by their names in events."""
@@ -73,6 +75,8 @@ class Plan:
 
 
 FIELDS = tuple(field.name for field in fields(Plan))
+FIXED = "it cannot change once a run has begun"
+HAS_AUDIENCE = "it has that of a saved audience: change that, or set audience to null as well"
 IN_EVENTS = {"topic": "mailing_topic"}  # for an event has a topic of its own
 
 
@@ -131,6 +135,8 @@ def patched(plan: Plan, changes: Mapping[str, Any], now: Instant) -> Plan:
         for name in ("name", "body", "ends_at")
         if name in changes and changes[name] is None
     ]
+    if "filter" in changes and "audience_id" not in changes and plan.audience_id is not None:
+        mistakes.append(FieldError("/filter", "has_audience", HAS_AUDIENCE))
     if mistakes:
         raise MailingInvalid(*mistakes)
     defaults = {
@@ -183,7 +189,7 @@ def check(
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [*_in_texts(plan, before), *_in_audience(plan, before)]
+    mistakes = [*_in_texts(plan, before), *in_audience(plan, before)]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
         mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
@@ -230,7 +236,7 @@ def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
             yield wrong
 
 
-def _in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
+def in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
     """Give what is wrong with a filter that is new to `before`, and whether all is too large."""
     if before is None or plan.filter != before.filter:
         yield from in_filter(plan.filter, "/filter")
@@ -270,7 +276,7 @@ def check_running(before: Plan, after: Plan) -> None:
             raise MailingAlreadyRunning(FieldError("/schedule", "already_running", detail))
         return
     fixed = [
-        FieldError(f"/{name}", "already_running", "it cannot change once a run has begun")
+        FieldError(f"/{name.removesuffix('_id')}", "already_running", FIXED)
         for name in FIELDS
         if name not in ("name", "ends_at") and getattr(before, name) != getattr(after, name)
     ]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from services.catalog.domain.audience import AudienceChanged, AudienceDeleted, AudienceSaved
 from services.catalog.domain.mailing_state import (
     MailingBegan,
     MailingFinished,
@@ -16,7 +17,7 @@ from services.catalog.domain.mailing_state import (
     RunOpened,
     RunQueued,
 )
-from services.catalog.projections import clients, mailings, suppressions
+from services.catalog.projections import audiences, clients, mailings, suppressions
 from shared.contracts.catalog import (
     ClientChanged,
     ClientRegistered,
@@ -57,6 +58,9 @@ PROJECTIONS: Mapping[type[Event], Projection] = {
     ClientRegistered: clients.client_registered,
     ClientChanged: clients.client_changed,
     ClientRemoved: clients.client_removed,
+    AudienceSaved: audiences.audience_saved,
+    AudienceChanged: audiences.audience_changed,
+    AudienceDeleted: audiences.audience_deleted,
     SuppressionChanged: suppressions.suppression_changed,
     SuppressionLifted: suppressions.suppression_lifted,
     MailingCreated: mailings.mailing_created,

@@ -69,6 +69,8 @@ class MailingView(View):
         description="When each client gets it; none: when a run begins."
     )
     quiet_hours: QuietHoursView | None = Field(description="None: as the platform has it.")
+    audience_id: UUID | None = stated(description="That the filter is of; none: its own.")
+    audience_name: str | None = stated(examples=["Regulars"])
     status: MailingStatus
     missed_reason: str | None
     paused_at: Instant | None = Field(description="None also: it was in an older release.")
@@ -117,7 +119,16 @@ _paused_runs = (
     .where(_switch.mailing_id == tables.mailings.c.mailing_id, _switch.paused_at.is_not(None))
     .scalar_subquery()
 )
-SHOWN = select(tables.mailings, _paused_runs.label("paused_runs"))
+_audience_name = (
+    select(tables.audiences.c.name)
+    .where(tables.audiences.c.audience_id == tables.mailings.c.audience_id)
+    .scalar_subquery()
+)
+SHOWN = select(
+    tables.mailings,
+    _paused_runs.label("paused_runs"),
+    _audience_name.label("audience_name"),
+)
 
 
 async def mailing(db: Connection, mailing_id: UUID) -> MailingView:

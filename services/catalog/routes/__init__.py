@@ -1,6 +1,7 @@
 """The HTTP door: requests in, commands and queries out. No rules here."""
 
 from services.catalog.routes import (
+    audiences,
     clients,
     gateways,
     imports,
@@ -17,6 +18,7 @@ routers = (
     preferred_times.router,
     imports.router,
     mailings.router,
+    audiences.router,
     runs.router,
     previews.router,
     gateways.router,

@@ -8,14 +8,16 @@ import msgspec
 from pydantic import Field
 
 from services.catalog.domain.gateway import BY_DEFAULT
-from services.catalog.domain.plan import ATTEMPTS, FIELDS, PARTS, Plan
+from services.catalog.domain.plan import ATTEMPTS, FIELDS, PARTS, MailingInvalid, Plan
 from shared.contracts.catalog import GatewayKey, MessageClass, OnUnknown, Priority
+from shared.errors import FieldError
 from shared.http import Body, WrittenInstant
 from shared.http.filters import FilterBody, FilterChanges, filter_changes, filter_from
 from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
 from shared.http.timing import QuietHoursBody, TimePolicyBody, TimePolicyChanges
 
-NESTED = ("filter", "schedule", *PARTS)
+NESTED = ("filter", "schedule", "audience_id", *PARTS)
+AUDIENCE = "A saved audience instead of a filter, by its identifier or name."
 PLAIN = tuple(name for name in FIELDS if name not in NESTED)
 PRIORITY = "Of mailings that share a gateway: urgent before normal before bulk, by turns."
 MAX_ATTEMPTS = "Of each message, that count; none: as many as the window allows."
@@ -35,6 +37,7 @@ class NewMailing(Body):
     body: str = Field(examples=["Hello {{ full_name }}"])
     subject: str | None = Field(None, examples=["News"])
     filter: FilterBody = FilterBody()
+    audience: str | None = Field(None, max_length=200, description=AUDIENCE, examples=[None])
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
@@ -60,7 +63,8 @@ class MailingChanges(Body):
     Null removes, as if it had never been named: no subject, no HTML, everybody, now, the default
     gateway, the gateway's own sender, normal priority, as many attempts as the window allows, of
     what nobody knows what the gateway is described to do, no recurrence, marketing, no
-    topic, due when a run begins, and the platform's quiet hours.
+    topic, due when a run begins, the platform's quiet hours, and no saved audience, whose filter
+    it keeps as its own.
     Name, body and end cannot be removed.
     """
 
@@ -68,6 +72,7 @@ class MailingChanges(Body):
     body: str | None = Field(None, examples=["Hello {{ full_name }}"])
     subject: str | None = Field(None, examples=["News"])
     filter: FilterChanges | None = None
+    audience: str | None = Field(None, max_length=200, description=AUDIENCE, examples=[None])
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
     gateway: GatewayKey | None = Field(None, examples=["http"])
@@ -88,7 +93,12 @@ class MailingChanges(Body):
 
 
 def plan_from(body: NewMailing, ids: Mapping[str, UUID]) -> Plan:
-    """Return the plan that a body describes; `ids` of clients stand for their phones."""
+    """Return the plan that a body describes; `ids` of clients stand for their phones.
+
+    Raises:
+        MailingInvalid: It names an audience and a filter.
+    """
+    _check_one(body)
     schedule = None if body.schedule is None else schedule_from(body.schedule)
     plain = {name: getattr(body, name) for name in PLAIN}
     times: dict[str, Any] = {}
@@ -99,8 +109,15 @@ def plan_from(body: NewMailing, ids: Mapping[str, UUID]) -> Plan:
 
 
 def changes_from(body: MailingChanges, ids: Mapping[str, UUID]) -> dict[str, Any]:
-    """Return by name what a body changes, None for what it removes."""
-    changes = body.model_dump(exclude_unset=True)
+    """Return by name what a body changes, None for what it removes.
+
+    Raises:
+        MailingInvalid: It names an audience and a filter.
+    """
+    _check_one(body)
+    changes = body.model_dump(exclude_unset=True, exclude={"audience"})
+    if "audience" in body.model_fields_set:
+        changes["audience_id"] = None  # until it is found
     if body.filter is not None:
         changes["filter"] = filter_changes(body.filter, ids)
     if body.schedule is not None:
@@ -108,3 +125,9 @@ def changes_from(body: MailingChanges, ids: Mapping[str, UUID]) -> dict[str, Any
     if body.time_policy is not None:
         changes["time_policy"] = body.time_policy.model_dump(mode="json", exclude_unset=True)
     return changes
+
+
+def _check_one(body: NewMailing | MailingChanges) -> None:
+    if body.audience is not None and "filter" in body.model_fields_set:
+        detail = "say either a saved audience, or a filter"
+        raise MailingInvalid(FieldError("/audience", "with_filter", detail))

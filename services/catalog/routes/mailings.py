@@ -1,6 +1,7 @@
 """Mailings over HTTP."""
 
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 from fastapi import Response, status
@@ -30,6 +31,7 @@ from services.catalog.domain.plan import (
     MailingInvalid,
 )
 from services.catalog.domain.remarks import DETAILS
+from services.catalog.handlers.audiences import of_audience, refer
 from services.catalog.queries import mailings as queries
 from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
@@ -107,7 +109,8 @@ async def create_mailing(
         gateways=await _gateways(context),
         has_links=links is not None,
     )
-    return _saved(await _do(command, context, response), phones, known)
+    view = await _refer_or_do(body.audience, command, context, response)
+    return _saved(view, phones, known)
 
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))
@@ -162,7 +165,8 @@ async def change_mailing(
         gateways=await _gateways(context),
         has_links=links is not None,
     )
-    saved = _saved(await _do(command, context, response), phones, known)
+    view = await _refer_or_do(body.audience, command, context, response)
+    saved = _saved(view, phones, known)
     found = await handlers.remarks_on(context.store, command)
     remarks = [RemarkView(code=each, detail=DETAILS[each]) for each in found]
     return ChangedMailing(**saved.model_dump(), remarks=remarks or None)
@@ -253,6 +257,20 @@ def _saved(
 async def _gateways(context: CommandContext) -> Gateways:
     async with autocommit(context.pool) as db:
         return await contacts(db)
+
+
+async def _refer_or_do(
+    audience: str | None,
+    command: CreateMailing | ChangeMailing,
+    context: CommandContext,
+    response: Response,
+) -> MailingView:
+    """Carry out a command about a mailing with the filter of a saved audience, if there is one."""
+    if audience is None:
+        return await _do(command, context, response)
+    await refer(context.store, audience, partial(of_audience, command), context.expected)
+    async with autocommit(context.pool) as db:
+        return await mailing(command.mailing_id, response, db)
 
 
 async def _do(command: MailingCommand, context: CommandContext, response: Response) -> MailingView:

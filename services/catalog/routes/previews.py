@@ -1,5 +1,6 @@
 """Previews of mailings over HTTP: what they say to whom, and to how many."""
 
+from dataclasses import replace
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from services.catalog.domain.mailing import MailingUnknown
 from services.catalog.domain.plan import FIELDS, MailingInvalid, Plan, settled
 from services.catalog.domain.preview import MessageNotRendered, texts_of
 from services.catalog.domain.sms import Alphabet
+from services.catalog.handlers.audiences import unknown_audience
 from services.catalog.queries import mailings as stored
 from services.catalog.queries import previews as queries
 from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
+from services.catalog.queue.audiences import find
 from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.database import Connection, autocommit
 from shared.event import Instant
@@ -99,6 +102,11 @@ async def preview_mailing(body: PreviewedMailing, context: Creation) -> MailingP
     async with autocommit(context.pool) as db:
         phones = phones_in(body.filter, "/filter")
         plan = plan_from(body, await ids_by_phone(db, set(phones.values())))
+        if body.audience is not None:
+            found = await find(db, body.audience)
+            if found is None:
+                raise MailingInvalid(unknown_audience())
+            plan = replace(plan, filter=found.filter, audience_id=found.audience_id)
         plan = settled(plan, context.now, await contacts(db))
     return await _preview(plan, plan.starts_at or context.now, body, context.pool)
 

@@ -100,6 +100,7 @@ class MailingState(Event, frozen=True, kw_only=True):
     max_attempts: int | None = None  # of each message, that count; none: the window decides
     on_unknown: str | None = None  # of OnUnknown; none: as its gateway has it
     schedule: Schedule | None = None  # None: it runs once
+    audience_id: UUID | None = None  # that the filter is of; None: it is the mailing's own
     message_class: str = MessageClass.MARKETING  # readers take what they don't know as that
     mailing_topic: str | None = None  # by which clients can refuse it; none: no particular one
     time_policy: TimePolicy | None = None  # None: all messages are due when a run begins
