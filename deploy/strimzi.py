@@ -17,6 +17,7 @@ from services.dispatcher.subscriptions import subscriptions as of_dispatcher
 from services.scheduler.subscriptions import subscriptions as of_scheduler
 from services.stats.subscriptions import subscriptions as of_stats
 from shared.contracts import TOPICS
+from shared.contracts.dispatcher import CONTACTS
 from shared.contracts.gateways import GATEWAYS
 from shared.contracts.platform import PROGRESS
 from shared.kafka.handlers import Handlers, topics_of
@@ -53,7 +54,7 @@ def read_by(service: str) -> list[str]:
     """Return the names of the topics that a service reads."""
     found = {topic.name for handlers in HANDLERS[service] for topic in topics_of(handlers)}
     if service in READS_ITS_OWN:
-        found |= set(written_by(service)) - {PROGRESS.name, GATEWAYS.name}
+        found |= set(written_by(service)) - {PROGRESS.name, GATEWAYS.name, CONTACTS.name}
     return sorted(found)
 
 

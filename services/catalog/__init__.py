@@ -13,4 +13,5 @@ Subscribes to: MailingScheduled, RunMissed                                    on
                RunFinished, RunPaused, RunResumed, RunStopped                 on `dispatcher.runs`
                GatewayDescribed, GatewayPaused, GatewayResumed,
                GatewayRemoved                                             on `dispatcher.gateways`
+               ContactBounced                                             on `dispatcher.contacts`
 """

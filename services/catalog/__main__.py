@@ -1,10 +1,16 @@
-"""The process: `python -m services.catalog`."""
+"""The process: `python -m services.catalog`; and `… republish`, all clients once more."""
+
+import argparse
 
 import uvloop
 
-from services.catalog.app import run
+from services.catalog.app import republish, run
 from services.catalog.settings import Settings
 from shared.settings import read
 
 if __name__ == "__main__":
-    uvloop.run(run(read(Settings)))
+    parser = argparse.ArgumentParser("python -m services.catalog", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["republish"], help="default: serve")
+    given = parser.parse_args()
+    settings = read(Settings)
+    uvloop.run(republish(settings) if given.command else run(settings))

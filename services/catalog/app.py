@@ -1,5 +1,6 @@
 """The composition root: the only place where the catalog is put together."""
 
+import sys
 from asyncio import TaskGroup
 from collections.abc import Sequence
 from functools import partial
@@ -7,8 +8,10 @@ from functools import partial
 from services.catalog.domain.client import client
 from services.catalog.domain.mailing_state import in_stream
 from services.catalog.domain.suppression import suppression
+from services.catalog.handlers.bouncing import Bouncing
 from services.catalog.handlers.import_writing import begin_counting
 from services.catalog.handlers.reaping import Reaper
+from services.catalog.handlers.republishing import republish_clients
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from services.catalog.routes.imports import admission
@@ -44,6 +47,7 @@ async def run(settings: Settings) -> None:
         begin_counting()
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease
+        consumed = subscriptions(store, clock, Bouncing(store, keys, settings.bounces))
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),
             prune_ended_imports(pool, settings.import_retention, every=PRUNE_EVERY),
@@ -55,7 +59,7 @@ async def run(settings: Settings) -> None:
                 lease=settings.relay_lease,
                 repair=partial(_repair, store),
             ),
-            kafka.listen(pool, settings.kafka_servers, "catalog", subscriptions(store, clock)),
+            kafka.listen(pool, settings.kafka_servers, "catalog", consumed),
             prune_letters(pool, settings.letter_retention),
             measure({"main": pool}, [sample_outbox]),
         ]
@@ -64,6 +68,18 @@ async def run(settings: Settings) -> None:
             app, host=settings.http_host, port=settings.http_port, drain=settings.http_drain
         )
         running.cancel()
+
+
+async def republish(settings: Settings) -> None:
+    """Publish all clients once more, with the hashes of their contacts, and end."""
+    telemetry.configure("catalog", settings.log_format, settings.trace_export)
+    async with database.connect(settings.database_url) as pool:
+        published = settings.keys_of_contacts.published
+        store = PostgresEventStore("catalog", pool, project, in_stream, published)
+        count = 0
+        async for count in republish_clients(store):
+            sys.stdout.write(f"\r{count:,} clients")
+    sys.stdout.write(f"\rpublished once more: {count:,} clients\n")
 
 
 async def _repair(store: PostgresEventStore, db: Connection, batches: Sequence[Batch]) -> None:

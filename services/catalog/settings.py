@@ -1,14 +1,24 @@
 """What the catalog reads from its environment, `CATALOG_…`."""
 
 from datetime import timedelta
+from typing import Annotated, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
 from shared.link_settings import LinkSettings
 from shared.setting_values import Duration, Keys, Port, keys_of
+
+
+def _optional(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Bounces: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=1_000)] | None, BeforeValidator(_optional)
+]
 
 
 class Settings(LinkSettings):
@@ -42,6 +52,10 @@ class Settings(LinkSettings):
     # with commas between them. None: clients can be suppressed, but no contacts. An old key stays
     # behind the new one: what was suppressed by it can be found by nothing else.
     contact_keys: Keys = SecretStr("")
+
+    # So many messages that a contact has refused for good suppress it; empty: none does. Each of
+    # them is of another run.
+    bounces: Bounces = 3
 
     @property
     def keys_of_contacts(self) -> ContactKeys:

@@ -14,9 +14,16 @@ from services.catalog.domain.mailing_commands import (
     MissRun,
     RecordRun,
 )
+from services.catalog.handlers.bouncing import Bouncing
 from services.catalog.queue import gateways, run_switches
 from shared.clock import Clock
-from shared.contracts.dispatcher import RunFinished, RunPaused, RunResumed, RunStopped
+from shared.contracts.dispatcher import (
+    ContactBounced,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStopped,
+)
 from shared.contracts.gateways import (
     GatewayDescribed,
     GatewayPaused,
@@ -31,8 +38,11 @@ from shared.event_store import EventStore
 from shared.kafka import Handlers
 
 
-def subscriptions(store: EventStore, clock: Clock) -> Handlers:
-    """Return what the catalog does about each event it listens to."""
+def subscriptions(store: EventStore, clock: Clock, bouncing: Bouncing | None = None) -> Handlers:
+    """Return what the catalog does about each event it listens to.
+
+    `bouncing`: when contacts are suppressed that bounce; None: never.
+    """
 
     async def when_runs_advance_mailings(
         db: Connection, received: Sequence[Received[Any]]
@@ -50,9 +60,16 @@ def subscriptions(store: EventStore, clock: Clock) -> Handlers:
     ) -> None:
         await run_switches.follow(db, [each.event for each in received])
 
+    async def when_contacts_bounce_count_them(
+        db: Connection, received: Sequence[Received[ContactBounced]]
+    ) -> None:
+        if bouncing is not None:
+            await bouncing.count(db, [each.event for each in received], await clock())
+
     moves = (RunPaused, RunResumed, RunStopped)
     return {
         **dict.fromkeys(moves, when_switches_move_show_where_they_are),
+        ContactBounced: when_contacts_bounce_count_them,
         GatewayDescribed: gateways.store,
         GatewayPaused: gateways.store,
         GatewayResumed: gateways.store,

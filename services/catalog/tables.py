@@ -149,6 +149,16 @@ suppressions = Table(
     comment="whom not to write to",
 )
 
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("subject", Text, nullable=False, comment="the hash of a contact, by the newest key"),
+    Column("run_id", Uuid, nullable=False),
+    Column("bounced_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("subject", "run_id", name="bounces_pkey"),
+    comment="messages that a contact has refused for good, since it was last written to again",
+)
+
 imports = Table(
     "imports",
     metadata,

@@ -14,6 +14,7 @@ Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
                MessageResolved, MessagesDelivered                        on `dispatcher.messages`
                GatewayDescribed, GatewayPaused, GatewayResumed,
                GatewayRemoved, GatewayBreakerOpened, GatewayBreakerClosed on `dispatcher.gateways`
+               ContactBounced                                            on `dispatcher.contacts`
 Subscribes to: ClientRegistered, ClientChanged, ClientRemoved                 on `catalog.clients`
                SuppressionChanged, SuppressionLifted                      on `catalog.suppressions`
                MailingCreated, MailingChanged, MailingPaused, MailingResumed,

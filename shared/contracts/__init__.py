@@ -13,6 +13,7 @@ TOPICS: dict[str, Topic] = {
         scheduler.RUNS,
         dispatcher.RUNS,
         dispatcher.MESSAGES,
+        dispatcher.CONTACTS,
         gateways.GATEWAYS,
         platform.PROGRESS,
     )
@@ -53,6 +54,7 @@ EVENTS: tuple[type[Event], ...] = (
     dispatcher.MessageUndetermined,
     dispatcher.MessageResolved,
     dispatcher.MessagesDelivered,
+    dispatcher.ContactBounced,
     gateways.GatewayDescribed,
     gateways.GatewayPaused,
     gateways.GatewayResumed,

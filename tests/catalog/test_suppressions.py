@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.mailing_state import in_stream
+from services.catalog.handlers import republishing
 from services.catalog.projections import project
 from services.catalog.routes import routers
 from shared import outbox
@@ -298,3 +299,18 @@ async def test_a_mailing_has_a_topic_which_its_run_keeps(http: AsyncClient) -> N
 
     assert (created["topic"], changed.json()["topic"]) == ("news", None)
     assert [each["pointer"] for each in refused.json()["errors"]] == ["/topic"]
+
+
+async def test_all_clients_can_be_published_once_more_with_their_hashes(
+    http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(republishing, "CHUNK", 2)
+    own = [await client(http, phone=f"7916000000{number}") for number in range(5)]
+    before = await published(catalog_pool)
+    store = PostgresEventStore("catalog", catalog_pool, project, in_stream, KEYS.published)
+
+    counts = [count async for count in republishing.republish_clients(store)]
+
+    again = (await published(catalog_pool))[len(before) :]
+    assert (counts, [key for _, key, _ in again]) == ([2, 4, 5], sorted(own))
+    assert all(ClientRegistered.read(value).phone_hashes for _, _, value in again)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, insert
 
 from services.catalog.domain.suppression import ALL_TOPICS
-from services.catalog.tables import suppressions
+from services.catalog.tables import bounces, suppressions
 from shared.contracts.catalog import SuppressionChanged, SuppressionLifted
 from shared.database import Connection
 from shared.event import Recorded
@@ -35,8 +35,10 @@ async def suppression_changed(
 async def suppression_lifted(
     db: Connection, recorded: Sequence[Recorded[SuppressionLifted]]
 ) -> None:
-    """Show it no more."""
-    await _delete(db, [each.event.subject for each in recorded])
+    """Show it no more; what bounces then is counted from the beginning."""
+    subjects = [each.event.subject for each in recorded]
+    await _delete(db, subjects)
+    await db.execute(delete(bounces).where(bounces.c.subject.in_(subjects)))
 
 
 async def _delete(db: Connection, subjects: Sequence[str]) -> None:

@@ -24,3 +24,15 @@ async def hold_owners(
     """
     values = {"phones": list(phones), "emails": list(emails)}
     return list((await db.scalars(HOLD_OWNERS, values)).all())
+
+
+HOLD_CLIENTS = text("""
+    SELECT client_id FROM clients WHERE client_id > :after ORDER BY client_id LIMIT :limit
+    FOR UPDATE
+""")
+
+
+async def hold_clients(db: Connection, after: UUID, *, limit: int) -> list[UUID]:
+    """Return the next clients behind one, in order, as `hold_owners` does."""
+    values = {"after": after, "limit": limit}
+    return list((await db.scalars(HOLD_CLIENTS, values)).all())

@@ -72,6 +72,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     retry_after_s: float | None = None  # before that the gateway wants nothing
     is_of_message: bool = False  # it says nothing of how the gateway is
     is_of_all: bool = False  # it speaks of all attempts, as a look-up does
+    bounced: str | None = None  # the contact, phone or email, that it refuses for good
 
     @property
     def is_counted(self) -> bool:

@@ -120,7 +120,7 @@ def _http(name: str, described: HttpDescription, allows_private: bool) -> Gatewa
         composer = DescribedComposer(url, described.request, values, authorization)
     judged: Judge = partial(judge, not_taken=described.not_taken)
     if described.answer is not None:
-        judged = RulesJudge(described.answer, described.not_taken).judge
+        judged = RulesJudge(described.answer, described.not_taken, described.contact).judge
     return HttpGateway(
         url.origin,
         name=name,

@@ -4,9 +4,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.keys import ChunkKey
 from shared import ids, outbox
-from shared.contracts.dispatcher import MESSAGES, MessageEvent, MessagesDelivered, chunk_key
+from shared.contracts.dispatcher import (
+    CONTACTS,
+    MESSAGES,
+    ContactBounced,
+    MessageEvent,
+    MessagesDelivered,
+    chunk_key,
+)
 from shared.database import Connection
 from shared.event import Event, Instant, Recorded
 from shared.outbox import Batch, Record
@@ -24,6 +32,7 @@ class EventBuffer:
 
     def __init__(self) -> None:
         self._records: dict[tuple[Publishing, ChunkKey | None], list[Record]] = {}
+        self._bounces: list[Record] = []
 
     def add(
         self,
@@ -36,6 +45,21 @@ class EventBuffer:
         records = self._group(publishing, chunk)
         for event in events:
             records.append(outbox.bulk_record(message_id, event.version, event))
+
+    def add_bounce(self, attempt: Attempt) -> None:
+        """Add that the contact of an attempt was refused for good; of test sends it is nothing."""
+        run_id, kind = attempt.chunk.run_id, attempt.verdict.bounced
+        if kind is None or ids.is_trial(run_id):
+            return
+        event = ContactBounced(
+            client_id=attempt.client_id,
+            run_id=run_id,
+            kind=kind,
+            reason=attempt.verdict.reason,
+            tried_at=instant(attempt.started_at),
+        )
+        key = str(attempt.client_id)
+        self._bounces.append(outbox.block_record(key, str(run_id), event))
 
     def add_block(self, publishing: Publishing, block: MessagesDelivered) -> None:
         """Add a block."""
@@ -54,7 +78,8 @@ class EventBuffer:
 
         The events of a test send's message, which began in this release, go by its chunk.
         """
-        return [
+        bounces = [outbox.bulk_batch(CONTACTS, None, self._bounces)] if self._bounces else []
+        return bounces + [
             outbox.bulk_batch(
                 MESSAGES,
                 publishing.traceparent,

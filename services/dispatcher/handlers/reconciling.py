@@ -55,6 +55,8 @@ class Changes:
         self._rows[key] = row
         publishing = self._publishing[key.run_id]
         self._events.add(publishing, chunk, ids.message_id(*key), step.events)
+        if attempt is not None:
+            self._events.add_bounce(attempt)
         if state in OPEN:
             self._closed[chunk] += step.progress.state not in OPEN
         elif step.progress.state is not state:

@@ -46,6 +46,8 @@ def enter_attempt(
     event = cast("MessageAttempted", step.events[0])
     batch.attempts.append(attempt_row(attempt, event.started_at, event.at))
     events.add(publishing, attempt.chunk, attempt.message_id, step.events)
+    if attempt.verdict.bounced is not None:
+        events.add_bounce(attempt)
     is_leased = before.attempt > 0  # a retry: it has a row among the exceptions
     if is_leased or progress.state is not State.DELIVERED:
         used = attempt.contact, attempt.version_id

@@ -1,5 +1,6 @@
 """What the dispatcher publishes."""
 
+from shared.contracts.dispatcher.contacts import CONTACTS, ContactBounced
 from shared.contracts.dispatcher.messages import (
     ACCEPTED,
     BEST_FIRST,
@@ -37,10 +38,12 @@ from shared.contracts.dispatcher.runs import (
 __all__ = [
     "ACCEPTED",
     "BEST_FIRST",
+    "CONTACTS",
     "DELIVERED_VERSION",
     "MESSAGES",
     "RUNS",
     "AttemptKind",
+    "ContactBounced",
     "MessageAttempted",
     "MessageCancelled",
     "MessageDelivered",

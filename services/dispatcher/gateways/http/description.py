@@ -109,6 +109,7 @@ class Match(Part):
     absent: JsonPointer | None = None  # and there nothing, as in an empty list
     starts_with: str | None = Field(None, min_length=1, max_length=1_000)  # so the body begins
     reason: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$")  # on record with attempts
+    bounced: StrictBool = False  # of what is refused: because of the recipient, whoever sends
 
     @model_validator(mode="after")
     def _says_something(self) -> "Match":
@@ -131,6 +132,13 @@ class AnswerRules(Part):
     accepted: Match
     # Where an accepted answer has the provider's own id, text or a whole number: it must be there.
     id: JsonPointer | None = None
+
+    @model_validator(mode="after")
+    def _bounces_are_refused(self) -> "AnswerRules":
+        others = (*self.gateway_fault, *self.throttled, *self.not_processed, self.accepted)
+        if any(each.bounced for each in others):
+            raise ValueError("only what is refused is bounced")
+        return self
 
 
 class LookUp(Part):

@@ -49,7 +49,11 @@ _TYPES: Mapping[JsonType, Callable[[Any], bool]] = {
 class RulesJudge:
     """Judges answers by rules. Never raises."""
 
-    def __init__(self, rules: AnswerRules, not_taken: Collection[int]) -> None:
+    def __init__(
+        self, rules: AnswerRules, not_taken: Collection[int], contact: str = "phone"
+    ) -> None:
+        """`contact`: what the gateway needs of a client, which is what bounces."""
+        self._contact = contact
         self._failures = [
             _Matcher(each, kind) for kind in FAILURES for each in getattr(rules, kind)
         ]
@@ -68,7 +72,8 @@ class RulesJudge:
         otherwise = judge_status(answer, status, self._not_taken)
         for matcher in self._failures:
             if matcher.holds(answer, document):
-                return _failed(answer, matcher, otherwise)
+                failed = _failed(answer, matcher, otherwise)
+                return replace(failed, bounced=self._contact) if matcher.is_bounce else failed
         if not self._accepted.holds(answer, document):
             return otherwise
         own_id = None if self._id is None else identifier(at(document, self._id))
@@ -121,7 +126,7 @@ class _Matcher:
         self._values = match.values
         self._is_type = None if match.type is None else _TYPES[match.type]
         self._prefix = None if match.starts_with is None else match.starts_with.encode()
-        self.reason = match.reason
+        self.reason, self.is_bounce = match.reason, match.bounced
         self.reads_body = self._pointer is not None
 
     def holds(self, answer: Answer, document: Any) -> bool:  # noqa: ANN401 - any JSON

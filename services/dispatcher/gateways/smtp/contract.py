@@ -22,6 +22,8 @@ mail waits. A login or a certificate that does not pass is the server's fault, o
 
 import re
 
+from msgspec.structs import replace
+
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
 from services.dispatcher.gateways.connecting import MISPLACED
 from services.dispatcher.gateways.legible import legible
@@ -31,7 +33,7 @@ from services.dispatcher.gateways.smtp.answer import (
     Answer,
     Stage,
 )
-from services.dispatcher.gateways.smtp.refusals import POLICY, TABLE, row_of
+from services.dispatcher.gateways.smtp.refusals import POLICY, TABLE, is_of_recipient, row_of
 from services.dispatcher.gateways.smtp.reply import Reply
 from services.dispatcher.gateways.smtp.wait import wait_in
 
@@ -71,7 +73,10 @@ def judge(answer: Answer, *, is_policy_against_us: bool = False) -> Verdict:
     if is_policy_against_us and speaks_of_policy(answer):
         finding = Finding.DENIED
     asked = wait_in(text) if reply.code in _WAITS else None
-    return verdict_of(finding, reason, code, answer=text, retry_after_s=asked)
+    verdict = verdict_of(finding, reason, code, answer=text, retry_after_s=asked)
+    if finding is Finding.REFUSED and is_of_recipient(answer.stage, reply):
+        return replace(verdict, bounced="email")
+    return verdict
 
 
 def _without_reply(failure: str, *, is_sent: bool) -> Finding:

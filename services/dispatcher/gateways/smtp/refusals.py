@@ -50,7 +50,7 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 
-POLICY = "policy"
+POLICY, RECIPIENT, ANY = "policy", "the recipient", "the recipient or the content"
 TABLE = (
     Row("our login", Finding.DENIED, codes={530, 534, 535, 538}),  # Source: RFC 4954 §6
     Row(
@@ -63,7 +63,7 @@ TABLE = (
     Row("our right to relay", Finding.DENIED, words=_RELAY),
     Row("our address", Finding.DENIED, enhanced=_enhanced(rb"1\.[78]")),
     Row(
-        "the recipient",
+        RECIPIENT,
         Finding.REFUSED,
         enhanced=_enhanced(rb"[12]\.\d{1,3}"),
         stages=_OF_RECIPIENT,
@@ -79,7 +79,7 @@ TABLE = (
     # Whose policy it is, the recipient's or one against us, a row of domains tells: `Policy`.
     Row(POLICY, Finding.REFUSED, enhanced=_enhanced(rb"7\.\d{1,3}"), stages=_OF_RECIPIENT),
     Row("a policy against us", Finding.DENIED, enhanced=_enhanced(rb"7\.\d{1,3}")),
-    Row("the recipient or the content", Finding.REFUSED, stages=_OF_RECIPIENT),
+    Row(ANY, Finding.REFUSED, stages=_OF_RECIPIENT),
     Row("nobody in particular", Finding.UNABLE),
 )
 
@@ -87,6 +87,15 @@ TABLE = (
 def row_of(stage: Stage, reply: Reply) -> Row:
     """Return of whom a 5xx speaks."""
     return next(row for row in TABLE if row.fits(stage, reply))
+
+
+def is_of_recipient(stage: Stage, reply: Reply) -> bool:
+    """Return whether a 5xx says that the address takes no mails, whoever sends them.
+
+    Without a code of its own only before the content: later it may speak of that.
+    """
+    of = row_of(stage, reply).of
+    return of == RECIPIENT or (of == ANY and stage is Stage.RECIPIENT)
 
 
 class Policy:
