@@ -5,6 +5,7 @@ Owns:          gateways, runs, chunks, messages, attempts; copies of clients, su
 API:           GET /v1/runs[/{run_id}[/export|/reasons|/why]], GET /v1/messages[/{message_id}],
                POST /v1/runs/{run_id}/pause|resume|stop|resend,
                POST /v1/messages/{message_id}/resolve, GET /v1/retention,
+               POST /v1/audience-previews,
                POST /v1/test-sends, GET /v1/test-sends/{run_id}[/contact],
                GET /v1/gateways, GET|PUT|DELETE /v1/gateways/{name}[/pause|/resume|/test]
 Publishes:     MessagesPlanned, RunExpanded, RunFinished, RunCorrected,
