@@ -16,7 +16,7 @@ Parameters: TypeAlias = dict[str, Any]
 PAGE = 1_000
 PAGES = 30  # from which identifiers are taken
 LARGE = "run_id of all"  # clients
-NO_LISTS = ("totals", "reconcile", "gateways", "retention")  # ends of paths
+NO_LISTS = ("totals", "reconcile", "gateways", "retention", "facets")  # ends of paths
 MAILING_STATUSES = ("created", "running", "paused", "stopped", "finished")
 
 
@@ -115,13 +115,22 @@ def _catalog(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
     def group() -> str:
         return tag(random.randrange(size.tags))
 
+    def end() -> str:
+        return str(phone())[-5:]
+
+    def person() -> str:
+        return f"petrova {random.randrange(size.clients)}"
+
     clients: list[Parameters] = [{}, {"phone": phone}, {"operator_code": code}, {"tag": group}]
     clients += [{"tag": name} for name in TAGS]
     clients += [{"operator_code": code, "tag": name} for name in TAGS]
+    found: list[Parameters] = [{"q": "petr"}, {"q": phone}, {"q": end}, {"q": person}]
+    found += [{"q": "anna", "tag": name} for name in TAGS]
     client, import_, mailing = (
         partial(random.choice, each) for each in (known.clients, known.imports, known.mailings)
     )
-    yield "catalog", "/v1/clients", *clients
+    yield "catalog", "/v1/clients", *clients, *found
+    yield "catalog", "/v1/clients/facets", *clients, *found
     yield "catalog", "/v1/clients/{client_id}", {"client_id": client}
     yield ("catalog", "/v1/imports")
     yield "catalog", "/v1/imports/{import_id}", {"import_id": import_}

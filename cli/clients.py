@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli import Exit, Failure, Output, read_id
 from cli.api import Api, run
+from cli.export import ExportFormat, export_clients, format_of
 from cli.importing import (
     Charset,
     Columns,
@@ -45,6 +46,15 @@ app = typer.Typer(help="Clients: import, list, change and remove them.", no_args
 
 Client = Annotated[str, typer.Argument(metavar="CLIENT", help="Identifier, or phone 7XXXXXXXXXX.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tags instead of those before.")]
+Words = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[WORDS]", help="Beginnings of words of name, e-mail or phone, or a phone's end."
+    ),
+]
+TagFilter = Annotated[list[str] | None, typer.Option("--tag", help="Only those with these tags.")]
+CodeFilter = Annotated[str | None, typer.Option("--operator-code", help="Such as 916.")]
+PhoneFilter = Annotated[str | None, typer.Option("--phone", help="Such as 79161234567.")]
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 
 
@@ -119,23 +129,46 @@ def import_clients(  # noqa: PLR0913 (options are what can be said of a file)
 
 
 @app.command("list")
-def list_clients(
+def list_clients(  # noqa: PLR0913 (each is a filter)
     *,
-    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
-    operator_code: Annotated[str | None, typer.Option(help="Such as 916.")] = None,
-    phone: Annotated[str | None, typer.Option(help="Such as 79161234567.")] = None,
+    words: Words = None,
+    tag: TagFilter = None,
+    operator_code: CodeFilter = None,
+    phone: PhoneFilter = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """List clients that have all of what is asked for."""
-    having = {"tag": tag, "operator_code": operator_code, "phone": phone}
+    """List clients that have all of what is asked for, the newest first."""
+    having = {"q": words, "tag": tag, "operator_code": operator_code, "phone": phone}
     found = run(lambda api: api.items("catalog", "/v1/clients", having, limit))
     things = "such clients" if any(having.values()) else "clients"
     listing = Listing("client_id", things, found)
     columns = ("phone", "operator_code", "full_name", "tags", "time_zone", "email", "client_id")
     rows = ([each[c] for c in columns] for each in listing.items)
     listing.show(output, lambda: grid(columns, rows), quiet=quiet)
+
+
+@app.command("export")
+def export_all(
+    *,
+    words: Words = None,
+    tag: TagFilter = None,
+    operator_code: CodeFilter = None,
+    phone: PhoneFilter = None,
+    wanted: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Default: by the file's name, else NDJSON."),
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; else standard output.")
+    ] = None,
+) -> None:
+    """Write clients to a file as `import` takes them; it is complete, or not there."""
+    having = {"q": words, "tag": tag, "operator_code": operator_code, "phone": phone}
+    size = run(lambda api: export_clients(api, having, wanted or format_of(path), path))
+    if path is not None:
+        note(f"{path} is complete: {size:,} bytes.")
 
 
 @app.command("show")

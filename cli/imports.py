@@ -1,5 +1,6 @@
 """The commands about imports: what became of each file, row by rejected row."""
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from rich.console import Group, RenderableType
 from cli import Output, read_id
 from cli.api import Api, run
 from cli.clients import import_table
+from cli.export import export_rejections
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
 
 ImportId: TypeAlias = Annotated[
@@ -60,6 +62,19 @@ def show_import(
 
     view, shown = run(work)
     show(output, {**view, "rejections": shown}, lambda: _import_table(view, shown))
+
+
+@app.command("rejections")
+def export_rejected_rows(
+    import_id: ImportId,
+    path: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; else standard output.")
+    ] = None,
+) -> None:
+    """Write the rejected rows as the file had them, with the reason: to be mended and imported."""
+    size = run(lambda api: export_rejections(api, import_id, path))
+    if path is not None:
+        note(f"{path} is complete: {size:,} bytes.")
 
 
 @app.command("cancel")

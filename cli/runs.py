@@ -13,6 +13,7 @@ import typer
 from cli import Failure, Output, read_id
 from cli.api import Api, run
 from cli.export import ExportFormat, export_run, format_of
+from cli.messages import Status
 from cli.names import mailing_names
 from cli.options import By, DryRun, For, StartsAt, account, end_of, read_instant
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
@@ -242,8 +243,10 @@ def export_messages(
         Path | None,
         typer.Option("--output", "-o", help="The file; else standard output."),
     ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only messages with this status.")] = None,
 ) -> None:
     """Write every message of a run with all attempts to a file, which is complete or not there."""
-    size = run(lambda api: export_run(api, run_id, wanted or format_of(path), path))
+    kind = wanted or format_of(path)
+    size = run(lambda api: export_run(api, run_id, kind, path, status))
     if path is not None:
         note(f"{path} is complete: {size:,} bytes.")

@@ -11,6 +11,7 @@ from cli import Exit, Failure, Output
 from cli.api import Api, run
 from cli.clients import PHONE, identifier
 from cli.clients import app as clients
+from cli.export import ExportFormat, export_suppressions, format_of
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
 from cli.upload import pieces_of
 
@@ -115,6 +116,27 @@ def list_suppressions(
     columns = ("subject", "kind", "topic", "reason", "source", "since")
     rows = ([value for _, value in _facts(each)] for each in listing.items)
     listing.show(output, lambda: grid(columns, rows), quiet=quiet)
+
+
+@app.command("export")
+def export_all(
+    *,
+    whom: Annotated[str | None, typer.Option(help="A client's identifier or a contact.")] = None,
+    topic: Topic = None,
+    reason: Annotated[Reason | None, typer.Option(help="Only with this reason.")] = None,
+    wanted: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Default: by the file's name, else NDJSON."),
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; else standard output.")
+    ] = None,
+) -> None:
+    """Write suppressions to a file, which is complete or not there. Contacts are hashes alone."""
+    having = (named(whom) if whom else {}) | {"topic": topic, "reason": reason}
+    size = run(lambda api: export_suppressions(api, having, wanted or format_of(path), path))
+    if path is not None:
+        note(f"{path} is complete: {size:,} bytes.")
 
 
 COUNTERS = ("lines", "suppressed", "unchanged", "refused")

@@ -17,7 +17,13 @@ from services.catalog.routes import routers
 from services.catalog.routes.imports import admission
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
-from services.catalog.workers import PRUNE_EVERY, end_lost_imports, prune_ended_imports
+from services.catalog.workers import (
+    FOLLOW_EVERY,
+    PRUNE_EVERY,
+    end_lost_imports,
+    follow_client_changes,
+    prune_ended_imports,
+)
 from shared import database, http, kafka, loop, schema, telemetry
 from shared.contracts.catalog import CLIENTS, SUPPRESSIONS
 from shared.database import Connection
@@ -51,6 +57,7 @@ async def run(settings: Settings) -> None:
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),
             prune_ended_imports(pool, settings.import_retention, every=PRUNE_EVERY),
+            follow_client_changes(pool, every=FOLLOW_EVERY),
             relay.relay(
                 pool,
                 settings.kafka_servers,

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -15,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from shared.tables import Timestamp
 
@@ -56,6 +57,39 @@ clients = Table(
         postgresql_using="gin",
         postgresql_with={"gin_pending_list_limit": 512},
     ),
+    Index("clients_newest", "created_at", "client_id"),
+)
+
+client_changes = Table(
+    "client_changes",
+    metadata,
+    Column("change_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("client_ids", ARRAY(Uuid), nullable=False),
+    comment="clients that are new, otherwise or gone since they were put among the words",
+)
+
+client_search = Table(
+    "client_search",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("operator_code", Text),
+    Column("words", TSVECTOR, nullable=False, comment="services.catalog.domain.search"),
+    Index("client_search_newest", "created_at", "client_id"),
+    Index("client_search_words", "words", postgresql_using="gin"),
+    comment="clients by what is looked for, as they were some seconds ago",
+)
+
+client_facets = Table(
+    "client_facets",
+    metadata,
+    Column("kind", Text, nullable=False, comment="all, tag or code"),
+    Column("value", Text, nullable=False),
+    Column("count", BigInteger, nullable=False, comment="clients among the words that have it"),
+    PrimaryKeyConstraint("kind", "value", name="client_facets_pkey"),
+    Index("client_facets_most", "kind", "count"),
 )
 
 mailings = Table(
@@ -163,7 +197,7 @@ imports = Table(
     "imports",
     metadata,
     Column("import_id", Uuid, primary_key=True),
-    Column("status", Text, nullable=False, comment="running, completed, failed or deleted"),
+    Column("status", Text, nullable=False, comment="running, or how it ended; or deleted"),
     Column("epoch", Integer, nullable=False, comment="grows with each request for it"),
     Column("beat", BigInteger, nullable=False, comment="grows while the request lives"),
     Column("row_count", BigInteger, nullable=False, comment="rows seen, the header not counted"),

@@ -50,6 +50,18 @@ async def test_who_begins_an_import_again_takes_it_over(catalog_pool: Pool, now:
         assert await queue.complete_import(db, second, FILE, now)
 
 
+async def test_an_import_that_was_cancelled_meanwhile_is_not_begun(
+    catalog_pool: Pool, now: Instant
+) -> None:
+    async with transaction(catalog_pool) as db:
+        lease = await begin(db, now)
+        await queue.cancel_import(db, ID, now)
+
+        assert await queue.begin_import(db, ID, 1, now) is None
+        assert not await queue.note_import(db, lease, COUNTS, [])
+        assert (await shown(db)).status == "cancelled"
+
+
 async def test_a_completed_import_is_not_begun_again(catalog_pool: Pool, now: Instant) -> None:
     async with transaction(catalog_pool) as db:
         lease = await begin(db, now)

@@ -190,7 +190,7 @@ async def test_clients_are_found_by_what_they_have(http: AsyncClient) -> None:
         page = (await http.get("/clients", params=having)).json()
         return [each["client_id"] for each in page["items"]]
 
-    both = sorted([anna["client_id"], boris["client_id"]])
+    both = sorted([anna["client_id"], boris["client_id"]], reverse=True)
     assert await found() == both
     assert await found(tag="vip") == both
     assert await found(tag="autumn") == [boris["client_id"]]
@@ -209,5 +209,5 @@ async def test_pages_of_clients_follow_each_other(http: AsyncClient) -> None:
         shown += [each["client_id"] for each in page["items"]]
         cursor = page["next_cursor"]
 
-    assert shown == sorted(each["client_id"] for each in clients)
+    assert shown == sorted((each["client_id"] for each in clients), reverse=True)
     assert cursor is None

@@ -1,5 +1,8 @@
 """Whom not to write to: over HTTP, in the stream, and what others get to know of it."""
 
+import csv
+import io
+import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,6 +16,7 @@ from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.mailing_state import in_stream
 from services.catalog.handlers import republishing
 from services.catalog.projections import project
+from services.catalog.queries import export
 from services.catalog.routes import routers
 from shared import outbox
 from shared.contracts.catalog import (
@@ -314,3 +318,26 @@ async def test_all_clients_can_be_published_once_more_with_their_hashes(
     again = (await published(catalog_pool))[len(before) :]
     assert (counts, [key for _, key, _ in again]) == ([2, 4, 5], sorted(own))
     assert all(ClientRegistered.read(value).phone_hashes for _, _, value in again)
+
+
+@pytest.mark.parametrize("page", [1, 2, 100])
+async def test_suppressions_are_exported_as_they_are_listed(
+    keyed: AsyncClient, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(export, "PAGE", page)
+    await suppress(keyed, email=EMAIL, topic="news", source="=shop")
+    await suppress(keyed, phone=PHONE)
+    await suppress(keyed, email="b@example.com", reason="complained")
+
+    lines = await keyed.get("/suppressions/export")
+    table = await keyed.get(
+        "/suppressions/export", params={"format": "csv", "reason": "complained"}
+    )
+
+    shown = await listed(keyed)
+    assert [json.loads(line) for line in lines.text.splitlines()] == shown
+    [row] = csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"), newline=""))
+    [complained] = [each for each in shown if each["reason"] == "complained"]
+    assert row["subject"].removeprefix("'") == complained["subject"]
+    assert PHONE not in lines.text
+    assert EMAIL not in lines.text

@@ -42,6 +42,7 @@ class Asked:
     body: bytes
     authorization: str | None = None
     content_type: str | None = None
+    query: str = ""
 
 
 @dataclass
@@ -89,7 +90,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             shown = self.headers.get("Authorization")
             parameters = dict(parse_qsl(parts.query))
             kind = self.headers.get("Content-Type")
-            asked = Asked(self.command, parts.path, parameters, body, shown, kind)
+            asked = Asked(self.command, parts.path, parameters, body, shown, kind, parts.query)
             answer = stand_in.take(asked)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)

@@ -3,13 +3,14 @@
 import asyncio
 import io
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from httpx import ASGITransport
 
-from cli import Exit, Failure
+from cli import EXAMPLE_ID, Exit, Failure, export
 from cli.api import Api
 from cli.generate import csv_pieces
 from cli.upload import PIECE_BYTES, TRIES, Kind, import_file
@@ -20,7 +21,7 @@ from shared.event import Instant
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
 from shared.testing import FrozenClock
-from tests.cli.conftest import Json, Mailings, Services, page
+from tests.cli.conftest import Answer, Json, Mailings, Services, page
 
 REJECTIONS = "/v1/imports/5/rejections"
 
@@ -407,3 +408,61 @@ async def test_who_interrupts_an_import_reads_what_becomes_of_it(
     said = capsys.readouterr().err
     assert "the rows that are in stay in" in said
     assert "./mailings imports show" in said
+
+
+CLIENTS_EXPORT = "/v1/clients/export"
+AT, ONE, TWO = "2026-01-01T12:00:00+00:00", EXAMPLE_ID, EXAMPLE_ID.replace("01a2", "01a1")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "clients.csv",
+            [
+                f'\ufeffclient_id,comment,created_at\r\n{ONE},"a\r\nb",{AT}\r\n{TWO},"c\r\n',
+                f'{TWO},"c\r\nd",{AT}\r\n',
+            ],
+        ),
+        (
+            "clients.ndjson",
+            [
+                f'{{"client_id": "{ONE}", "created_at": "{AT}"}}\n{{"client_id',
+                f'{{"client_id": "{TWO}", "created_at": "{AT}"}}\n',
+            ],
+        ),
+    ],
+)
+def test_an_export_of_clients_that_breaks_off_goes_on_behind_its_last_whole_line(
+    services: Services,
+    mailings: Mailings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    parts: list[str],
+) -> None:
+    monkeypatch.setattr(export, "PAUSE_S", 0.0)
+    first, rest = (part.encode() for part in parts)
+    services.answers[CLIENTS_EXPORT] = [Answer(200, first, missing=5), Answer(200, rest)]
+
+    result = mailings("clients", "export", "--tag", "vip", "--output", str(tmp_path / name))
+
+    assert result.code == Exit.OK, result.err
+    written = (tmp_path / name).read_bytes()
+    assert written == first[: first.rindex(TWO.encode() if b"," in first[:20] else b"{")] + rest
+    begun, again = services.asked
+    assert "cursor" not in begun.parameters
+    assert urlsafe_b64decode(again.parameters["cursor"]).decode() == f"{AT},{ONE}"
+    assert again.parameters["tag"] == "vip"
+
+
+def test_clients_are_looked_for_by_words_and_several_tags(
+    services: Services, mailings: Mailings
+) -> None:
+    services.answer("/v1/clients", page([]))
+
+    mailings("clients", "list", "anna smi", "--tag", "vip", "--tag", "new")
+
+    [asked] = services.asked
+    assert asked.parameters["q"] == "anna smi"
+    assert asked.query.count("tag=") == 2

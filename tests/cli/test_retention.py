@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from cli import Exit
-from tests.cli.conftest import Json, Mailings, Services
+from cli import Exit, export
+from tests.cli.conftest import Answer, Json, Mailings, Services
 
 RUN = "0d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
 MAILING = "1d6a5c1b-3c8e-4a53-9d0b-5c1f5d7c2a90"
 EXPORT, RETENTION = f"/v1/runs/{RUN}/export", "/v1/retention"
 BEFORE = "2026-01-01T00:00+03:00"
 LINES = b'{"client_id": 1}\n{"client_id": 2}\n'
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PAUSE_S", 0.0)
 
 
 def plan(**fields: Any) -> Json:
@@ -239,3 +244,21 @@ def test_an_archived_run_is_shown_with_its_figures(services: Services, mailings:
 
     assert ["archived", "2026-04-01", "12:00:00", "UTC"] in lines
     assert ["totals", "delivered", "9,800,", "failed", "200"] in lines
+
+
+def test_an_export_of_messages_goes_on_behind_the_last_one_that_arrived(
+    services: Services, mailings: Mailings
+) -> None:
+    first, rest = LINES.splitlines(keepends=True)
+    services.answers[EXPORT] = [
+        Answer(200, first + rest[:5], missing=1),
+        Answer(200, rest),
+    ]
+
+    result = mailings("runs", "export", RUN, "--status", "failed")
+
+    assert (result.code, result.out.encode()) == (Exit.OK, LINES)
+    assert [each.parameters for each in services.asked] == [
+        {"format": "ndjson", "status": "failed"},
+        {"format": "ndjson", "status": "failed", "after": "1"},
+    ]

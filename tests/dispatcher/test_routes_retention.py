@@ -17,11 +17,11 @@ from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.handlers import archiving as handlers
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive
 from services.dispatcher.queries import export
-from services.dispatcher.queries.export import ExportFormat
 from services.dispatcher.queue import planning
 from services.dispatcher.routes import routers
 from shared import database, ids
 from shared.database import autocommit
+from shared.exported import ExportFormat
 from shared.http import create_app
 from tests.dispatcher.test_handlers_archiving import finished
 from tests.dispatcher.world import REFUSED, FakeGateway, Run, World, alive, client, work
@@ -273,6 +273,28 @@ async def test_an_export_has_every_message_as_it_is_shown_in_order(
 
 
 @pytest.mark.usefixtures("small_pages")
+async def test_an_export_goes_on_behind_a_client_and_may_be_of_one_status(
+    world: World, http: AsyncClient
+) -> None:
+    await world.know_clients([7], phone=None)
+    run = await finished(world, 6)
+    whole = (await exported(http, run)).text.splitlines()
+
+    for number in (1, 3, 6, 7):
+        rest = await exported(http, run, after=str(client(number)))
+        assert rest.text.splitlines() == whole[number:]
+    table = await exported(http, run, after=str(client(6)), format="csv")
+    failed = await exported(http, run, status="failed")
+    unknown = await exported(http, run, after=str(client(99)))
+
+    assert not table.text.startswith("run_id")
+    assert (
+        failed.text.splitlines() == [line for line in whole if '"status":"failed"' in line] != []
+    )
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "MessageUnknown")
+
+
+@pytest.mark.usefixtures("small_pages")
 async def test_csv_has_a_line_for_each_attempt_and_for_a_message_without_any(
     world: World, http: AsyncClient
 ) -> None:
@@ -338,7 +360,7 @@ async def test_an_export_breaks_off_if_the_run_is_archived_meanwhile(world: Worl
     run = await finished(world, 9)
     async with autocommit(world.pool) as db:
         first = await export.first_page(db, run.run_id)
-    texts = export.texts(world.pool, run.run_id, first, ExportFormat.NDJSON)
+    texts = export.texts(world.pool, run.run_id, first, export.Wanted(ExportFormat.NDJSON))
     assert len((await anext(texts)).splitlines()) == 3
 
     await archive(world.pool, await world.now())

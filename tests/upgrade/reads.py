@@ -100,7 +100,8 @@ class _Reads:
 
 
 async def _of_catalog(reads: _Reads) -> None:
-    for client in (await reads.all("/v1/clients"))[:SAMPLE]:
+    clients = await reads.all("/v1/clients")
+    for client in sorted(clients, key=lambda each: str(each["client_id"]))[:SAMPLE]:
         await reads.one(f"/v1/clients/{client['client_id']}")
         await reads.all(f"/v1/clients?phone={client['phone']}")
     await reads.all("/v1/clients?tag=middle")

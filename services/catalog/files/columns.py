@@ -85,12 +85,43 @@ def armed(cells: Sequence[str]) -> list[str]:
     return [cell[1:] if DISARMED.match(cell) else cell for cell in cells]
 
 
+# A tag in quotes, as an export writes one that has a separator or blanks at its ends in it.
+QUOTED_TAGS = re.compile(r'\s*(?:"((?:[^"]|"")*+)"|([^",;|]*+))\s*(?:[,;|]|\Z)')
+
+
 def split_tags(cell: str) -> tuple[str, ...]:
     """Return the tags in a cell, which `,`, `;` or `|` separate."""
     if not cell:
         return ()
+    if '"' in cell and (quoted := _quoted_tags(cell)):
+        return quoted
     parts = cell.replace(";", ",").replace("|", ",").split(",")
     return tuple([tag for part in parts if (tag := part.strip())])
+
+
+def _quoted_tags(cell: str) -> tuple[str, ...] | None:
+    """Return the tags of a cell that has quotes; None if they are none of an export."""
+    tags, at = list[str](), 0
+    while at < len(cell):
+        found = QUOTED_TAGS.match(cell, at)
+        if found is None or found.end() == at:
+            return None
+        at = found.end()
+        quoted, bare = found.groups()
+        tags.append(quoted.replace('""', '"') if quoted is not None else bare.strip())
+    return tuple([tag for tag in tags if tag])
+
+
+def joined_tags(tags: Sequence[str]) -> str:
+    """Return tags in one cell, as `split_tags` reads them."""
+    return "|".join(map(_in_cell, tags))
+
+
+def _in_cell(tag: str) -> str:
+    if tag == tag.strip() and not any(each in tag for each in ',;|"'):
+        return tag
+    doubled = tag.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _fields(header: Sequence[str], options: ImportOptions) -> list[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import delete, text
 from sqlalchemy.exc import IntegrityError
 
 from services.catalog.domain.client import ExternalIdTaken, PhoneTaken
+from services.catalog.queue.searching import array
 from services.catalog.tables import clients
 from shared.contracts.catalog import (
     ClientChanged,
@@ -114,7 +115,7 @@ def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
         "client_ids": [each.client_id for each in states],
         "phones": [each.phone for each in states],
         "operator_codes": [each.operator_code for each in states],
-        "tags": [_array(each.tags) for each in states],
+        "tags": [array(each.tags) for each in states],
         "time_zones": [each.time_zone for each in states],
         "emails": [each.email for each in states],
         "full_names": [each.full_name for each in states],
@@ -123,11 +124,3 @@ def _columns(recorded: Sequence[Recorded[Any]]) -> dict[str, Any]:
         "versions": [each.version for each in recorded],
         "external_ids": [each.external_id for each in states],
     }
-
-
-def _array(tags: Sequence[str]) -> str:
-    """Write `tags` as PostgreSQL reads an array."""
-    if not tags:
-        return "{}"
-    escaped = (tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags)
-    return '{"' + '","'.join(escaped) + '"}'

@@ -1,16 +1,18 @@
 """Queries: clients, one or by the page."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, cast, select
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, cast, exists, false, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY, array
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown
+from services.catalog.domain.search import query_of
+from services.catalog.queries.search import Asked, Place, found_ids
 from shared.contracts.schedule import Weekday
 from shared.database import Connection
 from shared.event import Instant
@@ -38,6 +40,10 @@ def id_of(each: PreferredTime) -> str:
 
 
 PreferredTimes: TypeAlias = Annotated[list[PreferredTimeView], BeforeValidator(times_view)]
+
+
+NEWEST = (tables.clients.c.created_at, tables.clients.c.client_id)
+LATER = tuple(column.desc() for column in NEWEST)
 
 
 class ClientView(View):
@@ -105,50 +111,84 @@ async def client_known_as(db: Connection, external_id: str) -> UUID | None:
 WINDOW, PER_ITEM = 8_000, 50
 
 
-async def clients(
-    db: Connection, *, after: UUID, limit: int, having: Mapping[str, str | None]
-) -> list[ClientView]:
-    """Return up to `limit` clients behind `after` that have what `having` names.
+async def clients(db: Connection, asked: Asked, *, before: Place, limit: int) -> list[ClientView]:
+    """Return up to `limit` clients behind `before` that have what is `asked`, the newest first."""
+    conditions = _conditions(tables.clients.c, asked)
+    if asked.client_ids is not None:
+        conditions.append(tables.clients.c.client_id.in_(asked.client_ids))
+        conditions += [_has_words(asked)] if asked.typed else []
+    elif asked.typed:
+        found = await found_ids(db, asked, before=before, limit=limit)
+        conditions.append(tables.clients.c.client_id.in_(found))
+    if asked.is_narrow:
+        return await _clients(db, _of_few(conditions, before, limit))
+    behind = select(tables.clients).where(tuple_(*NEWEST) < tuple_(*before)).order_by(*LATER)
+    if conditions:
+        return await _having(db, asked, behind, limit)
+    return await _clients(db, behind.limit(limit))
 
-    `having` holds values for `phone`, `operator_code` and `tag`; none doesn't restrict.
 
-    Of what many have, the next clients behind `after` fill a page; of what few have, the index
-    knows all. Which it is, is found out here and not left to the planner, who may know how many
-    have a tag but not where they are, and who keeps one plan for all values.
+def _of_few(conditions: Sequence[ColumnElement[bool]], before: Place, limit: int) -> Select[Any]:
+    """Return the query for the first of those that few have: all of them by their index, sorted.
+
+    In order it would be all clients again, and the planner may think that that is less.
     """
-    table = tables.clients
-    behind = select(table).where(table.c.client_id > after).order_by(table.c.client_id)
-    if having.get("phone") is not None or set(having.values()) == {None}:
-        return await _clients(db, behind.where(*_conditions(table.c, having)), limit)
+    few = select(*NEWEST).where(*conditions).cte("few").prefix_with("MATERIALIZED")
+    place = (few.c.created_at, few.c.client_id)
+    first = select(few).where(tuple_(*place) < tuple_(*before))
+    first = first.order_by(*(column.desc() for column in place)).limit(limit)
+    page = first.subquery("first")
+    own = page.c.client_id == tables.clients.c.client_id
+    return select(tables.clients).join(page, own).order_by(*LATER)
+
+
+async def _having(
+    db: Connection, asked: Asked, behind: Select[Any], limit: int
+) -> list[ClientView]:
+    """Return the first of those `behind` that have tags or a code.
+
+    Of what many have, the next clients fill a page; of what few have, the index knows all. Which
+    it is, is found out here and not left to the planner, who may know how many have a tag but not
+    where they are, and who keeps one plan for all values.
+    """
     size = max(WINDOW, PER_ITEM * limit)
     window = behind.limit(size).subquery("near")
-    near = select(window).where(*_conditions(window.c, having)).order_by(window.c.client_id)
-    found = await _clients(db, near, limit)
+    newest = (window.c.created_at.desc(), window.c.client_id.desc())
+    near = select(window).where(*_conditions(window.c, asked)).order_by(*newest)
+    found = await _clients(db, near.limit(limit))
     if len(found) == limit:
         return found
-    ids = behind.with_only_columns(table.c.client_id)
-    end = ids.offset(size - 1).limit(1).scalar_subquery()  # none: the window has all
-    few = select(table.c.client_id).where(table.c.client_id > end, *_conditions(table.c, having))
-    all_few = few.cte("few").prefix_with("MATERIALIZED")  # in order it would be all clients again
-    first = select(all_few).order_by(all_few.c.client_id).limit(limit - len(found)).subquery()
-    far = select(table).join(first, first.c.client_id == table.c.client_id)
-    return found + await _clients(db, far.order_by(table.c.client_id), limit - len(found))
+    last = behind.with_only_columns(*NEWEST).offset(size - 1).limit(1)
+    end = (await db.execute(last)).one_or_none()
+    if end is None:  # the window has all
+        return found
+    conditions = _conditions(tables.clients.c, asked)
+    place = (end.created_at, end.client_id)
+    return found + await _clients(db, _of_few(conditions, place, limit - len(found)))
+
+
+def _has_words(asked: Asked) -> ColumnElement[bool]:
+    """Return the condition that a client has the words that were typed."""
+    words, query = tables.client_search.c, query_of(asked.typed)
+    has = words.words.bool_op("@@")(cast(query, TSQUERY)) if query else false()
+    own = words.client_id == tables.clients.c.client_id
+    return exists(select(words.client_id).where(own, has))
 
 
 def _conditions(
-    columns: ReadOnlyColumnCollection[str, Any], having: Mapping[str, str | None]
+    columns: ReadOnlyColumnCollection[str, Any], asked: Asked
 ) -> list[ColumnElement[bool]]:
-    """Return the conditions that `having` names, written as the indexes have them."""
-    phone, code, tag = (having.get(name) for name in ("phone", "operator_code", "tag"))
+    """Return the conditions on the clients themselves, written as the indexes have them."""
     conditions: list[ColumnElement[bool]] = []
-    if phone is not None:
-        conditions.append(columns.phone == phone)
-    if code is not None:
-        conditions.append(array([columns.operator_code]).bool_op("@>")(cast([code], ARRAY(Text))))
-    if tag is not None:
-        conditions.append(columns.tags.bool_op("@>")([tag]))
+    if asked.phone is not None:
+        conditions.append(columns.phone == asked.phone)
+    if asked.operator_code is not None:
+        own_code = array([columns.operator_code]).bool_op("@>")
+        conditions.append(own_code(cast([asked.operator_code], ARRAY(Text))))
+    if asked.tags:
+        conditions.append(columns.tags.bool_op("@>")(list(asked.tags)))
     return conditions
 
 
-async def _clients(db: Connection, page: Select[Any], limit: int) -> list[ClientView]:
-    return [ClientView.model_validate(row) for row in await db.execute(page.limit(limit))]
+async def _clients(db: Connection, page: Select[Any]) -> list[ClientView]:
+    return [ClientView.model_validate(row) for row in await db.execute(page)]

@@ -1,9 +1,11 @@
 """Queries: imports, and the rows that they rejected."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import JSON, Select, literal_column, select, true, tuple_
+from sqlalchemy import JSON, Select, literal_column, select, text, true, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.imports import ImportUnknown
@@ -164,3 +166,51 @@ async def rejections(
     if not rows:
         raise ImportUnknown
     return [RejectionView.model_validate(row) for row in rows if row.row is not None]
+
+
+class RejectedRow(View):
+    """A row that was not imported, as the file had it, and all that is wrong with it."""
+
+    row: int
+    line: int | None
+    last_line: int | None
+    reason: str
+    raw: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRows:
+    """Some rejected rows of an import, and how its file was written."""
+
+    header: Sequence[str]
+    delimiter: str | None  # none: it was no table
+    rows: Sequence[RejectedRow]
+
+
+REJECTED_PAGE = 500
+REJECTED_ROWS = text("""
+    SELECT row, min(line) AS line, min(last_line) AS last_line, min(raw) AS raw,
+        string_agg(coalesce("column" || ': ', '') || reason, '; ' ORDER BY place) AS reason
+    FROM import_rejections WHERE import_id = :import_id AND row > :after
+    GROUP BY row ORDER BY row LIMIT :limit
+""")
+
+
+async def rejected_rows(db: Connection, import_id: UUID, *, after: int = 0) -> RejectedRows:
+    """Return some rows of an import that were rejected and kept, from behind a row.
+
+    Raises:
+        ImportUnknown: No import has this identifier.
+    """
+    table = tables.imports.c
+    own = select(table.found).where(table.import_id == import_id, table.status != "deleted")
+    about = (await db.execute(own)).one_or_none()
+    if about is None:
+        raise ImportUnknown
+    found = about.found or {}
+    values = {"import_id": import_id, "after": after, "limit": REJECTED_PAGE}
+    rows = await db.execute(REJECTED_ROWS, values)
+    header = [name for name, _ in found.get("columns", ())] or ["row"]
+    return RejectedRows(
+        header, found.get("delimiter"), [RejectedRow.model_validate(row) for row in rows]
+    )

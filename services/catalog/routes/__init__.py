@@ -3,6 +3,7 @@
 from services.catalog.routes import (
     audiences,
     clients,
+    exports,
     gateways,
     imports,
     mailings,
@@ -14,6 +15,7 @@ from services.catalog.routes import (
 )
 
 routers = (
+    exports.router,  # before what would take its path for an identifier
     clients.router,
     preferred_times.router,
     imports.router,

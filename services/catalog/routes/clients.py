@@ -1,9 +1,9 @@
 """Clients over HTTP."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Query, Response, status
+from fastapi import Response, status
 from pydantic import Field
 
 from services.catalog import handlers
@@ -22,7 +22,10 @@ from services.catalog.domain.client import (
     checked,
 )
 from services.catalog.queries import clients as queries
+from services.catalog.queries import search
 from services.catalog.queries.clients import ClientView
+from services.catalog.queries.search import FacetsView
+from services.catalog.routes.asked_clients import LATEST, AskedClients
 from shared import ids
 from shared.contracts.schedule import Weekday
 from shared.database import autocommit
@@ -41,6 +44,8 @@ from shared.http import (
     Page,
     answers,
     etag,
+    instant_and_id,
+    newest_key,
     page,
     position,
     strict_router,
@@ -49,8 +54,6 @@ from shared.http.schedules import At
 from shared.preferred import MOST, PreferredTime, canonical_preferred, format_preferred
 
 router = strict_router("/v1/clients", "clients")
-
-FIRST = UUID(int=0)
 
 
 class PreferredTimeBody(Body):
@@ -145,18 +148,25 @@ async def _refuse_taken(profile: Profile, client_id: UUID, context: CommandConte
 
 @router.get("", operation_id="list_clients", responses=answers(BadCursor))
 async def clients(
-    db: Database,
-    cursor: Cursor,
-    limit: Limit = 50,
-    phone: str | None = None,
-    operator_code: str | None = None,
-    tag: Annotated[str | None, Query(description="one of the client's tags")] = None,
+    db: Database, asked: AskedClients, cursor: Cursor, limit: Limit = 50
 ) -> Page[ClientView]:
-    """Show a page of the clients that have all of what is asked for."""
-    having = {"phone": phone, "operator_code": operator_code, "tag": tag}
-    after = position(cursor, UUID, FIRST)
-    found = await queries.clients(db, after=after, limit=limit + 1, having=having)
-    return page(found, limit, lambda each: str(each.client_id))
+    """Show a page of the clients that have all of what is asked for, the newest first.
+
+    Words are found some seconds after a client has come or changed, all else at once.
+    """
+    before = position(cursor, instant_and_id, LATEST)
+    found = await queries.clients(db, asked, before=before, limit=limit + 1)
+    return page(found, limit, lambda each: newest_key(each.created_at, each.client_id))
+
+
+@router.get("/facets", operation_id="show_client_facets")
+async def client_facets(db: Database, asked: AskedClients) -> FacetsView:
+    """Show how many clients have what is asked for, and how many of these have each tag and code.
+
+    As clients were some seconds ago. Of very many the number is a lower bound, and of tags and
+    codes the most frequent ones are shown.
+    """
+    return await search.facets(db, asked)
 
 
 @router.get(

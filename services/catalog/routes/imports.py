@@ -6,6 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from fastapi import Request, Response, status
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -27,11 +28,14 @@ from services.catalog.domain.imports import (
 )
 from services.catalog.files import ANYTHING, TYPES, check_size, read_rows
 from services.catalog.handlers import importing, pruning
+from services.catalog.queries import export
 from services.catalog.queries import imports as queries
 from services.catalog.queries.imports import ImportView, RejectionView
+from services.catalog.routes.exports import Wanted, described, exported
 from services.catalog.routes.import_options import DeclaredFile
 from shared import ids
 from shared.database import autocommit
+from shared.exported import ExportFormat
 from shared.http import (
     Admission,
     BadCursor,
@@ -135,6 +139,25 @@ async def rejections(
     after = position(cursor, _row_and_place, (0, 0))
     found = await queries.rejections(db, import_id, after=after, limit=limit + 1)
     return page(found, limit, lambda each: f"{each.row},{each.place}")
+
+
+@router.get(
+    "/{import_id}/rejections/export",
+    operation_id="export_rejections",
+    response_class=StreamingResponse,
+    responses=answers(ImportUnknown) | described("The rows; of very many only the first ones."),
+)
+async def export_rejections(
+    import_id: UUID, db: Database, pool: DatabasePool, wanted: Wanted = ExportFormat.CSV
+) -> StreamingResponse:
+    """Show the rows that were not imported as the file had them, behind the reason and the line.
+
+    So they can be mended and imported again: an import passes those two columns over. A text that
+    a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.
+    """
+    first = await queries.rejected_rows(db, import_id)
+    lines = export.rejection_lines(pool, import_id, first, wanted)
+    return exported(lines, wanted, f"rejected-{import_id}")
 
 
 @router.post(

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, status
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
@@ -22,16 +23,19 @@ from services.catalog.domain.suppression import (
 from services.catalog.files.contacts import Refused, read_contacts
 from services.catalog.handlers import suppressing
 from services.catalog.handlers.suppressing import Unwanted
+from services.catalog.queries import export
 from services.catalog.queries import suppressions as queries
 from services.catalog.queries.clients import has_client
 from services.catalog.queries.suppressions import SuppressionView
 from services.catalog.routes.dependencies import Keys
+from services.catalog.routes.exports import Wanted, described, exported
 from services.catalog.routes.imports import limits_of, pieces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
 from shared.database import autocommit
 from shared.errors import FieldError
 from shared.event import Instant
+from shared.exported import ExportFormat
 from shared.http import (
     BadCursor,
     Body,
@@ -171,6 +175,33 @@ async def suppressions(
         db, before=before, limit=limit + 1, subjects=subjects, topic=topic, reason=reason
     )
     return page(found, limit, _key)
+
+
+@router.get(
+    "/export",
+    operation_id="export_suppressions",
+    response_class=StreamingResponse,
+    responses=answers(BadCursor, SuppressionInvalid)
+    | described("All suppressions; it ends properly only with all of them."),
+)
+async def export_suppressions(
+    *,
+    pool: DatabasePool,
+    cursor: Cursor,
+    subjects: Annotated[list[str] | None, Depends(_subjects)],
+    topic: TopicName = None,
+    reason: str | None = None,
+    wanted: Wanted = ExportFormat.NDJSON,
+) -> StreamingResponse:
+    """Show each suppression that the list has with these filters, the newest first.
+
+    What broke off goes on behind the last whole line, by its cursor: base64url of
+    "since,subject,topic", where no topic is an empty one.
+    """
+    before = position(cursor, _place, None)
+    having = export.Suppressed(subjects, topic, reason)
+    lines = export.suppression_lines(pool, having, before, wanted)
+    return exported(lines, wanted, "suppressions")
 
 
 def _key(shown: SuppressionView) -> str:

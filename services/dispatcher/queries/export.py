@@ -4,13 +4,14 @@ Read from the ledger as it is, a page in memory at a time. If the run is archive
 export breaks off, so that nobody takes a part for the whole.
 """
 
-import csv
 from collections.abc import AsyncIterator, Iterator, Sequence
-from enum import StrEnum
-from io import StringIO
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import text
+
+from services.dispatcher.domain.message import MessageUnknown
 from services.dispatcher.queries.archived import or_gone, rows_unless_gone
 from services.dispatcher.queries.derived import (
     ATTEMPTS_LOG,
@@ -20,16 +21,11 @@ from services.dispatcher.queries.derived import (
     with_attempts,
 )
 from services.dispatcher.queries.runs import run
+from shared.contracts.dispatcher import State
 from shared.database import Connection, Pool, autocommit, fragment, sql
+from shared.exported import ExportFormat, harmless, in_csv
 
 PAGE = 250  # messages: what is made of them keeps this process from sending for some milliseconds
-
-
-class ExportFormat(StrEnum):
-    """What an export is written as."""
-
-    NDJSON = "ndjson"
-    CSV = "csv"
 
 
 # Of one chunk, found by its key: so no page costs more than another, however large the run is.
@@ -62,14 +58,28 @@ class Page(NamedTuple):
     next_place: tuple[int, int] | None
 
 
-async def first_page(db: Connection, run_id: UUID) -> Page:
-    """Return the first messages of a run.
+PLACE = text("""
+    SELECT chunk, array_position(client_ids, CAST(:client_id AS uuid)) AS n FROM chunks
+    WHERE run_id = :run_id AND client_ids @> ARRAY[CAST(:client_id AS uuid)]
+""")
+
+
+async def first_page(db: Connection, run_id: UUID, after: UUID | None = None) -> Page:
+    """Return the first messages of a run; or those behind the message of a client.
 
     Raises:
         RunUnknown: No run has this identifier.
+        MessageUnknown: The run has no message for that client.
         MessagesDeleted: The run is archived.
     """
-    page = await _page(db, run_id, (0, 0))
+    place = (0, 0)
+    if after is not None:
+        await run(db, run_id)
+        found = (await db.execute(PLACE, {"run_id": run_id, "client_id": after})).first()
+        if found is None:
+            raise MessageUnknown
+        place = (found.chunk, found.n)
+    page = await _page(db, run_id, place)
     if not page.messages:
         await run(db, run_id)
     return page
@@ -87,7 +97,16 @@ async def _page(db: Connection, run_id: UUID, after: tuple[int, int]) -> Page:
     return Page([with_attempts(row) for row in shown], next_place)
 
 
-async def texts(pool: Pool, run_id: UUID, first: Page, wanted: ExportFormat) -> AsyncIterator[str]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an export is to have."""
+
+    format: ExportFormat
+    status: State | None = None  # none: whatever it is
+    is_continued: bool = False  # then CSV has no line with the names of its columns
+
+
+async def texts(pool: Pool, run_id: UUID, first: Page, wanted: Wanted) -> AsyncIterator[str]:
     """Yield the export, a page at a time, from the first one on.
 
     Raises:
@@ -95,10 +114,12 @@ async def texts(pool: Pool, run_id: UUID, first: Page, wanted: ExportFormat) -> 
         Unavailable: The database went away.
     """
     page = first
-    if wanted is ExportFormat.CSV:
-        yield _csv([CSV_COLUMNS])
+    is_csv = wanted.format is ExportFormat.CSV
+    if is_csv and not wanted.is_continued:
+        yield in_csv([CSV_COLUMNS])
     while True:
-        yield _csv(_lines(page.messages)) if wanted is ExportFormat.CSV else _ndjson(page.messages)
+        shown = [each for each in page.messages if wanted.status in (None, each.status)]
+        yield in_csv(_lines(shown)) if is_csv else _ndjson(shown)
         if page.next_place is None:
             return
         async with autocommit(pool) as db:
@@ -135,10 +156,10 @@ def _lines(messages: Sequence[MessageWithAttempts]) -> Iterator[tuple[object, ..
         about = (
             each.run_id,
             each.client_id,
-            _harmless(each.message_id),
+            harmless(each.message_id),
             each.status,
             each.attempts,
-            _harmless(each.reason),
+            harmless(each.reason),
         )
         for attempt in each.attempts_log:
             yield (*about, *_cells(attempt))
@@ -154,23 +175,7 @@ def _cells(attempt: AttemptView) -> tuple[object, ...]:
         attempt.ended_at.isoformat() if attempt.ended_at else "",
         attempt.outcome,
         attempt.status_code,
-        _harmless(attempt.reason),
-        _harmless(attempt.gateway_message_id),
-        _harmless(attempt.answer),
+        harmless(attempt.reason),
+        harmless(attempt.gateway_message_id),
+        harmless(attempt.answer),
     )
-
-
-# What a spreadsheet takes for a formula. Source: OWASP, CSV Injection.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def _harmless(text: str | None) -> str | None:
-    """Return text with an apostrophe before it if a spreadsheet would calculate it."""
-    return f"'{text}" if text and text.startswith(FORMULA) else text
-
-
-def _csv(lines: Iterator[tuple[object, ...]] | Sequence[Sequence[object]]) -> str:
-    """Return lines as CSV. Source: RFC 4180."""
-    written = StringIO()
-    csv.writer(written).writerows(lines)
-    return written.getvalue()

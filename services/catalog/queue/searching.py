@@ -1,0 +1,124 @@
+"""Clients that have changed since they were put among the words, and the words themselves.
+
+A trigger on the clients notes which ones, with a row for all of a statement; the worker puts them
+among the words some seconds later, so that no import waits for an index of words.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, text
+
+from services.catalog.domain.search import marks_of, words_of
+from services.catalog.tables import client_changes, imports
+from shared.database import Connection
+
+LOCK = 7_206_949  # an arbitrary number that means "words of clients"; advisory, until the commit
+CHANGES = 2  # rows of changes at a time; an import writes one for each of its chunks
+ALL, TAG, CODE = "all", "tag", "code"  # kinds of counters
+
+TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
+TAKE_OUT = text("""
+    DELETE FROM client_search WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+    RETURNING tags, operator_code
+""")
+SELECT_NOW = text("""
+    SELECT client_id, version, created_at, tags, operator_code, full_name, email, phone
+    FROM clients WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+""")
+INSERT_WORDS = text("""
+    INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words)
+    SELECT client_id, version, created_at, CAST(tags AS text[]), operator_code,
+        array_to_tsvector(CAST(words AS text[]))
+    FROM unnest(
+        CAST(:client_ids AS uuid[]), CAST(:versions AS int[]), CAST(:instants AS timestamptz[]),
+        CAST(:tags AS text[]), CAST(:codes AS text[]), CAST(:words AS text[])
+    ) AS added (client_id, version, created_at, tags, operator_code, words)
+""")
+ADD_COUNTS = text("""
+    INSERT INTO client_facets (kind, value, count)
+    SELECT * FROM unnest(
+        CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:counts AS bigint[])
+    )
+    ON CONFLICT (kind, value) DO UPDATE SET count = client_facets.count + excluded.count
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was put among the words: how many clients, and whether an import goes on."""
+
+    clients: int
+    is_importing: bool
+
+
+NOTHING = Followed(0, is_importing=False)
+
+
+async def follow_changes(db: Connection) -> Followed:
+    """Put some clients that have changed among the words; one process at a time does."""
+    if not await db.scalar(TAKE_TURN, {"lock": LOCK}):
+        return NOTHING
+    first = select(client_changes.c.change_id).order_by(client_changes.c.change_id).limit(CHANGES)
+    taken = delete(client_changes).where(client_changes.c.change_id.in_(first))
+    noted = await db.scalars(taken.returning(client_changes.c.client_ids))
+    changed = list({each for ids in noted for each in ids})
+    if not changed:
+        return NOTHING
+    old = (await db.execute(TAKE_OUT, {"client_ids": changed})).all()
+    now = (await db.execute(SELECT_NOW, {"client_ids": changed})).all()
+    await _insert_words(db, now)
+    await _add_counts(db, old, now)
+    running = select(imports.c.import_id).where(imports.c.status == "running").limit(1)
+    return Followed(len(changed), await db.scalar(running) is not None)
+
+
+async def _insert_words(db: Connection, rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    values = {
+        "client_ids": [row.client_id for row in rows],
+        "versions": [row.version for row in rows],
+        "instants": [row.created_at for row in rows],
+        "tags": [array(row.tags) for row in rows],
+        "codes": [row.operator_code for row in rows],
+        "words": [
+            array([
+                *words_of(row.full_name, row.email, row.phone),
+                *marks_of(row.tags, row.operator_code),
+            ])
+            for row in rows
+        ],
+    }  # fmt: skip
+    await db.execute(INSERT_WORDS, values)
+
+
+async def _add_counts(db: Connection, before: Sequence[Any], now: Sequence[Any]) -> None:
+    """Add the difference that some clients make to how many have each tag and code."""
+    counts = _counted(now)
+    counts.subtract(_counted(before))
+    changed = sorted((kind, value, count) for (kind, value), count in counts.items() if count)
+    if changed:
+        kinds, values, numbers = zip(*changed, strict=True)
+        parameters = {"kinds": list(kinds), "values": list(values), "counts": list(numbers)}
+        await db.execute(ADD_COUNTS, parameters)
+
+
+def _counted(rows: Sequence[Any]) -> "Counter[tuple[str, str]]":
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counts[ALL, ""] += 1
+        if row.operator_code:
+            counts[CODE, row.operator_code] += 1
+        counts.update((TAG, tag) for tag in row.tags)
+    return counts
+
+
+def array(texts: Sequence[str]) -> str:
+    """Write texts as PostgreSQL reads an array: arrays in an array don't nest."""
+    if not texts:
+        return "{}"
+    escaped = (each.replace("\\", "\\\\").replace('"', '\\"') for each in texts)
+    return '{"' + '","'.join(escaped) + '"}'
