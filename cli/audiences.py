@@ -195,13 +195,15 @@ def saved_table(found: Json) -> RenderableType:
     ])  # fmt: skip
 
 
-async def audience(api: Api, wanted: Json, gateway: str, limit: int) -> Json:
+async def audience(
+    api: Api, wanted: Json, gateway: str, limit: int, topic: str | None = None
+) -> Json:
     """Return whom a filter selects now.
 
     Raises:
         Failure: It is refused, or the service is not there.
     """
-    body = {"filter": wanted, "gateway": gateway}
+    body = {"filter": wanted, "gateway": gateway} | ({} if topic is None else {"topic": topic})
     found: Json = await api.post("dispatcher", f"/v1/audience-previews?limit={limit}", body)
     return found
 

@@ -31,7 +31,7 @@ async def _preview(api: Api, plan: Json) -> Json:
         wanted = plan.get("filter")
         if wanted is None:
             wanted = sendable((await find_audience(api, plan["audience"]))["filter"])
-        whom = await audience(api, wanted, plan["gateway"], SHOWN)
+        whom = await audience(api, wanted, plan["gateway"], SHOWN, plan.get("topic"))
     except Failure as failure:  # also of a dispatcher of an older release
         note(f"Who is left out is not known. {failure}", "yellow")
         whom = None

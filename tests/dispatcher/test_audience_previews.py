@@ -17,6 +17,7 @@ from shared.contracts.catalog import Filter
 from shared.contracts.timing import Clock, TimePolicy
 from shared.http import create_app
 from tests.dispatcher.described import HTTP, describe
+from tests.dispatcher.test_suppressing import suppress
 from tests.dispatcher.world import CHANNELS, World, client, registered
 
 MAILS = {**CHANNELS, "smtp": Channel(contact="email")}
@@ -110,6 +111,25 @@ async def test_of_those_with_one_contact_the_first_counts_and_the_others_are_lef
     reasons = [each["left_out"] for each in found["clients"]]
     assert reasons == [None, None, "same_contact", "no_email", "same_contact"]
     assert [each["left_out"] for each in of_new["clients"]] == [None]
+
+
+@pytest.mark.parametrize("subject", ["hash-of-3", str(client(3))], ids=["contact", "client"])
+async def test_who_is_suppressed_is_left_out_of_all_mailings_or_of_a_topic(
+    http: AsyncClient, world: World, subject: str
+) -> None:
+    await some(world)
+    await world.know(registered(3, phone_hashes=("hash-of-3",)), version=2)
+    await suppress(world, subject, topic="news")
+
+    of_news = await previewed(http, topic="news")
+    of_others = await previewed(http, topic="offers")
+    await suppress(world, subject, version=2)
+    of_any = await previewed(http)
+
+    assert [each["messages"] for each in (of_news, of_others, of_any)] == [3, 4, 3]
+    for each in (of_news, of_any):
+        assert {"reason": "suppressed", "clients": 1} in each["left_out"]
+        assert [one["left_out"] for one in each["clients"]][2] == "suppressed"
 
 
 async def test_phones_are_looked_up_and_those_of_nobody_said(

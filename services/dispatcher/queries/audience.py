@@ -10,11 +10,13 @@ from sqlalchemy import text
 
 from services.dispatcher.domain.contact import NO_EMAIL, NO_PHONE
 from services.dispatcher.queue.audience import SAME, Audience, Contact, audience_of
+from services.dispatcher.queue.suppressions import HAS_SUPPRESSIONS, SUBJECTS
 from shared.contracts.catalog import Filter
-from shared.database import Connection, sql
+from shared.database import Connection, fragment, sql
 from shared.http import View
 
 SAME_CONTACT = "same_contact"  # the reason of those for whom another one stands
+SUPPRESSED = "suppressed"
 NO_CONTACT = {"phone": NO_PHONE.reason, "email": NO_EMAIL.reason}
 # Clients that are looked at: for a person who asks it takes some tenths of a second a million.
 MOST = 5_000_000
@@ -22,10 +24,11 @@ MOST = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose preview is asked for: a filter, and what the gateway needs of a client."""
+    """Whose preview is asked for: a filter, what the gateway needs of a client, and a topic."""
 
     filter: Filter
     contact: Contact | None
+    topic: str | None = None
 
     @property
     def audience(self) -> Audience:
@@ -69,17 +72,35 @@ class PreviewedClient(View):
     )
 
 
+# As messages of a run are judged when they are claimed; false, where nothing is suppressed.
+IS_SUPPRESSED = """
+    EXISTS (
+        SELECT FROM suppressions WHERE subject = ANY ({subjects})
+            AND reasons ?| ARRAY['', coalesce(CAST(:topic AS text), '')]
+    )
+"""
+
+
+async def _suppressed(db: Connection, wanted: Wanted) -> str:
+    """Return SQL that is true for clients that are suppressed."""
+    if not await db.scalar(sql("SELECT {any}", any=HAS_SUPPRESSIONS)):
+        return "false"
+    contact = "CAST(NULL AS text)" if wanted.contact is None else f"'{wanted.contact}'"
+    subjects = fragment(SUBJECTS, client="clients", contact=contact)
+    return fragment(IS_SUPPRESSED, subjects=subjects)
+
+
 COUNT = """
     WITH looked_at AS MATERIALIZED (
-        SELECT client_id, {contact} AS contact, {same} AS same
+        SELECT {contact} AS contact, {nth} AS nth, {suppressed} AS is_suppressed
         FROM clients WHERE {chosen} LIMIT :most
     )
-    SELECT count(*) AS selected, count(contact) AS reachable, ({different}) AS different
+    SELECT count(*) AS selected, count(contact) AS reachable,
+        count(contact) FILTER (WHERE nth = 1) AS different,
+        count(contact) FILTER (WHERE nth = 1 AND is_suppressed) AS suppressed
     FROM looked_at
 """
-DIFFERENT = (
-    "SELECT count(*) FROM (SELECT FROM looked_at WHERE same IS NOT NULL GROUP BY same) AS d"
-)
+NTH = "row_number() OVER (PARTITION BY {same} ORDER BY client_id)"
 
 
 async def count(db: Connection, wanted: Wanted) -> AudienceView:
@@ -88,12 +109,13 @@ async def count(db: Connection, wanted: Wanted) -> AudienceView:
     statement = sql(
         COUNT,
         contact=contact or "client_id",
-        same="NULL" if contact is None else SAME[contact],
+        nth=fragment(NTH, same=SAME[wanted.doubled]) if wanted.doubled else "1",
+        suppressed=await _suppressed(db, wanted),
         chosen=audience.chosen,
-        different=DIFFERENT if wanted.doubled else "count(contact)",
     )
-    row = (await db.execute(statement, {**audience.values, "most": MOST + 1})).one()
-    left_out = {SAME_CONTACT: row.reachable - row.different}
+    values = {**audience.values, "most": MOST + 1, "topic": wanted.topic}
+    row = (await db.execute(statement, values)).one()
+    left_out = {SUPPRESSED: row.suppressed, SAME_CONTACT: row.reachable - row.different}
     if contact is not None:
         left_out[NO_CONTACT[contact]] = row.selected - row.reachable
     selected = min(row.selected, MOST)
@@ -110,7 +132,8 @@ async def count(db: Connection, wanted: Wanted) -> AudienceView:
 
 
 PAGE = """
-    SELECT client_id, phone, email, operator_code, time_zone, tags FROM clients
+    SELECT client_id, phone, email, operator_code, time_zone, tags, {suppressed} AS is_suppressed
+    FROM clients
     WHERE client_id > :after AND {chosen} ORDER BY client_id LIMIT :limit
 """
 
@@ -118,8 +141,8 @@ PAGE = """
 async def page(db: Connection, wanted: Wanted, after: UUID, limit: int) -> list[PreviewedClient]:
     """Return up to `limit` clients of an audience from behind `after`, in their order."""
     audience = wanted.audience
-    values = {**audience.values, "after": after, "limit": limit}
-    statement = sql(PAGE, chosen=audience.chosen)
+    values = {**audience.values, "after": after, "limit": limit, "topic": wanted.topic}
+    statement = sql(PAGE, chosen=audience.chosen, suppressed=await _suppressed(db, wanted))
     rows = (await db.execute(statement, values)).all()
     first = await _first_of(db, wanted, rows)
     return [_client(row, wanted, first) for row in rows]
@@ -150,6 +173,8 @@ def _client(row: Any, wanted: Wanted, first: Mapping[str, UUID]) -> PreviewedCli
             reason = NO_CONTACT[contact]
         elif first.get(_same(value, contact), row.client_id) != row.client_id:
             reason = SAME_CONTACT
+    if reason is None and row.is_suppressed:
+        reason = SUPPRESSED
     return PreviewedClient(
         client_id=row.client_id,
         contact=masked_contact(value),

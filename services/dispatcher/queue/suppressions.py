@@ -12,32 +12,35 @@ from sqlalchemy import text
 
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from shared.contracts.catalog import SuppressionChanged, SuppressionLifted
-from shared.database import Connection, sql
+from shared.database import Connection, fragment, sql
 from shared.event import Received
 
 # For claims, which return it with what they found.
 HAS_SUPPRESSIONS = "EXISTS (SELECT FROM suppressions WHERE reasons IS NOT NULL)"
 
-# A client, or the contact that the gateway needs; where it needs none, either of them. That of the
-# topic, or of all.
+# A client, or the contact that the gateway needs; where it needs none, either of them.
+SUBJECTS = """
+    ARRAY[CAST({client}.client_id AS text)]
+        || CASE WHEN {contact} IS DISTINCT FROM 'email'
+            THEN string_to_array({client}.phone_hashes, ' ') END
+        || CASE WHEN {contact} IS DISTINCT FROM 'phone'
+            THEN string_to_array({client}.email_hashes, ' ') END
+"""
+# That of the topic, or of all.
 REASONS = """
     SELECT wanted.run_id, wanted.client_id, s.reason FROM ({wanted}) AS wanted
     JOIN runs r USING (run_id) LEFT JOIN gateways g ON g.name = r.gateway
     JOIN clients c USING (client_id)
     CROSS JOIN LATERAL (
         SELECT coalesce(reasons ->> '', reasons ->> r.topic) AS reason FROM suppressions
-        WHERE subject = ANY (
-            ARRAY[CAST(c.client_id AS text)]
-            || CASE WHEN g.contact IS DISTINCT FROM 'email'
-                THEN string_to_array(c.phone_hashes, ' ') END
-            || CASE WHEN g.contact IS DISTINCT FROM 'phone'
-                THEN string_to_array(c.email_hashes, ' ') END
-        ) AND reasons ?| ARRAY['', coalesce(r.topic, '')]
+        WHERE subject = ANY ({subjects}) AND reasons ?| ARRAY['', coalesce(r.topic, '')]
         ORDER BY subject LIMIT 1
     ) AS s
 """
+OF_RUN = fragment(SUBJECTS, client="c", contact="g.contact")
 OF_CHUNKS = sql(
     REASONS,
+    subjects=OF_RUN,
     wanted="""
     SELECT run_id, unnest(client_ids) AS client_id
     FROM unnest(CAST(:run_ids AS uuid[]), CAST(:chunks AS int[])) AS w (run_id, chunk)
@@ -59,6 +62,7 @@ async def suppressed_in_chunks(
 
 OF_MESSAGES = sql(
     REASONS,
+    subjects=OF_RUN,
     wanted="""
     SELECT * FROM unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]))
         AS w (run_id, client_id)

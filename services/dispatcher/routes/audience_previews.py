@@ -37,6 +37,12 @@ class PreviewedAudience(Body):
 
     filter: FilterBody = FilterBody()
     gateway: GatewayKey = Field("http", examples=["http"])
+    topic: str | None = Field(
+        None,
+        max_length=63,
+        description="Of the mailing, which clients can refuse.",
+        examples=[None],
+    )
 
 
 class AudiencePreview(AudienceView):
@@ -69,7 +75,7 @@ async def preview_audience(
             wrong.append(FieldError("/gateway", "unknown_gateway", "there is none of this name"))
         if found is None or wrong:
             raise AudienceInvalid(*wrong)
-        chosen = Wanted(canonical(wanted), found[0])
+        chosen = Wanted(canonical(wanted), found[0], body.topic)
         counts = await queries.count(db, chosen)
         clients = await queries.page(db, chosen, after, limit + 1)
     shown = page(clients, limit, lambda each: str(each.client_id))
