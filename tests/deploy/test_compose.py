@@ -10,6 +10,7 @@ import yaml
 from dotenv import dotenv_values
 
 from deploy.env_example import OF_COMPOSE, SERVICES, compose_settings
+from deploy.local.doors import DOORS, KIND, UPSTREAMS
 from deploy.local.gateway.__main__ import options_parser as gateway_parser
 from deploy.local.mail.__main__ import options_parser as mail_parser
 from shared.kafka import topics
@@ -41,6 +42,7 @@ GATEWAY_SECRETS = {"DISPATCHER_HTTP_GATEWAY_TOKEN", "DISPATCHER_SMTP_GATEWAY_PAS
 PARTS: Json = STACK["services"]
 JOBS = {name for name, part in PARTS.items() if part["restart"] == "no"}
 IMAGE = "mailings:dev"
+OURS = {IMAGE, "mailings-web:dev"}
 WITHOUT_SHELL = ("collector", "traces")  # nothing in those images could ask whether all is well
 OBSERVERS = ("prometheus", "grafana", *WITHOUT_SHELL)
 SANDBOX = ("gateway", "mail")
@@ -63,7 +65,7 @@ def mounts(part: Json) -> dict[str, Json]:
 
 
 def test_everything_there_is_runs() -> None:
-    assert set(PARTS) == {*SERVICES, *JOBS, *OBSERVERS, *SANDBOX, "postgres", "kafka"}
+    assert set(PARTS) == {*SERVICES, *JOBS, *OBSERVERS, *SANDBOX, *DOORS, "postgres", "kafka"}
     assert {"secrets", "migrate", "topics"} == JOBS
     profiles = {name: part["profiles"] for name, part in PARTS.items() if "profiles" in part}
     assert profiles == {
@@ -89,7 +91,7 @@ def test_a_container_can_do_no_more_than_it_must(name: str) -> None:
 def test_a_container_is_not_root(name: str) -> None:
     part = PARTS[name]
 
-    if part["image"] == IMAGE:
+    if part["image"] in OURS:
         assert "user" not in part  # the image has one, which the Dockerfile's tests look at
     else:
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", part["user"])
@@ -122,7 +124,7 @@ def test_a_job_is_not_looked_at(name: str) -> None:
 
 
 def test_all_images_have_an_exact_version() -> None:
-    images = {part["image"] for part in PARTS.values()} - {IMAGE}
+    images = {part["image"] for part in PARTS.values()} - OURS
 
     assert images
     for image in images:
@@ -134,7 +136,7 @@ def test_one_image_is_built_once_with_the_python_of_the_dockerfile() -> None:
     text = (ROOT / "deploy" / "Dockerfile").read_text()
     base = re.search(r"^ARG PYTHON_IMAGE=(.+)$", text, re.MULTILINE)
 
-    assert list(builds) == ["secrets"]  # all that has our image comes after it
+    assert list(builds) == ["secrets", "web"]  # all that has one of our images comes after it
     assert base is not None
     assert builds["secrets"]["args"]["PYTHON_IMAGE"] == base[1]
     assert (FILE.parent / builds["secrets"]["context"]).resolve() == ROOT
@@ -276,6 +278,7 @@ def test_nothing_starts_before_what_it_needs_is_ready() -> None:
         "migrate": {"postgres": healthy},
         "topics": {"kafka": healthy},
         **{key: {"migrate": done, "topics": done} for key in SERVICES},
+        "admin": {"web": "service_started"},
     }
 
 
@@ -353,3 +356,23 @@ def test_prometheus_scrapes_each_service_where_it_listens() -> None:
     }
     for name, config in STACK["configs"].items():
         assert (ROOT / "deploy" / config["file"]).is_file(), name
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_is_a_process_of_its_own_and_finds_the_services(name: str) -> None:
+    part = PARTS[name]
+    ports = {each: settings_of(each).model_fields["http_port"].default for each in UPSTREAMS}
+
+    assert part["environment"] == {
+        "DOOR": KIND[name],
+        **{each.upper(): f"{each}:{port}" for each, port in ports.items()},
+    }
+
+
+def test_the_image_of_the_page_is_built_of_exact_versions_by_an_account_that_is_not_root() -> None:
+    build = PARTS["web"]["build"]
+    text = (ROOT / build["dockerfile"]).read_text()
+
+    assert dict(re.findall(r"^ARG (\w+)=(.+)$", text, re.MULTILINE)) == build["args"]
+    assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
+    assert "--ignore-scripts" in text

@@ -1,0 +1,98 @@
+"""A browser from packages, and pages of it on which nothing may go wrong unseen."""
+
+import fcntl
+import os
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from deploy.local import page
+from deploy.local.node import install, node
+
+SOURCE = Path(__file__).with_name("browser")
+# Not the package's own: those switch off what keeps pages apart.
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "browser.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def folder() -> Path:
+    return page.store() / "browser"
+
+
+def chromium() -> str:
+    """Return where the browser is: CHROMIUM, or what a package has."""
+    if "CHROMIUM" in os.environ:
+        return os.environ["CHROMIUM"]
+    with _alone(page.store()):
+        work = folder()
+        install(SOURCE, work, time.monotonic() + 180, "--omit=dev")
+        unpacked = work / "node_modules" / ".browser"
+        unpacked.mkdir(exist_ok=True)
+        done = subprocess.run(  # noqa: S603 - ours
+            [str(node()), "path.mjs"],
+            cwd=work,
+            env={**os.environ, "TMPDIR": str(unpacked)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return done.stdout.strip()
+
+
+def axe() -> str:
+    """Return the source of axe, which finds what keeps people out."""
+    return (folder() / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@dataclass
+class Watched:
+    """A page, and all that went wrong on it."""
+
+    page: Page
+    wrong: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        def failed(request: Any) -> None:
+            # What the page gives up itself is no failure: a search that was typed over.
+            if request.failure != "net::ERR_ABORTED":
+                self.wrong.append(f"{request.url}: {request.failure}")
+
+        self.page.on("console", lambda message: self.wrong.append(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("requestfailed", failed)
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+@asynccontextmanager
+async def watched(opened: Browser, **options: Any) -> AsyncIterator[Watched]:
+    """Open a page in a context of its own; nothing may go wrong on it that is not in `wrong`."""
+    settings = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options
+    context = await opened.new_context(**settings)
+    try:
+        found = Watched(await context.new_page())
+        found.watch()
+        yield found
+    finally:
+        await context.close()

@@ -1,0 +1,208 @@
+"""The public page in a real browser, through the real door, over the real stack."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from deploy.local.doors import DOORS, shown
+from deploy.local.stack import ALL, Stack
+from shared.testing import eventually
+from tests.e2e.browsing import axe, browser, watched
+from tests.e2e.conftest import SOON
+from tests.e2e.outside import Json, Platform, platform_at
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+# While stats is away its stream breaks, and the door says that nobody answers; nothing else may.
+AWAY = re.compile(r"ERR_INCOMPLETE_CHUNKED_ENCODING|status of 50[23]|/public/v1/")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with the page, which is built."""
+    said: list[str] = []
+    home = tmp_path_factory.mktemp("seen")
+    stack = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
+
+    async def start() -> None:
+        await stack.start()
+
+        async def is_built() -> bool:
+            return not shown(stack.home).resolve().name.endswith(".none")
+
+        await eventually(is_built, within=180, every=0.2)
+
+    asyncio.run(start())
+    try:
+        yield stack
+    finally:
+        asyncio.run(stack.stop())
+
+
+@pytest.fixture
+async def platform(seen: Stack) -> AsyncIterator[Platform]:
+    async with platform_at(seen.env) as platform:
+        await platform.misbehave(
+            latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
+        )
+        yield platform
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Browser]:
+    async with browser() as opened:
+        yield opened
+
+
+def row(page: Page, mailing: Json) -> Any:
+    return page.locator(f"[data-mailing='{mailing['mailing_id']}']")
+
+
+async def sent(platform: Platform, clients: int = 300, **plan: Any) -> Json:
+    tag = f"page-{uuid4().hex[:8]}"
+    await platform.import_clients(clients, tag=tag, first=9_100_000_000)
+    return await platform.create_mailing(tag=tag, name=f"Spring {tag}", **plan)
+
+
+async def test_a_mailing_appears_and_counts_to_its_end_by_itself(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    await platform.misbehave(latency_ms="5", fail_share=0.05)
+    async with watched(opened) as found:
+        await found.page.goto(seen.env["WEB_URL"])
+        await expect(found.page.locator("[data-link=live]")).to_be_visible(timeout=20_000)
+        mailing = await sent(platform)
+        own = row(found.page, mailing)
+        await expect(own.locator(".status")).to_have_text(re.compile("running|finished"))
+        await expect(own.locator(".status")).to_have_text(re.compile("finished"), timeout=60_000)
+        await expect(own.locator("strong")).to_have_text("100%")
+        await own.get_by_role("button").click()
+        [proof] = (
+            await platform.get("STATS_URL", "/v1/reconcile", mailing_id=mailing["mailing_id"])
+        )["runs"]
+        assert proof["reconciles"]
+        for state, number in proof["rows_by_status"].items():
+            cells = own.locator(f"[data-state={state}] td")
+            await expect(cells.first).to_have_text(f"{number:,}")
+        assert found.wrong == []
+
+
+async def test_what_has_not_begun_is_there_and_what_is_sought_is_found(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    later = "2099-01-01T12:00:00Z"
+    mailing = await sent(platform, 1, starts_at=later, ends_at="2099-01-01T13:00:00Z")
+    async with watched(opened) as found:
+        await found.page.goto(f"{seen.env['WEB_URL']}?status=planned")
+        await expect(row(found.page, mailing).locator(".status")).to_have_text(
+            re.compile("planned")
+        )
+        await found.page.get_by_role("searchbox").fill("no such mailing")
+        await expect(found.page.get_by_text("No mailing is like this.")).to_be_visible()
+        await found.page.get_by_role("searchbox").fill(mailing["name"].upper())
+        await expect(row(found.page, mailing)).to_be_visible()
+        assert "q=SPRING" in found.page.url
+        await found.page.reload()
+        await expect(row(found.page, mailing)).to_be_visible()
+        await platform.command(mailing, "pause")
+        await expect(found.page.get_by_text("No mailing is like this.")).to_be_visible()
+        assert found.wrong == []
+
+
+async def test_stats_that_is_killed_is_seen_and_comes_back(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    mailing = await sent(platform, 50)
+    async with watched(opened) as found:
+        await found.page.goto(seen.env["WEB_URL"])
+        own = row(found.page, mailing)
+        await expect(own.locator(".status")).to_have_text(re.compile("finished"), timeout=60_000)
+        await seen.kill("stats")
+        away = found.page.locator("[data-link=reconnecting]")
+        await expect(away).to_be_visible(timeout=15_000)
+        await expect(own.locator("strong")).to_have_text("100%")
+        await seen.begin("stats")
+        await expect(found.page.locator("[data-link=live]")).to_be_visible(timeout=15_000)
+        await expect(own.locator("strong")).to_have_text("100%")
+        assert [each for each in found.wrong if not AWAY.search(each)] == []
+
+
+async def test_eight_tabs_never_hang(seen: Stack, platform: Platform, opened: Browser) -> None:
+    context = await opened.new_context(locale="en-US")
+    pages = [await context.new_page() for _ in range(8)]
+    for page in pages:
+        await page.goto(seen.env["WEB_URL"])
+    links = [page.locator("[data-link=live], [data-link=polling]") for page in pages]
+    for link in links:
+        await expect(link).to_be_visible(timeout=20_000)
+    kinds = [await link.get_attribute("data-link") for link in links]
+    assert (kinds.count("live"), kinds.count("polling")) == (4, 4)
+    mailing = await sent(platform, 20)
+    for page in pages:
+        await expect(row(page, mailing)).to_be_visible(timeout=20_000)
+    await context.close()
+
+
+async def test_no_public_answer_names_a_person(seen: Stack, platform: Platform) -> None:
+    mailing = await sent(platform, 5)
+    base = seen.env["WEB_URL"]
+    async with httpx.AsyncClient(trust_env=False, base_url=base) as client:
+
+        async def is_there() -> bool:
+            answer = await client.get(f"/public/v1/mailings/{mailing['mailing_id']}")
+            return answer.status_code == 200 and len(answer.json()["runs"]) == 1
+
+        await eventually(is_there, within=30)
+        texts = [
+            (await client.get(path)).text
+            for path in (
+                "/public/v1/mailings",
+                f"/public/v1/mailings/{mailing['mailing_id']}",
+            )
+        ]
+        async with client.stream("GET", "/public/v1/live") as stream:
+            async for text in stream.aiter_text():
+                texts.append(text)
+                if "snapshot" in text:
+                    break
+    for text in texts:
+        assert not re.search(r"79\d{9}|@|Anna|Hello", text)
+        assert not re.search(r"client_id|phone|email|body", text)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "language"), [(1280, "ru"), (390, "en")])
+async def test_nobody_is_kept_out(
+    seen: Stack, platform: Platform, opened: Browser, theme: str, width: int, language: str
+) -> None:
+    mailing = await sent(platform, 3)
+    options: dict[str, Any] = {
+        "viewport": {"width": width, "height": 900},
+        "locale": f"{language}-RU",
+        "color_scheme": theme,
+        "reduced_motion": "reduce",
+    }
+    async with watched(opened, **options) as found:
+        await found.page.goto(seen.env["WEB_URL"])
+        own = row(found.page, mailing)
+        await own.get_by_role("button").click()
+        await expect(own.locator("[data-state=delivered]")).to_be_visible()
+        await expect(own.locator("table")).to_have_count(2)
+        assert await found.page.locator("html").get_attribute("lang") == language
+        await found.page.evaluate(axe())
+        result = await found.page.evaluate(
+            "tags => axe.run(document, {runOnly: tags}).then(found => JSON.stringify("
+            "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
+            AXE_TAGS,
+        )
+        assert json.loads(result) == []
+        await found.page.set_viewport_size({"width": 320, "height": 900})
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await found.page.evaluate(overflow) <= 0
+        assert found.wrong == []
