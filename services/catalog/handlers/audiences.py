@@ -29,7 +29,6 @@ from services.catalog.handlers.commands import stream
 from services.catalog.queue import audiences as queue
 from services.catalog.queue.audiences import SavedFilter
 from shared.contracts.catalog import Filter
-from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.decider import Decider, Known
 from shared.errors import FieldError, StaleVersion
@@ -103,7 +102,6 @@ async def handle_audience(
             await _refuse_used(db, command.audience_id)
         name = f"audience-{command.audience_id}"
         decided = await _execute(db, store, audience, name, command, expected)
-        crash_point("catalog.audience.written")
         if decided and isinstance(decided[-1], AudienceChanged):
             await _let_follow(db, store, command, decided[-1].filter)
 
