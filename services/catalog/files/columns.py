@@ -13,6 +13,7 @@ from shared.masking import given_name
 
 KNOWN_COLUMNS = f"the columns are {', '.join(FIELDS)}, in Russian as well"
 COLUMNS_LIMIT = 200
+AS_OURS = "79161234567"  # what is like it need not be looked at closely for each row
 IGNORED = ""  # instead of a field: the name is known, and passed over
 NO_KNOWN = FieldError("", "no_header", f"the first line has no known column; {KNOWN_COLUMNS}")
 DOUBLE = FieldError("", "double_column", "a column stands twice in the header")
@@ -69,7 +70,8 @@ class Columns:
                 del row[NAME_PARTS]
                 parts = [part for at in self._parts if (part := values[at])]
                 row["full_name"] = " ".join(parts) or None
-        if phone := row.get("phone"):
+        phone = row.get("phone")
+        if phone and (phone[0] != "7" or len(phone) != len(AS_OURS) or not phone.isdecimal()):
             row["phone"] = normalized(phone)
         if self._has_tags:
             row["tags"] = split_tags(row["tags"] or "")

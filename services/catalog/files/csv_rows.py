@@ -148,7 +148,7 @@ class CsvReader:
         except UnicodeDecodeError:
             return NOT_UTF8
         cells = text.split(self._delimiter)
-        if len(cells) > 1 and self._grammar.blank.fullmatch(line):
+        if len(cells) > 1 and not cells[0].strip() and self._grammar.blank.fullmatch(line):
             return None
         return self._known.row(armed(cells) if "'" in text else cells)
 

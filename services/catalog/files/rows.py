@@ -81,7 +81,7 @@ async def read_rows(
                     row, taken = reader.read(lines, at, is_last=is_last)
                 if not taken:
                     break
-                chunks.add(row, lines[at : at + taken])
+                chunks.add(row, taken, lines[at] if taken == 1 else _joined(lines, at, taken))
                 at += taken
                 if chunks.is_full:
                     chunks.hash(lines[begin:at])
@@ -91,6 +91,10 @@ async def read_rows(
             del lines[:at]
         reader.check_end()
         yield chunks.take()
+
+
+def _joined(lines: Sequence[bytes], at: int, taken: int) -> bytes:
+    return b"".join(lines[at : at + taken])
 
 
 def _reader(kind: Kind, options: ImportOptions, found: FileFound) -> Reader:
@@ -119,10 +123,9 @@ class _ChunkBuilder:
     def is_full(self) -> bool:
         return len(self._rows) + len(self._rejections) >= ROWS or self._bytes >= CHUNK_BYTES
 
-    def add(self, row: Parsed, lines: Sequence[bytes]) -> None:
-        """Add what was read of some lines; blank lines and a header too."""
-        first, self._line = self._line + 1, self._line + len(lines)
-        raw = lines[0] if len(lines) == 1 else b"".join(lines)
+    def add(self, row: Parsed, lines: int, raw: bytes) -> None:
+        """Add what was read of some lines, which are `raw`; blank lines and a header too."""
+        first, self._line = self._line + 1, self._line + lines
         self._bytes += len(raw)
         if row is None:
             return

@@ -152,6 +152,8 @@ def _client_of(
     Raises:
         _Rejected: The row has none of the keys, or a wrong one.
     """
+    if not options.keys and "client_id" not in fields and is_phone(phone := fields.get("phone")):
+        return _if_still(known.by_phone.get(phone), "phone", phone)  # as nearly all are
     keys = options.keys or (EXPORTED_KEYS if fields.get("client_id") else PHONE_ONLY)
     for at, key in enumerate(keys):
         value = fields.get(key)
@@ -226,6 +228,8 @@ def _check_owners(profile: Profile, before: ExistingClient | None, known: KnownC
     Raises:
         _Rejected: It is.
     """
+    if before is not None and _are_alike(before.profile, profile):
+        return
     own = before.client_id if before else None
     phone_owner = known.by_phone.get(profile.phone) if profile.phone else None
     id_owner = known.by_external_id.get(profile.external_id) if profile.external_id else None
@@ -233,6 +237,10 @@ def _check_owners(profile: Profile, before: ExistingClient | None, known: KnownC
         raise _Rejected([TAKEN["phone"]])
     if id_owner is not None and id_owner.client_id != own:
         raise _Rejected([TAKEN["external_id"]])
+
+
+def _are_alike(one: Profile, other: Profile) -> bool:
+    return one.phone == other.phone and one.external_id == other.external_id
 
 
 def _preparation(

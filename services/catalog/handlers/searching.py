@@ -6,8 +6,8 @@ import time
 from services.catalog.queue import searching as queue
 from shared.database import Pool, transaction
 
-PAUSES = 2.0  # times what a turn takes, while an import goes on: it needs the database more
-LONGEST_S = 1.0  # of a pause
+PAUSES = 9.0  # times what a turn takes, while an import goes on: it needs the database more
+LONGEST_S = 2.0  # of a pause
 
 
 async def follow_changes(pool: Pool) -> bool:

@@ -42,24 +42,32 @@ class KnownClients:
     by_external_id: dict[str, ExistingClient] = field(default_factory=dict)
     by_email: dict[str, list[UUID]] = field(default_factory=dict)
     by_id: dict[UUID, ExistingClient] = field(default_factory=dict)
+    has_emails: bool = True  # whether clients are known by them
 
     def put(self, client: ExistingClient) -> None:
         """Know a client as it is now; what it has no more stays its own in this chunk."""
         before = self.by_id.get(client.client_id)
         self.by_id[client.client_id] = client
-        for profile in (before.profile if before else None, client.profile):
-            if profile is None:
-                continue
-            if profile.phone:
-                self.by_phone[profile.phone] = client
-            if profile.external_id:
-                self.by_external_id[profile.external_id] = client
-        email, old = client.profile.email, before.profile.email if before else None
-        if email != old:
-            if old and client.client_id in (others := self.by_email.get(old.lower(), [])):
-                others.remove(client.client_id)
-            if email:
-                self.by_email.setdefault(email.lower(), []).append(client.client_id)
+        self._own(client, client.profile)
+        if before is not None:
+            self._own(client, before.profile)
+        if self.has_emails:
+            self._move(client, before.profile.email if before else None)
+
+    def _own(self, client: ExistingClient, profile: Profile) -> None:
+        if profile.phone:
+            self.by_phone[profile.phone] = client
+        if profile.external_id:
+            self.by_external_id[profile.external_id] = client
+
+    def _move(self, client: ExistingClient, old: str | None) -> None:
+        """Know a client by its e-mail, and by the one that it had before no more."""
+        if client.profile.email == old:
+            return
+        if old and client.client_id in (others := self.by_email.get(old.lower(), [])):
+            others.remove(client.client_id)
+        if client.profile.email:
+            self.by_email.setdefault(client.profile.email.lower(), []).append(client.client_id)
 
 
 # One statement for a chunk's phones, whatever their number. They come as one text: of an array
@@ -97,7 +105,7 @@ async def known_clients(db: Connection, wanted: Wanted) -> KnownClients:
 
     They are not locked: whoever changes one appends to its stream first, and that fences.
     """
-    known = KnownClients()
+    known = KnownClients(has_emails=bool(wanted.emails))
     if not (wanted.external_ids or wanted.emails or wanted.client_ids):
         # By phone alone, which is what nearly all files have: the others would cost a tenth more.
         rows = await db.execute(SELECT_BY_PHONE, {"phones": ",".join(wanted.phones)})
