@@ -12,6 +12,8 @@ import adminEn from "../words/admin.en.json";
 import adminRu from "../words/admin.ru.json";
 import liveEn from "../words/live.en.json";
 import liveRu from "../words/live.ru.json";
+import mailingsEn from "../words/mailings.en.json";
+import mailingsRu from "../words/mailings.ru.json";
 import uiEn from "../words/ui.en.json";
 import uiRu from "../words/ui.ru.json";
 import { router } from "./router";
@@ -26,7 +28,7 @@ const queries = new QueryClient({
   defaultOptions: { queries: { retry: mayHelpAgain, staleTime: 1_000 }, mutations: { retry: false } },
 });
 
-void begin({ en: { ...uiEn, ...liveEn, ...adminEn }, ru: { ...uiRu, ...liveRu, ...adminRu } }).then(() => {
+void begin({ en: { ...uiEn, ...liveEn, ...adminEn, ...mailingsEn }, ru: { ...uiRu, ...liveRu, ...adminRu, ...mailingsRu } }).then(() => {
   createRoot(document.getElementById("root")!).render(
     <QueryClientProvider client={queries}>
       <RouterProvider router={router} />

@@ -7,6 +7,7 @@ import {
   redirect,
 } from "@tanstack/react-router";
 
+import { listSearch, oneSearch } from "./mailings/search";
 import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -23,11 +24,34 @@ const start = createRoute({
 const mailings = createRoute({
   getParentRoute: () => root,
   path: "/mailings",
+  validateSearch: listSearch,
   component: lazyRouteComponent(() => import("./mailings/Mailings"), "Mailings"),
 });
 
+const mailing = createRoute({
+  getParentRoute: () => root,
+  path: "/mailings/$id",
+  validateSearch: oneSearch,
+  component: lazyRouteComponent(() => import("./mailings/Mailing"), "Mailing"),
+});
+
+const newMailing = createRoute({
+  getParentRoute: () => root,
+  path: "/mailings/new",
+  validateSearch: (given): { copy?: string | undefined } => ({
+    copy: typeof given["copy"] === "string" ? given["copy"] : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./form/NewMailing"), "NewMailing"),
+});
+
+const editMailing = createRoute({
+  getParentRoute: () => root,
+  path: "/mailings/$id/edit",
+  component: lazyRouteComponent(() => import("./form/EditMailing"), "EditMailing"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([start, mailings]),
+  routeTree: root.addChildren([start, mailings, newMailing, mailing, editMailing]),
   defaultPreload: "intent",
 });
 

@@ -1,53 +1,180 @@
-import { useState } from "react";
-import { Button, Table } from "react-bootstrap";
+import "./mailings.css";
+
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useContext, useEffect, useRef, useState } from "react";
+import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { $catalog } from "../../api/client";
+import { StoreContext } from "../../live/hooks";
+import { LinkBadge } from "../../live/LinkBadge";
+import type { LivePage } from "../../live/types";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { Time } from "../../ui/Time";
 import { useTitle } from "../useTitle";
+import { gateways, type Mailing, MAILINGS, mailingsPage } from "./api";
+import { Bulk } from "./Bulk";
+import { MailingTable } from "./MailingTable";
+import { STATUSES } from "./search";
+import { useVerb } from "./useVerb";
 
-/** All mailings, newest first, by pages. */
+const route = getRouteApi("/mailings");
+const LIST_MS = 3_000;
+
+/** All mailings, newest first: what can be done with each, and with several at once. */
 export function Mailings() {
   const { t } = useTranslation();
   useTitle(t("nav.mailings"));
-  const [limit, setLimit] = useState(100);
-  const found = $catalog.useQuery("get", "/v1/mailings", { params: { query: { limit } } });
+  const { status, gateway, q } = route.useSearch();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const verb = useVerb();
+  const found = useInfiniteQuery({
+    queryKey: [...MAILINGS, "list", status ?? ""],
+    queryFn: ({ pageParam }) => mailingsPage(status, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: LIST_MS,
+  });
+  useFigures(found.data?.pages.length ?? 0);
+  const all = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const shown = all.filter((each) => matches(each, gateway, q));
+  const marked = shown.filter((each) => chosen.has(each.mailing_id));
   return (
     <>
-      <h1 className="h4">{t("nav.mailings")}</h1>
+      <div className="d-flex flex-wrap align-items-center gap-3 mb-3">
+        <h1 className="h4 mb-0">{t("nav.mailings")}</h1>
+        <LinkBadge />
+        <Link to="/mailings/new" className="btn btn-primary ms-auto">
+          {t("mailings.new")}
+        </Link>
+      </div>
+      <Filters />
+      {verb.problem}
       {found.error !== null && (
         <ProblemPanel error={found.error} again={() => void found.refetch()} />
       )}
       {found.isPending && <p role="status">{t("loading")}</p>}
-      {found.data?.items.length === 0 && <p>{t("mailings.empty")}</p>}
-      {found.data && found.data.items.length > 0 && (
-        <Table responsive hover>
-          <thead>
-            <tr>
-              <th scope="col">{t("mailings.name")}</th>
-              <th scope="col">{t("mailings.status")}</th>
-              <th scope="col">{t("mailings.window")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.data.items.map((each) => (
-              <tr key={each.mailing_id}>
-                <th scope="row">{each.name}</th>
-                <td>{t(`status.${each.status}`)}</td>
-                <td>
-                  {each.starts_at && <Time at={each.starts_at} />} – <Time at={each.ends_at} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </Table>
+      {found.data && shown.length === 0 && <Empty isFiltered={!!(status || gateway || q)} />}
+      {marked.length > 0 && <Bulk chosen={marked} onDone={() => setChosen(new Set())} />}
+      {shown.length > 0 && (
+        <MailingTable mailings={shown} chosen={chosen} onChoose={setChosen} verb={verb} />
       )}
-      {found.data?.next_cursor && limit < 1000 && (
-        <Button variant="outline-secondary" onClick={() => setLimit(Math.min(1000, limit + 100))}>
+      {found.hasNextPage && (
+        <Button
+          variant="outline-secondary"
+          disabled={found.isFetchingNextPage}
+          onClick={() => void found.fetchNextPage()}
+        >
           {t("mailings.more")}
         </Button>
       )}
+      {verb.dialog}
     </>
   );
+}
+
+function matches(mailing: Mailing, gateway: string | undefined, q: string | undefined): boolean {
+  if (gateway && mailing.gateway !== gateway) return false;
+  return !q || mailing.name.toLocaleLowerCase().includes(q.toLocaleLowerCase());
+}
+
+function Empty({ isFiltered }: { isFiltered: boolean }) {
+  const { t } = useTranslation();
+  if (!isFiltered) {
+    return (
+      <p>
+        {t("mailings.empty")} <Link to="/mailings/new">{t("mailings.first")}</Link>
+      </p>
+    );
+  }
+  return (
+    <p>
+      {t("mailings.none")} <Link to="/mailings">{t("mailings.all")}</Link>
+    </p>
+  );
+}
+
+/** The filters; they stand in the address, so a link or the back button has them too. */
+function Filters() {
+  const { t } = useTranslation();
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const known = useQuery(gateways);
+  const [q, setQ] = useState(search.q ?? "");
+  const shown = useRef(search.q ?? "");
+  useEffect(() => {
+    if ((search.q ?? "") !== shown.current) setQ((shown.current = search.q ?? ""));
+  }, [search.q]);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (q === shown.current) return;
+      shown.current = q;
+      void navigate({ search: (old) => ({ ...old, q: q || undefined }), replace: true });
+    }, 200);
+    return () => clearTimeout(timer);
+  }, [q, navigate]);
+  return (
+    <Form role="search" className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
+      <Form.Group className="col-12 col-md" controlId="filter-q">
+        <Form.Label className="small mb-1">{t("mailings.search")}</Form.Label>
+        <Form.Control type="search" value={q} onChange={(event) => setQ(event.target.value)} />
+      </Form.Group>
+      <Form.Group className="col-6 col-md-3" controlId="filter-status">
+        <Form.Label className="small mb-1">{t("mailings.status")}</Form.Label>
+        <Form.Select
+          value={search.status ?? ""}
+          onChange={({ target }) => {
+            const status = STATUSES.find((each) => each === target.value);
+            void navigate({ search: (old) => ({ ...old, status }) });
+          }}
+        >
+          <option value="">{t("mailings.any")}</option>
+          {STATUSES.map((each) => (
+            <option key={each} value={each}>
+              {t(`status.${each}`)}
+            </option>
+          ))}
+        </Form.Select>
+      </Form.Group>
+      <Form.Group className="col-6 col-md-3" controlId="filter-gateway">
+        <Form.Label className="small mb-1">{t("mailings.gateway")}</Form.Label>
+        <Form.Select
+          value={search.gateway ?? ""}
+          onChange={({ target }) => {
+            const gateway = target.value || undefined;
+            void navigate({ search: (old) => ({ ...old, gateway }) });
+          }}
+        >
+          <option value="">{t("mailings.any")}</option>
+          {known.data?.map((each) => (
+            <option key={each.name} value={each.name}>
+              {each.name}
+            </option>
+          ))}
+        </Form.Select>
+      </Form.Group>
+    </Form>
+  );
+}
+
+/** Takes the figures of mailings that the stream does not tell of, as they are over. */
+function useFigures(pages: number): void {
+  const store = useContext(StoreContext);
+  useEffect(() => store.start(), [store]);
+  useEffect(() => {
+    const own = new AbortController();
+    const load = async () => {
+      let cursor: string | null = null;
+      for (let page = 0; page < pages; page += 1) {
+        const query: string = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
+        const answer = await fetch(`/public/v1/mailings${query}`, { signal: own.signal });
+        if (!answer.ok) return;
+        const found = (await answer.json()) as LivePage;
+        store.take(found);
+        cursor = found.next_cursor;
+        if (!cursor) return;
+      }
+    };
+    load().catch(() => undefined); // the list is there without figures too
+    return () => own.abort();
+  }, [pages, store]);
 }

@@ -1,0 +1,1 @@
+export function EditMailing() { return null; }

@@ -1,0 +1,1 @@
+export function NewMailing() { return null; }

@@ -1,0 +1,81 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { Problem } from "../../api/problem";
+import { Confirm } from "../../ui/Confirm";
+import { carryOut, type Mailing, MAILINGS, type Verb } from "./api";
+import { BULK, isFinal, thatAllow } from "./verbs";
+
+interface Result {
+  id: string;
+  name: string;
+  problem: Problem | null;
+}
+
+/** One verb for all that are chosen, in turn, with a line for what came of each. */
+export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: () => void }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const [asked, setAsked] = useState<Verb | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const [results, setResults] = useState<readonly Result[]>([]);
+  const doAll = async (verb: Verb) => {
+    setBusy(true);
+    setResults([]);
+    for (const each of thatAllow(verb, chosen)) {
+      const { mailing_id: id, name, version } = each;
+      const problem = await carryOut(verb, id, version).then(() => null, Problem.of);
+      setResults((before) => [...before, { id, name, problem }]);
+    }
+    setBusy(false);
+    setAsked(null);
+    void queries.invalidateQueries({ queryKey: MAILINGS });
+  };
+  return (
+    <section className="border rounded p-2 mb-3" aria-label={t("bulk.label")}>
+      <div className="d-flex flex-wrap align-items-center gap-2">
+        <strong role="status">{t("bulk.chosen", { count: chosen.length })}</strong>
+        {BULK.map((verb) => {
+          const { length } = thatAllow(verb, chosen);
+          return (
+            <Button
+              key={verb}
+              size="sm"
+              variant={isFinal(verb) ? "outline-danger" : "outline-primary"}
+              disabled={isBusy || length === 0}
+              onClick={() => (isFinal(verb) ? setAsked(verb) : void doAll(verb))}
+            >
+              {t(`verb.${verb}`)} ({length})
+            </Button>
+          );
+        })}
+        <Button size="sm" variant="link" onClick={onDone}>
+          {t("bulk.clear")}
+        </Button>
+      </div>
+      {results.length > 0 && (
+        <ul className="list-unstyled mb-0 mt-2" role="status">
+          {results.map(({ id, name, problem }) => (
+            <li key={id} className={problem ? "text-danger-emphasis" : undefined}>
+              <span aria-hidden="true">{problem ? "✕" : "✓"}</span> {name}:{" "}
+              {problem ? problem.title || t("problem.network") : t("bulk.done")}
+            </li>
+          ))}
+        </ul>
+      )}
+      {asked && (
+        <Confirm
+          title={t("bulk.stopTitle", { count: thatAllow(asked, chosen).length })}
+          go={t(`verb.${asked}`)}
+          isBusy={isBusy}
+          onGo={() => void doAll(asked)}
+          onClose={() => setAsked(null)}
+        >
+          <p className="mb-0">{t("bulk.stopHelp")}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,86 @@
+import "./mailings.css";
+
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { Nav } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { Problem } from "../../api/problem";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { useTitle } from "../useTitle";
+import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
+import { Counts } from "./Counts";
+import { Head } from "./Head";
+import { Messages } from "./Messages";
+import { Reasons } from "./Reasons";
+import { Runs } from "./Runs";
+import { type Tab, TABS } from "./search";
+import { Text } from "./Text";
+import { WhyLine } from "./WhyLine";
+
+const route = getRouteApi("/mailings/$id");
+
+/** One mailing: what it is, what can be done with it, and what became of its messages. */
+export function Mailing() {
+  const { t } = useTranslation();
+  const { id } = route.useParams();
+  const found = useQuery(mailingQuery(id));
+  useTitle(found.data?.name ?? t("nav.mailings"));
+  if (found.data === undefined) {
+    if (found.error === null) return <p role="status">{t("loading")}</p>;
+    const { status } = Problem.of(found.error);
+    return (
+      <>
+        <h1 className="h4">{t(status === 404 || status === 410 ? "mailing.gone" : "mailing.failed")}</h1>
+        <ProblemPanel error={found.error} again={() => void found.refetch()} />
+        <Link to="/mailings">{t("notFound.back")}</Link>
+      </>
+    );
+  }
+  return <Shown mailing={found.data} problem={found.error} again={() => void found.refetch()} />;
+}
+
+function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; again: () => void }) {
+  const { t } = useTranslation();
+  const { tab = "runs", run } = route.useSearch();
+  const runs = useQuery(runsQuery(mailing.mailing_id));
+  const newest = [...(runs.data ?? [])].sort((a, b) => b.created_at.localeCompare(a.created_at));
+  const chosen = newest.find((each) => each.run_id === run) ?? newest[0];
+  return (
+    <>
+      <Head mailing={mailing} />
+      {problem !== null && <ProblemPanel error={problem} again={again} />}
+      {newest[0] && <WhyLine runId={newest[0].run_id} />}
+      <Counts mailing={mailing} run={chosen?.run_id} />
+      <Tabs tab={tab} />
+      <section aria-label={t(`tab.${tab}`)} className="py-3">
+        {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
+        {tab === "messages" && <Messages runs={newest} run={chosen} />}
+        {tab === "reasons" && <Reasons runs={newest} run={chosen} />}
+        {tab === "text" && <Text mailing={mailing} />}
+      </section>
+    </>
+  );
+}
+
+function Tabs({ tab }: { tab: Tab }) {
+  const { t } = useTranslation();
+  return (
+    <Nav as="nav" variant="tabs" aria-label={t("tab.label")}>
+      {TABS.map((each) => (
+        <Nav.Item key={each}>
+          <Link
+            from="/mailings/$id"
+            to="."
+            search={(old) => ({ tab: each, run: old.run })}
+            className={`nav-link${each === tab ? " active" : ""}`}
+            aria-current={each === tab ? "page" : undefined}
+            resetScroll={false}
+          >
+            {t(`tab.${each}`)}
+          </Link>
+        </Nav.Item>
+      ))}
+    </Nav>
+  );
+}

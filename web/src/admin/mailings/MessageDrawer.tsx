@@ -1,0 +1,98 @@
+import { useQuery } from "@tanstack/react-query";
+import { Offcanvas } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { number } from "../../ui/format";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Time } from "../../ui/Time";
+import { language } from "../../words";
+import { type Attempt, message as messageQuery } from "./api";
+import { bounded } from "./bounded";
+
+/** A message with each of its attempts, and what the gateway said, as text. */
+export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const found = useQuery(messageQuery(id));
+  return (
+    <Offcanvas show placement="end" onHide={onClose} aria-labelledby="message-title" className="message-drawer">
+      <Offcanvas.Header closeButton closeLabel={t("close")}>
+        <Offcanvas.Title as="h2" className="h5" id="message-title">
+          {t("message.title")}
+        </Offcanvas.Title>
+      </Offcanvas.Header>
+      <Offcanvas.Body>
+        {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
+        {found.isPending && <p role="status">{t("loading")}</p>}
+        {found.data && (
+          <>
+            <dl className="facts">
+              <dt>{t("message.id")}</dt>
+              <dd>
+                <code className="text-break">{found.data.message_id}</code>
+              </dd>
+              <dt>{t("messages.client")}</dt>
+              <dd>
+                <code className="text-break">{found.data.client_id}</code>
+              </dd>
+              <dt>{t("mailings.status")}</dt>
+              <dd>
+                <span className={`dot dot-${found.data.status}`} aria-hidden="true" />
+                {t(`state.${found.data.status}`)}
+                {found.data.reason && <>: {found.data.reason}</>}
+              </dd>
+              {found.data.next_attempt_at && (
+                <>
+                  <dt>{t("message.next")}</dt>
+                  <dd>
+                    <Time at={found.data.next_attempt_at} precision="second" />
+                  </dd>
+                </>
+              )}
+            </dl>
+            <h3 className="h6">{t("message.attempts")}</h3>
+            {found.data.attempts_log.length === 0 && <p>{t("message.noAttempts")}</p>}
+            <ol className="list-unstyled">
+              {found.data.attempts_log.map((each) => (
+                <AttemptItem key={each.attempt} attempt={each} />
+              ))}
+            </ol>
+          </>
+        )}
+      </Offcanvas.Body>
+    </Offcanvas>
+  );
+}
+
+function AttemptItem({ attempt }: { attempt: Attempt }) {
+  const { t } = useTranslation();
+  const answer = attempt.answer === null ? null : bounded(attempt.answer);
+  return (
+    <li className="border rounded p-2 mb-2" data-attempt={attempt.attempt}>
+      <p className="mb-1 fw-semibold">
+        #{number(attempt.attempt, language())} · {t(`attemptKind.${attempt.kind}`)}
+        {attempt.outcome && <> · {t(`outcome.${attempt.outcome}`)}</>}
+        {attempt.status_code !== null && <> · {attempt.status_code}</>}
+      </p>
+      <p className="mb-1">
+        <Time at={attempt.started_at} precision="second" />
+        {attempt.latency_ms !== null && (
+          <> · {t("message.took", { ms: number(Math.round(attempt.latency_ms), language()) })}</>
+        )}
+      </p>
+      {attempt.reason && <p className="mb-1 text-break">{attempt.reason}</p>}
+      {attempt.gateway_message_id && (
+        <p className="mb-1">
+          {t("message.gatewayId")} <code className="text-break">{attempt.gateway_message_id}</code>
+        </p>
+      )}
+      {answer && (
+        <>
+          <pre className="answer border rounded p-2 mb-0" tabIndex={0} aria-label={t("message.answer")}>
+            {answer.text}
+          </pre>
+          {answer.isCut && <p className="small mb-0">{t("message.cut")}</p>}
+        </>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,153 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button, Form } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { number } from "../../ui/format";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Time } from "../../ui/Time";
+import { language } from "../../words";
+import { type Message, messagesPage, type Run } from "./api";
+import { MessageDrawer } from "./MessageDrawer";
+import { RunChoice } from "./RunChoice";
+import { MESSAGE_STATES } from "./search";
+
+const route = getRouteApi("/mailings/$id");
+const REFRESHED_MS = 5_000;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The messages of a run, by their state; one opens beside them with all its attempts. */
+export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) {
+  const { t } = useTranslation();
+  const { status, client, message } = route.useSearch();
+  const navigate = route.useNavigate();
+  const asked = client && UUID.test(client) ? client : undefined;
+  const found = useInfiniteQuery({
+    queryKey: ["dispatcher", "messages", run?.run_id, status ?? "", asked ?? ""],
+    queryFn: ({ pageParam }) => messagesPage(run!.run_id, status, asked, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    enabled: run !== undefined,
+    refetchInterval: run && run.open > 0 ? REFRESHED_MS : false,
+  });
+  if (!run) return <p>{t("runs.none")}</p>;
+  const all = found.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <>
+      <Filters runs={runs} run={run} />
+      {run.archived_at && <p className="fw-semibold">{t("messages.archived")}</p>}
+      {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
+      {found.isPending && <p role="status">{t("loading")}</p>}
+      {found.data && all.length === 0 && !found.hasNextPage && <p>{t("messages.none")}</p>}
+      {all.length > 0 && <Table messages={all} />}
+      {found.hasNextPage && (
+        <Button
+          variant="outline-secondary"
+          disabled={found.isFetchingNextPage}
+          onClick={() => void found.fetchNextPage()}
+        >
+          {t("mailings.more")}
+        </Button>
+      )}
+      {message && (
+        <MessageDrawer
+          id={message}
+          onClose={() => void navigate({ search: (old) => ({ ...old, message: undefined }), resetScroll: false })}
+        />
+      )}
+    </>
+  );
+}
+
+function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
+  const { t } = useTranslation();
+  const { status, client } = route.useSearch();
+  const navigate = route.useNavigate();
+  const [typed, setTyped] = useState(client ?? "");
+  const isWrong = typed !== "" && !UUID.test(typed);
+  return (
+    <Form className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
+      <RunChoice runs={runs} run={run} />
+      <Form.Group className="col-12 col-md-3" controlId="message-status">
+        <Form.Label className="small mb-1">{t("mailings.status")}</Form.Label>
+        <Form.Select
+          value={status ?? ""}
+          onChange={({ target }) => {
+            const chosen = MESSAGE_STATES.find((each) => each === target.value);
+            void navigate({ search: (old) => ({ ...old, status: chosen }), resetScroll: false });
+          }}
+        >
+          <option value="">{t("mailings.any")}</option>
+          {MESSAGE_STATES.map((each) => (
+            <option key={each} value={each}>
+              {t(`state.${each}`)}
+            </option>
+          ))}
+        </Form.Select>
+      </Form.Group>
+      <Form.Group className="col-12 col-md-5" controlId="message-client">
+        <Form.Label className="small mb-1">{t("messages.client")}</Form.Label>
+        <Form.Control
+          value={typed}
+          isInvalid={isWrong}
+          placeholder="0191f6c0-…"
+          aria-describedby={isWrong ? "message-client-wrong" : undefined}
+          onChange={({ target }) => {
+            const next = target.value.trim();
+            setTyped(next);
+            if (next !== "" && !UUID.test(next)) return;
+            void navigate({ search: (old) => ({ ...old, client: next || undefined }), replace: true, resetScroll: false });
+          }}
+        />
+        <Form.Control.Feedback type="invalid" id="message-client-wrong">
+          {t("messages.notAnId")}
+        </Form.Control.Feedback>
+      </Form.Group>
+    </Form>
+  );
+}
+
+function Table({ messages }: { messages: readonly Message[] }) {
+  const { t } = useTranslation();
+  return (
+    <div className="table-responsive">
+      <table className="table table-hover align-middle tabular">
+        <thead>
+          <tr>
+            <th scope="col">{t("messages.client")}</th>
+            <th scope="col">{t("mailings.status")}</th>
+            <th scope="col" className="text-end">
+              {t("counts.attempts")}
+            </th>
+            <th scope="col">{t("messages.last")}</th>
+            <th scope="col">{t("messages.reason")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {messages.map((each) => (
+            <tr key={each.message_id} data-message={each.message_id}>
+              <th scope="row" className="fw-normal">
+                <Link
+                  from="/mailings/$id"
+                  to="."
+                  search={(old) => ({ ...old, message: each.message_id })}
+                  resetScroll={false}
+                >
+                  <code className="text-break">{each.client_id}</code>
+                </Link>
+              </th>
+              <td>
+                <span className={`dot dot-${each.status}`} aria-hidden="true" />
+                {t(`state.${each.status}`)}
+              </td>
+              <td className="text-end">{number(each.attempts, language())}</td>
+              <td>{each.last_attempt_at ? <Time at={each.last_attempt_at} precision="second" /> : "–"}</td>
+              <td className="text-break">{each.reason ?? ""}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { number } from "../../ui/format";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Time } from "../../ui/Time";
+import { language } from "../../words";
+import { figures, type Mailing, type Run, type RunFigures, schedule as scheduleQuery } from "./api";
+import { Occurrences } from "./Occurrences";
+import { Resend } from "./Resend";
+
+/** The runs of a mailing, the newest first; of one that recurs also those to come. */
+export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: readonly Run[]; problem: unknown }) {
+  const { t } = useTranslation();
+  const known = useQuery(figures(mailing.mailing_id, mailing.status));
+  const [resent, setResent] = useState<Run | null>(null);
+  const byRun = new Map(known.data?.runs.map((each) => [each.run_id, each]));
+  return (
+    <>
+      {mailing.schedule && <Next mailing={mailing} />}
+      {problem !== null && <ProblemPanel error={problem} />}
+      {runs.length === 0 ? (
+        <p>{t("runs.none")}</p>
+      ) : (
+        <div className="table-responsive">
+          <table className="table align-middle tabular caption-top">
+            <caption>{t("runs.caption")}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{t("runs.run")}</th>
+                <th scope="col">{t("mailings.status")}</th>
+                <th scope="col">{t("runs.began")}</th>
+                <th scope="col">{t("runs.ended")}</th>
+                <th scope="col" className="text-end">
+                  {t("runs.messages")}
+                </th>
+                <th scope="col">
+                  <span className="visually-hidden">{t("mailings.actions")}</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {runs.map((run) => (
+                <Row key={run.run_id} run={run} figures={byRun.get(run.run_id)} onResend={setResent} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {resent && <Resend run={resent} onClose={() => setResent(null)} />}
+    </>
+  );
+}
+
+function Row({
+  run,
+  figures: known,
+  onResend,
+}: {
+  run: Run;
+  figures: RunFigures | undefined;
+  onResend: (run: Run) => void;
+}) {
+  const { t } = useTranslation();
+  const isOver = run.finished_at !== null || run.archived_at !== null;
+  const counts = known?.by_status;
+  const unsent = counts ? counts.failed + counts.expired + counts.undetermined + counts.cancelled : 0;
+  return (
+    <tr>
+      <th scope="row" className="fw-normal">
+        <Link from="/mailings/$id" to="." search={{ tab: "messages", run: run.run_id }}>
+          {nameOf(known?.nominal) ?? (run.resent_from ? t("runs.resent") : t("runs.once"))}
+        </Link>
+      </th>
+      <td>{t(`runState.${run.state}`)}</td>
+      <td>
+        <Time at={run.starts_at} precision="second" />
+      </td>
+      <td>{run.finished_at ? <Time at={run.finished_at} precision="second" /> : "–"}</td>
+      <td className="text-end text-nowrap">
+        {number(run.planned - run.open, language())} / {number(run.planned, language())}
+      </td>
+      <td className="text-end">
+        {isOver && !run.archived_at && unsent > 0 && (
+          <Button size="sm" variant="outline-primary" onClick={() => onResend(run)}>
+            {t("resend.open")}
+          </Button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function nameOf(nominal: string | null | undefined): string | null {
+  return nominal && nominal !== "once" ? nominal.replace("T", " ") : null;
+}
+
+function Next({ mailing }: { mailing: Mailing }) {
+  const { t } = useTranslation();
+  const found = useQuery(scheduleQuery(mailing.mailing_id));
+  const { schedule } = mailing;
+  if (!schedule || mailing.status === "finished" || mailing.status === "stopped") return null;
+  return (
+    <div className="mb-3">
+      {found.data?.next_fire_at && (
+        <p className="mb-1 fw-semibold">
+          {t("runs.next")} <Time at={found.data.next_fire_at} />
+        </p>
+      )}
+      <Occurrences schedule={schedule} startsAt={mailing.starts_at} endsAt={mailing.ends_at} limit={5} />
+    </div>
+  );
+}

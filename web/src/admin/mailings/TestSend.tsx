@@ -1,0 +1,101 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button, Form, Modal } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { dispatcher } from "../../api/client";
+import { byField, Problem } from "../../api/problem";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { FieldHelp } from "../form/FieldHelp";
+import type { Mailing } from "./api";
+
+const FIELDS = ["to.phone", "to.email", "to"];
+const LOOK_MS = 1_000;
+
+/** Sends one message of the mailing to somebody, at once, and shows what came of it. */
+export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () => void }) {
+  const { t } = useTranslation();
+  const [contact, setContact] = useState("");
+  const [name, setName] = useState("");
+  const isMail = contact.includes("@");
+  const send = useMutation({
+    mutationFn: async () => {
+      const to = { ...(isMail ? { email: contact } : { phone: contact }), ...(name ? { full_name: name } : {}) };
+      const { gateway, body, subject, html, sender, mailing_id } = mailing;
+      const sent = { gateway, body, subject, html, sender, mailing_id, to };
+      return (await dispatcher.POST("/v1/test-sends", { params: {}, body: sent })).data!;
+    },
+  });
+  const problem = send.error === null ? null : Problem.of(send.error);
+  const { own, others } = problem ? byField(problem, FIELDS) : { own: new Map(), others: [] };
+  const refused = [...own.values()][0];
+  return (
+    <Modal show centered onHide={onClose} aria-labelledby="test-title">
+      <Modal.Header closeButton closeLabel={t("close")}>
+        <Modal.Title as="h2" className="h5" id="test-title">
+          {t("testSend.title")}
+        </Modal.Title>
+      </Modal.Header>
+      <Form
+        onSubmit={(event) => {
+          event.preventDefault();
+          send.mutate();
+        }}
+      >
+        <Modal.Body>
+          <Form.Group controlId="test-contact" className="mb-3">
+            <Form.Label>{t("testSend.to")}</Form.Label>
+            <Form.Control
+              value={contact}
+              required
+              autoComplete="off"
+              isInvalid={refused !== undefined}
+              aria-describedby="test-contact-help"
+              onChange={({ target }) => setContact(target.value.trim())}
+            />
+            <FieldHelp id="test-contact-help" error={refused} help={t("testSend.toHelp")} />
+          </Form.Group>
+          <Form.Group controlId="test-name" className="mb-3">
+            <Form.Label>{t("testSend.name")}</Form.Label>
+            <Form.Control value={name} autoComplete="off" onChange={({ target }) => setName(target.value)} />
+          </Form.Group>
+          {problem && (refused === undefined || others.length > 0) && <ProblemPanel error={problem} />}
+          {send.data && <Came runId={send.data.run_id} />}
+        </Modal.Body>
+        <Modal.Footer>
+          <Button variant="outline-secondary" onClick={onClose}>
+            {t("close")}
+          </Button>
+          <Button type="submit" disabled={!contact || send.isPending}>
+            {t("testSend.go")}
+          </Button>
+        </Modal.Footer>
+      </Form>
+    </Modal>
+  );
+}
+
+function Came({ runId }: { runId: string }) {
+  const { t } = useTranslation();
+  const found = useQuery({
+    queryKey: ["dispatcher", "test-send", runId],
+    queryFn: async () =>
+      (await dispatcher.GET("/v1/test-sends/{run_id}", { params: { path: { run_id: runId } } })).data!,
+    refetchInterval: (query) => (query.state.data?.is_final ? false : LOOK_MS),
+  });
+  if (!found.data) return <p role="status">{t("loading")}</p>;
+  const last = found.data.attempts_log.at(-1);
+  return (
+    <p role="status" className="mb-0" data-state={found.data.status}>
+      <span className={`dot dot-${found.data.status}`} aria-hidden="true" />
+      {t(`state.${found.data.status}`)}
+      {found.data.reason && <>: {found.data.reason}</>}
+      {last?.gateway_message_id && (
+        <>
+          {" "}
+          · {t("message.gatewayId")} <code>{last.gateway_message_id}</code>
+        </>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+
+import { number, rate } from "../../ui/format";
+import { Time } from "../../ui/Time";
+import { useDuration } from "../../ui/useDuration";
+import { language } from "../../words";
+import { why as whyQuery, type Why } from "./api";
+
+/** One sentence: why the newest run is where it is, and when that changes by itself. */
+export function WhyLine({ runId }: { runId: string }) {
+  const { t, i18n } = useTranslation();
+  const found = useQuery(whyQuery(runId));
+  if (!found.data) return null;
+  const why = found.data;
+  const known = `why.${why.code}`;
+  return (
+    <p className="why border-start border-4 ps-2 mb-3" data-why={why.code}>
+      <span aria-hidden="true">ⓘ </span>
+      {i18n.exists(known) ? t(known) : why.sentence} <Facts why={why} />
+    </p>
+  );
+}
+
+function Facts({ why }: { why: Why }) {
+  const { t } = useTranslation();
+  const inWords = useDuration();
+  return (
+    <span className="text-body-secondary">
+      {why.until && (
+        <>
+          {t("whyUntil")} <Time at={why.until} precision="second" />.{" "}
+        </>
+      )}
+      {why.rate_per_s !== null && why.rate_per_s > 0 && (
+        <>{t("rate", { rate: rate(why.rate_per_s, language()) })}. </>
+      )}
+      {why.left_s !== null && <>{t("whyLeft", { duration: inWords(why.left_s) })} </>}
+      {why.too_late !== null && why.too_late > 0 && (
+        <strong className="text-warning-emphasis">
+          {t("whyTooLate", { count: why.too_late, shown: number(why.too_late, language()) })}{" "}
+        </strong>
+      )}
+      {why.behind_s !== null && why.behind_s > 1 && <>{t("whyBehind", { duration: inWords(why.behind_s) })}</>}
+    </span>
+  );
+}

@@ -1,0 +1,127 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { Form } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { Problem } from "../../api/problem";
+import { Confirm } from "../../ui/Confirm";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { carryOut, figures, mailing as mailingQuery, type Mailing, MAILINGS, type Verb } from "./api";
+import { isFinal, verbsOf } from "./verbs";
+
+interface Asked {
+  verb: Verb;
+  mailing: Mailing; // as it was seen
+  isAgain: boolean; // somebody has changed it meanwhile
+}
+
+/** Carries out verbs: final ones are asked about; where a mailing was changed meanwhile, it is asked again. */
+export function useVerb(onDeleted?: () => void) {
+  const queries = useQueryClient();
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const act = useMutation({
+    mutationFn: ({ verb, mailing }: Asked) => carryOut(verb, mailing.mailing_id, mailing.version),
+    onSuccess: (_, { verb }) => {
+      setAsked(null);
+      setProblem(null);
+      if (verb === "delete") onDeleted?.();
+    },
+    onError: async (error, { verb, mailing }) => {
+      const found = Problem.of(error);
+      if (found.status !== 412) {
+        setAsked(null);
+        setProblem(found);
+        return;
+      }
+      const now = await queries.fetchQuery({ ...mailingQuery(mailing.mailing_id), staleTime: 0 });
+      const makesSense = verbsOf(now).includes(verb);
+      setAsked(makesSense ? { verb, mailing: now, isAgain: true } : null);
+      setProblem(makesSense ? null : found);
+    },
+    onSettled: (_, __, { verb }) => {
+      if (verb !== "delete") void queries.invalidateQueries({ queryKey: MAILINGS });
+      else void queries.invalidateQueries({ queryKey: [...MAILINGS, "list"] });
+      void queries.invalidateQueries({ queryKey: ["dispatcher"] });
+    },
+  });
+  const ask = (verb: Verb, mailing: Mailing) => {
+    setProblem(null);
+    const wanted = { verb, mailing, isAgain: false };
+    if (isFinal(verb)) setAsked(wanted);
+    else act.mutate(wanted);
+  };
+  const dialog = asked && (
+    <AskAgain
+      asked={asked}
+      isBusy={act.isPending}
+      onGo={() => act.mutate(asked)}
+      onClose={() => setAsked(null)}
+    />
+  );
+  return {
+    ask,
+    pending: act.isPending ? act.variables : null,
+    dialog,
+    problem: problem && <ProblemPanel error={problem} />,
+  };
+}
+
+function AskAgain({
+  asked,
+  isBusy,
+  onGo,
+  onClose,
+}: {
+  asked: Asked;
+  isBusy: boolean;
+  onGo: () => void;
+  onClose: () => void;
+}) {
+  const { t } = useTranslation();
+  const { verb, mailing, isAgain } = asked;
+  const known = useQuery(figures(mailing.mailing_id, mailing.status));
+  const [typed, setTyped] = useState("");
+  const isSure = verb !== "delete" || mailing.status !== "running";
+  const open = known.data ? known.data.by_status.planned + known.data.by_status.retry : 0;
+  return (
+    <Confirm
+      title={t(`verbTitle.${verb}`, { name: mailing.name })}
+      go={t(`verb.${verb}`)}
+      isDanger={isFinal(verb)}
+      isBusy={isBusy}
+      isDisabled={!isSure && typed.trim() !== mailing.name}
+      onGo={onGo}
+      onClose={onClose}
+    >
+      {isAgain && (
+        <p className="fw-semibold">
+          {t("changedMeanwhile", { version: mailing.version, status: t(`status.${mailing.status}`) })}
+        </p>
+      )}
+      {isFinal(verb) && (
+        <p className="mb-2">
+          {mailing.status === "created" ? t("consequence.neverBegins") : t("consequence.open", { count: open })}
+        </p>
+      )}
+      {isFinal(verb) && mailing.schedule && <p className="mb-2">{t("consequence.recurs")}</p>}
+      {verb === "delete" && <p className="mb-2">{t("consequence.delete")}</p>}
+      {!isSure && (
+        <Form.Group controlId="typed-name">
+          <Form.Label>{t("consequence.typeName", { name: mailing.name })}</Form.Label>
+          <Form.Control value={typed} autoComplete="off" onChange={(event) => setTyped(event.target.value)} />
+        </Form.Group>
+      )}
+    </Confirm>
+  );
+}
+
+/** Where verbs lead that are screens of their own. */
+export function useGoTo() {
+  const navigate = useNavigate();
+  return (verb: "edit" | "copy", id: string) =>
+    verb === "edit"
+      ? void navigate({ to: "/mailings/$id/edit", params: { id } })
+      : void navigate({ to: "/mailings/new", search: { copy: id } });
+}

@@ -1,0 +1,36 @@
+/** Which verbs a mailing allows, by its status. */
+import type { Mailing, Verb } from "./api";
+
+export type Shown = Verb | "edit" | "copy";
+
+const BY_STATUS: Readonly<Record<string, readonly Shown[]>> = {
+  created: ["start", "edit", "pause", "stop", "copy", "delete"],
+  running: ["pause", "edit", "stop", "copy", "delete"],
+  paused: ["resume", "edit", "stop", "copy", "delete"],
+  stopped: ["copy", "delete"],
+  finished: ["copy", "delete"],
+};
+
+/** Returns what can be done with a mailing; one that recurs is not started, but run once more. */
+export function verbsOf(mailing: Pick<Mailing, "status" | "schedule">): readonly Shown[] {
+  const verbs = BY_STATUS[mailing.status] ?? [];
+  if (mailing.schedule === null) return verbs;
+  const rest = verbs.filter((each) => each !== "start");
+  return mailing.status === "created" || mailing.status === "running" ? ["run", ...rest] : rest;
+}
+
+/** Verbs after which there is no way back: they are asked about, with their consequence. */
+export function isFinal(verb: Verb): boolean {
+  return verb === "stop" || verb === "delete";
+}
+
+/** Which verbs several mailings can be told at once. */
+export const BULK = ["pause", "resume", "stop"] as const satisfies readonly Verb[];
+
+/** Returns the mailings out of those chosen that a verb applies to. */
+export function thatAllow<T extends Pick<Mailing, "status" | "schedule">>(
+  verb: Verb,
+  chosen: readonly T[],
+): T[] {
+  return chosen.filter((each) => verbsOf(each).includes(verb));
+}
