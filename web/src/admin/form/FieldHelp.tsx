@@ -1,6 +1,8 @@
 import { useTranslation } from "react-i18next";
 
 import type { FieldProblem } from "../../api/problem";
+import { number } from "../../ui/format";
+import { language } from "../../words";
 
 /** What stands below a field: why it was refused, in the reader's words, or what belongs there. */
 export function FieldHelp({ id, error, help }: { id: string; error?: FieldProblem | undefined; help?: string }) {
@@ -24,7 +26,8 @@ export function FieldHelp({ id, error, help }: { id: string; error?: FieldProble
 export function useRefusal(): (error: FieldProblem) => string {
   const { t, i18n } = useTranslation();
   return (error) => {
-    const known = `refusal.${error.code}`;
-    return i18n.exists(known) ? t(known, { detail: error.detail }) : error.detail || error.code;
+    const known = `refusal.${error.code.replaceAll("_", "-")}`; // in words _many is a plural
+    const range = (error.detail.match(/\d+/g) ?? []).map((each) => number(Number(each), language())).join(" – ");
+    return i18n.exists(known) ? t(known, { detail: error.detail, range }) : error.detail || error.code;
   };
 }

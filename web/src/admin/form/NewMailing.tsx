@@ -1,1 +1,90 @@
-export function NewMailing() { return null; }
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { useForm, useWatch } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+
+import { catalog } from "../../api/client";
+import type { Problem } from "../../api/problem";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { mailing as mailingQuery, type Mailing, MAILINGS } from "../mailings/api";
+import { useTitle } from "../useTitle";
+import { bodyOf } from "./body";
+import { draft } from "./draft";
+import { MailingForm } from "./MailingForm";
+import { focusRefused, refuse } from "./refuse";
+import { freshValues, type Values, valuesOf } from "./values";
+
+const route = getRouteApi("/mailings/new");
+
+/** A new mailing, from nothing or as a copy. */
+export function NewMailing() {
+  const { t } = useTranslation();
+  const { copy } = route.useSearch();
+  useTitle(t("mailings.new"));
+  const found = useQuery({ ...mailingQuery(copy ?? ""), enabled: copy !== undefined, refetchInterval: false });
+  if (copy === undefined) return <Create initial={freshValues(new Date())} key="new" />;
+  if (found.data) return <Create initial={copied(found.data, t("form.copyOf", { name: found.data.name }))} key={copy} />;
+  if (found.error !== null) return <ProblemPanel error={found.error} again={() => void found.refetch()} />;
+  return <p role="status">{t("loading")}</p>;
+}
+
+/** What a mailing says and to whom, in a window from now on: its own is likely to be over. */
+function copied(mailing: Mailing, name: string): Values {
+  const fresh = freshValues(new Date());
+  const length = Date.parse(mailing.ends_at) - Date.parse(mailing.starts_at);
+  const { startsAt, endsAt } = freshValues(new Date(Date.now() + length - 86_400_000));
+  const later = Date.parse(mailing.ends_at) > Date.now() && mailing.schedule !== null;
+  const own = valuesOf(mailing);
+  return { ...own, name: name.slice(0, 200), begin: "now", startsAt: fresh.startsAt, endsAt: later ? own.endsAt : endsAt || startsAt };
+}
+
+function Create({ initial }: { initial: Values }) {
+  const { t } = useTranslation();
+  const navigate = route.useNavigate();
+  const queries = useQueryClient();
+  const [begun] = useState(initial);
+  const form = useForm<Values>({ defaultValues: begun });
+  const values = useWatch({ control: form.control }) as Values;
+  const key = useRef("");
+  const [problem, setProblem] = useState<Problem | null>(null);
+  useEffect(() => {
+    key.current = ""; // another mailing from now on; the same one tried again stays one
+  }, [values]);
+  draft.useKept("new", form);
+  const create = useMutation({
+    mutationFn: async (given: Values) => {
+      key.current ||= crypto.randomUUID();
+      const header = { "Idempotency-Key": key.current };
+      return (await catalog.POST("/v1/mailings", { params: { header }, body: bodyOf(given) })).data!;
+    },
+    onSuccess: ({ mailing_id: id }) => {
+      draft.forget("new");
+      form.reset(form.getValues());
+      void queries.invalidateQueries({ queryKey: MAILINGS });
+      void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
+    },
+    onError: (error) => {
+      setProblem(refuse(error, form));
+      focusRefused();
+    },
+  });
+  const isNow = values.begin === "now" && !values.recurs;
+  return (
+    <>
+      <h1 className="h4 mb-3">{t("mailings.new")}</h1>
+      <MailingForm
+        form={form}
+        isNew
+        isBusy={create.isPending}
+        problem={problem}
+        go={t(isNow ? "form.startNow" : "form.plan")}
+        onGo={(given) => {
+          setProblem(null);
+          create.mutate(given);
+        }}
+        onLeave={() => void navigate({ to: "/mailings" })}
+      />
+    </>
+  );
+}

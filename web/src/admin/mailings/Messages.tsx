@@ -112,7 +112,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
   const { t } = useTranslation();
   return (
     <div className="table-responsive">
-      <table className="table table-hover align-middle tabular">
+      <table className="table table-hover align-middle tabular cards-table">
         <thead>
           <tr>
             <th scope="col">{t("messages.client")}</th>

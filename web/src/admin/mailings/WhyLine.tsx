@@ -16,7 +16,6 @@ export function WhyLine({ runId }: { runId: string }) {
   const known = `why.${why.code}`;
   return (
     <p className="why border-start border-4 ps-2 mb-3" data-why={why.code}>
-      <span aria-hidden="true">ⓘ </span>
       {i18n.exists(known) ? t(known) : why.sentence} <Facts why={why} />
     </p>
   );

@@ -1,0 +1,46 @@
+import { useTranslation } from "react-i18next";
+
+import { CheckField, ChoiceField, More, Part, TextField } from "./Fields";
+
+/** Whom it is for. */
+export function AudiencePart() {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Part title={t("form.audience")}>
+        <div className="row">
+          <TextField
+            name="operatorCodes"
+            label={t("form.operatorCodes")}
+            help={t("form.operatorCodesHelp")}
+            className="col-md-6 mb-3"
+          />
+          <TextField name="tags" label={t("form.anyTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
+        </div>
+        <CheckField name="onePerContact" label={t("form.onePerContact")} className="mb-0" />
+      </Part>
+      <More
+        title={t("form.audienceMore")}
+        names={["allTags", "noTags", "timeZones", "contact", "include", "exclude"]}
+      >
+        <div className="row">
+          <TextField name="allTags" label={t("form.allTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
+          <TextField name="noTags" label={t("form.noTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
+          <TextField name="timeZones" label={t("form.timeZones")} help={t("form.timeZonesHelp")} className="col-md-6 mb-3" />
+          <ChoiceField
+            name="contact"
+            label={t("form.contact")}
+            className="col-md-6 mb-3"
+            options={[
+              ["", t("form.contactAny")],
+              ["has_phone", t("form.hasPhone")],
+              ["has_email", t("form.hasEmail")],
+            ]}
+          />
+        </div>
+        <TextField name="include" label={t("form.include")} help={t("form.conditionHelp")} rows={3} isCode />
+        <TextField name="exclude" label={t("form.exclude")} help={t("form.conditionHelp")} rows={3} isCode />
+      </More>
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+import { useQuery } from "@tanstack/react-query";
+import { Button } from "react-bootstrap";
+import { useFormContext, useWatch } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+
+import { gateways } from "../mailings/api";
+import { ChoiceField, Part, TextField } from "./Fields";
+import type { Values } from "./values";
+
+const VARIABLES = ["full_name", "phone", "email", "operator_code", "time_zone", "comment"] as const;
+
+/** What the gateway is, and what is sent through it: subject, sender and HTML are of mails alone. */
+export function ContentPart() {
+  const { t } = useTranslation();
+  const { control } = useFormContext<Values>();
+  const [gateway, subject, html, sender] = useWatch({ control, name: ["gateway", "subject", "html", "sender"] });
+  const known = useQuery(gateways);
+  const chosen = known.data?.find((each) => each.name === gateway);
+  const isMail = chosen?.contact === "email" || chosen?.contact === null;
+  const hasParts = isMail || !!(subject || html || sender); // what is there can be removed
+  const names = [...new Set([...(known.data?.map((each) => each.name) ?? []), gateway])];
+  return (
+    <Part title={t("form.content")}>
+      <TextField name="name" label={t("form.name")} help={t("form.nameHelp")} maxLength={200} />
+      <ChoiceField
+        name="gateway"
+        label={t("mailings.gateway")}
+        options={names.map((each) => [each, each] as const)}
+        help={chosen ? t(`form.gatewayOf.${chosen.contact ?? "any"}`) : ""}
+      />
+      {chosen?.is_paused && <p className="text-warning-emphasis">{t("form.gatewayPaused")}</p>}
+      {hasParts && (
+        <>
+          <TextField name="sender" label={t("form.sender")} help={t("form.senderHelp")} />
+          <TextField name="subject" label={t("form.subject")} maxLength={500} />
+        </>
+      )}
+      <TextField name="body" label={t("form.body")} rows={6} maxLength={50_000} />
+      <Variables />
+      {hasParts && <TextField name="html" label={t("form.html")} rows={6} isCode help={t("form.htmlHelp")} />}
+    </Part>
+  );
+}
+
+/** Puts a variable where the caret is in the text. */
+function Variables() {
+  const { t } = useTranslation();
+  const { setValue, getValues } = useFormContext<Values>();
+  const insert = (name: string) => {
+    const field = document.getElementById("field-body") as HTMLTextAreaElement | null;
+    const before = getValues("body");
+    const from = field?.selectionStart ?? before.length;
+    const to = field?.selectionEnd ?? before.length;
+    const put = `{{ ${name} }}`;
+    setValue("body", before.slice(0, from) + put + before.slice(to), { shouldDirty: true });
+    field?.focus();
+    field?.setSelectionRange(from + put.length, from + put.length);
+  };
+  return (
+    <div className="d-flex flex-wrap gap-1 align-items-center mb-3" role="group" aria-label={t("form.insert")}>
+      <span className="small text-body-secondary me-1">{t("form.insert")}:</span>
+      {VARIABLES.map((each) => (
+        <Button key={each} size="sm" variant="outline-secondary" onClick={() => insert(each)}>
+          {t(`variable.${each}`)}
+        </Button>
+      ))}
+    </div>
+  );
+}

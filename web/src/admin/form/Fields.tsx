@@ -1,0 +1,126 @@
+import type { ReactNode } from "react";
+import { Form } from "react-bootstrap";
+import { get, type Path, useFormContext } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+
+import type { FieldProblem } from "../../api/problem";
+import { FieldHelp } from "./FieldHelp";
+import type { Values } from "./values";
+
+export type Name = Path<Values>;
+
+/** How a field's label, control and help belong together; `error` is what was refused of it. */
+export function useField(name: Name) {
+  const { register, formState } = useFormContext<Values>();
+  const found = get(formState.errors, name) as { type?: string; message?: string } | undefined;
+  const error: FieldProblem | undefined = found?.type
+    ? { pointer: name, code: found.type, detail: found.message ?? "" }
+    : undefined;
+  const id = `field-${name.replaceAll(".", "-")}`;
+  return { id, helpId: `${id}-help`, error, own: register(name) };
+}
+
+interface Props {
+  name: Name;
+  label: string;
+  help?: string;
+  className?: string;
+}
+
+export function TextField({
+  name,
+  label,
+  help,
+  className = "mb-3",
+  type = "text",
+  rows,
+  list,
+  maxLength,
+  inputMode,
+  isCode = false,
+}: Props & {
+  type?: "text" | "time" | "datetime-local";
+  rows?: number;
+  list?: string;
+  maxLength?: number;
+  inputMode?: "numeric";
+  isCode?: boolean;
+}) {
+  const { id, helpId, error, own } = useField(name);
+  return (
+    <Form.Group controlId={id} className={className}>
+      <Form.Label>{label}</Form.Label>
+      <Form.Control
+        {...own}
+        {...(rows ? { as: "textarea" as const, rows } : { type })}
+        {...(list ? { list } : {})}
+        {...(inputMode ? { inputMode } : {})}
+        className={isCode ? "font-monospace" : ""}
+        maxLength={maxLength}
+        autoComplete="off"
+        isInvalid={error !== undefined}
+        aria-describedby={error || help ? helpId : undefined}
+      />
+      <FieldHelp id={helpId} error={error} help={help} />
+    </Form.Group>
+  );
+}
+
+export function ChoiceField({
+  name,
+  label,
+  help,
+  className = "mb-3",
+  options,
+}: Props & { options: readonly (readonly [string, string])[] }) {
+  const { id, helpId, error, own } = useField(name);
+  return (
+    <Form.Group controlId={id} className={className}>
+      <Form.Label>{label}</Form.Label>
+      <Form.Select {...own} isInvalid={error !== undefined} aria-describedby={error || help ? helpId : undefined}>
+        {options.map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </Form.Select>
+      <FieldHelp id={helpId} error={error} help={help} />
+    </Form.Group>
+  );
+}
+
+export function CheckField({ name, label, help, className = "mb-3" }: Props) {
+  const { id, helpId, error, own } = useField(name);
+  return (
+    <div className={className}>
+      <Form.Check {...own} id={id} label={label} isInvalid={error !== undefined} aria-describedby={error || help ? helpId : undefined} />
+      <FieldHelp id={helpId} error={error} help={help} />
+    </div>
+  );
+}
+
+/** A part of the form under a heading of its own. */
+export function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <fieldset className="form-part mb-4">
+      <legend className="h5">{title}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+/** A part that most leave as it is: it is closed until it is wanted, or something in it was refused. */
+export function More({ title, names, children }: { title: string; names: readonly string[]; children: ReactNode }) {
+  const { t } = useTranslation();
+  const { formState } = useFormContext<Values>();
+  const isRefused = names.some((name) => get(formState.errors, name) !== undefined);
+  return (
+    <details className="form-part mb-4" {...(isRefused ? { open: true } : {})}>
+      <summary className="h5">
+        {title}
+        {isRefused && <span className="text-danger-emphasis small"> – {t("form.lookHere")}</span>}
+      </summary>
+      {children}
+    </details>
+  );
+}

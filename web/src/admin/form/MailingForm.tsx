@@ -1,0 +1,131 @@
+import "./form.css";
+
+import { useBlocker } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useMemo, useRef } from "react";
+import { Button, Form } from "react-bootstrap";
+import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+
+import type { Problem } from "../../api/problem";
+import { Confirm } from "../../ui/Confirm";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import type { Recurrence } from "../mailings/api";
+import { Occurrences } from "../mailings/Occurrences";
+import { AudiencePart } from "./AudiencePart";
+import { bodyOf } from "./body";
+import { ContentPart } from "./ContentPart";
+import { DeliveryPart, TimePart } from "./DeliveryPart";
+import { AudienceCount, MessagePreview } from "./PreviewPanel";
+import { useLater } from "./useLater";
+import type { Values } from "./values";
+import { WhenPart } from "./WhenPart";
+
+interface Props {
+  form: UseFormReturn<Values>;
+  isNew: boolean;
+  isBusy: boolean;
+  problem: Problem | null; // what has no field of its own
+  go: string;
+  onGo: (values: Values) => void;
+  onLeave: () => void;
+  children?: ReactNode;
+}
+
+/** The form of a mailing, with what it would be beside it. */
+export function MailingForm({ form, isNew, isBusy, problem, go, onGo, onLeave, children }: Props) {
+  const { t } = useTranslation();
+  const summary = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (problem) summary.current?.focus();
+  }, [problem]);
+  return (
+    <FormProvider {...form}>
+      <Form
+        noValidate
+        onSubmit={(event) => {
+          form.clearErrors();
+          void form.handleSubmit(onGo)(event);
+        }}
+      >
+        {children}
+        <div ref={summary} tabIndex={-1}>
+          {problem && <ProblemPanel error={problem} />}
+        </div>
+        <div className="row g-4">
+          <div className="col-12 col-lg-7">
+            <ContentPart />
+            <AudiencePart />
+            <WhenPart isNew={isNew} />
+            <DeliveryPart />
+            <TimePart />
+          </div>
+          <aside className="col-12 col-lg-5" aria-label={t("preview.title")}>
+            <div className="form-preview">
+              <Previews form={form} />
+            </div>
+          </aside>
+        </div>
+        <div className="form-buttons d-flex flex-wrap gap-2 py-3">
+          <Button type="submit" disabled={isBusy}>
+            {go}
+          </Button>
+          <Button variant="outline-secondary" onClick={onLeave}>
+            {t("cancel")}
+          </Button>
+        </div>
+      </Form>
+      <Leaving isDirty={form.formState.isDirty && !isBusy && !form.formState.isSubmitSuccessful} />
+    </FormProvider>
+  );
+}
+
+function Previews({ form }: { form: UseFormReturn<Values> }) {
+  const { t } = useTranslation();
+  const values = useWatch({ control: form.control }) as Values;
+  const later = useLater(values, 300);
+  const body = useMemo(() => {
+    try {
+      return bodyOf(later);
+    } catch {
+      return null; // a condition that is being typed
+    }
+  }, [later]);
+  if (!body) return <p className="text-body-secondary">{t("refusal.json")}</p>;
+  return (
+    <>
+      <h2 className="h6">{t("form.audience")}</h2>
+      <AudienceCount body={body} />
+      <h2 className="h6 mt-3">{t("preview.title")}</h2>
+      <MessagePreview body={body} />
+      {body.schedule && (
+        <>
+          <h2 className="h6 mt-3">{t("preview.next")}</h2>
+          <Occurrences
+            schedule={body.schedule as unknown as Recurrence}
+            startsAt={body.starts_at ?? null}
+            endsAt={body.ends_at}
+            limit={6}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+/** Asks before what was typed is lost. */
+function Leaving({ isDirty }: { isDirty: boolean }) {
+  const { t } = useTranslation();
+  const dirty = useRef(isDirty);
+  dirty.current = isDirty;
+  const blocker = useBlocker({
+    shouldBlockFn: () => dirty.current,
+    enableBeforeUnload: () => dirty.current,
+    withResolver: true,
+  });
+  if (blocker.status !== "blocked") return null;
+  return (
+    <Confirm title={t("form.leaveTitle")} go={t("form.leave")} onGo={blocker.proceed} onClose={blocker.reset}>
+      <p className="mb-0">{t("form.leaveHelp")}</p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,149 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Form } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { catalog, dispatcher } from "../../api/client";
+import { Problem } from "../../api/problem";
+import type { components as Catalog } from "../../api/types/catalog";
+import type { components } from "../../api/types/dispatcher";
+import { number } from "../../ui/format";
+import { language } from "../../words";
+import { useRefusal } from "./FieldHelp";
+import type { Body } from "./body";
+import { shownHtml } from "./shownHtml";
+
+type Previewed = Catalog["schemas"]["PreviewedMailing"];
+type Message = Catalog["schemas"]["MailingPreview"];
+
+const DAY_MS = 86_400_000;
+const PHONE = /^7\d{10}$/;
+
+async function preview(body: Previewed, signal: AbortSignal) {
+  return (await catalog.POST("/v1/mailings/preview", { body, signal })).data!;
+}
+
+/** To how many it would go now, and who is left out. What else is wrong with the form does not matter for that. */
+export function AudienceCount({ body }: { body: Body }) {
+  const { t } = useTranslation();
+  const words = useRefusal();
+  const { filter, gateway } = body;
+  const found = useQuery({
+    queryKey: ["dispatcher", "audience", filter, gateway],
+    queryFn: async ({ signal }) => {
+      const asked = { filter, gateway } as components["schemas"]["PreviewedAudience"];
+      const params = { query: { limit: 1 } };
+      return (await dispatcher.POST("/v1/audience-previews", { params, body: asked, signal })).data!;
+    },
+    retry: false,
+    placeholderData: (before) => before,
+  });
+  if (found.error !== null) {
+    const { errors, title } = Problem.of(found.error);
+    return <p className="text-danger-emphasis mb-2">{errors[0] ? words(errors[0]) : title || t("problem.network")}</p>;
+  }
+  if (!found.data) return <p role="status">{t("loading")}</p>;
+  const { selected, is_whole: isWhole, messages, left_out: leftOut } = found.data;
+  return (
+    <div data-clients={selected}>
+      <p className="fs-5 mb-1" role="status">
+        {t(isWhole ? "preview.clients" : "preview.clientsMore", { count: selected })}
+      </p>
+      {leftOut.length > 0 && (
+        <>
+          <p className="mb-1">{t("preview.messages", { count: messages })}</p>
+          <ul className="mb-1 ps-3">
+            {leftOut.map((each) => (
+              <li key={each.reason} className="text-warning-emphasis" data-left-out={each.reason}>
+                <LeftOut reason={each.reason} /> {number(each.clients, language())}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}
+
+function LeftOut({ reason }: { reason: string }) {
+  const { t, i18n } = useTranslation();
+  const known = `leftOut.${reason}`;
+  return <>{i18n.exists(known) ? t(known) : reason}:</>;
+}
+
+/** A message as a client would get it: any of those it is for, or one that is named. */
+export function MessagePreview({ body }: { body: Body }) {
+  const { t } = useTranslation();
+  const words = useRefusal();
+  const [phone, setPhone] = useState("");
+  const client = useQuery({
+    queryKey: ["catalog", "client-of", phone],
+    queryFn: async () => (await catalog.GET("/v1/clients", { params: { query: { phone, limit: 1 } } })).data!.items[0] ?? null,
+    enabled: PHONE.test(phone),
+    retry: false,
+  });
+  const clientId = client.data?.client_id ?? null;
+  const { body: text, subject, html, sender, gateway, filter } = body;
+  const asked = { body: text, subject, html, sender, gateway, filter, client_id: clientId };
+  const found = useQuery({
+    queryKey: ["catalog", "message", asked],
+    queryFn: ({ signal }) => {
+      const ends_at = new Date(Date.now() + DAY_MS).toISOString();
+      return preview({ ...asked, name: "-", ends_at } as Previewed, signal);
+    },
+    enabled: text.trim() !== "",
+    retry: false,
+    placeholderData: (before) => before,
+  });
+  const refusal = found.error === null ? null : Problem.of(found.error);
+  return (
+    <>
+      <Form.Group controlId="preview-phone" className="mb-2">
+        <Form.Label className="small mb-1">{t("preview.for")}</Form.Label>
+        <Form.Control
+          size="sm"
+          value={phone}
+          placeholder="79161234567"
+          inputMode="numeric"
+          autoComplete="off"
+          onChange={({ target }) => setPhone(target.value.trim())}
+        />
+        {PHONE.test(phone) && client.data === null && <p className="small mb-0">{t("preview.nobody")}</p>}
+      </Form.Group>
+      {text.trim() === "" && <p className="text-body-secondary">{t("preview.empty")}</p>}
+      {refusal && (
+        <p className="text-danger-emphasis">
+          {refusal.errors[0] ? words(refusal.errors[0]) : refusal.title || t("problem.network")}
+        </p>
+      )}
+      {found.data && !refusal && text.trim() !== "" && <Shown preview={found.data} />}
+    </>
+  );
+}
+
+function Shown({ preview: { message, missing } }: { preview: Message }) {
+  const { t } = useTranslation();
+  const lacking = Object.entries(missing as Record<string, number>).filter(([, count]) => count > 0);
+  return (
+    <div className="border rounded p-2" data-preview>
+      {message.sender && <p className="small mb-1">{message.sender}</p>}
+      {message.subject && <p className="fw-semibold mb-1">{message.subject}</p>}
+      <p className="preview-text mb-1">{message.text}</p>
+      {message.html && (
+        <iframe className="w-100 border rounded" sandbox="" title={t("preview.html")} srcDoc={shownHtml(message.html)} />
+      )}
+      {message.sms && (
+        <p className="small text-body-secondary mb-0 tabular">
+          {t("preview.sms", { count: message.sms.segments })} ·{" "}
+          {t("preview.characters", { count: message.sms.characters })} · {t(`alphabet.${message.sms.alphabet}`)}
+        </p>
+      )}
+      {lacking.map(([name, count]) => (
+        <p key={name} className="small text-warning-emphasis mb-0">
+          <span aria-hidden="true">⚠ </span>
+          {t("preview.missing", { name, count, shown: number(count, language()) })}
+        </p>
+      ))}
+    </div>
+  );
+}

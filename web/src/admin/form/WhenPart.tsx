@@ -1,0 +1,122 @@
+import { Button, Form } from "react-bootstrap";
+import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+
+import { utc } from "../../ui/format";
+import { EntryFields } from "./EntryFields";
+import { CheckField, ChoiceField, More, Part, TextField, useField } from "./Fields";
+import { freshEntry, type Values } from "./values";
+import { toInstant, zones } from "./zoned";
+
+/** When it runs: its window, and how it recurs within. */
+export function WhenPart({ isNew }: { isNew: boolean }) {
+  const { t } = useTranslation();
+  const { control } = useFormContext<Values>();
+  const [begin, recurs] = useWatch({ control, name: ["begin", "recurs"] });
+  return (
+    <>
+      <Part title={t("form.when")}>
+        <datalist id="zones">
+          {zones().map((each) => (
+            <option key={each} value={each} />
+          ))}
+        </datalist>
+        <TextField name="zone" label={t("form.zone")} list="zones" help={t("form.zoneHelp")} />
+        {isNew && <Begin />}
+        <div className="row">
+          {begin === "at" && (
+            <div className="col-md-6">
+              <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" />
+              <InUtc name="startsAt" />
+            </div>
+          )}
+          <div className="col-md-6">
+            <TextField name="endsAt" label={t("form.endsAt")} type="datetime-local" className="mb-0" />
+            <InUtc name="endsAt" />
+          </div>
+        </div>
+        <CheckField name="recurs" label={t("form.recurs")} help={t("form.recursHelp")} className="mb-0" />
+        {recurs && <Entries />}
+      </Part>
+      {recurs && (
+        <More
+          title={t("form.recurrenceMore")}
+          names={["windowMinutes", "count", "exceptDates", "missed", "missedMax", "catchUpMinutes", "overlap"]}
+        >
+          <RecurrenceMore />
+        </More>
+      )}
+    </>
+  );
+}
+
+function Begin() {
+  const { t } = useTranslation();
+  const { own } = useField("begin");
+  return (
+    <div className="mb-3" role="radiogroup" aria-label={t("form.begin")}>
+      {(["now", "at"] as const).map((each) => (
+        <Form.Check
+          {...own}
+          key={each}
+          inline
+          type="radio"
+          id={`begin-${each}`}
+          value={each}
+          label={t(`form.begin_at.${each}`)}
+        />
+      ))}
+    </div>
+  );
+}
+
+/** The instant that a wall time is. */
+function InUtc({ name }: { name: "startsAt" | "endsAt" }) {
+  const { control } = useFormContext<Values>();
+  const [wall, zone] = useWatch({ control, name: [name, "zone"] });
+  const at = toInstant(wall, zone);
+  return <p className="form-text mb-3">{at ? `= ${utc(new Date(at))}` : " "}</p>;
+}
+
+function Entries() {
+  const { t } = useTranslation();
+  const { control, getValues } = useFormContext<Values>();
+  const { fields, append, remove } = useFieldArray({ control, name: "entries" });
+  return (
+    <div className="mt-3">
+      {fields.map((each, place) => (
+        <EntryFields key={each.id} place={place} onRemove={fields.length > 1 ? () => remove(place) : null} />
+      ))}
+      <Button size="sm" variant="outline-secondary" onClick={() => append(freshEntry(getValues("zone")))}>
+        {t("form.entryAdd")}
+      </Button>
+    </div>
+  );
+}
+
+function RecurrenceMore() {
+  const { t } = useTranslation();
+  const words = (group: string, all: readonly string[]) =>
+    all.map((each) => [each, t(`${group}${each}`)] as const);
+  return (
+    <div className="row">
+      <TextField name="windowMinutes" label={t("form.windowMinutes")} help={t("form.windowHelp")} inputMode="numeric" className="col-md-6 mb-3" />
+      <TextField name="count" label={t("form.count")} help={t("form.noLimit")} inputMode="numeric" className="col-md-6 mb-3" />
+      <TextField name="exceptDates" label={t("form.exceptDates")} help={t("form.exceptHelp")} className="col-12 mb-3" />
+      <ChoiceField
+        name="missed"
+        label={t("form.missed")}
+        options={words("missedPolicy.", ["run_latest", "run_all", "skip"])}
+        className="col-md-6 mb-3"
+      />
+      <TextField name="missedMax" label={t("form.missedMax")} inputMode="numeric" className="col-md-6 mb-3" />
+      <TextField name="catchUpMinutes" label={t("form.catchUp")} help={t("form.noLimit")} inputMode="numeric" className="col-md-6 mb-3" />
+      <ChoiceField
+        name="overlap"
+        label={t("form.overlap")}
+        options={words("overlapPolicy.", ["skip", "queue", "allow"])}
+        className="col-md-6 mb-3"
+      />
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+import type { UseFormReturn } from "react-hook-form";
+
+import { Problem } from "../../api/problem";
+import { NoJson } from "./body";
+import type { Name } from "./Fields";
+import { formField } from "./fields";
+import type { Values } from "./values";
+
+/** Puts each mistake of a refusal to its field; returns what is left for the top of the form. */
+export function refuse(error: unknown, form: UseFormReturn<Values>): Problem | null {
+  if (error instanceof NoJson) {
+    form.setError(error.field, { type: "json", message: "" }, { shouldFocus: true });
+    return null;
+  }
+  const problem = Problem.of(error);
+  const left = problem.errors.filter((each) => {
+    const name = shownName(formField(each.pointer), form.getValues());
+    if (name === null) return true;
+    form.setError(name, { type: each.code, message: each.detail });
+    return false;
+  });
+  if (problem.errors.length > 0 && left.length === 0) return null;
+  return new Problem(problem.status, problem.type, problem.title, left, problem.traceId);
+}
+
+/** A rule that comes once has its time in another field; a start of now has none. */
+function shownName(name: string | null, values: Values): Name | null {
+  if (name === null) return null;
+  const entry = /^entries\.(\d+)\.at$/.exec(name);
+  if (entry && values.entries[Number(entry[1])]?.kind === "once") return `entries.${Number(entry[1])}.onceAt`;
+  if (name === "startsAt" && values.begin === "now") return null;
+  return name as Name;
+}
+
+/** Puts the focus on the first field that was refused. */
+export function focusRefused(): void {
+  requestAnimationFrame(() => {
+    document.querySelector<HTMLElement>("form .is-invalid")?.focus();
+  });
+}

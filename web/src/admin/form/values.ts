@@ -1,0 +1,236 @@
+/** What the form of a mailing holds, as texts and choices of its fields. */
+import type { Mailing } from "../mailings/api";
+import { ownZone, toWall } from "./zoned";
+
+export const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+export type Day = (typeof DAYS)[number];
+export const ENTRY_KINDS = ["once", "daily", "weekly", "monthly", "cron"] as const;
+export const DAY_KINDS = ["day", "last_day", "weekday"] as const;
+
+export interface EntryValues {
+  kind: (typeof ENTRY_KINDS)[number];
+  zone: string;
+  at: string; // hours and minutes
+  onceAt: string; // with the day
+  days: Day[];
+  on: (typeof DAY_KINDS)[number];
+  day: string;
+  nth: string; // 1 to 5, or last
+  weekday: Day;
+  missing: "last_day" | "skip";
+  expression: string;
+}
+
+export interface Values {
+  name: string;
+  gateway: string;
+  sender: string;
+  subject: string;
+  body: string;
+  html: string;
+  operatorCodes: string;
+  tags: string;
+  allTags: string;
+  noTags: string;
+  timeZones: string;
+  contact: "" | "has_phone" | "has_email";
+  onePerContact: boolean;
+  include: string; // the rest of it, as JSON
+  exclude: string; // as JSON
+  zone: string;
+  begin: "now" | "at";
+  startsAt: string;
+  endsAt: string;
+  recurs: boolean;
+  entries: EntryValues[];
+  count: string;
+  exceptDates: string;
+  windowMinutes: string;
+  missed: "run_latest" | "run_all" | "skip";
+  missedMax: string;
+  catchUpMinutes: string;
+  overlap: "skip" | "queue" | "allow";
+  messageClass: string;
+  topic: string;
+  priority: string;
+  maxAttempts: string;
+  onUnknown: string;
+  clock: "" | "recipient_local" | "preferred_times";
+  clockZone: string;
+  clockAt: string;
+  alreadyPassed: string;
+  noZone: string;
+  otherwise: string;
+  hasQuietHours: boolean;
+  quietBegins: string;
+  quietEnds: string;
+}
+
+export function freshEntry(zone: string): EntryValues {
+  return {
+    kind: "daily",
+    zone,
+    at: "09:00",
+    onceAt: "",
+    days: ["monday"],
+    on: "day",
+    day: "1",
+    nth: "1",
+    weekday: "monday",
+    missing: "last_day",
+    expression: "0 9 * * *",
+  };
+}
+
+const TOMORROW_MS = 24 * 3_600_000;
+
+/** What a new mailing begins with. */
+export function freshValues(now: Date, zone: string = ownZone()): Values {
+  const end = new Date(now.getTime() + TOMORROW_MS).toISOString();
+  return {
+    name: "",
+    gateway: "http",
+    sender: "",
+    subject: "",
+    body: "",
+    html: "",
+    operatorCodes: "",
+    tags: "",
+    allTags: "",
+    noTags: "",
+    timeZones: "",
+    contact: "",
+    onePerContact: false,
+    include: "",
+    exclude: "",
+    zone,
+    begin: "now",
+    startsAt: toWall(now.toISOString(), zone),
+    endsAt: toWall(end, zone),
+    recurs: false,
+    entries: [freshEntry(zone)],
+    count: "",
+    exceptDates: "",
+    windowMinutes: "1440",
+    missed: "run_latest",
+    missedMax: "10",
+    catchUpMinutes: "",
+    overlap: "skip",
+    messageClass: "marketing",
+    topic: "",
+    priority: "normal",
+    maxAttempts: "",
+    onUnknown: "",
+    clock: "",
+    clockZone: "",
+    clockAt: "",
+    alreadyPassed: "send_now",
+    noZone: "mailing_zone",
+    otherwise: "mailing_zone",
+    hasQuietHours: false,
+    quietBegins: "22:00",
+    quietEnds: "09:00",
+  };
+}
+
+type Json = Record<string, unknown>;
+const FLAT = ["all_tags", "no_tags", "time_zones"] as const;
+
+const json = (value: unknown) => (value ? JSON.stringify(value, null, 2) : "");
+const list = (value: unknown) => (Array.isArray(value) ? value.join(", ") : "");
+const text = (value: unknown) => (value === null || value === undefined ? "" : String(value));
+const minutes = (seconds: unknown) => (typeof seconds === "number" ? String(seconds / 60) : "");
+
+/** The fields of a saved mailing, to be edited or copied. */
+export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
+  const fresh = freshValues(new Date(mailing.starts_at), zone);
+  const { schedule, time_policy: policy, quiet_hours: quiet } = mailing;
+  return {
+    ...fresh,
+    name: mailing.name,
+    gateway: mailing.gateway,
+    sender: mailing.sender ?? "",
+    subject: mailing.subject ?? "",
+    body: mailing.body,
+    html: mailing.html ?? "",
+    ...filterValues(mailing.filter as Json),
+    begin: "at",
+    startsAt: toWall(mailing.starts_at, zone),
+    endsAt: toWall(mailing.ends_at, zone),
+    recurs: schedule !== null,
+    ...(schedule ? scheduleValues(schedule as unknown as Json, zone) : {}),
+    messageClass: mailing.message_class,
+    topic: mailing.topic ?? "",
+    priority: mailing.priority,
+    maxAttempts: text(mailing.max_attempts),
+    onUnknown: mailing.on_unknown ?? "",
+    clock: (policy?.kind ?? "") as Values["clock"],
+    clockZone: policy?.zone ?? "",
+    clockAt: policy?.at ?? "",
+    alreadyPassed: policy?.already_passed ?? fresh.alreadyPassed,
+    noZone: policy?.no_zone ?? fresh.noZone,
+    otherwise: policy?.otherwise ?? fresh.otherwise,
+    hasQuietHours: quiet !== null,
+    quietBegins: quiet?.begins ?? fresh.quietBegins,
+    quietEnds: quiet?.ends ?? fresh.quietEnds,
+  };
+}
+
+function filterValues(filter: Json): Partial<Values> {
+  const rest: Json = { ...((filter["include"] as Json | null | undefined) ?? {}) };
+  const taken: Json = {};
+  for (const name of FLAT) {
+    taken[name] = rest[name];
+    delete rest[name];
+  }
+  let contact: Values["contact"] = "";
+  for (const name of ["has_phone", "has_email"] as const) {
+    if (rest[name] !== true || contact) continue;
+    contact = name;
+    delete rest[name];
+  }
+  return {
+    operatorCodes: list(filter["operator_codes"]),
+    tags: list(filter["tags"]),
+    allTags: list(taken["all_tags"]),
+    noTags: list(taken["no_tags"]),
+    timeZones: list(taken["time_zones"]),
+    contact,
+    onePerContact: filter["one_per_contact"] === true,
+    include: Object.keys(rest).length > 0 ? json(rest) : "",
+    exclude: json(filter["exclude"]),
+  };
+}
+
+function scheduleValues(schedule: Json, zone: string): Partial<Values> {
+  const entries = (schedule["entries"] as Json[]).map((each) => entryValues(each, zone));
+  return {
+    entries,
+    count: text(schedule["count"]),
+    exceptDates: list(schedule["except_dates"]),
+    windowMinutes: minutes(schedule["window_s"]),
+    missed: schedule["missed"] as Values["missed"],
+    missedMax: text(schedule["missed_max"]),
+    catchUpMinutes: minutes(schedule["catch_up_s"]),
+    overlap: schedule["overlap"] as Values["overlap"],
+  };
+}
+
+function entryValues(entry: Json, zone: string): EntryValues {
+  const fresh = freshEntry(text(entry["zone"]) || zone);
+  const on = entry["on"] as Json | undefined;
+  const kind = entry["kind"] as EntryValues["kind"];
+  return {
+    ...fresh,
+    kind,
+    at: kind === "once" ? fresh.at : text(entry["at"]) || fresh.at,
+    onceAt: kind === "once" ? text(entry["at"]) : "",
+    days: (entry["days"] as Day[] | undefined) ?? fresh.days,
+    on: (on?.["kind"] as EntryValues["on"] | undefined) ?? fresh.on,
+    day: text(on?.["day"]) || fresh.day,
+    nth: text(on?.["nth"]) || fresh.nth,
+    weekday: (on?.["weekday"] as Day | undefined) ?? fresh.weekday,
+    missing: (entry["missing"] as EntryValues["missing"] | undefined) ?? fresh.missing,
+    expression: text(entry["expression"]) || fresh.expression,
+  };
+}

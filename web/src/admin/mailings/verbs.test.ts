@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+
+import type { Mailing } from "./api";
+import { thatAllow, verbsOf } from "./verbs";
+
+const mailing = (status: string, schedule: unknown = null) => ({ status, schedule }) as Pick<Mailing, "status" | "schedule">;
+
+test.each([
+  ["created", ["start", "edit", "pause", "stop", "copy", "delete"]],
+  ["running", ["pause", "edit", "stop", "copy", "delete"]],
+  ["paused", ["resume", "edit", "stop", "copy", "delete"]],
+  ["stopped", ["copy", "delete"]],
+  ["finished", ["copy", "delete"]],
+  ["of a later release", []],
+])("what is %s allows %j", (status, verbs) => {
+  expect(verbsOf(mailing(status))).toEqual(verbs);
+});
+
+test("what recurs is not started, but run once more, unless it is paused or over", () => {
+  expect(verbsOf(mailing("created", {}))).toEqual(["run", "edit", "pause", "stop", "copy", "delete"]);
+  expect(verbsOf(mailing("running", {}))[0]).toBe("run");
+  expect(verbsOf(mailing("paused", {}))).not.toContain("run");
+  expect(verbsOf(mailing("finished", {}))).toEqual(["copy", "delete"]);
+});
+
+test("of several, a verb is for those that allow it", () => {
+  const [running, paused] = [mailing("running"), mailing("paused")];
+  expect(thatAllow("resume", [running, paused])).toEqual([paused]);
+});
