@@ -1,21 +1,17 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
 import { Bar } from "../../live/Bar";
-import { useLive } from "../../live/hooks";
 import { number } from "../../ui/format";
 import { language } from "../../words";
-import { figures, type Mailing } from "./api";
+import type { Mailing } from "./api";
 import { MESSAGE_STATES } from "./search";
+import { useFigures } from "./useFigures";
 
 /** How many messages are in which state; each count leads to its messages. */
 export function Counts({ mailing, run }: { mailing: Mailing; run: string | undefined }) {
   const { t } = useTranslation();
-  const id = mailing.mailing_id;
-  const asked = useQuery(figures(id, mailing.status));
-  const live = useLive().mailings.get(id);
-  const known = live && live.planned > 0 ? live : asked.data;
+  const { now: known } = useFigures(mailing, run !== undefined);
   if (!known) return <p className="text-body-secondary">{t("counts.none")}</p>;
   return (
     <div className="mb-3">

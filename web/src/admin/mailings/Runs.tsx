@@ -8,16 +8,17 @@ import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { figures, type Mailing, type Run, type RunFigures, schedule as scheduleQuery } from "./api";
+import { type Mailing, type Run, type RunFigures, schedule as scheduleQuery } from "./api";
 import { Occurrences } from "./Occurrences";
 import { Resend } from "./Resend";
+import { useFigures } from "./useFigures";
 
 /** The runs of a mailing, the newest first; of one that recurs also those to come. */
 export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: readonly Run[]; problem: unknown }) {
   const { t } = useTranslation();
-  const known = useQuery(figures(mailing.mailing_id, mailing.status));
+  const known = useFigures(mailing, runs.length > 0);
   const [resent, setResent] = useState<Run | null>(null);
-  const byRun = new Map(known.data?.runs.map((each) => [each.run_id, each]));
+  const byRun = new Map(known.runs.map((each) => [each.run_id, each]));
   return (
     <>
       {mailing.schedule && <Next mailing={mailing} />}

@@ -39,8 +39,8 @@ export const mailing = (id: string) =>
     refetchInterval: REFRESHED_MS,
   });
 
-/** Whether figures can still change. */
-const isOver = (status: string | undefined) => status === "finished" || status === "stopped";
+/** Whether figures change no more. */
+export const isOver = (status: string | undefined) => status === "finished" || status === "stopped";
 
 export const figures = (id: string, status: string | undefined) =>
   queryOptions({

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Form } from "react-bootstrap";
@@ -7,7 +7,8 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { carryOut, figures, mailing as mailingQuery, type Mailing, MAILINGS, type Verb } from "./api";
+import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, type Verb } from "./api";
+import { useFigures } from "./useFigures";
 import { isFinal, verbsOf } from "./verbs";
 
 interface Asked {
@@ -81,10 +82,9 @@ function AskAgain({
 }) {
   const { t } = useTranslation();
   const { verb, mailing, isAgain } = asked;
-  const known = useQuery(figures(mailing.mailing_id, mailing.status));
+  const { now: known } = useFigures(mailing, mailing.status !== "created");
   const [typed, setTyped] = useState("");
   const isSure = verb !== "delete" || mailing.status !== "running";
-  const open = known.data ? known.data.by_status.planned + known.data.by_status.retry : 0;
   return (
     <Confirm
       title={t(`verbTitle.${verb}`, { name: mailing.name })}
@@ -100,12 +100,16 @@ function AskAgain({
           {t("changedMeanwhile", { version: mailing.version, status: t(`status.${mailing.status}`) })}
         </p>
       )}
-      {isFinal(verb) && (
+      {!isOver(mailing.status) && isFinal(verb) && (
         <p className="mb-2">
-          {mailing.status === "created" ? t("consequence.neverBegins") : t("consequence.open", { count: open })}
+          {mailing.status === "created" && t("consequence.neverBegins")}
+          {mailing.status !== "created" &&
+            (known
+              ? t("consequence.open", { count: known.by_status.planned + known.by_status.retry })
+              : t("consequence.unknown"))}
         </p>
       )}
-      {isFinal(verb) && mailing.schedule && <p className="mb-2">{t("consequence.recurs")}</p>}
+      {isFinal(verb) && mailing.schedule && !isOver(mailing.status) && <p className="mb-2">{t("consequence.recurs")}</p>}
       {verb === "delete" && <p className="mb-2">{t("consequence.delete")}</p>}
       {!isSure && (
         <Form.Group controlId="typed-name">
