@@ -1,13 +1,32 @@
+import { useQuery } from "@tanstack/react-query";
+import { useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
+import { audiences } from "./audiences";
 import { CheckField, ChoiceField, More, Part, TextField } from "./Fields";
+import type { Values } from "./values";
 
 /** Whom it is for. */
 export function AudiencePart() {
   const { t } = useTranslation();
+  const { control } = useFormContext<Values>();
+  const chosen = useWatch({ control, name: "audience" });
+  const { data: saved = [] } = useQuery(audiences);
+  const names = saved.map((each) => [each.audience_id, each.name] as const);
+  if (chosen && !saved.some((each) => each.audience_id === chosen)) names.push([chosen, chosen]);
+  const choice = names.length > 0 && (
+    <ChoiceField
+      name="audience"
+      label={t("form.savedAudience")}
+      help={chosen ? t("form.savedHelp") : ""}
+      options={[["", t("form.ownFilter")], ...names]}
+    />
+  );
+  if (chosen) return <Part title={t("form.audience")}>{choice}</Part>;
   return (
     <>
       <Part title={t("form.audience")}>
+        {choice}
         <div className="row">
           <TextField
             name="operatorCodes"

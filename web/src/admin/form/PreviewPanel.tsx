@@ -9,6 +9,7 @@ import type { components as Catalog } from "../../api/types/catalog";
 import type { components } from "../../api/types/dispatcher";
 import { number } from "../../ui/format";
 import { language } from "../../words";
+import { audience } from "./audiences";
 import { useRefusal } from "./FieldHelp";
 import type { Body } from "./body";
 import { shownHtml } from "./shownHtml";
@@ -27,9 +28,12 @@ async function preview(body: Previewed, signal: AbortSignal) {
 export function AudienceCount({ body }: { body: Body }) {
   const { t } = useTranslation();
   const words = useRefusal();
-  const { filter, gateway } = body;
+  const { gateway } = body;
+  const saved = useQuery(audience(body.audience ?? ""));
+  const filter = body.audience ? saved.data?.filter : body.filter;
   const found = useQuery({
     queryKey: ["dispatcher", "audience", filter, gateway],
+    enabled: filter !== undefined,
     queryFn: async ({ signal }) => {
       const asked = { filter, gateway } as components["schemas"]["PreviewedAudience"];
       const params = { query: { limit: 1 } };
@@ -83,8 +87,9 @@ export function MessagePreview({ body }: { body: Body }) {
     retry: false,
   });
   const clientId = client.data?.client_id ?? null;
-  const { body: text, subject, html, sender, gateway, filter } = body;
-  const asked = { body: text, subject, html, sender, gateway, filter, client_id: clientId };
+  const { body: text, subject, html, sender, gateway, filter, audience: saved } = body;
+  const to = saved ? { audience: saved } : { filter };
+  const asked = { body: text, subject, html, sender, gateway, ...to, client_id: clientId };
   const found = useQuery({
     queryKey: ["catalog", "message", asked],
     queryFn: ({ signal }) => {

@@ -15,7 +15,7 @@ const shown = (value: unknown): string =>
 export function conflicts(before: Body, mine: Changes, theirs: Body): Difference[] {
   const [was, own, other] = [before, mine, theirs] as unknown as [Json, Json, Json];
   const found: Difference[] = [];
-  for (const name of Object.keys(was)) {
+  for (const name of new Set([was, own, other].flatMap(Object.keys))) {
     const isMine = name in own;
     const isTheirs = shown(other[name]) !== shown(was[name]);
     if (!isMine && !isTheirs) continue;

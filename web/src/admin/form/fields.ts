@@ -36,6 +36,7 @@ const FIELDS: readonly (readonly [string, string])[] = [
   ["message_class", "messageClass"],
   ["max_attempts", "maxAttempts"],
   ["on_unknown", "onUnknown"],
+  ["audience", "audience"],
   ["name", "name"],
   ["gateway", "gateway"],
   ["sender", "sender"],

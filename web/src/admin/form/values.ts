@@ -28,6 +28,7 @@ export interface Values {
   subject: string;
   body: string;
   html: string;
+  audience: string; // the identifier of a saved one; empty: the filter that follows
   operatorCodes: string;
   tags: string;
   allTags: string;
@@ -94,6 +95,7 @@ export function freshValues(now: Date, zone: string = ownZone()): Values {
     subject: "",
     body: "",
     html: "",
+    audience: "",
     operatorCodes: "",
     tags: "",
     allTags: "",
@@ -153,6 +155,7 @@ export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
     subject: mailing.subject ?? "",
     body: mailing.body,
     html: mailing.html ?? "",
+    audience: mailing.audience_id ?? "",
     ...filterValues(mailing.filter as Json),
     begin: "at",
     startsAt: toWall(mailing.starts_at, zone),

@@ -36,6 +36,7 @@ export function Text({ mailing }: { mailing: Mailing }) {
       </div>
       <div className="col-12 col-lg-5">
         <h2 className="h6">{t("text.for")}</h2>
+        {mailing.audience_name && <p>{t("text.saved", { name: mailing.audience_name })}</p>}
         {isForAll && <p>{t("text.everybody")}</p>}
         <dl className="facts">
           {filter.operator_codes.length > 0 && (
