@@ -176,6 +176,16 @@ async def test_no_public_answer_names_a_person(seen: Stack, platform: Platform) 
         assert not re.search(r"client_id|phone|email|body", text)
 
 
+def test_what_a_visitor_loads_is_small(seen: Stack) -> None:
+    root = shown(seen.home)
+    named = re.findall(r'(?:src|href)="/(assets/[^"]+)"', (root / "public.html").read_text())
+    sizes = {name: (root / f"{name}.br").stat().st_size for name in named}
+    of_scripts = sum(size for name, size in sizes.items() if name.endswith(".js"))
+    of_styles = sum(size for name, size in sizes.items() if name.endswith(".css"))
+    assert 0 < of_scripts <= 85_000
+    assert 0 < of_styles <= 25_000
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "language"), [(1280, "ru"), (390, "en")])
 async def test_nobody_is_kept_out(

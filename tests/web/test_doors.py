@@ -61,7 +61,7 @@ def test_the_public_door_knows_no_path_of_the_services_but_public_figures(public
 
 def test_public_figures_are_only_read(public: Door) -> None:
     assert public.client.get("/public/v1/mailings").status_code == 200
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE"):
         assert public.client.request(method, "/public/v1/mailings").status_code == 404
 
 
