@@ -1,5 +1,6 @@
 """The commands about audiences: whom a mailing would go to, and who is left out."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -37,6 +38,7 @@ EMPTY: Json = {
     "one_per_contact": False,
 }
 
+DUE_TIMES = 12  # that are shown
 app = typer.Typer(help="Audiences: whom mailings go to.", no_args_is_help=True)
 
 
@@ -196,14 +198,22 @@ def saved_table(found: Json) -> RenderableType:
 
 
 async def audience(
-    api: Api, wanted: Json, gateway: str, limit: int, topic: str | None = None
+    api: Api,
+    wanted: Json,
+    gateway: str,
+    limit: int,
+    *,
+    topic: str | None = None,
+    times: Json | None = None,
 ) -> Json:
     """Return whom a filter selects now.
 
     Raises:
         Failure: It is refused, or the service is not there.
     """
-    body = {"filter": wanted, "gateway": gateway} | ({} if topic is None else {"topic": topic})
+    more = {"topic": topic, "times": times}
+    body: Json = {"filter": wanted, "gateway": gateway}
+    body |= {name: value for name, value in more.items() if value is not None}
     found: Json = await api.post("dispatcher", f"/v1/audience-previews?limit={limit}", body)
     return found
 
@@ -218,7 +228,20 @@ def audience_facts(found: Json) -> list[tuple[str, object]]:
             (f"left out: {each['reason'].replace('_', ' ')}", f"{each['clients']:,}")
             for each in found["left_out"]
         ),
+        *_due_facts(found.get("due")),
     ]
+
+
+def _due_facts(due: Json | None) -> Iterator[tuple[str, object]]:
+    """Yield how many get it when; dispatchers of older releases do not say."""
+    if due is None:
+        return
+    for each in due["times"][:DUE_TIMES]:
+        yield f"at {instant(each['at'])}", f"{each['clients']:,}"
+    if due["count"] > DUE_TIMES:
+        yield "and at", f"{due['count'] - DUE_TIMES:,} other times"
+    for each in due["skipped"]:
+        yield f"left out: {each['reason'].replace('_', ' ')}", f"{each['clients']:,}"
 
 
 def audience_table(found: Json) -> RenderableType:

@@ -27,19 +27,33 @@ def dry_run(plan: Json, output: Output) -> None:
 async def _preview(api: Api, plan: Json) -> Json:
     """Return the previews of all services as one; what is refused, the catalog refuses first."""
     found: Json = await api.post("catalog", "/v1/mailings/preview", plan)
-    try:
-        wanted = plan.get("filter")
-        if wanted is None:
-            wanted = sendable((await find_audience(api, plan["audience"]))["filter"])
-        whom = await audience(api, wanted, plan["gateway"], SHOWN, plan.get("topic"))
-    except Failure as failure:  # also of a dispatcher of an older release
-        note(f"Who is left out is not known. {failure}", "yellow")
-        whom = None
     when = None
     if plan.get("schedule"):
         window = {"starts_at": plan["starts_at"], "ends_at": plan["ends_at"], "limit": SHOWN}
         when = await preview_of_schedule(api, {"schedule": plan["schedule"], **window})
+    try:
+        wanted = plan.get("filter")
+        if wanted is None:
+            wanted = sendable((await find_audience(api, plan["audience"]))["filter"])
+        topic, times = plan.get("topic"), _times(plan, when)
+        whom = await audience(api, wanted, plan["gateway"], SHOWN, topic=topic, times=times)
+    except Failure as failure:  # also of a dispatcher of an older release
+        note(f"Who is left out is not known. {failure}", "yellow")
+        whom = None
     return {**found, "audience": whom, "schedule": when}
+
+
+TIMES = ("message_class", "time_policy", "quiet_hours")
+
+
+def _times(plan: Json, when: Json | None) -> Json:
+    """Return the times of the mailing's first run, as far as they are known."""
+    times = {name: plan[name] for name in TIMES if plan.get(name) is not None}
+    first = when["occurrences"][0] if when and when["occurrences"] else None
+    if first is None:
+        return times | {"starts_at": plan["starts_at"], "ends_at": plan["ends_at"]}
+    window = {"starts_at": first["at"], "ends_at": first["ends_at"]}
+    return times | window | {"nominal": first["nominal"]}
 
 
 def _table(preview: Json) -> RenderableType:

@@ -72,6 +72,7 @@ async def run(settings: Settings) -> None:
         )
         http.describe_settings(app, settings)
         app.state.senders = senders
+        app.state.platform_times = settings.platform_times
         app.state.retention = Retention(ledger, settings.run_retention)
         loops = [
             workers.serve_gateways(

@@ -11,13 +11,13 @@ from httpx import AsyncClient
 from services.catalog.domain.mailing import mailing
 from services.catalog.domain.mailing_commands import BeginRun, CreateMailing, StartMailing
 from services.catalog.domain.plan import Plan
-from services.catalog.domain.timing import local_time_of
 from shared.contracts.catalog import Filter, RunBegun
 from shared.contracts.schedule import Daily, Schedule
 from shared.contracts.scheduler import ONCE
 from shared.contracts.timing import Clock, QuietHours, TimePolicy
 from shared.preferred import MOST, format_preferred, parse_preferred
 from shared.testing import Scenario
+from shared.timing import local_time_of
 from tests.catalog.test_routes_clients import registered
 from tests.catalog.test_routes_mailings import SPRING, created
 

@@ -376,9 +376,16 @@ AUDIENCE = {
     "clients": [],
     "next_cursor": None,
 }
-WHEN = {
+WHEN: Json = {
     "words": {"en": ["every day at 09:00"], "ru": []},
-    "occurrences": [],
+    "occurrences": [
+        {
+            "nominal": "2026-03-01T09:00[Europe/Moscow]",
+            "at": "2026-03-01T06:00:00Z",
+            "ends_at": "2026-03-02T06:00:00Z",
+            "remark": None,
+        }
+    ],
     "is_whole": True,
     "tzdata": "2026.6",
 }
@@ -388,20 +395,35 @@ def test_a_dry_run_shows_to_how_many_it_would_go_and_creates_nothing(
     services: Services, mailings: Mailings
 ) -> None:
     services.answer("/v1/mailings/preview", PREVIEW)
-    services.answer("/v1/audience-previews", AUDIENCE)
+    due = {
+        "times": [{"at": "2026-03-01T06:00:00Z", "clients": 2}],
+        "count": 1,
+        "is_whole": True,
+        "skipped": [{"reason": "no_zone", "clients": 1}],
+    }
+    services.answer("/v1/audience-previews", AUDIENCE | {"due": due})
     services.answer("/v1/schedule-previews", WHEN)
     daily = ("--repeat", "daily 09:00", "--zone", "Europe/Moscow")
+    local = ("--clock", "recipient", "--if-no-zone", "skip")
 
-    result = mailings(*CREATE, "--for", "2h", "--tag", "vip", "--dry-run", *daily)
+    result = mailings(*CREATE, "--for", "2h", "--tag", "vip", "--dry-run", *daily, *local)
 
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
     assert {"would go to 3", "left out: same contact 1", "when every day at 09:00"} <= set(lines)
     assert [each.path for each in services.asked] == [
-        *("/v1/mailings/preview", "/v1/audience-previews", "/v1/schedule-previews"),
+        *("/v1/mailings/preview", "/v1/schedule-previews", "/v1/audience-previews"),
     ]
     wanted = {"tags": ["vip"], "operator_codes": []}
     asked = [json.loads(each.body) for each in services.asked]
-    assert [each.get("filter") for each in asked] == [wanted, wanted, None]
+    assert [each.get("filter") for each in asked] == [wanted, None, wanted]
+    assert {"at 2026-03-01 06:00:00 UTC 2", "left out: no zone 1"} <= set(lines)
+    first = WHEN["occurrences"][0]
+    assert asked[2]["times"] == {
+        "time_policy": {"kind": "recipient_local", "no_zone": "skip"},
+        "nominal": first["nominal"],
+        "starts_at": first["at"],
+        "ends_at": first["ends_at"],
+    }
 
 
 def test_a_dry_run_goes_on_without_a_dispatcher_and_says_so(

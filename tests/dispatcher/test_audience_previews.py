@@ -220,3 +220,77 @@ async def test_who_stands_for_a_contact_does_not_change_while_a_run_is_written_d
     await world.know(registered(1, email="other@example.com"), version=2)
 
     assert await expand(world) == [1, 2, 4]
+
+
+async def test_a_preview_says_how_many_clients_get_it_when(
+    http: AsyncClient, world: World
+) -> None:
+    await world.know(
+        registered(1, time_zone="Europe/Berlin"),
+        registered(2, time_zone="Europe/Berlin"),
+        registered(3, time_zone="Asia/Tokyo"),
+        registered(4, time_zone=None),
+        registered(5, time_zone="Europe/Moscow", preferred_times="daily 10:30"),
+        registered(6, phone=None),
+    )
+    window = {"starts_at": "2026-03-01T05:00:00Z", "ends_at": "2026-03-02T05:00:00Z"}
+    policy = {
+        "kind": "preferred_times",
+        "otherwise": "recipient_local",
+        "already_passed": "skip",
+        "no_zone": "skip",
+    }
+    times = window | {"nominal": "2026-03-01T09:00[Europe/Moscow]", "time_policy": policy}
+
+    found = await previewed(http, times=times)
+    quiet = await previewed(
+        http, times=window | {"quiet_hours": {"begins": "05:00", "ends": "08:00"}}
+    )
+    plain = await previewed(http)
+
+    assert found["due"] == {
+        "times": [
+            {"at": "2026-03-01T07:30:00Z", "clients": 1},
+            {"at": "2026-03-01T08:00:00Z", "clients": 2},
+        ],
+        "count": 2,
+        "is_whole": True,
+        "skipped": [
+            {"reason": "no_zone", "clients": 1},
+            {"reason": "time_passed", "clients": 1},
+        ],
+    }
+    assert quiet["due"]["times"] == [
+        {"at": "2026-03-01T05:00:00Z", "clients": 2},
+        {"at": "2026-03-01T07:00:00Z", "clients": 2},
+        {"at": "2026-03-01T08:00:00Z", "clients": 1},
+    ]
+    assert plain["due"] is None
+
+
+async def test_of_a_contact_only_one_client_is_counted_when_it_is_due(
+    http: AsyncClient, world: World
+) -> None:
+    await some(world)
+    window = {"starts_at": "2026-03-01T05:00:00Z", "ends_at": "2026-03-02T05:00:00Z"}
+
+    found = await previewed(http, gateway="smtp", filter={"one_per_contact": True}, times=window)
+
+    assert sum(each["clients"] for each in found["due"]["times"]) == found["messages"]
+
+
+@pytest.mark.parametrize(
+    ("times", "pointer"),
+    [
+        ({"nominal": "soon"}, "/times/nominal"),
+        ({"time_policy": {"kind": "recipient_local"}}, "/times/time_policy/zone"),
+    ],
+)
+async def test_times_that_no_mailing_can_have_are_refused(
+    http: AsyncClient, times: dict[str, Any], pointer: str
+) -> None:
+    body = {"times": {"ends_at": "2026-03-02T05:00:00Z"} | times}
+
+    answer = await http.post("/audience-previews", json=body)
+
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]

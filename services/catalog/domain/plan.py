@@ -13,12 +13,7 @@ from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gate
 from services.catalog.domain.sender import sender_mistake
 from services.catalog.domain.suppression import topic_mistake
 from services.catalog.domain.text import mistake
-from services.catalog.domain.timing import (
-    canonical_policy,
-    local_time_of,
-    mistakes_in_times,
-    patched_part,
-)
+from services.catalog.domain.timing import patched_part
 from shared.audience import canonical as canonical_filter
 from shared.audience import mistakes as mistakes_in_filter
 from shared.contracts.catalog import Filter, MailingState, MessageClass, Priority, content_of
@@ -29,6 +24,7 @@ from shared.event import Instant
 from shared.schedule import canonical as canonical_schedule
 from shared.schedule import mistakes as mistakes_in_schedule
 from shared.template import compile_template
+from shared.timing import canonical_policy, local_time_of, mistakes_in_policy
 
 SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
 # From now, back and ahead. What lies beyond is no plan but another program's "never" or "none",
@@ -195,7 +191,9 @@ def check(
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
     if plan.schedule is not None and plan.schedule != getattr(before, "schedule", None):
         mistakes += mistakes_in_schedule(plan.schedule, "/schedule")
-    mistakes += mistakes_in_times(plan)
+    mistakes += mistakes_in_policy(
+        plan.time_policy, "/time_policy", recurs=plan.schedule is not None
+    )
     if plan.gateway in gateways:
         mistakes += _of_mails(plan, gateways[plan.gateway])
     elif before is None or plan.gateway != before.gateway:
