@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.dispatcher.handlers import planning
+from services.dispatcher.handlers import claiming, planning
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue import suppressions
 from services.dispatcher.subscriptions import READERS
@@ -14,6 +14,7 @@ from shared.contracts.dispatcher import MessageSuppressed, State
 from shared.database import transaction
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
+    ACCEPTED,
     CHANNELS,
     NOT_PROCESSED,
     UNKNOWN,
@@ -167,3 +168,24 @@ async def test_a_run_waits_for_what_was_suppressed_when_it_began(world: World) -
     async with transaction(world.pool) as db:
         await planning_queue.await_offsets(db, [run.run_id], ends)
         assert await planning_queue.begin_those_ready(db, READERS) == []
+
+
+async def test_what_waits_for_its_start_is_not_sent_to_who_was_suppressed_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "ASK_INTERVAL_S", 0.0)
+    await world.know_clients([1, 2, 3])
+    await begun(world)
+    gateway = FakeGateway({1: [None]}, connections=1)
+    sender = await alive(world, gateway)
+    await sender.claim()  # 2 and 3 wait behind the first
+
+    await suppress(world, str(client(3)))
+    await sender.renew()
+    gateway.answer(1, ACCEPTED)
+    await work(sender)
+    await sender.renew()
+    await work(sender)
+
+    assert sorted(numbers(gateway)) == [1, 2]
+    assert await prove(world.pool) == {State.DELIVERED: 2, State.SUPPRESSED: 1}

@@ -8,7 +8,6 @@ from services.catalog.handlers.suppressing import Unwanted, suppress
 from services.catalog.queue import bounces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import ContactBounced, SuppressedReason
-from shared.crash import crash_point
 from shared.database import Connection
 from shared.event import Instant
 from shared.event_store.postgres import PostgresEventStore
@@ -52,4 +51,3 @@ class Bouncing:
         }
         if unwanted:
             await suppress(self.store, self.keys, list(unwanted.values()), now)
-            crash_point("catalog.bounce.suppressed")

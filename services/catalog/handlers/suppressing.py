@@ -23,7 +23,6 @@ from services.catalog.domain.suppression import (
 from services.catalog.queue import suppressions as queue
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
-from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.decider import Known
 from shared.errors import StaleVersion
@@ -81,8 +80,6 @@ async def suppress(
                     for subject, each in zip(chosen, unwanted, strict=True)
                 ]
                 new = await _append(db, store, states, commands, now)
-                crash_point("catalog.suppress.written")
-            crash_point("catalog.suppress.committed")
             return Suppressed(chosen, new)
 
 

@@ -21,7 +21,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.jobs import Job
 from services.dispatcher.handlers.leasing import SenderLease
 from services.dispatcher.handlers.ready import ReadyQueue
-from services.dispatcher.queue import claiming, controls, recording, rendering
+from services.dispatcher.queue import claiming, controls, recording, rendering, suppressions
 from services.dispatcher.queue.claiming import NOBODY, Claimant, ClaimedChunk, RunUnreadable
 from services.dispatcher.queue.controls import CLAIM, Control
 from services.dispatcher.queue.leasing import LeaseLost
@@ -34,7 +34,7 @@ from services.dispatcher.queue.retries import (
     release_retries,
 )
 from shared.crash import crash_point
-from shared.database import Connection, Pool, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.event import Instant
 from shared.set_aside import Item, guard
@@ -43,6 +43,7 @@ from shared.unsubscribe import Links, MakeLink
 log = structlog.get_logger()
 
 RETRIES = 200  # that are claimed at once
+ASK_INTERVAL_S = 2.0  # what waits is found to be suppressed at most so much later
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Claimer:
         self.ready = ReadyQueue(backlog)
         self._time = asyncio.get_running_loop().time
         self._runs: dict[UUID, Run] = {}
+        self._ask_at = 0.0  # what was suppressed since it was claimed
         self._leases: set[Lease] = set()
         self._last_runs: dict[str, UUID] = {}  # that had a chunk, by priority
         self._last_retried = NOBODY  # the run that had a retry
@@ -124,6 +126,7 @@ class Claimer:
 
     async def give_back(self) -> None:
         """Give back what must not be started, once nothing of its lease is under way."""
+        await self._give_back_unwanted()
         now = self._time() + self.lease.clock_offset_s
         is_over = self.is_stopping or self.may_hold_unknown_leases
         self.ready.give_back(
@@ -134,6 +137,21 @@ class Claimer:
             await self._release(sorted(over, key=attrgetter("place")))
         held = {lease.run.run_id for lease in self._leases}
         self._runs = {run_id: run for run_id, run in self._runs.items() if run_id in held}
+
+    async def _give_back_unwanted(self) -> None:
+        """Give back runs of which something that waits was suppressed since it was claimed.
+
+        So they are claimed again, where it is judged: at a slow gateway a chunk waits for minutes.
+        """
+        if self._time() < self._ask_at or not len(self.ready):
+            return
+        self._ask_at = self._time() + ASK_INTERVAL_S
+        async with autocommit(self._pool) as db:
+            if not await suppressions.are_any(db):
+                return
+            unwanted = await suppressions.suppressed_messages(db, self.ready.keys)
+        runs = {key.run_id for key in unwanted}
+        self.ready.give_back({run for run in self._runs.values() if run.run_id in runs})
 
     async def _release(self, leases: Iterable[Lease]) -> None:
         try:

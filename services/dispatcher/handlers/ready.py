@@ -4,10 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import chain
 
 import msgspec
 
 from services.dispatcher.domain import turns
+from services.dispatcher.domain.keys import MessageKey
 from services.dispatcher.domain.turns import ORDER, TURN, Room, Shares
 from services.dispatcher.handlers.backlog import Backlog, Lease, Run
 from services.dispatcher.handlers.jobs import Job
@@ -43,6 +45,15 @@ class ReadyQueue:
 
     def __len__(self) -> int:
         return len(self._first) + sum(self._waiting)
+
+    @property
+    def keys(self) -> list[MessageKey]:
+        """The messages that wait."""
+        lanes = (lane.jobs for lane in self._lanes.values())
+        return [
+            MessageKey(job.chunk.run_id, job.client_id)
+            for job in chain(self._first, chain.from_iterable(lanes))
+        ]
 
     @property
     def is_full(self) -> bool:

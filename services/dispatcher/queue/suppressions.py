@@ -18,6 +18,14 @@ from shared.event import Received
 # For claims, which return it with what they found.
 HAS_SUPPRESSIONS = "EXISTS (SELECT FROM suppressions WHERE reasons IS NOT NULL)"
 
+ARE_ANY = text(f"SELECT {HAS_SUPPRESSIONS}")
+
+
+async def are_any(db: Connection) -> bool:
+    """Return whether anything is suppressed."""
+    return bool(await db.scalar(ARE_ANY))
+
+
 # A client, or the contact that the gateway needs; where it needs none, either of them.
 SUBJECTS = """
     ARRAY[CAST({client}.client_id AS text)]
