@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
+from playwright.async_api import Browser
 
+from deploy.local.doors import DOORS, shown
 from deploy.local.services import GATEWAY
 from deploy.local.stack import ALL, Stack
+from shared.testing import eventually
+from tests.e2e.browsing import browser
 from tests.e2e.echo import echo_gateway
 from tests.e2e.outside import Platform, platform_at
 from tests.otlp import Collector, collecting, hanging_collector
@@ -87,3 +91,31 @@ def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def fragile_platform(fragile: Stack) -> AsyncIterator[Platform]:
     async with platform_at(fragile.env) as platform:
         yield platform
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with the page, which is built."""
+    said: list[str] = []
+    home = tmp_path_factory.mktemp("seen")
+    stack = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
+
+    async def start() -> None:
+        await stack.start()
+
+        async def is_built() -> bool:
+            return not shown(stack.home).resolve().name.endswith(".none")
+
+        await eventually(is_built, within=180, every=0.2)
+
+    asyncio.run(start())
+    try:
+        yield stack
+    finally:
+        asyncio.run(stack.stop())
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Browser]:
+    async with browser() as opened:
+        yield opened

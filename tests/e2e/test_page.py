@@ -1,9 +1,8 @@
 """The public page in a real browser, through the real door, over the real stack."""
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -11,38 +10,15 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from deploy.local.doors import DOORS, shown
-from deploy.local.stack import ALL, Stack
+from deploy.local.doors import shown
+from deploy.local.stack import Stack
 from shared.testing import eventually
-from tests.e2e.browsing import axe, browser, watched
-from tests.e2e.conftest import SOON
+from tests.e2e.browsing import axe, watched
 from tests.e2e.outside import Json, Platform, platform_at
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 # While stats is away its stream breaks, and the door says that nobody answers; nothing else may.
 AWAY = re.compile(r"ERR_INCOMPLETE_CHUNKED_ENCODING|status of 50[23]|/public/v1/")
-
-
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a stack with the page, which is built."""
-    said: list[str] = []
-    home = tmp_path_factory.mktemp("seen")
-    stack = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
-
-    async def start() -> None:
-        await stack.start()
-
-        async def is_built() -> bool:
-            return not shown(stack.home).resolve().name.endswith(".none")
-
-        await eventually(is_built, within=180, every=0.2)
-
-    asyncio.run(start())
-    try:
-        yield stack
-    finally:
-        asyncio.run(stack.stop())
 
 
 @pytest.fixture
@@ -52,12 +28,6 @@ async def platform(seen: Stack) -> AsyncIterator[Platform]:
             latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
         )
         yield platform
-
-
-@pytest.fixture
-async def opened() -> AsyncIterator[Browser]:
-    async with browser() as opened:
-        yield opened
 
 
 def row(page: Page, mailing: Json) -> Any:

@@ -13,10 +13,12 @@ export function refuse(error: unknown, form: UseFormReturn<Values>): Problem | n
     return null;
   }
   const problem = Problem.of(error);
+  let isFirst = true;
   const left = problem.errors.filter((each) => {
     const name = shownName(formField(each.pointer), form.getValues());
     if (name === null) return true;
-    form.setError(name, { type: each.code, message: each.detail });
+    form.setError(name, { type: each.code, message: each.detail }, { shouldFocus: isFirst });
+    isFirst = false;
     return false;
   });
   if (problem.errors.length > 0 && left.length === 0) return null;
@@ -32,9 +34,10 @@ function shownName(name: string | null, values: Values): Name | null {
   return name as Name;
 }
 
-/** Puts the focus on the first field that was refused. */
+/** Puts the focus on the first field that was refused, unless one has it: its part had to be opened. */
 export function focusRefused(): void {
-  requestAnimationFrame(() => {
+  setTimeout(() => {
+    if (document.activeElement?.matches(".is-invalid")) return;
     document.querySelector<HTMLElement>("form .is-invalid")?.focus();
-  });
+  }, 50);
 }

@@ -38,6 +38,11 @@ export function useVerb(onDeleted?: () => void) {
       }
       const now = await queries.fetchQuery({ ...mailingQuery(mailing.mailing_id), staleTime: 0 });
       const makesSense = verbsOf(now).includes(verb);
+      if (makesSense && verb === "pause") {
+        // it takes nothing away, and each moment counts: the platform itself has begun a run, most often
+        await carryOut(verb, now.mailing_id, now.version).then(() => setProblem(null), (again) => setProblem(Problem.of(again)));
+        return;
+      }
       setAsked(makesSense ? { verb, mailing: now, isAgain: true } : null);
       setProblem(makesSense ? null : found);
     },

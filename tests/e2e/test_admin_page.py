@@ -1,0 +1,138 @@
+"""The admin page's mailings in a real browser, through the real door, over the real stack."""
+
+import json
+import unicodedata
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from deploy.local.stack import Stack
+from tests.e2e.browsing import axe, watched
+from tests.e2e.outside import Platform, new_tag, platform_at
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+RUSSIAN = {
+    "viewport": {"width": 390, "height": 900},
+    "locale": "ru-RU",
+    "color_scheme": "dark",
+    "reduced_motion": "reduce",
+}
+
+
+@pytest.fixture
+async def platform(seen: Stack) -> AsyncIterator[Platform]:
+    async with platform_at(seen.env) as platform:
+        await platform.misbehave(
+            latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
+        )
+        yield platform
+
+
+def verbs(page: Page) -> Any:
+    return page.get_by_role("group", name="What can be done with it")
+
+
+async def nobody_is_kept_out(page: Page) -> None:
+    await page.evaluate(axe())
+    result = await page.evaluate(
+        "tags => axe.run(document, {runOnly: tags}).then(found => JSON.stringify("
+        "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
+        AXE_TAGS,
+    )
+    assert json.loads(result) == []
+
+
+async def created(page: Page, tag: str) -> None:
+    """Fill the form for the 300 clients of a tag, and start."""
+    await page.get_by_role("link", name="New mailing").click()
+    await page.get_by_label("Name", exact=True).fill(f"By form {tag}")
+    await page.get_by_label("Text", exact=True).fill("Hello, ")
+    await page.get_by_role("button", name="name", exact=True).click()
+    await expect(page.get_by_label("Text", exact=True)).to_have_value("Hello, {{ full_name }}")
+    await page.get_by_label("Any of these tags").fill(tag)
+    await expect(page.locator("[data-clients='300']")).to_be_visible(timeout=20_000)
+    await expect(page.locator("[data-preview]")).to_contain_text("Hello, ")
+    await nobody_is_kept_out(page)
+    await page.get_by_role("button", name="Save and start now").click()
+
+
+async def test_a_mailing_is_created_in_the_form_paused_and_resumed_to_its_end(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(300, tag=tag, first=9_200_000_000)
+    await platform.misbehave(latency_ms="1000")
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/mailings")
+        await created(page, tag)
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"By form {tag}")
+        await verbs(page).get_by_role("button", name="Pause").click()
+        await expect(page.locator("[data-why=paused]")).to_be_visible(timeout=20_000)
+        await nobody_is_kept_out(page)
+        await verbs(page).get_by_role("button", name="Resume").click()
+        await platform.misbehave(latency_ms="0")
+        await expect(page.locator("[data-why=ended]")).to_be_visible(timeout=60_000)
+        delivered = page.locator("[data-state=delivered]")
+        await expect(delivered).to_contain_text("300", timeout=20_000)
+        await delivered.get_by_role("link").click()
+        await page.locator("[data-message] a").first.click()
+        await expect(page.get_by_role("dialog")).to_contain_text("accepted")
+        assert "message=" in page.url
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        assert found.wrong == []
+
+
+async def test_who_edits_what_another_has_changed_chooses_field_by_field(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    later = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-01T13:00:00Z"}
+    mailing = await platform.create_mailing(tag=tag, name="First", **later)
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/mailings/{mailing['mailing_id']}/edit")
+        await page.get_by_label("Name", exact=True).fill("Mine")
+        await platform.change(mailing, name="Theirs", topic="news")
+        await page.get_by_role("button", name="Save").click()
+        choice = page.get_by_role("dialog")
+        await expect(choice.locator("[data-field=name]")).to_contain_text("Theirs")
+        await expect(choice.locator("[data-field=topic]")).to_contain_text("not changed")
+        await choice.get_by_role("button", name="Apply mine").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Mine")
+        now = await platform.mailing(mailing)
+        assert (now["name"], now["topic"]) == ("Mine", "news")
+        assert [each for each in found.wrong if "status of 412" not in each] == []
+
+
+@pytest.mark.parametrize("options", [{}, RUSSIAN], ids=["english", "russian"])
+async def test_each_refusal_stands_at_its_field_in_the_language_of_the_page(
+    seen: Stack, opened: Browser, options: dict[str, Any]
+) -> None:
+    async with watched(opened, **options) as found:
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/mailings/new")
+        await page.locator("#field-operatorCodes").fill("9")
+        await page.locator("#field-recurs").check()
+        await page.locator("#field-entries-0-kind").select_option("cron")
+        await page.locator("#field-entries-0-expression").fill("* *")
+        await page.locator("form button[type=submit]").click()
+        for name, code in (
+            ("name", "length"),
+            ("body", "length"),
+            ("operatorCodes", "operator_code"),
+            ("entries-0-expression", "cron"),
+        ):
+            told = page.locator(f"#field-{name}-help")
+            await expect(told).to_have_attribute("data-code", code)
+            text = await told.inner_text()
+            is_russian = any("CYRILLIC" in unicodedata.name(each, "") for each in text)
+            assert is_russian == bool(options)
+        await expect(page.locator("#field-name")).to_be_focused()
+        await nobody_is_kept_out(page)
+        width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await page.evaluate(width) <= 0
+        assert [each for each in found.wrong if "status of 422" not in each] == []
