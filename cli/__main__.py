@@ -25,6 +25,7 @@ from cli import (
     schedules,
     stack,
     statistics,
+    subjects,  # noqa: F401 - its commands stand beside those of `clients`
     suppressions,
     version,
     why,

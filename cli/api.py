@@ -94,13 +94,14 @@ class Api:
         """
         return await self._ask(service, "PATCH", path, json=changes)
 
-    async def delete(self, service: str, path: str) -> None:
-        """Delete something.
+    async def delete(self, service: str, path: str) -> Json:
+        """Delete something; return what is said of it, mostly nothing.
 
         Raises:
             Failure: It is not there, or the service is not.
         """
-        await self._request(service, "DELETE", path)
+        answer = await self._request(service, "DELETE", path)
+        return cast("Json", answer.json()) if answer.content else {}
 
     async def upload(
         self, service: str, path: str, pieces: AsyncIterable[bytes], content_type: str

@@ -47,7 +47,10 @@ def example() -> str:
         }
         for name, lines in sections.items()
     }
-    sections["topics, when they are made"] = _topics()
+    known = {variable for lines in sections.values() for variable in lines}
+    sections["topics, when they are made"] = {
+        name: line for name, line in _topics().items() if name not in known
+    }
     sections["containers, for docker compose alone"] = {
         name: line for name, line in compose_settings().items() if name not in shared
     }

@@ -15,6 +15,7 @@ Header: TypeAlias = tuple[str, bytes]
 Headers: TypeAlias = Mapping[str, bytes]
 
 ID, TYPE, SEQUENCE = "ce_id", "ce_type", "ce_sequence"
+LAST = "tombstone"  # the event that a tombstone stands for, where its key does not say all
 CORRELATION, TRACEPARENT = "ce_correlationid", "traceparent"
 
 ID_LENGTH = 36  # of a UUID; to take it apart would cost more than all else of a record

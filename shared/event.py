@@ -96,6 +96,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cy
         """
         raise msgspec.ValidationError(f"no {cls.__name__} has a tombstone")
 
+    @classmethod
+    def of_tombstone(cls, key: str, written: bytes | None) -> Self:
+        """Return the event that a tombstone of `key` stands for, of which `written` may say more.
+
+        Raises:
+            msgspec.MsgspecError: It is none, or nothing of this kind is followed by a tombstone.
+        """
+        from_key = cls.from_tombstone(key)
+        return from_key if written is None else cls.read(written)
+
     def unpack(self) -> Iterator[tuple[str, int, "Event"]]:
         """Yield the events that this one stands for, in order: key, version and event of each."""
         return iter(())

@@ -18,9 +18,11 @@ from services.catalog.routes.imports import admission
 from services.catalog.settings import Settings
 from services.catalog.subscriptions import subscriptions
 from services.catalog.workers import (
+    ERASE_EVERY,
     FOLLOW_EVERY,
     PRUNE_EVERY,
     end_lost_imports,
+    finish_erasures,
     follow_client_changes,
     prune_ended_imports,
 )
@@ -50,12 +52,14 @@ async def run(settings: Settings) -> None:
         http.describe_settings(app, settings)
         app.state.import_limits = settings.import_limits
         app.state.contact_keys, app.state.links = keys, settings.links
+        app.state.compaction_lag = settings.compaction_lag
         begin_counting()
         app.state.import_admission = admission(settings.imports_at_once)
         lease = settings.import_lease
         consumed = subscriptions(store, clock, Bouncing(store, keys, settings.bounces))
         loops = [
             end_lost_imports(Reaper(pool, lease), every=lease / 8),
+            finish_erasures(store, every=ERASE_EVERY),
             prune_ended_imports(pool, settings.import_retention, every=PRUNE_EVERY),
             follow_client_changes(pool, every=FOLLOW_EVERY),
             relay.relay(

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.imports import IMPORTS_AT_ONCE, ImportLimits
+from shared.kafka.topics import COMPACTION_LAG
 from shared.link_settings import LinkSettings
 from shared.setting_values import Duration, Keys, Port, keys_of
 
@@ -56,6 +57,12 @@ class Settings(LinkSettings):
     # So many messages that a contact has refused for good suppress it; empty: none does. Each of
     # them is of another run.
     bounces: Bounces = 3
+
+    # How long the log keeps what a later record replaces: topics are made with it, and erasing
+    # goes by it. Topics that are there already keep what they have.
+    compaction_lag: Duration = Field(
+        COMPACTION_LAG, validation_alias="TOPIC_COMPACTION_LAG", ge=timedelta(seconds=1)
+    )
 
     @property
     def keys_of_contacts(self) -> ContactKeys:

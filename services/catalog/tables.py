@@ -193,6 +193,17 @@ bounces = Table(
     comment="messages that a contact has refused for good, since it was last written to again",
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("erased_at", Timestamp, nullable=False),
+    Column("subjects", ARRAY(Text), nullable=False, comment="of its suppressions, which stay"),
+    Column("republish_at", Timestamp, comment="when its tombstone goes out again; none: it has"),
+    Index("erasures_open", "republish_at", postgresql_where=text("republish_at IS NOT NULL")),
+    comment="clients of whom nothing is kept",
+)
+
 imports = Table(
     "imports",
     metadata,

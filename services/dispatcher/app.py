@@ -97,6 +97,7 @@ async def run(settings: Settings) -> None:
             ),
             workers.check_ledger(guard, ledger),
             workers.prune_counts(ledger, settings.caps),
+            workers.erase_clients(ledger),
             workers.archive_runs(app.state.retention),
             kafka.listen(pool, servers, CONSUMER, subscriptions()),
             kafka.listen(

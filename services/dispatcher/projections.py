@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.dispatcher import tables
+from services.dispatcher.queue.erasing import note_erasures
 from services.dispatcher.tables import mailings, runs
 from shared.contracts.catalog import (
     ClientChanged,
@@ -157,7 +158,8 @@ async def _change(db: Connection, newest: dict[UUID, tuple[int, ClientEvent]]) -
 ERASE_CONTACTS = text("""
     DELETE FROM clients AS bare USING clients AS own
     WHERE own.client_id = ANY(CAST(:client_ids AS uuid[])) AND bare.registered_at = 'infinity'
-        AND (bare.phone = own.phone OR bare.email = own.email)
+        AND (bare.phone = own.phone OR lower(bare.email) = lower(own.email))
+    RETURNING bare.client_id, own.client_id AS own_id
 """)
 DROP_CONTACTS = text("""
     UPDATE exceptions SET contact = NULL
@@ -166,10 +168,21 @@ DROP_CONTACTS = text("""
 
 
 async def _erase_contacts(db: Connection, newest: Mapping[UUID, tuple[int, ClientEvent]]) -> None:
-    """Erase what test sends have of clients that are removed now, before theirs is gone."""
+    """Erase what test sends have of clients that are removed now, before theirs is gone.
+
+    Of those that are erased, what was recorded of them and of their test sends goes next.
+    """
     removed = [key for key, (_, event) in newest.items() if isinstance(event, ClientRemoved)]
-    if removed:
-        await db.execute(ERASE_CONTACTS, {"client_ids": removed})
+    if not removed:
+        return
+    bare = (await db.execute(ERASE_CONTACTS, {"client_ids": removed})).all()
+    erased = {
+        key
+        for key, (_, event) in newest.items()
+        if isinstance(event, ClientRemoved) and event.is_erased
+    }
+    of_tests = {row.client_id for row in bare if row.own_id in erased}
+    await note_erasures(db, erased | of_tests)
 
 
 async def _drop_contacts(db: Connection, newest: Mapping[UUID, tuple[int, ClientEvent]]) -> None:

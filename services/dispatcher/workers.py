@@ -13,7 +13,7 @@ from services.dispatcher.domain.cap import Caps
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.gateways.description import Described
-from services.dispatcher.handlers import capping, ending, gateways, planning, trials
+from services.dispatcher.handlers import capping, ending, erasing, gateways, planning, trials
 from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.gateways import Senders
@@ -45,6 +45,7 @@ SECRETS_INTERVAL = timedelta(seconds=10)  # a secret that has changed is found a
 OLD_INTERVAL = timedelta(seconds=1)  # the same: that an old version is not needed any more
 CHECK_INTERVAL = timedelta(minutes=1)
 ARCHIVE_INTERVAL = timedelta(seconds=5)
+ERASE_INTERVAL = timedelta(seconds=1)
 ARCHIVE_PAUSE_S = 0.1  # between two runs or slices that leave: those that send need the database
 
 
@@ -240,6 +241,17 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
 async def prune_counts(ledger: Pool, caps: Caps) -> None:
     """Delete what counts for no cap any more, until cancelled."""
     await forever("prune_counts", partial(capping.prune, ledger, caps), every=CHECK_INTERVAL)
+
+
+async def erase_clients(pool: Pool) -> None:
+    """Erase what was recorded of clients of whom nothing may stay, until cancelled."""
+    files = erasing.LogEraser(pool)
+    async with asyncio.TaskGroup() as tasks:
+        for name, step in (
+            ("erase", partial(erasing.erase_due, pool)),
+            ("erase_lines", files.erase_new),
+        ):
+            tasks.create_task(forever(name, _unhurried(step), every=ERASE_INTERVAL))
 
 
 async def archive_runs(retention: Retention) -> None:

@@ -18,7 +18,7 @@ from shared.tables import snapshots
 
 # By the versions that were read: another one may have kept a later state meanwhile.
 LATER_EVENTS = text("""
-    SELECT events.stream, events.type, CAST(events.data AS text) FROM events
+    SELECT events.stream, events.version, events.type, CAST(events.data AS text) FROM events
     JOIN unnest(CAST(:streams AS text[]), CAST(:versions AS int[])) AS known (stream, version)
         ON events.stream = known.stream AND events.version > known.version
     ORDER BY events.stream, events.version
@@ -32,7 +32,7 @@ async def load_states(
     kept = await _read(db, streams, decider)
     states = dict(kept)
     named = {kind.type_name(): kind for kind in decider.events}
-    for stream, name, data in await db.execute(
+    for stream, version, name, data in await db.execute(
         LATER_EVENTS,
         {
             "streams": list(streams),
@@ -41,7 +41,7 @@ async def load_states(
     ):
         known = states.get(stream) or Known(decider.initial, 0)
         event = named[name].read(data)
-        states[stream] = Known(decider.evolve(known.state, event), known.version + 1)
+        states[stream] = Known(decider.evolve(known.state, event), version)
     if decider.snapshots is not None:
         every = decider.snapshots.every
         grown = {

@@ -58,7 +58,10 @@ def read(record: FromKafka, kinds: Kinds) -> Received[Any] | None:
         raise Unreadable("no key")
     try:
         key = record.key.decode()
-        event = kind.from_tombstone(key) if record.value is None else kind.read(record.value)
+        if record.value is None:
+            event = kind.of_tombstone(key, headers.get(cloudevents.LAST))
+        else:
+            event = kind.read(record.value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         why = REPEATED.sub("", str(error))
         raise Unreadable(f"{type(error).__name__}: {why}") from error

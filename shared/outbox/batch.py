@@ -85,8 +85,17 @@ def recorded_batches(recorded: Iterable[tuple[Recorded[Any], bytes]], service: s
         record = Record(each.key.encode(), data, headers)
         batches[-1].records.append(record)
         if each.event.is_last_of_key:
-            batches[-1].records.append(Record(record.key, None, record.headers))
+            headers = record.headers + _written(each.event, each.key, data)
+            batches[-1].records.append(Record(record.key, None, headers))
     return batches
+
+
+def _written(last: Event, key: str, data: bytes) -> list[Header]:
+    """Return the header with the event that a tombstone stands for, if its key does not say all.
+
+    The event itself is compacted away: whoever was away meanwhile has only the tombstone.
+    """
+    return [] if type(last).from_tombstone(key) == last else [(cloudevents.LAST, data)]
 
 
 def bulk_record(key: str, version: int, event: Event) -> Record:

@@ -125,6 +125,14 @@ async def keys(pool: Pool) -> set[Key | None]:
         }
 
 
+ERASE = text("DELETE FROM unpublished WHERE topic = :topic AND key = :key")
+
+
+async def erase_unpublished(db: Connection, topic: str, key: str) -> None:
+    """Delete what was set aside of a key: what comes behind it need not wait for it any more."""
+    await db.execute(ERASE, {"topic": topic, "key": key.encode()})
+
+
 BLOCKED = text("""
     SELECT DISTINCT topic, key FROM unpublished
     WHERE topic IS NOT NULL AND NOT is_held AND NOT is_requested

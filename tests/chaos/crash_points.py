@@ -21,6 +21,7 @@ class During(Enum):
     CHANGE = auto()  # of the gateway, while it is sent through
     OUTAGE = auto()  # of the gateway
     LIMIT = auto()  # the gateway has a rate
+    ERASURE = auto()  # of a client, behind a mailing
 
 
 class Leaves(Enum):
@@ -97,6 +98,22 @@ CATALOG = _beside(
     "relay.acknowledged",
     "relay.deleted",
 )
+ERASED = [
+    *_of(
+        "catalog",
+        Leaves.NOTHING,
+        During.ERASURE,
+        "catalog.erase.written",
+        "catalog.erase.committed",
+    ),
+    *_of(
+        "dispatcher",
+        Leaves.NOTHING,
+        During.ERASURE,
+        "dispatcher.erase.written",
+        "dispatcher.erase.committed",
+    ),
+]
 STATS = _beside(
     "stats",
     "listener.fetched",
@@ -211,7 +228,7 @@ DISPATCHER = [
     Case("dispatcher.flow.written", "dispatcher", Leaves.REQUESTS, During.OUTAGE),
     Case("dispatcher.rate.written", "dispatcher", Leaves.REQUESTS, During.LIMIT),
 ]
-CASES: Sequence[Case] = (*SCHEDULER, *CATALOG, *STATS, *POSTPONED, *DISPATCHER)
+CASES: Sequence[Case] = (*SCHEDULER, *CATALOG, *ERASED, *STATS, *POSTPONED, *DISPATCHER)
 # Visited by `make test` too: what a death there would cost most.
 IN_SHORT: Sequence[Case] = [
     each

@@ -203,6 +203,9 @@ class Crashing:
                 await self.create(case, MORE)
                 await eventually(self.is_sending, within=DIES_WITHIN_S)
                 await self._disturb(case)
+            case During.ERASURE:
+                await self.finished(await self.create(case, FEW))
+                await self._erase()
             case During.MAILING | During.START | During.DEATH:
                 await self.create(case, FEW)
 
@@ -250,6 +253,20 @@ class Crashing:
             await eventually(lambda: are(fired=True), within=30)
         finally:
             rig.signal("kafka", signal.SIGCONT)
+
+    async def _erase(self) -> None:
+        """Register a client whom no mailing is for, and erase it; services may die meanwhile."""
+        rig, headers = self._rig, {"Idempotency-Key": str(uuid4())}
+        client = {"email": "erased@example.com"}
+        made = await rig.ask("catalog", "POST", "/v1/clients", json=client, headers=headers)
+        path = f"/v1/clients/{made['client_id']}"
+        await rig.ask("catalog", "DELETE", path, params={"erase": "true"})
+        left = await rig.rows(
+            "catalog",
+            "SELECT version FROM events WHERE stream = $1",
+            f"client-{made['client_id']}",
+        )
+        assert [row["version"] for row in left] == [2]
 
     async def create(
         self, case: Case, tag: str, *, in_s: float = 0.0, for_s: float = 600.0

@@ -88,8 +88,21 @@ class RemoveClient:
     now: Instant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseClient:
+    """Address the client no more, and keep nothing that is known of the person."""
+
+    client_id: UUID
+    now: Instant
+
+
 ClientCommand: TypeAlias = (
-    RegisterClient | ChangeClient | AddPreferredTime | DeletePreferredTime | RemoveClient
+    RegisterClient
+    | ChangeClient
+    | AddPreferredTime
+    | DeletePreferredTime
+    | RemoveClient
+    | EraseClient
 )
 ClientEvent: TypeAlias = ClientRegistered | ClientChanged | ClientRemoved
 
@@ -104,11 +117,16 @@ class Client:
     profile: Profile | None = None
     registered_as: Profile | None = None
     registered_at: Instant | None = None
+    is_erased: bool = False
 
 
 def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
     """Answer with what happens next, with nothing if it is so already, or raise a refusal."""
     match command:
+        case RegisterClient() if client.is_erased:
+            raise ClientWasDeleted
+        case RemoveClient() | EraseClient() if client.is_erased:
+            return []
         case RegisterClient() as c if client.registered_as is None:
             return [
                 ClientRegistered(client_id=c.client_id, registered_at=c.now, **c.profile.as_dict())
@@ -121,6 +139,8 @@ def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
             return []
         case RemoveClient() if client.registered_as is not None and client.profile is None:
             return []
+        case EraseClient() as c if client.registered_as is not None:
+            return [ClientRemoved(client_id=c.client_id, is_erased=True)]
         case _ if client.profile is None:
             raise ClientUnknown
         case ChangeClient() as c:
@@ -133,6 +153,8 @@ def decide(command: ClientCommand, client: Client) -> list[ClientEvent]:
             return _change(change, client.profile, client.registered_at)
         case RemoveClient() as c:
             return [ClientRemoved(client_id=c.client_id)]
+        case EraseClient():
+            raise ClientUnknown
 
 
 def _change(
@@ -158,6 +180,8 @@ def evolve(client: Client, event: ClientEvent) -> Client:
             return Client(profile, profile, event.registered_at)
         case ClientChanged():
             return replace(client, profile=_profile(event))
+        case ClientRemoved(is_erased=True):
+            return Client(is_erased=True)
         case ClientRemoved():
             return replace(client, profile=None)
 

@@ -1,9 +1,10 @@
 """Clients over HTTP."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response, status
+from fastapi import Query, Response, status
+from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from services.catalog import handlers
@@ -14,6 +15,7 @@ from services.catalog.domain.client import (
     ClientInvalid,
     ClientUnknown,
     ClientWasDeleted,
+    EraseClient,
     ExternalIdTaken,
     PhoneTaken,
     Profile,
@@ -21,11 +23,14 @@ from services.catalog.domain.client import (
     RemoveClient,
     checked,
 )
+from services.catalog.handlers import erasing
 from services.catalog.queries import clients as queries
-from services.catalog.queries import search
+from services.catalog.queries import search, subjects
 from services.catalog.queries.clients import ClientView
 from services.catalog.queries.search import FacetsView
+from services.catalog.queries.subjects import ErasedClientView, SubjectDataView
 from services.catalog.routes.asked_clients import LATEST, AskedClients
+from services.catalog.routes.dependencies import CompactionLag, Keys
 from shared import ids
 from shared.contracts.schedule import Weekday
 from shared.database import autocommit
@@ -42,6 +47,7 @@ from shared.http import (
     IdempotencyKey,
     Limit,
     Page,
+    Store,
     answers,
     etag,
     instant_and_id,
@@ -200,12 +206,59 @@ async def change_client(
     "/{client_id}",
     operation_id="remove_client",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_model=None,
+    responses=answers(ClientUnknown)
+    | {200: {"model": ErasedClientView, "description": "Erased, if that was asked for."}},
+)
+async def remove_client(
+    client_id: UUID,
+    context: Change,
+    store: Store,
+    keys: Keys,
+    lag: CompactionLag,
+    *,
+    erase: Annotated[
+        bool, Query(description="all that is known of the person as well, of removed ones too")
+    ] = False,
+) -> Response:
+    """Address the client no more; messages that are planned for it are cancelled.
+
+    Erased is all that is known of the person, here and in every service: what counts stays, and so
+    do hashes of what the person refused to get. See `docs/personal-data.md`.
+    """
+    if not erase:
+        command = RemoveClient(client_id=client_id, now=context.now)
+        await handlers.handle(context.store, command, expected=context.expected)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    done = await erasing.erase(
+        store,
+        keys,
+        EraseClient(client_id=client_id, now=context.now),
+        lag=lag,
+        expected=context.expected,
+    )
+    async with autocommit(context.pool) as db:
+        kept = await subjects.kept_suppressions(db, done.subjects)
+    view = ErasedClientView(
+        client_id=client_id,
+        erased_at=done.erased_at,
+        log_compacted_by=done.gone_by,
+        kept_suppressions=kept,
+    )
+    return JSONResponse(view.model_dump(mode="json"))
+
+
+@router.get(
+    "/{client_id}/subject-data",
+    operation_id="get_subject_data",
     responses=answers(ClientUnknown),
 )
-async def remove_client(client_id: UUID, context: Change) -> None:
-    """Address the client no more; messages that are planned for it are cancelled."""
-    command = RemoveClient(client_id=client_id, now=context.now)
-    await handlers.handle(context.store, command, expected=context.expected)
+async def subject_data(client_id: UUID, db: Database, keys: Keys) -> SubjectDataView:
+    """Show all that the catalog has of a person, registered, removed or erased.
+
+    The dispatcher has the rest, at the same path.
+    """
+    return await subjects.subject_data(db, keys, client_id)
 
 
 async def _do(command: ClientCommand, context: CommandContext, response: Response) -> ClientView:

@@ -6,10 +6,14 @@ whoever writes a file that may be replaced. What they have open stays the file t
 
 import fcntl
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
+
+from shared import ids
 
 _READABLE_BY_OWNER = 0o600  # phones and texts are in it
 
@@ -117,3 +121,49 @@ def _fitting(lines: Sequence[bytes], room: int) -> int:
             break
         count += 1
     return count
+
+
+_ID = re.compile(rb'\{"id":"([\w-]{43})"', re.ASCII)  # that a line begins with
+
+
+def erase_lines(path: Path, keep: int, client_ids: Collection[UUID]) -> int:
+    """Erase what stands in lines about these clients; return how many lines that were.
+
+    Of a line the message's identifier stays, and its length: so those who append need not wait,
+    and a file that is moved meanwhile, to a number that comes later, is found there.
+
+    Raises:
+        OSError: A file can be neither read nor written.
+    """
+    files = [path, *(Path(f"{path}.{number}") for number in range(1, keep + 1))]
+    return sum(_erase_in(file, client_ids) for file in files)
+
+
+def _erase_in(path: Path, client_ids: Collection[UUID]) -> int:
+    count, at = 0, 0
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        return 0
+    with file:
+        for line in file:
+            if (erased := _erased(line, client_ids)) is not None:
+                os.pwrite(file.fileno(), erased, at)
+                count += 1
+            at += len(line)
+        if count:
+            os.fsync(file.fileno())
+    return count
+
+
+def _erased(line: bytes, client_ids: Collection[UUID]) -> bytes | None:
+    """Return a line as it is when it is erased; None if there is nothing to be erased."""
+    found = _ID.match(line)
+    both = ids.run_and_client(found[1].decode()) if found else None
+    if found is None or both is None or both[1] not in client_ids:
+        return None
+    erased = b'{"id":"%b","erased":true}' % found[1]
+    size = len(line) - line.endswith(b"\n")
+    if len(erased) > size or line.startswith(erased):
+        return None  # half a line, without anything of a person, or done
+    return erased.ljust(size)

@@ -8,6 +8,7 @@ from services.dispatcher.routes import (
     resends,
     retention,
     runs,
+    subjects,
     test_sends,
 )
 
@@ -18,6 +19,7 @@ routers = (
     messages.router,
     gateways.router,
     retention.router,
+    subjects.router,
     test_sends.router,
     audience_previews.router,
 )

@@ -177,3 +177,14 @@ left_out = Table(
     Column("client_id", Uuid, primary_key=True),
     comment="of runs that are being expanded: for them another client with the contact stands",
 )
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("heard_at", Timestamp, nullable=False),
+    Column("next_at", Timestamp, nullable=False, comment="when the ledger is searched again"),
+    Column("settled_at", Timestamp, comment="none: answers may still come"),
+    Index("erasures_open", "next_at", postgresql_where=text("settled_at IS NULL")),
+    comment="clients of whom nothing may stay; their times are the database's, not business time",
+)

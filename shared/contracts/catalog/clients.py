@@ -47,13 +47,14 @@ class ClientChanged(ClientState, frozen=True, kw_only=True, omit_defaults=True):
     registered_at: Instant | None = None  # None: written by an older release
 
 
-class ClientRemoved(Event, frozen=True, kw_only=True):
+class ClientRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The client must not be addressed any more."""
 
     topic: ClassVar = CLIENTS
     is_last_of_key: ClassVar = True
 
     client_id: UUID
+    is_erased: bool = False  # nothing that anybody has of the person may stay
 
     @classmethod
     def from_tombstone(cls, key: str) -> Self:
