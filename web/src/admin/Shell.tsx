@@ -6,6 +6,8 @@ import { useTranslation } from "react-i18next";
 import { token } from "../api/token";
 import { LanguageSwitch, ThemeSwitch } from "../ui/Switches";
 
+const SCREENS = ["mailings", "clients", "suppressions"] as const;
+
 /** What stands around every screen. */
 export function Shell() {
   const { t } = useTranslation();
@@ -23,9 +25,16 @@ export function Shell() {
           <Navbar.Toggle aria-controls="screens" />
           <Navbar.Collapse id="screens">
             <Nav className="me-auto">
-              <Link className="nav-link" to="/mailings" activeProps={{ className: "active" }}>
-                {t("nav.mailings")}
-              </Link>
+              {SCREENS.map((each) => (
+                <Link
+                  key={each}
+                  className="nav-link"
+                  to={`/${each}`}
+                  activeProps={{ className: "active" }}
+                >
+                  {t(`nav.${each}`)}
+                </Link>
+              ))}
             </Nav>
             <div className="d-flex gap-2">
               <LanguageSwitch />

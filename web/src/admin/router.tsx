@@ -1,17 +1,10 @@
 /** The screens by address; each is loaded when it is first asked for. */
-import {
-  createRootRoute,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  redirect,
-} from "@tanstack/react-router";
+import { createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 
+import { parse, stringify } from "./addresses";
 import { listSearch, oneSearch } from "./mailings/search";
-import { NotFound } from "./NotFound";
-import { Shell } from "./Shell";
-
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+import { resources } from "./resources";
+import { root } from "./root";
 
 const start = createRoute({
   getParentRoute: () => root,
@@ -51,8 +44,10 @@ const editMailing = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, mailings, newMailing, mailing, editMailing]),
+  routeTree: root.addChildren([start, mailings, newMailing, mailing, editMailing, ...resources]),
   defaultPreload: "intent",
+  parseSearch: parse,
+  stringifySearch: stringify,
 });
 
 declare module "@tanstack/react-router" {

@@ -21,6 +21,11 @@ export async function begin(words: Record<Language, object>): Promise<void> {
   });
 }
 
+/** Adds the words of a screen, which come with its code. */
+export function addWords(words: Record<Language, object>): void {
+  for (const each of LANGUAGES) i18next.addResourceBundle(each, "translation", words[each], true);
+}
+
 export function speak(wanted: Language): void {
   document.documentElement.lang = wanted;
   keep(KEPT, wanted);

@@ -1,0 +1,110 @@
+import { type ReactNode, useId, useState } from "react";
+import { Button, Col, Form, Row } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { byField, type FieldProblem, Problem } from "../../api/problem";
+import { Field } from "../parts/Field";
+import { Summary } from "../parts/Summary";
+import { PreferredTimes } from "./PreferredTimes";
+import { type Draft, FIELDS, type Profile, profileFrom } from "./profile";
+
+const ZONES = Intl.supportedValuesOf("timeZone");
+
+interface Props {
+  initial: Draft;
+  go: string;
+  isBusy: boolean;
+  error: unknown; // why it was refused
+  onSubmit: (profile: Profile) => void;
+  children?: ReactNode; // beside the button
+}
+
+/** The fields of a client; what the API refuses stands at its field. */
+export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: Props) {
+  const { t } = useTranslation();
+  const [draft, setDraft] = useState(initial);
+  const zones = useId();
+  const { own, others } =
+    error == null
+      ? { own: new Map<string, FieldProblem>(), others: [] }
+      : byField(Problem.of(error), FIELDS);
+  const text = (name: Exclude<keyof Draft, "preferred_times">) => ({
+    value: draft[name],
+    onChange: (event: { target: { value: string } }) =>
+      setDraft({ ...draft, [name]: event.target.value }),
+  });
+  const field = (name: keyof Draft) => ({
+    id: `client-${name}`,
+    label: t(`clients.${name}`),
+    problem: own.get(name),
+  });
+  return (
+    <Form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit(profileFrom(draft));
+      }}
+    >
+      {error != null && <Summary error={error} others={others} />}
+      <Row>
+        <Col md={6}>
+          <Field {...field("full_name")}>
+            <Form.Control autoComplete="off" {...text("full_name")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("phone")} help={t("clients.phoneHelp")}>
+            <Form.Control type="tel" autoComplete="off" {...text("phone")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("email")}>
+            <Form.Control type="email" autoComplete="off" {...text("email")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("external_id")} help={t("clients.externalHelp")}>
+            <Form.Control autoComplete="off" {...text("external_id")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("operator_code")} help={t("clients.codeHelp")}>
+            <Form.Control inputMode="numeric" autoComplete="off" {...text("operator_code")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("tags")} help={t("clients.tagsHelp")}>
+            <Form.Control autoComplete="off" {...text("tags")} />
+          </Field>
+        </Col>
+        <Col md={6}>
+          <Field {...field("time_zone")} help={t("clients.zoneHelp")}>
+            <Form.Control list={zones} autoComplete="off" {...text("time_zone")} />
+          </Field>
+          <datalist id={zones}>
+            {ZONES.map((each) => (
+              <option key={each} value={each} />
+            ))}
+          </datalist>
+        </Col>
+        <Col xs={12}>
+          <Field {...field("comment")}>
+            <Form.Control as="textarea" rows={2} {...text("comment")} />
+          </Field>
+        </Col>
+      </Row>
+      <PreferredTimes
+        times={draft.preferred_times}
+        problem={own.get("preferred_times")}
+        onChange={(preferred_times) => setDraft({ ...draft, preferred_times })}
+      />
+      <div className="d-flex flex-wrap gap-2 align-items-center">
+        <Button type="submit" disabled={isBusy}>
+          {go}
+        </Button>
+        {children}
+      </div>
+    </Form>
+  );
+}

@@ -1,0 +1,53 @@
+import { type ReactNode, useRef } from "react";
+import { Button, Modal } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { ProblemPanel } from "../../ui/ProblemPanel";
+
+interface Props {
+  title: string;
+  go: string; // the verb on the button that does it
+  isDangerous?: boolean;
+  isBusy?: boolean;
+  error?: unknown;
+  onGo: () => void;
+  onCancel: () => void;
+  children: ReactNode; // the consequence
+}
+
+/** Asks before something is done that cannot be taken back; the focus is on the way out. */
+export function Confirm(props: Props) {
+  const { t } = useTranslation();
+  const cancel = useRef<HTMLButtonElement>(null);
+  return (
+    <Modal
+      show
+      centered
+      onHide={props.onCancel}
+      onEntered={() => cancel.current?.focus()}
+      aria-labelledby="confirm-title"
+    >
+      <Modal.Header>
+        <Modal.Title as="h2" className="h5" id="confirm-title">
+          {props.title}
+        </Modal.Title>
+      </Modal.Header>
+      <Modal.Body>
+        {props.children}
+        {props.error != null && <ProblemPanel error={props.error} />}
+      </Modal.Body>
+      <Modal.Footer>
+        <Button ref={cancel} variant="outline-secondary" onClick={props.onCancel}>
+          {t("parts.cancel")}
+        </Button>
+        <Button
+          variant={props.isDangerous ? "danger" : "primary"}
+          disabled={props.isBusy}
+          onClick={props.onGo}
+        >
+          {props.go}
+        </Button>
+      </Modal.Footer>
+    </Modal>
+  );
+}

@@ -1,0 +1,106 @@
+import { type ReactNode, useState } from "react";
+import { Button } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { $catalog, catalog } from "../../api/client";
+import type { components } from "../../api/types/catalog";
+import { Time } from "../../ui/Time";
+import { Confirm } from "../parts/Confirm";
+import { List } from "../parts/List";
+import { usePages } from "../parts/usePages";
+import "./words";
+
+export type Suppression = components["schemas"]["SuppressionView"];
+export type Asked = {
+  topic?: string;
+  reason?: string;
+  client_id?: string;
+  phone?: string;
+  email?: string;
+};
+
+interface Props {
+  asked: Asked;
+  empty: ReactNode;
+}
+
+/** What is not wanted any more, the newest first, each with the way to write again. */
+export function SuppressionList({ asked, empty }: Props) {
+  const { t } = useTranslation();
+  const [lifted, setLifted] = useState<Suppression>();
+  const found = usePages(["suppressions", asked], (cursor, signal) => {
+    const query = { ...asked, limit: 100, cursor };
+    return catalog.GET("/v1/suppressions", { params: { query }, signal });
+  });
+  const lift = $catalog.useMutation("delete", "/v1/suppressions/{subject}", {
+    onSuccess: () => {
+      setLifted(undefined);
+      void found.refetch();
+    },
+  });
+  const topicOf = (each: Suppression) => each.topic ?? t("suppressions.allTopics");
+  return (
+    <>
+      <List<Suppression>
+        found={found}
+        label={t("suppressions.title")}
+        head={["kind", "topic", "reason", "source", "since", "actions"].map((each) =>
+          t(`suppressions.${each}`),
+        )}
+        row={(each) => (
+          <tr key={`${each.subject} ${each.topic ?? ""}`}>
+            <th scope="row" className="fw-normal">
+              {t(`suppressions.kinds.${each.kind}`)}{" "}
+              <code className="small text-break">{each.subject}</code>
+            </th>
+            <td data-label={t("suppressions.topic")}>{topicOf(each)}</td>
+            <td data-label={t("suppressions.reason")}>{t(`suppressions.reasons.${each.reason}`)}</td>
+            <td data-label={t("suppressions.source")}>{each.source}</td>
+            <td data-label={t("suppressions.since")}>
+              <Time at={each.since} />
+            </td>
+            <td>
+              <Button
+                size="sm"
+                variant="outline-secondary"
+                aria-label={t("suppressions.liftThis", { topic: topicOf(each) })}
+                onClick={() => setLifted(each)}
+              >
+                {t("suppressions.lift")}
+              </Button>
+            </td>
+          </tr>
+        )}
+        empty={empty}
+      />
+      {lifted && (
+        <Confirm
+          title={t("suppressions.liftTitle")}
+          go={t("suppressions.lift")}
+          isBusy={lift.isPending}
+          error={lift.error}
+          onGo={() =>
+            lift.mutate({
+              params: {
+                path: { subject: lifted.subject },
+                query: { topic: lifted.topic ?? undefined },
+              },
+            })
+          }
+          onCancel={() => {
+            lift.reset();
+            setLifted(undefined);
+          }}
+        >
+          <p>{t("suppressions.liftHelp", { topic: topicOf(lifted) })}</p>
+          {lifted.topic === null && <p>{t("suppressions.liftAll")}</p>}
+          {["unsubscribed", "complained"].includes(lifted.reason) && (
+            <p className="mb-0 fw-semibold">
+              {t(`suppressions.asked.${lifted.reason as "unsubscribed" | "complained"}`)}
+            </p>
+          )}
+        </Confirm>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,111 @@
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button, Form } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { Field } from "../parts/Field";
+import { useTitle } from "../useTitle";
+import { AddSuppression, REASONS } from "./AddSuppression";
+import { SuppressionList } from "./SuppressionList";
+import "./words";
+
+const route = getRouteApi("/suppressions");
+
+/** Whom not to write to, and why. */
+export function Suppressions() {
+  const { t } = useTranslation();
+  useTitle(t("suppressions.title"));
+  const { whom, ...asked } = route.useSearch();
+  const [isAdding, setAdding] = useState(false);
+  const isFiltered = whom !== undefined || Object.keys(asked).length > 0;
+  return (
+    <>
+      <div className="screen-head">
+        <h1 className="h4">{t("suppressions.title")}</h1>
+        <Button onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>
+      </div>
+      <p className="text-body-secondary">{t("suppressions.help")}</p>
+      <Filters key={JSON.stringify([whom, asked])} />
+      <SuppressionList
+        asked={{ ...asked, ...contactOf(whom) }}
+        empty={
+          isFiltered ? (
+            <>
+              <p>{t("suppressions.noneFound")}</p>
+              <Link to="/suppressions">{t("parts.clear")}</Link>
+            </>
+          ) : (
+            <p>{t("suppressions.none")}</p>
+          )
+        }
+      />
+      {isAdding && <AddSuppression onClose={() => setAdding(false)} />}
+    </>
+  );
+}
+
+/** Returns what was written as what it looks like: contacts are kept as hashes, so it must be whole. */
+export function contactOf(whom = ""): { client_id?: string; phone?: string; email?: string } {
+  if (!whom) return {};
+  if (whom.includes("@")) return { email: whom };
+  return whom.includes("-") ? { client_id: whom } : { phone: whom.replace(/^\+/, "") };
+}
+
+function Filters() {
+  const { t } = useTranslation();
+  const asked = route.useSearch();
+  const go = route.useNavigate();
+  const [draft, setDraft] = useState(asked);
+  const text = (name: "whom" | "topic") => ({
+    value: draft[name] ?? "",
+    onChange: (event: { target: { value: string } }) =>
+      setDraft({ ...draft, [name]: event.target.value }),
+  });
+  return (
+    <Form
+      role="search"
+      className="filters"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const { whom, topic, reason } = draft;
+        void go({
+          search: {
+            whom: whom?.trim() || undefined,
+            topic: topic?.trim() || undefined,
+            reason: reason || undefined,
+          },
+        });
+      }}
+    >
+      <Field id="filter-whom" label={t("suppressions.whomLabel")} className="">
+        <Form.Control autoComplete="off" {...text("whom")} />
+      </Field>
+      <Field id="filter-topic" label={t("suppressions.topic")} className="">
+        <Form.Control autoComplete="off" {...text("topic")} />
+      </Field>
+      <Field id="filter-reason" label={t("suppressions.reason")} className="">
+        <Form.Select
+          value={draft.reason ?? ""}
+          onChange={(event) => setDraft({ ...draft, reason: event.target.value })}
+        >
+          <option value="">{t("parts.any")}</option>
+          {REASONS.map((each) => (
+            <option key={each} value={each}>
+              {t(`suppressions.reasons.${each}`)}
+            </option>
+          ))}
+        </Form.Select>
+      </Field>
+      <div className="d-flex gap-2">
+        <Button type="submit" variant="outline-primary">
+          {t("parts.find")}
+        </Button>
+        {Object.keys(asked).length > 0 && (
+          <Link className="btn btn-outline-secondary" to="/suppressions">
+            {t("parts.clear")}
+          </Link>
+        )}
+      </div>
+    </Form>
+  );
+}
