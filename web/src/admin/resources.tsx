@@ -23,6 +23,42 @@ const client = createRoute({
   component: lazyRouteComponent(() => import("./clients/ClientScreen"), "ClientScreen"),
 });
 
+const imports = createRoute({
+  getParentRoute: () => root,
+  path: "/imports",
+  component: lazyRouteComponent(() => import("./imports/Imports"), "Imports"),
+});
+
+const newImport = createRoute({
+  getParentRoute: () => root,
+  path: "/imports/new",
+  component: lazyRouteComponent(() => import("./imports/NewImport"), "NewImport"),
+});
+
+const oneImport = createRoute({
+  getParentRoute: () => root,
+  path: "/imports/$importId",
+  component: lazyRouteComponent(() => import("./imports/ImportScreen"), "ImportScreen"),
+});
+
+const gateways = createRoute({
+  getParentRoute: () => root,
+  path: "/gateways",
+  component: lazyRouteComponent(() => import("./gateways/Gateways"), "Gateways"),
+});
+
+const gateway = createRoute({
+  getParentRoute: () => root,
+  path: "/gateways/$name",
+  component: lazyRouteComponent(() => import("./gateways/GatewayScreen"), "GatewayScreen"),
+});
+
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: "/operations",
+  component: lazyRouteComponent(() => import("./operations/Operations"), "Operations"),
+});
+
 const suppressions = createRoute({
   getParentRoute: () => root,
   path: "/suppressions",
@@ -30,4 +66,15 @@ const suppressions = createRoute({
   component: lazyRouteComponent(() => import("./suppressions/Suppressions"), "Suppressions"),
 });
 
-export const resources = [clients, newClient, client, suppressions] as const;
+export const resources = [
+  clients,
+  newClient,
+  client,
+  imports,
+  newImport,
+  oneImport,
+  gateways,
+  gateway,
+  operations,
+  suppressions,
+] as const;

@@ -35,8 +35,17 @@ export const scheduler = client<SchedulerPaths>("scheduler");
 export const dispatcher = client<DispatcherPaths>("dispatcher");
 export const stats = client<StatsPaths>("stats");
 
+/** Hooks know a question by its method and path, which services share: the service is added to it. */
+function hooks<Paths extends object>(service: string, of: Client<Paths>) {
+  const made = createHooks(of);
+  const own = <Hook extends (...given: any[]) => unknown>(hook: Hook): Hook =>
+    ((method: unknown, path: unknown, init: object = {}, ...rest: unknown[]) =>
+      hook(method, path, { ...init, service }, ...rest)) as Hook;
+  return { ...made, useQuery: own(made.useQuery), queryOptions: own(made.queryOptions) };
+}
+
 /** The same as hooks of TanStack Query: `$catalog.useQuery("get", "/v1/mailings")`. */
-export const $catalog = createHooks(catalog);
-export const $scheduler = createHooks(scheduler);
-export const $dispatcher = createHooks(dispatcher);
-export const $stats = createHooks(stats);
+export const $catalog = hooks("catalog", catalog);
+export const $scheduler = hooks("scheduler", scheduler);
+export const $dispatcher = hooks("dispatcher", dispatcher);
+export const $stats = hooks("stats", stats);

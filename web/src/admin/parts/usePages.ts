@@ -11,6 +11,7 @@ type Answer<Item> = Promise<{ data?: Page<Item> }>;
 export function usePages<Item>(
   key: readonly unknown[],
   load: (cursor: string | undefined, signal: AbortSignal) => Answer<Item>,
+  everyMs?: number, // for what moves by itself
 ) {
   return useInfiniteQuery({
     queryKey: key,
@@ -18,6 +19,7 @@ export function usePages<Item>(
       const { data } = await load(pageParam, signal);
       return data ?? { items: [], next_cursor: null };
     },
+    refetchInterval: everyMs ?? false,
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });

@@ -1,0 +1,53 @@
+import { Link } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+
+import { dispatcher } from "../../api/client";
+import { number } from "../../ui/format";
+import { language } from "../../words";
+import { List } from "../parts/List";
+import { usePages } from "../parts/usePages";
+import { useTitle } from "../useTitle";
+import { ConditionBadge } from "./ConditionBadge";
+import type { GatewayView } from "./limits";
+import "./words";
+
+/** All gateways with their state, which is asked for again every few seconds. */
+export function Gateways() {
+  const { t } = useTranslation();
+  useTitle(t("gateways.title"));
+  const found = usePages(["gateways"], (_, signal) => dispatcher.GET("/v1/gateways", { signal }), 3000);
+  return (
+    <>
+      <h1 className="h4 mb-3">{t("gateways.title")}</h1>
+      <List<GatewayView>
+        found={found}
+        label={t("gateways.title")}
+        head={["name", "kind", "needs", "condition", "in_flight", "free"].map((each) =>
+          t(`gateways.${each}`),
+        )}
+        row={(each) => (
+          <tr key={each.name}>
+            <th scope="row" className="text-break">
+              <Link to="/gateways/$name" params={{ name: each.name }}>
+                {each.name}
+              </Link>
+            </th>
+            <td data-label={t("gateways.kind")}>{each.kind}</td>
+            <td data-label={t("gateways.needs")}>{t(`gateways.contacts.${each.contact ?? "none"}`)}</td>
+            <td>
+              <ConditionBadge gateway={each} />
+            </td>
+            <td className="tabular" data-label={t("gateways.in_flight")}>
+              {number(each.in_flight, language())}
+            </td>
+            <td className="tabular" data-label={t("gateways.free")}>
+              {number(each.free, language())}
+            </td>
+          </tr>
+        )}
+        empty={<p>{t("gateways.none")}</p>}
+      />
+      <p className="form-text">{t("gateways.oneProcess")}</p>
+    </>
+  );
+}

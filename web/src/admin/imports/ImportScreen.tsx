@@ -1,0 +1,184 @@
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { $catalog, catalog } from "../../api/client";
+import { Problem } from "../../api/problem";
+import { number } from "../../ui/format";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Time } from "../../ui/Time";
+import { language } from "../../words";
+import { Confirm } from "../parts/Confirm";
+import { List, Skeleton } from "../parts/List";
+import { usePages } from "../parts/usePages";
+import { useTitle } from "../useTitle";
+import { Figures } from "./Figures";
+import { allRejected, download, type Rejection, rejectedCsv } from "./rejected";
+import type { ImportView } from "./upload";
+import { useBytes } from "./useBytes";
+import "./words";
+
+const route = getRouteApi("/imports/$importId");
+
+/** One import: what came of it, and which rows were rejected why. */
+export function ImportScreen() {
+  const { t } = useTranslation();
+  const { importId } = route.useParams();
+  const found = $catalog.useQuery(
+    "get",
+    "/v1/imports/{import_id}",
+    { params: { path: { import_id: importId } } },
+    { refetchInterval: (query) => (query.state.data?.status === "running" ? 1000 : false) },
+  );
+  useTitle(found.data?.file_name ?? t("imports.one"));
+  const isGone = Problem.of(found.error).status === 404;
+  return (
+    <>
+      <p className="mb-2">
+        <Link to="/imports">{t("imports.title")}</Link>
+      </p>
+      {found.isPending && <Skeleton rows={6} />}
+      {isGone && <h1 className="h4">{t("imports.gone")}</h1>}
+      {found.error !== null && !isGone && (
+        <ProblemPanel error={found.error} again={() => void found.refetch()} />
+      )}
+      {found.data && <Known view={found.data} refresh={() => void found.refetch()} />}
+    </>
+  );
+}
+
+function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
+  const { t } = useTranslation();
+  const bytes = useBytes();
+  const go = useNavigate();
+  const [isDeleting, setDeleting] = useState(false);
+  const params = { path: { import_id: view.import_id } };
+  const remove = $catalog.useMutation("delete", "/v1/imports/{import_id}", {
+    onSuccess: () => void go({ to: "/imports" }),
+  });
+  const cancel = $catalog.useMutation("post", "/v1/imports/{import_id}/cancel", { onSettled: refresh });
+  const facts: [string, React.ReactNode][] = [
+    ["status", `${t(`imports.statuses.${view.status}`)}${view.dry_run ? ` (${t("imports.dry")})` : ""}`],
+    ["began", <Time at={view.started_at} precision="second" />],
+    ["ended", view.ended_at && <Time at={view.ended_at} precision="second" />],
+    ["why", view.failure_reason],
+    ["size", bytes(view.bytes)],
+    ["format", [view.format, view.charset, view.delimiter].filter(Boolean).join(", ")],
+    ["columns", view.columns?.map((each) => `${each.name} → ${t(`imports.fields.${each.field}`)}`).join(", ")],
+    ["ignoredColumns", view.ignored_columns?.join(", ")],
+  ];
+  return (
+    <>
+      <div className="screen-head">
+        <h1 className="h4 text-break">{view.file_name ?? t("imports.noName")}</h1>
+        {view.status === "running" ? (
+          <Button variant="outline-danger" onClick={() => cancel.mutate({ params })}>
+            {t("imports.cancel")}
+          </Button>
+        ) : (
+          <Button variant="outline-danger" onClick={() => setDeleting(true)}>
+            {t("imports.delete")}
+          </Button>
+        )}
+      </div>
+      {cancel.error !== null && <ProblemPanel error={cancel.error} />}
+      <Figures view={view} />
+      <section className="panel">
+        <dl className="facts">
+          {facts.map(
+            ([name, value]) =>
+              value && (
+                <div key={name} className="fact">
+                  <dt>{t(`imports.${name}`)}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ),
+          )}
+        </dl>
+      </section>
+      {view.rejected > 0 && <Rejected view={view} />}
+      {isDeleting && (
+        <Confirm
+          title={t("imports.deleteTitle")}
+          go={t("imports.deleteNow")}
+          isDangerous
+          isBusy={remove.isPending}
+          error={remove.error}
+          onGo={() => remove.mutate({ params })}
+          onCancel={() => setDeleting(false)}
+        >
+          <p className="mb-0">{t("imports.deleteHelp")}</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function Rejected({ view }: { view: ImportView }) {
+  const { t, i18n } = useTranslation();
+  const [error, setError] = useState<unknown>();
+  const head = ["row", "line", "column", "reason"] as const;
+  const path = { import_id: view.import_id };
+  const found = usePages(["rejections", view.import_id], (cursor, signal) =>
+    catalog.GET("/v1/imports/{import_id}/rejections", {
+      params: { path, query: { limit: 100, cursor } },
+      signal,
+    }),
+  );
+  const save = async () => {
+    setError(undefined);
+    try {
+      const all = await allRejected(view.import_id);
+      download(`rejected-${view.import_id}.csv`, rejectedCsv(all, head));
+    } catch (failed) {
+      setError(failed);
+    }
+  };
+  // The list has words of the API alone; where a column has one kind of mistake, ours are known.
+  const reason = (each: Rejection) => {
+    const kinds = view.rejection_counts.filter((kind) => kind.column === each.column);
+    const key = `codes.${kinds[0]?.code}`;
+    return kinds.length === 1 && i18n.exists(key) ? t(key) : each.reason;
+  };
+  const column = (name: string | null) => (name ? t(`imports.fields.${name}`, { defaultValue: name }) : "");
+  return (
+    <section className="panel">
+      <div className="screen-head mb-2">
+        <h2 className="fs-6 me-auto mb-0">{t("imports.rejected")}</h2>
+        <Button size="sm" variant="outline-secondary" onClick={() => void save()}>
+          {t("imports.asCsv")}
+        </Button>
+      </div>
+      {error !== undefined && <ProblemPanel error={error} again={() => void save()} />}
+      <ul>
+        {view.rejection_counts.map((each) => (
+          <li key={`${each.column}${each.code}`}>
+            {column(each.column)}
+            {each.column && ": "}
+            {i18n.exists(`codes.${each.code}`) ? t(`codes.${each.code}`) : each.code} –{" "}
+            <span className="tabular">{number(each.count, language())}</span>
+          </li>
+        ))}
+      </ul>
+      <List<Rejection>
+        found={found}
+        label={t("imports.rejected")}
+        head={head.map((each) => t(`imports.${each}`))}
+        row={(each) => (
+          <tr key={`${each.row} ${each.place}`}>
+            <td className="tabular" data-label={t("imports.row")}>
+              {number(each.row, language())}
+            </td>
+            <td className="tabular" data-label={t("imports.line")}>
+              {each.line !== null && number(each.line, language())}
+            </td>
+            <td data-label={t("imports.column")}>{column(each.column)}</td>
+            <td data-label={t("imports.reason")}>{reason(each)}</td>
+          </tr>
+        )}
+        empty={<p>{t("imports.noneKept")}</p>}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,42 @@
+/** What the services measure of themselves, as they show it to Prometheus. */
+
+export interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/;
+const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
+
+export function samplesOf(text: string): Sample[] {
+  return text.split("\n").flatMap((line) => {
+    const found = line.startsWith("#") ? null : LINE.exec(line);
+    if (!found) return [];
+    const labels = Object.fromEntries(
+      [...(found[2] ?? "").matchAll(LABEL)].map(([, name, value]) => [name, value]),
+    ) as Record<string, string>;
+    return [{ name: found[1] as string, labels, value: Number(found[3]) }];
+  });
+}
+
+export interface Pulse {
+  waiting: number; // transactions whose events are not in Kafka yet
+  oldestS: number; // the oldest of them
+  setAside: number; // events that Kafka refused, and that wait for a decision
+  lag: number; // records that were not consumed yet
+  deadLetters: number;
+}
+
+/** Returns what an operator looks at first; none where a service does not measure it. */
+export function pulseOf(samples: readonly Sample[]): Pulse {
+  const values = (name: string) => samples.filter((each) => each.name === name).map((each) => each.value);
+  const sum = (name: string) => values(name).reduce((all, each) => all + each, 0);
+  return {
+    waiting: sum("outbox_depth"),
+    oldestS: Math.max(0, ...values("outbox_oldest_age_seconds")),
+    setAside: sum("outbox_unpublished"),
+    lag: sum("kafka_consumer_lag"),
+    deadLetters: sum("kafka_dead_letters_stored"),
+  };
+}
