@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { token } from "../api/token";
 import { LanguageSwitch, ThemeSwitch } from "../ui/Switches";
 
-const SCREENS = ["mailings", "clients", "imports", "suppressions", "gateways", "operations"] as const;
+const SCREENS = ["mailings", "clients", "imports", "audiences", "suppressions", "gateways", "operations"] as const;
 
 /** What stands around every screen. */
 export function Shell() {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { parse, stringify, texts } from "./addresses";
+import { listed, parse, stringify, texts } from "./addresses";
 
 test("a phone in an address stays text, and one name may have several values", () => {
   const asked = { phone: "79161234567", tag: ["vip", "new & old"] };
@@ -14,4 +14,10 @@ test("what is empty is not in the address", () => {
 
 test("of an address only what a screen knows is taken", () => {
   expect(texts({ phone: "7916", other: "x", tag: ["a", "b"] }, "phone", "tag")).toEqual({ phone: "7916" });
+});
+
+test("one value of a list is a list too", () => {
+  expect(listed(parse("?tag=vip"), "tag")).toEqual(["vip"]);
+  expect(listed(parse("?tag=vip&tag=new"), "tag")).toEqual(["vip", "new"]);
+  expect(listed(parse("?tag="), "tag")).toBeUndefined();
 });

@@ -35,3 +35,9 @@ export function texts<Name extends string>(
   }
   return found;
 }
+
+/** Returns of what was asked the values of one name, as often as it stands there. */
+export function listed(asked: Record<string, unknown>, name: string): string[] | undefined {
+  const given = [asked[name]].flat().filter((each): each is string => typeof each === "string" && each !== "");
+  return given.length > 0 ? given : undefined;
+}

@@ -1,13 +1,16 @@
 /** The screens beside the mailings, by address. */
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
-import { texts } from "./addresses";
+import { listed, texts } from "./addresses";
 import { root } from "./root";
 
 const clients = createRoute({
   getParentRoute: () => root,
   path: "/clients",
-  validateSearch: (asked) => texts(asked, "phone", "operator_code", "tag"),
+  validateSearch: (asked): { q?: string; operator_code?: string; tag?: string[] } => ({
+    ...texts(asked, "q", "operator_code"),
+    ...(listed(asked, "tag") && { tag: listed(asked, "tag") }),
+  }),
   component: lazyRouteComponent(() => import("./clients/Clients"), "Clients"),
 });
 
@@ -39,6 +42,25 @@ const oneImport = createRoute({
   getParentRoute: () => root,
   path: "/imports/$importId",
   component: lazyRouteComponent(() => import("./imports/ImportScreen"), "ImportScreen"),
+});
+
+const audiences = createRoute({
+  getParentRoute: () => root,
+  path: "/audiences",
+  validateSearch: (asked) => texts(asked, "name"),
+  component: lazyRouteComponent(() => import("./audiences/Audiences"), "Audiences"),
+});
+
+const newAudience = createRoute({
+  getParentRoute: () => root,
+  path: "/audiences/new",
+  component: lazyRouteComponent(() => import("./audiences/NewAudience"), "NewAudience"),
+});
+
+const audience = createRoute({
+  getParentRoute: () => root,
+  path: "/audiences/$audienceId",
+  component: lazyRouteComponent(() => import("./audiences/AudienceScreen"), "AudienceScreen"),
 });
 
 const gateways = createRoute({
@@ -73,6 +95,9 @@ export const resources = [
   imports,
   newImport,
   oneImport,
+  audiences,
+  newAudience,
+  audience,
   gateways,
   gateway,
   operations,

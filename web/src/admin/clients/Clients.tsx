@@ -3,18 +3,21 @@ import { useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { catalog } from "../../api/client";
+import { $catalog, catalog } from "../../api/client";
+import { number } from "../../ui/format";
 import { Time } from "../../ui/Time";
+import { language } from "../../words";
 import { Field } from "../parts/Field";
 import { List } from "../parts/List";
 import { Tags } from "../parts/Tags";
 import { usePages } from "../parts/usePages";
 import { useTitle } from "../useTitle";
-import type { ClientView } from "./profile";
+import { type ClientView, tagsOf } from "./profile";
 import "./words";
 
 const route = getRouteApi("/clients");
 const PAGE = 100;
+const FACETS = 8; // of each kind
 
 /** All clients that have what is asked for, by pages. */
 export function Clients() {
@@ -35,6 +38,7 @@ export function Clients() {
         </Link>
       </div>
       <Filters key={JSON.stringify(asked)} />
+      <Facets />
       <List<ClientView>
         found={found}
         label={t("clients.title")}
@@ -62,28 +66,42 @@ function Filters() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
-  const [draft, setDraft] = useState(asked);
-  const names = ["phone", "operator_code", "tag"] as const;
+  const [q, setQ] = useState(asked.q ?? "");
+  const [code, setCode] = useState(asked.operator_code ?? "");
+  const [tags, setTags] = useState(asked.tag?.join(", ") ?? "");
+  const submit = () => {
+    const tag = tagsOf(tags);
+    void go({
+      search: {
+        q: q.trim() || undefined,
+        operator_code: code.trim() || undefined,
+        tag: tag.length > 0 ? tag : undefined,
+      },
+    });
+  };
   return (
     <Form
       role="search"
       className="filters"
       onSubmit={(event) => {
         event.preventDefault();
-        const trimmed = names.map((name) => [name, draft[name]?.trim() || undefined]);
-        void go({ search: Object.fromEntries(trimmed) as typeof asked });
+        submit();
       }}
     >
-      {names.map((name) => (
-        <Field key={name} id={`filter-${name}`} label={t(`clients.${name}`)} className="">
-          <Form.Control
-            value={draft[name] ?? ""}
-            inputMode={name === "tag" ? "text" : "numeric"}
-            autoComplete="off"
-            onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
-          />
-        </Field>
-      ))}
+      <Field id="filter-q" label={t("clients.q")} className="">
+        <Form.Control autoComplete="off" value={q} onChange={(event) => setQ(event.target.value)} />
+      </Field>
+      <Field id="filter-code" label={t("clients.operator_code")} className="">
+        <Form.Control
+          inputMode="numeric"
+          autoComplete="off"
+          value={code}
+          onChange={(event) => setCode(event.target.value)}
+        />
+      </Field>
+      <Field id="filter-tags" label={t("clients.allTags")} className="">
+        <Form.Control autoComplete="off" value={tags} onChange={(event) => setTags(event.target.value)} />
+      </Field>
       <div className="d-flex gap-2">
         <Button type="submit" variant="outline-primary">
           {t("parts.find")}
@@ -95,6 +113,46 @@ function Filters() {
         )}
       </div>
     </Form>
+  );
+}
+
+/** How many clients there are, and the tags and codes that they have most often: each narrows the list. */
+function Facets() {
+  const { t } = useTranslation();
+  const asked = route.useSearch();
+  const found = $catalog.useQuery("get", "/v1/clients/facets", { params: { query: asked } });
+  if (!found.data) return null;
+  const { count, is_exact, tags, operator_codes } = found.data;
+  const others = tags.filter((each) => !asked.tag?.includes(each.value)).slice(0, FACETS);
+  const codes = asked.operator_code ? [] : operator_codes.slice(0, FACETS);
+  return (
+    <div className="mb-3">
+      <p className="mb-1" role="status">
+        {t(is_exact ? "clients.count" : "clients.countAtLeast", { count })}
+      </p>
+      <div className="tags" role="group" aria-label={t("clients.narrow")}>
+        {codes.map((each) => (
+          <Link
+            key={each.value}
+            className="btn btn-sm btn-outline-secondary"
+            to="/clients"
+            search={{ ...asked, operator_code: each.value }}
+          >
+            {each.value} · {number(each.count, language())}
+          </Link>
+        ))}
+        {others.map((each) => (
+          <Link
+            key={each.value}
+            className="btn btn-sm btn-outline-secondary"
+            to="/clients"
+            search={{ ...asked, tag: [...(asked.tag ?? []), each.value] }}
+          >
+            {each.value} · {number(each.count, language())}
+          </Link>
+        ))}
+      </div>
+    </div>
   );
 }
 

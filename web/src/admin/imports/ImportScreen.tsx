@@ -4,6 +4,7 @@ import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, catalog } from "../../api/client";
+import type { components } from "../../api/types/catalog";
 import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
@@ -14,10 +15,12 @@ import { List, Skeleton } from "../parts/List";
 import { usePages } from "../parts/usePages";
 import { useTitle } from "../useTitle";
 import { Figures } from "./Figures";
-import { allRejected, download, type Rejection, rejectedCsv } from "./rejected";
+import { download, rejectedRows } from "./rejected";
 import type { ImportView } from "./upload";
 import { useBytes } from "./useBytes";
 import "./words";
+
+type Rejection = components["schemas"]["RejectionView"];
 
 const route = getRouteApi("/imports/$importId");
 
@@ -129,8 +132,7 @@ function Rejected({ view }: { view: ImportView }) {
   const save = async () => {
     setError(undefined);
     try {
-      const all = await allRejected(view.import_id);
-      download(`rejected-${view.import_id}.csv`, rejectedCsv(all, head));
+      download(`rejected-${view.import_id}.csv`, await rejectedRows(view.import_id));
     } catch (failed) {
       setError(failed);
     }

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 
 import { declared, fieldOf } from "./columns";
 import { cells, seeBytes, typeOf } from "./reading";
-import { rejectedCsv } from "./rejected";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -57,11 +56,4 @@ test("only what the names do not say is declared, and what nobody knows is passe
     Бонусы: null,
     Код: "external_id",
   });
-});
-
-test("no cell of the downloaded file is calculated by a spreadsheet", () => {
-  const rejected = [{ row: 2, place: 0, line: 3, last_line: 3, column: "phone", reason: '=1+1, "x"' }];
-  expect(rejectedCsv(rejected, ["row", "line", "column", "reason"])).toBe(
-    '\ufeffrow,line,column,reason\r\n2,3,phone,"\'=1+1, ""x"""\r\n',
-  );
 });

@@ -1,0 +1,142 @@
+import { type ReactNode, useState } from "react";
+import { Button, Col, Form, Row } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { byField, type FieldProblem, Problem } from "../../api/problem";
+import { Field } from "../parts/Field";
+import { Summary } from "../parts/Summary";
+import { Count } from "./Count";
+import { type Draft, type Filter, filterFrom } from "./filter";
+
+/** Which field of the form a place in the filter is. */
+const PLACES = {
+  operator_codes: "filter.operator_codes",
+  tags: "filter.tags",
+  all_tags: "filter.include.all_tags",
+  no_tags: "filter.include.no_tags",
+  time_zones: "filter.include.time_zones",
+  except_tags: "filter.exclude.tags",
+  include: "filter.include",
+  exclude: "filter.exclude",
+} as const;
+type TextField = keyof typeof PLACES;
+
+interface Props {
+  name: string;
+  initial: Draft;
+  go: string;
+  isBusy: boolean;
+  error: unknown;
+  onSubmit: (name: string, filter: Filter) => void;
+  children?: ReactNode;
+}
+
+/** The name and the filter of an audience, and whom it selects now. */
+export function AudienceForm(props: Props) {
+  const { t } = useTranslation();
+  const [name, setName] = useState(props.name);
+  const [draft, setDraft] = useState(props.initial);
+  const { own, others } =
+    props.error == null
+      ? { own: new Map<string, FieldProblem>(), others: [] }
+      : byField(Problem.of(props.error), ["name", ...Object.values(PLACES)]);
+  const { filter, unreadable } = readable(draft);
+  const text = (field: TextField) => ({
+    value: draft[field],
+    autoComplete: "off",
+    onChange: (event: { target: { value: string } }) =>
+      setDraft({ ...draft, [field]: event.target.value }),
+  });
+  const field = (each: TextField) => ({
+    id: `audience-${each}`,
+    label: t(`audiences.${each}`),
+    isOptional: true,
+    problem:
+      unreadable === each
+        ? { pointer: "", code: "json_object", detail: "" }
+        : own.get(PLACES[each]),
+  });
+  return (
+    <Form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (filter) props.onSubmit(name.trim(), filter);
+      }}
+    >
+      {props.error != null && <Summary error={props.error} others={others} />}
+      <Row>
+        <Col lg={8}>
+          <Field id="audience-name" label={t("audiences.name")} problem={own.get("name")}>
+            <Form.Control autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />
+          </Field>
+          <fieldset>
+            <legend className="fs-6">{t("audiences.to")}</legend>
+            <Row>
+              {(["operator_codes", "tags", "all_tags", "no_tags", "time_zones"] as const).map((each) => (
+                <Col md={6} key={each}>
+                  <Field {...field(each)} help={t(`audiences.helps.${each}`)}>
+                    <Form.Control {...text(each)} />
+                  </Field>
+                </Col>
+              ))}
+              <Col md={6}>
+                <Field id="audience-contact" label={t("audiences.contact")}>
+                  <Form.Select
+                    value={draft.contact}
+                    onChange={(event) =>
+                      setDraft({ ...draft, contact: event.target.value as Draft["contact"] })
+                    }
+                  >
+                    <option value="">{t("audiences.contacts.any")}</option>
+                    <option value="phone">{t("audiences.contacts.phone")}</option>
+                    <option value="email">{t("audiences.contacts.email")}</option>
+                  </Form.Select>
+                </Field>
+              </Col>
+            </Row>
+            <Form.Check
+              className="mb-3"
+              id="audience-one"
+              label={t("audiences.one_per_contact")}
+              checked={draft.one_per_contact}
+              onChange={(event) => setDraft({ ...draft, one_per_contact: event.target.checked })}
+            />
+          </fieldset>
+          <fieldset>
+            <legend className="fs-6">{t("audiences.except")}</legend>
+            <Field {...field("except_tags")} help={t("audiences.helps.tags")}>
+              <Form.Control {...text("except_tags")} />
+            </Field>
+          </fieldset>
+          <Row>
+            {(["include", "exclude"] as const).map((each) => (
+              <Col md={6} key={each}>
+                <Field {...field(each)} help={t("audiences.helps.json")}>
+                  <Form.Control as="textarea" rows={3} className="font-monospace" spellCheck={false} {...text(each)} />
+                </Field>
+              </Col>
+            ))}
+          </Row>
+        </Col>
+        <Col lg={4}>{filter && <Count filter={filter} />}</Col>
+      </Row>
+      <div className="d-flex flex-wrap gap-2 align-items-center">
+        <Button type="submit" disabled={props.isBusy || !filter}>
+          {props.go}
+        </Button>
+        {props.children}
+      </div>
+    </Form>
+  );
+}
+
+/** Returns what a draft means, or the field that cannot be read. */
+function readable(draft: Draft): { filter?: Filter; unreadable?: string } {
+  try {
+    return { filter: filterFrom(draft) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { unreadable: error.message };
+    throw error;
+  }
+}

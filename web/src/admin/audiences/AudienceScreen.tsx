@@ -1,0 +1,142 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { Button } from "react-bootstrap";
+import { useTranslation } from "react-i18next";
+
+import { $catalog, catalog } from "../../api/client";
+import { Problem } from "../../api/problem";
+import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Time } from "../../ui/Time";
+import { Confirm } from "../parts/Confirm";
+import { Conflict } from "../parts/Conflict";
+import { differences } from "../parts/changes";
+import { Skeleton } from "../parts/List";
+import { useTitle } from "../useTitle";
+import { AudienceForm } from "./AudienceForm";
+import { type AudienceView, draftOf, type Filter, filterFrom } from "./filter";
+import "./words";
+
+const route = getRouteApi("/audiences/$audienceId");
+
+/** One audience: whom it selects, and how it is changed; mailings that refer to it follow. */
+export function AudienceScreen() {
+  const { t } = useTranslation();
+  const { audienceId } = route.useParams();
+  const found = $catalog.useQuery("get", "/v1/audiences/{audience_id}", {
+    params: { path: { audience_id: audienceId } },
+  });
+  useTitle(found.data?.name ?? t("audiences.title"));
+  const isGone = Problem.of(found.error).status === 404;
+  return (
+    <>
+      <p className="mb-2">
+        <Link to="/audiences">{t("audiences.title")}</Link>
+      </p>
+      {found.isPending && <Skeleton rows={8} />}
+      {isGone && <h1 className="h4">{t("audiences.gone")}</h1>}
+      {found.error !== null && !isGone && (
+        <ProblemPanel error={found.error} again={() => void found.refetch()} />
+      )}
+      {found.data && <Known audience={found.data} />}
+    </>
+  );
+}
+
+interface Wanted {
+  name: string;
+  filter: Filter;
+}
+
+function Known({ audience }: { audience: AudienceView }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const go = useNavigate();
+  const [base, setBase] = useState(audience); // what the form began with
+  const [isDeleting, setDeleting] = useState(false);
+  const [conflict, setConflict] = useState<{ wanted: Wanted; theirs: AudienceView }>();
+  const path = { audience_id: audience.audience_id };
+  const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", { onSuccess: take });
+  const remove = $catalog.useMutation("delete", "/v1/audiences/{audience_id}", {
+    onSuccess: () => void go({ to: "/audiences" }),
+  });
+
+  function take(now: AudienceView) {
+    const { queryKey } = $catalog.queryOptions("get", "/v1/audiences/{audience_id}", { params: { path } });
+    queries.setQueryData(queryKey, now);
+    setBase(now);
+    setConflict(undefined);
+  }
+
+  function send(wanted: Wanted, version: number) {
+    const header = { "If-Match": `"${version}"` };
+    change.mutate(
+      { params: { path, header }, body: wanted },
+      { onError: (error) => void refused(error, wanted) },
+    );
+  }
+
+  async function refused(error: unknown, wanted: Wanted) {
+    if (Problem.of(error).status !== 412) return;
+    const { data } = await catalog.GET("/v1/audiences/{audience_id}", { params: { path } });
+    if (data) setConflict({ wanted, theirs: data });
+  }
+
+  const flat = (of: Wanted) => ({ name: of.name, ...of.filter });
+  const isConflict = Problem.of(change.error).status === 412;
+  return (
+    <>
+      <div className="screen-head">
+        <h1 className="h4 text-break">{base.name}</h1>
+        <Button variant="outline-danger" onClick={() => setDeleting(true)}>
+          {t("audiences.delete")}
+        </Button>
+      </div>
+      <p className="text-body-secondary">
+        {t("audiences.changed")} <Time at={base.changed_at} /> · {t("audiences.followed")}
+      </p>
+      <AudienceForm
+        key={base.version}
+        name={base.name}
+        initial={draftOf(base.filter)}
+        go={t("parts.save")}
+        isBusy={change.isPending}
+        error={isConflict ? null : change.error}
+        onSubmit={(name, filter) => send({ name, filter }, base.version)}
+      >
+        <span role="status" className="text-body-secondary">
+          {change.isSuccess && t("parts.saved")}
+        </span>
+      </AudienceForm>
+      {conflict && (
+        <Conflict
+          differences={differences(
+            flat(conflict.wanted),
+            flat({ name: conflict.theirs.name, filter: filterFrom(draftOf(conflict.theirs.filter)) }),
+            (value) => (typeof value === "string" ? value : JSON.stringify(value)),
+          )}
+          label={(field) => t(`audiences.${field}`)}
+          onTheirs={() => take(conflict.theirs)}
+          onMine={() => send(conflict.wanted, conflict.theirs.version)}
+          onCancel={() => setConflict(undefined)}
+        />
+      )}
+      {isDeleting && (
+        <Confirm
+          title={t("audiences.deleteTitle", { name: base.name })}
+          go={t("audiences.deleteNow")}
+          isDangerous
+          isBusy={remove.isPending}
+          error={remove.error}
+          onGo={() => remove.mutate({ params: { path, header: { "If-Match": `"${base.version}"` } } })}
+          onCancel={() => {
+            remove.reset();
+            setDeleting(false);
+          }}
+        >
+          <p className="mb-0">{t("audiences.deleteHelp")}</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
