@@ -1,0 +1,129 @@
+"""The screens beside the mailings, of the page for those who run it, in a real browser."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from deploy.local.stack import Stack
+from tests.e2e.browsing import axe, watched
+from tests.e2e.test_page import AXE_TAGS
+
+REFUSED = re.compile(r"status of 4(12|22)")  # the browser says each refusal, beside the page
+SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
+
+
+def unexpected(wrong: list[str]) -> list[str]:
+    return [each for each in wrong if not REFUSED.search(each)]
+
+
+async def test_a_file_is_shown_as_it_will_be_read_and_imported_but_for_what_is_wrong(
+    seen: Stack, opened: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "clients.csv"
+    rows = 'Телефон;ФИО;Бонусы\n79165550001;Анна;5\n7916;Пётр;1\n79165550002;"Мария; Иванова";7\n'
+    file.write_bytes(rows.encode("cp1251"))
+    async with watched(opened) as found:
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/imports/new")
+        await page.set_input_files("#import-file", file)
+        await expect(page.get_by_label("ФИО is read as")).to_have_value("full_name")
+        await expect(page.get_by_role("cell", name="Мария; Иванова")).to_be_visible()
+        await expect(page.get_by_text("1 column will be passed over: Бонусы")).to_be_visible()
+        await page.get_by_role("button", name="Import", exact=True).click()
+        await page.get_by_role("button", name="Show the result").click()
+        await expect(page.get_by_role("heading", name="clients.csv")).to_be_visible()
+        rejected = page.get_by_role("table", name="Rejected").locator("tbody tr")
+        await expect(rejected).to_have_count(1)
+        await expect(rejected).to_contain_text("7 and ten digits")
+        async with page.expect_download() as saved:
+            await page.get_by_role("button", name="Download as CSV").click()
+        assert "7916;" in (await (await saved.value).path()).read_text().replace(",", ";")
+        assert found.wrong == []
+    async with httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog:
+        shown = (await catalog.get("/v1/clients", params={"phone": "79165550002"})).json()
+    assert [each["full_name"] for each in shown["items"]] == ["Мария; Иванова"]
+
+
+async def test_of_two_who_change_a_client_the_second_is_shown_both(
+    seen: Stack, opened: Browser
+) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog,
+        watched(opened) as found,
+    ):
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/clients/new")
+        await page.get_by_label("Phone").fill("123")
+        await page.get_by_role("button", name="Register").click()
+        await expect(page.locator("#client-phone-problem")).to_contain_text("7 and ten digits")
+        await page.get_by_label("Phone").fill("79165550003")
+        await page.get_by_role("button", name="Register").click()
+        await page.wait_for_url(re.compile("/clients/[0-9a-f-]{36}"))
+        address = f"/v1/clients/{page.url.rsplit('/', 1)[1]}"
+        name = page.get_by_label("Name", exact=True)
+        await name.fill("Anna")
+        (
+            await catalog.patch(address, json={"full_name": "Maria", "tags": ["vip"]})
+        ).raise_for_status()
+        await page.get_by_role("button", name="Save").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("row", name="Name Anna Maria")).to_be_visible()
+        await dialog.get_by_role("button", name="Apply mine").click()
+        await expect(page.get_by_text("Saved.")).to_be_visible()
+        shown = (await catalog.get(address)).json()
+        assert (shown["full_name"], shown["tags"]) == ("Anna", ["vip"])
+        assert unexpected(found.wrong) == []
+
+
+async def test_a_gateway_is_paused_with_its_consequence_and_its_limits_hold(
+    seen: Stack, opened: Browser
+) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["DISPATCHER_URL"]) as dispatcher,
+        watched(opened) as found,
+    ):
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/gateways/log")
+        await page.get_by_label("Messages per second").fill("0")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator("#limit-rate-problem")).to_be_visible()
+        await page.get_by_label("Messages per second").fill("50")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Saved; it holds within a second.")).to_be_visible()
+        await page.get_by_role("button", name="Pause…").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        await dialog.get_by_role("button", name="Pause", exact=True).click()
+        await expect(page.get_by_text("Messages wait until it is resumed")).to_be_visible()
+        shown = (await dispatcher.get("/v1/gateways/log")).json()
+        assert (shown["is_paused"], shown["description"]["rate"]) == (True, 50)
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.get_by_role("button", name="Pause…")).to_be_visible()
+        assert unexpected(found.wrong) == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "theme", "width"), [("ru-RU", "dark", 390), ("en-US", "light", 1280)]
+)
+async def test_nobody_is_kept_out(
+    seen: Stack, opened: Browser, locale: str, theme: str, width: int
+) -> None:
+    size = {"width": width, "height": 900}
+    async with watched(opened, locale=locale, color_scheme=theme, viewport=size) as found:
+        for screen in (*SCREENS, "operations"):
+            await found.page.goto(f"{seen.env['ADMIN_URL']}/{screen}")
+            await expect(found.page.get_by_role("heading", level=1)).to_be_visible()
+            await expect(found.page.locator(".skeleton")).to_have_count(0)
+            assert await violations(found.page) == [], screen
+            wide = await found.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, screen
+        assert found.wrong == []
+
+
+async def violations(page: Page) -> list[str]:
+    await page.evaluate(axe())
+    found = await page.evaluate("tags => axe.run({runOnly: tags})", AXE_TAGS)
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
