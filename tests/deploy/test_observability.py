@@ -78,6 +78,7 @@ UNWATCHED = {
     "http.server.active_requests",
     "dispatcher.messages.unrendered",  # they are failed messages, with this reason
     "traces.spans.dropped",
+    "stats.live.frames",  # `stats.live.watchers` says how many get them
 }
 
 

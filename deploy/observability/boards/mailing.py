@@ -31,8 +31,12 @@ MAILING = Dashboard(
         Panel(
             "Messages planned",
             "mps",
-            ((f"sum(rate(dispatcher_messages_planned_total[{R}]))", "planned"),),
-            "Each message of a run, those that cannot be sent as well.",
+            (
+                (f"sum(rate(dispatcher_messages_planned_total[{R}]))", "planned"),
+                (f"sum(rate(dispatcher_messages_capped_total[{R}]))", "suppressed by a cap"),
+            ),
+            "Each message of a run, those that cannot be sent as well; and those that would be "
+            "more than their clients may get in so many days.",
         ),
         ATTEMPTS,
         DUE,
@@ -46,5 +50,17 @@ MAILING = Dashboard(
             "One record may hold the results of many messages.",
         ),
         FIGURES,
+        Panel(
+            "Streams of live figures",
+            "short",
+            (("sum(stats_live_watchers)", "open"),),
+            "Beyond the most that a process takes, pages ask every few seconds instead.",
+        ),
+        Panel(
+            "99 % of the looks at the figures for them take at most",
+            "s",
+            ((quantile("0.99", "stats_live_turn_seconds", "job"), "{{job}}"),),
+            "Four a second while somebody watches.",
+        ),
     ),
 )
