@@ -4,10 +4,11 @@ import asyncio
 import time
 
 from services.catalog.queue import searching as queue
+from shared import liveness
 from shared.database import Pool, transaction
 
 PAUSES = 9.0  # times what a turn takes, while an import goes on: it needs the database more
-LONGEST_S = 2.0  # of a pause
+LONGEST_S = 20.0  # of a pause
 
 
 async def follow_changes(pool: Pool) -> bool:
@@ -16,5 +17,7 @@ async def follow_changes(pool: Pool) -> bool:
     async with transaction(pool) as db:
         followed = await queue.follow_changes(db)
     if followed.is_importing:
-        await asyncio.sleep(min(PAUSES * (time.monotonic() - begun), LONGEST_S))
+        pause = min(PAUSES * (time.monotonic() - begun), LONGEST_S)
+        with liveness.waiting(pause):
+            await asyncio.sleep(pause)
     return followed.clients > 0
