@@ -58,10 +58,10 @@ def test_what_nobody_looks_after_is_ended(
 
 
 def test_a_part_that_there_is_not_is_told_with_those_that_there_are(mailings: Mailings) -> None:
-    result = mailings("up", "--only", "web")
+    result = mailings("up", "--only", "pager")
 
     assert result.code == Exit.USAGE
-    assert "There is no web; there are postgres, kafka, gateway, mail, catalog" in result.err
+    assert "There is no pager; there are web, admin, postgres, kafka, gateway, mail" in result.err
 
 
 @pytest.mark.parametrize(
