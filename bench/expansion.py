@@ -40,7 +40,10 @@ class Expansion:
 # On the dispatcher's copies alone, of which expansion reads: clients of 60 zones, each of which
 # prefers two times of thousands.
 SPREAD = """
-    UPDATE clients SET time_zone = $1::text[][1 + abs(hashtext(phone)) % cardinality($1::text[])],
+    UPDATE clients SET
+        time_zone = (CAST($1 AS text[]))[
+            1 + abs(hashtext(phone)) % cardinality(CAST($1 AS text[]))
+        ],
         preferred_times = format(
             'daily %s:%s, sat %s:15', lpad((abs(hashtext(phone)) % 24)::text, 2, '0'),
             lpad((abs(hashtext(phone || 'm')) % 60)::text, 2, '0'),

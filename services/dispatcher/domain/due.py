@@ -5,6 +5,7 @@ Local times become instants by the release's own time zones, never by the databa
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -41,12 +42,17 @@ class Quiet(msgspec.Struct, frozen=True):
         Where a clock is set back at their end, they end the first time.
         """
         place = load_zone(known(zone) or self.zone)
-        wall, begins, ends = local_time(at, place), read_time(self.begins), read_time(self.ends)
+        wall, begins, ends = local_time(at, place), _time(self.begins), _time(self.ends)
         if not _is_between(wall.time(), begins, ends):
             return at
         is_next_day = wall.time() >= ends
         day = wall.date() + DAY if is_next_day else wall.date()
         return max(at, resolve(datetime.combine(day, ends), place).at)
+
+
+@cache
+def _time(text: str) -> time:
+    return read_time(text)
 
 
 def _is_between(at: time, begins: time, ends: time) -> bool:
@@ -86,6 +92,7 @@ def local_of(text: str | None, starts_at: Instant, zone: str) -> Local:
     return Local(found.wall, found.zone)
 
 
+@cache
 def known(zone: str | None) -> str | None:
     """Return a zone's name if this release knows it; a newer one may know more."""
     if zone is None:
@@ -107,6 +114,12 @@ class Timing:
     quiet: Quiet | None
     _due: dict[tuple[str | None, str | None], When] = field(default_factory=dict)
     _next: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    _loud: dict[tuple[str, Instant], Instant] = field(default_factory=dict)
+    _last_start: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        last_start = self.ends_at - timedelta(seconds=LAST_START_S)
+        object.__setattr__(self, "_last_start", last_start)
 
     def due(self, zone: str | None, preferred: str | None) -> When:
         """Return when a message is due to a client in a zone that prefers some times."""
@@ -124,7 +137,9 @@ class Timing:
         found = self.starts_at if policy is None else self._by(policy, place, preferred)
         if self.quiet is None or isinstance(found, SuppressedReason):
             return found
-        after = self.quiet.after(found, place)
+        after = self._loud.get((place, found))
+        if after is None:
+            after = self._loud[place, found] = self.quiet.after(found, place)
         if after != found and after >= self._last_start:
             return SuppressedReason.QUIET_HOURS
         return after
@@ -178,7 +193,3 @@ class Timing:
         days = (first + DAY * n for n in range(len(DAYS) + 2))
         walls = [datetime.combine(day, at) for day in days if day.weekday() in weekdays]
         return next(each for wall in walls if (each := resolve(wall, zone).at) >= self.starts_at)
-
-    @property
-    def _last_start(self) -> datetime:
-        return self.ends_at - timedelta(seconds=LAST_START_S)

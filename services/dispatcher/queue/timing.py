@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import text
 
 from services.dispatcher.domain.contact import Channel, suppressed
-from services.dispatcher.domain.due import PlatformTimes, Timing, local_of, quiet_of
+from services.dispatcher.domain.due import PlatformTimes, Timing, When, local_of, quiet_of
 from services.dispatcher.domain.resend import Chosen
 from services.dispatcher.queue.audience import Audience, find_few, next_clients
 from services.dispatcher.queue.expanded import (
@@ -112,11 +112,15 @@ async def _stage(
     return await _write_pages(db, run, times, picked=picked, values=values, quiet_hours=pinned)
 
 
+# In the order of clients, so that pages are as well; as columns, which cost a tenth of rows.
 BY_CLOCK = """
-    SELECT clients.time_zone, clients.preferred_times,
-        array_agg(picked.client_id ORDER BY picked.client_id) AS client_ids
-    FROM ({picked}) AS picked LEFT JOIN clients USING (client_id)
-    GROUP BY clients.time_zone, clients.preferred_times
+    SELECT coalesce(array_agg(client_id), '{{}}') AS client_ids,
+        coalesce(array_agg(time_zone), '{{}}') AS zones,
+        coalesce(array_agg(preferred_times), '{{}}') AS preferred
+    FROM (
+        SELECT client_id, clients.time_zone, clients.preferred_times
+        FROM ({picked}) AS picked LEFT JOIN clients USING (client_id) ORDER BY client_id
+    ) AS in_order
 """
 # What the log says of a run that was restored is there already.
 THERE_ALREADY = text("""
@@ -144,28 +148,32 @@ async def _write_pages(
 
     The run is staged once these are fewer than the `limit` in `values`.
     """
-    groups = (await db.execute(sql(BY_CLOCK, picked=picked), values)).all()
-    count = sum(len(group.client_ids) for group in groups)
-    upto = max((group.client_ids[-1] for group in groups), default=values["after"])
+    client_ids, zones, preferred = (await db.execute(sql(BY_CLOCK, picked=picked), values)).one()
     known: set[UUID] = set()
+    count, upto = len(client_ids), client_ids[-1] if client_ids else values["after"]
     if run.chunk_count and count:
         between = {"run_id": run.run_id, "after": values["after"], "upto": upto}
         known = set((await db.scalars(THERE_ALREADY, between)).all())
-    pages: dict[tuple[Instant, str], list[UUID]] = {}
-    for group in groups:
-        due = timing.due(group.time_zone, group.preferred_times)
-        key = (timing.starts_at, due.value) if isinstance(due, SuppressedReason) else (due, "")
-        own = group.client_ids
-        pages.setdefault(key, []).extend(each for each in own if each not in known)
-    rows = [
-        (run.run_id, due_at, run.staged_count, reason, sorted(client_ids))
-        for (due_at, reason), client_ids in pages.items()
-        if client_ids
-    ]
-    await copy(db, "staged", STAGED_COLUMNS, rows)
+    pages: dict[When, list[UUID]] = {}
+    for client_id, zone, times in zip(client_ids, zones, preferred, strict=True):
+        if not known or client_id not in known:
+            pages.setdefault(timing.due(zone, times), []).append(client_id)
+    await copy(db, "staged", STAGED_COLUMNS, _pages(run, timing.starts_at, pages))
     progress = {"run_id": run.run_id, "upto": upto, "count": count, "quiet_hours": quiet_hours}
     await db.execute(ADVANCE_STAGED, progress | {"is_staged": count < values["limit"]})
     return count
+
+
+def _pages(
+    run: Any,  # noqa: ANN401 - a row of SELECT_NEXT
+    starts_at: Instant,
+    pages: Mapping[When, list[UUID]],
+) -> Iterable[tuple[Any, ...]]:
+    """Yield rows of STAGED_COLUMNS."""
+    for due, client_ids in pages.items():
+        is_skipped = isinstance(due, SuppressedReason)
+        due_at, reason = (starts_at, str(due)) if is_skipped else (due, "")
+        yield run.run_id, due_at, run.staged_count, reason, client_ids
 
 
 # Of the pages that are next so many that they hold enough clients, one at least.
@@ -221,7 +229,7 @@ async def _cut(
         for first in range(0, whole, size):
             members = client_ids[first : min(first + size, whole)]
             chunks.append(PlannedChunk(run.chunk_count + len(chunks), each, members, lane))
-        rest += _staged_again(run.run_id, own, set(client_ids[whole:]))
+        rest += _staged_again(run.run_id, own, client_ids[whole:])
     skipped = {
         client_id: SuppressedReason(page.reason)
         for page in pages
@@ -242,15 +250,27 @@ def _by_due_time(pages: Sequence[Any]) -> dict[Instant, list[Any]]:
 
 def _in_order(pages: Sequence[Any]) -> list[UUID]:
     """Return the clients of pages of one due time: those of a step are behind those before it."""
-    return sorted(client_id for page in pages for client_id in page.client_ids)
+    client_ids = [client_id for page in pages for client_id in page.client_ids]
+    return client_ids if _is_plain(pages) else sorted(client_ids)
+
+
+def _is_plain(pages: Sequence[Any]) -> bool:
+    """Return whether nobody of them is skipped: then they are in order as they come."""
+    return not any(page.reason for page in pages)
 
 
 def _staged_again(
-    run_id: UUID, pages: Sequence[Any], clients: set[UUID]
+    run_id: UUID, pages: Sequence[Any], clients: Sequence[UUID]
 ) -> Iterable[tuple[Any, ...]]:
-    """Yield what of pages is staged again."""
-    for page in pages if clients else ():
-        if left := [each for each in page.client_ids if each in clients]:
+    """Yield what of pages is staged again: the last of their clients."""
+    if not clients:
+        return
+    if _is_plain(pages):
+        yield run_id, pages[-1].due_at, pages[-1].number, "", list(clients)
+        return
+    wanted = set(clients)
+    for page in pages:
+        if left := [each for each in page.client_ids if each in wanted]:
             yield run_id, page.due_at, page.number, page.reason, left
 
 
