@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from services.catalog.domain.audience import AudienceChanged, AudienceDeleted, AudienceSaved
 from services.catalog.domain.client import PhoneTaken, Profile
 from services.catalog.domain.mailing_state import (
     MailingBegan,
@@ -150,10 +151,11 @@ async def test_what_was_deleted_is_gone(catalog_pool: Pool, now: Instant) -> Non
 def test_every_event_of_the_catalog_is_shown() -> None:
     clients = {ClientRegistered, ClientChanged, ClientRemoved}
     suppressions = {SuppressionChanged, SuppressionLifted}
+    audiences = {AudienceSaved, AudienceChanged, AudienceDeleted}
 
     assert {type(event) for event, _ in story(NOBODY)} | {
         MailingDeleted
-    } | clients | suppressions == set(PROJECTIONS)
+    } | clients | suppressions | audiences == set(PROJECTIONS)
 
 
 NOBODY: Instant = None  # type: ignore[assignment] # an instant that nobody looks at

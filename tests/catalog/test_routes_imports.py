@@ -72,6 +72,7 @@ async def test_a_file_of_csv_registers_its_clients(http: AsyncClient) -> None:
         "full_name": "Anna",
         "comment": "calls back",
         "external_id": None,
+        "preferred_times": [],
     }
     assert found["79161234568"]["operator_code"] == "999"
 

@@ -21,10 +21,12 @@ from tests.e2e.outside import Platform, new_tag
 # Who listens to what, by consumer.
 LISTENING = {
     ("catalog", "scheduler.runs"),
+    ("catalog", "dispatcher.contacts"),
     ("catalog", "dispatcher.gateways"),
     ("catalog", "dispatcher.runs"),
     ("scheduler", "catalog.mailings"),
     ("dispatcher", "catalog.clients"),
+    ("dispatcher", "catalog.suppressions"),
     ("dispatcher", "scheduler.runs"),
     ("dispatcher.controls", "catalog.mailings"),
     ("stats", "catalog.mailings"),

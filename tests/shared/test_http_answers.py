@@ -453,11 +453,8 @@ async def post(client: AsyncClient, content: bytes, path: str = "/things", **hea
         "application/json; charset*=us-ascii''utf-16",
     ],
 )
-@pytest.mark.parametrize("path", ["/things", "/streams"])
-async def test_a_charset_that_is_not_obeyed_is_refused(
-    client: AsyncClient, kind: str, path: str
-) -> None:
-    response = await post(client, b'{"name": "a"}', path, Content_Type=kind)
+async def test_a_charset_that_is_not_obeyed_is_refused(client: AsyncClient, kind: str) -> None:
+    response = await post(client, b'{"name": "a"}', "/things", Content_Type=kind)
 
     assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
 

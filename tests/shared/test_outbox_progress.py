@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 
 from shared import database, ids, outbox
-from shared.contracts.catalog import CLIENTS, MAILINGS
+from shared.contracts.catalog import CLIENTS, MAILINGS, SUPPRESSIONS
 from shared.contracts.platform import PROGRESS, OutboxPublished
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
@@ -331,7 +331,9 @@ async def reader(kafka: str) -> AsyncIterator[Callable[[], Awaitable[list[Outbox
 
 
 async def ends_of_catalog(kafka: str) -> dict[str, list[int]]:
-    ends = {each.name: await end_offsets(kafka, each) for each in (CLIENTS, MAILINGS)}
+    ends = {
+        each.name: await end_offsets(kafka, each) for each in (CLIENTS, SUPPRESSIONS, MAILINGS)
+    }
     return {name: [offset for _, offset in sorted(of.items())] for name, of in ends.items()}
 
 
