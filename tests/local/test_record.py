@@ -11,7 +11,9 @@ import pytest
 
 from deploy.local.record import Entry, Record, birth, is_alive
 
-SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+# It hears Ctrl-C also if who runs the tests does not, as what a shell runs in the background.
+LISTENS = "import signal, time; signal.signal(2, signal.default_int_handler)"
+SLEEP = [sys.executable, "-c", f"{LISTENS}; print(flush=True); time.sleep(60)"]
 STUBBORN = [
     sys.executable,
     "-c",

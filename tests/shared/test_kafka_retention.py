@@ -79,6 +79,14 @@ async def cut_by_the_broker(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
 async def keep(admin: AIOKafkaAdminClient, ms: int) -> None:
     configs = {"cleanup.policy": "delete", "retention.ms": str(ms)}
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, MESSAGES.name, configs)])
+    asked = [ConfigResource(ConfigResourceType.TOPIC, MESSAGES.name)]
+
+    async def is_told() -> bool:  # what was altered is shown a moment later
+        [answer] = await admin.describe_configs(asked)
+        [(*_, entries)] = answer.resources
+        return any(each[:2] == ("retention.ms", str(ms)) for each in entries)
+
+    await eventually(is_told, within=30)
 
 
 async def test_a_service_waits_and_says_why_until_the_topic_is_kept_long_enough(
