@@ -16,7 +16,7 @@ DAILY = "daily"
 NAMES = {
     **dict(zip(SHORT, DAYS, strict=True)),
     **{day.value: day for day in DAYS},
-    **dict(zip(("пн", "вт", "ср", "чт", "пт", "сб", "вс"), DAYS, strict=True)),  # noqa: RUF001
+    **dict(zip(("пн", "вт", "ср", "чт", "пт", "сб", "вс"), DAYS, strict=True)),  # noqa: RUF001 - Cyrillic is meant
 }
 EVERY_DAY = {DAILY, "ежедневно"}
 PARTS = re.compile(r"[,;|\n]")

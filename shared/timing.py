@@ -24,7 +24,7 @@ FIRST_ZONE = "Pacific/Kiritimati"  # UTC+14 all the year: no clock is ahead of i
 
 
 class Timed(Protocol):
-    """A mailing, as far as its times go."""
+    """A mailing, as far as its times go: its fields are what their names say."""
 
     @property
     def starts_at(self) -> Instant | None: ...  # noqa: D102

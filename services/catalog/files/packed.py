@@ -47,7 +47,7 @@ async def stored(pieces: AsyncIterator[bytes]) -> IO[bytes]:
             size += len(piece)
             _check_room(size)
             await asyncio.to_thread(file.write, piece)
-    except BaseException:
+    except BaseException:  # a file that is open is closed, whatever it is
         file.close()
         raise
     return file

@@ -80,7 +80,7 @@ def _rows(archive: ZipFile) -> Iterator[list[str]]:
         archive.getinfo(SHARED_TEXTS).file_size > SHARED_LIMIT_BYTES
     ):
         raise ImportRefused(TOO_MANY_TEXTS)
-    archive.fp.seek(0)  # type: ignore[union-attr]
+    archive.fp.seek(0)  # type: ignore[union-attr] # it is open
     book = openpyxl.load_workbook(archive.fp, read_only=True, data_only=True, keep_links=False)
     sheets = [each for each in book.worksheets if each.sheet_state == "visible"]
     if not sheets:
