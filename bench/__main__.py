@@ -9,6 +9,7 @@ import uvloop
 from bench import budget
 from bench.expansion import expand, expand_with_features
 from bench.fairness import measure_fairness
+from bench.features import CAP, measure_features
 from bench.history import Size
 from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
@@ -24,7 +25,8 @@ from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
-QUERIES = "queries"
+FEATURES, QUERIES = "features", "queries"
+ALONE = ("small", "idle", "fairness", FEATURES)
 WHAT = (
     "import",
     "pipeline",
@@ -35,24 +37,15 @@ WHAT = (
     "idle",
     "mail",
     "fairness",
+    FEATURES,
     QUERIES,
 )
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
-    if only == "small":  # with clients of its own, and no others to be looked through
-        for kind in (OF_ONE, OF_A_HUNDRED):
-            note(f"sending {kind.mailings:,} mailings, clients of each: {kind.clients}", "dim")
-            report.small.append(await send_small_mailings(rig, kind))
-        return
-    if only == "idle":
-        note(f"pausing a mailing, then doing nothing for {IDLE_S:.0f} s", "dim")
-        report.idle = await measure_idleness(rig)
-        return
-    if only == "fairness":
-        note(f"sending many small mailings, then some beside {rig.messages:,} messages", "dim")
-        report.fairness = await measure_fairness(rig)
+    if only in ALONE:
+        await _measure_alone(rig, only, report)
         return
     note(f"importing {rig.messages:,} clients", "dim")
     report.imported = await import_clients(rig)
@@ -66,6 +59,24 @@ async def _measure(rig: Rig, only: str | None, report: Report) -> None:
         note(f"planning {rig.messages:,} messages", "dim")
         measure = expand_with_features if only == "expand" else expand
         report.expansion = await measure(rig)
+
+
+async def _measure_alone(rig: Rig, only: str, report: Report) -> None:
+    """Measure what has clients of its own, or does with them what nothing else does."""
+    if only == "small":  # with clients of its own, and no others to be looked through
+        for kind in (OF_ONE, OF_A_HUNDRED):
+            note(f"sending {kind.mailings:,} mailings, clients of each: {kind.clients}", "dim")
+            report.small.append(await send_small_mailings(rig, kind))
+    if only == "idle":
+        note(f"pausing a mailing, then doing nothing for {IDLE_S:.0f} s", "dim")
+        report.idle = await measure_idleness(rig)
+    if only == "fairness":
+        note(f"sending many small mailings, then some beside {rig.messages:,} messages", "dim")
+        report.fairness = await measure_fairness(rig)
+    if only == FEATURES:
+        note(f"sending {rig.messages:,} messages again and again, with each feature", "dim")
+        await import_clients(rig)
+        report.features = await measure_features(rig)
 
 
 async def _measure_plain(rig: Rig, report: Report) -> None:
@@ -128,6 +139,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
             is_profiled=asked.profile,
             has_mishaps=asked.only == QUERIES,
             dispatchers=asked.dispatchers,
+            cap=CAP if asked.only == FEATURES else "",
         )
     except ValueError as error:
         parser.error(str(error))

@@ -76,15 +76,20 @@ async def expand_with_features(rig: Rig) -> Expansion:
         Failure: It did not get that far.
     """
     plain = await expand(rig)
-    zones = sorted(each for each in zone_names() if "/" in each)
     db = await asyncpg.connect(rig.stack.env["DISPATCHER_DATABASE_URL"])
     try:
-        await db.execute(SPREAD, zones[:: len(zones) // ZONES][:ZONES])
-        await db.execute("VACUUM ANALYZE clients")
+        await spread_clients(db)
     finally:
         await db.close()
     found = {name: await expand(rig, **fields) for name, fields in FEATURES.items()}
     return replace(plain, by_feature=found)
+
+
+async def spread_clients(db: asyncpg.Connection) -> None:
+    """Let the dispatcher's copies of clients be of many zones, and prefer many times."""
+    zones = sorted(each for each in zone_names() if "/" in each)
+    await db.execute(SPREAD, zones[:: len(zones) // ZONES][:ZONES])
+    await db.execute("VACUUM ANALYZE clients")
 
 
 async def expand(rig: Rig, **fields: Any) -> Expansion:  # noqa: ANN401 - of a mailing

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import time
 
-import asyncpg
-
 from bench.pipeline import create_mailing, percentile_95
 from bench.rig import Rig
 from bench.waiting import wait_for
@@ -53,7 +51,7 @@ async def measure_idleness(rig: Rig) -> Idle:
     """
     await _import_clients(rig)
     silence_s = await _pause_to_silence(rig)
-    await _tidy_up(rig)
+    await rig.tidy_up()
     await asyncio.sleep(SETTLE_S)
     rig.toggle_profile(*SERVICES)
     meter = rig.meter()
@@ -123,17 +121,6 @@ async def _pause_to_silence(rig: Rig) -> float:
 
     await wait_for(is_over, "the end of a mailing", WITHIN_S, 0.5)
     return max(last_at - asked_at, 0.0)
-
-
-async def _tidy_up(rig: Rig) -> None:
-    """Let PostgreSQL do now what it would do in the next minute because of what was before."""
-    for name in SERVICES:
-        db = await asyncpg.connect(rig.stack.env[f"{name.upper()}_DATABASE_URL"])
-        try:
-            await db.execute("VACUUM ANALYZE")
-            await db.execute("CHECKPOINT")
-        finally:
-            await db.close()
 
 
 async def _first_requests(rig: Rig) -> list[float]:

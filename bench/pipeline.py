@@ -49,7 +49,7 @@ class Pipeline:
 
 
 @dataclass
-class _Watch:
+class Watch:
     """Looks at a mailing's figures until they are complete, and at the processes meanwhile."""
 
     rig: Rig
@@ -59,6 +59,7 @@ class _Watch:
     run: Json = field(default_factory=dict)
 
     async def is_over(self) -> bool:
+        """Return whether all messages are final in the statistics; sample the processes."""
         self.meter.sample()
         found = await mailing_figures(self.rig.api, self.mailing_id)
         if found is None:
@@ -89,7 +90,7 @@ async def send_mailing(rig: Rig) -> Pipeline:
     rig.toggle_profile(*PROFILED)
     begun = perf_counter()
     mailing = await create_mailing(rig, "pipeline", datetime.now(UTC))
-    watch = _Watch(rig, mailing["mailing_id"], meter)
+    watch = Watch(rig, mailing["mailing_id"], meter)
     within_s = 60 + rig.messages / SLOWEST_PER_S
     await wait_for(watch.is_over, "the end of the mailing", within_s, EVERY_S)
     seconds = perf_counter() - begun

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.expansion import Expansion
 from bench.fairness import Fairness
+from bench.features import Feature
 from bench.idle import Idle
 from bench.importing import Imported
 from bench.mail.alone import Alone
@@ -24,6 +25,7 @@ from bench.rows import (
     IMPORT_PER_S,
     REBUILD_PER_S,
     fairness_rows,
+    feature_rows,
     idle_rows,
     mail_rows,
     pipeline_rows,
@@ -51,6 +53,7 @@ class Report:
     mail: Pipeline | None = None  # the same through a mail server
     mail_alone: Alone | None = None
     fairness: Fairness | None = None
+    features: dict[str, Feature] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -92,6 +95,8 @@ class Report:
             files["idle"] = asdict(self.idle)
         if self.fairness is not None:
             files["fairness"] = asdict(self.fairness)
+        if self.features:
+            files["features"] = {name: asdict(each) for name, each in self.features.items()}
         if self.mail is not None and self.mail_alone is not None:
             files["mail"] = asdict(self.mail) | {"alone": asdict(self.mail_alone)}
         return files
@@ -154,6 +159,8 @@ class Report:
             rows += idle_rows(self.idle)
         if self.fairness is not None:
             rows += fairness_rows(self.fairness)
+        for name, feature in self.features.items():
+            rows += feature_rows(name, feature)
         if self.mail is not None and self.mail_alone is not None:
             rows += mail_rows(self.mail, self.mail_alone)
         return rows

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import asyncpg
 import httpx
 
 from bench.processes import Meter
@@ -65,6 +66,16 @@ class Rig:
     async def _summary(self) -> Json:
         answer = await self.http.get(f"http://{HOST}:{self.sink_port}/summary")
         return cast("Json", answer.json())
+
+    async def tidy_up(self) -> None:
+        """Let PostgreSQL do now what it would do in the next minute because of what was before."""
+        for name in SERVICES:
+            db = await asyncpg.connect(self.stack.env[f"{name.upper()}_DATABASE_URL"])
+            try:
+                await db.execute("VACUUM ANALYZE")
+                await db.execute("CHECKPOINT")
+            finally:
+                await db.close()
 
     def pid(self, name: str) -> int:
         """Return the process id of a part.

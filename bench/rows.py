@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bench.fairness import Beside, Fairness
+from bench.features import PLAIN, Feature
 from bench.idle import Idle
 from bench.mail.alone import Alone
 from bench.pipeline import Pipeline
@@ -27,6 +28,8 @@ PROJECTED_S = 15.0  # a thousand mailings of a hundred
 IDLE_SHARE = 0.05  # of a core
 FIRST_REQUEST_S = 0.5
 SILENCE_S = 1.0
+FEATURE_SHARE = 0.8  # of the rate without it
+FEATURE_US = 8.0  # of CPU time more for each message
 BESIDE_S = 5.0  # a mailing of ten messages beside a large one
 
 
@@ -167,4 +170,20 @@ def _beside_rows(of: Beside, when: str) -> list[Sequence[object]]:
         (f"{of.messages} messages beside {of.large:,}, {when}", None, None, None),
         ("  finished after, p50", f"{of.median_s:.2f} s", None, None),
         ("  the same, most", f"{most:.2f} s", f"{BESIDE_S:g} s", most <= BESIDE_S),
+    ]
+
+
+def feature_rows(name: str, of: Feature) -> list[Sequence[object]]:
+    """Return the rows of a feature beside what it is without it."""
+    if name == PLAIN:
+        return [
+            ("sent without features, messages/s", f"{of.rate_per_s:,.0f}", None, None),
+            ("  CPU of a message", f"{of.cpu_us_per_message:.1f} us", None, None),
+        ]
+    share, more = of.of_plain, of.more_cpu_us
+    return [
+        (f"{name}, messages/s", f"{of.rate_per_s:,.0f}", None, None),
+        ("  of that without it", f"{share:.2f}", f"{FEATURE_SHARE}", share >= FEATURE_SHARE),
+        ("  more CPU", f"{more:.1f} us", f"{FEATURE_US:g} us", more <= FEATURE_US),
+        ("  chunks", f"{of.chunks:,}", None, None),
     ]

@@ -18,6 +18,7 @@ class Setup:
     is_profiled: bool = False
     has_mishaps: bool = False  # about one message in a hundred does not simply pass
     dispatchers: int = 1  # beside each other
+    cap: str = ""  # of messages to a client
 
     def __post_init__(self) -> None:
         """Check the latency.
@@ -50,6 +51,8 @@ class Setup:
             "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false" if self.is_plain else "true",
             "DISPATCHER_HTTP_GATEWAY_CONNECTIONS": str(self.connections),
         }
+        if self.cap:
+            settings["DISPATCHER_FREQUENCY_CAP"] = self.cap
         if self.has_mishaps:  # late is what comes after it: so few connections wait
             settings["DISPATCHER_HTTP_GATEWAY_TIMEOUT"] = "1s"
         return settings
