@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from bench.expansion import Expansion
+from bench.features import Feature
 from bench.idle import Idle
 from bench.importing import Imported
 from bench.mail.alone import Alone
@@ -53,7 +54,7 @@ SMALL = Small(
 
 def _report(pipeline: Pipeline = PIPELINE) -> Report:
     return Report(
-        Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET),
+        Imported(1_000, 0.05, 20_000.0, 0.1, 0.2, RSS, SPENT, QUIET),
         pipeline,
         replace(PIPELINE, gateway="plain", rate_per_s=1_500.0),
         Expansion(1_000, 0.1, 10_000.0),
@@ -89,7 +90,7 @@ def test_the_files_have_the_keys_that_others_read(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_is_not_written(tmp_path: Path) -> None:
-    Report(Imported(1_000, 0.05, 20_000.0, 0.1, RSS, SPENT, QUIET)).write(tmp_path)
+    Report(Imported(1_000, 0.05, 20_000.0, 0.1, 0.2, RSS, SPENT, QUIET)).write(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["import.json"]
 
@@ -177,6 +178,22 @@ def test_mails_stand_beside_their_floors_and_a_lost_one_is_a_failure(tmp_path: P
     assert lines["the gateway alone, mails/s"] == ["12,000", "10,800", "yes"]
     assert report.is_sound
     assert not Report(mail=replace(PIPELINE, lost=1), mail_alone=alone).is_sound
+
+
+def test_a_feature_stands_beside_what_it_is_without_it(tmp_path: Path) -> None:
+    plain = Feature(1_000, 1, 20_000.0, 1.0, 40.0, 0.0, (20_000.0,), (40.0,))
+    local = replace(plain, chunks=60, rate_per_s=15_000.0, of_plain=0.75)
+    capped = replace(plain, of_plain=0.9, cpu_us_per_message=47.0, more_cpu_us=7.0)
+    report = Report(features={"plain": plain, "recipient_local": local, "capped": capped})
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "features.json").read_text())["capped"]["more_cpu_us"] == 7.0
+    lines = _lines(Report(features={"plain": plain, "recipient_local": local}))
+    assert lines["sent without features, messages/s"] == ["20,000", "-", "-"]
+    assert lines["of that without it"] == ["0.75", "0.8", "no"]
+    lines = _lines(Report(features={"capped": capped}))
+    assert lines["of that without it"] == ["0.90", "0.8", "yes"]
+    assert lines["more CPU"] == ["7.0 us", "8 us", "yes"]
 
 
 def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, text
 
 from services.catalog.domain.search import marks_of, words_of
 from services.catalog.tables import client_changes, imports
+from shared import database
 from shared.database import Connection
 
 LOCK = 7_206_949  # an arbitrary number that means "words of clients"; advisory, until the commit
@@ -20,23 +21,23 @@ CHANGES = 2  # rows of changes at a time; an import writes one for each of its c
 ALL, TAG, CODE = "all", "tag", "code"  # kinds of counters
 
 TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
-TAKE_OUT = text("""
-    DELETE FROM client_search WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
+TAKE_OUT = """
+    DELETE FROM client_search WHERE client_id = ANY(CAST($1 AS uuid[]))
     RETURNING tags, operator_code
-""")
-SELECT_NOW = text("""
+"""
+SELECT_NOW = """
     SELECT client_id, version, created_at, tags, operator_code, full_name, email, phone
-    FROM clients WHERE client_id = ANY(CAST(:client_ids AS uuid[]))
-""")
-INSERT_WORDS = text("""
+    FROM clients WHERE client_id = ANY(CAST($1 AS uuid[]))
+"""
+INSERT_WORDS = """
     INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words)
     SELECT client_id, version, created_at, CAST(tags AS text[]), operator_code,
         array_to_tsvector(CAST(words AS text[]))
     FROM unnest(
-        CAST(:client_ids AS uuid[]), CAST(:versions AS int[]), CAST(:instants AS timestamptz[]),
-        CAST(:tags AS text[]), CAST(:codes AS text[]), CAST(:words AS text[])
+        CAST($1 AS uuid[]), CAST($2 AS int[]), CAST($3 AS timestamptz[]), CAST($4 AS text[]),
+        CAST($5 AS text[]), CAST($6 AS text[])
     ) AS added (client_id, version, created_at, tags, operator_code, words)
-""")
+"""
 ADD_COUNTS = text("""
     INSERT INTO client_facets (kind, value, count)
     SELECT * FROM unnest(
@@ -67,8 +68,8 @@ async def follow_changes(db: Connection) -> Followed:
     changed = list({each for ids in noted for each in ids})
     if not changed:
         return NOTHING
-    old = (await db.execute(TAKE_OUT, {"client_ids": changed})).all()
-    now = (await db.execute(SELECT_NOW, {"client_ids": changed})).all()
+    old = await database.fetch(db, TAKE_OUT, changed)
+    now = await database.fetch(db, SELECT_NOW, changed)
     await _insert_words(db, now)
     await _add_counts(db, old, now)
     running = select(imports.c.import_id).where(imports.c.status == "running").limit(1)
@@ -78,21 +79,13 @@ async def follow_changes(db: Connection) -> Followed:
 async def _insert_words(db: Connection, rows: Sequence[Any]) -> None:
     if not rows:
         return
-    values = {
-        "client_ids": [row.client_id for row in rows],
-        "versions": [row.version for row in rows],
-        "instants": [row.created_at for row in rows],
-        "tags": [array(row.tags) for row in rows],
-        "codes": [row.operator_code for row in rows],
-        "words": [
-            array([
-                *words_of(row.full_name, row.email, row.phone),
-                *marks_of(row.tags, row.operator_code),
-            ])
-            for row in rows
-        ],
-    }  # fmt: skip
-    await db.execute(INSERT_WORDS, values)
+    words = [
+        array([*words_of(full_name, email, phone), *marks_of(tags, operator_code)])
+        for _, _, _, tags, operator_code, full_name, email, phone in rows
+    ]
+    client_ids, versions, instants, tags_of, codes, *_ = zip(*rows, strict=True)
+    tags = [array(each) for each in tags_of]
+    await database.fetch(db, INSERT_WORDS, client_ids, versions, instants, tags, codes, words)
 
 
 async def _add_counts(db: Connection, before: Sequence[Any], now: Sequence[Any]) -> None:
@@ -108,11 +101,9 @@ async def _add_counts(db: Connection, before: Sequence[Any], now: Sequence[Any])
 
 def _counted(rows: Sequence[Any]) -> "Counter[tuple[str, str]]":
     counts: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        counts[ALL, ""] += 1
-        if row.operator_code:
-            counts[CODE, row.operator_code] += 1
-        counts.update((TAG, tag) for tag in row.tags)
+    counts[ALL, ""] = len(rows)
+    counts.update((CODE, row["operator_code"]) for row in rows if row["operator_code"])
+    counts.update((TAG, tag) for row in rows for tag in row["tags"])
     return counts
 
 
