@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +32,10 @@ ROOT = Path(__file__).parents[2]
 CURRENT_WITHIN_S = 120.0
 NONE_MISSED: Mapping[UUID, int] = MappingProxyType({})
 
-RUNS = "SELECT run_id, mailing_id, gateway, starts_at, ends_at FROM runs"
+RUNS = """
+    SELECT run_id, mailing_id, gateway, starts_at, ends_at, resent_from, state = 'archived'
+    FROM runs
+"""
 MESSAGES = """
     WITH m AS (
         SELECT c.run_id, c.state AS chunk_state, u.client_id
@@ -49,23 +53,48 @@ MESSAGES = """
 ATTEMPTS = "SELECT run_id, client_id, attempt, kind, outcome, started_at FROM all_attempts"
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the dispatcher has on record."""
+
+    runs: Sequence[Run] = ()
+    messages: Sequence[Message] = ()
+    attempts: Sequence[Attempt] = ()
+
+    def after(self, before: "Tables") -> "Tables":
+        """Return the same with what was there of runs `before` they were archived."""
+        archived = {each.run_id for each in self.runs if each.is_archived}
+        messages = [each for each in self.messages if each.run_id not in archived]
+        messages += [each for each in before.messages if each.run_id in archived]
+        attempts = [each for each in self.attempts if each.run_id not in archived]
+        attempts += [each for each in before.attempts if each.run_id in archived]
+        return Tables(self.runs, messages, attempts)
+
+
+NOTHING = Tables()
+
+
 async def evidence(
     rig: Rig,
     expected: Mapping[UUID, Mailing],
     seed: int,
     *,
     missed: Mapping[UUID, int] = NONE_MISSED,
+    before: Tables = NOTHING,
 ) -> Evidence:
-    """Return what is on record; statistics are taken as what they would be when built anew."""
-    runs, messages, attempts = await tables(rig)
-    figures = await statistics(rig, runs, _planned(runs, messages))
+    """Return what is on record; statistics are taken as what they would be when built anew.
+
+    `before`: of runs that were archived since.
+    """
+    found = (await tables(rig)).after(before)
+    figures = await statistics(rig, found.runs, _planned(found.runs, found.messages))
     return Evidence(
         expected=expected,
         missed=missed,
         gateways=gateways(rig),
-        runs=runs,
-        messages=messages,
-        attempts=attempts,
+        runs=found.runs,
+        messages=found.messages,
+        attempts=found.attempts,
         statistics=figures,
         rebuilt=figures,
         connections=rig.connections,
@@ -100,7 +129,7 @@ def _requests(path: Path) -> Iterator[Request]:
             yield Request(entry["at_ms"], sys.intern(entry["key"]), entry["is_accepted"])
 
 
-async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
+async def tables(rig: Rig) -> Tables:
     """Read the dispatcher's tables."""
     db = await asyncpg.connect(rig.database("dispatcher"))
     # All three as they are at one moment: something may still move.
@@ -109,7 +138,15 @@ async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
         await moment.start()
         # Rows come by the thousand: there are as many attempts as messages, and more.
         runs = [
-            Run(_own(row[0]), _own(row[1]), row[2], _ms(row[3]), _ms(row[4]))
+            Run(
+                _own(row[0]),
+                _own(row[1]),
+                row[2],
+                _ms(row[3]),
+                _ms(row[4]),
+                resent_from=None if row[5] is None else _own(row[5]),
+                is_archived=row[6],
+            )
             for row in await db.fetch(RUNS)
         ]
         messages = [
@@ -121,7 +158,7 @@ async def tables(rig: Rig) -> tuple[list[Run], list[Message], list[Attempt]]:
         ]
     finally:
         await db.close()
-    return runs, messages, attempts
+    return Tables(runs, messages, attempts)
 
 
 def _own(value: Any) -> UUID:

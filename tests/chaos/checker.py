@@ -15,6 +15,7 @@ AFTER_STOP_MS = 1_000  # what a stopped process held comes soon after it goes on
 MUST_BE_NONE = (
     "lost",
     "planned_twice",
+    "resent_wrongly",
     "false_undelivered",
     "duplicated_idempotent",
     "unexplained_duplicates",
@@ -63,9 +64,11 @@ def broken(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _of_messages(evidence: Evidence, keys: Mapping[str, Message], taken: Counter[str]) -> Json:
+    resends = {each.run_id for each in evidence.runs if each.resent_from}
     by_mailing = {each.run_id: each.mailing_id for each in evidence.runs}
-    runs = Counter(each.mailing_id for each in evidence.runs)
-    planned = Counter(by_mailing.get(each.run_id) for each in keys.values())
+    runs = Counter(each.mailing_id for each in evidence.runs if each.run_id not in resends)
+    first = [each for each in keys.values() if each.run_id not in resends]
+    planned = Counter(by_mailing.get(each.run_id) for each in first)
     wanted = {each: mailing.clients for each, mailing in evidence.expected.items()}
     missed = {
         each
@@ -88,7 +91,23 @@ def _of_messages(evidence: Evidence, keys: Mapping[str, Message], taken: Counter
             each.status in NOT_SENT and bool(taken[key]) for key, each in keys.items()
         ),
         "planned_twice": surplus + twice + refired,
+        "resent_wrongly": _resent_wrongly(evidence),
     }
+
+
+def _resent_wrongly(evidence: Evidence) -> int:
+    """Count clients to whom a run was resent that they had got, and those who were left out."""
+    clients: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    without: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    for each in evidence.messages:
+        clients[each.run_id].add(each.client_id)
+        if each.status in NOT_SENT:
+            without[each.run_id].add(each.client_id)
+    return sum(
+        len(clients[each.run_id] ^ without[each.resent_from])
+        for each in evidence.runs
+        if each.resent_from is not None
+    )
 
 
 def _of_duplicates(
@@ -255,7 +274,9 @@ ADDED = (
 
 def added(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Json:
     """Return the figures of two rounds as if they had been one."""
-    both = dict(now) | {name: earlier[name] + now[name] for name in ADDED}
+    # An earlier round may not have counted all of it yet.
+    before = {name: earlier.get(name, type(now[name])()) for name in ADDED}
+    both = dict(now) | {name: before[name] + now[name] for name in ADDED}
     for name in ("crash_points", CRASHING, "ended_by_themselves"):
         both[name] = earlier.get(name, []) + now.get(name, [])
     for name in ("final_by_status", "faults_by_kind"):

@@ -22,6 +22,9 @@ class During(Enum):
     OUTAGE = auto()  # of the gateway
     LIMIT = auto()  # the gateway has a rate
     ERASURE = auto()  # of a client, behind a mailing
+    RESEND = auto()  # of what has expired
+    RESOLVING = auto()  # by hand, of what is undetermined
+    ARCHIVING = auto()  # of all that has ended
 
 
 class Leaves(Enum):
@@ -112,6 +115,40 @@ ERASED = [
         During.ERASURE,
         "dispatcher.erase.written",
         "dispatcher.erase.committed",
+    ),
+]
+ARCHIVED = [
+    *_of(
+        "dispatcher",
+        Leaves.NOTHING,
+        During.ARCHIVING,
+        "dispatcher.archive.written",
+        "dispatcher.archive.committed",
+        "dispatcher.empty.written",
+        "dispatcher.empty.committed",
+    ),
+    *_of(
+        "stats",
+        Leaves.NOTHING,
+        During.ARCHIVING,
+        "stats.empty.written",
+        "stats.empty.committed",
+    ),
+]
+AFTERWARDS = [
+    *_of(
+        "dispatcher",
+        Leaves.NOTHING,
+        During.RESEND,
+        "dispatcher.resend.written",
+        "dispatcher.resend.committed",
+    ),
+    *_of(
+        "dispatcher",
+        Leaves.NOTHING,
+        During.RESOLVING,
+        "dispatcher.resolve.written",
+        "dispatcher.resolve.committed",
     ),
 ]
 STATS = _beside(
@@ -228,7 +265,16 @@ DISPATCHER = [
     Case("dispatcher.flow.written", "dispatcher", Leaves.REQUESTS, During.OUTAGE),
     Case("dispatcher.rate.written", "dispatcher", Leaves.REQUESTS, During.LIMIT),
 ]
-CASES: Sequence[Case] = (*SCHEDULER, *CATALOG, *ERASED, *STATS, *POSTPONED, *DISPATCHER)
+CASES: Sequence[Case] = (
+    *SCHEDULER,
+    *CATALOG,
+    *ERASED,
+    *STATS,
+    *POSTPONED,
+    *DISPATCHER,
+    *AFTERWARDS,
+    *ARCHIVED,
+)
 # Visited by `make test` too: what a death there would cost most.
 IN_SHORT: Sequence[Case] = [
     each

@@ -31,6 +31,8 @@ class Run:
     gateway: str
     starts_at_ms: int
     ends_at_ms: int
+    resent_from: UUID | None = None  # it sends again what did not arrive of that run
+    is_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from deploy.local.stack import ALL
 from shared.testing import eventually
 from tests.chaos import books
 from tests.chaos.crash_points import Case
-from tests.chaos.crashing import SETTINGS, Crashing, import_clients
+from tests.chaos.crashing import SETTINGS, import_clients
 from tests.chaos.evidence import Request
+from tests.chaos.mailings import Mailings
 from tests.chaos.rig import CONNECTIONS, Layout, Rig, running
 
 DISPATCHERS = 3
@@ -76,7 +77,7 @@ async def measure(home: Path, manners: Manners, report: Callable[[str], None]) -
     """Return what the gateway got."""
     async with running(home, SETTINGS, LAYOUT) as rig:
         await import_clients(rig, CLIENTS)
-        load = Crashing(rig, CLIENTS)
+        load = Mailings(rig, CLIENTS)
         mailings = await load.create(CASE, "many")
 
         async def are_busy() -> bool:
@@ -98,7 +99,7 @@ async def measure(home: Path, manners: Manners, report: Callable[[str], None]) -
 
         await rig.misbehave(GATEWAY, latency_ms="0")  # no need to wait for what is left
         await load.finished(mailings)
-        _, messages, _ = await books.tables(rig)
+        messages = (await books.tables(rig)).messages
         return {
             "pauses": pauses,
             "in_flight": IN_FLIGHT,

@@ -141,6 +141,20 @@ def late(evidence: Evidence, after_ms: int) -> Evidence:
     return with_requests(evidence, "http", request(HTTP, 0, END + after_ms, accepted=False))
 
 
+def with_resend(evidence: Evidence, *clients: int) -> Evidence:
+    run = Run(UUID(int=500), mailing_of(PLAIN), "plain", START, END, resent_from=PLAIN)
+    messages = [replace(message(run.run_id, n), status="expired") for n in clients]
+    figures = Figures({"expired": len(messages)} if messages else {}, 0)
+    changed = {**evidence.statistics, run.run_id: figures}
+    return replace(
+        evidence,
+        runs=[*evidence.runs, run],
+        messages=[*evidence.messages, *messages],
+        statistics=changed,
+        rebuilt=changed,
+    )
+
+
 BUGS = (
     Bug("a client was never planned", "lost", lambda e: without_message(e, 0)),
     Bug(
@@ -192,6 +206,8 @@ BUGS = (
         "planned_twice",
         lambda e: replace(e, messages=[*e.messages, Message(UUID(int=5), CLIENTS[0], "failed")]),
     ),
+    Bug("a resend leaves out who got nothing", "resent_wrongly", with_resend),
+    Bug("it goes to who got it", "resent_wrongly", lambda e: with_resend(e, 0, 4)),
     Bug(
         "an idempotent gateway takes twice",
         "duplicated_idempotent",
@@ -292,6 +308,10 @@ def test_where_all_is_well_no_promise_is_broken() -> None:
     assert figures["duplicated_plain"] == 1
     assert figures["inflight_mean_at_kill"] == 6
     assert figures["recovery_p95_s"] == 1.0
+
+
+def test_a_run_that_is_resent_to_those_who_got_nothing_is_no_second_one() -> None:
+    assert broken(check(with_resend(well(), 4))) == []
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=[each.name for each in BUGS])

@@ -19,6 +19,7 @@ from services.dispatcher.queue.recording import RECORD
 from services.dispatcher.queue.totals import figures_of, superseded_of
 from shared import database, set_aside
 from shared.contracts.dispatcher import RunArchived
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Event, Instant, Recorded
 from shared.set_aside import Item, guard
@@ -100,6 +101,8 @@ async def _archive_run(pool: Pool, run_id: UUID) -> Archived:
         await put_run_events(db, recorded)
         for loop in (CLAIM, RECORD):
             await set_aside.clear(db, loop, [run.run_id for run in held])
+        crash_point("dispatcher.archive.written")
+    crash_point("dispatcher.archive.committed")
     return Archived(len(held), sum(run.planned_count for run in held))
 
 
@@ -136,5 +139,7 @@ class Emptying:
             known = self._place if run_id == self._run_id else None
             now = await database.now(db)
             place = await archiving.delete_slice(db, run_id, known or Place(), now)
+            crash_point("dispatcher.empty.written")
+        crash_point("dispatcher.empty.committed")
         self._run_id, self._place = run_id, place  # only behind the commit
         return True

@@ -17,6 +17,7 @@ from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.queue import resending
 from shared import database
 from shared.contracts.dispatcher import RunResent
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.event import Instant
 
@@ -100,7 +101,9 @@ async def resend(pool: Pool, new: NewResend) -> int:
         await resending.insert(db, event)
         events = run_events(new.run_id, row.traceparent, [(1, event)], now, stream=STREAM)
         await put_run_events(db, events)
-        return number
+        crash_point("dispatcher.resend.written")
+    crash_point("dispatcher.resend.committed")
+    return number
 
 
 async def _is_made(db: Connection, new: NewResend) -> bool:

@@ -8,6 +8,7 @@ from services.dispatcher.handlers.events import Publishing
 from services.dispatcher.handlers.reconciling import Changes
 from services.dispatcher.queue import reconciling, resolving
 from shared import database, ids
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 
@@ -26,11 +27,9 @@ async def resolve(pool: Pool, message_id: str, resolution: Resolution) -> None:
     key = MessageKey(*both)
     async with transaction(pool) as db:
         member = await resolving.member(db, key)
-        if member is None:
-            raise MessageUnknown
-        if member.archived_at is not None:
+        if member is not None and member.archived_at is not None:
             raise MessagesDeleted(member.archived_at)
-        if member.chunk is None:
+        if member is None or member.chunk is None:
             raise MessageUnknown
         chunk = ChunkKey(key.run_id, member.chunk)
         locked = await reconciling.lock_messages(db, {key: chunk})
@@ -43,3 +42,5 @@ async def resolve(pool: Pool, message_id: str, resolution: Resolution) -> None:
             changes = Changes(locked, {key.run_id: publishing})
             changes.apply(key, chunk, step)
             await changes.put(db, now)
+        crash_point("dispatcher.resolve.written", when=step.events)
+    crash_point("dispatcher.resolve.committed", when=step.events)

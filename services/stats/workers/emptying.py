@@ -11,6 +11,7 @@ from datetime import timedelta
 from services.stats.queue import emptying
 from services.stats.queue.emptying import OwnRun
 from shared import liveness
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 from shared.loop import forever
 from shared.slices import Place
@@ -41,6 +42,8 @@ class Emptier:
                 return False
             known = self._place if run == self._run else None
             place = await emptying.delete_slice(db, run, known or Place())
+            crash_point("stats.empty.written")
+        crash_point("stats.empty.committed")
         self._run, self._place = run, place  # only behind the commit
         pause_s = self.rest * (time.monotonic() - begun)
         with liveness.waiting(pause_s):
