@@ -19,7 +19,7 @@ SEED = EVENTS.bytes
 BYTES = 16  # of a UUID
 VERSION = 0xF << 76
 VERSION_BITS = VERSION | 0x3 << 62
-TRIAL_VERSION = 8  # of UUIDs that nobody else makes here
+TEST_SEND_VERSION = 8  # of UUIDs that nobody else makes here
 
 
 def new_id() -> UUID:
@@ -60,19 +60,20 @@ def keyed_id(scope: str, key: str) -> UUID:
     return uuid5(KEYS, f"{scope}/{key}")
 
 
-def trial_id(key: str | None = None) -> UUID:
-    """Return the identifier of a run that only tries something, which it says itself.
+def id_of_test_send(key: str | None = None) -> UUID:
+    """Return the identifier of a run that is a test send, which it says itself.
 
     Of a key always the same one; without one later ones sort behind earlier ones. Source: RFC 9562
     §5.8 (version 8).
     """
+    # The scope is a stored name: with another one a repeated key would send a second time.
     number = (keyed_id("trials", key) if key else new_id()).int
-    return from_number(number & ~VERSION | TRIAL_VERSION << 76)
+    return from_number(number & ~VERSION | TEST_SEND_VERSION << 76)
 
 
-def is_trial(run_id: UUID) -> bool:
-    """Return whether a run only tries something: it is in no statistics, and in no event."""
-    return run_id.int & VERSION == TRIAL_VERSION << 76
+def is_test_send(run_id: UUID) -> bool:
+    """Return whether a run is a test send: it is in no statistics, and in no event."""
+    return run_id.int & VERSION == TEST_SEND_VERSION << 76
 
 
 def message_id(run_id: UUID, client_id: UUID) -> str:

@@ -53,7 +53,7 @@ async def run(settings: Settings) -> None:
         senders = Senders(
             ledger,
             limits,
-            partial(build, allows_private=settings.private_gateways),
+            build,
             packs=settings.packed,
             traced_one_in=settings.traced_one_in,
             allows_private=settings.private_gateways,

@@ -13,7 +13,7 @@ from services.dispatcher.domain.cap import Caps
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.gateways.description import Described
-from services.dispatcher.handlers import capping, ending, erasing, gateways, planning, trials
+from services.dispatcher.handlers import capping, ending, erasing, gateways, planning, test_sends
 from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.gateways import Senders
@@ -189,7 +189,7 @@ async def send_messages(
 
     def is_due(work: PendingWork) -> bool:
         due = name in work.due if version.is_current else version.id in work.due_by_version
-        return due or sender.must_claim
+        return due or sender.claimer.may_hold_unknown_leases
 
     async def claim() -> bool:
         await poller.until(is_due)
@@ -262,7 +262,7 @@ async def archive_runs(retention: Retention) -> None:
     steps: dict[str, Step] = {
         "archive": partial(archive_due, retention),
         "empty": Emptying(retention.pool).delete_slice,
-        "erase_contacts": partial(trials.erase_old, retention),
+        "erase_contacts": partial(test_sends.erase_old, retention),
     }
     async with asyncio.TaskGroup() as tasks:
         for name, step in steps.items():

@@ -16,7 +16,7 @@ HANDLERS_ONLY = {
         "ready",
         "sending",
         "tracing",
-        "trying",
+        "gateway_tests",
     ),
 }
 QUEUE_ONLY = {

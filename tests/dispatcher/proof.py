@@ -56,9 +56,9 @@ class Proof:
     """All tables and events as they are at one moment."""
 
     def __init__(self, tables: dict[str, list[Any]], events: list[Any]) -> None:
-        assert not any(ids.is_trial(each.run_id) for each in events if hasattr(each, "run_id"))
+        assert not any(ids.is_test_send(each.run_id) for each in events if hasattr(each, "run_id"))
         for name in ("runs", "chunks", "exceptions", "attempts"):  # test sends are in no event
-            tables[name] = [row for row in tables[name] if not ids.is_trial(row.run_id)]
+            tables[name] = [row for row in tables[name] if not ids.is_test_send(row.run_id)]
         self.archived = {row.run_id: row for row in tables["runs"] if row.state == "archived"}
         self.runs = {row.run_id: row for row in tables["runs"] if row.state != "archived"}
         self.rests = [  # rows of archived runs, which nobody reads any more

@@ -18,7 +18,7 @@ from shared.contracts.catalog import ClientRemoved
 from shared.contracts.dispatcher import State
 from shared.http import create_app
 from tests.dispatcher.proof import prove
-from tests.dispatcher.test_trials import send
+from tests.dispatcher.test_handlers_test_sends import send
 from tests.dispatcher.world import UNKNOWN, FakeGateway, World, alive, client, work
 
 PHONE, EMAIL, NAME = "79995557130", "canary@serinus.example", "Canary Serinus"

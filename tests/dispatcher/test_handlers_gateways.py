@@ -12,11 +12,15 @@ import pytest
 
 from services.dispatcher import workers
 from services.dispatcher.domain.gateway import PauseGateway, RemoveGateway, ResumeGateway
-from services.dispatcher.gateways.description import read
+from services.dispatcher.gateways import Gateway
+from services.dispatcher.gateways.build import Misconfigured
+from services.dispatcher.gateways.description import Described, read
 from services.dispatcher.handlers import ending
 from services.dispatcher.handlers.gateways import Senders, inherit
 from services.dispatcher.handlers.sending import Sender
+from services.dispatcher.queries import gateways as queries
 from shared.contracts.dispatcher import State
+from shared.database import autocommit
 from shared.loop import forever
 from shared.testing import eventually
 from tests.dispatcher.described import built, command, describe, store_of
@@ -157,9 +161,79 @@ async def test_what_one_gateway_lacks_stops_no_other(world: World, tmp_path: Pat
         changes = await senders.refresh()
 
     assert [each.gateway.name for each in changes.started] == ["b"]
-    problem = await world.value("SELECT problem FROM gateways WHERE name = 'a'")
+    problem, _ = await problem_of(world, "a")
     assert str(tmp_path / "missing") in problem
     await close(changes.started)
+
+
+async def problem_of(world: World, name: str) -> Any:
+    """Return what keeps dispatchers from using a gateway, and how many."""
+    async with autocommit(world.pool) as db:
+        found = await queries.gateway(db, name)
+    return found.problem, found.replicas_with_problem
+
+
+class Replica:
+    """A dispatcher that may lack a secret."""
+
+    def __init__(self, world: World, *problems: str) -> None:
+        self.problems = list(problems)
+        self.senders = Senders(world.pool, LIMITS, self.build, packs=True, traced_one_in=1)
+
+    def build(self, name: str, described: Described, /, *, allows_private: bool) -> Gateway:
+        if self.problems:
+            raise Misconfigured(self.problems[0])
+        return built(name, described, allows_private=allows_private)
+
+    async def refresh(self) -> None:
+        await close((await self.senders.refresh()).started)
+
+
+async def test_a_dispatcher_that_lacks_a_secret_is_shown_beside_those_that_have_it(
+    world: World,
+) -> None:
+    lacks, has = Replica(world, "no secret here"), Replica(world)
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        for each in (lacks, has, lacks, has):
+            await each.refresh()
+        with_one = await problem_of(world, "a")
+
+        lacks.problems.clear()
+        await lacks.refresh()
+
+    assert with_one == ("no secret here", 1)
+    assert await problem_of(world, "a") == (None, 0)
+
+
+async def test_of_several_problems_that_of_most_dispatchers_is_shown(world: World) -> None:
+    problems = ("no secret", "no certificate", "no certificate")
+    replicas = [Replica(world, each) for each in problems]
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        for each in replicas:
+            await each.refresh()
+        of_all = await problem_of(world, "a")
+        replicas[0].problems.clear()
+        await replicas[0].refresh()
+
+    assert (of_all, await problem_of(world, "a")) == (("no certificate", 3), ("no certificate", 2))
+
+
+async def test_a_problem_lasts_as_long_as_its_dispatcher_notes_it(world: World) -> None:
+    lacks, other = Replica(world, "no secret here"), Replica(world, "none here either")
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        for _ in "12":
+            await lacks.refresh()
+            await world.pass_time(timedelta(seconds=20))
+        lasts = await problem_of(world, "a")
+        await world.pass_time(timedelta(seconds=20))
+        is_over = await problem_of(world, "a")
+        await other.refresh()
+
+    assert (lasts, is_over) == (("no secret here", 1), (None, 0))
+    assert await world.value("SELECT count(*) FROM gateway_problems") == 1
 
 
 async def test_settings_make_a_gateway_once_and_have_no_effect_later(world: World) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.dispatcher.domain.outcome import Verdict
 from services.dispatcher.handlers import backlog, batching
 from services.dispatcher.handlers import claiming as claiming_handler
+from services.dispatcher.handlers.gateway_tests import send_one
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import leasing as leasing_queue
 from services.dispatcher.queue import planning as planning_queue
@@ -1123,3 +1124,22 @@ async def test_small_runs_are_claimed_and_sent_many_at_once(world: World) -> Non
     await work(sender)
     await world.end()
     assert {await run.status() for run in runs} == {"finished"}
+
+
+async def test_a_plain_gateway_gets_no_more_beside_a_test_than_it_is_free_for(
+    world: World,
+) -> None:
+    gateway = FakeGateway(is_idempotent=False, connections=2)
+    gateway.is_hanging = True
+    await world.plan(5)
+    sender = await alive(world, gateway)
+    contact = {"phone": "79161234567", "email": None, "subject": None}
+
+    testing = asyncio.create_task(send_one(sender, **contact, text="Test", timeout_s=5))
+    await asyncio.sleep(0)
+    await fetch(sender)
+    under_way = len(gateway.under_way), sender.in_flight
+    gateway.answer_all(ACCEPTED)
+
+    assert under_way == (2, 2)
+    assert ((await testing).verdict, sender.in_flight) == (ACCEPTED, 0)

@@ -12,10 +12,10 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
-from services.dispatcher.domain.trial import Content, NewTrial, Recipient
+from services.dispatcher.domain.test_send import Content, Recipient, TestSend
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.gateways import Senders
-from services.dispatcher.handlers.trials import send
+from services.dispatcher.handlers.test_sends import send
 from services.dispatcher.queries import of_client, of_run
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
@@ -337,10 +337,10 @@ async def test_a_read_takes_one_round_trip_at_most(
     run = await world.plan(1)
     await describe(world.pool, "sms", HTTP, now=await world.now())
     to = Recipient(client_id=client(1))
-    trial = NewTrial(ids.trial_id(), Content("sms", "Hello"), to)
-    await send(world.pool, trial)
+    test = TestSend(ids.id_of_test_send(), Content("sms", "Hello"), to)
+    await send(world.pool, test)
     named = path.format(
-        run_id=trial.run_id if "test-sends" in path else run.run_id,
+        run_id=test.run_id if "test-sends" in path else run.run_id,
         mailing_id=run.mailing_id,
         client_id=client(1),
         message_id=ids.message_id(run.run_id, client(1)),

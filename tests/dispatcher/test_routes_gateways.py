@@ -15,6 +15,7 @@ from services.dispatcher.routes import routers
 from shared import database
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
+from shared.testing import eventually
 from tests.dispatcher.described import HTTP, built
 from tests.dispatcher.world import LIMITS, World
 
@@ -161,14 +162,18 @@ async def test_what_keeps_a_dispatcher_from_using_a_gateway_is_shown(
 
 
 @asynccontextmanager
-async def answering(status: bytes, body: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Serve an HTTP gateway that always answers the same."""
+async def answering(
+    status: bytes, body: bytes, may_answer: asyncio.Event | None = None
+) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve an HTTP gateway that always answers the same, as soon as it may."""
     taken: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.partition(b"Content-Length: ")[2].split()[0])
         taken.append(await reader.readexactly(length))
+        if may_answer is not None:
+            await may_answer.wait()
         kind = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
         writer.write(b"HTTP/1.1 %b\r\n%b\r\n\r\n%b" % (status, kind, body))
         await writer.drain()
@@ -203,6 +208,34 @@ async def test_a_gateway_is_tried_with_one_message_that_is_on_nobodys_record(
     [sent] = taken
     assert b'"phone":"79161234567","text":"Test"' in sent
     assert await world.value("SELECT count(*) FROM attempts") == 0
+
+
+async def test_a_test_is_under_way_as_others_are_and_uses_one_of_the_rate(
+    world: World, http: AsyncClient, senders: Senders
+) -> None:
+    may_answer = asyncio.Event()
+    accepted = b'{"id":"7","status":"accepted"}'
+    async with answering(b"200 OK", accepted, may_answer) as (port, taken):
+        limits = {"rate": 1.0, "max_connections": 2}
+        await put(http, "sms", HTTP | limits | {"url": f"http://127.0.0.1:{port}/m"})
+        await senders.refresh()
+        body = {"phone": "79161234567"}
+        tests = [asyncio.create_task(http.post("/gateways/sms/test", json=body)) for _ in "12"]
+
+        async def are_under_way() -> bool:
+            return len(taken) == len(tests)
+
+        await eventually(are_under_way, within=30)
+        shown = (await http.get("/gateways/sms")).json()
+        one_more = await http.post("/gateways/sms/test", json=body)
+        may_answer.set()
+        answers = [(await each).status_code for each in tests]
+        done = (await http.get("/gateways/sms")).json()
+
+    assert (shown["in_flight"], shown["free"], one_more.status_code) == (2, 0, 503)
+    assert (answers, done["in_flight"]) == ([200, 200], 0)
+    now = await world.now()
+    assert await world.value("SELECT drawn_until > :now FROM gateway_states", now=now)
 
 
 async def test_a_gateway_that_cannot_be_used_or_is_not_there_is_not_tried(

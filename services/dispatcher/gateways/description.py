@@ -172,7 +172,7 @@ class SmtpDescription(Common):
 
 
 class LogDescription(Common):
-    """A file on each dispatcher's disk: for trials, and for those who read it there."""
+    """A file on each dispatcher's disk: for tests, and for those who read it there."""
 
     kind: Literal["log"]
     path: str = Field(pattern=r"^[^\x00]+$", examples=["/var/lib/mailings/messages.log"])

@@ -49,7 +49,7 @@ class EventBuffer:
     def add_bounce(self, attempt: Attempt) -> None:
         """Add that the contact of an attempt was refused for good; of test sends it is nothing."""
         run_id, kind = attempt.chunk.run_id, attempt.verdict.bounced
-        if kind is None or ids.is_trial(run_id):
+        if kind is None or ids.is_test_send(run_id):
             return
         event = ContactBounced(
             client_id=attempt.client_id,
@@ -87,7 +87,7 @@ class EventBuffer:
                 None if chunk is None else chunk_key(*chunk).encode(),
             )
             for (publishing, chunk), records in self._records.items()
-            if chunk is None or not ids.is_trial(chunk.run_id)
+            if chunk is None or not ids.is_test_send(chunk.run_id)
         ]
 
     async def put(self, db: Connection) -> None:
@@ -122,6 +122,6 @@ def run_events(
 
 async def put_run_events(db: Connection, recorded: Sequence[Recorded[Event]]) -> None:
     """Write events of any number of runs to the outbox, as one row; none of test sends."""
-    public = (each for each in recorded if not ids.is_trial(UUID(each.key)))
+    public = (each for each in recorded if not ids.is_test_send(UUID(each.key)))
     encoded = [(each, each.event.json()) for each in public]
     await outbox.put(db, outbox.recorded_batches(encoded, "dispatcher"))

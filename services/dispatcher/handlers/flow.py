@@ -95,6 +95,13 @@ class Flow:
             self._grants = max(self._grants - number, 0)
             self._tokens.take(number, now)
 
+    async def use_one(self, now: float) -> None:
+        """Use one of the rate for a message that goes out of turn, if one can be drawn."""
+        if self._rate is not None:
+            if not self._tokens.available(now):
+                await self._draw(self._rate)
+            self._tokens.take(1, now)
+
     def returned(self, number: int) -> None:
         """Take back what was not started after all; what it used of the rate lapses."""
         if number and self._state.breaker.state is BreakerState.HALF_OPEN:

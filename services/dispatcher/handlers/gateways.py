@@ -4,9 +4,9 @@ What is described in the database is compared with what runs: so a change takes 
 dispatcher, whichever of them took the command.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from services.dispatcher.handlers.measuring import watch
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import gateways as queue
 from services.dispatcher.queue.gateways import Version
+from shared import ids
 from shared.crash import crash_point
 from shared.database import Pool, autocommit, transaction
 from shared.errors import FieldError
@@ -50,7 +51,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-Build: TypeAlias = Callable[[str, Described], Gateway]  # as gateways.build
+
+class Build(Protocol):
+    """Makes what sends from a description, as `gateways.build`."""
+
+    def __call__(self, name: str, described: Described, /, *, allows_private: bool) -> Gateway:
+        """Raise `Misconfigured` if that cannot be."""
+        ...
+
 
 SLACK_S = 2.0  # between a request's deadline and the end of its lease: to record it
 
@@ -147,7 +155,7 @@ class Senders:
         allows_private: bool = True,
         links: Links | None = None,
     ) -> None:
-        """`allows_private`: whether a gateway may be described that is in a private network.
+        """`allows_private`: whether gateways may be in a private network.
 
         `links`: to unsubscribe; None: messages have none.
         """
@@ -160,6 +168,7 @@ class Senders:
         self._traced_one_in = traced_one_in
         self._running: dict[int, _Running] = {}
         self._problems: dict[str, str] = {}
+        self._replica_id = ids.new_id()
         self.channels: dict[str, Channel] = {}
         self.policies: dict[str, RetryPolicy] = {}
         self.has_old = False  # versions that may not be needed any more soon
@@ -180,7 +189,7 @@ class Senders:
         async with transaction(self._pool) as db:
             if self.has_old:
                 await queue.forget_versions(db)
-            versions = await queue.versions(db)
+            versions = await queue.versions(db, self._replica_id)
         crash_point("dispatcher.gateways.read")
         self.has_old = not all(each.is_current for each in versions)
         changes = Changes()
@@ -228,7 +237,7 @@ class Senders:
         )
         sender = Sender(
             self._pool,
-            self._build(version.name, description),
+            self._build(version.name, description, allows_private=self.allows_private),
             limits,
             GatewayVersion(version.version_id, version.is_current),
             packs=self._packs,
@@ -244,7 +253,8 @@ class Senders:
     async def _note(self, version: Version, problem: str | None) -> None:
         """Note what keeps this process from using a gateway, where others can read it.
 
-        What is there is compared, not what was noted before: a new description forgets it.
+        What is there is compared, not what was noted before: a new description forgets it, and it
+        is forgotten in time if it is not noted again.
         """
         name = version.name
         known = self._problems.pop(name, None)
@@ -256,4 +266,4 @@ class Senders:
             log.error("dispatcher.gateway_misconfigured", gateway=name, reason=problem)
         if problem != version.problem:
             async with autocommit(self._pool) as db:
-                await queue.note_problem(db, name, problem)
+                await queue.note_problem(db, name, self._replica_id, problem)

@@ -66,17 +66,13 @@ class Sender:
         self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
         parts = pool, gateway, self.lease, self._backlog, flow.samples
         self.claimer = Claimer(*parts, links=links, caps=limits.caps)
+        spans, gathering = RequestSpans(gateway.name, traced_one_in), gathering_for(gateway)
         self.results = Results(
-            pool,
-            self.claimer,
-            self._backlog,
-            RequestSpans(gateway.name, traced_one_in),
-            packs=packs,
-            gathering=gathering_for(gateway),
+            pool, self.claimer, self._backlog, spans, packs=packs, gathering=gathering
         )
         self._is_pumping = False
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
-        self.in_flight = 0  # requests under way
+        self.in_flight = self._tests = 0  # requests under way; of these, in no ledger
         self._can_start = asyncio.Event()  # for gateways whose starts are marked first
 
     # Starting
@@ -144,6 +140,11 @@ class Sender:
         self.flow.started(job.message_id)
         self.gateway.send(message, deadline, partial(self._answered, job, now + offset))
 
+    def count_test(self, change: int) -> None:
+        """Count a request that is in no ledger as under way; by -1: as answered."""
+        self.in_flight, self._tests = self.in_flight + change, self._tests + change
+        self._pump_soon()
+
     def _answered(self, job: Job, started_at: float, verdict: Verdict) -> None:
         self.in_flight -= 1
         try:
@@ -162,7 +163,7 @@ class Sender:
     def _take_to_mark(self, freed: int = 0) -> Starting | None:
         """Take what may be started once that is on record, and `freed` of others' results are."""
         # What is answered but not on record would be unknown as well: both together are bounded.
-        limit = self.gateway.free + self.in_flight - self._backlog.unrecorded + freed
+        limit = self.gateway.free + self.in_flight - self._tests - self._backlog.unrecorded + freed
         sender_id = self.lease.sender_id
         if sender_id is None or not (jobs := self._startable(limit)):
             return None
@@ -249,11 +250,6 @@ class Sender:
             self.results.reject(job)
         self.pump()
         return claim.found
-
-    @property
-    def must_claim(self) -> bool:
-        """Whether there may be leases to be sorted out, even if nothing is due."""
-        return self.claimer.may_hold_unknown_leases
 
     async def claim_when_needed(self) -> bool:
         """Claim as soon as more is needed; return whether there was something."""

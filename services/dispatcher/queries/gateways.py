@@ -2,12 +2,14 @@
 
 from typing import Any, Literal
 
-from sqlalchemy import case, func, select, text
+from pydantic import Field
+from sqlalchemy import ColumnElement, case, func, literal_column, select, text
 
 from services.dispatcher.domain.gateway import GatewayUnknown
+from services.dispatcher.queue.gateways import IS_NOTED, problem_of
 from services.dispatcher.tables import gateway_states as states
 from services.dispatcher.tables import gateways as table
-from shared.database import INSTANT, Connection
+from shared.database import INSTANT, Connection, fragment
 from shared.event import Instant
 from shared.http import View
 
@@ -20,7 +22,8 @@ class GatewayRow(View):
     contact: Literal["phone", "email"] | None  # what it needs of a client
     description: dict[str, Any]  # secrets are only referred to
     is_paused: bool
-    problem: str | None  # what kept a dispatcher from using it, when one tried last
+    problem: str | None = Field(description="What keeps a dispatcher from using it.")
+    replicas_with_problem: int = Field(description="So many dispatchers cannot use it.")
     version: int
     created_at: Instant
     changed_at: Instant
@@ -38,8 +41,19 @@ _SEEN = (
     case((states.c.breaker == "open", states.c.next_probe_at)).label("next_probe_at"),
     case((_IS_PAST, None), else_=states.c.paused_until).label("waits_until"),
 )
+_NUMBER = """(
+    SELECT count(*) FROM gateway_problems p WHERE p.name = gateways.name AND {is_noted}
+)"""
+_PROBLEM: ColumnElement[str | None] = literal_column(problem_of("gateways.name"))
+_REPLICAS: ColumnElement[int] = literal_column(fragment(_NUMBER, is_noted=IS_NOTED))
+_OWN = [column for column in table.c if column.name != "problem"]
 _GATEWAYS = (
-    select(table, *_SEEN)
+    select(
+        *_OWN,
+        _PROBLEM.label("problem"),
+        _REPLICAS.label("replicas_with_problem"),
+        *_SEEN,
+    )
     .outerjoin(states, states.c.name == table.c.name)
     .where(~table.c.is_removed)
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.dispatcher.domain.message import RunUnknown
-from services.dispatcher.domain.trial import TRIALS
+from services.dispatcher.domain.test_send import TEST_SENDS
 from services.dispatcher.queue.controls import ENDS_AT, IS_MAILING_PAUSED
 from shared.contracts.dispatcher import State
 from shared.database import Connection, fragment, sql
@@ -112,7 +112,7 @@ RUNS_PAGE = """
     )
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT :limit
 """
-ALL_RUNS = sql(RUNS_PAGE, runs=RUNS, of=f"r.mailing_id <> '{TRIALS}'")
+ALL_RUNS = sql(RUNS_PAGE, runs=RUNS, of=f"r.mailing_id <> '{TEST_SENDS}'")
 RUNS_OF_MAILING = sql(RUNS_PAGE, runs=RUNS, of="r.mailing_id = :mailing_id")
 
 

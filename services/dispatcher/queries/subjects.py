@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import text
 
-from services.dispatcher.domain.trial import ClientUnknown
+from services.dispatcher.domain.test_send import ClientUnknown
 from services.dispatcher.queries.derived import MessageWithAttempts
 from services.dispatcher.queries.messages import message
 from services.dispatcher.queries.of_client import messages_of_client

@@ -8,6 +8,7 @@ from pydantic import Field
 from services.dispatcher.domain.message import RunUnknown
 from services.dispatcher.domain.why import RunFacts, WhyCode, why
 from services.dispatcher.queue.controls import CONTROLLED_RUNS, IS_MAILING_PAUSED
+from services.dispatcher.queue.gateways import problem_of
 from shared.database import INSTANT, Connection, sql
 from shared.event import Instant
 from shared.http import View
@@ -70,7 +71,7 @@ FACTS = sql(
             r.paused_at AS run_paused_at, r.paused_by AS run_paused_by,
             r.stopped_at IS NOT NULL AS is_run_stopped,
             coalesce(NOT g.is_removed, NOT EXISTS (SELECT FROM gateways)) AS is_gateway_known,
-            g.problem AS gateway_problem, gs.paused_until AS gateway_waits_until,
+            {problem} AS gateway_problem, gs.paused_until AS gateway_waits_until,
             gs.breaker, gs.breaker_reason, gs.next_probe_at,
             CAST(g.description ->> 'rate' AS float) AS gateway_rate,
             EXISTS (SELECT FROM dead_letters WHERE key = r.mailing_id) AS has_dead_letter
@@ -142,6 +143,7 @@ FACTS = sql(
     now=INSTANT,
     controlled=CONTROLLED_RUNS,
     is_mailing_paused=IS_MAILING_PAUSED,
+    problem=problem_of("g.name"),
     of_late=OF_LATE,
 )
 

@@ -6,21 +6,22 @@ repeated by the version that it was sent with, which its row, or its chunk's, na
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.dispatcher.domain.gateway import GatewayEvent
 from services.dispatcher.gateways.description import LIMITS
 from services.dispatcher.queue.controls import UNFINISHED
-from services.dispatcher.tables import gateway_versions, gateways
+from services.dispatcher.tables import gateway_problems, gateway_versions, gateways
 from shared.contracts.gateways import (
     GatewayDescribed,
     GatewayPaused,
     GatewayRemoved,
     GatewayResumed,
 )
-from shared.database import Connection, sql
+from shared.database import INSTANT, Connection, fragment, sql
 from shared.event import Recorded
 
 
@@ -53,7 +54,6 @@ async def _describe(db: Connection, event: GatewayDescribed, version: int) -> No
         "description": event.description,
         "version": version,
         "is_removed": False,
-        "problem": None,
         "changed_at": event.described_at,
     }
     if before is not None and _sent(before.description) == _sent(event.description):
@@ -66,6 +66,7 @@ async def _describe(db: Connection, event: GatewayDescribed, version: int) -> No
     else:
         added = insert(gateway_versions).values(name=event.name, description=event.description)
         values["version_id"] = await db.scalar(added.returning(gateway_versions.c.version_id))
+    await db.execute(delete(gateway_problems).where(gateway_problems.c.name == event.name))
     fresh = {"name": event.name, "gateway_id": event.gateway_id, "is_paused": False}
     await db.execute(
         upsert(gateways)
@@ -87,7 +88,7 @@ class Version(NamedTuple):
     description: Mapping[str, Any]
     is_current: bool  # new messages go by it, and those that certainly did not arrive
     is_pinned: bool  # messages that may have arrived must be repeated by it
-    problem: str | None  # of its gateway
+    problem: str | None  # with its gateway, as this process has noted it a moment ago
 
 
 IS_PINNED = """
@@ -99,16 +100,21 @@ VERSIONS = sql(
     """
     SELECT v.version_id, v.name, v.description,
         v.version_id = g.version_id AND NOT g.is_removed AS is_current,
-        {is_pinned} AS is_pinned, g.problem
+        {is_pinned} AS is_pinned, (
+            SELECT p.problem FROM gateway_problems p
+            WHERE p.name = v.name AND p.replica_id = :replica_id
+                AND p.noted_at > {instant} - interval '5 seconds'
+        ) AS problem
     FROM gateway_versions v JOIN gateways g USING (name) ORDER BY v.version_id
     """,
     is_pinned=IS_PINNED,
+    instant=INSTANT,
 )
 
 
-async def versions(db: Connection) -> list[Version]:
-    """Return all versions that are kept."""
-    return [Version(*row) for row in await db.execute(VERSIONS)]
+async def versions(db: Connection, replica_id: UUID) -> list[Version]:
+    """Return all versions that are kept, with the problems of a process of the dispatcher."""
+    return [Version(*row) for row in await db.execute(VERSIONS, {"replica_id": replica_id})]
 
 
 # A version's sender has its row before it claims anything, and a reaper pins what it had leased
@@ -129,9 +135,42 @@ async def forget_versions(db: Connection) -> None:
     await db.execute(FORGET)
 
 
-async def note_problem(db: Connection, name: str, problem: str | None) -> None:
-    """Note why a dispatcher cannot use a gateway; None: it can."""
-    await db.execute(update(gateways).where(gateways.c.name == name).values(problem=problem))
+# What is noted no more is forgotten: that process is gone. Others note it every ten seconds.
+IS_NOTED = fragment("p.noted_at > {instant} - interval '30 seconds'", instant=INSTANT)
+# Of several problems of a gateway the one that most processes have.
+PROBLEM = """(
+    SELECT p.problem FROM gateway_problems p WHERE p.name = {name} AND {is_noted}
+    GROUP BY p.problem ORDER BY count(*) DESC, p.problem LIMIT 1
+)"""
+
+
+def problem_of(name: str) -> str:
+    """Return SQL for what keeps processes of the dispatcher from using a gateway."""
+    return fragment(PROBLEM, name=name, is_noted=IS_NOTED)
+
+
+NOTE_PROBLEM = sql(
+    """
+    WITH forgotten AS (DELETE FROM gateway_problems p WHERE NOT {is_noted})
+    INSERT INTO gateway_problems (name, replica_id, problem, noted_at)
+    VALUES (:name, :replica_id, :problem, {instant})
+    ON CONFLICT (name, replica_id) DO UPDATE
+        SET problem = excluded.problem, noted_at = excluded.noted_at
+    """,
+    is_noted=fragment("({is_noted} OR p.replica_id = :replica_id)", is_noted=IS_NOTED),
+    instant=INSTANT,
+)
+
+
+async def note_problem(db: Connection, name: str, replica_id: UUID, problem: str | None) -> None:
+    """Note why a process of the dispatcher cannot use a gateway; None: it can."""
+    noted = gateway_problems.c
+    if problem is None:
+        own = (noted.name == name) & (noted.replica_id == replica_id)
+        await db.execute(delete(gateway_problems).where(own))
+    else:
+        values = {"name": name, "replica_id": replica_id, "problem": problem}
+        await db.execute(NOTE_PROBLEM, values)
 
 
 IS_USED = sql(

@@ -98,7 +98,7 @@ async def hold(db: Connection, run_id: UUID) -> tuple[Resent, Any] | None:
     Guarantee: nobody else sends some of it again until the commit, nor is it archived.
     """
     row = (await db.execute(HOLD, {"run_id": run_id})).first()
-    if row is None or ids.is_trial(run_id):
+    if row is None or ids.is_test_send(run_id):
         return None
     return Resent(row.state, row.is_mailing_stopped, row.has_resend_under_way), row
 

@@ -16,8 +16,8 @@ from services.dispatcher.domain.gateway import (
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.gateways.description import Description
 from services.dispatcher.handlers import gateways as handlers
+from services.dispatcher.handlers.gateway_tests import GatewayNotUsable, send_one
 from services.dispatcher.handlers.gateways import Senders
-from services.dispatcher.handlers.trying import GatewayNotUsable, try_gateway
 from services.dispatcher.queries import gateways as queries
 from services.dispatcher.queries.gateways import GatewayRow
 from services.dispatcher.queue.gateways import is_used
@@ -144,7 +144,7 @@ async def resume_gateway(
     return await _now(name, response, context, senders)
 
 
-class TrialMessage(Body):
+class GatewayTest(Body):
     """The body of POST /v1/gateways/{name}/test: where a message goes, and what it says."""
 
     phone: str | None = Field(None, max_length=20, examples=["79161234567"])
@@ -153,8 +153,8 @@ class TrialMessage(Body):
     text: str = Field("Test", min_length=1, max_length=2_000, examples=["Test"])
 
 
-class TrialView(View):
-    """What came of a message that was sent to try a gateway."""
+class GatewayTestView(View):
+    """What came of a message that was sent to test a gateway."""
 
     outcome: Outcome
     reason: str
@@ -169,22 +169,22 @@ class TrialView(View):
     operation_id="test_gateway",
     responses=answers(GatewayNotUsable, GatewayUnknown),
 )
-async def try_one(
-    name: Name, body: TrialMessage, pool: DatabasePool, senders: HereUsed
-) -> TrialView:
+async def test_gateway(
+    name: Name, body: GatewayTest, pool: DatabasePool, senders: HereUsed
+) -> GatewayTestView:
     """Send one message through the gateway now, paused or not, and show what it answered.
 
     The message really goes out. It is in no mailing and no statistics.
     """
     async with autocommit(pool) as db:
         row = await queries.gateway(db, name)
-    tried = await try_gateway(
+    tested = await send_one(
         senders.current().get(row.name),
         **body.model_dump(),
         timeout_s=float(row.description.get("timeout_s", TIMEOUT_S)),
     )
-    shown = {field: getattr(tried.verdict, field) for field in SHOWN}
-    return TrialView(**shown, duration_s=round(tried.duration_s, 3))
+    shown = {field: getattr(tested.verdict, field) for field in SHOWN}
+    return GatewayTestView(**shown, duration_s=round(tested.duration_s, 3))
 
 
 async def _now(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.dispatcher.domain.trial import ClientUnknown
+from services.dispatcher.domain.test_send import ClientUnknown
 from services.dispatcher.queries import subjects as queries
 from services.dispatcher.queries.subjects import DispatcherSubjectDataView
 from shared.http import (

@@ -6,18 +6,18 @@ from fastapi import Response, status
 from pydantic import Field
 
 from services.dispatcher.domain.retention import MessagesDeleted
-from services.dispatcher.domain.trial import (
+from services.dispatcher.domain.test_send import (
     ClientUnknown,
     Content,
-    NewTrial,
     Recipient,
-    TrialDiffers,
-    TrialInvalid,
-    TrialUnknown,
+    TestSend,
+    TestSendDiffers,
+    TestSendInvalid,
+    TestSendUnknown,
 )
-from services.dispatcher.handlers import trials
-from services.dispatcher.queries import trials as queries
-from services.dispatcher.queries.trials import TestSendView
+from services.dispatcher.handlers import test_sends as handlers
+from services.dispatcher.queries import test_sends as queries
+from services.dispatcher.queries.test_sends import TestSendView
 from shared import ids
 from shared.contracts.catalog import GatewayKey
 from shared.database import Pool, autocommit
@@ -56,8 +56,8 @@ class NewTestSend(Body):
     status_code=status.HTTP_201_CREATED,
     responses=answers(
         ClientUnknown,
-        TrialDiffers,
-        TrialInvalid,
+        TestSendDiffers,
+        TestSendInvalid,
         TemplateInvalid,
         status=201,
         headers=("Location",),
@@ -75,31 +75,31 @@ async def send_test(
     """
     content = Content(body.gateway, body.body, body.subject, body.html, body.sender)
     recipient = Recipient(**body.to.model_dump())
-    new = NewTrial(ids.trial_id(key), content, recipient, body.mailing_id)
-    await trials.send(pool, new)
+    new = TestSend(ids.id_of_test_send(key), content, recipient, body.mailing_id)
+    await handlers.send(pool, new)
     response.headers["Location"] = f"/v1/test-sends/{new.run_id}"
     return await _now(pool, new.run_id)
 
 
 @router.get(
-    "/{run_id}", operation_id="get_test_send", responses=answers(TrialUnknown, MessagesDeleted)
+    "/{run_id}", operation_id="get_test_send", responses=answers(TestSendUnknown, MessagesDeleted)
 )
 async def test_send(run_id: UUID, db: Database) -> TestSendView:
     """Show what became of a test send, with all attempts and the gateway's answers."""
-    return await queries.trial(db, run_id)
+    return await queries.get(db, run_id)
 
 
 @router.delete(
     "/{run_id}/contact",
     operation_id="erase_test_contact",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=answers(TrialUnknown),
+    responses=answers(TestSendUnknown),
 )
 async def erase_contact(run_id: UUID, pool: DatabasePool) -> None:
     """Erase the bare contact of a test send now; what was not sent yet is cancelled."""
-    await trials.erase(pool, run_id)
+    await handlers.erase(pool, run_id)
 
 
 async def _now(pool: Pool, run_id: UUID) -> TestSendView:
     async with autocommit(pool) as db:
-        return await queries.trial(db, run_id)
+        return await queries.get(db, run_id)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.dispatcher.tables.gateway_problems import gateway_problems
 from services.dispatcher.tables.ledger import (
     attempts,
     blocks,
@@ -32,6 +33,7 @@ from services.dispatcher.tables.ledger import (
     starts,
 )
 from services.dispatcher.tables.metadata import metadata
+from services.dispatcher.tables.test_sends import test_sends
 from shared.tables import Timestamp
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "clients",
     "counted_messages",
     "exceptions",
+    "gateway_problems",
     "gateway_states",
     "gateway_versions",
     "gateways",
@@ -52,7 +55,7 @@ __all__ = [
     "staged",
     "starts",
     "suppressions",
-    "trials",
+    "test_sends",
 ]
 
 
@@ -169,7 +172,7 @@ gateways = Table(
     Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
     Column("is_paused", Boolean, nullable=False),
     Column("is_removed", Boolean, nullable=False, comment="kept: its runs may still be here"),
-    Column("problem", Text, comment="why a dispatcher could not use it; none: all could"),
+    Column("problem", Text, comment="unused since 0030"),
     Column("created_at", Timestamp, nullable=False),
     Column("changed_at", Timestamp, nullable=False),
     comment="as the streams have them",
@@ -202,16 +205,6 @@ gateway_states = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("drawn_until", Timestamp, comment="of the rate; later than now: drawn ahead"),
     comment="how gateways are, for all replicas; none: as they should be",
-)
-
-trials = Table(
-    "trials",
-    metadata,
-    Column("run_id", Uuid, primary_key=True),
-    Column("mailing_id", Uuid, comment="of which it is a test; none: it is not saved"),
-    Column("client_id", Uuid, nullable=False),
-    Column("is_bare", Boolean, nullable=False, comment="its row of `clients` is only for it"),
-    comment="runs that are test sends",
 )
 
 runs = Table(

@@ -16,7 +16,7 @@ import { useTitle } from "../useTitle";
 import { ConditionBadge } from "./ConditionBadge";
 import { Limits } from "./Limits";
 import { conditionOf, type GatewayView } from "./limits";
-import { Trial } from "./Trial";
+import { GatewayTest } from "./GatewayTest";
 import "./words";
 
 const route = getRouteApi("/gateways/$name");
@@ -111,7 +111,7 @@ function Known({ gateway }: { gateway: GatewayView }) {
         <p className="form-text mb-0">{t("gateways.oneProcess")}</p>
       </section>
       <Limits gateway={gateway} />
-      <Trial gateway={gateway} />
+      <GatewayTest gateway={gateway} />
       <section className="panel">
         <h2>{t("gateways.description")}</h2>
         <pre className="answer mb-0" tabIndex={0} aria-label={t("gateways.description")}>

@@ -23,7 +23,7 @@ ATTEMPT = {
 }
 
 
-def trial(status: str, **fields: Any) -> Json:
+def shown(status: str, **fields: Any) -> Json:
     return {
         "run_id": RUN,
         "message_id": "m" * 43,
@@ -51,8 +51,8 @@ def test_a_saved_mailing_goes_to_a_phone_and_its_answer_is_shown(
 ) -> None:
     saved = mailing | {"subject": None, "html": None}
     services.answer(f"/v1/mailings/{mailing['mailing_id']}", saved)
-    services.answer("/v1/test-sends", trial("planned"))
-    services.answer(PATH, trial("planned"), trial("delivered"))
+    services.answer("/v1/test-sends", shown("planned"))
+    services.answer(PATH, shown("planned"), shown("delivered"))
 
     to = ("--phone", "79161234567", "--full-name", "Anna")
     result = mailings("mailings", "test-send", mailing["mailing_id"], *to)
@@ -69,7 +69,7 @@ def test_a_saved_mailing_goes_to_a_phone_and_its_answer_is_shown(
 
 
 def test_what_is_not_saved_goes_to_a_client(services: Services, mailings: Mailings) -> None:
-    services.answer("/v1/test-sends", trial("delivered"))
+    services.answer("/v1/test-sends", shown("delivered"))
     said = ("--body", "Hi", "--subject", "News", "--gateway", "smtp")
 
     result = mailings("mailings", "test-send", *said, "--client", RUN, "-o", "json")
@@ -84,7 +84,7 @@ def test_what_is_not_saved_goes_to_a_client(services: Services, mailings: Mailin
 
 
 def test_what_failed_ends_with_an_error(services: Services, mailings: Mailings) -> None:
-    services.answer("/v1/test-sends", trial("failed", reason="status_400"))
+    services.answer("/v1/test-sends", shown("failed", reason="status_400"))
 
     result = mailings("mailings", "test-send", "--body", "Hi", "--phone", "79161234567")
 
@@ -94,8 +94,8 @@ def test_what_failed_ends_with_an_error(services: Services, mailings: Mailings) 
 def test_what_is_not_over_in_time_says_how_to_see_why(
     services: Services, mailings: Mailings
 ) -> None:
-    services.answer("/v1/test-sends", trial("planned"))
-    services.answer(PATH, trial("planned"))
+    services.answer("/v1/test-sends", shown("planned"))
+    services.answer(PATH, shown("planned"))
     to = ("--email", "anna@example.com", "--wait", "1s")
 
     result = mailings("mailings", "test-send", "--body", "Hi", *to)

@@ -11,26 +11,26 @@ import { Summary } from "../parts/Summary";
 import type { GatewayView } from "./limits";
 
 /** Sends one real message now, and shows what the gateway answered. */
-export function Trial({ gateway }: { gateway: GatewayView }) {
+export function GatewayTest({ gateway }: { gateway: GatewayView }) {
   const { t } = useTranslation();
   const [to, setTo] = useState("");
   const [subject, setSubject] = useState("");
   const [text, setText] = useState("");
-  const trial = $dispatcher.useMutation("post", "/v1/gateways/{name}/test");
-  const { own, others } = byField(Problem.of(trial.error), ["phone", "email", "subject", "text"]);
+  const test = $dispatcher.useMutation("post", "/v1/gateways/{name}/test");
+  const { own, others } = byField(Problem.of(test.error), ["phone", "email", "subject", "text"]);
   const { contact, kind } = gateway;
   const submit = () => {
     const body = {
       ...(contact ? { [contact]: to.trim() } : {}),
       ...(kind === "smtp" ? { subject: subject.trim() || null } : {}),
-      text: text || t("gateways.trialText"),
+      text: text || t("gateways.testText"),
     };
-    trial.mutate({ params: { path: { name: gateway.name } }, body });
+    test.mutate({ params: { path: { name: gateway.name } }, body });
   };
   return (
     <section className="panel">
-      <h2>{t("gateways.trial")}</h2>
-      <p className="text-body-secondary">{t("gateways.trialHelp")}</p>
+      <h2>{t("gateways.test")}</h2>
+      <p className="text-body-secondary">{t("gateways.testHelp")}</p>
       <Form
         noValidate
         onSubmit={(event) => {
@@ -38,52 +38,52 @@ export function Trial({ gateway }: { gateway: GatewayView }) {
           submit();
         }}
       >
-        {trial.error !== null && <Summary error={trial.error} others={others} />}
+        {test.error !== null && <Summary error={test.error} others={others} />}
         <div className="filters">
           {contact && (
-            <Field id="trial-to" label={t(`gateways.contacts.${contact}`)} problem={own.get(contact)} className="">
+            <Field id="test-to" label={t(`gateways.contacts.${contact}`)} problem={own.get(contact)} className="">
               <Form.Control autoComplete="off" value={to} onChange={(event) => setTo(event.target.value)} />
             </Field>
           )}
           {kind === "smtp" && (
-            <Field id="trial-subject" label={t("gateways.subject")} problem={own.get("subject")} className="">
+            <Field id="test-subject" label={t("gateways.subject")} problem={own.get("subject")} className="">
               <Form.Control autoComplete="off" value={subject} onChange={(event) => setSubject(event.target.value)} />
             </Field>
           )}
-          <Field id="trial-text" label={t("gateways.text")} problem={own.get("text")} className="">
+          <Field id="test-text" label={t("gateways.text")} problem={own.get("text")} className="">
             <Form.Control
               autoComplete="off"
-              placeholder={t("gateways.trialText")}
+              placeholder={t("gateways.testText")}
               value={text}
               onChange={(event) => setText(event.target.value)}
             />
           </Field>
           <div>
-            <Button type="submit" variant="outline-primary" disabled={trial.isPending}>
+            <Button type="submit" variant="outline-primary" disabled={test.isPending}>
               {t("gateways.send")}
             </Button>
           </div>
         </div>
       </Form>
       <div role="status">
-        {trial.data && (
+        {test.data && (
           <>
             <dl className="facts">
               <dt>{t("gateways.outcome")}</dt>
               <dd>
-                {t(`gateways.outcomes.${trial.data.outcome}`)}
-                {trial.data.status_code !== null && ` (${trial.data.status_code})`}
+                {t(`gateways.outcomes.${test.data.outcome}`)}
+                {test.data.status_code !== null && ` (${test.data.status_code})`}
               </dd>
               <dt>{t("gateways.reason")}</dt>
-              <dd>{trial.data.reason}</dd>
+              <dd>{test.data.reason}</dd>
               <dt>{t("gateways.took")}</dt>
               <dd className="tabular">
-                {t("gateways.ms", { ms: rate(trial.data.duration_s * 1000, language()) })}
+                {t("gateways.ms", { ms: rate(test.data.duration_s * 1000, language()) })}
               </dd>
             </dl>
-            {trial.data.answer && (
+            {test.data.answer && (
               <pre className="answer mt-2 mb-0" tabIndex={0} aria-label={t("gateways.answer")}>
-                {trial.data.answer}
+                {test.data.answer}
               </pre>
             )}
           </>

@@ -1,4 +1,4 @@
-"""Trying: one message through a gateway, at once, for whoever has described it.
+"""Tests of gateways: one message through a gateway, at once, for whoever has described it.
 
 It is on nobody's record: what it led to is the answer. A mailing's messages go another way.
 """
@@ -15,14 +15,14 @@ ID_BYTES = 32  # so the identifier has 43 characters, as those of messages have
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Tested:
     """What a gateway answered, and how long that took."""
 
     verdict: Verdict
     duration_s: float
 
 
-async def try_gateway(
+async def send_one(
     sender: Sender | None,
     *,
     phone: str | None,
@@ -30,8 +30,10 @@ async def try_gateway(
     subject: str | None,
     text: str,
     timeout_s: float,
-) -> Tried:
+) -> Tested:
     """Hand one message over, paused or not.
+
+    It is under way as others are, and uses one of the gateway's rate if there is one.
 
     Raises:
         GatewayNotUsable: This process cannot use the gateway.
@@ -39,6 +41,7 @@ async def try_gateway(
     """
     if sender is None:
         raise GatewayNotUsable
+    await sender.flow.use_one(sender.lease.business_time)
     if sender.gateway.free <= 0:
         raise Overloaded
     message = OutgoingMessage(
@@ -51,14 +54,16 @@ async def try_gateway(
     )
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Verdict] = loop.create_future()
+
+    def done(verdict: Verdict) -> None:
+        sender.count_test(-1)
+        if not answered.done():  # else the caller has hung up
+            answered.set_result(verdict)
+
     began = loop.time()
-    sender.gateway.send(message, began + timeout_s, lambda verdict: _set(answered, verdict))
-    return Tried(await answered, loop.time() - began)
-
-
-def _set(answered: asyncio.Future[Verdict], verdict: Verdict) -> None:
-    if not answered.done():  # else the caller has hung up
-        answered.set_result(verdict)
+    sender.count_test(+1)
+    sender.gateway.send(message, began + timeout_s, done)
+    return Tested(await answered, loop.time() - began)
 
 
 class GatewayNotUsable(Conflict):

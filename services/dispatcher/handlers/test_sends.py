@@ -1,32 +1,32 @@
-"""Trials: a message of a mailing goes to one client or bare contact, as all messages go."""
+"""Test sends: a message of a mailing goes to one client or bare contact, as all messages go."""
 
 from uuid import UUID
 
-from services.dispatcher.domain.trial import (
+from services.dispatcher.domain.test_send import (
     CONTACT_KEPT,
     WINDOW,
     ClientUnknown,
-    NewTrial,
-    TrialDiffers,
-    TrialInvalid,
-    TrialUnknown,
+    TestSend,
+    TestSendDiffers,
+    TestSendInvalid,
+    TestSendUnknown,
     check,
 )
 from services.dispatcher.handlers.archiving import Retention
-from services.dispatcher.queue import trials as queue
+from services.dispatcher.queue import test_sends as queue
 from shared import database, ids
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.errors import FieldError
 
 
-async def send(pool: Pool, new: NewTrial) -> None:
+async def send(pool: Pool, new: TestSend) -> None:
     """Let a test send begin; with the identifier of one that was made nothing happens.
 
     Raises:
-        TrialInvalid: It cannot be like this.
+        TestSendInvalid: It cannot be like this.
         TemplateInvalid: One of its texts is no template.
         ClientUnknown: It is to a client that is not known.
-        TrialDiffers: The identifier is that of another one.
+        TestSendDiffers: The identifier is that of another one.
     """
     async with transaction(pool) as db:
         if await _is_made(db, new):
@@ -34,7 +34,7 @@ async def send(pool: Pool, new: NewTrial) -> None:
         is_there, needed = await queue.needed_contact(db, new.content.gateway)
         if not is_there:
             detail = "no gateway has this name"
-            raise TrialInvalid(FieldError("/gateway", "gateway", detail))
+            raise TestSendInvalid(FieldError("/gateway", "gateway", detail))
         check(new, needed)
         client_id = new.recipient.client_id
         if client_id is not None and not await queue.is_client(db, client_id):
@@ -45,11 +45,11 @@ async def send(pool: Pool, new: NewTrial) -> None:
             await _is_made(db, new)  # beside us
 
 
-async def _is_made(db: Connection, new: NewTrial) -> bool:
+async def _is_made(db: Connection, new: TestSend) -> bool:
     """Return whether this test send was made already.
 
     Raises:
-        TrialDiffers: Another one was, under its identifier.
+        TestSendDiffers: Another one was, under its identifier.
     """
     row = await queue.made(db, new.run_id)
     if row is None:
@@ -64,7 +64,7 @@ async def _is_made(db: Connection, new: NewTrial) -> bool:
     else:
         same = same and row.client_id == to.client_id
     if not same:
-        raise TrialDiffers
+        raise TestSendDiffers
     return True
 
 
@@ -72,11 +72,11 @@ async def erase(pool: Pool, run_id: UUID) -> None:
     """Erase the bare contact of a test send; if it was not sent yet, it is cancelled.
 
     Raises:
-        TrialUnknown: There is no such test send.
+        TestSendUnknown: There is no such test send.
     """
     async with transaction(pool) as db:
         if await queue.made(db, run_id) is None:
-            raise TrialUnknown
+            raise TestSendUnknown
         await queue.erase_contact(db, run_id)
 
 

@@ -15,7 +15,7 @@ from shared import ids
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.template import compile_template
 
-TRIALS = ids.keyed_id("mailings", "test sends")  # what all test sends are runs of
+TEST_SENDS = ids.keyed_id("mailings", "test sends")  # what all test sends are runs of
 WINDOW = timedelta(minutes=10)  # in which it is tried: somebody waits for it
 # A bare contact is kept for so long after its test has ended: to see what became of it.
 CONTACT_KEPT = timedelta(days=1)
@@ -25,15 +25,15 @@ LABEL = r"[^\s@.,:;<>()\[\]\\\"\x00-\x20\x7f]{1,63}"
 EMAIL = re.compile(rf"""[^\s@,:;<>()\[\]\\"\x00-\x20\x7f]{{1,64}}@(?:{LABEL}\.)+(?!\d+$){LABEL}""")
 
 
-class TrialInvalid(Invalid):
+class TestSendInvalid(Invalid):
     """A test send cannot be like this."""
 
 
-class TrialUnknown(NotFound):
+class TestSendUnknown(NotFound):
     """No test send has this identifier."""
 
 
-class TrialDiffers(Conflict):
+class TestSendDiffers(Conflict):
     """This Idempotency-Key was used for another test send."""
 
 
@@ -67,7 +67,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class NewTrial:
+class TestSend:
     """A test send that is to be made."""
 
     run_id: UUID
@@ -76,11 +76,11 @@ class NewTrial:
     mailing_id: UUID | None = None  # of which it is a test, if that is saved
 
 
-def check(new: NewTrial, needed: Literal["phone", "email"] | None) -> None:
+def check(new: TestSend, needed: Literal["phone", "email"] | None) -> None:
     """Return if it can be sent through its gateway, which needs this contact.
 
     Raises:
-        TrialInvalid: With the place of each mistake.
+        TestSendInvalid: With the place of each mistake.
         TemplateInvalid: One of its texts is no template.
     """
     to, content = new.recipient, new.content
@@ -90,7 +90,7 @@ def check(new: NewTrial, needed: Literal["phone", "email"] | None) -> None:
     if needed == "email" and content.subject is None:
         mistakes.append(FieldError("/subject", "required", "a mail has a subject"))
     if mistakes:
-        raise TrialInvalid(*mistakes)
+        raise TestSendInvalid(*mistakes)
     compile_template(content.body, "/body")
     compile_template(content.subject or "", "/subject")
     compile_template(content.html or "", "/html", is_html=True)

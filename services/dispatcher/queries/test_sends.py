@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.dispatcher.domain.retention import MessagesDeleted
-from services.dispatcher.domain.trial import TrialUnknown
+from services.dispatcher.domain.test_send import TestSendUnknown
 from services.dispatcher.queries.derived import ATTEMPTS_LOG, DERIVED, AttemptView
 from services.dispatcher.queue.resolving import CHUNK_OF
 from shared import ids
@@ -33,35 +33,35 @@ class TestSendView(View):
 
 
 # Of an archived one there is no message.
-TRIAL = sql(
+TEST_SEND = sql(
     """
-    WITH trial AS MATERIALIZED (
+    WITH sent AS MATERIALIZED (
         SELECT t.*, r.gateway, r.created_at, r.ends_at, r.archived_at
         FROM trials t JOIN runs r USING (run_id) WHERE t.run_id = :run_id
     ), m AS MATERIALIZED (
-        SELECT trial.run_id, trial.client_id, own.*
-        FROM trial CROSS JOIN LATERAL ({chunk_of}) AS own
+        SELECT sent.run_id, sent.client_id, own.*
+        FROM sent CROSS JOIN LATERAL ({chunk_of}) AS own
     )
-    SELECT trial.*, m.status, m.reason, m.attempts, ({attempts_log}) AS attempts_log
-    FROM trial LEFT JOIN ({derived}) AS m ON true
+    SELECT sent.*, m.status, m.reason, m.attempts, ({attempts_log}) AS attempts_log
+    FROM sent LEFT JOIN ({derived}) AS m ON true
     """,
-    chunk_of=fragment(CHUNK_OF, run_id="trial.run_id", client_id="trial.client_id"),
+    chunk_of=fragment(CHUNK_OF, run_id="sent.run_id", client_id="sent.client_id"),
     derived=DERIVED,
     attempts_log=ATTEMPTS_LOG,
 )
 OPEN = (State.PLANNED, State.RETRY)
 
 
-async def trial(db: Connection, run_id: UUID) -> TestSendView:
+async def get(db: Connection, run_id: UUID) -> TestSendView:
     """Return a test send.
 
     Raises:
-        TrialUnknown: There is no such one.
+        TestSendUnknown: There is no such one.
         MessagesDeleted: It is archived.
     """
-    row = (await db.execute(TRIAL, {"run_id": run_id})).first()
+    row = (await db.execute(TEST_SEND, {"run_id": run_id})).first()
     if row is None:
-        raise TrialUnknown
+        raise TestSendUnknown
     if row.archived_at is not None:
         raise MessagesDeleted(row.archived_at)
     return TestSendView(

@@ -1,4 +1,4 @@
-"""Trials: test sends, each a run with one chunk and one message; and bare contacts.
+"""Test sends: each a run with one chunk and one message; and bare contacts.
 
 A bare contact is a row of `clients` that was registered at the end of time: no run but its own
 ever chooses it, not even one that a dispatcher of an older release writes down.
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.dispatcher.domain.trial import TRIALS, NewTrial, Recipient
+from services.dispatcher.domain.test_send import TEST_SENDS, Recipient, TestSend
 from shared.contracts.catalog import MessageClass, Priority
 from shared.database import Connection, sql
 from shared.event import Instant
@@ -58,13 +58,13 @@ INSERT_RUN = text("""
         is_last, state, expanded_to, chunk_count, planned_count, created_at, begun_at, is_by_chunk,
         priority, message_class
     ) VALUES (
-        :run_id, :trials, :body, :subject, :html, :sender, :gateway,
+        :run_id, :test_sends, :body, :subject, :html, :sender, :gateway,
         '{"operator_codes": [], "tags": []}', :now, :ends_at, false, 'sending',
         CAST(:client_id AS uuid), 1, 1, :now, :now, true, :priority, :message_class
     )
     ON CONFLICT DO NOTHING RETURNING run_id
 """)
-INSERT_TRIAL = text("""
+INSERT_TEST_SEND = text("""
     INSERT INTO trials (run_id, mailing_id, client_id, is_bare)
     VALUES (:run_id, :mailing_id, :client_id, :is_bare)
 """)
@@ -84,14 +84,14 @@ INSERT_CONTACT = text("""
 
 
 async def insert(
-    db: Connection, new: NewTrial, client_id: UUID, *, now: Instant, window: timedelta
+    db: Connection, new: TestSend, client_id: UUID, *, now: Instant, window: timedelta
 ) -> bool:
     """Insert a test send, which is due at once; return False if there is one already."""
     run = {
         **new.content._asdict(),
         "run_id": new.run_id,
         "client_id": client_id,
-        "trials": TRIALS,
+        "test_sends": TEST_SENDS,
         "now": now,
         "ends_at": now + window,
         "priority": Priority.URGENT,
@@ -101,7 +101,7 @@ async def insert(
         return False
     key = {"run_id": new.run_id, "client_id": client_id}
     is_bare = new.recipient.is_bare
-    await db.execute(INSERT_TRIAL, key | {"mailing_id": new.mailing_id, "is_bare": is_bare})
+    await db.execute(INSERT_TEST_SEND, key | {"mailing_id": new.mailing_id, "is_bare": is_bare})
     await db.execute(INSERT_CHUNK, key | {"now": now})
     if is_bare:
         await db.execute(INSERT_CONTACT, _contact(new.recipient) | {"client_id": client_id})

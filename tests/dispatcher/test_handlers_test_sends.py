@@ -10,8 +10,8 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.outcome import OutgoingMessage, Verdict
-from services.dispatcher.domain.trial import TRIALS, WINDOW
-from services.dispatcher.handlers import planning, trials
+from services.dispatcher.domain.test_send import TEST_SENDS, WINDOW
+from services.dispatcher.handlers import planning, test_sends
 from services.dispatcher.handlers.archiving import Retention, archive
 from services.dispatcher.routes import routers
 from shared import database, ids
@@ -80,8 +80,8 @@ async def sent(http: AsyncClient, to: dict[str, Any], **fields: Any) -> Any:
     return answer.json()
 
 
-async def now(http: AsyncClient, trial: Any) -> Any:
-    answer = await http.get(f"/test-sends/{trial['run_id']}")
+async def now(http: AsyncClient, test: Any) -> Any:
+    answer = await http.get(f"/test-sends/{test['run_id']}")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -91,23 +91,23 @@ async def bare_contacts(world: World) -> int:
     return int(await world.value(count))
 
 
-async def run_of(world: World, trial: Any) -> Run:
-    return Run(world, UUID(trial["run_id"]), TRIALS)
+async def run_of(world: World, test: Any) -> Run:
+    return Run(world, UUID(test["run_id"]), TEST_SENDS)
 
 
 async def test_a_bare_contact_gets_what_a_mailing_says_and_the_answer_is_shown(
     world: World, http: AsyncClient
 ) -> None:
     mailing_id = str(ids.new_id())
-    trial = await sent(http, BARE, mailing_id=mailing_id)
-    assert (trial["status"], trial["is_final"], trial["client_id"]) == ("planned", False, None)
+    test = await sent(http, BARE, mailing_id=mailing_id)
+    assert (test["status"], test["is_final"], test["client_id"]) == ("planned", False, None)
     gateway = FakeGateway()
 
     await work(await alive(world, gateway))
 
     [message] = gateway.messages
     assert (message.phone, message.text) == ("79161234567", "Hello Anna!")
-    found = await now(http, trial)
+    found = await now(http, test)
     assert (found["status"], found["is_final"], found["mailing_id"]) == (
         "delivered",
         True,
@@ -119,15 +119,15 @@ async def test_a_bare_contact_gets_what_a_mailing_says_and_the_answer_is_shown(
 
 async def test_a_client_gets_it_with_what_it_has_now(world: World, http: AsyncClient) -> None:
     await world.know_clients([7])
-    trial = await sent(http, {"client_id": str(client(7))})
+    test = await sent(http, {"client_id": str(client(7))})
     gateway = FakeGateway()
 
     await work(await alive(world, gateway))
 
     assert numbers(gateway) == [7]
-    assert (await now(http, trial))["client_id"] == str(client(7))
-    ledger = (await http.get(f"/messages/{trial['message_id']}")).json()
-    assert (ledger["status"], ledger["mailing_id"]) == ("delivered", str(TRIALS))
+    assert (await now(http, test))["client_id"] == str(client(7))
+    ledger = (await http.get(f"/messages/{test['message_id']}")).json()
+    assert (ledger["status"], ledger["mailing_id"]) == ("delivered", str(TEST_SENDS))
 
 
 async def test_a_mail_has_its_subject_html_and_sender(world: World, http: AsyncClient) -> None:
@@ -148,33 +148,33 @@ async def test_a_mail_has_its_subject_html_and_sender(world: World, http: AsyncC
 async def test_nothing_of_it_is_published_whatever_becomes_of_it(
     world: World, http: AsyncClient, verdict: Any
 ) -> None:
-    trial = await sent(http, BARE)
+    test = await sent(http, BARE)
     gateway = Always(verdict, is_idempotent=False)
     for _ in range(3):
         await work(await alive(world, gateway))
         await world.pass_time(timedelta(minutes=1))
     for move in ("pause", "resume", "stop"):
-        await http.post(f"/runs/{trial['run_id']}/{move}", json={})
+        await http.post(f"/runs/{test['run_id']}/{move}", json={})
     await world.pass_time(WINDOW)
     await world.end()
     await archive(world.pool, await world.now() + HOUR)
 
     assert await told(world.pool) == []
-    assert (await http.get(f"/test-sends/{trial['run_id']}")).status_code == 410
-    assert await (await run_of(world, trial)).status() == "archived"
+    assert (await http.get(f"/test-sends/{test['run_id']}")).status_code == 410
+    assert await (await run_of(world, test)).status() == "archived"
 
 
 async def test_it_is_tried_for_ten_minutes_and_its_run_says_why_it_waits(
     world: World, http: AsyncClient
 ) -> None:
-    trial = await sent(http, BARE)
-    why = (await http.get(f"/runs/{trial['run_id']}/why")).json()
+    test = await sent(http, BARE)
+    why = (await http.get(f"/runs/{test['run_id']}/why")).json()
     assert why["code"] == "no_dispatcher"
 
     await world.pass_time(WINDOW)
     await world.end()
 
-    found = await now(http, trial)
+    found = await now(http, test)
     assert (found["status"], found["is_final"]) == ("expired", True)
 
 
@@ -187,7 +187,7 @@ async def test_it_passes_a_full_queue_of_what_is_not_urgent(
     sender = await alive(world, gateway)
     await sender.claim()
     sender.pump()
-    trial = await sent(http, BARE)
+    test = await sent(http, BARE)
 
     await sender.claim()
     gateway.is_hanging = False
@@ -195,7 +195,7 @@ async def test_it_passes_a_full_queue_of_what_is_not_urgent(
     await work(sender)
 
     second = gateway.messages[1].message_id.decode()
-    assert second == trial["message_id"]
+    assert second == test["message_id"]
 
 
 async def test_no_mailing_goes_to_a_bare_contact(world: World, http: AsyncClient) -> None:
@@ -216,16 +216,16 @@ async def test_no_mailing_goes_to_a_bare_contact(world: World, http: AsyncClient
 async def test_it_is_in_no_list_of_runs_but_its_own_and_is_not_resent(
     world: World, http: AsyncClient
 ) -> None:
-    trial = await sent(http, BARE)
+    test = await sent(http, BARE)
     assert (await http.get("/runs")).json()["items"] == []
 
-    items = (await http.get("/runs", params={"mailing_id": str(TRIALS)})).json()["items"]
-    assert [(each["run_id"], each["priority"]) for each in items] == [(trial["run_id"], "urgent")]
+    items = (await http.get("/runs", params={"mailing_id": str(TEST_SENDS)})).json()["items"]
+    assert [(each["run_id"], each["priority"]) for each in items] == [(test["run_id"], "urgent")]
 
     await world.pass_time(WINDOW)
     await world.end()
     body = {"statuses": ["expired"], "dry_run": True}
-    answer = await http.post(f"/runs/{trial['run_id']}/resend", json=body)
+    answer = await http.post(f"/runs/{test['run_id']}/resend", json=body)
     assert answer.status_code == 404
 
 
@@ -283,11 +283,11 @@ async def test_a_client_without_the_contact_fails_with_that_reason(
     world: World, http: AsyncClient
 ) -> None:
     await world.know_clients([1], phone=None)
-    trial = await sent(http, {"client_id": str(client(1))})
+    test = await sent(http, {"client_id": str(client(1))})
 
     await work(await alive(world, FakeGateway()))
 
-    found = await now(http, trial)
+    found = await now(http, test)
     assert (found["status"], found["reason"]) == ("failed", "no_phone")
 
 
@@ -298,40 +298,40 @@ async def test_a_bare_contact_leaves_a_day_after_its_test_or_with_the_run(
     await sent(http, BARE)
     ours = Retention(world.pool, retention)
     await world.pass_time(2 * DAY)
-    assert not await trials.erase_old(ours)  # it has not ended
+    assert not await test_sends.erase_old(ours)  # it has not ended
     await world.end()
     await world.pass_time(kept - timedelta(minutes=1))
-    assert (await trials.erase_old(ours), await bare_contacts(world)) == (False, 1)
+    assert (await test_sends.erase_old(ours), await bare_contacts(world)) == (False, 1)
 
     await world.pass_time(timedelta(minutes=2))
 
-    assert (await trials.erase_old(ours), await bare_contacts(world)) == (True, 0)
+    assert (await test_sends.erase_old(ours), await bare_contacts(world)) == (True, 0)
 
 
 async def test_who_erases_a_bare_contact_cancels_what_was_not_sent(
     world: World, http: AsyncClient
 ) -> None:
-    trial = await sent(http, BARE)
+    test = await sent(http, BARE)
 
-    answers = [await http.delete(f"/test-sends/{trial['run_id']}/contact") for _ in "12"]
+    answers = [await http.delete(f"/test-sends/{test['run_id']}/contact") for _ in "12"]
     gateway = FakeGateway()
     await work(await alive(world, gateway))
 
     assert [each.status_code for each in answers] == [204, 204]
     assert (await bare_contacts(world), gateway.messages) == (0, [])
-    assert (await now(http, trial))["reason"] == "client_removed"
+    assert (await now(http, test))["reason"] == "client_removed"
     unknown = await http.delete(f"/test-sends/{ids.new_id()}/contact")
     assert unknown.status_code == 404
 
 
 async def test_a_kept_contact_of_a_repeat_is_erased_too(world: World, http: AsyncClient) -> None:
-    trial = await sent(http, BARE)
+    test = await sent(http, BARE)
     gateway = Always(UNKNOWN)
     await work(await alive(world, gateway))
     kept = "SELECT count(contact) FROM exceptions"
     assert await world.value(kept) == 1
 
-    await http.delete(f"/test-sends/{trial['run_id']}/contact")
+    await http.delete(f"/test-sends/{test['run_id']}/contact")
 
     assert await world.value(kept) == 0
 
@@ -353,17 +353,14 @@ async def test_who_is_removed_from_the_catalog_leaves_test_sends_as_well(
 async def test_what_no_test_send_is_is_unknown(world: World, http: AsyncClient) -> None:
     run = await world.plan(1)
 
-    for run_id in (run.run_id, ids.new_id(), ids.trial_id()):
+    for run_id in (run.run_id, ids.new_id(), ids.id_of_test_send()):
         assert (await http.get(f"/test-sends/{run_id}")).status_code == 404
 
 
 def test_an_identifier_says_whether_its_run_is_a_test() -> None:
-    trial, run = ids.trial_id(), ids.run_id(TRIALS, "once")
+    test, run = ids.id_of_test_send(), ids.run_id(TEST_SENDS, "once")
 
-    assert (ids.is_trial(trial), trial.version, ids.is_trial(ids.trial_id("key"))) == (
-        True,
-        8,
-        True,
-    )
-    assert ids.trial_id("key") == ids.trial_id("key")
-    assert not any(map(ids.is_trial, (run, ids.new_id(), TRIALS)))
+    again = ids.id_of_test_send("key")
+    assert (ids.is_test_send(test), test.version, ids.is_test_send(again)) == (True, 8, True)
+    assert ids.id_of_test_send("key") == ids.id_of_test_send("key")
+    assert not any(map(ids.is_test_send, (run, ids.new_id(), TEST_SENDS)))
