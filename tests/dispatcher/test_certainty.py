@@ -1,7 +1,7 @@
 """Once an attempt may have arrived: how its message ends, and what is sent again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -601,3 +601,89 @@ async def test_what_may_have_arrived_is_asked_for_before_it_is_sent_again(
     attempts = [each for each in await told(world.pool) if isinstance(each, MessageAttempted)]
     last = "found_by_lookup" if keeps else "accepted"
     assert [each.reason for each in attempts] == ["closed", last]
+
+
+ACCEPTED_LATER = (202, b'{"id":"own-1","state":"queued"}')
+QUEUED = (200, b'{"id":"own-1","state":"queued"}')
+SENT = (200, b'{"id":"own-1","state":"sent"}')
+REJECTED = (200, b'{"id":"own-1","state":"rejected"}')
+NOT_THERE = (404, b"{}")
+HANGS_UP = None
+OWN = "GET /messages/own-1"
+
+
+@asynccontextmanager
+async def saying(answers: Sequence[tuple[int, bytes] | None]) -> AsyncIterator[tuple[Any, str]]:
+    """Run a server that gives these answers, one after the other; None: it hangs up."""
+    lines: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        answer = answers[len(lines)]
+        lines.append(head.decode().partition(" HTTP")[0])
+        if answer is not None:
+            status, body = answer
+            kind = b"content-type: application/json\r\nconnection: close\r\n"
+            head = b"HTTP/1.1 %d x\r\n%bcontent-length: %d\r\n\r\n" % (status, kind, len(body))
+            writer.write(head + body)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield lines, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/messages"
+
+
+@pytest.mark.parametrize(
+    ("answers", "resends", "requests", "state"),
+    [
+        # Asked by the id that it has told, until it says what came of it.
+        ([ACCEPTED_LATER, QUEUED, SENT], False, ["POST", OWN, OWN], State.DELIVERED),
+        ([ACCEPTED_LATER, REJECTED], False, ["POST", OWN], State.FAILED),
+        ([ACCEPTED_LATER, NOT_THERE, SENT], False, ["POST", OWN, "POST"], State.DELIVERED),
+        # It has told none: as the mailing or the gateway wants it.
+        ([HANGS_UP, SENT], True, ["POST", "POST"], State.DELIVERED),
+        ([HANGS_UP], False, ["POST"], State.UNDETERMINED),
+        # Of the first attempt nothing is known: what it says of the second is not all.
+        ([HANGS_UP, ACCEPTED_LATER, SENT], True, ["POST", "POST", OWN], State.DELIVERED),
+        ([HANGS_UP, ACCEPTED_LATER, REJECTED], True, ["POST", "POST", OWN], State.UNDETERMINED),
+        ([HANGS_UP, ACCEPTED_LATER, NOT_THERE], True, ["POST", "POST", OWN], State.RETRY),
+    ],
+)
+async def test_a_gateway_is_asked_by_the_id_that_it_has_told(
+    world: World,
+    answers: Sequence[tuple[int, bytes] | None],
+    requests: list[str],
+    state: State,
+    *,
+    resends: bool,
+) -> None:
+    await world.plan(1)
+    async with saying(answers) as (seen, url):
+        state_is = {"pointer": "/state"}
+        description = {
+            "kind": "http",
+            "url": url,
+            "resends_unknown": resends,
+            "request": {"json": {"to": "{{ phone }}"}},
+            "answer": {
+                "pending": [state_is | {"values": ["queued"]}],
+                "accepted": state_is | {"values": ["sent"]},
+                "id": "/id",
+            },
+            "lookup": {
+                "url_by_own_id": f"{url}/{{{{ gateway_message_id }}}}",
+                "not_found": [{"status": [404]}],
+                "refused": [state_is | {"values": ["rejected"]}],
+                "pending": [state_is | {"values": ["queued"]}],
+                "found": state_is | {"values": ["sent"]},
+            },
+        }
+        gateway = build("http", read(description), allows_private=True)
+        sender = await alive(world, gateway)
+        for _ in answers:
+            await drain(sender)
+            await later(world, sender)
+        await gateway.close()
+
+    assert [each.removesuffix(" /messages") for each in seen] == requests
+    assert await prove(world.pool) == {state: 1}

@@ -21,6 +21,7 @@ TABLE = {
     Finding.FAILED: (U, True, False, False, True),
     Finding.SILENT: (U, True, False, False, False),
     Finding.GARBLED: (U, True, False, False, False),
+    Finding.PENDING: (U, True, False, True, False),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.dispatcher.domain.breaker import is_failure
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.gateways.build import build
@@ -132,6 +133,10 @@ SENT: dict[str, tuple[list[str], bytes]] = {
         f'{{"messages":[{{"id":{NUMBER},"from":"Shop","destinations":[{{"to":"+79161234567"}}],'
         '"content":{"type":"text","text":"Скидка 5% & \\"больше\\""}}]}'.encode(),
     ),
+    "pending": (
+        ["POST /v1/sms HTTP/1.1", BEARER, ACCEPT, JSON],
+        '{"to":"+79161234567","text":"Скидка 5% & \\"больше\\""}'.encode(),
+    ),
 }
 ANSWERS: dict[str, list[tuple[int, str, Outcome, str, str | None]]] = {
     "our-contract": [
@@ -164,6 +169,17 @@ ANSWERS: dict[str, list[tuple[int, str, Outcome, str, str | None]]] = {
         (200, '{"messages":[{"status":{"group":"REJECTED"}}]}', R, "refused", None),
         (403, '{"requestError":{"code":"TOO_MANY_REQUESTS"}}', N, "throttled", None),
         (403, '{"requestError":{"code":"FORBIDDEN"}}', N, "unauthorized", None),
+        *GARBAGE,
+    ],
+    "pending": [
+        (202, '{"data":{"id":"s-7","state":"queued"}}', U, "pending", "s-7"),
+        (200, '{"data":{"id":"s-7","state":"sent"}}', A, "accepted", "s-7"),
+        (200, '{"data":{"state":"sent"}}', U, "contract_violation", None),
+        (202, '{"data":{"state":"queued"}}', U, "pending", None),
+        # Whatever it means, the message may be asked for by it.
+        (200, '{"data":{"id":"s-7","state":"new"}}', U, "contract_violation", "s-7"),
+        (502, '{"data":{"id":"s-7"}}', U, "status_502", "s-7"),
+        (400, '{"data":{"id":"s-7"}}', R, "status_400", None),
         *GARBAGE,
     ],
 }
@@ -261,7 +277,7 @@ LOOK_UPS = [
 
 
 async def test_an_example_asks_for_what_may_have_arrived() -> None:
-    message = replace(MESSAGE, may_have_arrived=True)
+    message = replace(MESSAGE, unknowns=1)
     async with example("basic-nested") as (gateway, provider):
         found = []
         for answer, *_ in LOOK_UPS:
@@ -274,3 +290,31 @@ async def test_an_example_asks_for_what_may_have_arrived() -> None:
     lines = [lines[0] for lines, _ in provider.requests]
     asked = f"GET /sms/2/reports?bulkId={NUMBER} HTTP/1.1"
     assert lines == [asked] * 5 + ["POST /sms/2/text/advanced HTTP/1.1"]
+
+
+# What an API says of a message by its own id, which it has told when it took it for processing.
+LOOK_UPS_BY_OWN_ID = [
+    ('{"data":{"id":"s-7","state":"delivered"}}', A, "found_by_lookup"),
+    ('{"data":{"id":"s-7","state":"rejected"}}', R, "refused_by_lookup"),
+    ('{"data":{"id":"s-7","state":"queued"}}', N, "lookup_pending"),
+    ("<html>", N, "lookup_contract_violation"),
+]
+
+
+async def test_an_example_asks_by_the_id_that_the_provider_has_told() -> None:
+    async with example("pending") as (gateway, provider):
+        provider.status, provider.answer = 202, b'{"data":{"id":"s-7","state":"queued"}}'
+        pending = await send(gateway, MESSAGE)
+        own_id = pending.gateway_message_id
+        again = replace(MESSAGE, unknowns=1, gateway_message_id=own_id)
+        provider.status, found = 200, []
+        for answer, *_ in LOOK_UPS_BY_OWN_ID:
+            provider.answer = answer.encode()
+            verdict = await send(gateway, again)
+            found.append((answer, verdict.outcome, verdict.reason))
+            assert is_failure(verdict) == (answer == "<html>")
+
+    assert (pending.outcome, pending.reason, own_id) == (U, "pending", "s-7")
+    assert found == LOOK_UPS_BY_OWN_ID
+    lines = [lines[0] for lines, _ in provider.requests]
+    assert lines == ["POST /v1/sms HTTP/1.1", *["GET /v1/sms/s-7 HTTP/1.1"] * 4]

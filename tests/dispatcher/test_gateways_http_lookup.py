@@ -20,7 +20,7 @@ from tests.dispatcher import garbage_http
 from tests.dispatcher.world import LIMITS
 
 FRESH = OutgoingMessage(b"m" * 43, "79161234567", None, None, "Good day", b"")
-AGAIN = replace(FRESH, may_have_arrived=True)
+AGAIN = replace(FRESH, unknowns=1)
 ACCEPTED = b'{"id":"g-1","status":"accepted"}'
 LOOKUP = {
     "url": "http://HOST/messages/{{ id }}?n={{ numeric_id }}",
@@ -82,8 +82,10 @@ class Provider:
             writer.close()
 
 
-def described(host: str, **fields: Any) -> HttpDescription:
+def described(host: str, by_own_id: str | None = None, **fields: Any) -> HttpDescription:
     lookup = LOOKUP | {"url": str(LOOKUP["url"]).replace("HOST", host)}
+    if by_own_id is not None:
+        lookup |= {"url_by_own_id": f"http://{host}{by_own_id}"}
     url = f"http://{host}/messages"
     found = read(DESCRIBED | {"url": url, "lookup": lookup} | fields)
     assert isinstance(found, HttpDescription)
@@ -299,6 +301,10 @@ async def test_what_may_have_arrived_goes_to_a_gateway_that_can_be_asked_until_t
         ({"headers": {"Authorization": "x"}}, "one login"),
         ({"not_found": []}, "not_found"),
         ({"found": {}}, "told by status"),
+        ({"url": None}, "url, url_by_own_id or both"),
+        ({"url": "http://sms.example/{{ gateway_message_id }}"}, "has none but"),
+        ({"url_by_own_id": "http://sms.example/{{ id }}"}, "url is enough"),
+        ({"url_by_own_id": "http://sms.example/{{ gateway_message_id }}"}, "needs answer.id"),
     ],
 )
 def test_a_look_up_that_could_not_be_asked_is_refused(fields: dict[str, Any], reason: str) -> None:
@@ -341,3 +347,42 @@ async def test_no_garbage_says_that_a_message_is_there_or_that_it_is_not() -> No
                 assert json.loads(body)["status"].encode() == words[verdict.outcome]
 
     assert provider.methods == ["GET"] * len(GARBAGE)
+
+
+ANSWER = {"accepted": {"status": [200]}, "id": "/id"}
+BY_OWN_ID = "/status?of={{ gateway_message_id }}"
+
+
+@pytest.mark.parametrize(
+    ("own_id", "asked"), [("g/1 &", "/status?of=g%2F1%20%26"), (None, f"/messages/{'m' * 43}?n=")]
+)
+async def test_a_gateway_is_asked_by_our_id_as_long_as_its_own_is_not_known(
+    own_id: str | None, asked: str
+) -> None:
+    async with opened(answer=ANSWER, by_own_id=BY_OWN_ID) as (gateway, provider):
+        provider.says = 200, FOUND
+        verdict = await begin(gateway, replace(AGAIN, gateway_message_id=own_id))
+
+    assert verdict.reason == "found_by_lookup"
+    assert [each.split(" ")[1].startswith(asked) for each in provider.heads] == [True]
+
+
+async def test_what_it_says_by_its_own_id_is_of_one_attempt() -> None:
+    own = replace(AGAIN, gateway_message_id="g-1", unknowns=2)
+    async with opened(answer=ANSWER, by_own_id=BY_OWN_ID) as (gateway, provider):
+        missing = await begin(gateway, own)
+        provider.says = 200, REJECTED
+        rejected = await begin(gateway, own)
+        only = await begin(gateway, replace(own, unknowns=1))
+
+    assert (missing.outcome, missing.reason) == (Outcome.NOT_PROCESSED, "lookup_not_found")
+    assert (rejected.outcome, rejected.is_of_all) == (Outcome.REFUSED, False)
+    assert only.is_of_all
+    assert provider.methods == ["GET"] * 3
+
+
+def test_what_is_pending_needs_a_look_up() -> None:
+    answer = ANSWER | {"pending": [{"status": [202]}]}
+
+    with pytest.raises(ValidationError, match="needs a lookup"):
+        described("sms.example", answer=answer, lookup=None)

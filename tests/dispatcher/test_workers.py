@@ -46,7 +46,7 @@ class WildGateway:
     name = "http"
     channel = CHANNELS["http"]
     resends_unknown = True
-    looks_up = False
+    looks_up = looks_up_by_own_id = False
 
     def __init__(
         self, chances: dict[Verdict | None, int], seed: int, *, is_idempotent: bool

@@ -269,7 +269,7 @@ class FakeGateway:
 
     name = "http"
     channel = CHANNELS["http"]
-    looks_up = False
+    looks_up = looks_up_by_own_id = False
 
     def __init__(
         self,

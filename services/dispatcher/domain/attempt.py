@@ -52,6 +52,8 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     backoff_cap_s: float
     # Of a gateway that does not: whether what may have arrived is sent once more.
     resends_unknown: bool = True
+    # It is asked before anything is sent again, if an answer has told its own id of the message.
+    looks_up_by_own_id: bool = False
     max_attempts: int | None = None  # that count
     quiet: Quiet | None = None  # a retry waits for their end
 
@@ -75,8 +77,13 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         """Return whether a message has had all attempts that it may have."""
         return self.max_attempts is not None and counted >= self.max_attempts
 
-    def allows(self, unknowns: int) -> bool:
-        """Return whether a message may go again after so many attempts that may have arrived."""
+    def allows(self, unknowns: int, gateway_message_id: str | None = None) -> bool:
+        """Return whether a message may go again after so many attempts that may have arrived.
+
+        `gateway_message_id`: the gateway's own of it, if it has told one.
+        """
+        if self.looks_up_by_own_id and gateway_message_id is not None:
+            return True
         return self.is_idempotent or unknowns <= self.resends_unknown
 
     def backoff_s(self, attempts: int, jitter: float) -> float:
@@ -108,6 +115,12 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     contact: Contact | None  # as it was used; None: not known any more
     place: int = 0  # of the message in its chunk, from 1; 0: not known
     version_id: int | None = None  # of its gateway
+    known_as: str | None = None  # the gateway's own id of it, told by an earlier attempt
+
+    @property
+    def gateway_message_id(self) -> str | None:
+        """The gateway's own id of the message, by this attempt or an earlier one."""
+        return self.verdict.gateway_message_id or self.known_as
 
     @property
     def key(self) -> MessageKey:

@@ -172,7 +172,8 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
         state = State.FAILED if is_certain else _certain(after, State.FAILED)
         return replace(after, state=state), None
     counted, policy = attempts - after.uncounted, attempt.policy
-    if policy.is_exhausted(counted) and policy.allows(after.unknowns):
+    own_id = attempt.gateway_message_id
+    if policy.is_exhausted(counted) and policy.allows(after.unknowns, own_id):
         return replace(after, state=_certain(after, State.FAILED), reason=EXHAUSTED), None
     backoff_s = policy.backoff_s(max(counted, 1), jitter)
     return _again(after, attempt, attempt.ended_at + max(backoff_s, verdict.retry_after_s or 0.0))
@@ -180,7 +181,7 @@ def _after(before: Progress, attempt: Attempt, jitter: float) -> _Next:
 
 def _again(after: Progress, attempt: Attempt, retry_at: float) -> _Next:
     """Return the same message waiting for its next attempt; ended, if there can't be one."""
-    if not attempt.policy.allows(after.unknowns):
+    if not attempt.policy.allows(after.unknowns, attempt.gateway_message_id):
         return replace(after, state=State.UNDETERMINED), None
     contact = attempt.contact
     retry_at = attempt.policy.loud(retry_at, contact.time_zone if contact else None)

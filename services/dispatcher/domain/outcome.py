@@ -35,6 +35,7 @@ class Finding(StrEnum):
     FAILED = auto()  # it failed, or somebody between us: it may have been taken
     SILENT = auto()  # something went out, and nothing whole came back
     GARBLED = auto()  # it answered, and not as agreed
+    PENDING = auto()  # it answered as agreed: it says later whether it has taken the message
 
 
 OUTCOMES = {
@@ -50,11 +51,12 @@ OUTCOMES = {
     Finding.FAILED: Outcome.UNKNOWN,
     Finding.SILENT: Outcome.UNKNOWN,
     Finding.GARBLED: Outcome.UNKNOWN,
+    Finding.PENDING: Outcome.UNKNOWN,
 }
 # What any message would have got: the gateway's fault or ours, and no message is burnt for it.
 FAULTS = frozenset({Finding.MISPLACED, Finding.DENIED})
 # What speaks of one message, and not of how the gateway is.
-OF_A_MESSAGE = frozenset({Finding.REFUSED, Finding.POSTPONED, Finding.CONFLICT})
+OF_A_MESSAGE = frozenset({Finding.REFUSED, Finding.POSTPONED, Finding.CONFLICT, Finding.PENDING})
 # What a wait that the gateway asks for may come with.
 WAITS = frozenset({Finding.POSTPONED, Finding.BUSY, Finding.UNABLE, Finding.FAILED})
 
@@ -130,5 +132,11 @@ class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
     full_name: str | None = None  # of the client
     html: str | None = None  # beside the text
     sender: str | None = None  # NAME <ADDRESS>, or an address; None: the gateway's own
-    may_have_arrived: bool = False  # by an earlier attempt, as far as anyone knows
+    unknowns: int = 0  # attempts by which it may have arrived, as far as anyone knows
     unsubscribe_url: str | None = None  # None: there is no link, or it is in the text alone
+    gateway_message_id: str | None = None  # the gateway's own, by the last of these
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether an earlier attempt may have been accepted."""
+        return self.unknowns > 0

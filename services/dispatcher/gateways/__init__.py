@@ -34,6 +34,10 @@ class Gateway(Protocol):
         """Whether it is asked for what may have arrived, before that is sent again."""
 
     @property
+    def looks_up_by_own_id(self) -> bool:
+        """Whether it is asked likewise if it has told its own id of the message."""
+
+    @property
     def free(self) -> int:
         """How many messages can be started now."""
 
@@ -55,4 +59,5 @@ def policy_for(gateway: Gateway, limits: Limits) -> RetryPolicy:
         backoff_base_s=limits.backoff_base_s,
         backoff_cap_s=limits.backoff_cap_s,
         resends_unknown=gateway.resends_unknown,
+        looks_up_by_own_id=gateway.looks_up_by_own_id,
     )

@@ -21,9 +21,9 @@ from services.dispatcher.gateways.http.composer import (
 )
 from services.dispatcher.gateways.http.contract import judge
 from services.dispatcher.gateways.http.endpoint import check_token
-from services.dispatcher.gateways.http.gateway import HttpGateway, Judge, LookUp
+from services.dispatcher.gateways.http.gateway import Compose, HttpGateway, Judge, LookUp
 from services.dispatcher.gateways.http.rules import LookUpJudge, RulesJudge
-from services.dispatcher.gateways.http.template import Values, basic, values_of
+from services.dispatcher.gateways.http.template import OWN_ID, Values, basic, values_of
 from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.log import LogGateway
 from services.dispatcher.gateways.parts import SecretRef
@@ -144,8 +144,16 @@ def _look_up(
     lookup = described.lookup
     if lookup is None:
         return None
-    composer = DescribedComposer(parse_url(lookup.url), lookup.request, values, authorization)
-    return LookUp(composer.compose, LookUpJudge(lookup).judge)
+
+    def composing(url: str | None) -> Compose | None:
+        if url is None:
+            return None
+        return DescribedComposer(
+            parse_url(url, OWN_ID), lookup.request, values, authorization
+        ).compose
+
+    judged = LookUpJudge(lookup).judge
+    return LookUp(composing(lookup.url), composing(lookup.url_by_own_id), judged)
 
 
 def _smtp(name: str, description: SmtpDescription, allows_private: bool) -> Gateway:  # noqa: FBT001 - the same

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, model_valida
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.gateways.addresses import check_host
 from services.dispatcher.gateways.http.description import AnswerRules, LookUp, Request
-from services.dispatcher.gateways.http.template import names_in, secrets_in
+from services.dispatcher.gateways.http.template import OWN_ID, names_in, secrets_in
 from services.dispatcher.gateways.http.url import parse_url
 from services.dispatcher.gateways.log_file import Rotation
 from services.dispatcher.gateways.parts import Part, SecretRef
@@ -125,11 +125,21 @@ class HttpDescription(Common):
             raise ValueError("a URL with values needs a request")
         templates = [self.url, *(self.request.templates if self.request else ())]
         if self.lookup is not None:
-            if parse_url(self.lookup.url).origin != parse_url(self.url).origin:
+            origins = {parse_url(each, OWN_ID).origin for each in (self.url, *self.lookup.urls)}
+            if len(origins) > 1:
                 raise ValueError("a look-up is asked of the same scheme, host and port")
-            templates += [self.lookup.url, *self.lookup.headers.values()]
+            templates += [*self.lookup.urls, *self.lookup.headers.values()]
         if not self.secrets.keys() >= {name for each in templates for name in secrets_in(each)}:
             raise ValueError("a template names a secret that is not among the secrets")
+        return self
+
+    @model_validator(mode="after")
+    def _lookup_fits(self) -> "HttpDescription":
+        if self.answer is not None and self.answer.pending and self.lookup is None:
+            raise ValueError("what is pending needs a lookup, which says what came of it")
+        by_own_id = self.lookup is not None and self.lookup.url_by_own_id is not None
+        if by_own_id and (self.answer is None or self.answer.id is None):
+            raise ValueError("url_by_own_id needs answer.id, where the provider's own id stands")
         return self
 
 

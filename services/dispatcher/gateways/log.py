@@ -46,7 +46,7 @@ class LogGateway:
     channel = Channel(contact=None)
     is_idempotent = False
     resends_unknown = True
-    looks_up = False
+    looks_up = looks_up_by_own_id = False
 
     def __init__(self, path: Path, *, name: str = "log", rotation: Rotation | None = None) -> None:
         """Without `rotation` the file grows for ever."""

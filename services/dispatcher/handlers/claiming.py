@@ -75,6 +75,7 @@ class Claimer:
     ) -> None:
         self._pool = pool
         self._gateway, self._channel = gateway.name, gateway.channel
+        self._asks_by_own_id = gateway.looks_up_by_own_id
         self._samples, self._budget = samples, RetryBudget()
         self.lease = lease
         self._backlog = backlog
@@ -244,7 +245,7 @@ class Claimer:
     async def _claim(
         self, db: Connection, sender_id: UUID, now: Instant
     ) -> tuple[list[ClaimedRetry], list[ClaimedChunk], dict[UUID, Run]]:
-        claimant = Claimant(sender_id, self._gateway, self.lease.version)
+        claimant = Claimant(sender_id, self._gateway, self.lease.version, self._asks_by_own_id)
         latest = must_outlast(now)
         room = self.ready.room
         limit = min(self._budget.allowed(self._time(), self._samples.total), RETRIES, room.left)

@@ -45,6 +45,7 @@ class Job(msgspec.Struct, gc=False):
     contact: Contact
     place: int = 0  # of the message in its chunk, from 1; 0: not known
     message: OutgoingMessage = NOT_RENDERED
+    gateway_message_id: str | None = None  # told by an earlier attempt that may have arrived
 
     @property
     def number(self) -> int:
@@ -76,6 +77,7 @@ class Job(msgspec.Struct, gc=False):
             contact=self.contact,
             place=self.place,
             version_id=version_id,
+            known_as=self.gateway_message_id,
         )
 
 
@@ -98,7 +100,7 @@ def of_chunk(sender_id: UUID, run: Run, chunk: ClaimedChunk, channel: Channel) -
 
 
 def of_retries(
-    sender_id: UUID, runs: Mapping[UUID, Run], retries: Iterable[ClaimedRetry], channel: Channel
+    sender_id: UUID, runs: Mapping[UUID, Run], retries: Sequence[ClaimedRetry], channel: Channel
 ) -> list[Taken]:
     """Return what came of retries, run by run."""
     of_runs: dict[UUID, list[_Claimed]] = {}
@@ -110,7 +112,7 @@ def of_retries(
         of_runs.setdefault(run_id, []).append(claimed)
         if each.suppressed is not None:
             unwanted.setdefault(run_id, {})[client_id] = each.suppressed
-    return [
+    taken = [
         _taken(
             Lease(sender_id, runs[run_id], None, 0, is_clean=True),
             of_run,
@@ -119,6 +121,10 @@ def of_retries(
         )
         for run_id, of_run in of_runs.items()
     ]
+    known_as = {each.key: each.gateway_message_id for each in retries if each.gateway_message_id}
+    for job in (each for of_run in taken for each in of_run.jobs if known_as):
+        job.gateway_message_id = known_as.get(MessageKey(job.chunk.run_id, job.client_id))
+    return taken
 
 
 def _taken(

@@ -78,8 +78,9 @@ def _message(job: Job) -> OutgoingMessage:
         contact.full_name,
         html.render(contact) if html else None,
         run.templates.sender,
-        job.before.may_have_arrived,
+        job.before.unknowns,
         contact.unsubscribe_url,
+        job.gateway_message_id,
     )
 
 

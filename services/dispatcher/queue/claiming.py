@@ -48,6 +48,7 @@ class Claimant(NamedTuple):
     sender_id: UUID
     gateway: str
     version: GatewayVersion = GatewayVersion()
+    looks_up_by_own_id: bool = False  # so retries come with the gateway's own ids
 
     def values(self) -> dict[str, Any]:
         """Return the parameters of claims."""

@@ -4,7 +4,7 @@ The caller holds the sender, as for chunks (`claiming`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,7 @@ class ClaimedRetry:
     before: Progress
     contact: Contact | None  # the one that was used, if it must be used again; else the newest
     suppressed: str | None = None  # why it is not wanted any more
+    gateway_message_id: str | None = None  # if it was asked for
 
 
 # Of the run after the one that had the last, and so on: the retries of a small run don't wait for
@@ -98,7 +99,29 @@ async def claim_retries(
     if any(row.has_suppressions for row in rows):
         keys = [MessageKey(row.run_id, row.client_id) for row in rows]
         unwanted = await suppressed_messages(db, keys)
-    return [_retry(row, unwanted) for row in rows]
+    retries = [_retry(row, unwanted) for row in rows]
+    return await _with_own_ids(db, retries) if claimant.looks_up_by_own_id else retries
+
+
+OWN_IDS = text("""
+    SELECT DISTINCT ON (run_id, client_id) run_id, client_id, gateway_message_id
+    FROM unnest(
+        CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[])
+    ) AS wanted (run_id, client_id) JOIN attempts USING (run_id, client_id)
+    WHERE outcome = 'unknown' AND gateway_message_id IS NOT NULL
+    ORDER BY run_id, client_id, attempt DESC
+""")
+
+
+async def _with_own_ids(db: Connection, retries: Sequence[ClaimedRetry]) -> list[ClaimedRetry]:
+    """Return retries with the gateway's own ids, by the last attempts that may have arrived."""
+    unsure = [each.key for each in retries if each.before.may_have_arrived]
+    if not unsure:
+        return list(retries)
+    run_ids, client_ids = zip(*unsure, strict=True)
+    rows = await db.execute(OWN_IDS, {"run_ids": run_ids, "client_ids": client_ids})
+    own = {MessageKey(row.run_id, row.client_id): row.gateway_message_id for row in rows}
+    return [replace(each, gateway_message_id=own.get(each.key)) for each in retries]
 
 
 def last_in_turn(retries: Sequence[ClaimedRetry], last: UUID) -> UUID:

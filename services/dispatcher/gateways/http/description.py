@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from services.dispatcher.gateways.http.pointer import parse_pointer
-from services.dispatcher.gateways.http.template import TemplateWrong, names_in
+from services.dispatcher.gateways.http.template import OWN_ID, TemplateWrong, names_in
 from services.dispatcher.gateways.parts import Part
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # Source: RFC 9110 §5.6.2
@@ -39,6 +39,12 @@ def _template(text: str) -> str:
     return text
 
 
+def _own_id_template(text: str) -> str:
+    if OWN_ID not in names_in(text, OWN_ID):
+        raise ValueError(f"it has {{{{ {OWN_ID} }}}}: without that, url is enough")
+    return text
+
+
 def _headers(headers: dict[str, str]) -> dict[str, str]:
     names = [name.lower() for name in headers]
     if len(set(names)) < len(names):
@@ -59,6 +65,10 @@ def _tree(tree: JsonValue) -> JsonValue:
 
 Template: TypeAlias = Annotated[
     str, AfterValidator(_template), Field(max_length=_LONGEST_TEMPLATE)
+]
+LookUpUrl: TypeAlias = Annotated[str, AfterValidator(_template), Field(max_length=4_000)]
+LookUpUrlByOwnId: TypeAlias = Annotated[
+    str, AfterValidator(_own_id_template), Field(max_length=4_000)
 ]
 HttpHeaders: TypeAlias = Annotated[dict[str, Template], AfterValidator(_headers)]
 Tree: TypeAlias = Annotated[JsonValue, AfterValidator(_tree)]
@@ -129,13 +139,16 @@ class AnswerRules(Part):
     throttled: tuple[Match, ...] = Field((), max_length=100)
     refused: tuple[Match, ...] = Field((), max_length=100)
     not_processed: tuple[Match, ...] = Field((), max_length=100)
+    pending: tuple[Match, ...] = Field((), max_length=100)  # a look-up says later what came of it
     accepted: Match
     # Where an accepted answer has the provider's own id, text or a whole number: it must be there.
+    # A look-up may go by it, also if an answer had it that said nothing else.
     id: JsonPointer | None = None
 
     @model_validator(mode="after")
     def _bounces_are_refused(self) -> "AnswerRules":
-        others = (*self.gateway_fault, *self.throttled, *self.not_processed, self.accepted)
+        others = (*self.gateway_fault, *self.throttled, *self.not_processed, *self.pending)
+        others = (*others, self.accepted)
         if any(each.bounced for each in others):
             raise ValueError("only what is refused is bounced")
         return self
@@ -147,13 +160,29 @@ class LookUp(Part):
     So what may have arrived is sent again only if it has not.
     """
 
-    url: Template = Field(max_length=4_000, examples=["https://sms.example/messages/{{ id }}"])
+    # One of these, or both: by the provider's own id once an answer has told it, else by ours.
+    url: LookUpUrl | None = Field(None, examples=["https://sms.example/messages/{{ id }}"])
+    url_by_own_id: LookUpUrlByOwnId | None = Field(
+        None, examples=["https://sms.example/status?id={{ gateway_message_id }}"]
+    )
     headers: HttpHeaders = Field(default={}, max_length=50)
     # Asked in this order. What is of no kind tells nothing, and nothing is sent.
     not_found: tuple[Match, ...] = Field(min_length=1, max_length=100)
     refused: tuple[Match, ...] = Field((), max_length=100)
+    pending: tuple[Match, ...] = Field((), max_length=100)  # nothing is sent; it is asked again
     found: Match
     id: JsonPointer | None = None  # where the provider's own id stands, if it is there
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it is asked."""
+        return [each for each in (self.url, self.url_by_own_id) if each is not None]
+
+    @model_validator(mode="after")
+    def _has_a_url(self) -> "LookUp":
+        if not self.urls:
+            raise ValueError("a look-up has url, url_by_own_id or both")
+        return self
 
     @property
     def request(self) -> Request:

@@ -26,17 +26,32 @@ _SOON_S = 0.005
 _CUT_OFF = Verdict(Outcome.NOT_PROCESSED, "cut_off")
 
 Judge: TypeAlias = Callable[[Answer], Verdict]
+Compose: TypeAlias = Callable[[OutgoingMessage], bytes]
 
 _NO_PHONE = Verdict(Outcome.REFUSED, "no_phone", is_of_message=True)
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
 _NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
 
 
-class LookUp(NamedTuple):
-    """How the gateway is asked for a message."""
+# Of its own id nothing is known beyond one attempt: another one may have arrived besides.
+_NOT_THAT_ONE = Verdict(Outcome.NOT_PROCESSED, "lookup_not_found", is_of_message=True)
 
-    compose: Callable[[OutgoingMessage], bytes]
+
+class LookUp(NamedTuple):
+    """How the gateway is asked for a message: by our id, by its own, or both."""
+
+    compose: Compose | None
+    compose_by_own_id: Compose | None
     judge: Callable[[Answer], Verdict | None]  # None: it is not there
+
+    def request(self, message: OutgoingMessage) -> tuple[bytes | None, bool]:
+        """Return what asks for a message, if anything can, and whether it speaks of all attempts.
+
+        By our id it does, by the gateway's own if there was but one that may have arrived.
+        """
+        if self.compose_by_own_id is not None and message.gateway_message_id is not None:
+            return self.compose_by_own_id(message), message.unknowns <= 1
+        return (None, True) if self.compose is None else (self.compose(message), True)
 
 
 class HttpGateway:
@@ -86,7 +101,8 @@ class HttpGateway:
         )
         self._allowed_senders = {_address(each) for each in allowed_senders}
         self._look_up = look_up
-        self.looks_up = look_up is not None
+        self.looks_up = look_up is not None and look_up.compose is not None
+        self.looks_up_by_own_id = look_up is not None and look_up.compose_by_own_id is not None
         self._waiting: set[_Waiting] = set()
         self._loop = asyncio.get_running_loop()
         authorization = f"Bearer {token}" if token else None
@@ -112,10 +128,15 @@ class HttpGateway:
             self._loop.call_soon(done, rejection)
             return
         request = self._compose(message)
-        if self._look_up is not None and message.may_have_arrived:
-            self._ask(self._look_up, message, _Waiting(request, deadline, done))
-        else:
+        if self._look_up is None or not message.may_have_arrived:
             self._start(request, deadline, done)
+            return
+        asking, is_of_all = self._look_up.request(message)
+        if asking is None:
+            self._start(request, deadline, done)
+        else:
+            waiting = _Waiting(request, deadline, done, is_of_all)
+            self._ask(asking, self._look_up.judge, waiting)
 
     async def close(self) -> None:
         """Cut off what is under way and close all connections."""
@@ -128,7 +149,9 @@ class HttpGateway:
         judged = self._judge
         self._client.start(request, deadline, lambda answer: done(judged(answer)))
 
-    def _ask(self, look_up: LookUp, message: OutgoingMessage, waiting: "_Waiting") -> None:
+    def _ask(
+        self, asking: bytes, judged: Callable[[Answer], Verdict | None], waiting: "_Waiting"
+    ) -> None:
         """Ask for a message that may have arrived; send it if it has not.
 
         To ask may take half of the time: what is sent with none left would be unknown again.
@@ -136,15 +159,16 @@ class HttpGateway:
         now = self._loop.time()
 
         def answered(answer: Answer) -> None:
-            verdict = _without(self._secrets, look_up.judge, answer)
+            verdict = _without(self._secrets, judged, answer)
+            if not waiting.is_of_all:
+                verdict = replace(verdict or _NOT_THAT_ONE, is_of_all=False)
             if verdict is not None:
                 waiting.done(verdict)
                 return
             self._waiting.add(waiting)  # its place is kept
             self._send_waiting(waiting)
 
-        request = look_up.compose(message)
-        self._client.start(request, now + (waiting.deadline - now) / 2, answered)
+        self._client.start(asking, now + (waiting.deadline - now) / 2, answered)
 
     def _send_waiting(self, waiting: "_Waiting") -> None:
         """Send as soon as a connection is free: the one that asked may be about to close."""
@@ -181,6 +205,7 @@ class _Waiting(msgspec.Struct, eq=False):
     request: bytes
     deadline: float
     done: Done
+    is_of_all: bool  # what it is asked speaks of all attempts
 
 
 def _without(secrets: Collection[bytes], judged: Callable[[Answer], V], answer: Answer) -> V:

@@ -1,8 +1,8 @@
 """Rules: what answers of a described HTTP API mean for the message. Pure.
 
-They are asked in this order: the gateway's fault, throttled, refused, not processed, accepted. An
-answer of which none speaks means what its status code says by our own contract; a success that is
-not recognized as one is unknown.
+They are asked in this order: the gateway's fault, throttled, refused, not processed, pending,
+accepted. An answer of which none speaks means what its status code says by our own contract; a
+success that is not recognized as one is unknown.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -31,6 +31,7 @@ FAILURES = {
     "throttled": Finding.BUSY,
     "refused": Finding.REFUSED,
     "not_processed": Finding.UNABLE,
+    "pending": Finding.PENDING,
 }
 _LONGEST_ID = 200
 _BIGGEST_ID = 10**38  # digits beyond are no identifier
@@ -70,13 +71,13 @@ class RulesJudge:
             return judge(answer)
         document = _document(answer) if self._reads_body else MISSING
         otherwise = judge_status(answer, status, self._not_taken)
+        own_id = None if self._id is None else identifier(at(document, self._id))
         for matcher in self._failures:
             if matcher.holds(answer, document):
-                failed = _failed(answer, matcher, otherwise)
+                failed = _with_own_id(_failed(answer, matcher, otherwise), own_id)
                 return replace(failed, bounced=self._contact) if matcher.is_bounce else failed
         if not self._accepted.holds(answer, document):
-            return otherwise
-        own_id = None if self._id is None else identifier(at(document, self._id))
+            return _with_own_id(otherwise, own_id)
         if self._id is not None and own_id is None:
             return verdict_of(
                 Finding.GARBLED, "contract_violation", status, answer=otherwise.answer
@@ -90,6 +91,7 @@ class LookUpJudge:
     def __init__(self, look_up: LookUp) -> None:
         self._not_found = [_Matcher(each, "not_found") for each in look_up.not_found]
         self._refused = [_Matcher(each, "refused") for each in look_up.refused]
+        self._pending = [_Matcher(each, "pending") for each in look_up.pending]
         self._found = _Matcher(look_up.found, "found", TAKEN)
         self._id = None if look_up.id is None else parse_pointer(look_up.id)
 
@@ -107,6 +109,9 @@ class LookUpJudge:
                 reason, text = each.reason or "refused_by_lookup", otherwise.answer
                 refused = verdict_of(Finding.REFUSED, reason, status, answer=text)
                 return replace(refused, is_of_all=True)
+        if any(each.holds(answer, document) for each in self._pending):
+            pending = verdict_of(Finding.PENDING, "pending", status, answer=otherwise.answer)
+            return replace(_unasked(pending), is_of_message=True)
         if not self._found.holds(answer, document):
             return _unasked(otherwise)
         own_id = None if self._id is None else identifier(at(document, self._id))
@@ -154,6 +159,13 @@ def identifier(value: Any) -> str | None:  # noqa: ANN401 - any JSON
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable():
         return value
     return None
+
+
+def _with_own_id(verdict: Verdict, own_id: str | None) -> Verdict:
+    """Return a verdict with the provider's own id, if it may be asked for the message."""
+    if own_id is None or verdict.outcome is not Outcome.UNKNOWN:
+        return verdict
+    return replace(verdict, gateway_message_id=own_id)
 
 
 def _failed(answer: Answer, matcher: "_Matcher", otherwise: Verdict) -> Verdict:

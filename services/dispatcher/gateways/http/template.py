@@ -20,6 +20,7 @@ Read: TypeAlias = Callable[[OutgoingMessage], str | None]
 Escape: TypeAlias = Callable[[str], bytes]
 
 MARK = re.compile(r"\{\{(.*?)\}\}|\{\{", re.DOTALL)
+OWN_ID = "gateway_message_id"  # which only a look-up may have: a first request knows none
 _DIGITS = re.compile(r"0|[1-9][0-9]*")
 _SECRET = re.compile(r"secrets\.([a-z][a-z0-9_]{0,39})")
 
@@ -65,17 +66,18 @@ def values_of(bits: int, sender: str | None, secrets: Mapping[str, str]) -> Valu
         "html": lambda message: message.html,
         "full_name": lambda message: message.full_name,
         "sender": lambda message: message.sender or sender,
+        OWN_ID: lambda message: message.gateway_message_id,
     }
     return Values(of_message, {f"secrets.{name}": secret for name, secret in secrets.items()})
 
 
 # In place of a whole value of JSON these are numbers.
 NUMBERS = ("numeric_id", "numeric_phone")
-NAMES = tuple(values_of(63, None, {}).of_message)
+NAMES = tuple(name for name in values_of(63, None, {}).of_message if name != OWN_ID)
 
 
-def names_in(source: str) -> list[str]:
-    """Return what a template names, in order.
+def names_in(source: str, *others: str) -> list[str]:
+    """Return what a template names, in order; it may name `others` besides.
 
     Raises:
         TemplateWrong: It names what there is not, or has an end missing.
@@ -85,15 +87,17 @@ def names_in(source: str) -> list[str]:
         if mark[1] is None:
             raise TemplateWrong("'{{' has no '}}'")
         name = mark[1].strip()
-        if name not in NAMES and not _SECRET.fullmatch(name):
-            raise TemplateWrong(f"a template has none but {', '.join(NAMES)} and secrets.NAME")
+        if name not in (*NAMES, *others) and not _SECRET.fullmatch(name):
+            named = ", ".join((*NAMES, *others))
+            raise TemplateWrong(f"a template has none but {named} and secrets.NAME")
         names.append(name)
     return names
 
 
 def secrets_in(source: str) -> list[str]:
     """Return the names of the secrets that a template has, whose names are known."""
-    return [found[1] for name in names_in(source) if (found := _SECRET.fullmatch(name))]
+    names = names_in(source, OWN_ID)
+    return [found[1] for name in names if (found := _SECRET.fullmatch(name))]
 
 
 def only_name(source: str) -> str | None:

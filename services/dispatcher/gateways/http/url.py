@@ -20,19 +20,20 @@ class Url(NamedTuple):
     query: str | None  # template
 
 
-def parse_url(url: str) -> Url:
-    """Take the template of a URL apart.
+def parse_url(url: str, *others: str) -> Url:
+    """Take the template of a URL apart; it may name `others` besides what all templates may.
 
     Raises:
         ValueError: It is not one that requests can be sent to.
     """
-    names_in(url)
+    names_in(url, *others)
     endpoint = parse_endpoint(MARK.sub("x", url))
     parts = _URL.fullmatch(url)
     if parts is None:
         raise TemplateWrong("a URL has values in its path and its query only")
     path = parts[2] or "/"
-    if any(name not in _IN_PATH and "." not in name for name in names_in(path)):
-        names = ", ".join(sorted(_IN_PATH))
+    may_be_there = {*_IN_PATH, *others}
+    if any(name not in may_be_there and "." not in name for name in names_in(path, *others)):
+        names = ", ".join(sorted(may_be_there))
         raise TemplateWrong(f"in its path a URL has none but {names} and secrets.NAME")
     return Url(endpoint, parts[1], path, parts[3])

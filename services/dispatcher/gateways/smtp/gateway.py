@@ -32,7 +32,7 @@ class SmtpGateway:
 
     channel = Channel(contact="email")
     is_idempotent = False  # a mail that comes twice is delivered twice
-    looks_up = False  # no server says what became of a mail
+    looks_up = looks_up_by_own_id = False  # no server says what became of a mail
 
     def __init__(  # noqa: PLR0913 - what a gateway can do is its own to say
         self,
