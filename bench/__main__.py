@@ -13,7 +13,9 @@ from bench.features import CAP, measure_features
 from bench.history import Size
 from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
+from bench.limited import measure_limited
 from bench.mail.alone import measure_alone
+from bench.pausing import DISPATCHERS, measure_pausing
 from bench.pipeline import send_mailing
 from bench.queries import measure_queries
 from bench.rebuild import rebuild
@@ -25,8 +27,8 @@ from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
-FEATURES, QUERIES = "features", "queries"
-ALONE = ("small", "idle", "fairness", FEATURES)
+FEATURES, PAUSING, LIMITED, QUERIES = "features", "pausing", "limited", "queries"
+ALONE = ("small", "idle", "fairness", FEATURES, PAUSING, LIMITED)
 WHAT = (
     "import",
     "pipeline",
@@ -38,6 +40,8 @@ WHAT = (
     "mail",
     "fairness",
     FEATURES,
+    PAUSING,
+    LIMITED,
     QUERIES,
 )
 
@@ -77,6 +81,12 @@ async def _measure_alone(rig: Rig, only: str, report: Report) -> None:
         note(f"sending {rig.messages:,} messages again and again, with each feature", "dim")
         await import_clients(rig)
         report.features = await measure_features(rig)
+    if only == PAUSING:
+        note(f"pausing a mailing of {rig.messages:,} messages, and its gateway", "dim")
+        report.pausing = await measure_pausing(rig)
+    if only == LIMITED:
+        note(f"sending {rig.messages:,} messages with a limit and without, by turns", "dim")
+        report.limited = await measure_limited(rig)
 
 
 async def _measure_plain(rig: Rig, report: Report) -> None:
@@ -114,7 +124,9 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--only", choices=WHAT, help="this, and what it needs")
-    parser.add_argument("--dispatchers", type=int, default=1, help="beside each other")
+    parser.add_argument(
+        "--dispatchers", type=int, help="beside each other; of pauses two, else one"
+    )
     parser.add_argument(
         "--profile", action="store_true", help="sample the busy services: a budget by step"
     )
@@ -125,6 +137,8 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
         "--latency", type=latency, default=(0, 0), help="of the gateway, in milliseconds: 20-50"
     )
     asked = parser.parse_args()
+    if asked.dispatchers is None:
+        asked.dispatchers = DISPATCHERS if asked.only == PAUSING else 1
     asked.clients = asked.messages // 5 if asked.clients is None else asked.clients
     asked.mailings = asked.messages // 500 if asked.mailings is None else asked.mailings
     if asked.messages < 1 or asked.dispatchers < 1:

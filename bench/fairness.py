@@ -1,6 +1,5 @@
 """Fairness: how soon small mailings are done that share a gateway with a large one."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -70,7 +69,7 @@ async def measure_fairness(rig: Rig) -> Fairness:
     try:
         half = FEW.mailings // 2
         beside = [await _sent_after_s(rig, db, number) for number in range(half)]
-        await _limit(rig, LIMITED_PER_S)
+        await rig.limit(LIMITED_PER_S)
 
         async def is_full() -> bool:
             return bool(await db.fetchval(LEASED) >= READY)
@@ -96,11 +95,3 @@ async def _sent_after_s(rig: Rig, db: asyncpg.Connection, number: int) -> float:
 
     await wait_for(is_finished, "a small mailing", WITHIN_S, EVERY_S)
     return round(perf_counter() - begun, 3)
-
-
-async def _limit(rig: Rig, rate: int) -> None:
-    """Let the gateway take so many messages a second, which its dispatchers hear of soon."""
-    path = "/v1/gateways/http"
-    found = await rig.api.get("dispatcher", path)
-    await rig.api.put("dispatcher", path, found["description"] | {"rate": rate})
-    await asyncio.sleep(1)

@@ -14,7 +14,9 @@ from bench.fairness import Fairness
 from bench.features import Feature
 from bench.idle import Idle
 from bench.importing import Imported
+from bench.limited import Limited
 from bench.mail.alone import Alone
+from bench.pausing import Pausing
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
 from bench.queries import Queries
@@ -27,7 +29,9 @@ from bench.rows import (
     fairness_rows,
     feature_rows,
     idle_rows,
+    limited_rows,
     mail_rows,
+    pausing_rows,
     pipeline_rows,
     plain_rows,
     queries_rows,
@@ -54,13 +58,17 @@ class Report:
     mail_alone: Alone | None = None
     fairness: Fairness | None = None
     features: dict[str, Feature] = field(default_factory=dict)
+    pausing: Pausing | None = None
+    limited: Limited | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether no message was lost, and none was sent twice."""
         pipelines = (self.pipeline, self.plain, self.mail)
         many = self.fairness.many if self.fairness else None
-        sent = [each for each in (*pipelines, *self.small, many) if each is not None]
+        limited = self.limited.pipelines if self.limited else ()
+        others = (*self.small, many, self.pausing, *limited)
+        sent = [each for each in (*pipelines, *others) if each is not None]
         is_lost = self.queries is not None and self.queries.lost
         return not is_lost and not any(each.lost or each.duplicated for each in sent)
 
@@ -97,6 +105,10 @@ class Report:
             files["fairness"] = asdict(self.fairness)
         if self.features:
             files["features"] = {name: asdict(each) for name, each in self.features.items()}
+        if self.pausing is not None:
+            files["pausing"] = asdict(self.pausing)
+        if self.limited is not None:
+            files["limited"] = asdict(self.limited)
         if self.mail is not None and self.mail_alone is not None:
             files["mail"] = asdict(self.mail) | {"alone": asdict(self.mail_alone)}
         return files
@@ -119,6 +131,8 @@ class Report:
             rows = [(name, f"{each:.2%}") for name, each in self.idle.cpu_share.items()]
             parts += [Text(), grid(("process", "of a core, idle"), rows)]
             parts += [share(self.idle.machine)]
+        if self.pausing is not None:
+            parts += [Text(), share(self.pausing.machine)]
         return Group(*parts)
 
     def profiled_us(self) -> dict[str, float]:
@@ -161,6 +175,10 @@ class Report:
             rows += fairness_rows(self.fairness)
         for name, feature in self.features.items():
             rows += feature_rows(name, feature)
+        if self.pausing is not None:
+            rows += pausing_rows(self.pausing)
+        if self.limited is not None:
+            rows += limited_rows(self.limited)
         if self.mail is not None and self.mail_alone is not None:
             rows += mail_rows(self.mail, self.mail_alone)
         return rows

@@ -77,6 +77,13 @@ class Rig:
             finally:
                 await db.close()
 
+    async def limit(self, rate: float | None) -> None:
+        """Let the gateway take so many messages a second, which its dispatchers hear of soon."""
+        path = "/v1/gateways/http"
+        found = await self.api.get("dispatcher", path)
+        await self.api.put("dispatcher", path, found["description"] | {"rate": rate})
+        await asyncio.sleep(1)
+
     def pid(self, name: str) -> int:
         """Return the process id of a part.
 

@@ -1,11 +1,14 @@
 """The rows of the report: each figure beside its floor, and whether that is met."""
 
 from collections.abc import Sequence
+from statistics import median
 
 from bench.fairness import Beside, Fairness
 from bench.features import PLAIN, Feature
 from bench.idle import Idle
+from bench.limited import Limited, Twin
 from bench.mail.alone import Alone
+from bench.pausing import Pause, Pausing
 from bench.pipeline import Pipeline
 from bench.queries import Queries
 from bench.small import WINDOW, Small
@@ -186,4 +189,41 @@ def feature_rows(name: str, of: Feature) -> list[Sequence[object]]:
         ("  of that without it", f"{share:.2f}", f"{FEATURE_SHARE}", share >= FEATURE_SHARE),
         ("  more CPU", f"{more:.1f} us", f"{FEATURE_US:g} us", more <= FEATURE_US),
         ("  chunks", f"{of.chunks:,}", None, None),
+    ]
+
+
+def pausing_rows(of: Pausing) -> list[Sequence[object]]:
+    """Return the rows of pauses at full rate."""
+    return [
+        (f"pause to silence, {of.dispatchers} dispatchers", None, None, None),
+        *_pause_rows("a mailing", of.mailing),
+        *_pause_rows("a gateway", of.gateway),
+        ("  lost, duplicated", f"{of.lost}, {of.duplicated}", "0, 0", not of.lost + of.duplicated),
+    ]
+
+
+def _pause_rows(what: str, pauses: Sequence[Pause]) -> list[Sequence[object]]:
+    silent = [each.silent_after_s for each in pauses]
+    rate_before, most = median(each.rate_before_per_s for each in pauses), max(silent)
+    return [
+        (f"  of {what}, most", f"{most:.2f} s", f"{SILENCE_S:g} s", most <= SILENCE_S),
+        ("    the same, p50", f"{median(silent):.2f} s", None, None),
+        ("    messages/s before", f"{rate_before:,.0f}", None, None),
+    ]
+
+
+def limited_rows(of: Limited) -> list[Sequence[object]]:
+    """Return the rows of a rate limit, beside those without one."""
+    return [
+        *_twin_rows("without a limit", of.without),
+        *_twin_rows(f"with one of {of.limit_per_s:,}/s", of.limited),
+    ]
+
+
+def _twin_rows(which: str, of: Twin) -> list[Sequence[object]]:
+    return [
+        (f"{which}, messages/s", f"{of.rate_per_s:,.0f}", None, None),
+        ("  CPU of a message, dispatcher", f"{of.dispatcher_us:.1f} us", None, None),
+        ("  the same, PostgreSQL", f"{of.postgres_us:.1f} us", None, None),
+        ("  its turn, alone in a loop", f"{of.flow_us:.3f} us", None, None),
     ]

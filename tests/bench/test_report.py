@@ -9,7 +9,9 @@ from bench.expansion import Expansion
 from bench.features import Feature
 from bench.idle import Idle
 from bench.importing import Imported
+from bench.limited import RATE, Limited, Twin, flow_alone
 from bench.mail.alone import Alone
+from bench.pausing import Pause, Pausing
 from bench.pipeline import Pipeline, percentile_95
 from bench.rebuild import Rebuilt
 from bench.report import Report
@@ -194,6 +196,43 @@ def test_a_feature_stands_beside_what_it_is_without_it(tmp_path: Path) -> None:
     lines = _lines(Report(features={"capped": capped}))
     assert lines["of that without it"] == ["0.90", "0.8", "yes"]
     assert lines["more CPU"] == ["7.0 us", "8 us", "yes"]
+
+
+def test_pauses_at_full_rate_must_hold_within_a_second(tmp_path: Path) -> None:
+    soon, late = Pause(10_000.0, 0.02, 0.3), Pause(12_000.0, 0.01, 1.05)
+    of = Pausing(2, 1_000, (soon, soon), (soon, late), lost=0, duplicated=0, machine=QUIET)
+    report = Report(pausing=of)
+    report.write(tmp_path)
+
+    written = json.loads((tmp_path / "pausing.json").read_text())
+    assert written["gateway"][1]["silent_after_s"] == 1.05
+    lines = _lines(report)
+    assert lines["of a mailing, most"] == ["0.30 s", "1 s", "yes"]
+    assert lines["of a gateway, most"] == ["1.05 s", "1 s", "no"]
+    assert lines["messages/s before"] == ["11,000"]
+    assert report.is_sound
+    assert not Report(pausing=replace(of, lost=1)).is_sound
+
+
+def test_a_limit_stands_beside_the_same_without_one(tmp_path: Path) -> None:
+    twin = Twin(2_000.0, 40.0, 9.0, 0.2, (PIPELINE,))
+    limited = replace(twin, dispatcher_us=41.5, flow_us=0.345)
+    report = Report(limited=Limited(1_000_000, twin, limited))
+    report.write(tmp_path)
+
+    assert json.loads((tmp_path / "limited.json").read_text())["without"]["dispatcher_us"] == 40.0
+    lines = _lines(report)
+    assert lines["without a limit, messages/s"] == ["2,000"]
+    assert lines["with one of 1,000,000/s, messages/s"] == ["2,000"]
+    assert lines["its turn, alone in a loop"] == ["0.345 us"]
+    assert report.is_sound
+    lost = replace(limited, rounds=(replace(PIPELINE, lost=1),))
+    assert not Report(limited=Limited(1_000_000, twin, lost)).is_sound
+
+
+async def test_a_gateway_without_a_limit_asks_the_database_for_nothing() -> None:
+    assert flow_alone(None) > 0
+    assert flow_alone(RATE) > 0
 
 
 def test_of_a_hundred_values_ninety_five_are_at_most_the_percentile() -> None:
