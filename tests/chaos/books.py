@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,14 +32,16 @@ ROOT = Path(__file__).parents[2]
 CURRENT_WITHIN_S = 120.0
 NONE_MISSED: Mapping[UUID, int] = MappingProxyType({})
 
-RUNS = """
+IS_NO_TEST = "run_id NOT IN (SELECT run_id FROM trials)"
+RUNS = f"""
     SELECT run_id, mailing_id, gateway, starts_at, ends_at, resent_from, state = 'archived'
-    FROM runs
+    FROM runs WHERE {IS_NO_TEST}
 """
-MESSAGES = """
+TESTS = "SELECT run_id, client_id FROM trials"
+MESSAGES = f"""
     WITH m AS (
         SELECT c.run_id, c.state AS chunk_state, u.client_id
-        FROM chunks c CROSS JOIN unnest(c.client_ids) AS u (client_id)
+        FROM chunks c CROSS JOIN unnest(c.client_ids) AS u (client_id) WHERE {IS_NO_TEST}
     ), a AS (
         SELECT run_id, client_id, bool_or(outcome = 'accepted') AS ok
         FROM all_attempts WHERE kind <> 'start' GROUP BY run_id, client_id
@@ -50,7 +52,10 @@ MESSAGES = """
     FROM m LEFT JOIN exceptions e ON e.run_id = m.run_id AND e.client_id = m.client_id
     LEFT JOIN a ON a.run_id = m.run_id AND a.client_id = m.client_id
 """
-ATTEMPTS = "SELECT run_id, client_id, attempt, kind, outcome, started_at FROM all_attempts"
+ATTEMPTS = f"""
+    SELECT run_id, client_id, attempt, kind, outcome, started_at FROM all_attempts
+    WHERE {IS_NO_TEST}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Tables:
     runs: Sequence[Run] = ()
     messages: Sequence[Message] = ()
     attempts: Sequence[Attempt] = ()
+    tests: frozenset[str] = frozenset()  # keys of test sends, which are left out of the rest
 
     def after(self, before: "Tables") -> "Tables":
         """Return the same with what was there of runs `before` they were archived."""
@@ -68,7 +74,7 @@ class Tables:
         messages += [each for each in before.messages if each.run_id in archived]
         attempts = [each for each in self.attempts if each.run_id not in archived]
         attempts += [each for each in before.attempts if each.run_id in archived]
-        return Tables(self.runs, messages, attempts)
+        return Tables(self.runs, messages, attempts, self.tests)
 
 
 NOTHING = Tables()
@@ -91,7 +97,7 @@ async def evidence(
     return Evidence(
         expected=expected,
         missed=missed,
-        gateways=gateways(rig),
+        gateways=gateways(rig, found.tests),
         runs=found.runs,
         messages=found.messages,
         attempts=found.attempts,
@@ -114,11 +120,14 @@ def _planned(runs: Iterable[Run], messages: Iterable[Message]) -> dict[UUID, int
     return {each.run_id: counts[each.run_id] for each in runs}
 
 
-def gateways(rig: Rig) -> dict[str, Gateway]:
-    """Read the ledgers of the sandboxes."""
+def gateways(rig: Rig, tests: Collection[str] = ()) -> dict[str, Gateway]:
+    """Read the ledgers of the sandboxes, without what is told apart as `tests`."""
+
+    def requests(name: str) -> list[Request]:
+        return [each for each in _requests(rig.ledger(name)) if each.key not in tests]
+
     return {
-        name: Gateway(part, name == "http", list(_requests(rig.ledger(name))))
-        for name, part in SANDBOXES.items()
+        name: Gateway(part, name == "http", requests(name)) for name, part in SANDBOXES.items()
     }
 
 
@@ -156,9 +165,10 @@ async def tables(rig: Rig) -> Tables:
             Attempt(_own(row[0]), _own(row[1]), row[2], row[3], row[4], _ms(row[5]))
             for row in await db.fetch(ATTEMPTS)
         ]
+        tests = [Message(_own(row[0]), _own(row[1]), "").key for row in await db.fetch(TESTS)]
     finally:
         await db.close()
-    return Tables(runs, messages, attempts)
+    return Tables(runs, messages, attempts, frozenset(tests))
 
 
 def _own(value: Any) -> UUID:

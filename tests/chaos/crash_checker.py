@@ -14,6 +14,9 @@ ALLOWED: Mapping[During, set[str]] = {
     During.EXPIRY: {"expired"},
     During.RESEND: {"expired"},
     During.RESOLVING: {"failed"},
+    During.SUPPRESSION: {"suppressed"},
+    During.CAP: {"suppressed"},
+    During.BOUNCE: {"failed", "suppressed"},
 }
 
 

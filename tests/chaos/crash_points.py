@@ -25,6 +25,12 @@ class During(Enum):
     RESEND = auto()  # of what has expired
     RESOLVING = auto()  # by hand, of what is undetermined
     ARCHIVING = auto()  # of all that has ended
+    TEST_SEND = auto()  # to a bare contact
+    IMPORT = auto()  # of clients, to whom a mailing goes then
+    AUDIENCE = auto()  # a mailing's changes before it begins
+    SUPPRESSION = auto()  # of a client, and its end
+    CAP = auto()  # clients have had as much as they may have
+    BOUNCE = auto()  # a gateway refuses contacts for good
 
 
 class Leaves(Enum):
@@ -108,6 +114,8 @@ ERASED = [
         During.ERASURE,
         "catalog.erase.written",
         "catalog.erase.committed",
+        "catalog.tombstone.written",
+        "catalog.tombstone.committed",
     ),
     *_of(
         "dispatcher",
@@ -149,6 +157,49 @@ AFTERWARDS = [
         During.RESOLVING,
         "dispatcher.resolve.written",
         "dispatcher.resolve.committed",
+    ),
+]
+PEOPLE = [
+    *_of(
+        "catalog",
+        Leaves.NOTHING,
+        During.IMPORT,
+        "catalog.import.beginning",
+        "catalog.import.begun",
+        "catalog.import.written",
+        "catalog.import.committed",
+        "catalog.import.completing",
+        "catalog.import.completed",
+        "catalog.import.deleting",
+        "catalog.import.deleted",
+        "catalog.words.written",
+        "catalog.words.committed",
+    ),
+    # The third time is the change: the first saves it, and the second lets a mailing refer to it.
+    Case("catalog.audience.written", "catalog", during=During.AUDIENCE, passes=3),
+    Case("catalog.audience.committed", "catalog", during=During.AUDIENCE, passes=3),
+    *_of(
+        "catalog",
+        Leaves.NOTHING,
+        During.SUPPRESSION,
+        "catalog.suppress.written",
+        "catalog.suppress.committed",
+        "catalog.lift.written",
+        "catalog.lift.committed",
+    ),
+    *_of(
+        "dispatcher", Leaves.NOTHING, During.CAP, "dispatcher.cap.counted", "dispatcher.cap.ended"
+    ),
+    Case("catalog.bounce.counted", "catalog", during=During.BOUNCE, gateways=("smtp",)),
+    Case("catalog.bounce.suppressed", "catalog", during=During.BOUNCE, gateways=("smtp",)),
+    *_of(
+        "dispatcher",
+        Leaves.NOTHING,
+        During.TEST_SEND,
+        "dispatcher.test_send.written",
+        "dispatcher.test_send.committed",
+        "dispatcher.test_contact.written",
+        "dispatcher.test_contact.committed",
     ),
 ]
 STATS = _beside(
@@ -273,6 +324,7 @@ CASES: Sequence[Case] = (
     *POSTPONED,
     *DISPATCHER,
     *AFTERWARDS,
+    *PEOPLE,
     *ARCHIVED,
 )
 # Visited by `make test` too: what a death there would cost most.

@@ -5,6 +5,14 @@ from tests.chaos.afterwards import archive, erase, resend, resolve
 from tests.chaos.crash_points import Case, During
 from tests.chaos.disturbing import disturb, postpone
 from tests.chaos.mailings import FEW, MORE, Mailings
+from tests.chaos.people import (
+    bounce,
+    change_audience,
+    import_and_send,
+    reach_the_cap,
+    send_test,
+    suppress_and_lift,
+)
 
 DIES_WITHIN_S = 60.0
 SHORT_S = 2.5  # a window that is over before all is sent
@@ -36,6 +44,25 @@ async def _happen_afterwards(mailings: Mailings, case: Case) -> None:
             await resend(mailings, await mailings.run_until_end(case, MORE, for_s=SHORT_S))
         case During.RESOLVING:
             await resolve(mailings, case)
-        case _:
+        case During.ARCHIVING:
             await mailings.run_until_end(case, FEW)
             await archive(mailings)
+        case During.TEST_SEND:
+            await mailings.run_until_end(case, FEW)
+            await send_test(mailings, case)
+        case _:
+            await _happen_to_people(mailings, case)
+
+
+async def _happen_to_people(mailings: Mailings, case: Case) -> None:
+    match case.during:
+        case During.IMPORT:
+            await import_and_send(mailings, case)
+        case During.AUDIENCE:
+            await change_audience(mailings, case)
+        case During.SUPPRESSION:
+            await suppress_and_lift(mailings, case)
+        case During.CAP:
+            await reach_the_cap(mailings, case)
+        case _:
+            await bounce(mailings, case)

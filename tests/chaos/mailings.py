@@ -1,5 +1,6 @@
 """The mailings that are sent while processes die, and what is expected of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +11,11 @@ from shared.testing import eventually
 from tests.chaos import books
 from tests.chaos.crash_points import Case
 from tests.chaos.evidence import Evidence, Mailing
-from tests.chaos.rig import Layout, Rig
+from tests.chaos.rig import Json, Layout, Rig
 
 LAYOUT = Layout(parts=PARTS, latency_ms="150-300", timeout_s=1.0, has_links=False)
 FEW, MORE = "few", "more"  # tags of clients
+OWN = 79_100_000_000  # the first phone of others
 WITHIN_S = 90.0
 UNFINISHED = """
     SELECT count(*) FROM unnest($1::uuid[]) AS wanted (mailing_id)
@@ -27,7 +29,7 @@ class Mailings:
 
     def __init__(self, rig: Rig, clients: Mapping[str, int]) -> None:
         self.rig = rig
-        self._clients = clients
+        self._clients = dict(clients)
         self._before = books.NOTHING  # runs that were archived since
         self.expected: dict[UUID, Mailing] = {}
 
@@ -38,6 +40,24 @@ class Mailings:
     async def keep(self) -> None:
         """Keep what is on record now, for it is to be archived."""
         self._before = (await books.tables(self.rig)).after(self._before)
+
+    def requests(self, gateway: str, message_id: str) -> int:
+        """Return how many requests a gateway has had for a message."""
+        found = books.gateways(self.rig)[gateway].requests
+        return sum(each.key == message_id for each in found)
+
+    async def register(self, count: int = 3) -> tuple[str, Json]:
+        """Import clients for one visit alone; return their tag, and the import."""
+        tag = f"own{len(self._clients)}"
+        found = await self.rig.import_clients(tag, count, OWN + 1_000 * len(self._clients))
+        self._clients[tag] = count
+        return tag, found
+
+    async def statuses(self, mailing_id: UUID) -> dict[str, int]:
+        """Return how many messages of a mailing's run are in which state."""
+        run_id = await self.run_of(mailing_id)
+        messages = (await books.tables(self.rig)).messages
+        return dict(Counter(each.status for each in messages if each.run_id == run_id))
 
     async def run_of(self, mailing_id: UUID) -> UUID:
         """Return the run of a mailing."""
@@ -67,6 +87,8 @@ class Mailings:
                 "gateway": gateway,
                 **fields,
             }
+            if "audience" in fields:  # which has the filter
+                del body["filter"]
             if gateway == "smtp":
                 body["subject"] = "News"
             headers = {"Idempotency-Key": str(uuid4())}

@@ -155,7 +155,7 @@ class Rig:
                     answer = repr(error)
                     continue
                 if found.is_success:
-                    return cast("Json", found.json())
+                    return cast("Json", found.json()) if found.content else {}
                 answer = f"{found.status_code} {found.text}"
             await asyncio.sleep(0.3)
         raise TimeoutError(f"{method} {path} of {service}: {answer}")
@@ -181,13 +181,13 @@ class Rig:
         except (OSError, TimeoutError, *DATABASE_ERRORS):
             return []
 
-    async def import_clients(self, tag: str, count: int, first: int) -> None:
-        """Import clients with a tag, whose phones follow on `first`."""
+    async def import_clients(self, tag: str, count: int, first: int) -> Json:
+        """Import clients with a tag, whose phones follow on `first`; return the import."""
         rows = [
             f"{first + n},{tag},Europe/Moscow,{tag}{n}@example.com,Anna Petrova {n}\n"
             for n in range(count)
         ]
-        await self.ask(
+        return await self.ask(
             "catalog",
             "POST",
             "/v1/imports",

@@ -29,6 +29,7 @@ from services.catalog.handlers.commands import stream
 from services.catalog.queue import audiences as queue
 from services.catalog.queue.audiences import SavedFilter
 from shared.contracts.catalog import Filter
+from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.decider import Decider, Known
 from shared.errors import FieldError, StaleVersion
@@ -118,10 +119,12 @@ async def _repeated(
         try:
             async with transaction(store.pool) as db:
                 await work(db)
+                crash_point("catalog.audience.written")
         except StaleVersion:
             if expected is not None:
                 raise
         else:
+            crash_point("catalog.audience.committed")
             return
 
 

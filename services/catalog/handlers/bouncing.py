@@ -8,6 +8,7 @@ from services.catalog.handlers.suppressing import Unwanted, suppress
 from services.catalog.queue import bounces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import ContactBounced, SuppressedReason
+from shared.crash import crash_point
 from shared.database import Connection
 from shared.event import Instant
 from shared.event_store.postgres import PostgresEventStore
@@ -39,6 +40,7 @@ class Bouncing:
             return
         rows = [(subject, event.run_id, event.tried_at) for subject, event, _ in found]
         counted = await bounces.count(db, rows)
+        crash_point("catalog.bounce.counted")
         unwanted = {
             subject: Unwanted(
                 kind=KINDS[event.kind],
@@ -51,3 +53,4 @@ class Bouncing:
         }
         if unwanted:
             await suppress(self.store, self.keys, list(unwanted.values()), now)
+            crash_point("catalog.bounce.suppressed")

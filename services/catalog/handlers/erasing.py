@@ -106,6 +106,8 @@ async def republish_due(store: PostgresEventStore) -> bool:
     async with transaction(store.pool) as db:
         due = await queue.take_due(db, await database.now(db), AT_ONCE)
         await _republish(db, store, due)
+        crash_point("catalog.tombstone.written", when=due)
+    crash_point("catalog.tombstone.committed", when=due)
     return len(due) == AT_ONCE
 
 

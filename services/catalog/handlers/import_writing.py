@@ -15,6 +15,7 @@ from services.catalog.queue.import_clients import (
 )
 from services.catalog.queue.imports import ImportLease
 from shared import database, telemetry
+from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.errors import Error, StaleVersion, Unavailable
 from shared.event_store.postgres import PostgresEventStore, hold_writers
@@ -90,6 +91,8 @@ async def _write_chunk(writer: Writer, chunk: Chunk, wanted: Wanted) -> None:
             raise await lost(db, lease)
         if chunk.number == 0 and chunk.found:
             await queue.note_found(db, lease, chunk.found)
+        crash_point("catalog.import.written")
+    crash_point("catalog.import.committed")
     _count(counts, is_dry_run=writer.options.dry_run)
 
 

@@ -23,6 +23,7 @@ from services.catalog.queue import imports as queue
 from services.catalog.queue.import_clients import Wanted, drop_drafts
 from services.catalog.queue.imports import NOTHING_DECLARED, Declared, EarlierTry, ImportLease
 from shared import database, telemetry
+from shared.crash import crash_point
 from shared.database import Pool, autocommit, transaction
 from shared.errors import Error, Unavailable
 from shared.event_store.postgres import PostgresEventStore
@@ -111,6 +112,8 @@ async def _begin(
         async with transaction(pool) as db:
             now = await database.now(db)
             lease = await queue.begin_import(db, import_id, compared, now, declared)
+            crash_point("catalog.import.beginning")
+        crash_point("catalog.import.begun")
         if lease is not None:
             return _Begun(lease, missing, last)
 
@@ -145,6 +148,8 @@ async def _complete(pool: Pool, lease: ImportLease, last: Chunk | None) -> None:
         is_own = await queue.complete_import(db, lease, digest, await database.now(db))
         if not is_own:
             raise await lost(db, lease)
+        crash_point("catalog.import.completing")
+    crash_point("catalog.import.completed")
     telemetry.count("catalog.imports", 1, outcome="completed")
 
 

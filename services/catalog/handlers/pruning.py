@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.catalog.queue import imports as queue
 from shared import database
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 
 AT_ONCE = 20  # imports in a transaction; each has some ten thousand rows at most
@@ -19,6 +20,8 @@ async def delete_import(pool: Pool, import_id: UUID) -> None:
     """
     async with transaction(pool) as db:
         await queue.delete_import(db, import_id)
+        crash_point("catalog.import.deleting")
+    crash_point("catalog.import.deleted")
 
 
 async def cancel_import(pool: Pool, import_id: UUID) -> None:

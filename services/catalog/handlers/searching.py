@@ -5,6 +5,7 @@ import time
 
 from services.catalog.queue import searching as queue
 from shared import liveness
+from shared.crash import crash_point
 from shared.database import Pool, transaction
 
 # Times what a turn takes: so of a core the words never take more than a quarter, for what is sent
@@ -18,6 +19,8 @@ async def follow_changes(pool: Pool) -> bool:
     begun = time.monotonic()
     async with transaction(pool) as db:
         followed = await queue.follow_changes(db)
+        crash_point("catalog.words.written", when=followed.clients)
+    crash_point("catalog.words.committed", when=followed.clients)
     if followed.clients:
         times = OF_IMPORTS if followed.is_importing else PAUSES
         pause = min(times * (time.monotonic() - begun), LONGEST_S)

@@ -23,6 +23,7 @@ from services.catalog.domain.suppression import (
 from services.catalog.queue import suppressions as queue
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
+from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.decider import Known
 from shared.errors import StaleVersion
@@ -80,6 +81,8 @@ async def suppress(
                     for subject, each in zip(chosen, unwanted, strict=True)
                 ]
                 new = await _append(db, store, states, commands, now)
+                crash_point("catalog.suppress.written")
+            crash_point("catalog.suppress.committed")
             return Suppressed(chosen, new)
 
 
@@ -90,6 +93,8 @@ async def lift(store: PostgresEventStore, command: LiftSuppression) -> None:
             async with transaction(store.pool) as db:
                 states = await load_states(db, [_stream(command.subject)], suppression)
                 await _append(db, store, states, [command], command.now)
+                crash_point("catalog.lift.written")
+            crash_point("catalog.lift.committed")
             return
 
 

@@ -19,6 +19,7 @@ from services.dispatcher.queue import capping, exceptions
 from services.dispatcher.queue.capping import CappedMessage
 from shared import database, ids, telemetry
 from shared.contracts.dispatcher import SuppressedReason
+from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.event import Instant
 
@@ -44,8 +45,10 @@ async def cap(
         message_class = run.templates.message_class
         of_class = caps.for_class(message_class)
         over = await capping.count_messages(db, run_id, chunks, message_class, of_class, now)
+        crash_point("dispatcher.cap.counted")
         if over:
             await _end(db, run, over, now)
+            crash_point("dispatcher.cap.ended")
 
 
 async def _end(db: Connection, run: Run, over: Sequence[CappedMessage], now: Instant) -> None:

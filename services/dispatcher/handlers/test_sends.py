@@ -15,6 +15,7 @@ from services.dispatcher.domain.test_send import (
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.queue import test_sends as queue
 from shared import database, ids
+from shared.crash import crash_point
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.errors import FieldError
 
@@ -43,6 +44,8 @@ async def send(pool: Pool, new: TestSend) -> None:
         to = client_id or ids.new_id()
         if not await queue.insert(db, new, to, now=now, window=WINDOW):
             await _is_made(db, new)  # beside us
+        crash_point("dispatcher.test_send.written")
+    crash_point("dispatcher.test_send.committed")
 
 
 async def _is_made(db: Connection, new: TestSend) -> bool:
@@ -78,6 +81,8 @@ async def erase(pool: Pool, run_id: UUID) -> None:
         if await queue.made(db, run_id) is None:
             raise TestSendUnknown
         await queue.erase_contact(db, run_id)
+        crash_point("dispatcher.test_contact.written")
+    crash_point("dispatcher.test_contact.committed")
 
 
 async def erase_old(retention: Retention) -> bool:
