@@ -114,6 +114,13 @@ METRICS = (
         services=DISPATCHER,
     ),
     gauge(
+        "dispatcher.gateway.rate",
+        "{message}/s",
+        "How many messages a second all dispatchers together may send; 0: as many as it takes.",
+        labels=("gateway",),
+        services=DISPATCHER,
+    ),
+    gauge(
         "dispatcher.breaker.open",
         "1",
         "1 if nothing, or probes only, may go to a gateway that has failed; else 0.",

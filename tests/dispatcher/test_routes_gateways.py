@@ -15,9 +15,11 @@ from services.dispatcher.routes import routers
 from shared import database
 from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
+from shared.telemetry.metrics import Recorded
 from shared.testing import eventually
 from tests.dispatcher.described import HTTP, built
 from tests.dispatcher.world import LIMITS, World
+from tests.recorded import shown
 
 
 @pytest.fixture
@@ -159,6 +161,18 @@ async def test_what_keeps_a_dispatcher_from_using_a_gateway_is_shown(
 
     assert "SMS_TOKEN" in broken["problem"]
     assert (broken["free"], mended["free"], mended["problem"]) == (0, 64, None)
+
+
+async def test_a_gateways_rate_is_shown_as_a_metric(
+    http: AsyncClient, senders: Senders, recorded: Recorded
+) -> None:
+    found = []
+    for rate in (5.0, None):
+        await put(http, "sms", HTTP | {"rate": rate})
+        await senders.refresh()
+        found.append(shown(recorded)["dispatcher_gateway_rate", "sms"])
+
+    assert found == [5.0, 0.0]
 
 
 @asynccontextmanager

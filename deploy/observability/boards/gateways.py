@@ -53,6 +53,21 @@ GATEWAYS = Dashboard(
             top=1,
         ),
         Panel(
+            "Share of the rate that is allowed",
+            "percentunit",
+            (
+                (
+                    share(
+                        rate("dispatcher_attempts_total", "gateway"),
+                        "max by (gateway) (dispatcher_gateway_rate > 0)",
+                    ),
+                    "{{gateway}}",
+                ),
+            ),
+            "Of gateways with a rate: at 100 % that is the limit.",
+            top=1,
+        ),
+        Panel(
             "Breakers that are not closed",
             "short",
             (

@@ -247,7 +247,7 @@ class Senders:
         if version.is_current:
             self.channels[version.name] = sender.gateway.channel
             self.policies[version.name] = policy_for(sender.gateway, limits)
-            watch(sender)
+            watch(sender, limits.rate)
         return sender
 
     async def _note(self, version: Version, problem: str | None) -> None:

@@ -11,6 +11,7 @@ from services.dispatcher.domain.attempt import Attempt
 from services.dispatcher.domain.breaker import BreakerState, Cause
 from services.dispatcher.domain.flow import WORKS, GatewayState
 from services.dispatcher.domain.outcome import Outcome
+from services.dispatcher.domain.rate import Rate
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers.failing import Result
 from services.dispatcher.queue import flow, measuring
@@ -44,7 +45,7 @@ def count_results(gateway: str, results: Sequence[Result]) -> None:
     telemetry.observe_many("dispatcher.handover.delay", delays, gateway=gateway)
 
 
-def watch(sender: Sending) -> None:
+def watch(sender: Sending, rate: Rate | None) -> None:
     """Show what is under way at a gateway, and how much may be, whenever somebody looks."""
     gateway = sender.gateway
     for outcome in Outcome:  # a rate needs a number before the first one
@@ -52,6 +53,7 @@ def watch(sender: Sending) -> None:
     for cause in Cause:
         telemetry.count("dispatcher.breaker.openings", 0, gateway=gateway.name, reason=cause)
     telemetry.count("dispatcher.messages.unrendered", 0, gateway=gateway.name)
+    telemetry.measure("dispatcher.gateway.rate", rate.per_s if rate else 0, gateway=gateway.name)
     telemetry.show("dispatcher.requests.active", lambda: sender.in_flight, gateway=gateway.name)
     telemetry.show(
         "dispatcher.requests.limit",
