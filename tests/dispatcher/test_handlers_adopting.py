@@ -17,6 +17,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from deploy.local.stack import Stack
+from services.dispatcher.domain.gateway import PauseGateway, RemoveGateway, ResumeGateway
 from services.dispatcher.domain.resend import Chosen
 from services.dispatcher.domain.resolution import Resolution
 from services.dispatcher.domain.switch import Move
@@ -24,7 +25,7 @@ from services.dispatcher.handlers import adopting, planning
 from services.dispatcher.handlers.adopting import (
     LEDGER,
     OF_MESSAGES,
-    OF_RUNS,
+    OURS,
     LedgerGuard,
     adopt,
 )
@@ -35,11 +36,13 @@ from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.queue.totals import totals_of
 from shared import database, ids, stops
 from shared.contracts.dispatcher import MESSAGES, RUNS, State
+from shared.contracts.gateways import GATEWAYS
 from shared.database import Pool, transaction
 from shared.errors import Unavailable
 from shared.kafka import Handlers, ends, last_events, topics
 from shared.outbox import relay
 from shared.testing import eventually
+from tests.dispatcher.described import HTTP, command, describe
 from tests.dispatcher.proof import Proof
 from tests.dispatcher.world import (
     CHANNELS,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 CLIENTS = 60
 MAILINGS = count(1_000, 1_000)  # so that no two tests have a run in common
 SOON = timedelta(milliseconds=20)
+OURS_BY_NAME = {GATEWAYS.name, RUNS.name, MESSAGES.name}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +119,7 @@ class Dispatcher:
 
     async def published(self) -> int:
         """Return how many records there are of its own topics."""
-        handlers: Handlers = dict.fromkeys((*OF_RUNS, *OF_MESSAGES), unused)
+        handlers: Handlers = dict.fromkeys(OURS, unused)
         return sum((await ends(self.servers, handlers)).values())
 
     async def back_up(self) -> None:
@@ -186,10 +190,10 @@ async def empty(servers: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        await admin.delete_topics([RUNS.name, MESSAGES.name])
+        await admin.delete_topics([*OURS_BY_NAME])
 
         async def are_gone() -> bool:
-            return not {RUNS.name, MESSAGES.name} & set(await admin.list_topics())
+            return not OURS_BY_NAME & set(await admin.list_topics())
 
         await eventually(are_gone, within=20)
     finally:
@@ -290,6 +294,34 @@ async def test_a_ledger_that_lacks_how_a_runs_switch_was_moved_reads_it_back_bef
         await use(ledger)
 
     assert await dispatcher.world.rows(f"{switch} FROM runs") == before
+
+
+async def test_a_ledger_that_lacks_what_became_of_gateways_reads_that_back_before_it_sends(
+    dispatcher: Dispatcher,
+) -> None:
+    pool, now = dispatcher.pool, await dispatcher.world.now()
+    for name in ("paused", "changed", "removed"):
+        await describe(pool, name, HTTP, now=now)
+    await dispatcher.back_up()
+    later = now + timedelta(minutes=1)
+    await command(pool, PauseGateway(name="paused", now=later))
+    await describe(pool, "changed", HTTP | {"rate": 5.0}, now=later)
+    await describe(pool, "added", HTTP, now=later)
+    await command(pool, RemoveGateway(name="removed", is_used=False, now=later))
+    shown = "SELECT name, version, is_paused, is_removed, description FROM gateways ORDER BY name"
+    before = await dispatcher.world.rows(shown)
+    await dispatcher.restore()
+
+    async with dispatcher.guarded() as ledger:
+        with pytest.raises(Unavailable):
+            await use(ledger)
+        await adopt(pool, dispatcher.servers, [])
+        await use(ledger)
+
+    assert await dispatcher.world.rows(shown) == before
+    await command(pool, ResumeGateway(name="paused", now=later))
+    versions = "SELECT version FROM gateways WHERE name = 'paused'"
+    assert await dispatcher.world.value(versions) == 3
 
 
 async def test_a_ledger_from_before_a_resend_reads_its_run_back_and_sends_nothing_twice(

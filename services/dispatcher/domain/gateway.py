@@ -141,6 +141,19 @@ def decide(command: GatewayCommand, gateway: Gateway) -> list[GatewayEvent]:
             return []
 
 
+def instant_of(event: GatewayEvent) -> Instant:
+    """Return when it happened."""
+    match event:
+        case GatewayDescribed():
+            return event.described_at
+        case GatewayPaused():
+            return event.paused_at
+        case GatewayResumed():
+            return event.resumed_at
+        case GatewayRemoved():
+            return event.removed_at
+
+
 def gateway_id(name: str) -> UUID:
     """Return the identifier of the gateway of this name: always the same one."""
     return ids.keyed_id("gateways", name)

@@ -8,12 +8,15 @@ before anything else uses a database that is new to this process.
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from services.dispatcher.domain.gateway import gateway
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.message import OPEN, Found
 from services.dispatcher.domain.outcome import Outcome
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.handlers.gateways import adopt_gateways
 from services.dispatcher.queue import (
     adopting,
     exceptions,
@@ -24,6 +27,7 @@ from services.dispatcher.queue import (
 )
 from services.dispatcher.queue.archiving import archived_runs
 from services.dispatcher.queue.exceptions import ExceptionRow
+from services.dispatcher.queue.gateways import count_unknown, project
 from services.dispatcher.queue.reconciling import FoundMessage
 from services.dispatcher.queue.recording import AttemptRow, Closed
 from shared import kafka, liveness, stops
@@ -41,6 +45,7 @@ from shared.contracts.dispatcher import (
     RunStopped,
     State,
 )
+from shared.contracts.gateways import GATEWAYS
 from shared.database import (
     Connection,
     Pool,
@@ -51,6 +56,7 @@ from shared.database import (
 )
 from shared.errors import Unavailable
 from shared.event import Received
+from shared.event_store.postgres import PostgresEventStore
 from shared.kafka import Handlers, Listener
 
 LEDGER = "dispatcher.ledger"  # the consumer of our own topics: all before its positions is known
@@ -59,6 +65,8 @@ PART = "ledger"  # of the process, when it has stopped
 
 OF_RUNS = tuple(kind for kind in EVENTS if kind.topic is RUNS)
 OF_MESSAGES = tuple(kind for kind in EVENTS if issubclass(kind, MessageEvent))
+OF_GATEWAYS = tuple(gateway.events)
+OURS = (*OF_GATEWAYS, *OF_RUNS, *OF_MESSAGES)
 
 
 class LedgerBehind(ConnectionError):
@@ -115,7 +123,7 @@ class LedgerGuard:
             ConnectionError: Kafka cannot be reached.
         """
         try:
-            events, ends = await kafka.last_events(self._servers, OF_RUNS + OF_MESSAGES, LAST)
+            events, ends = await kafka.last_events(self._servers, OURS, LAST)
         except Unavailable as error:
             raise ConnectionError("Kafka cannot be reached") from error
         liveness.beat()
@@ -134,10 +142,10 @@ class LedgerGuard:
 
 async def _count_unknown(db: RawConnection, events: Sequence[Any]) -> int:
     messages = [each for each in events if isinstance(each, MessageEvent)]
-    runs = [each for each in events if not isinstance(each, MessageEvent)]
-    return await adopting.count_unknown_messages(db, messages) + await adopting.count_unknown_runs(
-        db, runs
-    )
+    gateways = [each for each in events if isinstance(each, OF_GATEWAYS)]
+    runs = [each for each in events if not isinstance(each, (MessageEvent, *OF_GATEWAYS))]
+    unknown = await count_unknown(db, gateways) + await adopting.count_unknown_runs(db, runs)
+    return unknown + await adopting.count_unknown_messages(db, messages)
 
 
 class RunsUnknown(Exception):
@@ -156,19 +164,21 @@ async def adopt(pool: Pool, servers: str, others: Sequence[Listener]) -> int:
     """
     for each in others:
         await each.catch_up(await kafka.ends(servers, each.handlers))
-    listener = Listener(pool, servers, LEDGER, _handlers(), without_group=True)
+    store = PostgresEventStore("dispatcher", pool, project)
+    listener = Listener(pool, servers, LEDGER, _handlers(store), without_group=True)
     async with transaction(pool) as db:
         until = await kafka.ends(servers, listener.handlers)
         at = await kafka.hold_positions(db, LEDGER, list(until))
-    for topic in (RUNS, MESSAGES):  # messages are in chunks that are planned
+    for topic in (GATEWAYS, RUNS, MESSAGES):  # messages are in chunks that are planned
         await listener.catch_up({each: until[each] for each in until if each.topic == topic.name})
     async with transaction(pool) as db:
         await adopting.finish_adopted(db)
     return sum(until.values()) - sum(at.values())
 
 
-def _handlers() -> Handlers:
+def _handlers(store: PostgresEventStore) -> Handlers:
     return {
+        **dict.fromkeys(OF_GATEWAYS, partial(adopt_gateways, store)),
         **dict.fromkeys(OF_RUNS, _adopt_runs),
         **dict.fromkeys(OF_MESSAGES, _adopt_messages),
     }

@@ -4,7 +4,7 @@ What is described in the database is compared with what runs: so a change takes 
 dispatcher, whichever of them took the command.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,9 +16,11 @@ from services.dispatcher.domain.attempt import Limits, RetryPolicy
 from services.dispatcher.domain.gateway import (
     DescribeGateway,
     GatewayCommand,
+    GatewayEvent,
     GatewayInvalid,
     GatewayVersion,
     gateway,
+    instant_of,
     stream,
 )
 from services.dispatcher.domain.rate import Rate
@@ -40,10 +42,13 @@ from services.dispatcher.queue import gateways as queue
 from services.dispatcher.queue.gateways import Version
 from shared import ids
 from shared.crash import crash_point
-from shared.database import Pool, autocommit, transaction
+from shared.database import Connection, Pool, autocommit, transaction
+from shared.decider import Known
 from shared.errors import FieldError
-from shared.event import Instant
-from shared.event_store import EventStore, execute
+from shared.event import Instant, Received
+from shared.event_store import Append, EventStore, execute
+from shared.event_store.postgres import PostgresEventStore
+from shared.event_store.snapshots import load_states
 from shared.unsubscribe import Links
 
 if TYPE_CHECKING:
@@ -98,6 +103,18 @@ def describing(
         now=now,
         only_new=only_new,
     )
+
+
+async def adopt_gateways(
+    store: PostgresEventStore, db: Connection, received: Sequence[Received[GatewayEvent]]
+) -> None:
+    """Append what the log has of gateways beyond their streams; so it is published once more."""
+    for each in received:
+        name = stream(each.event.name)
+        known = (await load_states(db, [name], gateway)).get(name, Known(gateway.initial, 0))
+        if each.version > known.version:
+            append = Append(name, [each.event], known.version)
+            await store.append_in(db, [append], now=instant_of(each.event))
 
 
 async def inherit(

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from services.dispatcher.domain.gateway import GatewayEvent
+from services.dispatcher.domain.gateway import GatewayEvent, instant_of
 from services.dispatcher.gateways.description import LIMITS
 from services.dispatcher.queue.controls import UNFINISHED
 from services.dispatcher.tables import gateway_problems, gateway_versions, gateways
@@ -21,7 +21,7 @@ from shared.contracts.gateways import (
     GatewayRemoved,
     GatewayResumed,
 )
-from shared.database import INSTANT, Connection, fragment, sql
+from shared.database import INSTANT, Connection, RawConnection, fragment, sql
 from shared.event import Recorded
 
 
@@ -37,13 +37,10 @@ async def project(db: Connection, recorded: Sequence[Recorded[GatewayEvent]]) ->
 
 
 def _switched(event: GatewayPaused | GatewayResumed | GatewayRemoved) -> dict[str, Any]:
-    match event:
-        case GatewayPaused():
-            return {"is_paused": True, "changed_at": event.paused_at}
-        case GatewayResumed():
-            return {"is_paused": False, "changed_at": event.resumed_at}
-        case GatewayRemoved():
-            return {"is_removed": True, "is_paused": False, "changed_at": event.removed_at}
+    is_removed = isinstance(event, GatewayRemoved)
+    switches = {"is_removed": True} if is_removed else {}
+    is_paused = isinstance(event, GatewayPaused)
+    return {**switches, "is_paused": is_paused, "changed_at": instant_of(event)}
 
 
 async def _describe(db: Connection, event: GatewayDescribed, version: int) -> None:
@@ -171,6 +168,21 @@ async def note_problem(db: Connection, name: str, replica_id: UUID, problem: str
     else:
         values = {"name": name, "replica_id": replica_id, "problem": problem}
         await db.execute(NOTE_PROBLEM, values)
+
+
+# A gateway's row has the instant of its last event.
+COUNT_UNKNOWN = """
+    SELECT count(*) FROM unnest($1::text[], $2::timestamptz[]) AS e (name, at)
+    WHERE NOT EXISTS (
+        SELECT FROM gateways g WHERE g.name = e.name AND g.changed_at >= e.at
+    )
+"""
+
+
+async def count_unknown(db: RawConnection, events: Sequence[GatewayEvent]) -> int:
+    """Return how many of `events` are of a gateway that is older here."""
+    names, instants = [each.name for each in events], [instant_of(each) for each in events]
+    return int(await db.fetchval(COUNT_UNKNOWN, names, instants))
 
 
 IS_USED = sql(
