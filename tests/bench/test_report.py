@@ -209,7 +209,7 @@ def test_pauses_at_full_rate_must_hold_within_a_second(tmp_path: Path) -> None:
     lines = _lines(report)
     assert lines["of a mailing, most"] == ["0.30 s", "1 s", "yes"]
     assert lines["of a gateway, most"] == ["1.05 s", "1 s", "no"]
-    assert lines["messages/s before"] == ["11,000"]
+    assert lines["messages/s before"][0] == "11,000"
     assert report.is_sound
     assert not Report(pausing=replace(of, lost=1)).is_sound
 
@@ -222,9 +222,9 @@ def test_a_limit_stands_beside_the_same_without_one(tmp_path: Path) -> None:
 
     assert json.loads((tmp_path / "limited.json").read_text())["without"]["dispatcher_us"] == 40.0
     lines = _lines(report)
-    assert lines["without a limit, messages/s"] == ["2,000"]
-    assert lines["with one of 1,000,000/s, messages/s"] == ["2,000"]
-    assert lines["its turn, alone in a loop"] == ["0.345 us"]
+    assert lines["without a limit, messages/s"][0] == "2,000"
+    assert lines["with one of 1,000,000/s, messages/s"][0] == "2,000"
+    assert lines["its turn, alone in a loop"][0] == "0.345 us"
     assert report.is_sound
     lost = replace(limited, rounds=(replace(PIPELINE, lost=1),))
     assert not Report(limited=Limited(1_000_000, twin, lost)).is_sound
