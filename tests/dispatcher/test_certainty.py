@@ -29,6 +29,7 @@ from tests.dispatcher.world import (
     alive,
     fetch,
     give_back,
+    lasting,
     numbers,
     reap_all,
     registered,
@@ -679,7 +680,7 @@ async def test_a_gateway_is_asked_by_the_id_that_it_has_told(
             },
         }
         gateway = build("http", read(description), allows_private=True)
-        sender = await alive(world, gateway)
+        sender = await alive(world, gateway, lasting(timeout_s=30))  # half of it to ask
         for _ in answers:
             await drain(sender)
             await later(world, sender)
