@@ -115,10 +115,10 @@ OWN_IDS = text("""
 
 async def _with_own_ids(db: Connection, retries: Sequence[ClaimedRetry]) -> list[ClaimedRetry]:
     """Return retries with the gateway's own ids, by the last attempts that may have arrived."""
-    unsure = [each.key for each in retries if each.before.may_have_arrived]
-    if not unsure:
+    unconfirmed = [each.key for each in retries if each.before.may_have_arrived]
+    if not unconfirmed:
         return list(retries)
-    run_ids, client_ids = zip(*unsure, strict=True)
+    run_ids, client_ids = zip(*unconfirmed, strict=True)
     rows = await db.execute(OWN_IDS, {"run_ids": run_ids, "client_ids": client_ids})
     own = {MessageKey(row.run_id, row.client_id): row.gateway_message_id for row in rows}
     return [replace(each, gateway_message_id=own.get(each.key)) for each in retries]
