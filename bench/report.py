@@ -97,18 +97,16 @@ class Report:
         files = {}
         for of in self.small:
             files["small" if of.clients == 1 else f"small_{of.clients}"] = asdict(of)
-        if self.queries is not None:
-            files["queries"] = asdict(self.queries)
-        if self.idle is not None:
-            files["idle"] = asdict(self.idle)
-        if self.fairness is not None:
-            files["fairness"] = asdict(self.fairness)
+        others: dict[str, Any] = {
+            "queries": self.queries,
+            "idle": self.idle,
+            "fairness": self.fairness,
+            "pausing": self.pausing,
+            "limited": self.limited,
+        }
+        files |= {name: asdict(each) for name, each in others.items() if each is not None}
         if self.features:
             files["features"] = {name: asdict(each) for name, each in self.features.items()}
-        if self.pausing is not None:
-            files["pausing"] = asdict(self.pausing)
-        if self.limited is not None:
-            files["limited"] = asdict(self.limited)
         if self.mail is not None and self.mail_alone is not None:
             files["mail"] = asdict(self.mail) | {"alone": asdict(self.mail_alone)}
         return files
@@ -171,16 +169,20 @@ class Report:
             rows += queries_rows(self.queries)
         if self.idle is not None:
             rows += idle_rows(self.idle)
-        if self.fairness is not None:
-            rows += fairness_rows(self.fairness)
         for name, feature in self.features.items():
             rows += feature_rows(name, feature)
+        if self.mail is not None and self.mail_alone is not None:
+            rows += mail_rows(self.mail, self.mail_alone)
+        return rows + self._rows_of_gateways()
+
+    def _rows_of_gateways(self) -> list[Sequence[object]]:
+        rows: list[Sequence[object]] = []
+        if self.fairness is not None:
+            rows += fairness_rows(self.fairness)
         if self.pausing is not None:
             rows += pausing_rows(self.pausing)
         if self.limited is not None:
             rows += limited_rows(self.limited)
-        if self.mail is not None and self.mail_alone is not None:
-            rows += mail_rows(self.mail, self.mail_alone)
         return rows
 
 
