@@ -136,7 +136,9 @@ def _catalog(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
     yield "catalog", "/v1/imports/{import_id}", {"import_id": import_}
     yield "catalog", "/v1/imports/{import_id}/rejections", {"import_id": import_}
     yield "catalog", "/v1/mailings", {}, *({"status": each} for each in MAILING_STATUSES)
+    yield "catalog", "/v1/mailings", {"q": "mailing"}, {"q": "nothing"}, {"gateway": "http"}
     yield "catalog", "/v1/mailings/{mailing_id}", {"mailing_id": mailing}
+    yield "catalog", "/v1/mailings/{mailing_id}/events", {"mailing_id": mailing}
 
 
 def _others(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:

@@ -138,9 +138,11 @@ class Api:
             raise unreachable(service, base, error) from error
 
     async def items(
-        self, service: str, path: str, parameters: Parameters, limit: int
+        self, service: str, path: str, parameters: Parameters, limit: int, page: int = PAGE
     ) -> tuple[list[Json], bool]:
         """Return the first `limit` items of a list, and whether there are more.
+
+        `page`: how many are asked for at once.
 
         Raises:
             Failure: The list is not there, or the service is not.
@@ -148,10 +150,10 @@ class Api:
         items: list[Json] = []
         cursor: str | None = None
         while len(items) < limit:
-            size = min(PAGE, limit - len(items))
-            page = await self.get(service, path, {**parameters, "limit": size, "cursor": cursor})
-            items += page["items"]
-            cursor = page["next_cursor"]
+            asked = {"limit": min(page, limit - len(items)), "cursor": cursor}
+            found = await self.get(service, path, {**parameters, **asked})
+            items += found["items"]
+            cursor = found["next_cursor"]
             if cursor is None:
                 break
         return items, cursor is not None

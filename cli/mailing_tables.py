@@ -62,6 +62,23 @@ def mailings_table(found: Sequence[Json]) -> RenderableType:
     return grid(("mailing_id", "name", "status", "gateway", "starts", "ends"), rows)
 
 
+def history_table(found: Sequence[Json]) -> RenderableType:
+    """Return what happened to a mailing, one event a line."""
+    rows = (
+        [
+            each["version"],
+            instant(each["recorded_at"]),
+            each["type"],
+            each["by"],
+            each["nominal"],
+            each["reason"],
+            ", ".join(change["field"] for change in each["changes"]),
+        ]
+        for each in found
+    )
+    return grid(("version", "at", "event", "by", "run", "reason", "changed"), rows)
+
+
 def paused(switch: Json) -> str:
     """Return since when something is paused, and by whom, as far as that is known."""
     since = f" since {instant(switch['since'])}" if switch["since"] else ""

@@ -8,7 +8,13 @@ import typer
 
 from cli import Output, editing, planning, read_id, running, test_sends
 from cli.api import run
-from cli.mailing_tables import mailing_table, mailings_table, paused, preview_table
+from cli.mailing_tables import (
+    history_table,
+    mailing_table,
+    mailings_table,
+    paused,
+    preview_table,
+)
 from cli.options import By, MailingId, account
 from cli.render import Format, Json, Listing, Quiet, note, show
 from cli.watching import watch_until_over
@@ -18,6 +24,9 @@ app.add_typer(planning.app)
 app.add_typer(editing.app)
 app.add_typer(test_sends.app)
 app.add_typer(running.app)
+
+
+EVENTS = 100  # of a page; what the catalog gives at most
 
 
 class Status(StrEnum):
@@ -31,16 +40,27 @@ class Status(StrEnum):
 
 
 @app.command("list")
-def list_mailings(
+def list_mailings(  # noqa: PLR0913 (each is a filter)
     *,
+    words: Annotated[
+        str | None,
+        typer.Argument(metavar="[WORDS]", help="Beginnings of words of the name, all of them."),
+    ] = None,
+    gateway: Annotated[str | None, typer.Option(help="Only those that go through it.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only those there.")] = None,
+    mailing_id: Annotated[
+        list[UUID] | None, typer.Option("--id", parser=read_id, metavar="ID", help="Only these.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     quiet: Quiet = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """List mailings, the newest first."""
-    found = run(lambda api: api.items("catalog", "/v1/mailings", {"status": status}, limit))
-    listing = Listing("mailing_id", f"{status} mailings" if status else "mailings", found)
+    """List mailings that have all of what is asked for, the newest first."""
+    ids = [str(each) for each in mailing_id or ()]
+    having = {"q": words, "gateway": gateway, "status": status, "ids": ids or None}
+    found = run(lambda api: api.items("catalog", "/v1/mailings", having, limit))
+    things = "such mailings" if any(having.values()) else "mailings"
+    listing = Listing("mailing_id", things, found)
     listing.show(output, lambda: mailings_table(listing.items), quiet=quiet)
 
 
@@ -56,6 +76,20 @@ def show_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
     """Show one mailing."""
     found = run(lambda api: api.get("catalog", f"/v1/mailings/{mailing_id}"))
     show(output, found, lambda: mailing_table(found))
+
+
+@app.command("history")
+def show_history(
+    mailing_id: MailingId,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many events at most.")] = 50,
+    output: Format = Output.TABLE,
+) -> None:
+    """Show what happened to a mailing, the newest first; also of a deleted one."""
+    path = f"/v1/mailings/{mailing_id}/events"
+    found = run(lambda api: api.items("catalog", path, {}, limit, page=EVENTS))
+    listing = Listing("version", "events", found)
+    listing.show(output, lambda: history_table(listing.items), quiet=False)
 
 
 @app.command("preview")

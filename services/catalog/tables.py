@@ -131,6 +131,8 @@ mailings = Table(
         postgresql_where=text("audience_id IS NOT NULL"),
     ),
     Index("mailings_by_status", "status", "created_at", "mailing_id"),
+    Index("mailings_by_gateway", "gateway", "created_at", "mailing_id"),
+    Index("mailings_words", text("mailing_words(name)"), postgresql_using="gin"),
 )
 
 audiences = Table(

@@ -30,8 +30,11 @@ READS = {
     "/v1/imports/{import_id}/rejections": 1,
     "/v1/imports/{import_id}/rejections?limit=1": 1,
     "/v1/mailings": 1,
-    "/v1/mailings?status=created": 1,
+    "/v1/mailings?status=created&gateway=http": 1,
+    "/v1/mailings?q=spring": 2,  # which they are, and then these
+    "/v1/mailings?q=spring&ids={mailing_id}": 1,
     "/v1/mailings/{mailing_id}": 1,
+    "/v1/mailings/{mailing_id}/events": 1,
 }
 
 

@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 
 from services.catalog.projections import project
-from services.catalog.queries import mailings
+from services.catalog.queries import mailing_pages, mailings
+from services.catalog.queries.mailing_pages import AskedMailings
 from services.catalog.queries.mailings import MailingView
+from services.catalog.routes.asked_clients import LATEST
 from services.catalog.subscriptions import subscriptions
 from shared.contracts.catalog import Filter, MailingCreated, MailingPaused, MailingResumed
 from shared.contracts.dispatcher import RunFinished, RunPaused, RunResumed, RunStopped
@@ -94,7 +96,7 @@ async def test_a_run_that_finishes_takes_no_other_switch_along(
         await hear(db, now, [*both, moved(now)["finished"]])
         view, (listed,) = (
             await shown(db),
-            await mailings.mailings(db, before=None, limit=9, status=None),
+            await mailing_pages.mailings(db, AskedMailings(), before=LATEST, limit=9),
         )
 
     assert [each.run_id for each in view.paused_runs] == [other]

@@ -297,6 +297,43 @@ def test_an_identifier_that_is_none_is_a_mistake_of_usage(mailings: Mailings) ->
     assert mailings("mailings", "show", "spring").code == Exit.USAGE
 
 
+def test_mailings_are_listed_by_all_that_a_list_can_be_asked_for(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    services.answer("/v1/mailings", page([mailing]))
+    asked = ("spring sale", "--gateway", "sms", "--status", "paused", "--id", RUN)
+
+    assert mailing["name"] in mailings("mailings", "list", *asked).out
+    shown = services.asked[0].parameters
+    assert {name: shown[name] for name in ("q", "gateway", "status", "ids")} == {
+        "q": "spring sale",
+        "gateway": "sms",
+        "status": "paused",
+        "ids": RUN,
+    }
+
+
+def test_what_happened_to_a_mailing_is_shown_one_event_a_line(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    event = {
+        "version": 2,
+        "type": "MailingChanged",
+        "recorded_at": "2026-01-01T12:00:00Z",
+        "by": None,
+        "nominal": None,
+        "reason": None,
+        "changes": [{"field": each, "before": "a", "after": "b"} for each in ("name", "body")],
+    }
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}/events", page([event]))
+
+    shown = mailings("mailings", "history", mailing["mailing_id"], "--limit", "500").out
+
+    assert "MailingChanged" in shown
+    assert "name, body" in shown
+    assert services.asked[0].parameters["limit"] == "100"
+
+
 def test_mailings_are_listed_by_status(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

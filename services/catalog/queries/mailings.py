@@ -1,13 +1,11 @@
-"""Queries: mailings, and whom one would be for."""
+"""Queries: one mailing, and whom it is for."""
 
-from collections.abc import Mapping
 from enum import StrEnum, auto
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from pydantic import Field
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.catalog import tables
@@ -17,7 +15,7 @@ from shared.contracts.catalog import Filter
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
-from shared.http.filters import FilterView, shortened, stated
+from shared.http.filters import FilterView, stated
 from shared.http.schedules import RecurrenceView
 from shared.http.timing import QuietHoursView, TimePolicyView
 
@@ -156,28 +154,3 @@ async def filter_of(db: Connection, mailing_id: UUID) -> Filter:
     if found is None:
         raise MailingUnknown
     return msgspec.convert(found, Filter)
-
-
-async def mailings(
-    db: Connection,
-    *,
-    before: tuple[Instant, UUID] | None,
-    limit: int,
-    status: MailingStatus | None,
-) -> list[MailingView]:
-    """Return up to `limit` mailings, the newest first, from behind an instant and identifier."""
-    table = tables.mailings
-    newest = (table.c.created_at, table.c.mailing_id)
-    page = SHOWN.order_by(*(column.desc() for column in newest))
-    if before is not None:
-        page = page.where(tuple_(*newest) < tuple_(*before))
-    if status is not None:
-        page = page.where(table.c.status == status)
-    rows = await db.execute(page.limit(limit))
-    return [MailingView.model_validate(_shortened(row)) for row in rows]
-
-
-def _shortened(row: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a row of SHOWN
-    """Return a row as a list shows it, without thousands of identifiers."""
-    fields: Mapping[str, Any] = row._mapping  # noqa: SLF001 - how a row is read by name
-    return {**fields, "filter": shortened(fields["filter"])}

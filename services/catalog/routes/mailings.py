@@ -32,16 +32,18 @@ from services.catalog.domain.plan import (
 )
 from services.catalog.domain.remarks import DETAILS
 from services.catalog.handlers.audiences import of_audience, refer
+from services.catalog.queries import mailing_pages
 from services.catalog.queries import mailings as queries
 from services.catalog.queries.audiences import ids_by_phone
 from services.catalog.queries.gateways import contacts
 from services.catalog.queries.mailings import (
     ChangedMailing,
-    MailingStatus,
     MailingView,
     RemarkView,
     SavedMailing,
 )
+from services.catalog.routes.asked_clients import LATEST
+from services.catalog.routes.asked_mailings import MailingsAsked
 from services.catalog.routes.dependencies import OwnLinks
 from services.catalog.routes.mailing_bodies import (
     MailingChanges,
@@ -115,11 +117,11 @@ async def create_mailing(
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))
 async def mailings(
-    db: Database, cursor: Cursor, limit: Limit = 50, status: MailingStatus | None = None
+    db: Database, asked: MailingsAsked, cursor: Cursor, limit: Limit = 50
 ) -> Page[MailingView]:
-    """Show a page of mailings, the newest first."""
-    before = position(cursor, instant_and_id, None)
-    found = await queries.mailings(db, before=before, limit=limit + 1, status=status)
+    """Show a page of the mailings that have all of what is asked for, the newest first."""
+    before = position(cursor, instant_and_id, LATEST)
+    found = await mailing_pages.mailings(db, asked, before=before, limit=limit + 1)
     return page(found, limit, lambda each: newest_key(each.created_at, each.mailing_id))
 
 
