@@ -229,21 +229,40 @@ def _proof(seen: Sequence[Seen]) -> Iterator[Finding]:
 
 
 def _gateways(seen: Sequence[Seen]) -> Iterator[Finding]:
+    """Say which gateways failed of late, by what all replicas saw; older releases say nothing."""
+    for each, gateway in _described(seen):
+        answers = gateway.get("together", {}).get("answers", {})
+        count = sum(answers.values())
+        # What a gateway refuses it has answered; the rest says that it is away or slow.
+        failed = sum(answers.get(name, 0) for name in ("not_processed", "unknown"))
+        if count >= ENOUGH and failed / count > MOST_FAIL:
+            share = f"{failed / count:.0%} of {count:,.0f} attempts"
+            what = f"gateway {gateway['name']} did not take {share}, or did not say so"
+            advice = "look at its address, token and health; messages wait and are tried again"
+            yield Finding(Severity.WARNING, each.service, "gateway", what, advice)
+
+
+def _replicas(seen: Sequence[Seen]) -> Iterator[Finding]:
+    """Say who reports nothing any more, once for all gateways of a replica."""
+    stale = {
+        replica["replica_id"]: (each.service, replica)
+        for each, gateway in _described(seen)
+        for replica in gateway.get("replicas", ())
+        if replica["is_stale"]
+    }
+    for service, replica in stale.values():
+        what = f"replica {replica['replica']} reports nothing since {replica['reported_at']}"
+        advice = (
+            "if it was killed, others have its work, and it is forgotten after ten minutes; if it "
+            "runs, its log says where it hangs (loop.hung)"
+        )
+        yield Finding(Severity.WARNING, service, "replica", what, advice)
+
+
+def _described(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Json]]:
     for each in seen:
-        by_gateway: dict[str, dict[str, float]] = {}
-        for labels, value in each.metrics.of("dispatcher_attempts_total"):
-            outcomes = by_gateway.setdefault(labels.get("gateway", ""), {})
-            outcome = labels.get("outcome", "")
-            outcomes[outcome] = outcomes.get(outcome, 0) + value
-        for gateway, outcomes in by_gateway.items():
-            count = sum(outcomes.values())
-            # What a gateway refuses it has answered; the rest says that it is away or slow.
-            failed = sum(outcomes.get(name, 0) for name in ("not_processed", "unknown"))
-            if count >= ENOUGH and failed / count > MOST_FAIL:
-                share = f"{failed / count:.0%} of {count:,.0f} attempts"
-                what = f"gateway {gateway} did not take {share}, or did not say so"
-                advice = "look at its address, token and health; messages wait and are tried again"
-                yield Finding(Severity.WARNING, each.service, "gateway", what, advice)
+        for gateway in (each.body("/v1/gateways") or {}).get("items", ()):
+            yield each, gateway
 
 
 def _abouts(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Json]]:
@@ -276,4 +295,5 @@ CHECKS: Sequence[Check] = (
     _letters,
     _proof,
     _gateways,
+    _replicas,
 )

@@ -69,11 +69,45 @@ def _facts(found: Json) -> Iterator[tuple[str, object]]:
                 yield name.removesuffix("_at"), instant(value)
             case "next_probe_at" | "waits_until":
                 yield name.removesuffix("_at").replace("_", " "), value and instant(value)
+            case "together":
+                yield from _usage(value)
+            case "replicas":
+                yield from (("replica", _replica(each)) for each in value)
             case "description":
                 text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=90)
                 yield name, text.rstrip()
             case _:
                 yield name, value
+
+
+def _usage(together: Json) -> Iterator[tuple[str, object]]:
+    """Yield how all replicas use a gateway; dispatchers of older releases say nothing."""
+    yield "in flight, of all", together["in_flight"]
+    yield "free, of all", together["free"]
+    answers = (
+        f"{count:,} {name.replace('_', ' ')}" for name, count in together["answers"].items()
+    )
+    yield "in 5 min", ", ".join(answers)
+    yield "half, 95 of 100", _took(together)
+    if failure := together["last_failure"]:
+        code = f" ({failure['status_code']})" if failure["status_code"] else ""
+        yield "failed last", f"{instant(failure['at'])}: {failure['reason']}{code}"
+
+
+def _replica(each: Json) -> str:
+    """Return what one process sees of a gateway."""
+    if each["is_stale"]:
+        return f"{each['replica']}: reports nothing since {instant(each['reported_at'])}"
+    answered = sum(each["answers"].values())
+    return (
+        f"{each['replica']}: {each['in_flight']:,} in flight, {each['free']:,} free, "
+        f"{answered:,} answers in 5 min, {_took(each)}"
+    )
+
+
+def _took(usage: Json) -> str:
+    half, most = usage["p50_s"], usage["p95_s"]
+    return "nothing was answered" if half is None else f"within {half:.3g} s, {most:.3g} s"
 
 
 @dataclass(frozen=True)

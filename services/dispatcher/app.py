@@ -12,6 +12,7 @@ from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.gateways import Senders
 from services.dispatcher.handlers.measuring import sample_ledger
 from services.dispatcher.handlers.reaping import Reaper
+from services.dispatcher.handlers.replicas import Replica
 from services.dispatcher.queue.gateways import project
 from services.dispatcher.routes import routers
 from services.dispatcher.settings import Settings
@@ -87,6 +88,7 @@ async def run(settings: Settings) -> None:
                 poller,
                 settings.platform_times,
             ),
+            workers.report_gateways(Replica(pool, senders)),
             workers.reap_dead_senders(reaper, every=settings.lease / 8),
             relay.relay(
                 ledger,

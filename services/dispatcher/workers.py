@@ -18,6 +18,7 @@ from services.dispatcher.handlers.adopting import LedgerGuard
 from services.dispatcher.handlers.archiving import Emptying, Retention, archive_due
 from services.dispatcher.handlers.gateways import Senders
 from services.dispatcher.handlers.reaping import Reaper
+from services.dispatcher.handlers.replicas import Replica
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import pending
 from services.dispatcher.queue.pending import PendingWork
@@ -46,6 +47,7 @@ OLD_INTERVAL = timedelta(seconds=1)  # the same: that an old version is not need
 CHECK_INTERVAL = timedelta(minutes=1)
 ARCHIVE_INTERVAL = timedelta(seconds=5)
 ERASE_INTERVAL = timedelta(seconds=1)
+REPORT_INTERVAL = timedelta(seconds=5)
 ARCHIVE_PAUSE_S = 0.1  # between two runs or slices that leave: those that send need the database
 
 
@@ -218,6 +220,14 @@ async def send_messages(
                 tasks.create_task(loop)
     finally:
         await sender.stop(drain.total_seconds())
+
+
+async def report_gateways(replica: Replica) -> None:
+    """Tell other processes how gateways are used here, until cancelled."""
+    try:
+        await forever("report", replica.report, every=REPORT_INTERVAL)
+    finally:
+        await replica.leave()
 
 
 async def reap_dead_senders(reaper: Reaper, *, every: timedelta) -> None:

@@ -111,6 +111,31 @@ def measures(line: str) -> Change:
     return change
 
 
+def has_gateways(services: Services, *gateways: Json) -> None:
+    services.answer("/v1/gateways", {"items": list(gateways), "next_cursor": None})
+
+
+def gateway_fails(services: Services) -> None:
+    answers = {"accepted": 4, "refused": 1, "not_processed": 10, "unknown": 5}
+    has_gateways(
+        services,
+        {"name": "http", "together": {"answers": answers}, "replicas": []},
+        {"name": "log", "together": {"answers": answers | {"accepted": 14}}, "replicas": []},
+        {"name": "of an older release"},
+    )
+
+
+def replica_is_silent(services: Services) -> None:
+    replica = {
+        "replica": "dispatcher-0",
+        "replica_id": "1",
+        "reported_at": "2026-01-01T12:00:00Z",
+        "is_stale": True,
+    }
+    gateways = ({"name": each, "replicas": [replica]} for each in ("http", "log"))
+    has_gateways(services, *gateways)
+
+
 def lags(*, records: int, seconds: float) -> str:
     """Return what a consumer shows that is furthest behind in the first of its topics."""
     return "".join(
@@ -170,10 +195,16 @@ def lags(*, records: int, seconds: float) -> str:
             "rebuild",
         ),
         (
-            measures('dispatcher_attempts_total{gateway="http",outcome="unknown"} 20.0\n'),
+            gateway_fails,
             0,
-            "warning dispatcher: gateway http did not take 100% of 20 attempts",
+            "warning dispatcher: gateway http did not take 75% of 20 attempts",
             "address, token",
+        ),
+        (
+            replica_is_silent,
+            0,
+            "warning dispatcher: replica dispatcher-0 reports nothing since 2026-01-01T12:00:00Z",
+            "others have its work",
         ),
     ],
 )

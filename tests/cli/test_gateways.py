@@ -77,6 +77,44 @@ def test_a_gateway_is_shown_with_its_description(services: Services, mailings: M
     assert "url: https://sms.example/messages" in out
 
 
+USED: Json = {
+    "in_flight": 7,
+    "free": 121,
+    "answers": {"accepted": 1_000, "refused": 2, "not_processed": 3, "unknown": 4},
+    "p50_s": 0.12,
+    "p95_s": 0.4,
+    "last_failure": {"at": "2026-01-01T12:00:00Z", "reason": "status_503", "status_code": 503},
+}
+UNUSED: Json = {
+    "in_flight": 0,
+    "free": 0,
+    "answers": dict.fromkeys(USED["answers"], 0),
+    "p50_s": None,
+    "p95_s": None,
+    "last_failure": None,
+}
+AS_REPORTED = {"replica_id": "1", "reported_at": "2026-01-01T12:00:00Z", "is_stale": False}
+
+
+def test_a_gateway_is_shown_as_each_replica_uses_it(
+    services: Services, mailings: Mailings
+) -> None:
+    replicas = [
+        USED | AS_REPORTED | {"replica": "dispatcher-0"},
+        UNUSED | AS_REPORTED | {"replica": "dispatcher-1"},
+        UNUSED | AS_REPORTED | {"replica": "dispatcher-2", "is_stale": True},
+    ]
+    services.answer(f"{GATEWAYS}/sms", gateway(together=USED, replicas=replicas))
+
+    out = " ".join(mailings("gateways", "show", "sms").out.split())
+
+    assert "1,000 accepted, 2 refused, 3 not processed, 4 unknown" in out
+    assert "2026-01-01 12:00:00 UTC: status_503 (503)" in out
+    assert "dispatcher-0: 7 in flight, 121 free, 1,009 answers in 5 min, within 0.12 s" in out
+    assert "dispatcher-1: 0 in flight, 0 free, 0 answers in 5 min, nothing was answered" in out
+    assert "dispatcher-2: reports nothing since 2026-01-01 12:00:00 UTC" in out
+
+
 def test_files_are_applied_and_what_changes_is_shown(
     services: Services, mailings: Mailings, file: Path
 ) -> None:

@@ -17,6 +17,7 @@ from services.dispatcher.domain.attempt import Attempt, instant
 from services.dispatcher.domain.contact import Rejection
 from services.dispatcher.domain.keys import ChunkKey, MessageKey
 from services.dispatcher.domain.progress import Progress
+from services.dispatcher.domain.recent import RecentAnswers
 from services.dispatcher.gateways import Gateway
 from services.dispatcher.handlers import measuring, reconciling, recording
 from services.dispatcher.handlers.backlog import Backlog, Lease, RejectedJob
@@ -86,6 +87,7 @@ class Results:
         self._has_some = asyncio.Event()
         self._has_many = asyncio.Event()  # a whole batch
         self._failures = Failures(pool, claimer, self._add)
+        self.recent = RecentAnswers()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -176,7 +178,9 @@ class Results:
         self._failures.recorded(batch)
         self._backlog.recorded(counts)
         self._claimer.end(counts)
-        measuring.count_results(self._gateway, batch)
+        attempts = _attempts(batch)
+        measuring.count_results(self._gateway, batch, attempts)
+        self.recent.add(attempts, self._business_time())
         self._spans.record(batch, self._business_time())
         return []
 
@@ -281,4 +285,4 @@ def _leases_done(counts: Mapping[Lease, int]) -> dict[ChunkKey, int]:
 
 
 def _attempts(batch: Sequence[Result]) -> list[Attempt]:
-    return [each.entry for each in batch if isinstance(each.entry, Attempt)]
+    return [each.entry for each in batch if type(each.entry) is Attempt]

@@ -30,9 +30,11 @@ class Sending(Protocol):
     in_flight: int
 
 
-def count_results(gateway: str, results: Sequence[Result]) -> None:
-    """Count a batch that is on record: outcomes, durations, and how late first attempts were."""
-    attempts = [each.entry for each in results if type(each.entry) is Attempt]
+def count_results(gateway: str, results: Sequence[Result], attempts: Sequence[Attempt]) -> None:
+    """Count a batch that is on record: outcomes, durations, and how late first attempts were.
+
+    `attempts`: those among the results.
+    """
     for outcome, number in Counter([each.verdict.outcome for each in attempts]).items():
         telemetry.count("dispatcher.attempts", number, gateway=gateway, outcome=outcome)
     durations = [each.ended_at - each.started_at for each in attempts]

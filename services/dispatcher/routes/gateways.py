@@ -43,11 +43,11 @@ TIMEOUT_S = 5.0  # of one whose description names none
 
 
 class GatewayView(GatewayRow):
-    """A gateway as it is described, and as the process that answers uses it."""
+    """A gateway as it is described, and as it is used."""
 
     idempotent: bool = Field(description="It recognizes what it has taken before.")
-    in_flight: int = Field(description="Requests under way.")
-    free: int = Field(description="How many more may begin now.")
+    in_flight: int = Field(description="Requests of the process that answers, under way now.")
+    free: int = Field(description="How many more it may begin now.")
 
 
 def _senders(request: Request) -> Senders:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Date,
     Double,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -24,6 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.dispatcher.tables.gateway_problems import gateway_problems
+from services.dispatcher.tables.gateways import (
+    gateway_replicas,
+    gateway_states,
+    gateway_versions,
+    gateways,
+)
 from services.dispatcher.tables.ledger import (
     attempts,
     blocks,
@@ -44,6 +49,7 @@ __all__ = [
     "counted_messages",
     "exceptions",
     "gateway_problems",
+    "gateway_replicas",
     "gateway_states",
     "gateway_versions",
     "gateways",
@@ -158,53 +164,6 @@ senders = Table(
     Column("lease_s", Double, comment="none: as this release has it by default"),
     Column("expires_at", Timestamp, comment="unless it is renewed; for those who ask, not reap"),
     comment="who holds leases; when it is gone, so are they",
-)
-
-gateways = Table(
-    "gateways",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("gateway_id", Uuid, nullable=False),
-    Column("kind", Text, nullable=False, comment="http, smtp or log"),
-    Column("contact", Text, comment="what it needs of a client: phone, email, nothing"),
-    Column("description", JSONB, nullable=False, comment="gateways.description"),
-    Column("version_id", Integer, nullable=False, comment="of the newest version"),
-    Column("version", Integer, nullable=False, comment="of the stream; the entity tag"),
-    Column("is_paused", Boolean, nullable=False),
-    Column("is_removed", Boolean, nullable=False, comment="kept: its runs may still be here"),
-    Column("problem", Text, comment="unused since 0030"),
-    Column("created_at", Timestamp, nullable=False),
-    Column("changed_at", Timestamp, nullable=False),
-    comment="as the streams have them",
-)
-
-gateway_versions = Table(
-    "gateway_versions",
-    metadata,
-    Column("version_id", Integer, Identity(always=True), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("description", JSONB, nullable=False),
-    comment="descriptions by which different bytes go out; old ones as long as needed",
-)
-
-gateway_states = Table(
-    "gateway_states",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("paused_until", Timestamp, comment="as the gateway asked for"),
-    Column("pause_reason", Text),
-    Column("breaker", Text, nullable=False, server_default="closed", comment="open, half_open"),
-    Column("breaker_reason", Text, comment="what it opened for last"),
-    Column("changed_at", Timestamp, comment="the breaker"),
-    Column("next_probe_at", Timestamp, comment="half-open: when probes count as lost"),
-    Column("openings", Integer, nullable=False, server_default="0", comment="in succession"),
-    Column("round", Integer, nullable=False, server_default="0", comment="of probes; grows"),
-    Column("size", Integer, nullable=False, server_default="0", comment="of the round"),
-    Column("granted", Integer, nullable=False, server_default="0"),
-    Column("processed", Integer, nullable=False, server_default="0"),
-    Column("failed", Integer, nullable=False, server_default="0"),
-    Column("drawn_until", Timestamp, comment="of the rate; later than now: drawn ahead"),
-    comment="how gateways are, for all replicas; none: as they should be",
 )
 
 runs = Table(
