@@ -18,7 +18,7 @@ from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.database import Pool
 from shared.event_store import EventStore
-from shared.http import about, docs, events_page, health, openapi, problems
+from shared.http import about, docs, events_page, health, openapi, operations, problems
 from shared.http.about import About, about_of
 from shared.http.admission import Admission
 from shared.http.bearer import Bearer
@@ -110,7 +110,8 @@ def describe(
             "operation_spans": False,  # our commands have their own
         },
     )
-    for router in (health.router, docs.router, events_page.router, about.router, *routers):
+    common = (health, docs, events_page, about, operations)
+    for router in (*(each.router for each in common), *routers):
         app.include_router(router)
     return app
 

@@ -1,9 +1,11 @@
 """The requests about dead letters: to show them, to try them again, to give them up."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from shared.database import Pool, sql, transaction
+from shared.database import Connection, Pool, sql, transaction
+from shared.event import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,19 @@ class StoredLetter:
     reason: str
     is_held: bool
     is_requested: bool
+    recorded_at: Instant
+
+
+class Place(NamedTuple):
+    """Where a letter stands among all."""
+
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+
+
+START = Place("", "", 0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ CHOSEN = """
 """
 LETTERS = sql(
     """
-    SELECT consumer, topic, partition, "offset", key, reason, is_held, is_requested
+    SELECT consumer, topic, partition, "offset", key, reason, is_held, is_requested, recorded_at
     FROM dead_letters WHERE {chosen} ORDER BY consumer, topic, partition, "offset"
 """,
     chosen=CHOSEN,
@@ -49,6 +64,27 @@ async def letters(pool: Pool, choice: Choice) -> list[StoredLetter]:
     """
     async with transaction(pool) as db:
         return [StoredLetter(*row) for row in await db.execute(LETTERS, _values(choice))]
+
+
+PAGE = sql(
+    """
+    SELECT consumer, topic, partition, "offset", key, reason, is_held, is_requested, recorded_at
+    FROM dead_letters WHERE {chosen} AND (consumer, topic, partition, "offset") > (
+        CAST(:last_consumer AS text), CAST(:topic AS text), CAST(:partition AS int),
+        CAST(:offset AS bigint)
+    )
+    ORDER BY consumer, topic, partition, "offset" LIMIT :limit
+""",
+    chosen=CHOSEN,
+)
+
+
+async def page(db: Connection, choice: Choice, after: Place, limit: int) -> list[StoredLetter]:
+    """Return up to `limit` of the dead letters that are chosen, behind a place."""
+    consumer, topic, partition, offset = after
+    place = {"topic": topic, "partition": partition, "offset": offset}
+    values = {"last_consumer": consumer, **place, "limit": limit}
+    return [StoredLetter(*row) for row in await db.execute(PAGE, _values(choice) | values)]
 
 
 REQUEST = sql(

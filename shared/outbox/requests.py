@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.database import Pool, sql, transaction
+from shared.database import INSTANT, Connection, Pool, sql, transaction
 from shared.event import Instant
 
 
@@ -15,6 +15,35 @@ class UnpublishedEvent:
     key: bytes | None
     reason: str
     is_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What an outbox holds, and what was set aside of it."""
+
+    transactions: int  # up to COUNTED
+    oldest_at: Instant | None
+    age_s: float | None
+    refused: int
+    held: int  # behind those
+
+
+COUNTED = 100_000  # rows of an outbox: that many are found in some milliseconds
+WAITING = sql(
+    """
+    SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT :limit) AS counted) AS transactions,
+        oldest_at, CAST(extract(epoch FROM {now} - oldest_at) AS float) AS age_s,
+        (SELECT count(*) FROM unpublished WHERE NOT is_held) AS refused,
+        (SELECT count(*) FROM unpublished WHERE is_held) AS held
+    FROM (SELECT (SELECT recorded_at FROM outbox ORDER BY position LIMIT 1) AS oldest_at) AS first
+    """,
+    now=INSTANT,
+)
+
+
+async def waiting(db: Connection) -> Waiting:
+    """Return how much waits to be published, and for how long."""
+    return Waiting(*(await db.execute(WAITING, {"limit": COUNTED})).one())
 
 
 CHOSEN = "(CAST(:key AS bytea) IS NULL OR key = :key)"
@@ -35,6 +64,34 @@ async def events(pool: Pool, key: bytes | None = None) -> list[UnpublishedEvent]
     """
     async with transaction(pool) as db:
         return [UnpublishedEvent(*row) for row in await db.execute(EVENTS, {"key": key})]
+
+
+PAGE = sql(
+    """
+    SELECT position, recorded_at, topic, key, reason, is_held, is_requested FROM unpublished
+    WHERE {chosen} AND position > :after ORDER BY position LIMIT :limit
+    """,
+    chosen=CHOSEN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEvent:
+    """The same, with its place in the order of publishing."""
+
+    position: int
+    recorded_at: Instant
+    topic: str | None
+    key: bytes | None
+    reason: str
+    is_held: bool
+    is_requested: bool
+
+
+async def page(db: Connection, key: bytes | None, after: int, limit: int) -> list[PlacedEvent]:
+    """Return up to `limit` events that were set aside, behind a position."""
+    rows = await db.execute(PAGE, {"key": key, "after": after, "limit": limit})
+    return [PlacedEvent(*row) for row in rows]
 
 
 REQUEST = sql(
