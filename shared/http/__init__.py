@@ -1,7 +1,7 @@
 """HTTP as every service serves it: strict requests, problem details, pages, health."""
 
 from shared.http.admission import Admission
-from shared.http.bodies import Body, Moving, View, WrittenInstant, name_of
+from shared.http.bodies import Body, Moving, View, WrittenInstant, declared, name_of
 from shared.http.dependencies import (
     BusinessClock,
     Change,
@@ -53,6 +53,7 @@ __all__ = (
     "answers",
     "create_app",
     "cursor_of",
+    "declared",
     "describe",
     "describe_settings",
     "etag",

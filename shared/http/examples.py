@@ -68,6 +68,8 @@ def _example(schema: Json, schemas: Mapping[str, Json], name: str = "") -> objec
     """Return an example of a value, of the field `name` if it is one."""
     if "$ref" in schema:
         return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas, name)
+    if "const" in schema:
+        return schema["const"]
     if name in BY_NAME and "enum" not in schema and _allows(schema, BY_NAME[name]):
         return schema.get("examples", [BY_NAME[name]])[0]
     for key in ("examples", "enum"):
@@ -100,4 +102,5 @@ def _allows(schema: Json, value: object) -> bool:
         case int():
             return "integer" in types
         case _:
-            return "array" in types
+            items = [each.get("items", {}) for each in schema.get("anyOf", [schema])]
+            return any(each.get("type") == "string" for each in items)

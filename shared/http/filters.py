@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from shared.audience import IDS, VALUES
+from shared.audience import CONDITIONS, IDS, VALUES
 from shared.contracts.audience import ID_BYTES, Condition, packed, unpacked
 from shared.contracts.catalog import Filter
-from shared.http.bodies import Body, View
+from shared.http.bodies import Body, View, declared
 
 SHOWN = 100  # identifiers in a condition that a list shows
 NESTED = ("and", "or")
@@ -20,10 +20,14 @@ PLAIN = (
     *("has_phone", "has_email"),
 )
 
-Codes: TypeAlias = Annotated[tuple[str, ...], Field(max_length=VALUES, examples=[["916", "903"]])]
-Tags: TypeAlias = Annotated[tuple[str, ...], Field(max_length=VALUES, examples=[["vip"]])]
+# What is longer selects nobody, or is refused where it is checked.
+Short: TypeAlias = Annotated[str, Field(json_schema_extra=declared(maxLength=100))]
+Codes: TypeAlias = Annotated[
+    tuple[Short, ...], Field(max_length=VALUES, examples=[["916", "903"]])
+]
+Tags: TypeAlias = Annotated[tuple[Short, ...], Field(max_length=VALUES, examples=[["vip"]])]
 Zones: TypeAlias = Annotated[
-    tuple[str, ...],
+    tuple[Short, ...],
     Field(
         max_length=VALUES,
         description="Of IANA, under any of their names.",
@@ -56,10 +60,18 @@ class ConditionBody(Body):
     has_phone: Has | None = Field(None, examples=[True])
     has_email: Has | None = Field(None, examples=[True])
     and_: "tuple[ConditionBody, ...] | None" = Field(
-        None, alias="and", description="All of them.", examples=[[{"has_email": True}]]
+        None,
+        alias="and",
+        description="All of them.",
+        examples=[[{"has_email": True}]],
+        json_schema_extra=declared(maxItems=CONDITIONS),
     )
     or_: "tuple[ConditionBody, ...] | None" = Field(
-        None, alias="or", description="Any of them.", examples=[[{"has_email": True}]]
+        None,
+        alias="or",
+        description="Any of them.",
+        examples=[[{"has_email": True}]],
+        json_schema_extra=declared(maxItems=CONDITIONS),
     )
     not_: "ConditionBody | None" = Field(None, alias="not", examples=[{"has_email": True}])
 

@@ -1,6 +1,7 @@
 """The documents in `docs/openapi/`: what they say is what is answered."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest import MonkeyPatch  # noqa: PT013 - for its type
 
 from deploy import openapi
@@ -209,3 +211,84 @@ def test_the_examples_are_what_the_rules_take() -> None:
 
     assert checked(changes_from(client)).phone == "79161234567"
     settled(plan_from(mailing, {}), now)
+
+
+# Lint: what a generator of clients, or a fuzzer, needs to know
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_is_valid_as_openapi_says(service: str) -> None:
+    errors = [error.message for error in OpenAPIV31SpecValidator(DOCUMENTS[service]).iter_errors()]
+
+    assert errors == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_operation_says_what_it_does_and_where_it_belongs(service: str) -> None:
+    for path, method, operation in operations(service):
+        where = (method, path)
+        assert len(operation["tags"]) == 1, where
+        assert operation["summary"].endswith(tuple("abcdefghijklmnopqrstuvwxyz")), where
+        assert operation["description"].partition("\n")[0].rstrip().endswith((".", ":")), where
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"]), where
+        named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), where
+        own = [each for each in operation["responses"].values() if "$ref" not in each]
+        assert all(each["description"] for each in own), where
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_problem_has_an_example_of_each_of_its_types(service: str) -> None:
+    for name, response in DOCUMENTS[service]["components"]["responses"].items():
+        shown = response["content"]["application/problem+json"]["examples"]
+        assert shown, name
+        for kind, example in shown.items():
+            assert example["value"]["type"] == kind
+            assert example["value"]["title"]
+
+
+OF_TEXT = ("maxLength", "enum", "const", "format", "pattern")
+
+
+def parts(schema: Json, where: str) -> Iterator[tuple[str, Json]]:
+    """Yield the schemas within a schema; what limits alternatives stands around them."""
+    around = {key: schema[key] for key in (*OF_TEXT, "maxItems") if key in schema}
+    for each in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield where, around | each
+    if "items" in schema:
+        yield where, schema["items"]
+    for name, each in schema.get("properties", {}).items():
+        yield f"{where}.{name}", each
+    if isinstance(values := schema.get("additionalProperties"), dict):
+        yield f"{where}.*", values
+
+
+def unbounded(schemas: Json, schema: Json, where: str, seen: set[str]) -> Iterator[str]:
+    """Yield what may be sent in any length."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name in seen:
+            return
+        seen.add(name)
+        schema, where = schemas[name], name
+    if schema.get("type") == "string" and not any(key in schema for key in OF_TEXT):
+        yield where
+    if schema.get("type") == "array" and "maxItems" not in schema:
+        yield f"{where}[]"
+    for inner_where, inner in parts(schema, where):
+        yield from unbounded(schemas, inner, inner_where, seen)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whatever_is_sent_has_a_limit_that_is_declared(service: str) -> None:
+    schemas, seen, found = DOCUMENTS[service]["components"]["schemas"], set[str](), list[str]()
+    for _, _, operation in operations(service):
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] != "header" and parameter["name"] != "cursor":
+                where = f"{operation['operationId']}?{parameter['name']}"
+                found += unbounded(schemas, parameter["schema"], where, seen)
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if body:
+            found += unbounded(schemas, body["schema"], operation["operationId"], seen)
+
+    assert found == []

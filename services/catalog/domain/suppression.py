@@ -19,6 +19,7 @@ from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Instant
 
+LONGEST_TOPIC = 63  # characters
 TOPIC = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.ASCII)  # of mailings
 TOPIC_DETAIL = "1 to 63 lower-case letters, digits and _.- , as in news"
 ALL_TOPICS = ""  # in rows, for what is of all of them

@@ -5,7 +5,9 @@ from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import Depends, Query
+from pydantic import Field
 
+from services.catalog.domain.client import TAG_LIMIT
 from services.catalog.queries.search import Asked
 
 TYPED = (
@@ -20,10 +22,10 @@ LATEST = (datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1))
 def _asked(
     *,
     q: Annotated[str | None, Query(description=TYPED, max_length=200)] = None,
-    phone: str | None = None,
-    operator_code: str | None = None,
+    phone: Annotated[str | None, Query(max_length=20)] = None,
+    operator_code: Annotated[str | None, Query(max_length=20)] = None,
     tag: Annotated[
-        list[str] | None,
+        list[Annotated[str, Field(max_length=TAG_LIMIT)]] | None,
         Query(description="tags that the client has, all of them", max_length=MOST_TAGS),
     ] = None,
     ids: Annotated[

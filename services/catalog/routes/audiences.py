@@ -8,6 +8,7 @@ from fastapi import Query, Response, status
 from pydantic import Field
 
 from services.catalog.domain.audience import (
+    NAME_LIMIT,
     AudienceDiffers,
     AudienceInUse,
     AudienceInvalid,
@@ -36,6 +37,7 @@ from shared.http import (
     Page,
     Store,
     answers,
+    declared,
     etag,
     instant_and_id,
     newest_key,
@@ -48,17 +50,20 @@ from shared.http.filters import FilterBody, FilterChanges, filter_changes, filte
 router = strict_router("/v1/audiences", "audiences")
 
 
+LIMIT = declared(maxLength=NAME_LIMIT)
+
+
 class NewAudience(Body):
     """The body of POST /v1/audiences: a filter, and the name by which mailings refer to it."""
 
-    name: str = Field(examples=["Regulars"])
+    name: str = Field(examples=["Regulars"], json_schema_extra=LIMIT)
     filter: FilterBody = FilterBody()
 
 
 class AudienceChanges(Body):
     """The body of PATCH /v1/audiences/{audience_id}: what it does not name stays."""
 
-    name: str | None = Field(None, examples=["Regulars"])
+    name: str | None = Field(None, examples=["Regulars"], json_schema_extra=LIMIT)
     filter: FilterChanges | None = None
 
 
@@ -94,7 +99,9 @@ async def audiences(
     db: Database,
     cursor: Cursor,
     limit: Limit = 50,
-    name: Annotated[str | None, Query(description="the whole of it")] = None,
+    name: Annotated[
+        str | None, Query(description="the whole of it", max_length=NAME_LIMIT)
+    ] = None,
 ) -> Page[AudienceView]:
     """Show a page of audiences, the newest first."""
     before = position(cursor, instant_and_id, None)

@@ -1,6 +1,6 @@
 """Clients over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import Query, Response, status
@@ -9,6 +9,9 @@ from pydantic import Field
 
 from services.catalog import handlers
 from services.catalog.domain.client import (
+    TAG_LIMIT,
+    TAGS,
+    TEXTS,
     ChangeClient,
     ClientCommand,
     ClientDiffers,
@@ -49,6 +52,7 @@ from shared.http import (
     Page,
     Store,
     answers,
+    declared,
     etag,
     instant_and_id,
     newest_key,
@@ -62,6 +66,11 @@ from shared.preferred import MOST, PreferredTime, canonical_preferred, format_pr
 router = strict_router("/v1/clients", "clients")
 
 
+LIMIT = {name: declared(maxLength=limit) for name, limit in TEXTS}
+LONGEST_ZONE = 100  # characters; of those that there are 32
+Tag: TypeAlias = Annotated[str, Field(json_schema_extra=declared(maxLength=TAG_LIMIT))]
+
+
 class PreferredTimeBody(Body):
     """A local time on some days of the week, at which the client likes to be written to."""
 
@@ -72,13 +81,27 @@ class PreferredTimeBody(Body):
 class NewClient(Body):
     """The body of POST /v1/clients; a phone or an e-mail is needed."""
 
-    phone: str | None = Field(None, examples=["79161234567"])
-    operator_code: str | None = Field(None, examples=["916"])
-    tags: tuple[str, ...] | None = Field(None, examples=[["vip"]])
-    time_zone: str | None = Field(None, examples=["Europe/Moscow"])
-    email: str | None = Field(None, examples=["anna@example.com"])
-    full_name: str | None = Field(None, examples=["Anna Ivanova"])
-    comment: str | None = Field(None, examples=["Calls back in the evening"])
+    phone: str | None = Field(
+        None, examples=["79161234567"], json_schema_extra=declared(pattern=r"^7\d{10}$")
+    )
+    operator_code: str | None = Field(
+        None, examples=["916"], json_schema_extra=declared(pattern=r"^\d{3}$")
+    )
+    tags: tuple[Tag, ...] | None = Field(
+        None, examples=[["vip"]], json_schema_extra=declared(maxItems=TAGS)
+    )
+    time_zone: str | None = Field(
+        None, examples=["Europe/Moscow"], json_schema_extra=declared(maxLength=LONGEST_ZONE)
+    )
+    email: str | None = Field(
+        None, examples=["anna@example.com"], json_schema_extra=LIMIT["email"]
+    )
+    full_name: str | None = Field(
+        None, examples=["Anna Ivanova"], json_schema_extra=LIMIT["full_name"]
+    )
+    comment: str | None = Field(
+        None, examples=["Calls back in the evening"], json_schema_extra=LIMIT["comment"]
+    )
     preferred_times: tuple[PreferredTimeBody, ...] | None = Field(
         None,
         max_length=MOST,
@@ -86,7 +109,10 @@ class NewClient(Body):
         examples=[[{"days": ["monday", "friday"], "at": "09:00"}]],
     )
     external_id: str | None = Field(
-        None, description="By which another system knows the client.", examples=["CRM-1024"]
+        None,
+        description="By which another system knows the client.",
+        examples=["CRM-1024"],
+        json_schema_extra=LIMIT["external_id"],
     )
 
 

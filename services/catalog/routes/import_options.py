@@ -35,14 +35,14 @@ def _declared(  # noqa: PLR0913 (each is a parameter of the request)
     request: Request,
     *,
     file_name: Annotated[str | None, Query(max_length=NAME_LIMIT)] = None,
-    charset: Annotated[str | None, Query(description=CHARSET)] = None,
+    charset: Annotated[str | None, Query(description=CHARSET, max_length=100)] = None,
     delimiter: Annotated[
         str | None, Query(description=DELIMITER, pattern="^(comma|semicolon|tab|pipe|[,;|])$")
     ] = None,
-    columns: Annotated[str | None, Query(description=COLUMNS)] = None,
+    columns: Annotated[str | None, Query(description=COLUMNS, max_length=65_536)] = None,
     unknown_columns: UnknownColumns = UnknownColumns.REFUSE,
     mode: Mode = Mode.UPSERT,
-    key: Annotated[list[Key] | None, Query(description=KEY)] = None,
+    key: Annotated[list[Key] | None, Query(description=KEY, max_length=len(Key))] = None,
     tags: Tags = Tags.REPLACE,
     empty: Empty = Empty.CLEAR,
     dry_run: bool = False,

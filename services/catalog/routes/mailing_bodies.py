@@ -8,10 +8,18 @@ import msgspec
 from pydantic import Field
 
 from services.catalog.domain.gateway import BY_DEFAULT
-from services.catalog.domain.plan import ATTEMPTS, FIELDS, PARTS, MailingInvalid, Plan
+from services.catalog.domain.plan import (
+    ATTEMPTS,
+    FIELDS,
+    LIMITS,
+    PARTS,
+    MailingInvalid,
+    Plan,
+)
+from services.catalog.domain.suppression import LONGEST_TOPIC
 from shared.contracts.catalog import GatewayKey, MessageClass, OnUnknown, Priority
 from shared.errors import FieldError
-from shared.http import Body, WrittenInstant
+from shared.http import Body, WrittenInstant, declared
 from shared.http.filters import FilterBody, FilterChanges, filter_changes, filter_from
 from shared.http.schedules import ScheduleBody, ScheduleChanges, schedule_from
 from shared.http.timing import QuietHoursBody, TimePolicyBody, TimePolicyChanges
@@ -27,22 +35,24 @@ MESSAGE_CLASS = "What messages are for people; critical ones wait for no quiet h
 TOPIC = "By which clients can refuse it, such as news; none: no particular one."
 POLICY = "When each client gets it; none: all of them when a run begins."
 QUIET = "None: as the platform has it. What begins then waits for their end; retries too."
+OTHER_LIMITS = {"gateway": 63, "topic": LONGEST_TOPIC}
+LIMIT = {name: declared(maxLength=limit) for name, limit in (LIMITS | OTHER_LIMITS).items()}
 SCHEDULE = "When it recurs between starts_at and ends_at; none: it runs once, in that window."
 
 
 class NewMailing(Body):
     """The body of POST /v1/mailings; its window `[starts_at, ends_at)` begins now by default."""
 
-    name: str = Field(examples=["Spring"])
-    body: str = Field(examples=["Hello {{ full_name }}"])
-    subject: str | None = Field(None, examples=["News"])
+    name: str = Field(examples=["Spring"], json_schema_extra=LIMIT["name"])
+    body: str = Field(examples=["Hello {{ full_name }}"], json_schema_extra=LIMIT["body"])
+    subject: str | None = Field(None, examples=["News"], json_schema_extra=LIMIT["subject"])
     filter: FilterBody = FilterBody()
     audience: str | None = Field(None, max_length=200, description=AUDIENCE, examples=[None])
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant = Field(examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"])
-    html: str | None = Field(None, examples=[None])
-    sender: str | None = Field(None, examples=[None])
+    gateway: GatewayKey = Field(BY_DEFAULT, examples=["http"], json_schema_extra=LIMIT["gateway"])
+    html: str | None = Field(None, examples=[None], json_schema_extra=LIMIT["html"])
+    sender: str | None = Field(None, examples=[None], json_schema_extra=LIMIT["sender"])
     priority: Priority = Field(Priority.NORMAL, description=PRIORITY, examples=["normal"])
     max_attempts: int | None = Field(
         None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
@@ -52,7 +62,9 @@ class NewMailing(Body):
     message_class: MessageClass = Field(
         MessageClass.MARKETING, description=MESSAGE_CLASS, examples=["marketing"]
     )
-    topic: str | None = Field(None, description=TOPIC, examples=[None])
+    topic: str | None = Field(
+        None, description=TOPIC, examples=[None], json_schema_extra=LIMIT["topic"]
+    )
     time_policy: TimePolicyBody | None = Field(None, description=POLICY, examples=[None])
     quiet_hours: QuietHoursBody | None = Field(None, description=QUIET, examples=[None])
 
@@ -68,16 +80,18 @@ class MailingChanges(Body):
     Name, body and end cannot be removed.
     """
 
-    name: str | None = Field(None, examples=["Spring"])
-    body: str | None = Field(None, examples=["Hello {{ full_name }}"])
-    subject: str | None = Field(None, examples=["News"])
+    name: str | None = Field(None, examples=["Spring"], json_schema_extra=LIMIT["name"])
+    body: str | None = Field(
+        None, examples=["Hello {{ full_name }}"], json_schema_extra=LIMIT["body"]
+    )
+    subject: str | None = Field(None, examples=["News"], json_schema_extra=LIMIT["subject"])
     filter: FilterChanges | None = None
     audience: str | None = Field(None, max_length=200, description=AUDIENCE, examples=[None])
     starts_at: WrittenInstant | None = Field(None, examples=["2026-03-01T09:00:00Z"])
     ends_at: WrittenInstant | None = Field(None, examples=["2026-03-01T18:00:00Z"])
-    gateway: GatewayKey | None = Field(None, examples=["http"])
-    html: str | None = Field(None, examples=[None])
-    sender: str | None = Field(None, examples=[None])
+    gateway: GatewayKey | None = Field(None, examples=["http"], json_schema_extra=LIMIT["gateway"])
+    html: str | None = Field(None, examples=[None], json_schema_extra=LIMIT["html"])
+    sender: str | None = Field(None, examples=[None], json_schema_extra=LIMIT["sender"])
     priority: Priority | None = Field(None, description=PRIORITY, examples=["normal"])
     max_attempts: int | None = Field(
         None, strict=True, ge=1, le=ATTEMPTS, description=MAX_ATTEMPTS, examples=[None]
@@ -87,7 +101,9 @@ class MailingChanges(Body):
     message_class: MessageClass | None = Field(
         None, description=MESSAGE_CLASS, examples=["marketing"]
     )
-    topic: str | None = Field(None, description=TOPIC, examples=[None])
+    topic: str | None = Field(
+        None, description=TOPIC, examples=[None], json_schema_extra=LIMIT["topic"]
+    )
     time_policy: TimePolicyChanges | None = Field(None, description=POLICY, examples=[None])
     quiet_hours: QuietHoursBody | None = Field(None, description=QUIET, examples=[None])
 

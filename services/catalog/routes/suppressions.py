@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, status
+from fastapi import Depends, Path, Query, Request, status
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
 from services.catalog.domain.imports import ImportBrokenOff, ImportTooLarge
 from services.catalog.domain.suppression import (
     ALL_TOPICS,
+    LONGEST_TOPIC,
     REASONS,
     LiftSuppression,
     NoContactKeys,
@@ -48,6 +49,7 @@ from shared.http import (
     Store,
     View,
     answers,
+    declared,
     page,
     position,
     strict_router,
@@ -58,16 +60,29 @@ router = strict_router("/v1/suppressions", "suppressions")
 
 SHOWN = 1_000  # lines of a file that were refused, with their reasons
 
-TopicName = Annotated[str | None, Query(description="of mailings", examples=["news"])]
+TopicName = Annotated[
+    str | None, Query(description="of mailings", examples=["news"], max_length=LONGEST_TOPIC)
+]
+Subject = Annotated[str, Path(max_length=300)]
+Reason = Annotated[str | None, Query(max_length=100)]
+Phone = Annotated[str | None, Query(max_length=20)]
+Email = Annotated[str | None, Query(max_length=EMAIL_LIMIT)]
 
 
 class NewSuppression(Body):
     """The body of POST /v1/suppressions: a client or one of its contacts."""
 
     client_id: UUID | None = Field(None, examples=[None])
-    phone: str | None = Field(None, examples=[None])
-    email: str | None = Field(None, examples=["anna@example.com"])
-    topic: str | None = Field(None, description="Of mailings; none: all.", examples=["news"])
+    phone: str | None = Field(None, examples=[None], json_schema_extra=declared(maxLength=11))
+    email: str | None = Field(
+        None, examples=["anna@example.com"], json_schema_extra=declared(maxLength=EMAIL_LIMIT)
+    )
+    topic: str | None = Field(
+        None,
+        description="Of mailings; none: all.",
+        examples=["news"],
+        json_schema_extra=declared(maxLength=LONGEST_TOPIC),
+    )
     reason: SuppressedReason = Field(SuppressedReason.REQUESTED, examples=["requested"])
     source: str | None = Field(
         None,
@@ -143,7 +158,7 @@ def _contact_mistake(phone: str | None, email: str | None) -> FieldError | None:
 
 
 def _subjects(
-    keys: Keys, client_id: UUID | None = None, phone: str | None = None, email: str | None = None
+    keys: Keys, client_id: UUID | None = None, phone: Phone = None, email: Email = None
 ) -> list[str] | None:
     """Return under which names what is asked for may be suppressed; None: nothing is asked for."""
     if client_id is None and phone is None and email is None:
@@ -164,7 +179,7 @@ async def suppressions(
     subjects: Annotated[list[str] | None, Depends(_subjects)],
     limit: Limit = 50,
     topic: TopicName = None,
-    reason: str | None = None,
+    reason: Reason = None,
 ) -> Page[SuppressionView]:
     """Show a page of what is suppressed, the newest first.
 
@@ -190,7 +205,7 @@ async def export_suppressions(
     cursor: Cursor,
     subjects: Annotated[list[str] | None, Depends(_subjects)],
     topic: TopicName = None,
-    reason: str | None = None,
+    reason: Reason = None,
     wanted: Wanted = ExportFormat.NDJSON,
 ) -> StreamingResponse:
     """Show each suppression that the list has with these filters, the newest first.
@@ -220,7 +235,10 @@ def _place(cursor: str) -> tuple[Instant, str, str]:
     responses=answers(SuppressionUnknown),
 )
 async def lift_suppression(
-    subject: str, store: Store, clock: BusinessClock, topic: TopicName = None
+    subject: Annotated[str, Path(max_length=300)],
+    store: Store,
+    clock: BusinessClock,
+    topic: TopicName = None,
 ) -> None:
     """Write again to a client or a contact: of one topic, or of whatever was suppressed."""
     command = LiftSuppression(subject=subject, topic=topic, now=await clock())

@@ -50,9 +50,9 @@ def _allowed_sender(text: str) -> str:
 
 SecretName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
-SmtpUrl: TypeAlias = Annotated[str, AfterValidator(_smtp_url)]
-MailAddress: TypeAlias = Annotated[str, AfterValidator(_sender)]
-AllowedSender: TypeAlias = Annotated[str, AfterValidator(_allowed_sender)]
+SmtpUrl: TypeAlias = Annotated[str, Field(max_length=4_000), AfterValidator(_smtp_url)]
+MailAddress: TypeAlias = Annotated[str, Field(max_length=1_000), AfterValidator(_sender)]
+AllowedSender: TypeAlias = Annotated[str, Field(max_length=1_000), AfterValidator(_allowed_sender)]
 
 
 class Common(Part):
@@ -106,7 +106,7 @@ class HttpDescription(Common):
     # Whether it recognizes an Idempotency-Key that it has taken before.
     idempotent: bool = False
     # Which of 500 and 503 say that it has not taken the message.
-    not_taken: frozenset[Literal[500, 503]] = frozenset({500, 503})
+    not_taken: frozenset[Literal[500, 503]] = Field(frozenset({500, 503}), max_length=2)
 
     @model_validator(mode="after")
     def _has_one_login(self) -> "HttpDescription":

@@ -83,7 +83,7 @@ class PreviewedAudience(Body):
     """The body of POST /v1/audience-previews: a filter, and the gateway that would be used."""
 
     filter: FilterBody = FilterBody()
-    gateway: GatewayKey = Field("http", examples=["http"])
+    gateway: GatewayKey = Field("http", examples=["http"], max_length=100)
     topic: str | None = Field(
         None,
         max_length=63,

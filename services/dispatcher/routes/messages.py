@@ -1,7 +1,9 @@
 """Messages over HTTP."""
 
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
+from fastapi import Path
 from pydantic import Field
 
 from services.dispatcher.domain.message import MessageUnknown
@@ -48,6 +50,8 @@ class NewResolution(Body):
 
 router = strict_router("/v1/messages", "messages")
 
+MessageId: TypeAlias = Annotated[str, Path(max_length=100)]
+
 
 @router.get(
     "", operation_id="list_messages", responses=answers(BadCursor, TooWide, MessagesDeleted)
@@ -75,7 +79,7 @@ async def messages(
 @router.get(
     "/{message_id}", operation_id="get_message", responses=answers(MessageUnknown, MessagesDeleted)
 )
-async def message(message_id: str, db: Database) -> MessageWithAttempts:
+async def message(message_id: MessageId, db: Database) -> MessageWithAttempts:
     """Show a message with all attempts and the gateway's answers."""
     return await queries.message(db, message_id)
 
@@ -86,7 +90,7 @@ async def message(message_id: str, db: Database) -> MessageWithAttempts:
     responses=answers(MessageUnknown, MessagesDeleted, NotUndetermined),
 )
 async def resolve_message(
-    message_id: str, pool: DatabasePool, body: NewResolution
+    message_id: MessageId, pool: DatabasePool, body: NewResolution
 ) -> MessageWithAttempts:
     """Say by hand what became of an undetermined message: it is delivered, or it failed.
 

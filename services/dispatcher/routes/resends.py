@@ -1,5 +1,6 @@
 """Resends over HTTP: what did not arrive of a run is sent again."""
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -37,8 +38,10 @@ router = strict_router("/v1/runs", "runs")
 class ResendBody(Moving):
     """Which messages are sent again, and in which window."""
 
-    statuses: tuple[Resendable, ...] = Field(min_length=1, examples=[["failed", "expired"]])
-    reasons: tuple[str, ...] = Field(
+    statuses: tuple[Resendable, ...] = Field(
+        min_length=1, max_length=100, examples=[["failed", "expired"]]
+    )
+    reasons: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
         (),
         max_length=100,
         description="As GET /v1/runs/{run_id}/reasons has them; empty: any; an empty text: none.",

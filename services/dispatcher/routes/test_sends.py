@@ -39,7 +39,7 @@ class TestRecipient(Body):
 class NewTestSend(Body):
     """The body of POST /v1/test-sends: what a mailing says, as the catalog has it, and to whom."""
 
-    gateway: GatewayKey = Field(examples=["http"])
+    gateway: GatewayKey = Field(examples=["http"], max_length=100)
     body: str = Field(min_length=1, max_length=50_000, examples=["Hello {{ full_name }}!"])
     subject: str | None = Field(None, min_length=1, max_length=500, examples=[None])
     html: str | None = Field(None, min_length=1, max_length=100_000, examples=[None])

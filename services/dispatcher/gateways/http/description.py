@@ -74,7 +74,8 @@ HttpHeaders: TypeAlias = Annotated[dict[str, Template], AfterValidator(_headers)
 Tree: TypeAlias = Annotated[JsonValue, AfterValidator(_tree)]
 JsonPointer: TypeAlias = Annotated[str, AfterValidator(_pointer), Field(max_length=1_000)]
 Status: TypeAlias = Annotated[StrictInt, Field(ge=200, le=599)]
-Scalar: TypeAlias = StrictBool | StrictInt | StrictStr | None
+Text: TypeAlias = Annotated[StrictStr, Field(max_length=1_000)]
+Scalar: TypeAlias = StrictBool | StrictInt | Text | None
 JsonType: TypeAlias = Literal["string", "integer", "number", "boolean", "object", "array", "null"]
 
 
@@ -112,7 +113,7 @@ class Request(Part):
 class Match(Part):
     """A kind of answer: one for which all holds that is said."""
 
-    status: frozenset[Status] = frozenset()  # none: any
+    status: frozenset[Status] = Field(frozenset(), max_length=400)  # none: any
     pointer: JsonPointer | None = None  # there the body, which is JSON, has a value
     values: tuple[Scalar, ...] = Field((), max_length=1_000)  # which is one of these
     type: JsonType | None = None  # or of this type
