@@ -28,13 +28,14 @@ web-check: venv ## check the types of the page's source, and run its unit tests
 down: venv ## stop what `up` has started
 	@./mailings down
 
-check: venv ## format, lint, types, import contracts, the API's documents
+check: venv ## format, lint, types, import contracts, the API's documents and its Python client
 	@$(python) -m ruff format --check
 	@$(python) -m ruff check
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
 	@$(python) -m deploy.openapi --check
 	@$(python) -m deploy.asyncapi --check
+	@$(python) -m deploy.sdk --check
 
 fix: venv ## format, and mend what tools can mend
 	@$(python) -m ruff format

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from deploy.sdk import modules
+
 ROOT = Path(__file__).parents[2]
 LINES = 300
-FOLDERS = ("shared", "services", "cli", "deploy", "bench")
+MADE = modules()  # by a program: as long as the documents that they are made out of
+FOLDERS = ("shared", "services", "cli", "deploy", "bench", "sdk")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -14,7 +17,7 @@ def test_no_module_is_longer_than_the_limit(folder: str) -> None:
     sizes = {
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
         for path in (ROOT / folder).rglob("*.py")
-        if ".venv" not in path.parts
+        if ".venv" not in path.parts and path not in MADE
     }
 
     assert sizes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("services", "shared", "cli", "deploy", "bench")
+FOLDERS = ("services", "shared", "cli", "deploy", "bench", "sdk")
 
 # Parts of names, and what they are called here.
 GIVEN_UP = {
