@@ -16,6 +16,7 @@ from cli import (
     events,
     gateways,
     imports,
+    letters,
     mailings,
     messages,
     preferring,
@@ -63,6 +64,7 @@ app.add_typer(messages.app, name="messages")
 app.add_typer(retention.app, name="retention")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(events.app, name="events")
+app.add_typer(letters.app, name="letters")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(statistics.app)
 app.add_typer(why.app)
