@@ -11,7 +11,7 @@ from tests.chaos.mailings import FEW, LAYOUT, MORE, WITHIN_S, Mailings
 from tests.chaos.nemesis import be_well
 
 SOON_S = 6.0  # until a mailing begins whose audience is changed before
-PHONE = "79000000001"  # of nobody that the catalog knows
+PHONE = "79199999999"  # of nobody that the catalog knows
 CLIENT_OF = "SELECT client_id FROM clients WHERE $1 = ANY(tags) ORDER BY client_id LIMIT 1"
 SUPPRESSED = "SELECT FROM suppressions WHERE subject = $1"
 BOUNCES = "SELECT count(*) FROM bounces"
@@ -58,6 +58,7 @@ async def suppress_and_lift(mailings: Mailings, case: Case) -> None:
 async def bounce(mailings: Mailings, case: Case) -> None:
     """Let a gateway refuse contacts for good: the next mailing does not go to them."""
     rig, [gateway] = mailings.rig, case.gateways
+    await mailings.run_until_end(case, FEW)
     tag, _ = await mailings.register()
     [before] = await rig.rows("catalog", BOUNCES)
     await rig.misbehave(gateway, refuse_share=1)
