@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from starlette.exceptions import HTTPException
 
 from shared import errors, telemetry
+from shared.database_errors import Unstorable
 from shared.event import Instant
 from shared.http import wording
 from shared.http.methods import allowed
@@ -45,6 +46,9 @@ KINDS = {
 
 ERRORS_SHOWN = 20  # an answer stays smaller than what it is about
 TEXT_LIMIT = 200  # characters of a pointer or a path: they repeat what the request named
+UNSTORABLE = errors.FieldError(
+    "", "unstorable", "it has a NUL character, or a number or an instant that is too large"
+)
 BROKEN, BROKEN_STATUS = "Internal error; see the service's log.", 500
 
 
@@ -78,6 +82,7 @@ class Problem(BaseModel):
 def handle_errors(app: FastAPI) -> None:
     """Make `app` answer every error with problem details."""
     app.add_exception_handler(errors.Error, _refused)
+    app.add_exception_handler(Unstorable, _unstorable)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unroutable)
 
@@ -99,6 +104,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(refusal, errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after_s)
     return response
+
+
+async def _unstorable(request: Request, error: Exception) -> Response:
+    """Answer that something of the request cannot be stored, or looked for, whatever it is about.
+
+    What a rule of a field refuses says more; this is for what no rule has thought of.
+    """
+    log.warning("http.request.unstorable", reason=str(error))
+    return await _refused(request, errors.Invalid(UNSTORABLE))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
