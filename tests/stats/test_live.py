@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.stats.domain.live import Pace, expected_end, too_late
-from services.stats.handlers.broadcasting import Broadcast, TooManyWatchers
+from services.stats.handlers.broadcasting import LARGEST_MISSED, Broadcast, TooManyWatchers
 from services.stats.handlers.reading import PublicReads
 from services.stats.queue import generations
 from services.stats.routes import routers
@@ -323,6 +323,26 @@ async def test_who_comes_again_gets_what_was_missed_or_everything(
         assert [kind for kind, _ in back.frames] == ["delta"]
         for unknown in ("", "1.other.1", f"{left_at}9", "nonsense", "1.2"):
             assert [kind for kind, _ in Watcher(broadcast, unknown).frames] == ["snapshot"]
+
+
+async def test_who_comes_between_two_frames_shares_a_snapshot(
+    stats_pool: Pool, reads: PublicReads
+) -> None:
+    await happens(stats_pool, created())
+    async with watched(reads) as broadcast:
+        assert broadcast.snapshot is not None
+        assert broadcast.snapshot() is broadcast.snapshot()
+
+
+async def test_who_keeps_up_gets_shared_bytes_and_who_has_missed_much_gets_everything() -> None:
+    broadcast = Broadcast(largest=2, largest_of_address=2, snapshot=lambda: b"everything")
+    for _ in range(3):
+        broadcast.send("delta", b"x" * (LARGEST_MISSED // 2 - 100))
+    (one, same), (other, bytes_) = [await broadcast.after(2) for _ in range(2)]
+    assert (one, other) == (3, 3)
+    assert same is bytes_
+    assert len((await broadcast.after(1))[1]) > LARGEST_MISSED // 2
+    assert await broadcast.after(0) == (3, b"everything")
 
 
 async def test_after_a_rebuild_everybody_gets_everything(

@@ -17,6 +17,7 @@ from shared.alarm import Alarm
 from shared.errors import Overloaded
 
 KEPT = 256  # frames, two minutes at the fastest, for those who come again
+LARGEST_MISSED = 256 * 1024  # bytes: who has missed more gets everything, which all share
 RETRY_MS = (1_000, 5_000)  # each waits another time, or all would come at once
 RETRY_AFTER_S = 30
 SLOWEST_S = 30.0  # who takes longer to take a frame is gone
@@ -107,6 +108,9 @@ class Broadcast:
         """Wait for what is behind a frame; return it, and the number up to which it is."""
         while self.number == number and not self.is_closing:
             await self._next.wait()
+        newest = self._kept[-1] if self._kept else (0, b"")
+        if newest[0] == self.number == number + 1:
+            return newest  # the very bytes that all others get
         behind = self._after(number)
         if behind is None:
             behind = self.snapshot() if self.snapshot else b""
@@ -140,7 +144,8 @@ class Broadcast:
             return b""
         if not self._kept or self._kept[0][0] > number + 1 or number > self.number:
             return None
-        return b"".join(frame for each, frame in self._kept if each > number)
+        missed = [frame for each, frame in self._kept if each > number]
+        return b"".join(missed) if sum(map(len, missed)) <= LARGEST_MISSED else None
 
     def _number_of(self, last_id: str | None) -> int | None:
         generation, _, rest = (last_id or "").partition(".")

@@ -38,12 +38,14 @@ class Hub:
     _since: int = field(init=False, default=0)  # 0: everything is to be read
     _generation: int = field(init=False, default=0)
     _head: live.Head | None = field(init=False, default=None)
+    _shown: live.Head | None = field(init=False, default=None)  # of what was sent last
     _rows: dict[UUID, tuple[live.MailingRow, float]] = field(init=False, default_factory=dict)
     _sent: dict[UUID, dict[str, Any]] = field(init=False, default_factory=dict)
     _gone: set[UUID] = field(init=False, default_factory=set)
     _totals: dict[str, Any] = field(init=False, default_factory=dict)
     _framed_at: float = field(init=False, default=0.0)
     _pace: Pace[UUID] = field(init=False, default_factory=Pace)
+    _shared: tuple[live.Head | None, bytes] = field(init=False, default=(None, b""))  # snapshot
 
     async def run(self) -> None:
         """Look at the figures while somebody watches, until cancelled."""
@@ -128,6 +130,7 @@ class Hub:
         """Return the mailings that are not as they were sent last, as they are now."""
         head, changed = self._head, []
         assert head is not None  # noqa: S101 - a turn has begun
+        self._shown = head
         for key, (row, _) in self._rows.items():
             rate = self.reads.rates[key] = self._pace.rate(key, at)
             shown = live.live_of(row, rate, head.now, shows_names=self.reads.shows_names)
@@ -158,15 +161,18 @@ class Hub:
         return {**head.totals, "rate_per_s": float(f"{sum(rates):.3g}")}
 
     def _snapshot(self) -> bytes:
-        """Return the state of everything as it was sent last, as a frame."""
-        head = self._head
+        """Return the state of everything as it was sent last, as a frame; of a turn it is one."""
+        head = self._shown
         assert head is not None  # noqa: S101 - a turn has begun
-        data = {
-            **head.fresh,
-            "totals": self._totals_now(head),
-            "mailings": list(self._sent.values()),
-        }
-        return self.reads.broadcast.frame("snapshot", msgspec.json.encode(data))
+        if self._shared[0] is not head:
+            data = {
+                **head.fresh,
+                "totals": self._totals_now(head),
+                "mailings": list(self._sent.values()),
+            }
+            frame = self.reads.broadcast.frame("snapshot", msgspec.json.encode(data))
+            self._shared = head, frame
+        return self._shared[1]
 
 
 async def watch_figures(hub: Hub) -> None:
