@@ -2,7 +2,7 @@
 
 Owns:          nothing but projections: all its rows can be rebuilt from the log
 API:           /v1/totals, /v1/mailings, /v1/runs/{id}, /v1/messages, /v1/reconcile,
-               /public/v1/mailings, /public/v1/live
+               /public/v1/mailings, /public/v1/mailings/{id}/series, /public/v1/live
 Publishes:     nothing
 Subscribes to: MailingCreated, MailingChanged, MailingPaused, MailingResumed, MailingStopped,
                MailingDeleted, RunBegun                                       on `catalog.mailings`

@@ -23,7 +23,6 @@ from shared.tables import Timestamp
 
 metadata = MetaData()
 
-
 # Whether a row of `progress` holds: all offsets that it names are applied.
 PASSED = """NOT EXISTS (
     SELECT FROM unnest(progress.topics, progress.partitions, progress.ends)
@@ -284,4 +283,16 @@ messages = Table(
     ),
     Index("messages_chunk_idx", "generation", "run_id", "chunk", "client_id"),
     comment="messages that have had an event other than in a block",
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("generation", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("step", Integer, nullable=False, comment="seconds that the row stands for"),
+    Column("at", BigInteger, nullable=False, comment="their beginning, in seconds of the epoch"),
+    *(Column(name, Integer, nullable=False) for name in COUNTS),
+    PrimaryKeyConstraint("generation", "run_id", "step", "at", name="series_pkey"),
+    comment="messages by when they reached the state that they are in",
 )

@@ -219,9 +219,11 @@ READS = {
     f"{ONE_RUN}&status=delivered": 3,
     f"{ONE_RUN}&status=failed": 2,
     f"{ONE_RUN}&status=expired": 1,
-    # Where the figures are, and the mailings; a mailing, its runs, and what time it is.
+    # Where the figures are, and the mailings; a mailing, its runs, and what time it is; a mailing,
+    # and the series of a run.
     "/public/v1/mailings": 2,
     "/public/v1/mailings/{mailing_id}": 3,
+    "/public/v1/mailings/{mailing_id}/series": 2,
 }
 STREAM = "/public/v1/live"
 

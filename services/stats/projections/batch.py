@@ -1,7 +1,9 @@
 """A batch: what is to be applied of events of any kinds, and the changes of runs by them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -23,6 +25,13 @@ from shared.event import Instant
 
 Key: TypeAlias = tuple[int, int]  # run and client, or run and chunk; sorts as the rows do
 BlockKey: TypeAlias = tuple[int, int, int, int]  # run, chunk, epoch, number
+
+EPOCH, SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+
+
+def second_of(at: Instant) -> int:
+    """Return the second of the epoch that an instant is in."""
+    return (at - EPOCH) // SECOND
 
 
 @dataclass(slots=True)
@@ -48,11 +57,13 @@ class RunChange:
     superseded: Mapping[State, int] | None = None  # of an archived one: what does not count
     number: int | None = None  # of the totals
     totals: Mapping[State, int] | None = None
+    series: Counter[tuple[int, State]] = field(default_factory=Counter)  # by second and state
 
-    def count(self, state: State, messages: int, *, attempts: int) -> None:
-        """Add messages that are in a state now, or take them away, with their attempts."""
+    def count(self, state: State, messages: int, *, attempts: int, second: int) -> None:
+        """Add messages that are in a state since a second, or take them away, with attempts."""
         self.counts[state] += messages
         self.attempts += attempts
+        self.series[second, state] += messages
 
     def take_totals(self, number: int, totals: Mapping[State, int] | None) -> None:
         """Take totals of the ledger, unless there are newer ones, or those that are for good."""

@@ -4,12 +4,15 @@ A message in a block has no row of its own until something else happens to it. N
 these rows: all events of a chunk's messages are in one partition, whose position is held.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import add
 from typing import Any
 
 from sqlalchemy import text
 
-from services.stats.projections.batch import Batch
+from services.stats.projections.batch import EPOCH, Batch, second_of
 from shared import ids
 from shared.contracts.dispatcher import (
     DELIVERED_VERSION,
@@ -57,16 +60,19 @@ MARK_ROWS = text("""
         AND messages.client_id = marked.client_id
 """)
 MESSAGES_IN_BLOCKS = text("""
-    SELECT n - 1
+    SELECT n - 1, started_at + ended_us * interval '1 microsecond'
     FROM unnest(
         CAST(:run_ids AS uuid[]), CAST(:chunks AS int[]), CAST(:client_ids AS uuid[])
     ) WITH ORDINALITY AS message (run_id, chunk, client_id, n)
-    WHERE EXISTS (
-        SELECT FROM blocks
+    CROSS JOIN LATERAL (
+        SELECT started_at, ended_us[array_position(client_ids, client_id)] AS ended_us
+        FROM blocks
         WHERE blocks.generation = :generation AND blocks.run_id = message.run_id
             AND blocks.chunk = message.chunk AND message.client_id = ANY(blocks.client_ids)
-    )
+        LIMIT 1
+    ) AS of_block
 """)
+MICROSECOND = timedelta(microseconds=1)
 
 
 async def add_blocks(db: Connection, generation: int, batch: Batch) -> None:
@@ -88,8 +94,9 @@ async def add_blocks(db: Connection, generation: int, batch: Batch) -> None:
     if not new:
         return
     for each in new:
-        count = len(each.client_ids)
-        batch.run(each.run_id).count(State.DELIVERED, count, attempts=count)
+        run = batch.run(each.run_id)
+        for second, count in _seconds(each).items():
+            run.count(State.DELIVERED, count, attempts=count, second=second)
     rows = (await db.execute(ROWS_OF_CHUNKS, wanted)).all()
     if rows:
         await _mark_rows(db, generation, batch, new, {(row.run_id, row.client_id) for row in rows})
@@ -105,31 +112,42 @@ async def _mark_rows(
 ) -> None:
     """Note of rows that their messages are in a block as well: the row counts."""
     both = [
-        (each.run_id, client_id)
+        (each.run_id, client_id, ended_at)
         for each in new
-        for client_id in each.client_ids
+        for client_id, (_, ended_at) in zip(each.client_ids, each.instants(), strict=True)
         if (each.run_id, client_id) in rows
     ]
-    for run_id, _ in both:
-        batch.run(run_id).count(State.DELIVERED, -1, attempts=-1)
+    for run_id, _, ended_at in both:
+        second = second_of(ended_at)
+        batch.run(run_id).count(State.DELIVERED, -1, attempts=-1, second=second)
     if both:
-        run_ids, client_ids = map(list, zip(*both, strict=True))
+        run_ids, client_ids, _ = map(list, zip(*both, strict=True))
         values = {"generation": generation, "run_ids": run_ids, "client_ids": client_ids}
         await db.execute(MARK_ROWS, values)
 
 
-async def in_blocks(db: Connection, generation: int, events: Sequence[MessageEvent]) -> set[int]:
-    """Return the places in `events` of those whose messages are in a block."""
+def _seconds(block: MessagesDelivered) -> Counter[int]:
+    """Return how many messages of a block were delivered in each second of the epoch."""
+    begun = (block.started_at - EPOCH) // MICROSECOND
+    ended = map(add, block.starts, block.durations)
+    return Counter([(begun + us) // 1_000_000 for us in ended])
+
+
+async def in_blocks(
+    db: Connection, generation: int, events: Sequence[MessageEvent]
+) -> dict[int, tuple[State, int, int, datetime]]:
+    """Return of messages that are in a block what is known, by their event's place in `events`."""
     asked = [n for n, event in enumerate(events) if event.chunk is not None]
     if not asked:
-        return set()
+        return {}
     values = {
         "generation": generation,
         "run_ids": [events[n].run_id for n in asked],
         "chunks": [events[n].chunk for n in asked],
         "client_ids": [events[n].client_id for n in asked],
     }
-    return {asked[found] for (found,) in await db.execute(MESSAGES_IN_BLOCKS, values)}
+    found = await db.execute(MESSAGES_IN_BLOCKS, values)
+    return {asked[n]: (*MESSAGE, ended_at) for n, ended_at in found}
 
 
 def _row(generation: int, block: MessagesDelivered) -> tuple[Any, ...]:

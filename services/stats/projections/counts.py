@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import text
 
-from services.stats.projections import blocks, families
-from services.stats.projections.batch import Batch, batch_of
+from services.stats.projections import blocks, families, series
+from services.stats.projections.batch import Batch, batch_of, second_of
 from shared import ids
 from shared.contracts.dispatcher import MessageEvent, State
 from shared.database import Connection, copy, sql
@@ -35,7 +35,7 @@ MESSAGE_COLUMNS = (
     "chunk",
     "is_in_block",
 )
-Known: TypeAlias = dict[int, Sequence[Any]]  # by place: state, attempts and version
+Known: TypeAlias = dict[int, Sequence[Any]]  # by place: state, attempts, version, changed_at
 
 VALUES = attrgetter("state", "attempts", "version", "at", "chunk")  # of an event, in that order
 VALUES_OF_RUNS = (
@@ -60,7 +60,7 @@ KNOWN_CHUNKS = text("""
 """)
 # Nobody else writes these rows: who applies a message's events holds its partition's offset.
 KNOWN_MESSAGES = text("""
-    SELECT number - 1, state, attempts, version
+    SELECT number - 1, state, attempts, version, changed_at
     FROM unnest(CAST(:run_ids AS uuid[]), CAST(:client_ids AS uuid[]))
         WITH ORDINALITY AS changed (run_id, client_id, number)
     JOIN messages USING (run_id, client_id)
@@ -148,6 +148,7 @@ async def project(
     await blocks.add_blocks(db, generation, batch)
     await _change_messages(db, generation, batch)
     await _change_runs(db, generation, batch, consumer)
+    await series.add(db, generation, batch)
     await families.count_resent(db, generation, batch)
 
 
@@ -206,7 +207,7 @@ async def _change_messages(db: Connection, generation: int, batch: Batch) -> Non
     wanted = {"generation": generation, "run_ids": run_ids, "client_ids": client_ids}
     known: Known = {number: row for number, *row in await db.execute(KNOWN_MESSAGES, wanted)}
     in_blocks = await blocks.in_blocks(db, generation, events)
-    newer = _count_newer(batch, events, dict.fromkeys(in_blocks, blocks.MESSAGE) | known)
+    newer = _count_newer(batch, events, in_blocks | known)
     changed = [events[number] for number in newer if number in known]
     if changed:
         await db.execute(CHANGE_MESSAGES, _columns(generation, changed))
@@ -225,11 +226,13 @@ def _count_newer(batch: Batch, events: Sequence[MessageEvent], known: Known) -> 
     for number, event in enumerate(events):
         before = known.get(number)
         if before is not None:
-            state, attempts, version = before
+            state, attempts, version, at = before
             if version >= event.version:
                 continue
-            batch.run(event.run_id).count(state, -1, attempts=-attempts)
-        batch.run(event.run_id).count(event.state, 1, attempts=event.attempts)
+            run = batch.run(event.run_id)
+            run.count(state, -1, attempts=-attempts, second=second_of(at))
+        second = second_of(event.at)
+        batch.run(event.run_id).count(event.state, 1, attempts=event.attempts, second=second)
         newer.append(number)
     return newer
 

@@ -14,6 +14,7 @@ SLICES = Slices(
         Rows("blocks", "chunk", "int", 0, 100),
         Rows("chunks", "chunk", "int", 0, 100),
         Rows("recipients", "client_id", "uuid", UUID(int=0), 2_000),
+        Rows("series", "step", "int", 0, 2_000),
     ),
     owner=("generation", "run_id"),
 )

@@ -14,7 +14,7 @@ LOCK = 7_206_946  # an arbitrary number that means "rebuilding"; advisory, one a
 SLICE = 20_000  # rows that are deleted at once: a tenth of a second
 TABLES = (
     *("messages", "blocks", "chunks", "recipients"),
-    *("runs", "resends", "mailings", "totals"),
+    *("runs", "series", "resends", "mailings", "totals"),
 )
 
 CURRENT = text("SELECT current FROM generations")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.stats.queue import series
 from shared.contracts.dispatcher import MESSAGES, State
 from shared.database import Connection, sql
 
@@ -110,5 +111,6 @@ async def end_mending(db: Connection, mender: str, run_id: UUID, *, is_cut: bool
     """
     await db.execute(LOCK_RUN, {"run_id": run_id})
     await db.execute(RECOUNT, {"run_id": run_id, "is_cut": is_cut})
+    await series.recount(db, run_id)
     await db.execute(END_MENDER, {"mender": mender})
     await db.execute(END_LETTERS, {"mender": mender})

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.stats.domain.series import STORED
 from shared.contracts.dispatcher import MESSAGES, State
 from shared.database import Connection, Pool, autocommit, sql
 
@@ -124,6 +125,7 @@ class Figures(NamedTuple):
     rows: dict[State, int]
     difference: dict[str, int] | None  # that was found last
     mended: list[dict[str, Any]]  # differences, with the number of the totals
+    has_series: bool  # its series add up to the counters
 
 
 # One statement, so one snapshot. Those that are not delivered are few, and have an index: to
@@ -132,6 +134,10 @@ FIGURES_OF = sql(
     """
     SELECT r.run_id, r.totals_number, r.totals, r.difference, r.mended, r.planned_count,
         {counts},
+        ({counts}) = (
+            SELECT {series} FROM series s
+            WHERE s.generation = r.generation AND s.run_id = r.run_id AND s.step = :step
+        ) AS has_series,
         (
             SELECT coalesce(sum(client_count), 0) FROM chunks c
             WHERE c.generation = r.generation AND c.run_id = r.run_id
@@ -157,12 +163,14 @@ FIGURES_OF = sql(
         AND r.archived_at IS NULL
 """,
     counts=", ".join(f"r.{state}_count" for state in COUNTED),
+    series=", ".join(f"coalesce(sum(s.{state}_count), 0)" for state in COUNTED),
 )
 
 
 async def figures_of(db: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Figures]:
     """Return what there is to compare, of those runs that are known with totals (still)."""
-    rows = await db.execute(FIGURES_OF, {"run_ids": list(run_ids)})
+    values = {"run_ids": list(run_ids), "step": STORED[-1]}
+    rows = await db.execute(FIGURES_OF, values)
     return {row.run_id: _figures(row) for row in rows}
 
 
@@ -174,7 +182,15 @@ def _figures(row: Any) -> Figures:  # noqa: ANN401 - a row of FIGURES_OF
     counters: dict[State, int] = {state: getattr(row, f"{state}_count") for state in COUNTED}
     counters[State.PLANNED] = row.planned_count - sum(counters.values())
     totals = {State(state): number for state, number in row.totals.items()}
-    return Figures(row.totals_number, totals, counters, rows, row.difference, row.mended)
+    return Figures(
+        row.totals_number,
+        totals,
+        counters,
+        rows,
+        row.difference,
+        row.mended,
+        has_series=row.has_series,
+    )
 
 
 class Proof(NamedTuple):

@@ -13,7 +13,8 @@ from services.stats.handlers.broadcasting import Broadcast, TooManyWatchers
 from services.stats.handlers.reading import PublicReads, Shared, encoded
 from services.stats.queries import live
 from services.stats.queries.by_client import ByStatus
-from services.stats.queries.figures import MailingUnknown
+from services.stats.queries.figures import MailingUnknown, RunUnknown
+from services.stats.queries.series import SeriesDeleted, series
 from services.stats.routes.stream import LiveStream
 from shared.database import autocommit, now
 from shared.errors import Overloaded
@@ -33,6 +34,7 @@ router = strict_router("/public/v1", "public", has_own_admission=True)
 
 LARGEST_PAGE = 100
 
+Step: TypeAlias = Literal["1s", "10s", "60s"]
 Status: TypeAlias = Literal["planned", "running", "paused", "stopped", "finished", "missed"]
 
 
@@ -90,6 +92,37 @@ class LiveMailingRuns(LiveMailing):
     """A mailing with its newest runs."""
 
     runs: list[PublicRun]
+
+
+class CountsOverTime(BaseModel):
+    """Messages by status, one number for each instant; all lists are equally long."""
+
+    retry: list[int]
+    delivered: list[int]
+    failed: list[int]
+    expired: list[int]
+    cancelled: list[int]
+    undetermined: list[int]
+    suppressed: list[int]
+
+
+class Series(BaseModel):
+    """The series of a run: how many messages have reached the status that they are in, and when.
+
+    Each message is in one point, so points add up to the run's figures.
+    """
+
+    mailing_id: UUID
+    run_id: UUID | None = Field(description="None: no run has begun.")
+    nominal: str | None
+    step_s: int = Field(description="Seconds of a point: as asked, or more where it took long.")
+    at: list[Instant] = Field(
+        description="When points begin; those without messages are left out."
+    )
+    by_status: CountsOverTime
+    is_complete: bool = Field(
+        description="False: an older release has counted some of it, which are added by and by."
+    )
 
 
 class EventStream(Response):
@@ -163,6 +196,29 @@ async def mailing(reads: Reads, mailing_id: UUID) -> Response:
         return encoded(shown | {"runs": [live.run_of(each) for each in runs]})
 
     return _answer(await reads.shared(("mailing", mailing_id), read))
+
+
+@router.get(
+    "/mailings/{mailing_id}/series",
+    operation_id="get_public_series",
+    response_model=Series,
+    responses=answers(MailingUnknown, RunUnknown, SeriesDeleted, Overloaded),
+)
+async def counts_over_time(
+    reads: Reads,
+    mailing_id: UUID,
+    run_id: Annotated[UUID | None, Query(description="By default the newest run.")] = None,
+    step: Annotated[Step, Query(description="The shortest time that a point stands for.")] = "1s",
+) -> Response:
+    """Show the series of a run over time, in at most 1,200 steps where days are enough."""
+
+    async def read() -> Shared:
+        async with autocommit(reads.pool) as db:
+            if await live.one(db, mailing_id) is None:
+                raise MailingUnknown
+            return encoded(await series(db, mailing_id, run_id, int(step[:-1])))
+
+    return _answer(await reads.shared(("series", mailing_id, run_id, step), read))
 
 
 @router.get(

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from services.stats.domain.figures import differences, may_be_ahead
-from services.stats.queue import mending, proofs
+from services.stats.queue import mending, proofs, series
 from services.stats.queue.proofs import Figures, Proof, Unproved
 from shared import kafka, telemetry
 from shared.contracts.dispatcher import MESSAGES, State
@@ -116,6 +116,10 @@ class Prover:
                 if more:
                     await self._begin_mending(db, run_id, figures[run_id], more)
             telemetry.measure("stats.runs.differing", await proofs.differing(db))
+        for run_id, found in figures.items():
+            if not found.has_series:  # another release has counted some
+                async with transaction(self.pool) as db:
+                    await series.recount(db, run_id)
         return True
 
     def _compare(self, run: Unproved, figures: Figures) -> Proof | None:
