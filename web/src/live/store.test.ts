@@ -184,19 +184,26 @@ test("who has none asks every five seconds, and streams when one is free", async
   expect([asked.mock.calls.length, FakeSource.all.length]).toEqual([2, 1]);
 });
 
-test("where streams are refused it asks, less and less often while nobody answers", async () => {
+test("while nobody answers it tries less and less often, and every eight seconds at least", async () => {
   locks();
   vi.stubGlobal("fetch", vi.fn(async () => new Response(null, { status: 503 })));
   const store = new LiveStore();
   store.start();
   await vi.advanceTimersByTimeAsync(10);
-  FakeSource.all[0]!.fail(FakeSource.CLOSED);
-  await vi.advanceTimersByTimeAsync(10);
-  expect(store.get().link).toBe("reconnecting");
-  await vi.advanceTimersByTimeAsync(9_000);
-  expect(FakeSource.all.length).toBe(1);
-  await vi.advanceTimersByTimeAsync(2_000);
-  expect(FakeSource.all.length).toBe(2);
+  const tried = () => FakeSource.all.length;
+  const refuse = async () => {
+    FakeSource.all.at(-1)!.fail(FakeSource.CLOSED);
+    await vi.advanceTimersByTimeAsync(1);
+  };
+  for (const waitMs of [1_000, 2_000, 4_000, 8_000, 8_000]) {
+    const before = tried();
+    await refuse();
+    expect(store.get().link).toBe("reconnecting");
+    await vi.advanceTimersByTimeAsync(0.74 * waitMs);
+    expect(tried()).toBe(before);
+    await vi.advanceTimersByTimeAsync(0.27 * waitMs);
+    expect(tried()).toBe(before + 1);
+  }
 });
 
 test("while the browser reconnects the figures stay", async () => {

@@ -20,7 +20,8 @@ export interface State {
 
 const STREAMS = 4;
 const POLL_MS = 5_000;
-const LONGEST_POLL_MS = 60_000;
+const RETRY_MS = 1_000; // while nobody answers, and twice as long each time
+const LONGEST_RETRY_MS = 8_000; // so that figures are there ten seconds after whoever has them is
 const HISTORY = 60; // rates that are kept of each mailing, a frame each
 
 export class LiveStore {
@@ -38,7 +39,7 @@ export class LiveStore {
   private source: EventSource | null = null;
   private release: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private pollMs = POLL_MS;
+  private failures = 0; // since somebody answered
   private etag: string | null = null;
   private isPaused = false;
   private isStarted = false;
@@ -138,7 +139,7 @@ export class LiveStore {
     const on = <T>(kind: string, take: (data: T) => void) =>
       source.addEventListener(kind, (event) => {
         if (this.source !== source) return; // a frame that was under way when it was closed
-        this.pollMs = POLL_MS;
+        this.failures = 0;
         this.state = { ...this.state, link: "live" };
         take(JSON.parse((event as MessageEvent<string>).data) as T);
       });
@@ -160,6 +161,7 @@ export class LiveStore {
   private async poll(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
+    let waitMs = POLL_MS;
     try {
       const headers: HeadersInit = this.etag ? { "If-None-Match": this.etag } : {};
       const answer = await fetch(`${this.base}/mailings`, { headers });
@@ -168,14 +170,16 @@ export class LiveStore {
         this.etag = answer.headers.get("ETag");
         this.take((await answer.json()) as LivePage);
       }
-      this.pollMs = POLL_MS;
+      this.failures = 0;
       this.change({ link: "polling", receivedAt: performance.now() });
     } catch {
-      this.pollMs = Math.min(2 * this.pollMs, LONGEST_POLL_MS);
+      waitMs = Math.min(RETRY_MS * 2 ** this.failures, LONGEST_RETRY_MS);
+      waitMs *= 0.75 + Math.random() / 4; // not all tabs at once
+      this.failures += 1;
       this.link("reconnecting");
     }
     if (document.visibilityState === "visible" && !this.isPaused) {
-      this.timer = setTimeout(() => void this.open(), this.pollMs);
+      this.timer = setTimeout(() => void this.open(), waitMs);
     }
   }
 
