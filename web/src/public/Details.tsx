@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Problem } from "../api/problem";
+import { SeriesPanel } from "../live/series/SeriesPanel";
 import { done, type Live, type Run, STATES } from "../live/types";
 import { number, percent } from "../ui/format";
 import { ProblemPanel } from "../ui/ProblemPanel";
@@ -10,7 +11,7 @@ import { language } from "../words";
 
 const EVERY_MS = 2_000;
 
-/** All counts of a mailing, and its runs. */
+/** All counts of a mailing, its runs, and the series of the newest one. */
 export default function Details({ mailing }: { mailing: Live }) {
   return (
     <div className="row g-4">
@@ -20,6 +21,11 @@ export default function Details({ mailing }: { mailing: Live }) {
       <div className="col-12 col-lg-7">
         <Runs mailing={mailing} />
       </div>
+      {mailing.run.number > 0 && (
+        <div className="col-12">
+          <SeriesPanel mailingId={mailing.mailing_id} changed={mailing} />
+        </div>
+      )}
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { Nav } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { Problem } from "../../api/problem";
+import { SeriesPanel } from "../../live/series/SeriesPanel";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useTitle } from "../useTitle";
 import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
@@ -16,6 +17,7 @@ import { Reasons } from "./Reasons";
 import { Runs } from "./Runs";
 import { type Tab, TABS } from "./search";
 import { Text } from "./Text";
+import { useFigures } from "./useFigures";
 import { WhyLine } from "./WhyLine";
 
 const route = getRouteApi("/mailings/$id");
@@ -52,6 +54,7 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
       {problem !== null && <ProblemPanel error={problem} again={again} />}
       {newest[0] && <WhyLine runId={newest[0].run_id} />}
       <Counts mailing={mailing} run={chosen?.run_id} />
+      {chosen && <OverTime mailing={mailing} run={chosen.run_id} />}
       <Tabs tab={tab} />
       <section aria-label={t(`tab.${tab}`)} className="py-3">
         {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
@@ -61,6 +64,11 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
       </section>
     </>
   );
+}
+
+function OverTime({ mailing, run }: { mailing: View; run: string }) {
+  const { now } = useFigures(mailing, true);
+  return <SeriesPanel mailingId={mailing.mailing_id} runId={run} changed={now} />;
 }
 
 function Tabs({ tab }: { tab: Tab }) {

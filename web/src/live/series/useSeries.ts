@@ -1,0 +1,34 @@
+import { useEffect, useState } from "react";
+
+import { Problem } from "../../api/problem";
+import type { Series } from "./series";
+
+const EVERY_MS = 2_000;
+
+/** The series of a run, by default of the newest; asked for again while `changed` does, every two seconds at most. */
+export function useSeries(mailingId: string, runId: string | undefined, changed: unknown) {
+  const [series, setSeries] = useState<Series | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [asked, setAsked] = useState(0);
+  useEffect(() => setSeries(null), [mailingId, runId]);
+  useEffect(() => {
+    const own = new AbortController();
+    const query = runId ? `?run_id=${encodeURIComponent(runId)}` : "";
+    fetch(`/public/v1/mailings/${encodeURIComponent(mailingId)}/series${query}`, { signal: own.signal })
+      .then(async (answer) => {
+        const body: unknown = await answer.json().catch(() => null);
+        if (!answer.ok) throw Problem.read(answer.status, body);
+        setSeries(body as Series);
+        setProblem(null);
+      })
+      .catch((error: unknown) => {
+        if (!own.signal.aborted) setProblem(Problem.of(error));
+      });
+    return () => own.abort();
+  }, [mailingId, runId, asked]);
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked((n) => n + 1), EVERY_MS);
+    return () => clearTimeout(timer);
+  }, [changed]); // what does not change any more is not asked for again
+  return { series, problem, again: () => setAsked((n) => n + 1) };
+}
