@@ -206,6 +206,37 @@ test("while nobody answers it tries less and less often, and every eight seconds
   }
 });
 
+test("what ended while nobody was looking is asked for, and what is gone goes", async () => {
+  locks();
+  const store = new LiveStore();
+  const ended: Live = { ...mailing("a", 9), status: "finished" };
+  const asked = vi.fn(async (url: string) =>
+    url.endsWith("/a") ? Response.json(ended) : new Response(null, { status: 404 }),
+  );
+  vi.stubGlobal("fetch", asked);
+  store.snapshot(snapshot(1, mailing("a", 1), mailing("b", 1), mailing("c", 1)));
+  await vi.advanceTimersByTimeAsync(1);
+  expect(asked).not.toHaveBeenCalled();
+  store.snapshot(snapshot(2, mailing("c", 2)));
+  await vi.advanceTimersByTimeAsync(1);
+  expect([...store.get().mailings.keys()].sort()).toEqual(["a", "c"]);
+  expect(store.get().mailings.get("a")).toEqual(ended);
+});
+
+test("a page that is as old as the stream changes nothing that the stream has said", async () => {
+  locks();
+  const store = new LiveStore();
+  store.start();
+  await vi.advanceTimersByTimeAsync(10);
+  FakeSource.all[0]!.say("snapshot", snapshot(3, mailing("a", 5)));
+  store.take(page(3, mailing("a", 4), mailing("b", 1)));
+  expect([delivered(store, "a"), delivered(store, "b")]).toEqual([5, 1]);
+  store.take(page(4, mailing("a", 4)));
+  expect(delivered(store, "a")).toBe(5);
+  store.take(page(5, mailing("a", 6)));
+  expect(delivered(store, "a")).toBe(6);
+});
+
 test("while the browser reconnects the figures stay", async () => {
   locks();
   const store = new LiveStore();

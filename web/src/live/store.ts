@@ -4,7 +4,7 @@
  * A browser has six connections to a host over HTTP/1.1, for all tabs together: so only four tabs
  * stream, each by a lock, and only while they are seen. The others ask every five seconds.
  */
-import type { Delta, Freshness, Live, LivePage, Snapshot, Totals } from "./types";
+import { type Delta, done, type Freshness, type Live, type LivePage, type Snapshot, type Status, type Totals } from "./types";
 
 export type Link = "connecting" | "live" | "polling" | "reconnecting" | "paused";
 
@@ -22,6 +22,8 @@ const STREAMS = 4;
 const POLL_MS = 5_000;
 const RETRY_MS = 1_000; // while nobody answers, and twice as long each time
 const LONGEST_RETRY_MS = 8_000; // so that figures are there ten seconds after whoever has them is
+const UNFINISHED: ReadonlySet<Status> = new Set(["planned", "running", "paused"]);
+const MOST_ASKED = 50; // mailings of which a snapshot says nothing
 const HISTORY = 60; // rates that are kept of each mailing, a frame each
 
 export class LiveStore {
@@ -73,21 +75,43 @@ export class LiveStore {
     this.look();
   }
 
-  /** Takes figures that were asked for otherwise; what the stream has said later is kept. */
+  /** Takes figures that were asked for otherwise; what the stream has said later, or as late, is kept. */
   take(page: LivePage): void {
     const asOf = instant(page.as_of);
-    const isOlder = this.state.asOf !== null && (asOf === null || asOf < this.state.asOf);
+    const known = this.state.asOf;
+    const isOlder =
+      known !== null && (asOf === null || asOf < known || (this.state.link === "live" && +asOf === +known));
     const mailings = new Map(this.state.mailings);
     for (const each of page.items) {
-      if (!isOlder || !mailings.has(each.mailing_id)) mailings.set(each.mailing_id, each);
+      const own = mailings.get(each.mailing_id);
+      if (!own || (!isOlder && done(each) >= done(own))) mailings.set(each.mailing_id, each);
     }
     this.change({ mailings, ...(isOlder ? {} : freshness(page)) });
   }
 
   snapshot(data: Snapshot): void {
+    const named = new Set(data.mailings.map((each) => each.mailing_id));
+    const left = [...this.state.mailings.values()].filter(
+      (each) => UNFINISHED.has(each.status) && !named.has(each.mailing_id),
+    );
     const mailings = new Map(this.state.mailings);
     for (const each of data.mailings) mailings.set(each.mailing_id, each);
     this.change({ mailings, totals: data.totals, ...freshness(data) });
+    void this.ask(left.slice(0, MOST_ASKED));
+  }
+
+  /** Asks for mailings that were going on, and of which a snapshot says nothing: they ended meanwhile. */
+  private async ask(left: readonly Live[]): Promise<void> {
+    for (const each of left) {
+      const answer = await fetch(`${this.base}/mailings/${each.mailing_id}`).catch(() => null);
+      if (answer === null || (!answer.ok && answer.status !== 404)) return; // with the next snapshot
+      const found = answer.ok ? ((await answer.json()) as Live) : null;
+      if (this.state.mailings.get(each.mailing_id) !== each) continue; // the stream was faster
+      const mailings = new Map(this.state.mailings);
+      if (found) mailings.set(each.mailing_id, found);
+      else mailings.delete(each.mailing_id);
+      this.change({ mailings });
+    }
   }
 
   delta(data: Delta): void {
