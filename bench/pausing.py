@@ -12,8 +12,8 @@ from bench.waiting import wait_for
 from cli import Failure
 
 DISPATCHERS = 2
-PAUSES = 5  # of each kind, by turns
-UNDER_WAY = 5_000  # messages from the start, or from going on, to the next pause
+PAUSES = 4  # of each kind, by turns
+UNDER_WAY = 3_000  # messages from the start, or from going on, to the next pause
 RATE_OVER_S = 0.2  # before a pause
 SILENCE_S = 1.2  # without a request: longer than any may come late
 WITHIN_S = 60.0
