@@ -118,12 +118,13 @@ function options(box: HTMLElement, outcomes: readonly Outcome[], looks: Looks): 
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    padding: [8, 28, 0, 0], // half of the last time stands beyond its line
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.05] } },
     axes: [
-      { ...text, grid, ticks: grid, space: 80, values: (_, at) => at.map((each) => clock.format(each * 1_000)) },
-      { ...text, grid, ticks: grid, size: 56, values: (_, all) => all.map((each) => amount.format(each)) },
+      { ...text, grid, ticks: grid, space: 62, values: (_, at) => at.map((each) => clock.format(each * 1_000)) },
+      { ...text, grid, ticks: grid, size: widest, values: (_, all) => all.map((each) => amount.format(each)) },
     ],
     series: [
       {},
@@ -137,6 +138,11 @@ function options(box: HTMLElement, outcomes: readonly Outcome[], looks: Looks): 
     ],
     hooks: { setCursor: [(plot) => looks.point(plot.cursor.idx ?? null)] },
   };
+}
+
+/** How wide the numbers beside the lines are: "60 тыс." takes more than "60K". */
+function widest(_: uPlot, texts: readonly string[] | null): number {
+  return 20 + 7 * Math.max(0, ...(texts ?? []).map((each) => each.length));
 }
 
 /** The theme, so that colours are read again when it changes. */
