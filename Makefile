@@ -22,7 +22,7 @@ up: venv ## start everything, until Ctrl-C
 web: venv ## build the page now, which `up` and `demo` do by themselves at first use
 	@$(python) -m deploy.local.page
 
-web-check: venv ## check the types of the page's source, and run its unit tests
+web-check: venv ## check the types of the page's source and what eslint finds, and run its unit tests
 	@$(python) -m deploy.local.page --check
 
 down: venv ## stop what `up` has started

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { useTitle } from "./useTitle";
+import { useTitle } from "../ui/useTitle";
 
 export function NotFound() {
   const { t } = useTranslation();

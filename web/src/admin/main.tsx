@@ -1,5 +1,6 @@
 import "bootstrap/dist/css/bootstrap.min.css";
 import "../ui/ui.css";
+import "../ui/screens.css";
 import "../live/live.css";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
@@ -14,6 +15,8 @@ import liveEn from "../words/live.en.json";
 import liveRu from "../words/live.ru.json";
 import mailingsEn from "../words/mailings.en.json";
 import mailingsRu from "../words/mailings.ru.json";
+import screensEn from "../words/screens.en.json";
+import screensRu from "../words/screens.ru.json";
 import uiEn from "../words/ui.en.json";
 import uiRu from "../words/ui.ru.json";
 import { router } from "./router";
@@ -28,7 +31,12 @@ const queries = new QueryClient({
   defaultOptions: { queries: { retry: mayHelpAgain, staleTime: 1_000 }, mutations: { retry: false } },
 });
 
-void begin({ en: { ...uiEn, ...liveEn, ...adminEn, ...mailingsEn }, ru: { ...uiRu, ...liveRu, ...adminRu, ...mailingsRu } }).then(() => {
+const words = {
+  en: { ...uiEn, ...liveEn, ...adminEn, ...screensEn, ...mailingsEn },
+  ru: { ...uiRu, ...liveRu, ...adminRu, ...screensRu, ...mailingsRu },
+};
+
+void begin(words).then(() => {
   createRoot(document.getElementById("root")!).render(
     <QueryClientProvider client={queries}>
       <RouterProvider router={router} />

@@ -9,9 +9,7 @@ import { root } from "./root";
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/mailings" });
-  },
+  beforeLoad: () => redirect({ to: "/mailings", throw: true }),
 });
 
 const mailings = createRoute({

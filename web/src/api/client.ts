@@ -38,6 +38,7 @@ export const stats = client<StatsPaths>("stats");
 /** Hooks know a question by its method and path, which services share: the service is added to it. */
 function hooks<Paths extends object>(service: string, of: Client<Paths>) {
   const made = createHooks(of);
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a function's parameters may be anything
   const own = <Hook extends (...given: any[]) => unknown>(hook: Hook): Hook =>
     ((method: unknown, path: unknown, init: object = {}, ...rest: unknown[]) =>
       hook(method, path, { ...init, service }, ...rest)) as Hook;

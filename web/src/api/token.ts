@@ -32,7 +32,7 @@ export const token = {
 
   isAsked: (): boolean => isAsked,
 
-  subscribe(listener: () => void): () => void {
+  subscribe: (listener: () => void): (() => void) => {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },

@@ -144,11 +144,11 @@ function locks(taken = 0) {
   const request = async (
     name: string,
     _: object,
-    use: (lock: object | null) => Promise<void> | undefined,
+    carryOut: (lock: object | null) => Promise<void> | undefined,
   ) => {
-    if (held.has(name)) return use(null);
+    if (held.has(name)) return carryOut(null);
     held.add(name);
-    await use({});
+    await carryOut({});
     held.delete(name);
     return undefined;
   };
@@ -171,7 +171,7 @@ test("who has a lock streams", async () => {
 
 test("who has none asks every five seconds, and streams when one is free", async () => {
   const held = locks(4);
-  const asked = vi.fn(async () => Response.json(page(1, mailing("a", 1))));
+  const asked = vi.fn(() => Promise.resolve(Response.json(page(1, mailing("a", 1)))));
   vi.stubGlobal("fetch", asked);
   const store = new LiveStore();
   store.start();
@@ -186,7 +186,7 @@ test("who has none asks every five seconds, and streams when one is free", async
 
 test("while nobody answers it tries less and less often, and every eight seconds at least", async () => {
   locks();
-  vi.stubGlobal("fetch", vi.fn(async () => new Response(null, { status: 503 })));
+  vi.stubGlobal("fetch", vi.fn(() => Promise.resolve(new Response(null, { status: 503 }))));
   const store = new LiveStore();
   store.start();
   await vi.advanceTimersByTimeAsync(10);

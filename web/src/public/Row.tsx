@@ -5,7 +5,7 @@ import { Bar } from "../live/Bar";
 import { StoreContext } from "../live/hooks";
 import { Sparkline } from "../live/Sparkline";
 import { done, type Live } from "../live/types";
-import { number, percent, rate, wallTime } from "../ui/format";
+import { number, percent, rate, secondsUntil, wallTime } from "../ui/format";
 import { StatusBadge } from "../ui/StatusBadge";
 import { Time } from "../ui/Time";
 import { useDuration } from "../ui/useDuration";
@@ -68,7 +68,7 @@ function Facts({ mailing }: { mailing: Live }) {
   const store = useContext(StoreContext);
   const inWords = useDuration();
   const { by_status: counts } = mailing;
-  const left = mailing.done_at ? (Date.parse(mailing.done_at) - Date.now()) / 1_000 : null;
+  const left = mailing.done_at ? secondsUntil(mailing.done_at) : null;
   return (
     <>
       {mailing.starts_at && mailing.ends_at && (

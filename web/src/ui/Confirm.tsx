@@ -2,48 +2,51 @@ import { type ReactNode, useRef } from "react";
 import { Button, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-/** Asks before something that cannot be taken back: what it does stands there, and the focus is on the way out. */
-export function Confirm({
-  title,
-  children,
-  go,
-  isDanger = true,
-  isBusy = false,
-  isDisabled = false,
-  onGo,
-  onClose,
-}: {
+import { ProblemPanel } from "./ProblemPanel";
+
+interface Props {
   title: string;
-  children: ReactNode;
-  go: string;
+  go: string; // the verb on the button that does it
   isDanger?: boolean;
   isBusy?: boolean;
   isDisabled?: boolean;
+  error?: unknown;
   onGo: () => void;
   onClose: () => void;
-}) {
+  children: ReactNode; // the consequence
+}
+
+/** Asks before something is done that cannot be taken back; the focus is on the way out. */
+export function Confirm(props: Props) {
   const { t } = useTranslation();
   const cancel = useRef<HTMLButtonElement>(null);
   return (
     <Modal
       show
       centered
-      onHide={onClose}
+      onHide={props.onClose}
       onEntered={() => cancel.current?.focus()}
       aria-labelledby="confirm-title"
     >
       <Modal.Header>
-        <Modal.Title as="h2" className="h5" id="confirm-title">
-          {title}
+        <Modal.Title as="h2" className="h5 text-break" id="confirm-title">
+          {props.title}
         </Modal.Title>
       </Modal.Header>
-      <Modal.Body>{children}</Modal.Body>
+      <Modal.Body>
+        {props.children}
+        {props.error != null && <ProblemPanel error={props.error} />}
+      </Modal.Body>
       <Modal.Footer>
-        <Button ref={cancel} variant="outline-secondary" onClick={onClose}>
+        <Button ref={cancel} variant="outline-secondary" onClick={props.onClose}>
           {t("cancel")}
         </Button>
-        <Button variant={isDanger ? "danger" : "primary"} disabled={isBusy || isDisabled} onClick={onGo}>
-          {go}
+        <Button
+          variant={props.isDanger ? "danger" : "primary"}
+          disabled={props.isBusy || props.isDisabled}
+          onClick={props.onGo}
+        >
+          {props.go}
         </Button>
       </Modal.Footer>
     </Modal>

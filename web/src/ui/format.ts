@@ -89,3 +89,7 @@ function withRest(
 ): Parts {
   return rest ? { unit, count, rest: { unit: small, count: rest } } : { unit, count };
 }
+
+export function secondsUntil(instant: string): number {
+  return (Date.parse(instant) - Date.now()) / 1_000;
+}

@@ -3,8 +3,8 @@ import { Button, Col, Form, Row } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { byField, type FieldProblem, Problem } from "../../api/problem";
-import { Field } from "../parts/Field";
-import { Summary } from "../parts/Summary";
+import { Field } from "../../ui/Field";
+import { Summary } from "../../ui/Summary";
 import { Count } from "./Count";
 import { type Draft, type Filter, filterFrom } from "./filter";
 

@@ -8,11 +8,11 @@ import { $catalog, catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
-import { Confirm } from "../parts/Confirm";
-import { Conflict } from "../parts/Conflict";
-import { differences } from "../parts/changes";
-import { Skeleton } from "../parts/List";
-import { useTitle } from "../useTitle";
+import { Confirm } from "../../ui/Confirm";
+import { Conflict } from "../../ui/Conflict";
+import { changed, differences } from "../../ui/changes";
+import { Skeleton } from "../../ui/List";
+import { useTitle } from "../../ui/useTitle";
 import { AudienceForm } from "./AudienceForm";
 import { type AudienceView, draftOf, type Filter, filterFrom } from "./filter";
 import "./words";
@@ -83,6 +83,7 @@ function Known({ audience }: { audience: AudienceView }) {
   }
 
   const flat = (of: Wanted) => ({ name: of.name, ...of.filter });
+  const saved = (of: AudienceView) => flat({ name: of.name, filter: filterFrom(draftOf(of.filter)) });
   const isConflict = Problem.of(change.error).status === 412;
   return (
     <>
@@ -99,37 +100,34 @@ function Known({ audience }: { audience: AudienceView }) {
         key={base.version}
         name={base.name}
         initial={draftOf(base.filter)}
-        go={t("parts.save")}
+        go={t("screen.save")}
         isBusy={change.isPending}
         error={isConflict ? null : change.error}
         onSubmit={(name, filter) => send({ name, filter }, base.version)}
       >
         <span role="status" className="text-body-secondary">
-          {change.isSuccess && t("parts.saved")}
+          {change.isSuccess && t("screen.saved")}
         </span>
       </AudienceForm>
       {conflict && (
         <Conflict
-          differences={differences(
-            flat(conflict.wanted),
-            flat({ name: conflict.theirs.name, filter: filterFrom(draftOf(conflict.theirs.filter)) }),
-            (value) => (typeof value === "string" ? value : JSON.stringify(value)),
-          )}
+          now={t("screen.nowVersion", { version: conflict.theirs.version })}
+          differences={differences(saved(base), changed(flat(conflict.wanted), saved(base)), saved(conflict.theirs))}
           label={(field) => t(`audiences.${field}`)}
           onTheirs={() => take(conflict.theirs)}
           onMine={() => send(conflict.wanted, conflict.theirs.version)}
-          onCancel={() => setConflict(undefined)}
+          onClose={() => setConflict(undefined)}
         />
       )}
       {isDeleting && (
         <Confirm
           title={t("audiences.deleteTitle", { name: base.name })}
           go={t("audiences.deleteNow")}
-          isDangerous
+          isDanger
           isBusy={remove.isPending}
           error={remove.error}
           onGo={() => remove.mutate({ params: { path, header: { "If-Match": `"${base.version}"` } } })}
-          onCancel={() => {
+          onClose={() => {
             remove.reset();
             setDeleting(false);
           }}

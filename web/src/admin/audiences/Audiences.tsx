@@ -1,15 +1,15 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button, Form } from "react-bootstrap";
+import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { catalog } from "../../api/client";
 import { Time } from "../../ui/Time";
-import { Field } from "../parts/Field";
-import { List } from "../parts/List";
-import { Tags } from "../parts/Tags";
-import { usePages } from "../parts/usePages";
-import { useTitle } from "../useTitle";
+import { Field } from "../../ui/Field";
+import { List } from "../../ui/List";
+import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
+import { Tags } from "../../ui/Tags";
+import { usePages } from "../../ui/usePages";
 import type { AudienceView } from "./filter";
 import "./words";
 
@@ -18,21 +18,21 @@ const route = getRouteApi("/audiences");
 /** The filters that are kept under names, the newest first. */
 export function Audiences() {
   const { t } = useTranslation();
-  useTitle(t("audiences.title"));
   const { name } = route.useSearch();
   const found = usePages(["audiences", name], (cursor, signal) =>
     catalog.GET("/v1/audiences", { params: { query: { name, limit: 50, cursor } }, signal }),
   );
   return (
-    <>
-      <div className="screen-head">
-        <h1 className="h4">{t("audiences.title")}</h1>
+    <ListScreen
+      title={t("audiences.title")}
+      help={t("audiences.help")}
+      actions={
         <Link className="btn btn-primary" to="/audiences/new">
           {t("audiences.new")}
         </Link>
-      </div>
-      <p className="text-body-secondary">{t("audiences.help")}</p>
-      <Filters key={name} />
+      }
+    >
+      <Asked key={name} />
       <List<AudienceView>
         found={found}
         label={t("audiences.title")}
@@ -59,47 +59,32 @@ export function Audiences() {
           </tr>
         )}
         empty={
-          name ? (
-            <>
-              <p>{t("audiences.noneFound")}</p>
-              <Link to="/audiences">{t("parts.clear")}</Link>
-            </>
-          ) : (
-            <p>{t("audiences.none")}</p>
-          )
+          <Nothing
+            to="/audiences"
+            isFiltered={name !== undefined}
+            found={t("audiences.noneFound")}
+            yet={t("audiences.none")}
+          />
         }
       />
-    </>
+    </ListScreen>
   );
 }
 
-function Filters() {
+function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
   const [name, setName] = useState(asked.name ?? "");
   return (
-    <Form
-      role="search"
-      className="filters"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void go({ search: { name: name.trim() || undefined } });
-      }}
+    <Filters
+      to="/audiences"
+      isFiltered={asked.name !== undefined}
+      onFind={() => void go({ search: { name: name.trim() || undefined } })}
     >
       <Field id="filter-name" label={t("audiences.name")} className="">
         <Form.Control autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />
       </Field>
-      <div className="d-flex gap-2">
-        <Button type="submit" variant="outline-primary">
-          {t("parts.find")}
-        </Button>
-        {asked.name && (
-          <Link className="btn btn-outline-secondary" to="/audiences">
-            {t("parts.clear")}
-          </Link>
-        )}
-      </div>
-    </Form>
+    </Filters>
   );
 }

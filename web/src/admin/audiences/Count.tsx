@@ -7,7 +7,7 @@ import { $catalog, dispatcher } from "../../api/client";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { language } from "../../words";
-import { Field } from "../parts/Field";
+import { Field } from "../../ui/Field";
 import type { Filter } from "./filter";
 
 const AFTER_MS = 300; // the last key

@@ -3,7 +3,7 @@ import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { $catalog } from "../../api/client";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { AudienceForm } from "./AudienceForm";
 import { EMPTY, type Filter } from "./filter";
 import "./words";
@@ -32,13 +32,13 @@ export function NewAudience() {
       <AudienceForm
         name=""
         initial={EMPTY}
-        go={t("parts.save")}
+        go={t("screen.save")}
         isBusy={save.isPending}
         error={save.error}
         onSubmit={submit}
       >
         <Link className="btn btn-outline-secondary" to="/audiences">
-          {t("parts.cancel")}
+          {t("cancel")}
         </Link>
       </AudienceForm>
     </>

@@ -1,5 +1,3 @@
-import "../parts/words";
-
 import { addWords } from "../../words";
 import en from "../../words/audiences.en.json";
 import ru from "../../words/audiences.ru.json";

@@ -3,8 +3,8 @@ import { Button, Col, Form, Row } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { byField, type FieldProblem, Problem } from "../../api/problem";
-import { Field } from "../parts/Field";
-import { Summary } from "../parts/Summary";
+import { Field } from "../../ui/Field";
+import { Summary } from "../../ui/Summary";
 import { PreferredTimes } from "./PreferredTimes";
 import { type Draft, FIELDS, type Profile, profileFrom } from "./profile";
 

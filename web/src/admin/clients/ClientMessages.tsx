@@ -4,10 +4,10 @@ import { useTranslation } from "react-i18next";
 
 import { $catalog, dispatcher } from "../../api/client";
 import type { components } from "../../api/types/dispatcher";
+import { List } from "../../ui/List";
+import { MessageDrawer } from "../../ui/MessageDrawer";
 import { Time } from "../../ui/Time";
-import { List } from "../parts/List";
-import { usePages } from "../parts/usePages";
-import { MessageDrawer } from "./MessageDrawer";
+import { usePages } from "../../ui/usePages";
 
 type Message = components["schemas"]["MessageView"];
 type State = components["schemas"]["State"];
@@ -44,7 +44,7 @@ export function ClientMessages({ clientId }: { clientId: string }) {
         <option value="">{t("clients.allStatuses")}</option>
         {STATES.map((each) => (
           <option key={each} value={each}>
-            {t(`clients.states.${each}`)}
+            {t(`state.${each}`)}
           </option>
         ))}
       </Form.Select>
@@ -55,7 +55,7 @@ export function ClientMessages({ clientId }: { clientId: string }) {
         row={(each) => <Row key={each.message_id} message={each} open={() => setOpened(each.message_id)} />}
         empty={<p>{t(status ? "clients.noSuchMessage" : "clients.noMessage")}</p>}
       />
-      {opened && <MessageDrawer messageId={opened} onClose={() => setOpened(undefined)} />}
+      {opened && <MessageDrawer id={opened} onClose={() => setOpened(undefined)} />}
     </section>
   );
 }
@@ -69,7 +69,7 @@ function Row({ message, open }: { message: Message; open: () => void }) {
           <MailingName mailingId={message.mailing_id} />
         </Button>
       </th>
-      <td data-label={t("clients.status")}>{t(`clients.states.${message.status}`)}</td>
+      <td data-label={t("clients.status")}>{t(`state.${message.status}`)}</td>
       <td className="tabular" data-label={t("clients.attempts")}>
         {message.attempts}
       </td>

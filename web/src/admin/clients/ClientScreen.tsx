@@ -5,15 +5,17 @@ import { useTranslation } from "react-i18next";
 
 import { $catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
+import { Download } from "../../ui/Download";
+import { Skeleton } from "../../ui/List";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
-import { Skeleton } from "../parts/List";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { ClientMessages } from "./ClientMessages";
+import { ClientSuppressions } from "./ClientSuppressions";
 import { DeleteClient } from "./DeleteClient";
 import { EditClient } from "./EditClient";
 import type { ClientView } from "./profile";
-import { ClientSuppressions } from "./ClientSuppressions";
+import { subjectData } from "./subject";
 import "./words";
 
 const route = getRouteApi("/clients/$clientId");
@@ -57,6 +59,11 @@ function Known({ client, name }: { client: ClientView; name: string }) {
     <>
       <div className="screen-head">
         <h1 className="h4 text-break">{name}</h1>
+        <Download
+          label={t("clients.subject")}
+          name={`client-${client.client_id}.json`}
+          load={() => subjectData(client.client_id)}
+        />
         <Button variant="outline-danger" onClick={() => setDeleting(true)}>
           {t("clients.delete")}
         </Button>
@@ -76,7 +83,7 @@ function Known({ client, name }: { client: ClientView; name: string }) {
           client={client}
           name={name}
           onDone={() => void go({ to: "/clients" })}
-          onCancel={() => setDeleting(false)}
+          onClose={() => setDeleting(false)}
         />
       )}
     </>

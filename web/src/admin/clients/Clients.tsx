@@ -1,17 +1,18 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button, Form } from "react-bootstrap";
+import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, catalog } from "../../api/client";
+import { Download } from "../../ui/Download";
 import { number } from "../../ui/format";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { Field } from "../parts/Field";
-import { List } from "../parts/List";
-import { Tags } from "../parts/Tags";
-import { usePages } from "../parts/usePages";
-import { useTitle } from "../useTitle";
+import { Field } from "../../ui/Field";
+import { List } from "../../ui/List";
+import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
+import { Tags } from "../../ui/Tags";
+import { usePages } from "../../ui/usePages";
 import { type ClientView, tagsOf } from "./profile";
 import "./words";
 
@@ -22,22 +23,32 @@ const FACETS = 8; // of each kind
 /** All clients that have what is asked for, by pages. */
 export function Clients() {
   const { t } = useTranslation();
-  useTitle(t("clients.title"));
   const asked = route.useSearch();
   const found = usePages(["clients", asked], (cursor, signal) => {
     const query = { ...asked, limit: PAGE, cursor };
     return catalog.GET("/v1/clients", { params: { query }, signal });
   });
-  const isFiltered = Object.keys(asked).length > 0;
   return (
-    <>
-      <div className="screen-head">
-        <h1 className="h4">{t("clients.title")}</h1>
-        <Link className="btn btn-primary" to="/clients/new">
-          {t("clients.new")}
-        </Link>
-      </div>
-      <Filters key={JSON.stringify(asked)} />
+    <ListScreen
+      title={t("clients.title")}
+      actions={
+        <>
+          <Download
+            label={t("clients.export")}
+            name="clients.csv"
+            load={async () => {
+              const query = { ...asked, format: "csv" as const };
+              const { data } = await catalog.GET("/v1/clients/export", { params: { query }, parseAs: "blob" });
+              return data as unknown as Blob;
+            }}
+          />
+          <Link className="btn btn-primary" to="/clients/new">
+            {t("clients.new")}
+          </Link>
+        </>
+      }
+    >
+      <Asked key={JSON.stringify(asked)} />
       <Facets />
       <List<ClientView>
         found={found}
@@ -47,22 +58,20 @@ export function Clients() {
         )}
         row={(each) => <Row key={each.client_id} client={each} />}
         empty={
-          isFiltered ? (
-            <>
-              <p>{t("clients.noneFound")}</p>
-              <Link to="/clients">{t("parts.clear")}</Link>
-            </>
-          ) : (
-            <p>{t("clients.none")}</p>
-          )
+          <Nothing
+            to="/clients"
+            isFiltered={Object.keys(asked).length > 0}
+            found={t("clients.noneFound")}
+            yet={t("clients.none")}
+          />
         }
       />
-    </>
+    </ListScreen>
   );
 }
 
 /** What is asked for stands in the address, so it can be kept, sent and gone back to. */
-function Filters() {
+function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
@@ -80,14 +89,7 @@ function Filters() {
     });
   };
   return (
-    <Form
-      role="search"
-      className="filters"
-      onSubmit={(event) => {
-        event.preventDefault();
-        submit();
-      }}
-    >
+    <Filters to="/clients" isFiltered={Object.keys(asked).length > 0} onFind={submit}>
       <Field id="filter-q" label={t("clients.q")} className="">
         <Form.Control autoComplete="off" value={q} onChange={(event) => setQ(event.target.value)} />
       </Field>
@@ -102,17 +104,7 @@ function Filters() {
       <Field id="filter-tags" label={t("clients.allTags")} className="">
         <Form.Control autoComplete="off" value={tags} onChange={(event) => setTags(event.target.value)} />
       </Field>
-      <div className="d-flex gap-2">
-        <Button type="submit" variant="outline-primary">
-          {t("parts.find")}
-        </Button>
-        {Object.keys(asked).length > 0 && (
-          <Link className="btn btn-outline-secondary" to="/clients">
-            {t("parts.clear")}
-          </Link>
-        )}
-      </div>
-    </Form>
+    </Filters>
   );
 }
 

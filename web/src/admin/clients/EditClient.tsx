@@ -4,8 +4,8 @@ import { useTranslation } from "react-i18next";
 
 import { $catalog, catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { Conflict } from "../parts/Conflict";
-import { changed, differences } from "../parts/changes";
+import { Conflict } from "../../ui/Conflict";
+import { changed, differences } from "../../ui/changes";
 import { ClientForm } from "./ClientForm";
 import { type ClientView, draftOf, type Profile, profileOf, shown } from "./profile";
 
@@ -48,24 +48,25 @@ export function EditClient({ client }: { client: ClientView }) {
       <ClientForm
         key={base.version}
         initial={draftOf(profileOf(base))}
-        go={t("parts.save")}
+        go={t("screen.save")}
         isBusy={change.isPending}
         error={isConflict ? null : change.error}
         onSubmit={(mine) => send(changed(mine, profileOf(base)), base.version)}
       >
         <span role="status" className="text-body-secondary">
-          {isSaved && t("parts.saved")}
+          {isSaved && t("screen.saved")}
         </span>
       </ClientForm>
       {conflict && (
         <Conflict
-          differences={differences(conflict.wanted, profileOf(conflict.theirs), (value) =>
+          now={t("screen.nowVersion", { version: conflict.theirs.version })}
+          differences={differences(profileOf(base), conflict.wanted, profileOf(conflict.theirs), (value) =>
             shown(value, (day) => t(`clients.days.${day}`)),
           )}
           label={(field) => t(`clients.${field}`)}
           onTheirs={() => take(conflict.theirs)}
           onMine={() => send(conflict.wanted, conflict.theirs.version)}
-          onCancel={() => setConflict(undefined)}
+          onClose={() => setConflict(undefined)}
         />
       )}
     </>

@@ -3,7 +3,7 @@ import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { $catalog } from "../../api/client";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { ClientForm } from "./ClientForm";
 import { EMPTY, type Profile } from "./profile";
 import "./words";
@@ -36,7 +36,7 @@ export function NewClient() {
         onSubmit={submit}
       >
         <Link className="btn btn-outline-secondary" to="/clients">
-          {t("parts.cancel")}
+          {t("cancel")}
         </Link>
       </ClientForm>
     </>

@@ -2,7 +2,7 @@ import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import type { FieldProblem } from "../../api/problem";
-import { useProblemText } from "../parts/useProblemText";
+import { useProblemText } from "../../ui/useProblemText";
 import { type PreferredTime, WEEKDAYS } from "./profile";
 
 interface Props {
@@ -55,7 +55,7 @@ export function PreferredTimes({ times, problem, onChange }: Props) {
             aria-label={t("clients.removeTime", { number: at + 1 })}
             onClick={() => onChange(times.filter((_, index) => index !== at))}
           >
-            {t("parts.remove")}
+            {t("screen.remove")}
           </Button>
         </div>
       ))}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { changed, differences } from "../parts/changes";
+import { changed, differences } from "../../ui/changes";
 import { type ClientView, draftOf, EMPTY, type Profile, profileFrom, profileOf, shown, tagsOf } from "./profile";
 
 const ANNA: ClientView = {
@@ -41,6 +41,6 @@ test("tags are separated as people do, and each stands once", () => {
 test("preferred times are shown as a line", () => {
   const theirs: Profile = { ...profileOf(ANNA), preferred_times: [] };
   const mine = { preferred_times: profileOf(ANNA).preferred_times };
-  const found = differences(mine, theirs, (value) => shown(value, (day) => day.slice(0, 3)));
-  expect(found).toEqual([{ field: "preferred_times", mine: "mon 09:00", theirs: "" }]);
+  const found = differences(theirs, mine, theirs, (value) => shown(value, (day) => day.slice(0, 3)));
+  expect(found).toEqual([{ field: "preferred_times", mine: "mon 09:00", theirs: null }]);
 });

@@ -1,4 +1,5 @@
 /** A client's profile as a form has it, and as the API does. */
+import { plain } from "../../ui/changes";
 import type { components } from "../../api/types/catalog";
 
 export type ClientView = components["schemas"]["ClientView"];
@@ -119,8 +120,7 @@ export function tagsOf(value: string): string[] {
 
 /** Returns a value of a profile as one line of text; `day` names a weekday. */
 export function shown(value: unknown, day: (weekday: Weekday) => string): string {
-  if (value === null || value === undefined) return "";
-  if (!Array.isArray(value)) return String(value);
+  if (!Array.isArray(value)) return plain(value);
   return value
     .map((each: string | PreferredTime) =>
       typeof each === "string" ? each : `${each.days.map(day).join(", ")} ${each.at}`,

@@ -1,5 +1,3 @@
-import "../parts/words";
-
 import { addWords } from "../../words";
 import en from "../../words/clients.en.json";
 import ru from "../../words/clients.ru.json";

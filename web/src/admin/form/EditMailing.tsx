@@ -7,11 +7,12 @@ import { useTranslation } from "react-i18next";
 import { catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
+import { changed, differences } from "../../ui/changes";
+import { Conflict } from "../../ui/Conflict";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { mailing as mailingQuery, type Mailing, MAILINGS, tag } from "../mailings/api";
-import { useTitle } from "../useTitle";
-import { bodyOf, type Changes, changesOf } from "./body";
-import { Conflict } from "./Conflict";
+import { useTitle } from "../../ui/useTitle";
+import { type Body, bodyOf, type Changes } from "./body";
 import { MailingForm } from "./MailingForm";
 import { focusRefused, refuse } from "./refuse";
 import { type Values, valuesOf } from "./values";
@@ -43,9 +44,10 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Mailing | null>(null);
   const [saved, setSaved] = useState<Saved | null>(null);
+  const changesOf = (values: Values) => changed(bodyOf(values), bodyOf(before)) as Changes;
   const save = useMutation({
     mutationFn: async ({ values, version }: { values: Values; version: number }) => {
-      const body = changesOf(bodyOf(before), bodyOf(values));
+      const body = changesOf(values);
       if (Object.keys(body).length === 0) return null;
       const params = { path: { mailing_id: id }, header: { "If-Match": tag(version) } };
       return (await catalog.PATCH("/v1/mailings/{mailing_id}", { params, body })).data!;
@@ -68,7 +70,6 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
     },
   });
   if (saved) return <Remarks saved={saved} />;
-  const mine = (): Changes => changesOf(bodyOf(before), bodyOf(form.getValues()));
   return (
     <>
       <h1 className="h4 mb-3">{t("form.editTitle", { name: seen.name })}</h1>
@@ -88,9 +89,9 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
       </MailingForm>
       {theirs && (
         <Conflict
-          before={bodyOf(before)}
-          mine={mine()}
-          theirs={theirs}
+          now={t("form.changedTo", { version: theirs.version, status: t(`status.${theirs.status}`) })}
+          differences={differences<Body>(bodyOf(before), changesOf(form.getValues()) as Partial<Body>, bodyOf(valuesOf(theirs)))}
+          label={(field) => t(`bodyField.${field}`)}
           onTheirs={() => onSeen(theirs)}
           onMine={() => save.mutate({ values: form.getValues(), version: theirs.version })}
           onClose={() => setTheirs(null)}

@@ -12,7 +12,7 @@ export type Name = Path<Values>;
 /** How a field's label, control and help belong together; `error` is what was refused of it. */
 export function useField(name: Name) {
   const { register, formState } = useFormContext<Values>();
-  const found = get(formState.errors, name) as { type?: string; message?: string } | undefined;
+  const found: { type?: string; message?: string } | undefined = get(formState.errors, name);
   const error: FieldProblem | undefined = found?.type
     ? { pointer: name, code: found.type, detail: found.message ?? "" }
     : undefined;

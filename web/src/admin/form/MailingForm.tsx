@@ -1,15 +1,13 @@
 import "./form.css";
 
-import { useBlocker } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { Button, Form } from "react-bootstrap";
 import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { Problem } from "../../api/problem";
-import { Confirm } from "../../ui/Confirm";
+import { Leaving } from "../../ui/Leaving";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import type { Recurrence } from "../mailings/api";
 import { Occurrences } from "../mailings/Occurrences";
 import { AudiencePart } from "./AudiencePart";
 import { bodyOf } from "./body";
@@ -101,7 +99,7 @@ function Previews({ form }: { form: UseFormReturn<Values> }) {
         <>
           <h2 className="h6 mt-3">{t("preview.next")}</h2>
           <Occurrences
-            schedule={body.schedule as unknown as Recurrence}
+            schedule={body.schedule}
             startsAt={body.starts_at ?? null}
             endsAt={body.ends_at}
             limit={6}
@@ -109,23 +107,5 @@ function Previews({ form }: { form: UseFormReturn<Values> }) {
         </>
       )}
     </>
-  );
-}
-
-/** Asks before what was typed is lost. */
-function Leaving({ isDirty }: { isDirty: boolean }) {
-  const { t } = useTranslation();
-  const dirty = useRef(isDirty);
-  dirty.current = isDirty;
-  const blocker = useBlocker({
-    shouldBlockFn: () => dirty.current,
-    enableBeforeUnload: () => dirty.current,
-    withResolver: true,
-  });
-  if (blocker.status !== "blocked") return null;
-  return (
-    <Confirm title={t("form.leaveTitle")} go={t("form.leave")} onGo={blocker.proceed} onClose={blocker.reset}>
-      <p className="mb-0">{t("form.leaveHelp")}</p>
-    </Confirm>
   );
 }

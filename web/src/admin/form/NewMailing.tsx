@@ -8,7 +8,7 @@ import { catalog } from "../../api/client";
 import type { Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { mailing as mailingQuery, type Mailing, MAILINGS } from "../mailings/api";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { bodyOf } from "./body";
 import { draft } from "./draft";
 import { MailingForm } from "./MailingForm";

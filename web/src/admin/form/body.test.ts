@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
 import type { Mailing } from "../mailings/api";
-import { bodyOf, changesOf, NoJson } from "./body";
-import { conflicts } from "./conflicts";
+import { changed } from "../../ui/changes";
+import { bodyOf, NoJson } from "./body";
 import { freshValues, type Values, valuesOf } from "./values";
 
 const NOW = new Date("2026-11-29T12:00:00Z");
@@ -63,7 +63,7 @@ test.each([
   ["all fields", RICH],
 ])("a mailing with %s comes back from the form as it was saved", (_, given) => {
   const mailing = saved(fresh({ begin: "at", ...given }));
-  expect(changesOf(bodyOf(valuesOf(mailing, ZONE)), bodyOf(fresh({ begin: "at", ...given })))).toEqual({});
+  expect(changed(bodyOf(fresh({ begin: "at", ...given })), bodyOf(valuesOf(mailing, ZONE)))).toEqual({});
 });
 
 test("each time is the instant of its wall time in the zone of the form", () => {
@@ -89,19 +89,8 @@ test("a condition that is no object is refused before it is sent", () => {
 
 test("only what was changed is sent", () => {
   const before = bodyOf(fresh());
-  expect(changesOf(before, bodyOf(fresh({ name: "Other", tags: "vip" })))).toEqual({
+  expect(changed(bodyOf(fresh({ name: "Other", tags: "vip" })), before)).toEqual({
     name: "Other",
     filter: { ...before.filter, tags: ["vip"] },
   });
-});
-
-test("a conflict has the fields that were changed by either, but not those changed to the same", () => {
-  const before = bodyOf(fresh());
-  const mine = changesOf(before, bodyOf(fresh({ name: "Mine", subject: "Same", topic: "news" })));
-  const theirs = bodyOf(fresh({ name: "Theirs", subject: "Same", priority: "bulk" }));
-  expect(conflicts(before, mine, theirs)).toEqual([
-    { name: "name", mine: "Mine", theirs: "Theirs" },
-    { name: "topic", mine: "news", theirs: null },
-    { name: "priority", mine: null, theirs: "bulk" },
-  ]);
 });

@@ -138,12 +138,3 @@ function policyOf(values: Values): Json | null {
     otherwise: values.otherwise,
   };
 }
-
-/** Returns the fields of a body that differ from what they were. */
-export function changesOf(before: Body, now: Body): Changes {
-  const was = before as unknown as Json;
-  const changed = Object.entries(now).filter(
-    ([name, value]) => JSON.stringify(value) !== JSON.stringify(was[name]),
-  );
-  return Object.fromEntries(changed) as Changes;
-}

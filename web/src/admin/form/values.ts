@@ -140,7 +140,7 @@ const FLAT = ["all_tags", "no_tags", "time_zones"] as const;
 
 const json = (value: unknown) => (value ? JSON.stringify(value, null, 2) : "");
 const list = (value: unknown) => (Array.isArray(value) ? value.join(", ") : "");
-const text = (value: unknown) => (value === null || value === undefined ? "" : String(value));
+const text = (value: unknown) => (typeof value === "number" || typeof value === "string" ? String(value) : "");
 const minutes = (seconds: unknown) => (typeof seconds === "number" ? String(seconds / 60) : "");
 
 /** The fields of a saved mailing, to be edited or copied. */
@@ -156,12 +156,12 @@ export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
     body: mailing.body,
     html: mailing.html ?? "",
     audience: mailing.audience_id ?? "",
-    ...filterValues(mailing.filter as Json),
+    ...filterValues(mailing.filter),
     begin: "at",
     startsAt: toWall(mailing.starts_at, zone),
     endsAt: toWall(mailing.ends_at, zone),
     recurs: schedule !== null,
-    ...(schedule ? scheduleValues(schedule as unknown as Json, zone) : {}),
+    ...(schedule ? scheduleValues(schedule, zone) : {}),
     messageClass: mailing.message_class,
     topic: mailing.topic ?? "",
     priority: mailing.priority,

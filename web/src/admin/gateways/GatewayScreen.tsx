@@ -8,11 +8,12 @@ import { $dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { Scrolled } from "../../ui/Scrolled";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { Confirm } from "../parts/Confirm";
-import { Skeleton } from "../parts/List";
-import { useTitle } from "../useTitle";
+import { Confirm } from "../../ui/Confirm";
+import { Skeleton } from "../../ui/List";
+import { useTitle } from "../../ui/useTitle";
 import { ConditionBadge } from "./ConditionBadge";
 import { Limits } from "./Limits";
 import { conditionOf, type GatewayView } from "./limits";
@@ -114,9 +115,9 @@ function Known({ gateway }: { gateway: GatewayView }) {
       <GatewayTest gateway={gateway} />
       <section className="panel">
         <h2>{t("gateways.description")}</h2>
-        <pre className="answer mb-0" tabIndex={0} aria-label={t("gateways.description")}>
+        <Scrolled className="answer mb-0" label={t("gateways.description")}>
           {JSON.stringify(gateway.description, null, 2)}
-        </pre>
+        </Scrolled>
       </section>
     </>
   );
@@ -156,7 +157,7 @@ function Switch({ gateway }: { gateway: GatewayView }) {
           isBusy={pause.isPending}
           error={pause.error}
           onGo={() => pause.mutate({ params })}
-          onCancel={() => {
+          onClose={() => {
             pause.reset();
             setAsking(false);
           }}

@@ -6,8 +6,9 @@ import { $dispatcher } from "../../api/client";
 import { byField, Problem } from "../../api/problem";
 import { rate } from "../../ui/format";
 import { language } from "../../words";
-import { Field } from "../parts/Field";
-import { Summary } from "../parts/Summary";
+import { Field } from "../../ui/Field";
+import { Scrolled } from "../../ui/Scrolled";
+import { Summary } from "../../ui/Summary";
 import type { GatewayView } from "./limits";
 
 /** Sends one real message now, and shows what the gateway answered. */
@@ -82,9 +83,9 @@ export function GatewayTest({ gateway }: { gateway: GatewayView }) {
               </dd>
             </dl>
             {test.data.answer && (
-              <pre className="answer mt-2 mb-0" tabIndex={0} aria-label={t("gateways.answer")}>
+              <Scrolled className="answer mt-2 mb-0" label={t("gateways.answer")}>
                 {test.data.answer}
-              </pre>
+              </Scrolled>
             )}
           </>
         )}

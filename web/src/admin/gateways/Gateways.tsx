@@ -4,9 +4,9 @@ import { useTranslation } from "react-i18next";
 import { dispatcher } from "../../api/client";
 import { number } from "../../ui/format";
 import { language } from "../../words";
-import { List } from "../parts/List";
-import { usePages } from "../parts/usePages";
-import { useTitle } from "../useTitle";
+import { List } from "../../ui/List";
+import { ListScreen } from "../../ui/ListScreen";
+import { usePages } from "../../ui/usePages";
 import { ConditionBadge } from "./ConditionBadge";
 import type { GatewayView } from "./limits";
 import "./words";
@@ -14,11 +14,9 @@ import "./words";
 /** All gateways with their state, which is asked for again every few seconds. */
 export function Gateways() {
   const { t } = useTranslation();
-  useTitle(t("gateways.title"));
   const found = usePages(["gateways"], (_, signal) => dispatcher.GET("/v1/gateways", { signal }), 3000);
   return (
-    <>
-      <h1 className="h4 mb-3">{t("gateways.title")}</h1>
+    <ListScreen title={t("gateways.title")}>
       <List<GatewayView>
         found={found}
         label={t("gateways.title")}
@@ -48,6 +46,6 @@ export function Gateways() {
         empty={<p>{t("gateways.none")}</p>}
       />
       <p className="form-text">{t("gateways.oneProcess")}</p>
-    </>
+    </ListScreen>
   );
 }

@@ -6,10 +6,10 @@ import { useTranslation } from "react-i18next";
 import { $dispatcher, dispatcher } from "../../api/client";
 import { byField, Problem } from "../../api/problem";
 import type { components } from "../../api/types/dispatcher";
-import { Conflict } from "../parts/Conflict";
-import { changed, differences } from "../parts/changes";
-import { Field } from "../parts/Field";
-import { Summary } from "../parts/Summary";
+import { Conflict } from "../../ui/Conflict";
+import { changed, differences } from "../../ui/changes";
+import { Field } from "../../ui/Field";
+import { Summary } from "../../ui/Summary";
 import { defaultOf, described, type Draft, draftOf, type GatewayView, NUMBERS } from "./limits";
 
 type Description = components["schemas"]["HttpDescription"];
@@ -81,7 +81,7 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
           onChange={(event) => setDraft({ ...draft, resends_unknown: event.target.checked })}
         />
         <Button type="submit" disabled={put.isPending || Object.keys(mine).length === 0}>
-          {t("parts.save")}
+          {t("screen.save")}
         </Button>
         <span role="status" className="ms-2 text-body-secondary">
           {put.isSuccess && Object.keys(mine).length === 0 && t("gateways.saved")}
@@ -89,13 +89,14 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
       </Form>
       {theirs && (
         <Conflict
-          differences={differences(mine, draftOf(theirs), (value) =>
+          now={t("screen.nowVersion", { version: theirs.version })}
+          differences={differences(draftOf(base), mine, draftOf(theirs), (value) =>
             typeof value === "boolean" ? t(value ? "gateways.yes" : "gateways.no") : String(value),
           )}
           label={(name) => t(name === "resends_unknown" ? "gateways.resends" : `gateways.limit.${name}`)}
           onTheirs={() => take(theirs)}
           onMine={() => send(theirs, { ...draftOf(theirs), ...mine })}
-          onCancel={() => setTheirs(undefined)}
+          onClose={() => setTheirs(undefined)}
         />
       )}
     </section>

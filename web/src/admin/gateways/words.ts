@@ -1,5 +1,3 @@
-import "../parts/words";
-
 import { addWords } from "../../words";
 import en from "../../words/gateways.en.json";
 import ru from "../../words/gateways.ru.json";

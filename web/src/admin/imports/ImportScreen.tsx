@@ -10,12 +10,12 @@ import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { Confirm } from "../parts/Confirm";
-import { List, Skeleton } from "../parts/List";
-import { usePages } from "../parts/usePages";
-import { useTitle } from "../useTitle";
+import { Confirm } from "../../ui/Confirm";
+import { List, Skeleton } from "../../ui/List";
+import { usePages } from "../../ui/usePages";
+import { useTitle } from "../../ui/useTitle";
 import { Figures } from "./Figures";
-import { download, rejectedRows } from "./rejected";
+import { RejectedRows } from "./RejectedRows";
 import type { ImportView } from "./upload";
 import { useBytes } from "./useBytes";
 import "./words";
@@ -105,11 +105,11 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
         <Confirm
           title={t("imports.deleteTitle")}
           go={t("imports.deleteNow")}
-          isDangerous
+          isDanger
           isBusy={remove.isPending}
           error={remove.error}
           onGo={() => remove.mutate({ params })}
-          onCancel={() => setDeleting(false)}
+          onClose={() => setDeleting(false)}
         >
           <p className="mb-0">{t("imports.deleteHelp")}</p>
         </Confirm>
@@ -120,7 +120,6 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
 
 function Rejected({ view }: { view: ImportView }) {
   const { t, i18n } = useTranslation();
-  const [error, setError] = useState<unknown>();
   const head = ["row", "line", "column", "reason"] as const;
   const path = { import_id: view.import_id };
   const found = usePages(["rejections", view.import_id], (cursor, signal) =>
@@ -129,14 +128,6 @@ function Rejected({ view }: { view: ImportView }) {
       signal,
     }),
   );
-  const save = async () => {
-    setError(undefined);
-    try {
-      download(`rejected-${view.import_id}.csv`, await rejectedRows(view.import_id));
-    } catch (failed) {
-      setError(failed);
-    }
-  };
   // The list has words of the API alone; where a column has one kind of mistake, ours are known.
   const reason = (each: Rejection) => {
     const kinds = view.rejection_counts.filter((kind) => kind.column === each.column);
@@ -148,11 +139,8 @@ function Rejected({ view }: { view: ImportView }) {
     <section className="panel">
       <div className="screen-head mb-2">
         <h2 className="fs-6 me-auto mb-0">{t("imports.rejected")}</h2>
-        <Button size="sm" variant="outline-secondary" onClick={() => void save()}>
-          {t("imports.asCsv")}
-        </Button>
+        <RejectedRows importId={view.import_id} />
       </div>
-      {error !== undefined && <ProblemPanel error={error} again={() => void save()} />}
       <ul>
         {view.rejection_counts.map((each) => (
           <li key={`${each.column}${each.code}`}>

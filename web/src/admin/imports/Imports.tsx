@@ -5,28 +5,28 @@ import { catalog } from "../../api/client";
 import { number } from "../../ui/format";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { List } from "../parts/List";
-import { usePages } from "../parts/usePages";
-import { useTitle } from "../useTitle";
+import { List } from "../../ui/List";
+import { ListScreen } from "../../ui/ListScreen";
+import { usePages } from "../../ui/usePages";
 import type { ImportView } from "./upload";
 import "./words";
 
 /** All imports, the newest first. */
 export function Imports() {
   const { t } = useTranslation();
-  useTitle(t("imports.title"));
   const found = usePages(["imports"], (cursor, signal) =>
     catalog.GET("/v1/imports", { params: { query: { limit: 50, cursor } }, signal }),
   );
   const counts = ["created", "changed", "unchanged", "rejected"] as const;
   return (
-    <>
-      <div className="screen-head">
-        <h1 className="h4">{t("imports.title")}</h1>
+    <ListScreen
+      title={t("imports.title")}
+      actions={
         <Link className="btn btn-primary" to="/imports/new">
           {t("imports.new")}
         </Link>
-      </div>
+      }
+    >
       <List<ImportView>
         found={found}
         label={t("imports.title")}
@@ -62,6 +62,6 @@ export function Imports() {
           </>
         }
       />
-    </>
+    </ListScreen>
   );
 }

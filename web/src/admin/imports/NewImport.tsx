@@ -2,7 +2,7 @@ import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { Chooser } from "./Chooser";
 import { Preview } from "./Preview";
 import { Sending } from "./Sending";

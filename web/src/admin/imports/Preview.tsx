@@ -3,8 +3,8 @@ import { useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { Field } from "../parts/Field";
-import { Skeleton } from "../parts/List";
+import { Field } from "../../ui/Field";
+import { Skeleton } from "../../ui/List";
 import { declared, fieldOf, FIELDS, NAME_PARTS } from "./columns";
 import { type Seen, see } from "./reading";
 import type { Options } from "./upload";

@@ -6,7 +6,7 @@ import { $catalog, catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { number, percent } from "../../ui/format";
 import { language } from "../../words";
-import { Summary } from "../parts/Summary";
+import { Summary } from "../../ui/Summary";
 import { Figures } from "./Figures";
 import { addressOf, type ImportView, type Options, type Upload, upload } from "./upload";
 import { useBytes } from "./useBytes";

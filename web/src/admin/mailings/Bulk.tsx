@@ -26,7 +26,7 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
     setResults([]);
     for (const each of thatAllow(verb, chosen)) {
       const { mailing_id: id, name, version } = each;
-      const problem = await carryOut(verb, id, version).then(() => null, Problem.of);
+      const problem = await carryOut(verb, id, version).then(() => null, (error: unknown) => Problem.of(error));
       setResults((before) => [...before, { id, name, problem }]);
     }
     setBusy(false);
@@ -69,6 +69,7 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
         <Confirm
           title={t("bulk.stopTitle", { count: thatAllow(asked, chosen).length })}
           go={t(`verb.${asked}`)}
+          isDanger
           isBusy={isBusy}
           onGo={() => void doAll(asked)}
           onClose={() => setAsked(null)}

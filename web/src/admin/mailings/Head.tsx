@@ -8,7 +8,7 @@ import { LinkBadge } from "../../live/LinkBadge";
 import { StatusBadge } from "../../ui/StatusBadge";
 import { Time } from "../../ui/Time";
 import { useDuration } from "../../ui/useDuration";
-import type { Mailing, Verb } from "./api";
+import type { Mailing } from "./api";
 import { TestSend } from "./TestSend";
 import { useGoTo, useVerb } from "./useVerb";
 import { isFinal, type Shown, verbsOf } from "./verbs";
@@ -64,7 +64,7 @@ export function Head({ mailing }: { mailing: Mailing }) {
 }
 
 function isDanger(verb: Shown): boolean {
-  return verb !== "edit" && verb !== "copy" && isFinal(verb as Verb);
+  return verb !== "edit" && verb !== "copy" && isFinal(verb);
 }
 
 function Facts({ mailing }: { mailing: Mailing }) {

@@ -8,7 +8,7 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { SeriesPanel } from "../../live/series/SeriesPanel";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
 import { Counts } from "./Counts";
 import { Head } from "./Head";

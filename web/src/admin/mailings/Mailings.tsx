@@ -10,7 +10,7 @@ import { StoreContext } from "../../live/hooks";
 import { LinkBadge } from "../../live/LinkBadge";
 import type { LivePage } from "../../live/types";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { useTitle } from "../useTitle";
+import { useTitle } from "../../ui/useTitle";
 import { gateways, type Mailing, MAILINGS, mailingsPage } from "./api";
 import { Bulk } from "./Bulk";
 import { MailingTable } from "./MailingTable";

@@ -5,11 +5,11 @@ import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { number } from "../../ui/format";
+import { MessageDrawer } from "../../ui/MessageDrawer";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import { type Message, messagesPage, type Run } from "./api";
-import { MessageDrawer } from "./MessageDrawer";
 import { RunChoice } from "./RunChoice";
 import { MESSAGE_STATES } from "./search";
 

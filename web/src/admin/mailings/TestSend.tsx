@@ -4,7 +4,7 @@ import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { dispatcher } from "../../api/client";
-import { byField, Problem } from "../../api/problem";
+import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { FieldHelp } from "../form/FieldHelp";
 import type { Mailing } from "./api";
@@ -27,7 +27,7 @@ export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () =
     },
   });
   const problem = send.error === null ? null : Problem.of(send.error);
-  const { own, others } = problem ? byField(problem, FIELDS) : { own: new Map(), others: [] };
+  const { own, others } = problem ? byField(problem, FIELDS) : { own: new Map<string, FieldProblem>(), others: [] };
   const refused = [...own.values()][0];
   return (
     <Modal show centered onHide={onClose} aria-labelledby="test-title">

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 
+import { Scrolled } from "../../ui/Scrolled";
 import type { Mailing } from "./api";
 
 /** What the mailing says, and to whom, as it stands now. */
@@ -22,15 +23,15 @@ export function Text({ mailing }: { mailing: Mailing }) {
           </p>
         )}
         <h2 className="h6">{t("form.body")}</h2>
-        <pre className="body-text border rounded p-3" tabIndex={0} aria-label={t("form.body")}>
+        <Scrolled className="body-text border rounded p-3" label={t("form.body")}>
           {mailing.body}
-        </pre>
+        </Scrolled>
         {mailing.html && (
           <details>
             <summary>{t("form.html")}</summary>
-            <pre className="body-text border rounded p-3" tabIndex={0} aria-label={t("form.html")}>
+            <Scrolled className="body-text border rounded p-3" label={t("form.html")}>
               {mailing.html}
-            </pre>
+            </Scrolled>
           </details>
         )}
       </div>
@@ -54,12 +55,12 @@ export function Text({ mailing }: { mailing: Mailing }) {
           {(["include", "exclude"] as const).map(
             (side) =>
               filter[side] && (
-                <div key={side} className="condition">
+                <div key={side} className="fact">
                   <dt>{t(`text.${side}`)}</dt>
                   <dd>
-                    <pre className="body-text border rounded p-2" tabIndex={0} aria-label={t(`text.${side}`)}>
+                    <Scrolled className="body-text border rounded p-2" label={t(`text.${side}`)}>
                       {JSON.stringify(filter[side], null, 2)}
-                    </pre>
+                    </Scrolled>
                   </dd>
                 </div>
               ),

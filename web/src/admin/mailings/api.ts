@@ -15,7 +15,6 @@ export type RunFigures = Stats["schemas"]["RunStats"];
 export type Why = Dispatcher["schemas"]["WhyView"];
 export type Message = Dispatcher["schemas"]["MessageView"];
 export type MessageState = Dispatcher["schemas"]["State"];
-export type Attempt = Dispatcher["schemas"]["AttemptView"];
 export type Reason = Dispatcher["schemas"]["ReasonView"];
 export type Schedule = Scheduler["schemas"]["ScheduleView"];
 export type Recurrence = Catalog["schemas"]["RecurrenceView"];
@@ -84,14 +83,6 @@ export const gateways = queryOptions({
   queryFn: async () => (await catalog.GET("/v1/gateways")).data!.items,
   staleTime: 30_000,
 });
-
-export const message = (id: string) =>
-  queryOptions({
-    queryKey: ["dispatcher", "message", id],
-    queryFn: async () =>
-      (await dispatcher.GET("/v1/messages/{message_id}", { params: { path: { message_id: id } } }))
-        .data!,
-  });
 
 export const reasons = (runId: string) =>
   queryOptions({

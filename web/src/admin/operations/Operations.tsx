@@ -10,8 +10,8 @@ import { number, rate } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { Skeleton } from "../parts/List";
-import { useTitle } from "../useTitle";
+import { Skeleton } from "../../ui/List";
+import { useTitle } from "../../ui/useTitle";
 import { pulseOf, samplesOf } from "./metrics";
 import "./words";
 
@@ -170,7 +170,7 @@ function Pairs({ of }: { of: Record<string, string | number | null> }) {
           <dt>
             <code>{name}</code>
           </dt>
-          <dd>{value === null || value === "" ? t("parts.none") : String(value)}</dd>
+          <dd>{value === null || value === "" ? t("screen.none") : String(value)}</dd>
         </div>
       ))}
     </dl>

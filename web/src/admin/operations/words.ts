@@ -1,5 +1,3 @@
-import "../parts/words";
-
 import { addWords } from "../../words";
 import en from "../../words/operations.en.json";
 import ru from "../../words/operations.ru.json";

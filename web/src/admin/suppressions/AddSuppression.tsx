@@ -6,8 +6,8 @@ import { useTranslation } from "react-i18next";
 import { $catalog } from "../../api/client";
 import type { components } from "../../api/types/catalog";
 import { byField, Problem } from "../../api/problem";
-import { Field } from "../parts/Field";
-import { Summary } from "../parts/Summary";
+import { Field } from "../../ui/Field";
+import { Summary } from "../../ui/Summary";
 import "./words";
 
 type Body = components["schemas"]["NewSuppression"];
@@ -105,7 +105,7 @@ export function AddSuppression({ known, onClose }: Props) {
         </Modal.Body>
         <Modal.Footer>
           <Button variant="outline-secondary" onClick={onClose}>
-            {t("parts.cancel")}
+            {t("cancel")}
           </Button>
           <Button type="submit" disabled={add.isPending}>
             {t("suppressions.suppress")}

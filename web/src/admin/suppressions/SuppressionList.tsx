@@ -5,9 +5,9 @@ import { useTranslation } from "react-i18next";
 import { $catalog, catalog } from "../../api/client";
 import type { components } from "../../api/types/catalog";
 import { Time } from "../../ui/Time";
-import { Confirm } from "../parts/Confirm";
-import { List } from "../parts/List";
-import { usePages } from "../parts/usePages";
+import { Confirm } from "../../ui/Confirm";
+import { List } from "../../ui/List";
+import { usePages } from "../../ui/usePages";
 import "./words";
 
 export type Suppression = components["schemas"]["SuppressionView"];
@@ -87,7 +87,7 @@ export function SuppressionList({ asked, empty }: Props) {
               },
             })
           }
-          onCancel={() => {
+          onClose={() => {
             lift.reset();
             setLifted(undefined);
           }}

@@ -1,10 +1,10 @@
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { Field } from "../parts/Field";
-import { useTitle } from "../useTitle";
+import { Field } from "../../ui/Field";
+import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
 import { AddSuppression, REASONS } from "./AddSuppression";
 import { SuppressionList } from "./SuppressionList";
 import "./words";
@@ -14,33 +14,29 @@ const route = getRouteApi("/suppressions");
 /** Whom not to write to, and why. */
 export function Suppressions() {
   const { t } = useTranslation();
-  useTitle(t("suppressions.title"));
   const { whom, ...asked } = route.useSearch();
   const [isAdding, setAdding] = useState(false);
   const isFiltered = whom !== undefined || Object.keys(asked).length > 0;
   return (
-    <>
-      <div className="screen-head">
-        <h1 className="h4">{t("suppressions.title")}</h1>
-        <Button onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>
-      </div>
-      <p className="text-body-secondary">{t("suppressions.help")}</p>
-      <Filters key={JSON.stringify([whom, asked])} />
+    <ListScreen
+      title={t("suppressions.title")}
+      help={t("suppressions.help")}
+      actions={<Button onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>}
+    >
+      <Asked key={JSON.stringify([whom, asked])} />
       <SuppressionList
         asked={{ ...asked, ...contactOf(whom) }}
         empty={
-          isFiltered ? (
-            <>
-              <p>{t("suppressions.noneFound")}</p>
-              <Link to="/suppressions">{t("parts.clear")}</Link>
-            </>
-          ) : (
-            <p>{t("suppressions.none")}</p>
-          )
+          <Nothing
+            to="/suppressions"
+            isFiltered={isFiltered}
+            found={t("suppressions.noneFound")}
+            yet={t("suppressions.none")}
+          />
         }
       />
       {isAdding && <AddSuppression onClose={() => setAdding(false)} />}
-    </>
+    </ListScreen>
   );
 }
 
@@ -51,7 +47,7 @@ export function contactOf(whom = ""): { client_id?: string; phone?: string; emai
   return whom.includes("-") ? { client_id: whom } : { phone: whom.replace(/^\+/, "") };
 }
 
-function Filters() {
+function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
@@ -62,11 +58,10 @@ function Filters() {
       setDraft({ ...draft, [name]: event.target.value }),
   });
   return (
-    <Form
-      role="search"
-      className="filters"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <Filters
+      to="/suppressions"
+      isFiltered={Object.keys(asked).length > 0}
+      onFind={() => {
         const { whom, topic, reason } = draft;
         void go({
           search: {
@@ -88,7 +83,7 @@ function Filters() {
           value={draft.reason ?? ""}
           onChange={(event) => setDraft({ ...draft, reason: event.target.value })}
         >
-          <option value="">{t("parts.any")}</option>
+          <option value="">{t("screen.any")}</option>
           {REASONS.map((each) => (
             <option key={each} value={each}>
               {t(`suppressions.reasons.${each}`)}
@@ -96,16 +91,6 @@ function Filters() {
           ))}
         </Form.Select>
       </Field>
-      <div className="d-flex gap-2">
-        <Button type="submit" variant="outline-primary">
-          {t("parts.find")}
-        </Button>
-        {Object.keys(asked).length > 0 && (
-          <Link className="btn btn-outline-secondary" to="/suppressions">
-            {t("parts.clear")}
-          </Link>
-        )}
-      </div>
-    </Form>
+    </Filters>
   );
 }

@@ -1,18 +1,24 @@
-import { useQuery } from "@tanstack/react-query";
 import { Offcanvas } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { number } from "../../ui/format";
-import { ProblemPanel } from "../../ui/ProblemPanel";
-import { Time } from "../../ui/Time";
-import { language } from "../../words";
-import { type Attempt, message as messageQuery } from "./api";
+import { $dispatcher } from "../api/client";
+import type { components } from "../api/types/dispatcher";
+import { language } from "../words";
 import { bounded } from "./bounded";
+import { number } from "./format";
+import { Skeleton } from "./List";
+import { ProblemPanel } from "./ProblemPanel";
+import { Scrolled } from "./Scrolled";
+import { Time } from "./Time";
+
+type Attempt = components["schemas"]["AttemptView"];
 
 /** A message with each of its attempts, and what the gateway said, as text. */
 export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void }) {
   const { t } = useTranslation();
-  const found = useQuery(messageQuery(id));
+  const found = $dispatcher.useQuery("get", "/v1/messages/{message_id}", {
+    params: { path: { message_id: id } },
+  });
   return (
     <Offcanvas show placement="end" onHide={onClose} aria-labelledby="message-title" className="message-drawer">
       <Offcanvas.Header closeButton closeLabel={t("close")}>
@@ -22,7 +28,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
       </Offcanvas.Header>
       <Offcanvas.Body>
         {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
-        {found.isPending && <p role="status">{t("loading")}</p>}
+        {found.isPending && <Skeleton rows={4} />}
         {found.data && (
           <>
             <dl className="facts">
@@ -87,9 +93,9 @@ function AttemptItem({ attempt }: { attempt: Attempt }) {
       )}
       {answer && (
         <>
-          <pre className="answer border rounded p-2 mb-0" tabIndex={0} aria-label={t("message.answer")}>
+          <Scrolled className="answer border rounded p-2 mb-0" label={t("message.answer")}>
             {answer.text}
-          </pre>
+          </Scrolled>
           {answer.isCut && <p className="small mb-0">{t("message.cut")}</p>}
         </>
       )}

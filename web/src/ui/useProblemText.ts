@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 
-import type { FieldProblem } from "../../api/problem";
+import type { FieldProblem } from "../api/problem";
 
 /** Says a refusal in the reader's language; one whose code has no words is said as the API does. */
 export function useProblemText(): (problem: FieldProblem) => string {

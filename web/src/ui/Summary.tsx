@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
-import { type FieldProblem, Problem } from "../../api/problem";
+import { type FieldProblem, Problem } from "../api/problem";
 import { useProblemText } from "./useProblemText";
 
 interface Props {

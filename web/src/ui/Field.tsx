@@ -2,7 +2,7 @@ import { cloneElement, type ReactElement } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import type { FieldProblem } from "../../api/problem";
+import type { FieldProblem } from "../api/problem";
 import { useProblemText } from "./useProblemText";
 
 interface ControlProps {
@@ -30,7 +30,7 @@ export function Field({ id, label, help, isOptional, problem, className, childre
     <div className={className ?? "mb-3"}>
       <Form.Label htmlFor={id}>
         {label}
-        {isOptional && <span className="text-body-secondary"> {t("parts.optional")}</span>}
+        {isOptional && <span className="text-body-secondary"> {t("screen.optional")}</span>}
       </Form.Label>
       {cloneElement(children, {
         id,

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { ProblemPanel } from "../../ui/ProblemPanel";
+import { ProblemPanel } from "./ProblemPanel";
 
 /** What a list needs to know of its query: pages that follow one another. */
 export interface Pages<Item> {
@@ -54,7 +54,7 @@ export function List<Item>({ found, label, head, row, empty }: Props<Item>) {
           disabled={found.isFetchingNextPage}
           onClick={() => void found.fetchNextPage()}
         >
-          {t("parts.more")}
+          {t("screen.more")}
         </Button>
       )}
     </>
