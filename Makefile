@@ -1,6 +1,6 @@
 # Everything a person types here; each target makes .venv first when it is not what the lock says.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test up web web-check down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
+.PHONY: help venv demo test up web web-check test-web down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
 N ?= 200000
 python := .venv/bin/python
 
@@ -24,6 +24,9 @@ web: venv ## build the page now, which `up` and `demo` do by themselves at first
 
 web-check: venv ## check the types of the page's source and what eslint finds, and run its unit tests
 	@$(python) -m deploy.local.page --check
+
+test-web: venv ## every screen of the page in a browser: who is kept out, and whether it looks as it did (renew: UPDATE=1)
+	@$(python) -m pytest tests/screens $(if $(UPDATE),--update-pictures)
 
 down: venv ## stop what `up` has started
 	@./mailings down

@@ -17,7 +17,32 @@ from deploy.local.node import install, node
 
 SOURCE = Path(__file__).with_name("browser")
 # Not the package's own: those switch off what keeps pages apart.
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--font-render-hinting=none",
+    "--disable-lcd-text",
+    "--hide-scrollbars",
+)
+# Fonts of a package, and no others: text looks the same, and is as wide, on each machine.
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>{fonts}</dir>
+  <cachedir>{cache}</cachedir>
+  <alias binding="same">
+    <family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer>
+  </alias>
+  <alias binding="same">
+    <family>system-ui</family><prefer><family>DejaVu Sans</family></prefer>
+  </alias>
+  <alias binding="same">
+    <family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer>
+  </alias>
+</fontconfig>
+"""
 
 
 @contextmanager
@@ -52,6 +77,17 @@ def chromium() -> str:
     return done.stdout.strip()
 
 
+def fonts() -> Path:
+    """Return the description of the fonts that the browser has."""
+    work = folder() / "node_modules"
+    found = work / ".fonts.conf"
+    of_package = work / "dejavu-fonts-ttf" / "ttf"
+    new = found.with_name(f".fonts.{os.getpid()}")
+    new.write_text(FONTS.format(fonts=of_package, cache=work / ".fonts"))
+    new.replace(found)  # of two who run tests none reads half of it
+    return found
+
+
 def axe() -> str:
     """Return the source of axe, which finds what keeps people out."""
     return (folder() / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -77,8 +113,14 @@ class Watched:
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
+    """Open a browser that looks the same on each machine."""
     async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        path = chromium()
+        opened = await playwright.chromium.launch(
+            executable_path=path,
+            args=list(ARGUMENTS),
+            env={**os.environ, "FONTCONFIG_FILE": str(fonts())},
+        )
         try:
             yield opened
         finally:

@@ -9,10 +9,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from deploy.local.stack import Stack
-from tests.e2e.browsing import axe, watched
+from tests.e2e.browsing import AXE_TAGS, axe, watched
 from tests.e2e.outside import Platform, new_tag, platform_at
 
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 RUSSIAN = {
     "viewport": {"width": 390, "height": 900},
     "locale": "ru-RU",

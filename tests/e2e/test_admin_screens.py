@@ -1,5 +1,6 @@
 """The screens beside the mailings, of the page for those who run it, in a real browser."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,8 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from deploy.local.stack import Stack
-from tests.e2e.browsing import axe, watched
-from tests.e2e.test_page import AXE_TAGS
+from tests.e2e.browsing import AXE_TAGS, axe, watched
 
 REFUSED = re.compile(r"status of 4(12|22)")  # the browser says each refusal, beside the page
 SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
@@ -76,6 +76,36 @@ async def test_of_two_who_change_a_client_the_second_is_shown_both(
         shown = (await catalog.get(address)).json()
         assert (shown["full_name"], shown["tags"]) == ("Anna", ["vip"])
         assert unexpected(found.wrong) == []
+
+
+async def test_a_person_is_erased_only_by_who_types_its_phone(
+    seen: Stack, opened: Browser
+) -> None:
+    phone = "79165550009"
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog,
+        watched(opened) as found,
+    ):
+        page = found.page
+        made = (await catalog.post("/v1/clients", json={"phone": phone})).json()
+        address = f"/v1/clients/{made['client_id']}"
+        await page.goto(f"{seen.env['ADMIN_URL']}/clients/{made['client_id']}")
+        async with page.expect_download() as saved:
+            await page.get_by_role("button", name="Download all data").click()
+        whole = json.loads((await (await saved.value).path()).read_text())
+        assert whole["catalog"]["client"]["phone"] == phone
+        assert whole["dispatcher"]["messages"] == []
+        await page.get_by_role("button", name="Delete…").click()
+        await page.get_by_label("Erase the person").check()
+        erase = page.get_by_role("button", name="Erase for good")
+        await expect(erase).to_be_disabled()
+        await page.get_by_label(f"To erase it, type {phone}").fill(phone)
+        await erase.click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
+        left = (await catalog.get(f"{address}/subject-data")).json()
+        assert left["client"] is None
+        assert left["erased_at"] is not None
+        assert found.wrong == []
 
 
 async def test_a_gateway_is_paused_with_its_consequence_and_its_limits_hold(

@@ -14,10 +14,9 @@ from playwright.async_api import Browser, Page, expect
 from deploy.local.doors import shown
 from deploy.local.stack import Stack
 from shared.testing import eventually
-from tests.e2e.browsing import axe, watched
+from tests.e2e.browsing import AXE_TAGS, axe, watched
 from tests.e2e.outside import Json, Platform, platform_at
 
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 # While stats is away its stream breaks, and the door says that nobody answers; nothing else may.
 AWAY = re.compile(r"ERR_INCOMPLETE_CHUNKED_ENCODING|status of 50[23]|/public/v1/")
 

@@ -4,9 +4,11 @@ import { Button, Container, Form, Nav, Navbar } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { token } from "../api/token";
+import { PrintNote } from "../ui/PrintNote";
 import { LanguageSwitch, ThemeSwitch } from "../ui/Switches";
+import { Shortcuts } from "./Shortcuts";
 
-const SCREENS = ["mailings", "clients", "imports", "audiences", "suppressions", "gateways", "operations"] as const;
+const SCREENS = ["mailings", "clients", "imports", "audiences", "suppressions", "gateways", "operations", "settings"] as const;
 
 /** What stands around every screen. */
 export function Shell() {
@@ -17,7 +19,7 @@ export function Shell() {
       <a className="skip-link" href="#content">
         {t("skip")}
       </a>
-      <Navbar expand="md" className="border-bottom bg-body-tertiary" aria-label={t("nav.main")}>
+      <Navbar expand="lg" className="no-print border-bottom bg-body-tertiary" aria-label={t("nav.main")}>
         <Container fluid="xl">
           <Link className="navbar-brand fw-semibold" to="/mailings">
             Mailings
@@ -48,6 +50,8 @@ export function Shell() {
           {isTokenAsked ? <TokenForm /> : <Outlet />}
         </Container>
       </main>
+      <PrintNote />
+      <Shortcuts />
     </>
   );
 }

@@ -81,6 +81,12 @@ const operations = createRoute({
   component: lazyRouteComponent(() => import("./operations/Operations"), "Operations"),
 });
 
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./settings/Settings"), "Settings"),
+});
+
 const suppressions = createRoute({
   getParentRoute: () => root,
   path: "/suppressions",
@@ -101,5 +107,6 @@ export const resources = [
   gateways,
   gateway,
   operations,
+  settings,
   suppressions,
 ] as const;

@@ -4,7 +4,7 @@ const SHAPES: Record<string, string> = {
   running: "▶",
   planned: "◷",
   created: "◷",
-  paused: "⏸",
+  paused: "❚❚",
   finished: "✓",
   stopped: "■",
   missed: "✕",

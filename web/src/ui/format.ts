@@ -45,8 +45,8 @@ export function wallTime(
   now: Date = new Date(),
   zone?: string,
 ): string {
-  const isToday = at.toDateString() === now.toDateString();
-  const isThisYear = at.getFullYear() === now.getFullYear();
+  const isToday = dayIn(zone, at) === dayIn(zone, now);
+  const isThisYear = dayIn(zone, at).slice(0, 4) === dayIn(zone, now).slice(0, 4);
   const options: Intl.DateTimeFormatOptions = {
     ...(isToday ? {} : DAY),
     ...(isThisYear ? {} : { year: "numeric" }),
@@ -58,6 +58,12 @@ export function wallTime(
   };
   const key = `t${language}${precision}${isToday}${isThisYear}${zone ?? ""}`;
   return once(key, () => new Intl.DateTimeFormat(language, options)).format(at);
+}
+
+/** Returns the day that a zone's calendar shows, as 2026-03-01. */
+function dayIn(zone: string | undefined, at: Date): string {
+  const options: Intl.DateTimeFormatOptions = { year: "numeric", month: "2-digit", day: "2-digit", ...(zone ? { timeZone: zone } : {}) };
+  return once(`d${zone ?? ""}`, () => new Intl.DateTimeFormat("en-CA", options)).format(at);
 }
 
 export function utc(at: Date): string {

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { Field } from "../../ui/Field";
+import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
 import { Count } from "./Count";
 import { type Draft, type Filter, filterFrom } from "./filter";
@@ -64,6 +65,7 @@ export function AudienceForm(props: Props) {
         if (filter) props.onSubmit(name.trim(), filter);
       }}
     >
+      <Leaving isDirty={name !== props.name || JSON.stringify(draft) !== JSON.stringify(props.initial)} />
       {props.error != null && <Summary error={props.error} others={others} />}
       <Row>
         <Col lg={8}>

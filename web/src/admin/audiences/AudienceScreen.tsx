@@ -58,7 +58,7 @@ function Known({ audience }: { audience: AudienceView }) {
   const path = { audience_id: audience.audience_id };
   const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", { onSuccess: take });
   const remove = $catalog.useMutation("delete", "/v1/audiences/{audience_id}", {
-    onSuccess: () => void go({ to: "/audiences" }),
+    onSuccess: () => void go({ to: "/audiences", ignoreBlocker: true }),
   });
 
   function take(now: AudienceView) {

@@ -27,7 +27,7 @@ export function Audiences() {
       title={t("audiences.title")}
       help={t("audiences.help")}
       actions={
-        <Link className="btn btn-primary" to="/audiences/new">
+        <Link className="btn btn-primary" to="/audiences/new" data-shortcut="n">
           {t("audiences.new")}
         </Link>
       }

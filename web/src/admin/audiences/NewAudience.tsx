@@ -15,7 +15,7 @@ export function NewAudience() {
   const go = useNavigate();
   const attempt = useRef({ body: "", key: "" });
   const save = $catalog.useMutation("post", "/v1/audiences", {
-    onSuccess: (made) => go({ to: "/audiences/$audienceId", params: { audienceId: made.audience_id } }),
+    onSuccess: (made) => go({ to: "/audiences/$audienceId", params: { audienceId: made.audience_id }, ignoreBlocker: true }),
   });
   const submit = (name: string, filter: Filter) => {
     const body = { name, filter };

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { Field } from "../../ui/Field";
+import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
 import { PreferredTimes } from "./PreferredTimes";
 import { type Draft, FIELDS, type Profile, profileFrom } from "./profile";
@@ -46,6 +47,7 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
         onSubmit(profileFrom(draft));
       }}
     >
+      <Leaving isDirty={JSON.stringify(draft) !== JSON.stringify(initial)} />
       {error != null && <Summary error={error} others={others} />}
       <Row>
         <Col md={6}>

@@ -82,7 +82,7 @@ function Known({ client, name }: { client: ClientView; name: string }) {
         <DeleteClient
           client={client}
           name={name}
-          onDone={() => void go({ to: "/clients" })}
+          onDone={() => void go({ to: "/clients", ignoreBlocker: true })}
           onClose={() => setDeleting(false)}
         />
       )}

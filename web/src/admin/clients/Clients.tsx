@@ -42,7 +42,7 @@ export function Clients() {
               return data as unknown as Blob;
             }}
           />
-          <Link className="btn btn-primary" to="/clients/new">
+          <Link className="btn btn-primary" to="/clients/new" data-shortcut="n">
             {t("clients.new")}
           </Link>
         </>

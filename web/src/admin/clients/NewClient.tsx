@@ -15,7 +15,7 @@ export function NewClient() {
   const go = useNavigate();
   const attempt = useRef({ body: "", key: "" });
   const register = $catalog.useMutation("post", "/v1/clients", {
-    onSuccess: (made) => go({ to: "/clients/$clientId", params: { clientId: made.client_id } }),
+    onSuccess: (made) => go({ to: "/clients/$clientId", params: { clientId: made.client_id }, ignoreBlocker: true }),
   });
   const submit = (body: Profile) => {
     const text = JSON.stringify(body);

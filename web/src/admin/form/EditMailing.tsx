@@ -13,6 +13,7 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { mailing as mailingQuery, type Mailing, MAILINGS, tag } from "../mailings/api";
 import { useTitle } from "../../ui/useTitle";
 import { type Body, bodyOf, type Changes } from "./body";
+import { draft } from "./draft";
 import { MailingForm } from "./MailingForm";
 import { focusRefused, refuse } from "./refuse";
 import { type Values, valuesOf } from "./values";
@@ -41,6 +42,8 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
   const queries = useQueryClient();
   const [before] = useState(() => valuesOf(seen));
   const form = useForm<Values>({ defaultValues: before });
+  const kept = `${id}.${seen.version}`;
+  draft.useKept(kept, form);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Mailing | null>(null);
   const [saved, setSaved] = useState<Saved | null>(null);
@@ -54,6 +57,7 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
     },
     onSuccess: (done) => {
       setTheirs(null);
+      draft.forget(kept);
       form.reset(form.getValues());
       void queries.invalidateQueries({ queryKey: MAILINGS });
       if (done?.remarks?.length || done?.unknown_phones?.length) setSaved(done);

@@ -1,5 +1,7 @@
 /** Wall times of zones, as forms have them, and instants, as the services have them. */
 
+import { preferences } from "../../ui/preferences";
+
 const WALL = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)$/;
 const DAY_MS = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -60,7 +62,7 @@ export function toWall(instant: string, zone: string): string {
   return new Date(shown(Date.parse(instant), zone)).toISOString().slice(0, 16);
 }
 
-export const ownZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const ownZone = (): string => preferences.zone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const zones = (): readonly string[] =>
   "supportedValuesOf" in Intl ? ["UTC", ...Intl.supportedValuesOf("timeZone")] : ["UTC"];

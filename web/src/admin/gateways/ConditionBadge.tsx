@@ -4,7 +4,7 @@ import { conditionOf, type GatewayView } from "./limits";
 
 const SHAPES = {
   good: "✓",
-  paused: "⏸",
+  paused: "❚❚",
   misconfigured: "✕",
   open: "✕",
   half_open: "◐",

@@ -22,7 +22,7 @@ export function Imports() {
     <ListScreen
       title={t("imports.title")}
       actions={
-        <Link className="btn btn-primary" to="/imports/new">
+        <Link className="btn btn-primary" to="/imports/new" data-shortcut="n">
           {t("imports.new")}
         </Link>
       }

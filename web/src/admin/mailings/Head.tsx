@@ -25,6 +25,8 @@ export function Head({ mailing }: { mailing: Mailing }) {
   const goTo = useGoTo();
   const [isTesting, setTesting] = useState(false);
   const pending = verb.pending?.verb;
+  const allowed = verbsOf(mailing);
+  const shown: readonly Shown[] = allowed.includes("copy") ? allowed : [...allowed, "copy"];
   const press = (wanted: Shown) =>
     wanted === "edit" || wanted === "copy" ? goTo(wanted, mailing.mailing_id) : verb.ask(wanted, mailing);
   return (
@@ -39,7 +41,7 @@ export function Head({ mailing }: { mailing: Mailing }) {
       </div>
       <Facts mailing={mailing} />
       <div className="d-flex flex-wrap gap-2 mt-2" role="group" aria-label={t("mailing.verbs")}>
-        {verbsOf(mailing).map((each) => (
+        {shown.map((each) => (
           <Button
             key={each}
             size="sm"

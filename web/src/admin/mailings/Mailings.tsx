@@ -43,7 +43,7 @@ export function Mailings() {
       <div className="d-flex flex-wrap align-items-center gap-3 mb-3">
         <h1 className="h4 mb-0">{t("nav.mailings")}</h1>
         <LinkBadge />
-        <Link to="/mailings/new" className="btn btn-primary ms-auto">
+        <Link to="/mailings/new" className="btn btn-primary ms-auto" data-shortcut="n">
           {t("mailings.new")}
         </Link>
       </div>
@@ -64,7 +64,7 @@ export function Mailings() {
           disabled={found.isFetchingNextPage}
           onClick={() => void found.fetchNextPage()}
         >
-          {t("mailings.more")}
+          {t("screen.more")}
         </Button>
       )}
       {verb.dialog}

@@ -47,7 +47,7 @@ export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undef
           disabled={found.isFetchingNextPage}
           onClick={() => void found.fetchNextPage()}
         >
-          {t("mailings.more")}
+          {t("screen.more")}
         </Button>
       )}
       {message && (

@@ -4,9 +4,9 @@ import type { Mailing, Verb } from "./api";
 export type Shown = Verb | "edit" | "copy";
 
 const BY_STATUS: Readonly<Record<string, readonly Shown[]>> = {
-  created: ["start", "edit", "pause", "stop", "copy", "delete"],
-  running: ["pause", "edit", "stop", "copy", "delete"],
-  paused: ["resume", "edit", "stop", "copy", "delete"],
+  created: ["start", "edit", "pause", "stop", "delete"],
+  running: ["pause", "edit", "stop", "delete"],
+  paused: ["resume", "edit", "stop", "delete"],
   stopped: ["copy", "delete"],
   finished: ["copy", "delete"],
 };

@@ -21,7 +21,7 @@ export function Suppressions() {
     <ListScreen
       title={t("suppressions.title")}
       help={t("suppressions.help")}
-      actions={<Button onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>}
+      actions={<Button data-shortcut="n" onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>}
     >
       <Asked key={JSON.stringify([whom, asked])} />
       <SuppressionList

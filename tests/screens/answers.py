@@ -1,0 +1,326 @@
+"""What services answer to the page, without services: examples of their documents, and values.
+
+So a screen looks the same each time. A value that their document does not know is an error.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from deploy.local.home import PROJECT
+
+Json = dict[str, Any]
+
+SERVICES = ("catalog", "scheduler", "dispatcher", "stats")
+NOW = "2026-03-01T12:00:00Z"
+STATES = ("planned", "retry", "delivered", "failed")
+STATES_LATE = ("expired", "cancelled", "undetermined", "suppressed")
+
+
+@cache
+def document(service: str) -> Json:
+    found: Json = json.loads((PROJECT / "docs" / "openapi" / f"{service}.json").read_text())
+    return found
+
+
+def example(service: str, schema: str, /, **values: Any) -> Json:
+    """Return the document's example of a schema, with other values for some of its fields.
+
+    Raises:
+        KeyError: The schema has no such field.
+    """
+    found = document(service)["components"]["schemas"][schema]
+    unknown = set(values) - set(found["properties"])
+    if unknown:
+        raise KeyError(f"{service} {schema} has no {sorted(unknown)}")
+    shown: Json = deepcopy(found["examples"][0])
+    return shown | values
+
+
+def number(of: int) -> str:
+    return f"01890a5d-0000-7000-8000-{of:012d}"
+
+
+def counts(*values: int) -> Json:
+    """Return how many messages are in which state, in the order of `STATES` and `STATES_LATE`."""
+    return dict(zip((*STATES, *STATES_LATE), (*values, *[0] * (8 - len(values))), strict=True))
+
+
+NAMES = (
+    ("Spring sale for everybody who has bought something since the autumn", "running"),
+    ("Night news", "paused"),
+    ("Ежедневная сводка", "created"),
+    ("Winter farewell", "finished"),
+    ("Price list", "stopped"),
+)
+COUNTS = {
+    1: counts(38_884, 14, 61_002, 88, 0, 0, 12),
+    2: counts(7_000, 0, 2_000),
+    4: counts(0, 0, 99_100, 400, 250, 0, 50, 200),
+    5: counts(0, 0, 1_200, 10, 0, 3_790),
+}
+
+
+def mailings() -> list[Json]:
+    made = []
+    for at, (name, status) in enumerate(NAMES, start=1):
+        recurs = {"schedule": None} if at != 3 else {}
+        made.append(
+            example(
+                "catalog",
+                "MailingView",
+                mailing_id=number(at),
+                name=name,
+                status=status,
+                ends_at="2026-03-01T18:00:00Z",
+                gateway="http" if at != 2 else "smtp",
+                paused_at=NOW if status == "paused" else None,
+                paused_by=None,
+                paused_runs=[],
+                audience_id=None,
+                audience_name=None,
+                quiet_hours=None,
+                time_policy=None,
+                **recurs,
+            )
+        )
+    made[2]["schedule"] |= {
+        "entries": [{"daily": {"at": "09:00", "zone": "Europe/Moscow"}}],
+        "except_dates": [],
+        "count": None,
+        "missed": "skip",
+        "overlap": "allow",
+    }
+    return made
+
+
+def live() -> list[Json]:
+    """Return the figures of the mailings, as everybody sees them."""
+    public = {"created": "planned"}
+    made = []
+    for at, (name, status) in enumerate(NAMES, start=1):
+        known = COUNTS.get(at, counts())
+        is_running = status == "running"
+        made.append(
+            example(
+                "stats",
+                "LiveMailing",
+                mailing_id=number(at),
+                name=name,
+                status=public.get(status, status),
+                created_at=f"2026-03-01T0{9 - at}:00:00Z",
+                ends_at="2026-03-01T18:00:00Z",
+                planned=sum(known.values()),
+                attempts=sum(known.values()) + 4,
+                by_status=known,
+                rate_per_s=212.0 if is_running else None,
+                done_at="2026-03-01T12:03:00Z" if is_running else None,
+                will_expire=1_300 if is_running else None,
+            )
+        )
+    return made
+
+
+def runs() -> list[Json]:
+    common: Json = {"mailing_id": number(1), "archived_at": None, "paused": [], "stopped": []}
+    return [
+        example(
+            "dispatcher",
+            "RunView",
+            run_id=number(11),
+            state="sending",
+            planned=100_000,
+            open=38_898,
+            finished_at=None,
+            **common,
+        ),
+        example(
+            "dispatcher",
+            "RunView",
+            run_id=number(12),
+            planned=1_000,
+            open=0,
+            resent_from=number(11),
+            **common,
+        ),
+    ]
+
+
+def messages() -> list[Json]:
+    states = (*STATES, *STATES_LATE)
+    return [
+        example(
+            "dispatcher",
+            "MessageView",
+            message_id=f"message-{at}",
+            client_id=number(30 + at),
+            run_id=number(11),
+            mailing_id=number(1),
+            status=state,
+            attempts=at,
+            reason="timeout" if state in ("failed", "retry", "undetermined") else None,
+        )
+        for at, state in enumerate(states)
+    ]
+
+
+def clients() -> list[Json]:
+    people: tuple[tuple[str | None, str, list[str]], ...] = (
+        ("Анна Петрова", "79161234567", ["vip"]),
+        (None, "79261234568", []),
+    )
+    return [
+        example(
+            "catalog",
+            "ClientView",
+            client_id=number(31 + at),
+            full_name=name,
+            phone=phone,
+            email="anna.petrova@example.com" if name else None,
+            operator_code=phone[1:4],
+            tags=tags,
+        )
+        for at, (name, phone, tags) in enumerate(people)
+    ]
+
+
+def gateways() -> list[Json]:
+    good: Json = {
+        "breaker": "closed",
+        "breaker_reason": None,
+        "next_probe_at": None,
+        "waits_until": None,
+        "is_paused": False,
+        "problem": None,
+        "description": {"kind": "http", "rate": 500, "max_connections": 64},
+    }
+    return [
+        example("dispatcher", "GatewayView", **good | {"name": "http", "kind": "http"}),
+        example(
+            "dispatcher",
+            "GatewayView",
+            **good
+            | {"name": "smtp", "kind": "smtp", "contact": "email", "breaker": "open"}
+            | {"breaker_reason": "timeout", "next_probe_at": "2026-03-01T12:00:30Z"},
+        ),
+        example(
+            "dispatcher",
+            "GatewayView",
+            **good | {"name": "log", "kind": "log", "contact": None, "is_paused": True},
+        ),
+    ]
+
+
+def why(_: str) -> Json:
+    return example("dispatcher", "WhyView", code="sending", open=38_898, left_s=183.0)
+
+
+def imports() -> list[Json]:
+    common: Json = {"file_name": "clients.csv", "bytes": 120_000, "rows": 2_000}
+    return [
+        example(
+            "catalog",
+            "ImportView",
+            import_id=number(41),
+            rejected=12,
+            dry_run=False,
+            **common,
+        ),
+    ]
+
+
+def page(items: list[Json]) -> Json:
+    return {"items": items, "next_cursor": None}
+
+
+def live_page() -> Json:
+    return {"items": live(), "next_cursor": None, "as_of": NOW, "lag_s": 0.2}
+
+
+def facets() -> Json:
+    values: list[Json] = [{"value": "vip", "count": 12_345}]
+    return example(
+        "catalog",
+        "FacetsView",
+        count=100_000,
+        tags=values,
+        operator_codes=[{"value": "916", "count": 50_000}],
+    )
+
+
+def figures(mailing_id: str) -> Json:
+    known = COUNTS.get(int(mailing_id[-2:]), counts())
+    total = {"planned": sum(known.values()), "attempts": sum(known.values()), "by_status": known}
+    found = example("stats", "MailingView", mailing_id=mailing_id, **total)
+    found["runs"][0] |= total | {"run_id": number(11), "nominal": "once"}
+    return found
+
+
+def one(items: list[Json], key: str, wanted: str) -> Json | None:
+    return next((each for each in items if each[key] == wanted), None)
+
+
+def about(service: str) -> Json:
+    settings = {"LOG_FORMAT": "auto", "DATABASE_URL": "set", "HTTP_DRAIN": "PT20S"}
+    return example(service, "AboutView", service=service, settings=settings)
+
+
+METRICS = """kafka_consumer_lag{consumer="stats",topic="a"} 12
+kafka_dead_letters_stored{consumer="stats"} 2
+"""
+
+Own = Callable[..., Json | str | None]
+OWN: dict[tuple[str, str], Own] = {
+    ("stats", "/public/v1/mailings"): live_page,
+    ("stats", "/v1/mailings/{mailing_id}"): figures,
+    ("catalog", "/v1/mailings"): lambda: page(mailings()),
+    ("catalog", "/v1/mailings/{mailing_id}"): lambda wanted: one(mailings(), "mailing_id", wanted),
+    ("catalog", "/v1/gateways"): lambda: page(
+        [example("catalog", "GatewayView", name=each["name"]) for each in gateways()]
+    ),
+    ("catalog", "/v1/clients"): lambda: page(clients()),
+    ("catalog", "/v1/clients/facets"): facets,
+    ("catalog", "/v1/clients/{client_id}"): lambda wanted: one(clients(), "client_id", wanted),
+    ("catalog", "/v1/imports"): lambda: page(imports()),
+    ("catalog", "/v1/imports/{import_id}"): lambda wanted: one(imports(), "import_id", wanted),
+    ("dispatcher", "/v1/runs/{run_id}/why"): why,
+    ("dispatcher", "/v1/runs"): lambda: page(runs()),
+    ("dispatcher", "/v1/messages"): lambda: page(messages()),
+    ("dispatcher", "/v1/gateways"): lambda: page(gateways()),
+    ("dispatcher", "/v1/gateways/{name}"): lambda wanted: one(gateways(), "name", wanted),
+}
+
+
+def answer(service: str, method: str, path: str) -> tuple[int, Json | str]:
+    """Return status and body of a request: a value of ours, else the example of the document."""
+    if path == "/v1/about":
+        return 200, about(service)
+    if path == "/metrics":
+        return 200, METRICS
+    if path == "/readyz":
+        return 200, {"status": "ready"}
+    paths = document(service)["paths"]
+    for template in sorted(paths, key=lambda each: each.count("{")):
+        found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", template), path)
+        if found is None or method.lower() not in paths[template]:
+            continue
+        own = OWN.get((service, template)) if method == "GET" else None
+        body = (
+            own(*found.groups()) if own else _example_of(service, paths[template][method.lower()])
+        )
+        if body is None:
+            return 404, {"type": "Unknown", "title": "There is none.", "status": 404}
+        return 200, body
+    return 404, {"type": "NotFound", "title": f"No {method} {path}", "status": 404}
+
+
+def _example_of(service: str, operation: Json) -> Json:
+    for status in ("200", "201", "202"):
+        content = operation["responses"].get(status, {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema", {})
+        if "$ref" in schema:
+            return example(service, schema["$ref"].rsplit("/", 1)[1])
+    return {}

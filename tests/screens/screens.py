@@ -1,0 +1,99 @@
+"""The screens of the page, and how each comes to stand still."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from playwright.async_api import Page
+
+from tests.screens.answers import number
+
+Step = Callable[[Page], Awaitable[None]]
+
+
+async def nothing(_: Page) -> None:
+    """The screen is ready as it is."""
+
+
+def press(name: str) -> Step:
+    """Return a step that presses the first thing with a mark, `[data-…]` or a selector."""
+
+    async def step(page: Page) -> None:
+        await page.locator(name).first.click()
+
+    return step
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A screen by its address; `step` opens what is not there at first, `ready` is there then."""
+
+    name: str
+    address: str
+    ready: str = "h1"
+    step: Step = nothing
+    is_compared: bool = False
+
+
+MAILING = f"/mailings/{number(1)}"
+
+SCREENS = (
+    Screen("public", "/public.html", "[data-mailing]", is_compared=True),
+    Screen(
+        "public-opened",
+        "/public.html",
+        "[data-mailing] table",
+        press("[data-mailing] .mailing-name button"),
+    ),
+    Screen("mailings", "/mailings", "[data-mailing] .stacked", is_compared=True),
+    Screen(
+        "mailings-chosen",
+        "/mailings",
+        "section .btn-outline-danger",
+        press("[data-mailing] input[type=checkbox]"),
+    ),
+    Screen(
+        "mailings-menu",
+        "/mailings",
+        ".dropdown-menu.show",
+        press("[data-mailing] .dropdown-toggle"),
+    ),
+    Screen("mailing", MAILING, "section table", is_compared=True),
+    Screen(
+        "mailing-stop", MAILING, ".modal.show .btn-danger", press("header .btn-outline-danger")
+    ),
+    Screen("messages", f"{MAILING}?tab=messages", "[data-message]", is_compared=True),
+    Screen(
+        "message",
+        f"{MAILING}?tab=messages&message=message-3",
+        ".offcanvas.show [data-attempt]",
+        is_compared=True,
+    ),
+    Screen("reasons", f"{MAILING}?tab=reasons", "section table"),
+    Screen("text", f"{MAILING}?tab=text", "section pre"),
+    Screen("recurring", f"/mailings/{number(3)}", "section"),
+    Screen("new-mailing", "/mailings/new", "#field-name", is_compared=True),
+    Screen("edit-mailing", f"{MAILING}/edit", "#field-name"),
+    Screen("clients", "/clients", "tbody tr", is_compared=True),
+    Screen("clients-none", "/clients?q=nobody", "h1"),
+    Screen("client", f"/clients/{number(31)}", ".panel tbody tr", is_compared=True),
+    Screen(
+        "client-deleted",
+        f"/clients/{number(31)}",
+        "#erase-true",
+        press(".screen-head .btn-outline-danger"),
+    ),
+    Screen("new-client", "/clients/new", "#client-phone"),
+    Screen("imports", "/imports", "tbody tr"),
+    Screen("import", f"/imports/{number(41)}", "tbody tr"),
+    Screen("new-import", "/imports/new", "#import-file"),
+    Screen("audiences", "/audiences", "tbody tr"),
+    Screen("audience", f"/audiences/{number(1)}", "#audience-tags"),
+    Screen("new-audience", "/audiences/new", "#audience-tags"),
+    Screen("suppressions", "/suppressions", "tbody tr"),
+    Screen("suppress", "/suppressions", "#kind-phone", press(".screen-head .btn-primary")),
+    Screen("gateways", "/gateways", "tbody tr", is_compared=True),
+    Screen("gateway", "/gateways/smtp", "#trial-to"),
+    Screen("operations", "/operations", ".facts .tabular", is_compared=True),
+    Screen("settings", "/settings", "#settings-zone"),
+    Screen("nowhere", "/nowhere"),
+)

@@ -1,0 +1,143 @@
+"""Each screen in each theme, language and width: nobody is kept out, and it looks as it did."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from deploy.local import page as built
+from tests.e2e.browsing import AXE_TAGS, Watched, axe, browser, watched
+from tests.screens.answers import NOW
+from tests.screens.screens import SCREENS, Screen
+from tests.screens.standing import standing_page
+
+WIDTHS = (1280, 390)
+LANGUAGES = ("en", "ru")
+# In the other theme nothing is otherwise but colours.
+OF_THEMES: tuple[tuple[str, list[str]], ...] = (("light", []), ("dark", ["color-contrast"]))
+PICTURES = Path(__file__).with_name("pictures")
+SHARE = 0.002  # of a picture that may differ
+DIFFERENT = """async ([one, other]) => {
+  const pixels = async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    return context.getImageData(0, 0, image.width, image.height);
+  };
+  const [a, b] = [await pixels(one), await pixels(other)];
+  if (a.width !== b.width || a.height !== b.height) return 1;
+  let count = 0;
+  for (let at = 0; at < a.data.length; at += 4) {
+    const far = [0, 1, 2].some((part) => Math.abs(a.data[at + part] - b.data[at + part]) > 16);
+    if (far) count += 1;
+  }
+  return count / (a.data.length / 4);
+}"""
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with standing_page(built.build()) as address:
+        yield address
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Browser]:
+    async with browser() as opened:
+        yield opened
+
+
+async def show(found: Watched, address: str, screen: Screen) -> None:
+    """Show a screen, until it has all that it is to have."""
+    await found.page.clock.set_fixed_time(NOW)
+    await found.page.goto(f"{address}{screen.address}")
+    await screen.step(found.page)
+    await expect(found.page.locator(screen.ready).first).to_be_visible()
+    await expect(found.page.locator(".skeleton, .skeleton-row")).to_have_count(0)
+    await expect(found.page.locator(".fade:not(.show), .offcanvas.showing")).to_have_count(0)
+
+
+async def violations(page: Page, only: Sequence[str]) -> list[str]:
+    """Return what keeps people out, by all rules of WCAG, or by those that are named."""
+    rules = {"type": "rule", "values": only} if only else {"type": "tag", "values": AXE_TAGS}
+    found = await page.evaluate(
+        "rules => axe.run({runOnly: rules}).then(found => JSON.stringify("
+        "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
+        rules,
+    )
+    return [f"{name}: {nodes}" for name, nodes in json.loads(found)]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_nobody_is_kept_out_of_any_screen(
+    address: str, opened: Browser, language: str, width: int
+) -> None:
+    options = {
+        "viewport": {"width": width, "height": 900},
+        "locale": f"{language}-RU",
+        "timezone_id": "Europe/Moscow",
+        "reduced_motion": "reduce",
+    }
+    wrong: list[str] = []
+    for screen in SCREENS:
+        async with watched(opened, **options) as found:
+            await show(found, address, screen)
+            await found.page.evaluate(axe())
+            for theme, rules in OF_THEMES:
+                await found.page.evaluate(
+                    "theme => document.documentElement.dataset.bsTheme = theme", theme
+                )
+                kept_out = await violations(found.page, rules)
+                wrong += [f"{screen.name}, {theme}: {each}" for each in kept_out]
+            for narrow in (width, 320):
+                await found.page.set_viewport_size({"width": narrow, "height": 900})
+                wide = await found.page.evaluate("document.documentElement.scrollWidth")
+                if wide > narrow:
+                    wrong.append(f"{screen.name}: {wide} px of {narrow}")
+            wrong += [f"{screen.name}: {each}" for each in found.wrong]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("theme", "language", "width"), [("light", "en", 1280), ("dark", "ru", 390)]
+)
+async def test_ten_screens_look_as_they_did(
+    address: str,
+    opened: Browser,
+    pytestconfig: pytest.Config,
+    theme: str,
+    language: str,
+    width: int,
+) -> None:
+    is_renewed = pytestconfig.getoption("--update-pictures", default=False)
+    options = {
+        "viewport": {"width": width, "height": 900},
+        "locale": f"{language}-RU",
+        "timezone_id": "Europe/Moscow",
+        "color_scheme": theme,
+        "reduced_motion": "reduce",
+    }
+    differ: list[str] = []
+    compared = [screen for screen in SCREENS if screen.is_compared]
+    assert len(compared) == 10
+    for screen in compared:
+        file = PICTURES / f"{screen.name}-{width}.png"
+        async with watched(opened, **options) as found:
+            await show(found, address, screen)
+            seen = await found.page.screenshot(animations="disabled", caret="hide")
+        if is_renewed:
+            file.write_bytes(seen)
+        elif seen != file.read_bytes():
+            page = await opened.new_page()
+            share = await page.evaluate(
+                DIFFERENT, [base64.b64encode(each).decode() for each in (seen, file.read_bytes())]
+            )
+            await page.close()
+            if share > SHARE:
+                differ.append(f"{file.name}: {share:.2%}; `--update-pictures` renews it")
+    assert not differ, "\n".join(differ)
