@@ -11,6 +11,7 @@ export default ts.config(
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
+      "react-hooks/preserve-manual-memoization": "off", // React's compiler is not used here
       // Long text scrolls with the keyboard only where it can have the focus.
       "jsx-a11y/no-noninteractive-tabindex": ["error", { roles: ["region"], tags: [] }],
     },

@@ -105,7 +105,33 @@ async def test_who_edits_what_another_has_changed_chooses_field_by_field(
         await expect(page.get_by_role("heading", level=1)).to_have_text("Mine")
         now = await platform.mailing(mailing)
         assert (now["name"], now["topic"]) == ("Mine", "news")
+        await page.get_by_role("link", name="History").click()
+        newest = page.locator("[data-event=MailingChanged]").first
+        await expect(newest).to_contain_text("Theirs → Mine")
+        await expect(page.locator("[data-event=MailingCreated]")).to_be_visible()
         assert [each for each in found.wrong if "status of 412" not in each] == []
+
+
+async def test_filters_stand_in_the_address_and_are_asked_of_the_catalog(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    later = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-01T13:00:00Z"}
+    mailing = await platform.create_mailing(tag=tag, name=f"Autumn {tag}", **later)
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        row = page.locator(f"[data-mailing='{mailing['mailing_id']}']")
+        await page.goto(f"{seen.env['ADMIN_URL']}/mailings?gateway={mailing['gateway']}")
+        await page.get_by_role("searchbox").fill(f"autumn {tag}")
+        await expect(page.locator("[data-mailing]")).to_have_count(1)
+        await expect(row).to_be_visible()
+        await page.reload()
+        await expect(row).to_be_visible()
+        await page.get_by_label("Status").select_option("finished")
+        await expect(row).to_have_count(0)
+        await page.go_back()
+        await expect(row).to_be_visible()
+        assert found.wrong == []
 
 
 @pytest.mark.parametrize("options", [{}, RUSSIAN], ids=["english", "russian"])

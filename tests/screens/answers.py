@@ -187,6 +187,18 @@ def clients() -> list[Json]:
     ]
 
 
+def usage(in_flight: int, accepted: int, unknown: int) -> Json:
+    answers: Json = {"accepted": accepted, "refused": 12, "not_processed": 3, "unknown": unknown}
+    return example(
+        "dispatcher", "UsageView", in_flight=in_flight, free=512 - in_flight, answers=answers
+    )
+
+
+def replica(at: int, *figures: int) -> Json:
+    values = usage(*figures) | {"replica_id": number(60 + at), "is_stale": at == 1}
+    return example("dispatcher", "ReplicaView", replica=f"dispatcher-{at}", **values)
+
+
 def gateways() -> list[Json]:
     good: Json = {
         "breaker": "closed",
@@ -196,6 +208,8 @@ def gateways() -> list[Json]:
         "is_paused": False,
         "problem": None,
         "description": {"kind": "http", "rate": 500, "max_connections": 64},
+        "together": usage(84, 12_000, 340),
+        "replicas": [replica(0, 60, 8_000, 40), replica(1, 24, 4_000, 300)],
     }
     return [
         example("dispatcher", "GatewayView", **good | {"name": "http", "kind": "http"}),
@@ -211,6 +225,31 @@ def gateways() -> list[Json]:
             "GatewayView",
             **good | {"name": "log", "kind": "log", "contact": None, "is_paused": True},
         ),
+    ]
+
+
+def letters() -> list[Json]:
+    first = {"is_held": False, "is_requested": False, "key": number(1)}
+    return [
+        example("stats", "DeadLetterView", **first),
+        example("stats", "DeadLetterView", **first | {"is_held": True, "offset": 2}),
+    ]
+
+
+def events() -> list[Json]:
+    common: Json = {"run_id": None, "nominal": None, "reason": None, "changes": []}
+    renamed = [
+        {"field": "name", "before": "Spring", "after": NAMES[0][0]},
+        {"field": "topic", "before": None, "after": "news"},
+    ]
+    return [
+        example("catalog", "MailingEventView", **common | values)
+        for values in (
+            {"type": "MailingResumed", "version": 4},
+            {"type": "MailingPaused", "version": 3},
+            {"type": "MailingChanged", "version": 2, "by": None, "changes": renamed},
+            {"type": "MailingCreated", "version": 1, "by": None, "causation_id": None},
+        )
     ]
 
 
@@ -286,6 +325,8 @@ OWN: dict[tuple[str, str], Own] = {
     ("catalog", "/v1/clients/{client_id}"): lambda wanted: one(clients(), "client_id", wanted),
     ("catalog", "/v1/imports"): lambda: page(imports()),
     ("catalog", "/v1/imports/{import_id}"): lambda wanted: one(imports(), "import_id", wanted),
+    ("catalog", "/v1/mailings/{mailing_id}/events"): lambda _: page(events()),
+    ("stats", "/v1/dead-letters"): lambda: page(letters()),
     ("dispatcher", "/v1/runs/{run_id}/why"): why,
     ("dispatcher", "/v1/runs"): lambda: page(runs()),
     ("dispatcher", "/v1/messages"): lambda: page(messages()),

@@ -2,6 +2,7 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
 import { listed, texts } from "./addresses";
+import { type Service, SERVICES } from "./operations/services";
 import { root } from "./root";
 
 const clients = createRoute({
@@ -81,6 +82,16 @@ const operations = createRoute({
   component: lazyRouteComponent(() => import("./operations/Operations"), "Operations"),
 });
 
+const setAside = createRoute({
+  getParentRoute: () => root,
+  path: "/operations/set-aside",
+  validateSearch: (asked): { service?: Service; kind?: "letters" | "refused" } => ({
+    service: SERVICES.find((each) => each === asked["service"]),
+    kind: (["letters", "refused"] as const).find((each) => each === asked["kind"]),
+  }),
+  component: lazyRouteComponent(() => import("./operations/SetAside"), "SetAside"),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -107,6 +118,7 @@ export const resources = [
   gateways,
   gateway,
   operations,
+  setAside,
   settings,
   suppressions,
 ] as const;

@@ -210,8 +210,8 @@ test("what ended while nobody was looking is asked for, and what is gone goes", 
   locks();
   const store = new LiveStore();
   const ended: Live = { ...mailing("a", 9), status: "finished" };
-  const asked = vi.fn(async (url: string) =>
-    url.endsWith("/a") ? Response.json(ended) : new Response(null, { status: 404 }),
+  const asked = vi.fn((url: string) =>
+    Promise.resolve(url.endsWith("/a") ? Response.json(ended) : new Response(null, { status: 404 })),
   );
   vi.stubGlobal("fetch", asked);
   store.snapshot(snapshot(1, mailing("a", 1), mailing("b", 1), mailing("c", 1)));

@@ -6,18 +6,17 @@ import { useTranslation } from "react-i18next";
 
 import { $dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { number } from "../../ui/format";
+import { Confirm } from "../../ui/Confirm";
+import { Skeleton } from "../../ui/List";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Scrolled } from "../../ui/Scrolled";
 import { Time } from "../../ui/Time";
-import { language } from "../../words";
-import { Confirm } from "../../ui/Confirm";
-import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { ConditionBadge } from "./ConditionBadge";
 import { Limits } from "./Limits";
 import { conditionOf, type GatewayView } from "./limits";
 import { GatewayTest } from "./GatewayTest";
+import { Replicas } from "./Replicas";
 import "./words";
 
 const route = getRouteApi("/gateways/$name");
@@ -100,17 +99,13 @@ function Known({ gateway }: { gateway: GatewayView }) {
           <dd>{t(`gateways.contacts.${gateway.contact ?? "none"}`)}</dd>
           <dt>{t("gateways.repeats")}</dt>
           <dd>{t(gateway.idempotent ? "gateways.recognises" : "gateways.doesNotRecognise")}</dd>
-          <dt>{t("gateways.in_flight")}</dt>
-          <dd className="tabular">{number(gateway.in_flight, language())}</dd>
-          <dt>{t("gateways.free")}</dt>
-          <dd className="tabular">{number(gateway.free, language())}</dd>
           <dt>{t("gateways.changed")}</dt>
           <dd>
             <Time at={gateway.changed_at} /> · {t("gateways.version", { version: gateway.version })}
           </dd>
         </dl>
-        <p className="form-text mb-0">{t("gateways.oneProcess")}</p>
       </section>
+      <Replicas of={gateway.replicas} together={gateway.together} />
       <Limits gateway={gateway} />
       <GatewayTest gateway={gateway} />
       <section className="panel">

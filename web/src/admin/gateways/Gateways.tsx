@@ -9,18 +9,20 @@ import { ListScreen } from "../../ui/ListScreen";
 import { usePages } from "../../ui/usePages";
 import { ConditionBadge } from "./ConditionBadge";
 import type { GatewayView } from "./limits";
+import { Answers, useTook } from "./Replicas";
 import "./words";
 
 /** All gateways with their state, which is asked for again every few seconds. */
 export function Gateways() {
   const { t } = useTranslation();
+  const took = useTook();
   const found = usePages(["gateways"], (_, signal) => dispatcher.GET("/v1/gateways", { signal }), 3000);
   return (
     <ListScreen title={t("gateways.title")}>
       <List<GatewayView>
         found={found}
         label={t("gateways.title")}
-        head={["name", "kind", "needs", "condition", "in_flight", "free"].map((each) =>
+        head={["name", "kind", "condition", "in_flight", "free", "answers", "p95"].map((each) =>
           t(`gateways.${each}`),
         )}
         row={(each) => (
@@ -31,21 +33,26 @@ export function Gateways() {
               </Link>
             </th>
             <td data-label={t("gateways.kind")}>{each.kind}</td>
-            <td data-label={t("gateways.needs")}>{t(`gateways.contacts.${each.contact ?? "none"}`)}</td>
             <td>
               <ConditionBadge gateway={each} />
             </td>
             <td className="tabular" data-label={t("gateways.in_flight")}>
-              {number(each.in_flight, language())}
+              {number(each.together.in_flight, language())}
             </td>
             <td className="tabular" data-label={t("gateways.free")}>
-              {number(each.free, language())}
+              {number(each.together.free, language())}
+            </td>
+            <td data-label={t("gateways.answers")}>
+              <Answers of={each.together.answers} />
+            </td>
+            <td className="tabular" data-label={t("gateways.p95")}>
+              {took(each.together.p95_s)}
             </td>
           </tr>
         )}
         empty={<p>{t("gateways.none")}</p>}
       />
-      <p className="form-text">{t("gateways.oneProcess")}</p>
+      <p className="form-text">{t("gateways.allReplicas")}</p>
     </ListScreen>
   );
 }

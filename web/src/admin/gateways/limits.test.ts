@@ -2,6 +2,14 @@ import { expect, test } from "vitest";
 
 import { conditionOf, described, draftOf, type GatewayView } from "./limits";
 
+const UNUSED: GatewayView["together"] = {
+  in_flight: 0,
+  free: 64,
+  answers: { accepted: 0, refused: 0, not_processed: 0, unknown: 0 },
+  p50_s: null,
+  p95_s: null,
+  last_failure: null,
+};
 const SMS: GatewayView = {
   name: "sms",
   kind: "http",
@@ -9,6 +17,7 @@ const SMS: GatewayView = {
   description: { kind: "http", url: "https://sms.example", rate: 200, token: { env: "SMS_TOKEN" } },
   is_paused: false,
   problem: null,
+  replicas_with_problem: 0,
   version: 4,
   created_at: "2026-03-01T09:00:00Z",
   changed_at: "2026-03-01T09:00:00Z",
@@ -16,6 +25,8 @@ const SMS: GatewayView = {
   breaker_reason: null,
   next_probe_at: null,
   waits_until: null,
+  together: UNUSED,
+  replicas: [],
   idempotent: false,
   in_flight: 0,
   free: 64,

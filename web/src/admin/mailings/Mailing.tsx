@@ -12,6 +12,7 @@ import { useTitle } from "../../ui/useTitle";
 import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
 import { Counts } from "./Counts";
 import { Head } from "./Head";
+import { History } from "./History";
 import { Messages } from "./Messages";
 import { Reasons } from "./Reasons";
 import { Runs } from "./Runs";
@@ -61,6 +62,7 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
         {tab === "messages" && <Messages runs={newest} run={chosen} />}
         {tab === "reasons" && <Reasons runs={newest} run={chosen} />}
         {tab === "text" && <Text mailing={mailing} />}
+        {tab === "history" && <History mailingId={mailing.mailing_id} />}
       </section>
     </>
   );

@@ -1,6 +1,6 @@
 import "./mailings.css";
 
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useContext, useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-bootstrap";
@@ -11,7 +11,7 @@ import { LinkBadge } from "../../live/LinkBadge";
 import type { LivePage } from "../../live/types";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useTitle } from "../../ui/useTitle";
-import { gateways, type Mailing, MAILINGS, mailingsPage } from "./api";
+import { gateways, MAILINGS, mailingsPage } from "./api";
 import { Bulk } from "./Bulk";
 import { MailingTable } from "./MailingTable";
 import { STATUSES } from "./search";
@@ -19,24 +19,25 @@ import { useVerb } from "./useVerb";
 
 const route = getRouteApi("/mailings");
 const LIST_MS = 3_000;
+const SEARCH_AFTER_MS = 200; // after the last key
 
 /** All mailings, newest first: what can be done with each, and with several at once. */
 export function Mailings() {
   const { t } = useTranslation();
   useTitle(t("nav.mailings"));
-  const { status, gateway, q } = route.useSearch();
+  const asked = route.useSearch();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const verb = useVerb();
   const found = useInfiniteQuery({
-    queryKey: [...MAILINGS, "list", status ?? ""],
-    queryFn: ({ pageParam }) => mailingsPage(status, pageParam),
+    queryKey: [...MAILINGS, "list", asked],
+    queryFn: ({ pageParam }) => mailingsPage(asked, pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
     refetchInterval: LIST_MS,
   });
   useFigures(found.data?.pages.length ?? 0);
-  const all = found.data?.pages.flatMap((page) => page.items) ?? [];
-  const shown = all.filter((each) => matches(each, gateway, q));
+  const shown = found.data?.pages.flatMap((page) => page.items) ?? [];
   const marked = shown.filter((each) => chosen.has(each.mailing_id));
   return (
     <>
@@ -53,7 +54,7 @@ export function Mailings() {
         <ProblemPanel error={found.error} again={() => void found.refetch()} />
       )}
       {found.isPending && <p role="status">{t("loading")}</p>}
-      {found.data && shown.length === 0 && <Empty isFiltered={!!(status || gateway || q)} />}
+      {found.data && shown.length === 0 && <Empty isFiltered={Object.values(asked).some(Boolean)} />}
       {marked.length > 0 && <Bulk chosen={marked} onDone={() => setChosen(new Set())} />}
       {shown.length > 0 && (
         <MailingTable mailings={shown} chosen={chosen} onChoose={setChosen} verb={verb} />
@@ -70,11 +71,6 @@ export function Mailings() {
       {verb.dialog}
     </>
   );
-}
-
-function matches(mailing: Mailing, gateway: string | undefined, q: string | undefined): boolean {
-  if (gateway && mailing.gateway !== gateway) return false;
-  return !q || mailing.name.toLocaleLowerCase().includes(q.toLocaleLowerCase());
 }
 
 function Empty({ isFiltered }: { isFiltered: boolean }) {
@@ -106,10 +102,10 @@ function Filters() {
   }, [search.q]);
   useEffect(() => {
     const timer = setTimeout(() => {
-      if (q === shown.current) return;
+      if (q === shown.current || location.pathname !== "/mailings") return; // or on the way to another screen
       shown.current = q;
       void navigate({ search: (old) => ({ ...old, q: q || undefined }), replace: true });
-    }, 200);
+    }, SEARCH_AFTER_MS);
     return () => clearTimeout(timer);
   }, [q, navigate]);
   return (

@@ -6,6 +6,7 @@ import type { components as Catalog } from "../../api/types/catalog";
 import type { components as Dispatcher } from "../../api/types/dispatcher";
 import type { components as Scheduler } from "../../api/types/scheduler";
 import type { components as Stats } from "../../api/types/stats";
+import type { ListSearch } from "./search";
 
 export type Mailing = Catalog["schemas"]["MailingView"];
 export type MailingStatus = Catalog["schemas"]["MailingStatus"];
@@ -23,8 +24,8 @@ export const MAILINGS = ["catalog", "mailings"] as const;
 const REFRESHED_MS = 3_000;
 
 /** A page of mailings, the newest first. */
-export async function mailingsPage(status: MailingStatus | undefined, cursor: string | undefined) {
-  const query = { limit: 100, ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) };
+export async function mailingsPage(asked: ListSearch, cursor: string | undefined) {
+  const query = { limit: 100, ...asked, cursor };
   const { data } = await catalog.GET("/v1/mailings", { params: { query } });
   return data!;
 }

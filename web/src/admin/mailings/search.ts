@@ -12,7 +12,7 @@ export const MESSAGE_STATES: readonly MessageState[] = [
   "retry",
   "planned",
 ];
-export const TABS = ["runs", "messages", "reasons", "text"] as const;
+export const TABS = ["runs", "messages", "reasons", "text", "history"] as const;
 export type Tab = (typeof TABS)[number];
 
 export interface ListSearch {

@@ -1,25 +1,19 @@
-import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, $dispatcher, $scheduler, $stats } from "../../api/client";
-import { token } from "../../api/token";
 import type { components } from "../../api/types/catalog";
-import { number, rate } from "../../ui/format";
+import { Skeleton } from "../../ui/List";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
-import { language } from "../../words";
-import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
-import { pulseOf, samplesOf } from "./metrics";
+import { Pulse } from "./Pulse";
+import { type Service, SERVICES } from "./services";
 import "./words";
 
 type About = components["schemas"]["AboutView"];
-
-const SERVICES = ["catalog", "scheduler", "dispatcher", "stats"] as const;
-type Service = (typeof SERVICES)[number];
-const EVERY_MS = 5000;
 
 /** Whether the services are well, how far behind they are, and what they are set to. */
 export function Operations() {
@@ -34,6 +28,9 @@ export function Operations() {
           <Pulse key={each} service={each} />
         ))}
       </div>
+      <p>
+        <Link to="/operations/set-aside">{t("setAside.title")}</Link>
+      </p>
       <h2 className="fs-5">{t("operations.settings")}</h2>
       <p className="text-body-secondary">{t("operations.settingsHelp")}</p>
       <CatalogAbout />
@@ -41,65 +38,6 @@ export function Operations() {
       <DispatcherAbout />
       <StatsAbout />
     </>
-  );
-}
-
-async function ask(service: Service, path: string): Promise<Response> {
-  const shown = token.get();
-  const headers = shown ? { Authorization: `Bearer ${shown}` } : undefined;
-  return fetch(`/api/${service}/${path}`, { headers });
-}
-
-/** Whether one service is ready, and what it measures of itself. */
-function Pulse({ service }: { service: Service }) {
-  const { t } = useTranslation();
-  const ready = useQuery({
-    queryKey: ["readyz", service],
-    queryFn: async () => (await ask(service, "readyz")).ok,
-    refetchInterval: EVERY_MS,
-    retry: false,
-  });
-  const pulse = useQuery({
-    queryKey: ["metrics", service],
-    queryFn: async () => {
-      const answer = await ask(service, "metrics");
-      return answer.ok ? pulseOf(samplesOf(await answer.text())) : null;
-    },
-    refetchInterval: EVERY_MS,
-    retry: false,
-  });
-  const known = ready.data !== undefined && ready.error === null;
-  const state = known ? (ready.data ? "ready" : "notReady") : ready.isPending ? "asked" : "away";
-  const found = pulse.data;
-  const facts: [string, string, boolean][] = found
-    ? [
-        ["waiting", number(found.waiting, language()), false],
-        ["oldest", t("operations.seconds", { seconds: rate(found.oldestS, language()) }), found.oldestS > 10],
-        ["setAside", number(found.setAside, language()), found.setAside > 0],
-        ["lag", number(found.lag, language()), found.lag > 100_000],
-        ["deadLetters", number(found.deadLetters, language()), found.deadLetters > 0],
-      ]
-    : [];
-  return (
-    <section className={`panel${state === "ready" || state === "asked" ? "" : " panel-warning"}`}>
-      <h3 className="fs-6">{t(`operations.services.${service}`)}</h3>
-      <p className={`condition condition-${state === "ready" ? "good" : "open"} mb-2`} role="status">
-        <span aria-hidden="true">{state === "ready" ? "✓" : state === "asked" ? "…" : "✕"}</span>{" "}
-        {t(`operations.states.${state}`)}
-      </p>
-      <dl className="facts mb-0">
-        {facts.map(([name, value, isBad]) => (
-          <div key={name} className="fact">
-            <dt>{t(`operations.${name}`)}</dt>
-            <dd className={`tabular${isBad ? " field-problem m-0 fw-semibold" : ""}`}>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {found && found.deadLetters + found.setAside > 0 && (
-        <p className="form-text mb-0">{t("operations.deadHelp")}</p>
-      )}
-      {pulse.data === null && <p className="form-text mb-0">{t("operations.noFigures")}</p>}
-    </section>
   );
 }
 

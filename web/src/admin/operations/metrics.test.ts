@@ -10,13 +10,7 @@ test("samples have their labels, and comments are none", () => {
   ]);
 });
 
-test("the lag is of all topics, the age the oldest, and what is not measured is nothing", () => {
-  const text = 'kafka_consumer_lag{topic="a"} 3\nkafka_consumer_lag{topic="b"} 4\noutbox_oldest_age_seconds 1.5';
-  expect(pulseOf(samplesOf(text))).toEqual({
-    waiting: 0,
-    oldestS: 1.5,
-    setAside: 0,
-    lag: 7,
-    deadLetters: 0,
-  });
+test("the lag is of all topics, and what is not measured is nothing", () => {
+  const text = 'kafka_consumer_lag{topic="a"} 3\nkafka_consumer_lag{topic="b"} 4';
+  expect(pulseOf(samplesOf(text))).toEqual({ lag: 7, deadLetters: 0 });
 });

@@ -21,22 +21,13 @@ export function samplesOf(text: string): Sample[] {
 }
 
 export interface Pulse {
-  waiting: number; // transactions whose events are not in Kafka yet
-  oldestS: number; // the oldest of them
-  setAside: number; // events that Kafka refused, and that wait for a decision
   lag: number; // records that were not consumed yet
   deadLetters: number;
 }
 
-/** Returns what an operator looks at first; none where a service does not measure it. */
+/** Returns what an operator looks at first; nothing where a service does not measure it. */
 export function pulseOf(samples: readonly Sample[]): Pulse {
-  const values = (name: string) => samples.filter((each) => each.name === name).map((each) => each.value);
-  const sum = (name: string) => values(name).reduce((all, each) => all + each, 0);
-  return {
-    waiting: sum("outbox_depth"),
-    oldestS: Math.max(0, ...values("outbox_oldest_age_seconds")),
-    setAside: sum("outbox_unpublished"),
-    lag: sum("kafka_consumer_lag"),
-    deadLetters: sum("kafka_dead_letters_stored"),
-  };
+  const sum = (name: string) =>
+    samples.filter((each) => each.name === name).reduce((all, each) => all + each.value, 0);
+  return { lag: sum("kafka_consumer_lag"), deadLetters: sum("kafka_dead_letters_stored") };
 }

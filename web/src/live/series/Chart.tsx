@@ -34,9 +34,11 @@ export default function Chart({ steps, view }: { steps: Steps; view: View }) {
   const spoken = language();
   const shown = OUTCOMES.filter((each) => steps.counts[each] !== undefined);
   const names = shown.join();
-  const data = useMemo(() => lines(steps, shown, view), [steps, names, view]);
+  const data = useMemo(() => lines(steps, names.split(",") as Outcome[], view), [steps, names, view]);
   const latest = useRef(data);
-  latest.current = data;
+  useEffect(() => {
+    latest.current = data;
+  }, [data]);
   const spanS = steps.at[steps.at.length - 1]! - steps.at[0]!;
   const isLong = spanS > 2 * DAY;
   const isShort = spanS < 10 * MINUTE;

@@ -7,10 +7,10 @@ const EVERY_MS = 2_000;
 
 /** The series of a run, by default of the newest; asked for again while `changed` does, every two seconds at most. */
 export function useSeries(mailingId: string, runId: string | undefined, changed: unknown) {
-  const [series, setSeries] = useState<Series | null>(null);
+  const [known, setKnown] = useState<{ of: string; series: Series } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [asked, setAsked] = useState(0);
-  useEffect(() => setSeries(null), [mailingId, runId]);
+  const wanted = `${mailingId} ${runId ?? ""}`;
   useEffect(() => {
     const own = new AbortController();
     const query = runId ? `?run_id=${encodeURIComponent(runId)}` : "";
@@ -18,17 +18,18 @@ export function useSeries(mailingId: string, runId: string | undefined, changed:
       .then(async (answer) => {
         const body: unknown = await answer.json().catch(() => null);
         if (!answer.ok) throw Problem.read(answer.status, body);
-        setSeries(body as Series);
+        setKnown({ of: wanted, series: body as Series });
         setProblem(null);
       })
       .catch((error: unknown) => {
         if (!own.signal.aborted) setProblem(Problem.of(error));
       });
     return () => own.abort();
-  }, [mailingId, runId, asked]);
+  }, [mailingId, runId, wanted, asked]);
   useEffect(() => {
     const timer = setTimeout(() => setAsked((n) => n + 1), EVERY_MS);
     return () => clearTimeout(timer);
   }, [changed]); // what does not change any more is not asked for again
+  const series = known?.of === wanted ? known.series : null; // never that of another run
   return { series, problem, again: () => setAsked((n) => n + 1) };
 }
