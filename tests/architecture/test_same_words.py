@@ -23,6 +23,7 @@ QUEUE_ONLY = {
     "audience",
     "blocks",
     "controls",
+    "doubles",
     "exceptions",
     "expanded",
     "pending",

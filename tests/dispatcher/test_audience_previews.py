@@ -9,6 +9,7 @@ from httpx import ASGITransport, AsyncClient
 
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.handlers import planning
+from services.dispatcher.queue import doubles
 from services.dispatcher.queue import planning as planning_queue
 from services.dispatcher.routes import routers
 from shared import database
@@ -23,6 +24,8 @@ from tests.dispatcher.world import CHANNELS, World, client, registered
 MAILS = {**CHANNELS, "smtp": Channel(contact="email")}
 SMTP = {"kind": "smtp", "url": "smtp://mail.example", "sender": "news@shop.example"}
 BOTH = Filter(one_per_contact=True)
+DOUBLES_DONE = "SELECT doubles_parts, doubles_done FROM runs"
+PAGE_BYTES = 8_193  # one part more than there are whole ones in the table of these clients
 
 
 @pytest.fixture
@@ -168,6 +171,7 @@ async def expand(world: World) -> list[int]:
     return [row.id.int & 0xFFFF for row in rows]
 
 
+@pytest.mark.parametrize("parts", [1, 5])
 @pytest.mark.parametrize(
     ("wanted", "planned"),
     [
@@ -182,8 +186,13 @@ async def expand(world: World) -> list[int]:
     ids=["all", "a few by the index", "without the first", "not asked for"],
 )
 async def test_of_those_with_one_contact_one_is_in_the_run(
-    world: World, monkeypatch: pytest.MonkeyPatch, wanted: Filter, planned: list[int]
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: Filter,
+    planned: list[int],
+    parts: int,
 ) -> None:
+    monkeypatch.setattr(doubles, "PART_BYTES", PAGE_BYTES if parts == 1 else PAGE_BYTES // 4)
     monkeypatch.setattr(planning_queue, "CHUNK", 1)
     monkeypatch.setattr(planning_queue, "AT_ONCE", 2)
     await some(world)
@@ -192,6 +201,23 @@ async def test_of_those_with_one_contact_one_is_in_the_run(
 
     assert await expand(world) == planned
     assert await world.value("SELECT count(*) FROM left_out") == 0
+    done = (parts, parts) if wanted.one_per_contact else (None, 0)
+    assert [tuple(row) for row in await world.rows(DOUBLES_DONE)] == [done]
+
+
+async def test_doubles_are_looked_for_part_by_part_each_in_a_transaction_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doubles, "PART_BYTES", PAGE_BYTES // 4)
+    await some(world)
+    run = await world.begin_run(filter=BOTH, gateway="smtp")
+    await run.begin()
+
+    done = []
+    while await planning.expand(world.pool, MAILS):
+        done += [row.doubles_done for row in await world.rows(DOUBLES_DONE)]
+
+    assert done == [1, 2, 3, 4, 5, 5]
 
 
 async def test_of_those_with_one_contact_one_is_in_a_run_by_the_clocks_of_its_clients(
@@ -216,6 +242,7 @@ async def test_who_stands_for_a_contact_does_not_change_while_a_run_is_written_d
     run = await world.begin_run(filter=BOTH, gateway="smtp")
     await run.begin()
 
+    assert await planning.expand(world.pool, MAILS)  # looks for doubles
     assert await planning.expand(world.pool, MAILS)  # the first two
     await world.know(registered(1, email="other@example.com"), version=2)
 

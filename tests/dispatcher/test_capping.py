@@ -9,11 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from services.dispatcher.domain.cap import NO_CAPS, Caps, caps_from
+from services.dispatcher.domain.resolution import Outcome, Resolution
 from services.dispatcher.handlers import capping, planning
+from services.dispatcher.handlers.resolving import resolve
 from services.dispatcher.handlers.sending import Sender
+from shared import ids
 from shared.contracts.dispatcher import MessageSuppressed, State
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
+    ACCEPTED,
     CHANNELS,
     LIMITS,
     NOT_PROCESSED,
@@ -22,13 +26,18 @@ from tests.dispatcher.world import (
     FakeGateway,
     Run,
     World,
+    alive,
     client,
     client_of,
+    fetch,
+    reap_all,
+    record_all,
     work,
 )
 
 DAY = timedelta(days=1)
-COUNTED = "SELECT count(*) FROM counted_messages"
+COUNTED = "SELECT count(*) FROM counted_messages WHERE counts"
+HOURS = timedelta(hours=2)
 
 
 async def sender_with(world: World, caps: str, gateway: FakeGateway | None = None) -> Sender:
@@ -137,6 +146,15 @@ async def test_what_was_certainly_not_sent_counts_no_more(
     assert await world.value(COUNTED) == counts_on
 
 
+async def test_what_was_not_sent_leaves_room_for_the_next(world: World) -> None:
+    await world.know_clients([1])
+    await begun(world)
+    await sent(world, "all=1/7d", FakeGateway({1: [REFUSED]}))
+    await begun(world)
+
+    assert await sent(world, "all=1/7d") == {1: 1}
+
+
 async def test_what_was_claimed_and_expired_counts_no_more(world: World) -> None:
     await world.know_clients([1, 2])
     await begun(world)
@@ -150,6 +168,69 @@ async def test_what_was_claimed_and_expired_counts_no_more(world: World) -> None
 
     assert await prove(world.pool) == {State.EXPIRED: 2}
     assert await world.value(COUNTED) == 0
+
+
+async def hanging(world: World) -> tuple[Run, Sender, FakeGateway]:
+    """Return a run that has ended, and the sender, found dead, that still waits for an answer."""
+    await world.know_clients([1])
+    run = await begun(world)
+    gateway = FakeGateway({1: [None]}, is_idempotent=False)
+    sender = await sender_with(world, "all=1/7d", gateway)
+    await sender.claim()
+    await fetch(sender)
+    assert await world.value(COUNTED) == 1
+    await reap_all(world)
+    await world.pass_time(HOURS)
+    await world.end()
+    return run, sender, gateway
+
+
+async def test_what_is_said_to_have_failed_and_is_answered_late_counts_again(
+    world: World,
+) -> None:
+    run, sender, gateway = await hanging(world)
+    assert await prove(world.pool) == {State.UNDETERMINED: 1}
+    assert await world.value(COUNTED) == 1
+    said = Resolution(State.FAILED, "their report")
+    await resolve(world.pool, ids.message_id(run.run_id, client(1)), said)
+    assert await world.value(COUNTED) == 0
+
+    gateway.answer(1, ACCEPTED)
+    await record_all(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 1}
+    assert await world.value(COUNTED) == 1
+    await begun(world)
+    assert await sent(world, "all=1/7d") == {}
+
+
+@pytest.mark.parametrize("outcome", [State.DELIVERED, State.FAILED])
+async def test_what_is_resolved_by_hand_counts_as_it_is_said(
+    world: World, outcome: Outcome
+) -> None:
+    run, _, _ = await hanging(world)
+
+    said = Resolution(outcome, "their report")
+    await resolve(world.pool, ids.message_id(run.run_id, client(1)), said)
+
+    assert await world.value(COUNTED) == (outcome is State.DELIVERED)
+
+
+async def test_without_a_cap_a_late_success_counts_for_nothing(world: World) -> None:
+    await world.know_clients([1])
+    await begun(world)
+    gateway = FakeGateway({1: [None]}, is_idempotent=True)
+    sender = await alive(world, gateway)
+    await fetch(sender)
+    await reap_all(world)
+    await world.pass_time(HOURS)
+    await world.end()
+
+    gateway.answer(1, ACCEPTED)
+    await record_all(sender)
+
+    assert await prove(world.pool) == {State.DELIVERED: 1}
+    assert await world.value("SELECT count(*) FROM counted_messages") == 0
 
 
 async def test_a_chunk_that_is_claimed_again_is_counted_once(world: World) -> None:

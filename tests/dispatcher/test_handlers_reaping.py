@@ -29,6 +29,7 @@ from tests.dispatcher.world import (
     fetch,
     give_back,
     numbers,
+    record_all,
     work,
 )
 
@@ -63,11 +64,6 @@ async def beat(sender: Sender) -> None:
     """Let a sender renew its lease, of which so much has passed that it does."""
     sender.lease._lease_expires_at -= LEASE / 4  # noqa: SLF001 - our own
     await sender.renew()
-
-
-async def record_all(sender: Sender) -> None:
-    while len(sender.results):
-        await sender.record()
 
 
 async def log(world: World) -> list[tuple[int, int, str, str | None]]:

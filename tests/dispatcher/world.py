@@ -405,6 +405,12 @@ async def fetch(sender: Sender) -> None:
             pass
 
 
+async def record_all(sender: Sender) -> None:
+    """Let a sender record what it knows by now."""
+    while len(sender.results):
+        await sender.record()
+
+
 async def give_back(sender: Sender) -> None:
     """Let a sender see what is allowed now, and give back the rest."""
     await sender.renew()

@@ -22,15 +22,13 @@ from deploy.local.stack import POSTGRES, Stack
 from services.catalog import tables as catalog_tables
 from services.catalog.queries import previews
 from services.dispatcher import tables as dispatcher_tables
-from services.dispatcher.domain.contact import Channel
 from services.dispatcher.queries.audience import Wanted, count
 from services.dispatcher.queue.audience import (
     audience_of,
     find_few,
-    forget_doubles,
-    leave_out_doubles,
     next_clients,
 )
+from services.dispatcher.queue.doubles import Part, forget_doubles, leave_out
 from shared import database, migrate
 from shared.audience import canonical, mistakes
 from shared.contracts.catalog import Filter
@@ -49,6 +47,7 @@ ZONES = (
 SHOWN = 20  # differences
 REPORTED = 1_000  # so many filters at a time
 MANY = 1_000_000
+PARTS = 3  # in which doubles are looked for
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,8 @@ async def answers(catalog: Connection, dispatcher: Connection, wanted: Filter) -
     run_id = UUID(int=1)
     audience = audience_of(wanted, None, run_id)
     if wanted.one_per_contact:
-        await leave_out_doubles(dispatcher, audience, run_id, Channel(contact="email"))
+        for number in range(PARTS):
+            await leave_out(dispatcher, audience, run_id, "email", Part(number, PARTS))
     values = {"after": UUID(int=0), "limit": MANY, **audience.values}
     many = set((await dispatcher.scalars(text(next_clients(audience)), values)).all())
     found = await find_few(dispatcher, audience, MANY)

@@ -100,7 +100,7 @@ COUNT = """
         count(contact) FILTER (WHERE nth = 1 AND is_suppressed) AS suppressed
     FROM looked_at
 """
-NTH = "row_number() OVER (PARTITION BY {same} ORDER BY client_id)"
+NTH = 'row_number() OVER (PARTITION BY {same} COLLATE "C" ORDER BY client_id)'
 
 
 async def count(db: Connection, wanted: Wanted) -> AudienceView:

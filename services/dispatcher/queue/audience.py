@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause
 
-from services.dispatcher.domain.contact import Channel
 from shared.audience import selection
 from shared.contracts.catalog import Filter
 from shared.database import Connection, fragment, sql
@@ -27,11 +26,12 @@ CHOSEN = """
 
 
 # Whose contact another one has: who stands for them is fixed before the first is written down.
+# Looked up for each client, and no join, for which all of them would be read for each step.
 NOT_LEFT_OUT = """
-    NOT EXISTS (
-        SELECT FROM left_out
+    (
+        SELECT true FROM left_out
         WHERE left_out.run_id = :run_id AND left_out.client_id = clients.client_id
-    )
+    ) IS NULL
 """
 Contact: TypeAlias = Literal["phone", "email"]
 # How contacts are compared: mail is delivered whatever the case.
@@ -50,7 +50,7 @@ class Audience:
 def audience_of(wanted: Filter, begun_at: Instant | None, run_id: UUID | None = None) -> Audience:
     """Return whom a filter selects of those who were there at `begun_at`; None: at any time.
 
-    `run_id`: without those whom `leave_out_doubles` found.
+    `run_id`: without those whom `doubles` found.
     """
     selected = selection(wanted)
     where, values = selected.where, {**selected.values, "begun_at": begun_at}
@@ -58,41 +58,6 @@ def audience_of(wanted: Filter, begun_at: Instant | None, run_id: UUID | None = 
         where, values = f"{where} AND {NOT_LEFT_OUT}", {**values, "run_id": run_id}
     chosen = fragment(CHOSEN, selected=where)
     return Audience(chosen=chosen, values=values, indexed=selected.indexed)
-
-
-INSERT_DOUBLES = """
-    INSERT INTO left_out (run_id, client_id)
-    SELECT :run_id, client_id FROM (
-        SELECT client_id, row_number() OVER (PARTITION BY {same} ORDER BY client_id) AS n
-        FROM clients WHERE {contact} IS NOT NULL AND {chosen}
-    ) AS numbered WHERE n > 1
-    ON CONFLICT DO NOTHING
-"""
-
-
-async def leave_out_doubles(
-    db: Connection, audience: Audience, run_id: UUID, channel: Channel | None
-) -> None:
-    """Note who of an audience has the contact of another, with a smaller identifier.
-
-    The contact is what `channel` needs; where it needs none, nobody has it.
-
-    One statement reads all of the audience, once a run, and only if its mailing asks for that: an
-    index of contacts would cost each change of each client something.
-    """
-    if channel is None or channel.contact is None:
-        return
-    contact = channel.contact
-    pieces = {"same": SAME[contact], "contact": contact, "chosen": audience.chosen}
-    await db.execute(sql(INSERT_DOUBLES, **pieces), {**audience.values, "run_id": run_id})
-
-
-FORGET_DOUBLES = text("DELETE FROM left_out WHERE run_id = :run_id")
-
-
-async def forget_doubles(db: Connection, run_id: UUID) -> None:
-    """Forget whom a run leaves out, once it is written down."""
-    await db.execute(FORGET_DOUBLES, {"run_id": run_id})
 
 
 SELECT_NEXT_CLIENTS = """

@@ -1,8 +1,9 @@
 """Capping: which messages count for their clients, and of which there would be too many.
 
 A row for each message that was handed over, or perhaps, or will be: by client, day and class. The
-database takes it away again when the message has ended otherwise (`0027_frequency_caps`). Nothing
-is written for classes without a cap.
+database lets it count no more when the message has ended otherwise, and again should that have
+arrived after all (`0032_given_back_counts`): in the transaction that moves the message, whoever
+does. Nothing is written for classes without a cap.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ COUNT = sql(
             ) AS cap (class, most, since)
             WHERE cap.most <= (
                 SELECT count(*) FROM counted_messages k
-                WHERE k.client_id = wanted.client_id AND k.day >= cap.since
+                WHERE k.client_id = wanted.client_id AND k.counts AND k.day >= cap.since
                     AND (cap.class = :all OR k.message_class = cap.class)
             )
         ) AS is_over FROM wanted

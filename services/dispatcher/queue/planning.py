@@ -11,13 +11,12 @@ from sqlalchemy import text
 from services.dispatcher.domain.contact import Channel
 from services.dispatcher.domain.due import USUAL, PlatformTimes
 from services.dispatcher.domain.resend import Chosen
+from services.dispatcher.queue import doubles
 from services.dispatcher.queue import timing as by_time
 from services.dispatcher.queue.audience import (
     Audience,
     audience_of,
     find_few,
-    forget_doubles,
-    leave_out_doubles,
     next_clients,
 )
 from services.dispatcher.queue.expanded import (
@@ -110,17 +109,18 @@ async def begin_those_ready(
 
 BEGIN, EXPAND = "begin", "expand"  # the loops, by which their runs are set aside
 
-# The smallest first: no run waits for the end of another.
+# The smallest first: no run waits for the end of another. To look through a part for doubles takes
+# as long as to write so many clients down.
 SELECT_NEXT = sql(
     """
     SELECT run_id, mailing_id, filter, gateway, starts_at, ends_at, expanded_to, chunk_count,
         planned_count, traceparent, is_by_chunk, begun_at, resent_from, resent_statuses,
         resent_reasons, time_policy, local_time, quiet_hours, message_class, staged_to,
-        staged_count, is_staged, lane_count, (
+        staged_count, is_staged, lane_count, doubles_parts, doubles_done, (
             SELECT source.lane_count FROM runs AS source WHERE source.run_id = runs.resent_from
         ) AS source_lanes, {was_set_aside}
     FROM runs WHERE state = 'expanding' AND {is_free}
-    ORDER BY planned_count + staged_count, run_id LIMIT 1
+    ORDER BY planned_count + staged_count + doubles_done * 100000, run_id LIMIT 1
     FOR UPDATE SKIP LOCKED
     """,
     was_set_aside=was_set_aside(EXPAND, "runs.run_id"),
@@ -161,15 +161,17 @@ async def expand_next(
     wanted = msgspec.convert(run.filter, Filter)
     audience = audience_of(wanted, run.begun_at, run.run_id)
     is_first = run.chunk_count == 0 and run.staged_to is None and run.resent_from is None
-    if wanted.one_per_contact and is_first:
-        await leave_out_doubles(db, audience, run.run_id, channels.get(run.gateway))
+    looks = wanted.one_per_contact and is_first
+    if looks and await doubles.leave_out_next(db, run, audience, channels):
+        whole_step = Written([], {}, CHUNK * AT_ONCE, is_last=False)
+        return await advance(db, run, whole_step, run.expanded_to)
     times = by_time.timing_of(run, usual)
     if times is None:
         step = await _expand(db, run, audience, channels)
     else:
         step = await by_time.expand(db, run, audience, times, channels, CHUNK)
     if wanted.one_per_contact and step.is_done:
-        await forget_doubles(db, run.run_id)
+        await doubles.forget_doubles(db, run.run_id)
     return step
 
 

@@ -9,12 +9,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     Double,
     ForeignKey,
     Index,
     Integer,
-    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
@@ -33,6 +31,7 @@ from services.dispatcher.tables.ledger import (
     attempts,
     blocks,
     chunks,
+    counted_messages,
     exceptions,
     staged,
     starts,
@@ -135,18 +134,6 @@ suppressions = Table(
     comment="whom not to write to",
 )
 
-counted_messages = Table(
-    "counted_messages",
-    metadata,
-    Column("client_id", Uuid, nullable=False),
-    Column("run_id", Uuid, nullable=False),
-    Column("day", Date, nullable=False, comment="of UTC"),
-    Column("message_class", Text, nullable=False),
-    PrimaryKeyConstraint("client_id", "run_id", name="counted_messages_pkey"),
-    Index("counted_messages_day", "day"),
-    comment="messages that count for their clients, where there is a cap",
-)
-
 senders = Table(
     "senders",
     metadata,
@@ -222,6 +209,8 @@ runs = Table(
     Column("staged_count", BigInteger, nullable=False, server_default="0"),
     Column("is_staged", Boolean, nullable=False, server_default=text("false")),
     Column("lane_count", Integer, nullable=False, server_default="1", comment="with the 0th"),
+    Column("doubles_parts", Integer, comment="of its contacts; none: none was looked through yet"),
+    Column("doubles_done", Integer, nullable=False, server_default="0", comment="of these parts"),
     Index(
         "runs_in_turn",
         "priority",

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Index,
     Integer,
     LargeBinary,
@@ -176,6 +177,25 @@ left_out = Table(
     Column("run_id", Uuid, primary_key=True),
     Column("client_id", Uuid, primary_key=True),
     comment="of runs that are being expanded: for them another client with the contact stands",
+)
+
+counted_messages = Table(
+    "counted_messages",
+    metadata,
+    Column("client_id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("day", Date, nullable=False, comment="of UTC"),
+    Column("message_class", Text, nullable=False),
+    Column(
+        "counts",
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="false: it has ended, and was certainly not sent",
+    ),
+    PrimaryKeyConstraint("client_id", "run_id", name="counted_messages_pkey"),
+    Index("counted_messages_day", "day"),
+    comment="messages that count for their clients, where there is a cap",
 )
 
 erasures = Table(
