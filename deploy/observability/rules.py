@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from deploy.observability.objectives import OBJECTIVES, STALE, Rule
+from deploy.observability.objectives import OBJECTIVES, REQUESTS, STALE, Rule
 
 SERVICES = "catalog|scheduler|dispatcher|stats"
+
+# What a button or a mail program sends; looking at the page changes nothing.
+UNSUBSCRIBES = f'{REQUESTS}_count{{http_route="/u/{{token}}",http_request_method="POST"'
 
 HEAD = """# Made by `python -m deploy.observability`: change deploy/observability/, not this file.
 """
@@ -96,6 +99,24 @@ ALERTS = (
         "ticket",
         "gateway {{ $labels.gateway }} does not take {{ $value | humanizePercentage }} of what "
         "it gets",
+    ),
+    Alert(
+        "BouncesRising",
+        "sum by (gateway) (rate(dispatcher_contacts_bounced_total[30m])) / "
+        "(sum by (gateway) (rate(dispatcher_attempts_total[30m])) > 0) > 0.1 "
+        "and sum by (gateway) (increase(dispatcher_contacts_bounced_total[30m])) > 100",
+        "5m",
+        "page",
+        "gateway {{ $labels.gateway }} refuses {{ $value | humanizePercentage }} of the contacts "
+        "for good; those that bounce again and again get nothing more",
+    ),
+    Alert(
+        "UnsubscribesFailing",
+        f'sum(rate({UNSUBSCRIBES},http_response_status_code!~"2.."}}[15m])) / '
+        f"(sum(rate({UNSUBSCRIBES}}}[15m])) > 0) > 0.1",
+        "5m",
+        "page",
+        "{{ $value | humanizePercentage }} of what was sent to unsubscribe links was not taken",
     ),
     Alert(
         "BreakerOpen",

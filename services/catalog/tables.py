@@ -180,6 +180,7 @@ suppressions = Table(
     Column("reason", Text, nullable=False),
     Column("source", Text, comment="as whoever entered it named it"),
     Column("since", Timestamp, nullable=False),
+    Column("key_id", Text, comment="of the key that hashed the contact, where that is known"),
     PrimaryKeyConstraint("subject", "topic", name="suppressions_pkey"),
     Index("suppressions_newest", "since", "subject", "topic"),
     comment="whom not to write to",

@@ -20,6 +20,13 @@ METRICS = (
         labels=("outcome",),
         services=CATALOG,
     ),
+    counter(
+        "catalog.suppressions",
+        "{suppression}",
+        "Suppressions that were entered, by a person, a file, a link or bounces.",
+        labels=("reason",),
+        services=CATALOG,
+    ),
     # The scheduler
     counter(
         "scheduler.runs.fired",
@@ -146,6 +153,13 @@ METRICS = (
         "dispatcher.messages.capped",
         "{message}",
         "Messages that were suppressed because their client has had as many as it may.",
+        services=DISPATCHER,
+    ),
+    counter(
+        "dispatcher.contacts.bounced",
+        "{contact}",
+        "Contacts that a gateway has refused for good, each time.",
+        labels=("gateway",),
         services=DISPATCHER,
     ),
     counter(

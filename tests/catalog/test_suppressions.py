@@ -30,7 +30,9 @@ from shared.event_store.postgres import PostgresEventStore
 from shared.http import create_app
 from shared.setting_values import keys_of
 from shared.tables import outbox as rows_to_send
+from shared.telemetry.metrics import Recorded
 from shared.testing import FrozenClock
+from tests.recorded import shown
 
 OLD, NEW = b"o" * 32, b"n" * 32
 KEYS = ContactKeys((NEW,))
@@ -99,6 +101,7 @@ async def test_a_contact_is_suppressed_under_a_hash_that_does_not_show_it(
         "reason": "requested",
         "source": "shop",
         "since": "2026-01-01T12:00:00Z",
+        "key_id": KEYS.ids[0],
     }
     [(topic, key, value)] = await published(catalog_pool)
     assert (topic, key) == ("catalog.suppressions", own)
@@ -107,6 +110,18 @@ async def test_a_contact_is_suppressed_under_a_hash_that_does_not_show_it(
         everything = await db.scalar(text("SELECT json_agg(e) FROM events e"))
     assert EMAIL not in value
     assert EMAIL not in str(everything)
+
+
+async def test_what_is_newly_suppressed_is_counted_by_its_reason(
+    keyed: AsyncClient, recorded: Recorded
+) -> None:
+    await suppress(keyed, email=EMAIL, topic="news")
+    await suppress(keyed, email=EMAIL, topic="news")
+    await suppress(keyed, phone=PHONE, reason="complained")
+
+    found = shown(recorded)
+    assert found["catalog_suppressions_total", "requested"] == 1
+    assert found["catalog_suppressions_total", "complained"] == 1
 
 
 async def test_however_it_is_written_it_is_the_same_contact(keyed: AsyncClient) -> None:
@@ -280,7 +295,14 @@ async def test_a_file_of_contacts_is_imported_and_says_what_is_none(keyed: Async
         "suppressed": 4,
         "unchanged": 1,
         "refused": 1,
-        "refused_lines": [{"line": 7, "code": "contact"}],
+        "refused_lines": [
+            {
+                "line": 7,
+                "column": None,
+                "code": "contact",
+                "detail": "neither a phone, nor an e-mail, nor a client's identifier",
+            }
+        ],
     }
     assert (second.json()["suppressed"], second.json()["unchanged"]) == (0, 5)
     shown = await listed(keyed, topic="news")

@@ -13,8 +13,10 @@ from services.dispatcher.gateways.smtp.contract import judge
 from services.dispatcher.gateways.smtp.reply import Reply
 from shared import outbox
 from shared.contracts.dispatcher import ContactBounced, State
+from shared.telemetry.metrics import Recorded
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import REFUSED, FakeGateway, World, alive, client, work
+from tests.recorded import shown
 
 BOUNCED = replace(REFUSED, bounced="phone")
 
@@ -41,6 +43,15 @@ async def test_a_recipient_that_is_refused_is_published_without_its_contact(worl
     assert (key, event.client_id) == (str(client(1)), client(1))
     assert (event.run_id, event.kind, event.reason) == (run.run_id, "phone", "status_400")
     assert b"7916" not in event.json()
+
+
+async def test_bounces_are_counted_by_gateway(world: World, recorded: Recorded) -> None:
+    await world.plan(3)
+    gateway = FakeGateway({1: [BOUNCED], 2: [REFUSED]})
+
+    await work(await alive(world, gateway))
+
+    assert shown(recorded)["dispatcher_contacts_bounced_total", gateway.name] == 1
 
 
 async def test_a_result_that_goes_the_careful_way_is_published_as_well(world: World) -> None:

@@ -33,6 +33,20 @@ GATEWAYS = Dashboard(
             "Or until the attempt's deadline.",
         ),
         Panel(
+            "Share of attempts whose contact is refused for good",
+            "percentunit",
+            (
+                (
+                    share(
+                        rate("dispatcher_contacts_bounced_total", "gateway"),
+                        rate("dispatcher_attempts_total", "gateway"),
+                    ),
+                    "{{gateway}}",
+                ),
+            ),
+            "Alert: BouncesRising. Contacts that bounce again and again are suppressed.",
+        ),
+        Panel(
             "Requests under way",
             "short",
             (("sum by (gateway) (dispatcher_requests_active)", "{{gateway}}"),),

@@ -3,7 +3,7 @@
 from deploy.observability.boards.sending import ATTEMPTS, DUE, FIGURES, OUTBOX_AGE, RUNS
 from deploy.observability.objectives import REQUESTS
 from deploy.observability.panels import RED_IF_ANY, RED_IF_NONE, Dashboard, Panel
-from deploy.observability.queries import quantile, rate
+from deploy.observability.queries import happened, quantile, rate
 
 OVERVIEW = Dashboard(
     "overview",
@@ -62,6 +62,12 @@ OVERVIEW = Dashboard(
             "s",
             ((quantile("0.99", REQUESTS, "job"), "{{job}}"),),
             "Imports and exports are in it, which take as long as their files. Alert: ApiSlow.",
+        ),
+        Panel(
+            "Suppressions entered",
+            "short",
+            ((happened("catalog_suppressions_total", "reason"), "{{reason}}"),),
+            "Whom nothing is written to any more, by the reason. Alert: UnsubscribesFailing.",
         ),
         ATTEMPTS,
         DUE,

@@ -4,7 +4,8 @@ Rotation: the first key is the newest; a contact has a hash by each. So what was
 older key goes on to be, as long as that key is among them.
 """
 
-from base64 import urlsafe_b64encode
+import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -15,6 +16,9 @@ from shared.keyed_hash import KeyedHash
 
 PREFIXES = {kind: f"{kind}:".encode() for kind in SuppressedKind}
 SIZE = 16  # bytes of a hash: there are far fewer contacts than pairs of these that are equal
+HASH = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # as text
+ID_OF = b"id:"  # what a key's id is the hash of: no contact, so it says nothing about one
+ID_SIZE = 6  # bytes
 
 
 class ContactKeys:
@@ -22,6 +26,7 @@ class ContactKeys:
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
         self._keys = [KeyedHash(key) for key in keys]
+        self.ids = tuple([_text(key.digest(ID_OF), ID_SIZE) for key in self._keys])
 
     def __bool__(self) -> bool:
         """Whether there is one."""
@@ -32,9 +37,7 @@ class ContactKeys:
         if contact is None:
             return ()
         message = PREFIXES[kind] + contact.encode().lower()
-        return tuple([
-            urlsafe_b64encode(key.digest(message)[:SIZE])[:-2].decode() for key in self._keys
-        ])  # fmt: skip
+        return tuple([_text(key.digest(message), SIZE) for key in self._keys])
 
     def published(self, event: Event) -> Event:
         """Return a client's event with the hashes of its contacts; any other as it is."""
@@ -45,6 +48,15 @@ class ContactKeys:
             phone_hashes=self.hashes(SuppressedKind.PHONE, event.phone),
             email_hashes=self.hashes(SuppressedKind.EMAIL, event.email),
         )
+
+
+def _text(digest: bytes, size: int) -> str:
+    """Return the beginning of a digest in the alphabet of URLs. Source: RFC 4648 §5.
+
+    A third of the time of `urlsafe_b64encode`: an import has one or two for each row.
+    """
+    plain = b2a_base64(digest[:size], newline=False).decode().rstrip("=")
+    return plain.replace("+", "-").replace("/", "_")
 
 
 def normal(contact: str) -> str:

@@ -5,7 +5,7 @@ Of each topic of mailings, or of all of them at once; the first reason holds unt
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, get_args
 
 from shared.contracts.catalog import (
@@ -23,6 +23,9 @@ LONGEST_TOPIC = 63  # characters
 TOPIC = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.ASCII)  # of mailings
 TOPIC_DETAIL = "1 to 63 lower-case letters, digits and _.- , as in news"
 ALL_TOPICS = ""  # in rows, for what is of all of them
+SOURCE_LIMIT = 100  # characters
+SOURCE_PATTERN = r"^[^\x00-\x1f\x7f]+$"  # of one line
+SOURCE = re.compile(SOURCE_PATTERN)
 TOPICS = 100  # of one subject: each of its events has all of them
 REASONS = (
     SuppressedReason.REQUESTED,
@@ -30,6 +33,20 @@ REASONS = (
     SuppressedReason.COMPLAINED,
     SuppressedReason.BOUNCED,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """What somebody wants to be suppressed: a client, a contact, or the hash of one."""
+
+    kind: SuppressedKind
+    value: str
+    topic: str | None = None
+    reason: SuppressedReason = SuppressedReason.REQUESTED
+    source: str | None = None
+    is_hash: bool = False
+    key_id: str | None = None  # of a hash: by which key it is, where that is known
+    since: Instant | None = None  # None: now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,8 @@ class Suppress:
     reason: SuppressedReason
     source: str | None
     now: Instant
+    since: Instant | None = None  # None: now
+    key_id: str | None = None  # of the key that hashed the contact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +82,7 @@ class Suppression:
 
     kind: str = SuppressedKind.CLIENT
     entries: Mapping[str | None, SuppressionEntry] = field(default_factory=dict)  # by topic
+    key_id: str | None = None
 
 
 def decide(command: SuppressionCommand, known: Suppression) -> list[SuppressionEvent]:
@@ -73,8 +93,13 @@ def decide(command: SuppressionCommand, known: Suppression) -> list[SuppressionE
         case Suppress() as c:
             if len(known.entries) >= TOPICS:
                 raise TooManyTopics
-            entry = SuppressionEntry(topic=c.topic, reason=c.reason, since=c.now, source=c.source)
-            return [_changed(c.subject, c.kind, {**known.entries, c.topic: entry}, c.now)]
+            entry = SuppressionEntry(
+                topic=c.topic, reason=c.reason, since=c.since or c.now, source=c.source
+            )
+            known = Suppression(
+                c.kind, {**known.entries, c.topic: entry}, known.key_id or c.key_id
+            )
+            return [_changed(c.subject, known, c.now)]
         case LiftSuppression() as c:
             left = {
                 topic: entry
@@ -85,21 +110,26 @@ def decide(command: SuppressionCommand, known: Suppression) -> list[SuppressionE
                 raise SuppressionUnknown
             if not left:
                 return [SuppressionLifted(subject=c.subject)]
-            return [_changed(c.subject, known.kind, left, c.now)]
+            return [_changed(c.subject, replace(known, entries=left), c.now)]
 
 
-def _changed(
-    subject: str, kind: str, entries: Mapping[str | None, SuppressionEntry], now: Instant
-) -> SuppressionChanged:
-    in_order = tuple(entries[topic] for topic in sorted(entries, key=lambda each: each or ""))
-    return SuppressionChanged(subject=subject, kind=kind, entries=in_order, changed_at=now)
+def _changed(subject: str, known: Suppression, now: Instant) -> SuppressionChanged:
+    topics = sorted(known.entries, key=lambda each: each or "")
+    return SuppressionChanged(
+        subject=subject,
+        kind=known.kind,
+        entries=tuple(known.entries[topic] for topic in topics),
+        changed_at=now,
+        key_id=known.key_id,
+    )
 
 
 def evolve(_: Suppression, event: SuppressionEvent) -> Suppression:
     """Apply what happened. Never fails: history is not negotiable."""
     match event:
         case SuppressionChanged():
-            return Suppression(event.kind, {each.topic: each for each in event.entries})
+            entries = {each.topic: each for each in event.entries}
+            return Suppression(event.kind, entries, event.key_id)
         case SuppressionLifted():
             return Suppression()
 

@@ -1,44 +1,101 @@
-"""Files of contacts: whom not to write to, one a line."""
+"""Files of contacts: whom not to write to, one a line, or what an export has written of it."""
 
 import csv
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
 from services.catalog.domain.imports import ImportLimits, ImportTooLarge
-from services.catalog.files.lines import is_too_long, read_lines
+from services.catalog.domain.suppression import Unwanted
+from services.catalog.files.columns import armed
+from services.catalog.files.exported_suppressions import NEEDED, ExportedLines
+from services.catalog.files.lines import TOO_LONG, is_too_long, read_lines
 from shared.contracts.catalog import SuppressedKind
+from shared.contracts.dispatcher import SuppressedReason
 from shared.errors import FieldError, Invalid
 
 CHUNK = 500  # contacts that are suppressed at once
 SEPARATORS = ",;\t"
 HEADERS = frozenset({"phone", "email", "client_id", "contact"})
 AROUND = str.maketrans("", "", "+-() \t")  # what people write into phones
+NO_CONTACT = FieldError("", "contact", "neither a phone, nor an e-mail, nor a client's identifier")
+NO_OBJECT = FieldError("", "json", "no JSON object")
+NAMED_TWICE = "each line of an export says it itself; leave it out"
+
+_object = msgspec.json.Decoder(dict[str, object])
 
 
 class Refused(Invalid):
     """This is no file of contacts."""
 
 
+class CommonFields(NamedTuple):
+    """What the caller says of all contacts of a file."""
+
+    topic: str | None = None
+    reason: SuppressedReason | None = None
+    source: str | None = None
+
+
 @dataclass(slots=True)
 class Contacts:
-    """Contacts of some lines, and the numbers of those that have none."""
+    """What some lines want to be suppressed, and the numbers of those that are none."""
 
-    contacts: list[tuple[SuppressedKind, str]] = field(default_factory=list)
-    refused: list[int] = field(default_factory=list)
+    unwanted: list[Unwanted] = field(default_factory=list)
+    refused: list[tuple[int, FieldError]] = field(default_factory=list)
+
+    def add(self, number: int, found: Unwanted | FieldError | None) -> None:
+        """Add what stands in a line; None: nothing."""
+        match found:
+            case Unwanted():
+                self.unwanted.append(found)
+            case FieldError():
+                self.refused.append((number, found))
+            case None:
+                pass
 
 
 async def read_contacts(
-    body: AsyncIterator[bytes], limits: ImportLimits
+    body: AsyncIterator[bytes], limits: ImportLimits, common: CommonFields, exported: ExportedLines
 ) -> AsyncIterator[Contacts]:
-    """Yield the contacts of a file, some at a time: the first cell of each line; others are left.
+    """Yield what the lines of a file want to be suppressed, some at a time.
+
+    Of an export, CSV or NDJSON, that is all of a line; of any other file its first cell.
 
     Raises:
         ImportTooLarge: It has more than is taken.
-        Refused: It is not UTF-8.
+        Refused: It is not UTF-8, or an export of which something is said beside.
     """
-    chunk, number = Contacts(), 0
+    chunk, reader = Contacts(), None
+    async for number, line in _numbered(body, limits):
+        if is_too_long(line):
+            chunk.add(number, TOO_LONG[0])
+            continue
+        text = _decoded(line, number)
+        if reader is None:
+            reader, is_header = _reader(text, common, exported)
+            if is_header:
+                continue
+        chunk.add(number, reader.unwanted(text))
+        if len(chunk.unwanted) == CHUNK:
+            yield chunk
+            chunk = Contacts()
+    yield chunk
+
+
+async def _numbered(
+    body: AsyncIterator[bytes], limits: ImportLimits
+) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield the lines of a file and their numbers.
+
+    Raises:
+        ImportTooLarge: It has more than is taken.
+    """
+    number = 0
     async for lines, size, _ in read_lines(body):
         if size > limits.bytes:
             raise ImportTooLarge(FieldError("", "too_large", f"at most {limits.bytes} bytes"))
@@ -46,36 +103,90 @@ async def read_contacts(
             number += 1
             if number > limits.rows:
                 raise ImportTooLarge(FieldError("", "too_large", f"at most {limits.rows} lines"))
-            _add(chunk, number, line)
-            if len(chunk.contacts) == CHUNK:
-                yield chunk
-                chunk = Contacts()
-    yield chunk
+            yield number, line
 
 
-def _add(chunk: Contacts, number: int, line: bytes) -> None:
-    if is_too_long(line):
-        chunk.refused.append(number)
-        return
+def _decoded(line: bytes, number: int) -> str:
     try:
-        cell = _first_cell(line.decode())
+        return line.decode().strip("\r\n")
     except UnicodeDecodeError:
         raise Refused(FieldError("", "encoding", f"line {number} is not UTF-8")) from None
-    if not cell or (number == 1 and cell.lower() in HEADERS):
-        return
-    contact = _contact(cell)
-    if contact is None:
-        chunk.refused.append(number)
-    else:
-        chunk.contacts.append(contact)
 
 
-def _first_cell(line: str) -> str:
-    """Return the first cell of a line, behind whichever separator comes first."""
+class _Bare:
+    """Reads lines whose first cell is a contact; others are left."""
+
+    def __init__(self, common: CommonFields) -> None:
+        self._common = common
+
+    def unwanted(self, line: str) -> Unwanted | FieldError | None:
+        cell = _cells(line)[0].strip()
+        if not cell:
+            return None
+        if (contact := _contact(cell)) is None:
+            return NO_CONTACT
+        kind, value = contact
+        topic, reason, source = self._common
+        reason = reason or SuppressedReason.REQUESTED
+        return Unwanted(kind=kind, value=value, topic=topic, reason=reason, source=source)
+
+
+class _Table:
+    """Reads lines of an export as CSV."""
+
+    def __init__(self, header: list[str], exported: ExportedLines) -> None:
+        self._header, self._exported = header, exported
+
+    def unwanted(self, line: str) -> Unwanted | FieldError | None:
+        cells = _cells(line)
+        if not any(cells):
+            return None
+        if len(cells) != len(self._header):
+            detail = f"{len(cells)} cells where the header has {len(self._header)}"
+            return FieldError("", "cells", detail)
+        named = zip(self._header, armed([each.strip() for each in cells]), strict=True)
+        return self._exported.unwanted(dict(named))
+
+
+class _Objects:
+    """Reads lines of an export as NDJSON."""
+
+    def __init__(self, exported: ExportedLines) -> None:
+        self._exported = exported
+
+    def unwanted(self, line: str) -> Unwanted | FieldError | None:
+        if not line.strip():
+            return None
+        try:
+            return self._exported.unwanted(_object.decode(line))
+        except msgspec.MsgspecError:
+            return NO_OBJECT
+
+
+_Reader = _Bare | _Table | _Objects
+
+
+def _reader(first: str, common: CommonFields, exported: ExportedLines) -> tuple[_Reader, bool]:
+    """Return how the file is read, by its first line, and whether that is a header.
+
+    Raises:
+        Refused: It is an export, of which something is said beside.
+    """
+    header = [each.strip().lower() for each in _cells(first)]
+    is_object, is_table = first.lstrip().startswith("{"), NEEDED.issubset(header)
+    if not (is_object or is_table):
+        return _Bare(common), header[0] in HEADERS
+    given = [name for name, value in common._asdict().items() if value is not None]
+    if given:
+        raise Refused(*[FieldError(f"/{name}", "named_twice", NAMED_TWICE) for name in given])
+    return (_Objects(exported), False) if is_object else (_Table(header, exported), True)
+
+
+def _cells(line: str) -> list[str]:
+    """Return the cells of a line, between whichever separator comes first."""
     found = [(line.find(each), each) for each in SEPARATORS if each in line]
     delimiter = min(found)[1] if found else SEPARATORS[0]
-    cells = next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
-    return cells[0].strip() if cells else ""
+    return next(csv.reader([line], delimiter=delimiter), None) or [""]
 
 
 def _contact(cell: str) -> tuple[SuppressedKind, str] | None:

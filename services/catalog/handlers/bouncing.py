@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.catalog.domain.contact_keys import ContactKeys
-from services.catalog.handlers.suppressing import Unwanted, suppress
+from services.catalog.domain.suppression import Unwanted
+from services.catalog.handlers.suppressing import suppress
 from services.catalog.queue import bounces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import ContactBounced, SuppressedReason

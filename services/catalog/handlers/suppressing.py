@@ -4,9 +4,9 @@ With a contact, those who have it are published once more: clients that an older
 published carry no hashes, by which others find what is suppressed, or those of older keys.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress as ignoring
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,11 +18,12 @@ from services.catalog.domain.suppression import (
     Suppress,
     Suppression,
     SuppressionCommand,
+    Unwanted,
     suppression,
 )
 from services.catalog.queue import suppressions as queue
+from shared import telemetry
 from shared.contracts.catalog import SuppressedKind
-from shared.contracts.dispatcher import SuppressedReason
 from shared.crash import crash_point
 from shared.database import Connection, transaction
 from shared.decider import Known
@@ -32,17 +33,6 @@ from shared.event_store import Append
 from shared.event_store.postgres import PostgresEventStore
 from shared.event_store.republish import republish_streams
 from shared.event_store.snapshots import load_states
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unwanted:
-    """What somebody wants to be suppressed: a client's identifier, or a contact."""
-
-    kind: SuppressedKind
-    value: str
-    topic: str | None = None
-    reason: SuppressedReason = SuppressedReason.REQUESTED
-    source: str | None = None
 
 
 class Suppressed(NamedTuple):
@@ -61,12 +51,12 @@ async def suppress(
         NoContactKeys: There is a contact among them, and no key.
         TooManyTopics: So many topics are suppressed there already.
     """
-    candidates = [_subjects(keys, each) for each in unwanted]
+    candidates = [_names(keys, each) for each in unwanted]
     while True:  # each round that fails was won by another writer
         with ignoring(StaleVersion):
             async with transaction(store.pool) as db:
                 await _republish(db, store, unwanted)
-                streams = {_stream(name) for names in candidates for name in names}
+                streams = {_stream(subject) for names in candidates for subject, _ in names}
                 states = await load_states(db, streams, suppression)
                 chosen = [_chosen(states, names) for names in candidates]
                 commands = [
@@ -77,13 +67,22 @@ async def suppress(
                         reason=each.reason,
                         source=each.source,
                         now=now,
+                        since=each.since,
+                        key_id=key_id,
                     )
-                    for subject, each in zip(chosen, unwanted, strict=True)
+                    for (subject, key_id), each in zip(chosen, unwanted, strict=True)
                 ]
-                new = await _append(db, store, states, commands, now)
+                done = await _append(db, store, states, commands, now)
                 crash_point("catalog.suppress.written")
             crash_point("catalog.suppress.committed")
-            return Suppressed(chosen, new)
+            _count(done)
+            return Suppressed([subject for subject, _ in chosen], len(done))
+
+
+def _count(done: Sequence[SuppressionCommand]) -> None:
+    reasons = Counter([each.reason for each in done if isinstance(each, Suppress)])
+    for reason, number in reasons.items():
+        telemetry.count("catalog.suppressions", number, reason=reason)
 
 
 async def lift(store: PostgresEventStore, command: LiftSuppression) -> None:
@@ -98,22 +97,33 @@ async def lift(store: PostgresEventStore, command: LiftSuppression) -> None:
             return
 
 
-def _subjects(keys: ContactKeys, unwanted: Unwanted) -> tuple[str, ...]:
+class _Name(NamedTuple):
+    """Under what something may be suppressed."""
+
+    subject: str
+    key_id: str | None  # of the key that hashed it
+
+
+def _names(keys: ContactKeys, unwanted: Unwanted) -> list[_Name]:
     """Return under which names it may be suppressed; the first is that of a new suppression."""
     if unwanted.kind is SuppressedKind.CLIENT:
-        return (str(UUID(unwanted.value)),)
+        return [_Name(str(UUID(unwanted.value)), None)]
+    if unwanted.is_hash:
+        return [_Name(unwanted.value, unwanted.key_id)]
     if not keys:
         raise NoContactKeys
-    return keys.hashes(unwanted.kind, unwanted.value)
+    return list(map(_Name, keys.hashes(unwanted.kind, unwanted.value), keys.ids))
 
 
 def _stream(subject: str) -> str:
     return f"suppression-{subject}"
 
 
-def _chosen(states: dict[str, Known[Suppression]], names: Sequence[str]) -> str:
+def _chosen(states: dict[str, Known[Suppression]], names: Sequence[_Name]) -> _Name:
     """Return the name under which something is suppressed, else the first."""
-    known = (name for name in names if (at := states.get(_stream(name))) and at.state.entries)
+    known = (
+        name for name in names if (at := states.get(_stream(name.subject))) and at.state.entries
+    )
     return next(known, names[0])
 
 
@@ -123,12 +133,13 @@ async def _append(
     states: dict[str, Known[Suppression]],
     commands: Sequence[SuppressionCommand],
     now: Instant,
-) -> int:
+) -> list[SuppressionCommand]:
     """Decide on all commands, those of one subject each behind the one before, and append.
 
-    Return how many events that are.
+    Return the commands that changed something.
     """
     appends: dict[str, Append] = {}
+    done: list[SuppressionCommand] = []
     for command in commands:
         stream = _stream(command.subject)
         known = states.get(stream, Known(suppression.initial, 0))
@@ -138,8 +149,9 @@ async def _append(
             state = suppression.evolve(state, event)
         if decided := suppression.decide(command, state):
             appends[stream] = Append(stream, (*before.events, *decided), before.expected)
+            done.append(command)
     await store.append_in(db, list(appends.values()), now=now)
-    return sum(len(each.events) for each in appends.values())
+    return done
 
 
 async def _republish(
@@ -149,8 +161,9 @@ async def _republish(
 
     Their rows are locked first: whoever changes one of them publishes that later.
     """
-    phones = [each.value for each in unwanted if each.kind is SuppressedKind.PHONE]
-    emails = [normal(each.value) for each in unwanted if each.kind is SuppressedKind.EMAIL]
+    contacts = [each for each in unwanted if not each.is_hash]
+    phones = [each.value for each in contacts if each.kind is SuppressedKind.PHONE]
+    emails = [normal(each.value) for each in contacts if each.kind is SuppressedKind.EMAIL]
     if phones or emails:
         owners = await queue.hold_owners(db, phones=phones, emails=emails)
         if owners:

@@ -25,6 +25,7 @@ async def suppression_changed(
             "reason": entry.reason,
             "source": entry.source,
             "since": entry.since,
+            "key_id": event.key_id,
         }
         for event in newest.values()
         for entry in event.entries

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from services.catalog.domain.suppression import ALL_TOPICS
 from services.catalog.files import GRAMMARS, joined_tags
+from services.catalog.files.exported_suppressions import COLUMNS as SUPPRESSION_COLUMNS
 from services.catalog.queries.clients import ClientView, clients
 from services.catalog.queries.imports import RejectedRow, RejectedRows, rejected_rows
 from services.catalog.queries.search import Asked, Place
 from services.catalog.queries.suppressions import SuppressionView, suppressions
+from shared.contracts.catalog import SuppressedKind
 from shared.database import Pool, autocommit
 from shared.event import Instant
 from shared.exported import MARK, ExportFormat, harmless, in_csv
@@ -84,9 +86,7 @@ class Suppressed:
     subjects: Collection[str] | None = None
     topic: str | None = None
     reason: str | None = None
-
-
-SUPPRESSION_COLUMNS = ("subject", "kind", "topic", "reason", "source", "since")
+    key_ids: Sequence[str] = ()  # of all keys: what is not known to be by one of them names all
 
 
 async def suppression_lines(
@@ -99,6 +99,7 @@ async def suppression_lines(
     """
     if wanted is ExportFormat.CSV and before is None:
         yield MARK + in_csv([SUPPRESSION_COLUMNS])
+    by_any = " ".join(asked.key_ids) or None
     while True:
         async with autocommit(pool) as db:
             found = await suppressions(
@@ -109,6 +110,7 @@ async def suppression_lines(
                 topic=asked.topic,
                 reason=asked.reason,
             )
+        found = [_with_key(each, by_any) for each in found]
         if wanted is ExportFormat.CSV:
             yield in_csv(map(_of_suppression, found))
         else:
@@ -119,6 +121,12 @@ async def suppression_lines(
         before = (last.since, last.subject, last.topic or ALL_TOPICS)
 
 
+def _with_key(each: SuppressionView, by_any: str | None) -> SuppressionView:
+    if each.key_id is not None or each.kind == SuppressedKind.CLIENT:
+        return each
+    return each.model_copy(update={"key_id": by_any})
+
+
 def _of_suppression(each: SuppressionView) -> Sequence[object]:
     return (
         harmless(each.subject),
@@ -127,6 +135,7 @@ def _of_suppression(each: SuppressionView) -> Sequence[object]:
         each.reason,
         harmless(each.source),
         each.since.isoformat(),
+        harmless(each.key_id),
     )
 
 

@@ -25,6 +25,11 @@ class SuppressionView(View):
     reason: str = Field(examples=["unsubscribed"])
     source: str | None = Field(description="As whoever entered it named it.", examples=["shop"])
     since: Instant
+    key_id: str | None = Field(
+        None,
+        description="Of the key by which the contact was hashed, where that is known.",
+        examples=["q83vEjRW"],
+    )
 
 
 async def suppressions(
@@ -49,6 +54,7 @@ async def suppressions(
         table.reason,
         table.source,
         table.since,
+        table.key_id,
     ).order_by(*(column.desc() for column in newest))
     conditions: list[Any] = []
     if before is not None:

@@ -11,6 +11,7 @@ from services.catalog.routes import (
     preferred_times,
     previews,
     runs,
+    suppression_files,
     suppressions,
     unsubscribing,
 )
@@ -27,5 +28,6 @@ routers = (
     previews.router,
     gateways.router,
     suppressions.router,
+    suppression_files.router,
     unsubscribing.router,
 )

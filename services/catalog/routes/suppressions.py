@@ -4,39 +4,35 @@ from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request, status
-from fastapi.responses import StreamingResponse
+from fastapi import Depends, Path, Query, status
 from pydantic import Field
 
 from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
-from services.catalog.domain.imports import ImportBrokenOff, ImportTooLarge
 from services.catalog.domain.suppression import (
     ALL_TOPICS,
     LONGEST_TOPIC,
     REASONS,
+    SOURCE_LIMIT,
+    SOURCE_PATTERN,
     LiftSuppression,
     NoContactKeys,
     SuppressionInvalid,
     SuppressionUnknown,
     TooManyTopics,
+    Unwanted,
     topic_mistake,
 )
-from services.catalog.files.contacts import Refused, read_contacts
+from services.catalog.files.contacts import CommonFields
 from services.catalog.handlers import suppressing
-from services.catalog.handlers.suppressing import Unwanted
-from services.catalog.queries import export
 from services.catalog.queries import suppressions as queries
 from services.catalog.queries.clients import has_client
 from services.catalog.queries.suppressions import SuppressionView
 from services.catalog.routes.dependencies import Keys
-from services.catalog.routes.exports import Wanted, described, exported
-from services.catalog.routes.imports import limits_of, pieces
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
 from shared.database import autocommit
 from shared.errors import FieldError
 from shared.event import Instant
-from shared.exported import ExportFormat
 from shared.http import (
     BadCursor,
     Body,
@@ -47,7 +43,6 @@ from shared.http import (
     Limit,
     Page,
     Store,
-    View,
     answers,
     declared,
     page,
@@ -57,8 +52,6 @@ from shared.http import (
 from shared.http.pages import INSTANT
 
 router = strict_router("/v1/suppressions", "suppressions")
-
-SHOWN = 1_000  # lines of a file that were refused, with their reasons
 
 TopicName = Annotated[
     str | None, Query(description="of mailings", examples=["news"], max_length=LONGEST_TOPIC)
@@ -87,8 +80,8 @@ class NewSuppression(Body):
     source: str | None = Field(
         None,
         min_length=1,
-        max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        max_length=SOURCE_LIMIT,
+        pattern=SOURCE_PATTERN,
         description="Where it is from, as you name it; no personal data.",
         examples=["shop"],
     )
@@ -123,7 +116,7 @@ def _unwanted(body: NewSuppression) -> Unwanted:
     Raises:
         SuppressionInvalid: With the place of each mistake.
     """
-    mistakes = list(_mistakes(body))
+    mistakes = list(mistakes_in(body))
     given = [name for name in ("client_id", "phone", "email") if getattr(body, name) is not None]
     if len(given) != 1:
         place = f"/{given[1]}" if given else "/client_id"
@@ -133,19 +126,17 @@ def _unwanted(body: NewSuppression) -> Unwanted:
     if mistakes:
         raise SuppressionInvalid(*mistakes)
     value = str(body.client_id or body.phone or body.email)
-    return _of(body, SuppressedKind(given[0].removesuffix("_id")), value)
-
-
-def _of(common: NewSuppression, kind: SuppressedKind, value: str) -> Unwanted:
+    kind = SuppressedKind(given[0].removesuffix("_id"))
     return Unwanted(
-        kind=kind, value=value, topic=common.topic, reason=common.reason, source=common.source
+        kind=kind, value=value, topic=body.topic, reason=body.reason, source=body.source
     )
 
 
-def _mistakes(common: NewSuppression) -> Iterator[FieldError]:
+def mistakes_in(common: NewSuppression | CommonFields) -> Iterator[FieldError]:
+    """Yield what is wrong with what is said of suppressions."""
     if mistake := topic_mistake("/topic", common.topic):
         yield mistake
-    if common.reason not in REASONS:
+    if common.reason not in (None, *REASONS):
         yield FieldError("/reason", "reason", f"one of {', '.join(REASONS)}")
 
 
@@ -157,7 +148,7 @@ def _contact_mistake(phone: str | None, email: str | None) -> FieldError | None:
     return None
 
 
-def _subjects(
+def subjects_of(
     keys: Keys, client_id: UUID | None = None, phone: Phone = None, email: Email = None
 ) -> list[str] | None:
     """Return under which names what is asked for may be suppressed; None: nothing is asked for."""
@@ -176,7 +167,7 @@ def _subjects(
 async def suppressions(
     db: Database,
     cursor: Cursor,
-    subjects: Annotated[list[str] | None, Depends(_subjects)],
+    subjects: Annotated[list[str] | None, Depends(subjects_of)],
     limit: Limit = 50,
     topic: TopicName = None,
     reason: Reason = None,
@@ -185,45 +176,19 @@ async def suppressions(
 
     Of several clients and contacts that are named, any.
     """
-    before = position(cursor, _place, None)
+    before = position(cursor, place_of, None)
     found = await queries.suppressions(
         db, before=before, limit=limit + 1, subjects=subjects, topic=topic, reason=reason
     )
     return page(found, limit, _key)
 
 
-@router.get(
-    "/export",
-    operation_id="export_suppressions",
-    response_class=StreamingResponse,
-    responses=answers(BadCursor, SuppressionInvalid)
-    | described("All suppressions; it ends properly only with all of them."),
-)
-async def export_suppressions(
-    *,
-    pool: DatabasePool,
-    cursor: Cursor,
-    subjects: Annotated[list[str] | None, Depends(_subjects)],
-    topic: TopicName = None,
-    reason: Reason = None,
-    wanted: Wanted = ExportFormat.NDJSON,
-) -> StreamingResponse:
-    """Show each suppression that the list has with these filters, the newest first.
-
-    What broke off goes on behind the last whole line, by its cursor: base64url of
-    "since,subject,topic", where no topic is an empty one.
-    """
-    before = position(cursor, _place, None)
-    having = export.Suppressed(subjects, topic, reason)
-    lines = export.suppression_lines(pool, having, before, wanted)
-    return exported(lines, wanted, "suppressions")
-
-
 def _key(shown: SuppressionView) -> str:
     return f"{shown.since.isoformat()},{shown.subject},{shown.topic or ALL_TOPICS}"
 
 
-def _place(cursor: str) -> tuple[Instant, str, str]:
+def place_of(cursor: str) -> tuple[Instant, str, str]:
+    """Return behind which suppression a page begins."""
     since, subject, topic = cursor.split(",")
     return INSTANT.validate_python(since), subject, topic
 
@@ -243,71 +208,3 @@ async def lift_suppression(
     """Write again to a client or a contact: of one topic, or of whatever was suppressed."""
     command = LiftSuppression(subject=subject, topic=topic, now=await clock())
     await suppressing.lift(store, command)
-
-
-class RefusedLine(View):
-    """A line of a file that is no client and no contact."""
-
-    line: int
-    code: str = Field(examples=["contact"])
-
-
-class ImportedSuppressions(View):
-    """What came of a file."""
-
-    lines: int = Field(description="That were not empty, the header not counted.")
-    suppressed: int = Field(description="Of these: that were not suppressed before.")
-    unchanged: int
-    refused: int
-    refused_lines: list[RefusedLine] = Field(description=f"The first {SHOWN:,} of them.")
-
-
-def _of_file(
-    topic: TopicName = None,
-    reason: SuppressedReason = SuppressedReason.REQUESTED,
-    source: Annotated[
-        str | None, Query(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
-    ] = None,
-) -> NewSuppression:
-    """Return what is said of all contacts of a file."""
-    common = NewSuppression(topic=topic, reason=reason, source=source)
-    if mistakes := list(_mistakes(common)):
-        raise SuppressionInvalid(*mistakes)
-    return common
-
-
-@router.post(
-    "/import",
-    operation_id="import_suppressions",
-    responses=answers(NoContactKeys, Refused, SuppressionInvalid, ImportBrokenOff, ImportTooLarge),
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
-    },
-)
-async def import_suppressions(
-    request: Request,
-    store: Store,
-    clock: BusinessClock,
-    keys: Keys,
-    common: Annotated[NewSuppression, Depends(_of_file)],
-) -> ImportedSuppressions:
-    """Suppress each phone, e-mail or client's identifier of a file: the first cell of each line.
-
-    What was read before the file broke off is suppressed; sending it again does the rest.
-    """
-    lines = suppressed = 0
-    refused: list[int] = []
-    async for chunk in read_contacts(pieces(request), limits_of(request)):
-        unwanted = [_of(common, kind, value) for kind, value in chunk.contacts]
-        if unwanted:
-            done = await suppressing.suppress(store, keys, unwanted, await clock())
-            suppressed += done.new
-        lines += len(chunk.contacts) + len(chunk.refused)
-        refused += chunk.refused
-    return ImportedSuppressions(
-        lines=lines,
-        suppressed=suppressed,
-        unchanged=lines - suppressed - len(refused),
-        refused=len(refused),
-        refused_lines=[RefusedLine(line=each, code="contact") for each in refused[:SHOWN]],
-    )

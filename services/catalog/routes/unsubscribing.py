@@ -10,8 +10,8 @@ from html import escape
 from fastapi import APIRouter, Request, status
 from fastapi.responses import HTMLResponse
 
+from services.catalog.domain.suppression import Unwanted
 from services.catalog.handlers import suppressing
-from services.catalog.handlers.suppressing import Unwanted
 from services.catalog.queries.clients import email_of
 from services.catalog.routes.dependencies import Keys, OwnLinks
 from shared.contracts.catalog import SuppressedKind

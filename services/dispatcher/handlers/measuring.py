@@ -37,6 +37,8 @@ def count_results(gateway: str, results: Sequence[Result], attempts: Sequence[At
     """
     for outcome, number in Counter([each.verdict.outcome for each in attempts]).items():
         telemetry.count("dispatcher.attempts", number, gateway=gateway, outcome=outcome)
+    bounced = sum(each.verdict.bounced is not None for each in attempts)
+    telemetry.count("dispatcher.contacts.bounced", bounced, gateway=gateway)
     durations = [each.ended_at - each.started_at for each in attempts]
     telemetry.observe_many("dispatcher.attempt.duration", durations, gateway=gateway)
     delays = [
@@ -54,6 +56,7 @@ def watch(sender: Sending, rate: Rate | None) -> None:
         telemetry.count("dispatcher.attempts", 0, gateway=gateway.name, outcome=outcome)
     for cause in Cause:
         telemetry.count("dispatcher.breaker.openings", 0, gateway=gateway.name, reason=cause)
+    telemetry.count("dispatcher.contacts.bounced", 0, gateway=gateway.name)
     telemetry.count("dispatcher.messages.unrendered", 0, gateway=gateway.name)
     telemetry.measure("dispatcher.gateway.rate", rate.per_s if rate else 0, gateway=gateway.name)
     telemetry.show("dispatcher.requests.active", lambda: sender.in_flight, gateway=gateway.name)

@@ -30,7 +30,7 @@ class SuppressionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     source: str | None = None  # as whoever entered it names it
 
 
-class SuppressionChanged(Event, frozen=True, kw_only=True):
+class SuppressionChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """All that is not wanted by a client or at a contact: the topic keeps only the last record.
 
     A contact is a keyed hash, as client events have it: nobody reads it from that.
@@ -42,6 +42,7 @@ class SuppressionChanged(Event, frozen=True, kw_only=True):
     kind: str  # of SuppressedKind
     entries: tuple[SuppressionEntry, ...]
     changed_at: Instant
+    key_id: str | None = None  # of the key that hashed the contact; none: of before it was kept
 
 
 class SuppressionLifted(Event, frozen=True, kw_only=True):
