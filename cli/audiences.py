@@ -10,20 +10,12 @@ from cli import Exit, Failure, Output
 from cli.api import Api, run
 from cli.filtering import (
     IDENTIFIER,
-    AllTags,
-    Clients,
-    Codes,
-    ExceptClients,
-    FilterFile,
-    Has,
-    NoTags,
-    OnePerContact,
+    FilterOptions,
     Saved,
-    Tags,
-    Zones,
     note_unknown,
     read_filter,
 )
+from cli.grouped import grouped
 from cli.mailing_tables import filter_rows
 from cli.options import GATEWAYS
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
@@ -43,36 +35,17 @@ app = typer.Typer(help="Audiences: whom mailings go to.", no_args_is_help=True)
 
 
 @app.command("preview")
-def preview_audience(  # noqa: PLR0913 (options are the fields of a filter)
+@grouped
+def preview_audience(
     *,
-    tag: Tags = None,
-    operator_code: Codes = None,
-    with_tag: AllTags = None,
-    without_tag: NoTags = None,
-    in_zone: Zones = None,
-    has: Has = None,
-    clients: Clients = None,
-    except_clients: ExceptClients = None,
-    one_per_contact: OnePerContact = None,
-    filter_: FilterFile = None,
+    whom: FilterOptions,
     saved: Saved = None,
     gateway: Annotated[str, typer.Option(metavar="NAME", help=GATEWAYS)] = "http",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many clients to show.")] = 20,
     output: Format = Output.TABLE,
 ) -> None:
     """Show how many clients a filter selects now, who is left out and why, and some of them."""
-    wanted = read_filter(
-        tag=tag,
-        operator_code=operator_code,
-        with_tag=with_tag,
-        without_tag=without_tag,
-        in_zone=in_zone,
-        has=has,
-        clients=clients,
-        except_clients=except_clients,
-        one_per_contact=one_per_contact,
-        file=filter_,
-    )
+    wanted = read_filter(whom)
     if saved is not None and wanted:
         raise typer.BadParameter("say either --audience, or whom")
 
@@ -86,37 +59,18 @@ def preview_audience(  # noqa: PLR0913 (options are the fields of a filter)
 
 
 @app.command("save")
-def save_audience(  # noqa: PLR0913 (options are the fields of a filter)
+@grouped
+def save_audience(
     name: Annotated[str, typer.Argument(help="By which mailings refer to it.")],
     *,
-    tag: Tags = None,
-    operator_code: Codes = None,
-    with_tag: AllTags = None,
-    without_tag: NoTags = None,
-    in_zone: Zones = None,
-    has: Has = None,
-    clients: Clients = None,
-    except_clients: ExceptClients = None,
-    one_per_contact: OnePerContact = None,
-    filter_: FilterFile = None,
+    whom: FilterOptions,
     output: Format = Output.TABLE,
 ) -> None:
     """Save a filter under a name; if there is one of this name, instead of what it was.
 
     Mailings that refer to it go to the new one; a run that has begun keeps its own.
     """
-    wanted = read_filter(
-        tag=tag,
-        operator_code=operator_code,
-        with_tag=with_tag,
-        without_tag=without_tag,
-        in_zone=in_zone,
-        has=has,
-        clients=clients,
-        except_clients=except_clients,
-        one_per_contact=one_per_contact,
-        file=filter_,
-    )
+    wanted = read_filter(whom)
 
     async def work(api: Api) -> Json:
         known = (await api.get("catalog", "/v1/audiences", {"name": name}))["items"]

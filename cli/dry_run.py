@@ -6,7 +6,7 @@ from cli import Failure, Output
 from cli.api import Api, run
 from cli.audiences import audience, audience_facts, find_audience, sendable
 from cli.filtering import note_unknown
-from cli.mailing_tables import preview_table
+from cli.mailing_tables import note_remarks, preview_table
 from cli.render import Json, facts, note, show
 from cli.schedules import preview_of_schedule, schedule_table
 from cli.statistics.progress import SELECTS_NOBODY
@@ -20,6 +20,8 @@ def dry_run(plan: Json, output: Output) -> None:
     show(output, preview, lambda: _table(preview))
     if preview.get("audience"):
         note_unknown(plan.get("filter", {}), preview["audience"])
+    if preview["schedule"]:
+        note_remarks(preview["schedule"])
     if not preview["clients"]:
         note(SELECTS_NOBODY, "yellow")
 
@@ -30,7 +32,9 @@ async def _preview(api: Api, plan: Json) -> Json:
     when = None
     if plan.get("schedule"):
         window = {"starts_at": plan["starts_at"], "ends_at": plan["ends_at"], "limit": SHOWN}
-        when = await preview_of_schedule(api, {"schedule": plan["schedule"], **window})
+        by_clock = {"time_policy": plan["time_policy"]} if plan.get("time_policy") else {}
+        body = {"schedule": plan["schedule"], **window, **by_clock}
+        when = await preview_of_schedule(api, body)
     try:
         wanted = plan.get("filter")
         if wanted is None:

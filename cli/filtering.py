@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, TextIO
 
@@ -59,46 +60,50 @@ FilterFile = Annotated[
 ]
 
 
-def read_filter(  # noqa: PLR0913 (each is an option)
-    *,
-    tag: list[str] | None = None,
-    operator_code: list[str] | None = None,
-    with_tag: list[str] | None = None,
-    without_tag: list[str] | None = None,
-    in_zone: list[str] | None = None,
-    has: list[Contact] | None = None,
-    clients: TextIO | None = None,
-    except_clients: TextIO | None = None,
-    one_per_contact: bool | None = None,
-    file: TextIO | None = None,
-) -> Json:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterOptions:
+    """The options of a filter."""
+
+    tag: Tags = None
+    operator_code: Codes = None
+    with_tag: AllTags = None
+    without_tag: NoTags = None
+    in_zone: Zones = None
+    has: Has = None
+    clients: Clients = None
+    except_clients: ExceptClients = None
+    one_per_contact: OnePerContact = None
+    filter_: FilterFile = None
+
+
+def read_filter(options: FilterOptions) -> Json:
     """Return what is typed of a filter, as the API takes it; empty if nothing is.
 
     Raises:
         typer.BadParameter: Something is typed beside a whole filter, or a file is none of ours.
     """
-    include: Json = {"all_tags": with_tag, "time_zones": in_zone}
-    include |= {f"has_{each}": True for each in has or ()}
-    include |= _named(clients)
-    exclude: list[Json] = [{"tags": without_tag}] if without_tag else []
-    exclude += [{name: named} for name, named in _named(except_clients).items()]
+    include: Json = {"all_tags": options.with_tag, "time_zones": options.in_zone}
+    include |= {f"has_{each}": True for each in options.has or ()}
+    include |= _named(options.clients)
+    exclude: list[Json] = [{"tags": options.without_tag}] if options.without_tag else []
+    exclude += [{name: named} for name, named in _named(options.except_clients).items()]
     typed: Json = {
-        "tags": tag,
-        "operator_codes": operator_code,
+        "tags": options.tag,
+        "operator_codes": options.operator_code,
         "include": {name: value for name, value in include.items() if value},
         "exclude": {"or": exclude} if len(exclude) > 1 else next(iter(exclude), None),
     }
     typed = {name: value for name, value in typed.items() if value}
-    if one_per_contact is not None:
-        typed["one_per_contact"] = one_per_contact
-    if file is None:
+    if options.one_per_contact is not None:
+        typed["one_per_contact"] = options.one_per_contact
+    if options.filter_ is None:
         return typed
     if typed:
         raise typer.BadParameter("say either --filter, or its parts")
-    return _whole(file)
+    return _whole(options.filter_)
 
 
-def whom(audience: str | None, wanted: Json) -> Json:
+def whom_of(audience: str | None, wanted: Json) -> Json:
     """Return whom a new mailing is for, as the API takes it."""
     if audience is not None:
         return {"audience": audience}

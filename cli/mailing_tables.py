@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from cli.render import Json, facts, grid, instant
+from cli.render import Json, facts, grid, instant, note
 
 FEW = 5  # identifiers that are shown
 
@@ -180,3 +180,9 @@ def mailing_table(found: Json) -> RenderableType:
         ("created", instant(found["created_at"])),
         ("changed", instant(found["changed_at"])),
     ])  # fmt: skip
+
+
+def note_remarks(answer: Json) -> None:
+    """Say what there is to be said of what was saved, or of a schedule."""
+    for remark in answer.get("remarks") or ():  # none of an older release
+        note(f"Note: {remark['detail']}.", "yellow")

@@ -16,7 +16,7 @@ from cli.mailing_tables import (
     preview_table,
 )
 from cli.options import By, MailingId, account
-from cli.render import Format, Json, Listing, Quiet, note, show
+from cli.render import Format, Json, Listing, Quiet, note, show, show_line
 from cli.watching import watch_until_over
 
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
@@ -65,9 +65,11 @@ def list_mailings(  # noqa: PLR0913 (each is a filter)
 
 
 @app.command("delete")
-def delete_mailing(mailing_id: MailingId) -> None:
+def delete_mailing(mailing_id: MailingId, output: Format = Output.TABLE) -> None:
     """Stop a mailing and show it no more; what was sent stays on record."""
     run(lambda api: api.delete("catalog", f"/v1/mailings/{mailing_id}"))
+    if output is Output.JSON:
+        show_line({"mailing_id": str(mailing_id), "status": "deleted"})
     note(f"Mailing {mailing_id} is deleted; `./mailings messages list` still has what was sent.")
 
 

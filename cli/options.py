@@ -2,6 +2,7 @@
 
 import getpass
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TextIO
@@ -176,23 +177,29 @@ def content_of(file: TextIO | None) -> str | None:
         raise typer.BadParameter(f"{file.name} is not text in UTF-8") from None
 
 
-def delivery_of(
-    priority: Priority | None,
-    max_attempts: int | None,
-    on_unknown: OnUnknown | None,
-    message_class: MessageClass | None,
-    topic: str | None,
-) -> Json:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions:
+    """The options of order, retries, class and topic."""
+
+    priority: FirstOf = None
+    max_attempts: MaxAttempts = None
+    on_unknown: Unknown = None
+    class_: Class = None
+    topic: Topic = None
+
+
+def delivery_of(options: DeliveryOptions) -> Json:
     """Return what is said of order, retries, class and topic of mailings, as the API takes it."""
-    wanted = None if on_unknown is OnUnknown.AS_GATEWAY else on_unknown
-    options: dict[str, tuple[object, object]] = {
-        "priority": (priority, priority),
-        "max_attempts": (max_attempts, max_attempts or None),
-        "on_unknown": (on_unknown, wanted),
-        "message_class": (message_class, message_class),
-        "topic": (topic, topic or None),
+    unknown = options.on_unknown
+    wanted = None if unknown is OnUnknown.AS_GATEWAY else unknown
+    given: dict[str, tuple[object, object]] = {
+        "priority": (options.priority, options.priority),
+        "max_attempts": (options.max_attempts, options.max_attempts or None),
+        "on_unknown": (unknown, wanted),
+        "message_class": (options.class_, options.class_),
+        "topic": (options.topic, options.topic or None),
     }
-    return {name: value for name, (typed, value) in options.items() if typed is not None}
+    return {name: value for name, (typed, value) in given.items() if typed is not None}
 
 
 def end_of(

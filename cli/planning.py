@@ -8,40 +8,28 @@ from cli import Output
 from cli.api import run
 from cli.dry_run import dry_run as show_dry_run
 from cli.filtering import (
-    AllTags,
-    Clients,
-    Codes,
-    ExceptClients,
-    FilterFile,
-    Has,
-    NoTags,
-    OnePerContact,
+    FilterOptions,
     Saved,
-    Tags,
-    Zones,
     note_unknown,
     read_filter,
-    whom,
+    whom_of,
 )
-from cli.mailing_tables import mailing_table
+from cli.grouped import grouped
+from cli.mailing_tables import mailing_table, note_remarks
 from cli.options import (
     GATEWAYS,
     Body,
     BodyFile,
-    Class,
+    DeliveryOptions,
     DryRun,
     EndsAt,
-    FirstOf,
     For,
     HtmlFile,
     MailingId,
-    MaxAttempts,
     Name,
     Sender,
     StartsAt,
     Subject,
-    Topic,
-    Unknown,
     Watch,
     content_of,
     delivery_of,
@@ -49,34 +37,15 @@ from cli.options import (
     text_of,
 )
 from cli.render import Format, Json, Quiet, show_one
-from cli.scheduling import (
-    CatchUp,
-    Count,
-    Except,
-    Misses,
-    Overlaps,
-    Repeat,
-    RunWindow,
-    ScheduleFile,
-    Zone,
-    read_schedule,
-)
-from cli.timing import (
-    Clocks,
-    ClockZone,
-    IfNone,
-    IfNoZone,
-    IfPassed,
-    LocalTime,
-    QuietHours,
-    times_of,
-)
+from cli.scheduling import ScheduleOptions, read_schedule
+from cli.timing import TimeOptions, times_of
 from cli.watching import watch_until_over
 
 app = typer.Typer()
 
 
 @app.command("create")
+@grouped
 def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     *,
     name: Annotated[str, typer.Option(help="What people call it.")],
@@ -85,42 +54,15 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     subject: Subject = None,
     html_file: HtmlFile = None,
     sender: Sender = None,
-    tag: Tags = None,
-    operator_code: Codes = None,
-    with_tag: AllTags = None,
-    without_tag: NoTags = None,
-    in_zone: Zones = None,
-    has: Has = None,
-    clients: Clients = None,
-    except_clients: ExceptClients = None,
-    one_per_contact: OnePerContact = None,
-    filter_: FilterFile = None,
+    whom: FilterOptions,
     audience: Saved = None,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
     for_: For = None,
     gateway: Annotated[str, typer.Option(metavar="NAME", help=GATEWAYS)] = "http",
-    priority: FirstOf = None,
-    max_attempts: MaxAttempts = None,
-    on_unknown: Unknown = None,
-    class_: Class = None,
-    topic: Topic = None,
-    clock: Clocks = None,
-    clock_zone: ClockZone = None,
-    local_time: LocalTime = None,
-    if_passed: IfPassed = None,
-    if_no_zone: IfNoZone = None,
-    if_none_preferred: IfNone = None,
-    quiet_hours: QuietHours = None,
-    repeat: Repeat = None,
-    zone: Zone = None,
-    schedule: ScheduleFile = None,
-    run_window: RunWindow = None,
-    overlap: Overlaps = None,
-    missed: Misses = None,
-    catch_up: CatchUp = None,
-    count: Count = None,
-    except_: Except = None,
+    delivery: DeliveryOptions,
+    times: TimeOptions,
+    recurrence: ScheduleOptions,
     dry_run: DryRun = False,
     watch: Watch = False,
     quiet: Quiet = False,
@@ -135,52 +77,23 @@ def create_mailing(  # noqa: PLR0913 (options are the fields of a mailing)
     text = text_of(body, body_file)
     if text is None:
         raise typer.BadParameter("say what it says: either --body or --body-file")
-    wanted = read_filter(
-        tag=tag,
-        operator_code=operator_code,
-        with_tag=with_tag,
-        without_tag=without_tag,
-        in_zone=in_zone,
-        has=has,
-        clients=clients,
-        except_clients=except_clients,
-        one_per_contact=one_per_contact,
-        file=filter_,
-    )
+    wanted = read_filter(whom)
     if audience is not None and wanted:
         raise typer.BadParameter("say either --audience, or whom")
     plan: Json = {
         "name": name,
         "body": text,
         "subject": subject,
-        **whom(audience, wanted),
+        **whom_of(audience, wanted),
         "starts_at": starts_at.isoformat() if starts_at else None,
         "ends_at": end_of(starts_at, ends_at, for_).isoformat(),
         "gateway": gateway,
     }
     of_mails = {"html": content_of(html_file), "sender": sender}
     plan |= {field: value for field, value in of_mails.items() if value is not None}
-    plan |= delivery_of(priority, max_attempts, on_unknown, class_, topic)
-    plan |= times_of(
-        clock=clock,
-        clock_zone=clock_zone,
-        local_time=local_time,
-        if_passed=if_passed,
-        if_no_zone=if_no_zone,
-        if_none=if_none_preferred,
-        quiet_hours=quiet_hours,
-    )
-    recurs = read_schedule(
-        file=schedule,
-        repeat=repeat,
-        zone=zone,
-        run_window=run_window,
-        overlap=overlap,
-        missed=missed,
-        catch_up=catch_up,
-        count=count,
-        except_=except_,
-    )
+    plan |= delivery_of(delivery)
+    plan |= times_of(times)
+    recurs = read_schedule(recurrence)
     if recurs is not None:
         plan["schedule"] = recurs
     _create(plan, output, dry_run=dry_run, watch=watch, quiet=quiet)
@@ -230,5 +143,6 @@ def _create(plan: Json, output: Output, *, dry_run: bool, watch: bool, quiet: bo
     created = run(lambda api: api.post("catalog", "/v1/mailings", plan))
     show_one(output, created, lambda: mailing_table(created), key="mailing_id", quiet=quiet)
     note_unknown(plan.get("filter", {}), created)
+    note_remarks(created)
     if watch:
         watch_until_over(created["mailing_id"], output)

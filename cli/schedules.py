@@ -9,17 +9,11 @@ from rich.console import Group, RenderableType
 
 from cli import Output, read_id
 from cli.api import Api, run
+from cli.grouped import grouped
+from cli.mailing_tables import note_remarks
 from cli.options import EndsAt, For, StartsAt, end_of
 from cli.render import Format, Json, facts, grid, instant, show
-from cli.scheduling import (
-    Count,
-    Except,
-    Repeat,
-    RunWindow,
-    ScheduleFile,
-    Zone,
-    read_schedule,
-)
+from cli.scheduling import Repeat, ScheduleFile, ScheduleOptions, Zone, read_schedule
 
 app = typer.Typer(help="Schedules: when mailings recur.", no_args_is_help=True)
 
@@ -31,18 +25,14 @@ REMARKS = {
 
 
 @app.command("preview")
+@grouped
 def preview_schedule(  # noqa: PLR0913 (options are the fields of a schedule)
     mailing_id: Annotated[
         UUID | None,
         typer.Argument(parser=read_id, metavar="[ID]", help="Of a mailing that is saved."),
     ] = None,
     *,
-    repeat: Repeat = None,
-    zone: Zone = None,
-    schedule: ScheduleFile = None,
-    run_window: RunWindow = None,
-    count: Count = None,
-    except_: Except = None,
+    recurrence: ScheduleOptions,
     starts_at: StartsAt = None,
     ends_at: EndsAt = None,
     for_: For = None,
@@ -50,14 +40,7 @@ def preview_schedule(  # noqa: PLR0913 (options are the fields of a schedule)
     output: Format = Output.TABLE,
 ) -> None:
     """Show the next occurrences, each in its zone, and what changes of clocks do to them."""
-    typed = read_schedule(
-        file=schedule,
-        repeat=repeat,
-        zone=zone,
-        run_window=run_window,
-        count=count,
-        except_=except_,
-    )
+    typed = read_schedule(recurrence)
     if (typed is None) == (mailing_id is None):
         raise typer.BadParameter("say either a mailing's ID, or when with --repeat and --zone")
     window: Json = {"starts_at": starts_at.isoformat() if starts_at else None, "limit": limit}
@@ -72,13 +55,14 @@ def preview_schedule(  # noqa: PLR0913 (options are the fields of a schedule)
             found = await api.get("catalog", f"/v1/mailings/{mailing_id}")
             if found.get("schedule") is None:
                 raise typer.BadParameter("this mailing has no schedule: it runs once")
-            names = ("schedule", "starts_at", "ends_at")
+            names = ("schedule", "starts_at", "ends_at", "time_policy")
             given = {name: value for name, value in window.items() if value is not None}
-            body = {name: found[name] for name in names} | given
+            body = {name: found[name] for name in names if found.get(name) is not None} | given
         return await preview_of_schedule(api, body)
 
     preview = run(work)
     show(output, preview, lambda: schedule_table(preview))
+    note_remarks(preview)
 
 
 async def preview_of_schedule(api: Api, body: Json) -> Json:
@@ -119,7 +103,7 @@ def explain_schedule(
     output: Format = Output.TABLE,
 ) -> None:
     """Say in words when a schedule recurs."""
-    typed = read_schedule(file=schedule, repeat=repeat, zone=zone)
+    typed = read_schedule(ScheduleOptions(schedule=schedule, repeat=repeat, zone=zone))
     if typed is None:
         raise typer.BadParameter('say when, such as --repeat "daily 09:00" --zone Europe/Moscow')
     ends_at = (datetime.now(UTC) + A_YEAR).isoformat()

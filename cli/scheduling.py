@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, TextIO
@@ -74,39 +75,44 @@ Except = Annotated[
 ]
 
 
-def read_schedule(  # noqa: PLR0913 (each is an option)
-    *,
-    file: TextIO | None = None,
-    repeat: list[str] | None = None,
-    zone: str | None = None,
-    run_window: timedelta | None = None,
-    overlap: Overlap | None = None,
-    missed: Missed | None = None,
-    catch_up: timedelta | None = None,
-    count: int | None = None,
-    except_: list[str] | None = None,
-) -> Json | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleOptions:
+    """The options of when a mailing recurs."""
+
+    repeat: Repeat = None
+    zone: Zone = None
+    schedule: ScheduleFile = None
+    run_window: RunWindow = None
+    overlap: Overlaps = None
+    missed: Misses = None
+    catch_up: CatchUp = None
+    count: Count = None
+    except_: Except = None
+
+
+def read_schedule(options: ScheduleOptions) -> Json | None:
     """Return what was typed as the API takes it; None if nothing was.
 
     Raises:
         typer.BadParameter: It cannot be understood.
     """
-    typed: Json = {} if file is None else _content(file)
-    if repeat:
+    typed: Json = {} if options.schedule is None else _content(options.schedule)
+    zone, window, catch_up = options.zone, options.run_window, options.catch_up
+    if options.repeat:
         if zone is None:
             raise typer.BadParameter("say in which --zone, such as Europe/Moscow")
-        typed["entries"] = [_entry(each, zone) for each in repeat]
+        typed["entries"] = [_entry(each, zone) for each in options.repeat]
     elif zone is not None:
         raise typer.BadParameter("--zone is that of --repeat: say when it recurs")
-    options = {
-        "window_s": run_window and int(run_window.total_seconds()),
-        "overlap": overlap,
-        "missed": missed,
+    others = {
+        "window_s": window and int(window.total_seconds()),
+        "overlap": options.overlap,
+        "missed": options.missed,
         "catch_up_s": catch_up and int(catch_up.total_seconds()),
-        "count": count,
-        "except_dates": except_,
+        "count": options.count,
+        "except_dates": options.except_,
     }
-    typed |= {name: value for name, value in options.items() if value is not None}
+    typed |= {name: value for name, value in others.items() if value is not None}
     return typed or None
 
 

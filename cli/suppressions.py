@@ -12,7 +12,7 @@ from cli.api import Api, run
 from cli.clients import PHONE, identifier
 from cli.clients import app as clients
 from cli.export import ExportFormat, export_suppressions, format_of
-from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
+from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show, show_line
 from cli.upload import pieces_of
 
 app = typer.Typer(
@@ -70,10 +70,10 @@ def suppress(
 
 
 @clients.command("unsuppress")
-def unsuppress(whom: Whom, *, topic: Topic = None) -> None:
+def unsuppress(whom: Whom, *, topic: Topic = None, output: Format = Output.TABLE) -> None:
     """Write again to a client, or to a phone or e-mail; of one topic, if it is named."""
 
-    async def work(api: Api) -> int:
+    async def work(api: Api) -> list[str]:
         found, _ = await api.items("catalog", "/v1/suppressions", named(whom), 1_000)
         lifted = {each["subject"] for each in found if topic in (None, each["topic"])}
         if not lifted:
@@ -82,9 +82,11 @@ def unsuppress(whom: Whom, *, topic: Topic = None) -> None:
         query = f"?{urlencode({'topic': topic})}" if topic else ""
         for subject in sorted(lifted):
             await api.delete("catalog", f"/v1/suppressions/{quote(subject)}{query}")
-        return len(lifted)
+        return sorted(lifted)
 
-    run(work)
+    lifted = run(work)
+    if output is Output.JSON:
+        show_line({"lifted": lifted, "topic": topic})
     note("It is written to again." if topic is None else f"It gets {topic} again.")
 
 
@@ -139,6 +141,7 @@ def export_all(
         note(f"{path} is complete: {size:,} bytes.")
 
 
+REFUSED_SHOWN = 10  # lines; the answer in JSON has more
 COUNTERS = ("lines", "suppressed", "unchanged", "refused")
 
 
@@ -149,19 +152,22 @@ def import_suppressions(
     ],
     *,
     topic: Topic = None,
-    reason: Why = Reason.REQUESTED,
+    reason: Annotated[Reason | None, typer.Option(help="Why. Without it: requested.")] = None,
     source: Source = None,
     output: Format = Output.TABLE,
 ) -> None:
     """Suppress each phone, e-mail or client's identifier of a file: the first cell of each line.
 
-    The same file again changes nothing, so what broke off is sent again as it is.
+    What `suppressions export` has written is taken as it is, each line with its own topic,
+    reason, source and time. The same file again changes nothing, so what broke off is sent again.
     """
-    given = {"topic": topic, "reason": reason.value, "source": source}
+    given = {"topic": topic, "reason": reason, "source": source}
     query = urlencode({name: value for name, value in given.items() if value is not None})
     path = f"/v1/suppressions/import?{query}"
     done = run(lambda api: api.upload("catalog", path, pieces_of(file), "text/csv"))
     show(output, done, lambda: grid(COUNTERS, [[done[name] for name in COUNTERS]]))
     if done["refused"]:
-        lines = ", ".join(str(each["line"]) for each in done["refused_lines"][:10])
-        note(f"Neither client nor contact in {Path(file.name).name}, line {lines}.", "yellow")
+        name = Path(file.name).name
+        for each in done["refused_lines"][:REFUSED_SHOWN]:
+            column = f", {each['column']}" if each["column"] else ""
+            note(f"{name}, line {each['line']}{column}: {each['detail']}", "yellow")

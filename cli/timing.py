@@ -1,6 +1,7 @@
 """How times are typed: by whose clock messages are due, and at which hours not."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -74,37 +75,41 @@ QuietHours = Annotated[
 ]
 
 
-def times_of(  # noqa: PLR0913 (each is an option)
-    *,
-    clock: ByClock | None = None,
-    clock_zone: str | None = None,
-    local_time: str | None = None,
-    if_passed: Passed | None = None,
-    if_no_zone: NoZone | None = None,
-    if_none: Otherwise | None = None,
-    quiet_hours: str | None = None,
-) -> Json:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeOptions:
+    """The options of when each client gets a mailing."""
+
+    clock: Clocks = None
+    clock_zone: ClockZone = None
+    local_time: LocalTime = None
+    if_passed: IfPassed = None
+    if_no_zone: IfNoZone = None
+    if_none_preferred: IfNone = None
+    quiet_hours: QuietHours = None
+
+
+def times_of(options: TimeOptions) -> Json:
     """Return what was typed as the API takes it.
 
     Raises:
         typer.BadParameter: It cannot be understood.
     """
     typed = {
-        "kind": clock and KINDS.get(clock),
-        "zone": clock_zone,
-        "at": local_time,
-        "already_passed": if_passed,
-        "no_zone": if_no_zone,
-        "otherwise": if_none,
+        "kind": options.clock and KINDS.get(options.clock),
+        "zone": options.clock_zone,
+        "at": options.local_time,
+        "already_passed": options.if_passed,
+        "no_zone": options.if_no_zone,
+        "otherwise": options.if_none_preferred,
     }
     policy = {name: value for name, value in typed.items() if value is not None}
     found: Json = {"time_policy": policy} if policy else {}
-    if clock is ByClock.MAILING:
+    if options.clock is ByClock.MAILING:
         if policy:
             raise typer.BadParameter("--clock mailing has no other rules: all get it at once")
         found["time_policy"] = None
-    if quiet_hours is not None:
-        found["quiet_hours"] = _hours(quiet_hours)
+    if options.quiet_hours is not None:
+        found["quiet_hours"] = _hours(options.quiet_hours)
     return found
 
 

@@ -131,6 +131,23 @@ async def test_a_run_by_hand_without_a_nominal_time_is_one_of_its_own(http: Asyn
     assert response.json()["nominal"] == "by-hand/2026-01-01T12:00:00+00:00"
 
 
+async def test_who_creates_or_changes_a_mailing_is_told_that_occurrences_will_be_declined(
+    http: AsyncClient,
+) -> None:
+    long = DAILY | {"window_s": 100_000}
+    told = await created(http, **YEAR, schedule=long)
+    plain = await created(http, **YEAR, schedule=DAILY)
+
+    path = f"/mailings/{plain['mailing_id']}"
+    changed = (await http.patch(path, json={"schedule": {"window_s": 100_000}})).json()
+    allowed = (await http.patch(path, json={"schedule": {"overlap": "allow"}})).json()
+
+    assert [each["code"] for each in told["remarks"]] == ["overlap"]
+    assert [each["code"] for each in changed["remarks"]] == ["overlap"]
+    assert "remarks" not in plain
+    assert "remarks" not in allowed
+
+
 async def test_a_change_says_that_a_run_which_is_going_on_keeps_what_it_began_with(
     http: AsyncClient,
 ) -> None:

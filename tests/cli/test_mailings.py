@@ -557,3 +557,5 @@ def test_a_mailing_is_deleted(services: Services, mailings: Mailings, mailing: J
     result = mailings("mailings", "delete", mailing["mailing_id"])
 
     assert (result.code, services.asked[-1].method) == (Exit.OK, "DELETE")
+    shown = mailings("mailings", "delete", mailing["mailing_id"], "-o", "json").json
+    assert shown == {"mailing_id": mailing["mailing_id"], "status": "deleted"}

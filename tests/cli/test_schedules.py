@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from cli import Exit
-from cli.scheduling import read_schedule
+from cli.scheduling import ScheduleOptions, read_schedule
 from tests.cli.conftest import Json, Mailings, Services
 from tests.cli.test_mailings import CREATE, RUN, sent
 
@@ -58,7 +58,9 @@ PREVIEW: Json = {
     ],
 )
 def test_a_schedule_is_typed_in_words(typed: str, entry: Json) -> None:
-    assert read_schedule(repeat=[typed], zone=ZONE) == {"entries": [entry | {"zone": ZONE}]}
+    assert read_schedule(ScheduleOptions(repeat=[typed], zone=ZONE)) == {
+        "entries": [entry | {"zone": ZONE}]
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,15 +72,15 @@ def test_a_schedule_is_typed_in_words(typed: str, entry: Json) -> None:
 )
 def test_what_is_no_schedule_is_refused_with_what_there_is(typed: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"monthly mon#1 09:00|such as mon or friday"):
-        read_schedule(repeat=[typed], zone=ZONE)
+        read_schedule(ScheduleOptions(repeat=[typed], zone=ZONE))
 
 
 def test_a_schedule_needs_a_zone_and_a_zone_a_schedule() -> None:
     with pytest.raises(typer.BadParameter, match="--zone"):
-        read_schedule(repeat=["daily 09:00"])
+        read_schedule(ScheduleOptions(repeat=["daily 09:00"]))
     with pytest.raises(typer.BadParameter, match="--repeat"):
-        read_schedule(zone=ZONE)
-    assert read_schedule() is None
+        read_schedule(ScheduleOptions(zone=ZONE))
+    assert read_schedule(ScheduleOptions()) is None
 
 
 def test_a_recurring_mailing_is_created_with_all_that_was_said(
@@ -156,6 +158,28 @@ def test_a_preview_of_a_saved_mailing_has_its_schedule_and_window(
 
     window = {name: mailing[name] for name in ("starts_at", "ends_at")}
     assert sent(services) == {"schedule": schedule, "limit": 5} | window
+
+
+def test_a_preview_says_what_the_schedule_leads_to(services: Services, mailings: Mailings) -> None:
+    remark = {"code": "overlap", "detail": "the next occurrence does not run"}
+    services.answer("/v1/schedule-previews", PREVIEW | {"remarks": [remark]})
+
+    result = mailings("schedule", "preview", "--repeat", "daily 02:30", "--zone", "Europe/Berlin")
+
+    assert "the next occurrence does not run" in result.err
+
+
+def test_a_preview_of_a_mailing_by_each_clients_clock_has_that(
+    services: Services, mailings: Mailings, mailing: Json
+) -> None:
+    schedule = {"entries": [{"kind": "daily", "at": "09:00", "zone": ZONE}]}
+    times = {"schedule": schedule, "time_policy": {"kind": "recipient_local"}}
+    services.answer(f"/v1/mailings/{mailing['mailing_id']}", mailing | times)
+    services.answer("/v1/schedule-previews", PREVIEW)
+
+    mailings("schedule", "preview", mailing["mailing_id"])
+
+    assert sent(services)["time_policy"] == {"kind": "recipient_local"}
 
 
 def test_a_schedule_is_explained_in_both_languages(services: Services, mailings: Mailings) -> None:

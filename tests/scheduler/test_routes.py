@@ -232,6 +232,37 @@ async def test_a_preview_of_what_is_no_schedule_says_where(http: AsyncClient) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ({}, []),
+        ({"time_policy": {"kind": "preferred_times"}}, ["overlap"]),
+        ({"window_s": 86_401}, ["overlap"]),
+        ({"window_s": 86_401, "overlap": "queue"}, []),
+    ],
+)
+async def test_a_preview_says_that_occurrences_may_be_declined(
+    http: AsyncClient, more: dict[str, Any], codes: list[str]
+) -> None:
+    entry = {"kind": "daily", "at": "09:00", "zone": "UTC"}
+    policy = more.pop("time_policy", None)
+    body = {"schedule": {"entries": [entry]} | more, "ends_at": "2099-04-02T00:00:00Z"}
+
+    shown = (await http.post("/schedule-previews", json=body | {"time_policy": policy})).json()
+
+    assert [each["code"] for each in shown["remarks"]] == codes
+
+
+async def test_a_preview_of_what_is_no_policy_says_where(http: AsyncClient) -> None:
+    entry = {"kind": "daily", "at": "09:00", "zone": "UTC"}
+    policy = {"kind": "recipient_local", "zone": "Nowhere"}
+    body = {"schedule": {"entries": [entry]}, "ends_at": "2099-04-02T00:00:00Z"}
+
+    refused = await http.post("/schedule-previews", json=body | {"time_policy": policy})
+
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/time_policy/zone"]
+
+
 async def test_a_preview_is_bounded(http: AsyncClient) -> None:
     entry = {"kind": "cron", "expression": "* * * * *", "zone": "UTC"}
     body = {"schedule": {"entries": [entry]}, "ends_at": "2099-04-02T00:00:00Z", "limit": 3}

@@ -157,10 +157,10 @@ class ChangedMailing(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     changed_at: datetime
+    remarks: list[RemarkView] | None = None
+    """If there is something to be said of what was saved: what that is."""
     unknown_phones: list[str] | None = None
     """If it was given phones: JSON pointers of those that are no client's."""
-    remarks: list[RemarkView] | None = None
-    """If there is something for which the change does not hold: what that is."""
 
 
 class ClientChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -886,10 +886,13 @@ class RecurrenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a file that is no client and no contact."""
+    """A line of a file that suppresses nothing, and why."""
 
     line: int
+    column: str | None = None
+    """Of an export."""
     code: str
+    detail: str | None = None
 
 
 class RejectedRowView(msgspec.Struct, frozen=True, kw_only=True):
@@ -932,7 +935,7 @@ class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemarkView(msgspec.Struct, frozen=True, kw_only=True):
-    """For what a change does not hold."""
+    """For what a change does not hold, or what its times lead to."""
 
     code: str
     detail: str
@@ -992,6 +995,8 @@ class SavedMailing(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     changed_at: datetime
+    remarks: list[RemarkView] | None = None
+    """If there is something to be said of what was saved: what that is."""
     unknown_phones: list[str] | None = None
     """If it was given phones: JSON pointers of those that are no client's."""
 
@@ -1074,6 +1079,8 @@ class SuppressionView(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     """As whoever entered it named it."""
     since: datetime
+    key_id: str | None = None
+    """Of the key by which the contact was hashed, where that is known."""
 
 
 class TimePolicyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1549,7 +1556,8 @@ class Catalog(Client):
     ) -> SavedMailing:
         """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
-        With an Idempotency-Key, a repeated request creates no second one."""
+        With an Idempotency-Key, a repeated request creates no second one. The answer says if
+        occurrences may come due while the run before them is going on, and would not run."""
         return self._call(
             Call(
                 method="POST",
@@ -1827,37 +1835,6 @@ class Catalog(Client):
             SuppressionPage,
         )
 
-    def export_suppressions(
-        self,
-        *,
-        topic: str | None = None,
-        reason: str | None = None,
-        format: ExportFormat | None = None,
-        cursor: str | None = None,
-        client_id: UUID | None = None,
-        phone: str | None = None,
-        email: str | None = None,
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """Show each suppression that the list has with these filters, the newest first.
-
-        What broke off goes on behind the last whole line, by its cursor: base64url of
-        "since,subject,topic", where no topic is an empty one."""
-        return self._stream(
-            Call(
-                method="GET",
-                path=path_of("/v1/suppressions/export"),
-                query={
-                    "topic": topic,
-                    "reason": reason,
-                    "format": format,
-                    "cursor": cursor,
-                    "client_id": client_id,
-                    "phone": phone,
-                    "email": email,
-                },
-            )
-        )
-
     def lift_suppression(self, subject: str, *, topic: str | None = None) -> None:
         """Write again to a client or a contact: of one topic, or of whatever was suppressed."""
         self._do(
@@ -1868,6 +1845,37 @@ class Catalog(Client):
             )
         )
 
+    def export_suppressions(
+        self,
+        *,
+        format: ExportFormat | None = None,
+        topic: str | None = None,
+        reason: str | None = None,
+        client_id: UUID | None = None,
+        phone: str | None = None,
+        email: str | None = None,
+        cursor: str | None = None,
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Show each suppression that the list has with these filters, the newest first.
+
+        What broke off goes on behind the last whole line, by its cursor: base64url of
+        "since,subject,topic", where no topic is an empty one. An import takes it as it is."""
+        return self._stream(
+            Call(
+                method="GET",
+                path=path_of("/v1/suppressions/export"),
+                query={
+                    "format": format,
+                    "topic": topic,
+                    "reason": reason,
+                    "client_id": client_id,
+                    "phone": phone,
+                    "email": email,
+                    "cursor": cursor,
+                },
+            )
+        )
+
     def import_suppressions(
         self,
         content: Content,
@@ -1875,10 +1883,12 @@ class Catalog(Client):
         topic: str | None = None,
         reason: SuppressedReason | None = None,
         source: str | None = None,
-        content_type: Literal["text/csv"] = "text/csv",
+        content_type: Literal["application/x-ndjson", "text/csv"] = "application/x-ndjson",
     ) -> ImportedSuppressions:
         """Suppress each phone, e-mail or client's identifier of a file: the first cell of each line.
 
+        What an export has written, CSV or NDJSON, is taken as it is: a contact by its hash, if the
+        catalog has the key of it, with topic, reason, source and time.
         What was read before the file broke off is suppressed; sending it again does the rest."""
         return self._call(
             Call(
@@ -2285,7 +2295,8 @@ class AsyncCatalog(AsyncClient):
     ) -> SavedMailing:
         """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
-        With an Idempotency-Key, a repeated request creates no second one."""
+        With an Idempotency-Key, a repeated request creates no second one. The answer says if
+        occurrences may come due while the run before them is going on, and would not run."""
         return await self._call(
             Call(
                 method="POST",
@@ -2565,37 +2576,6 @@ class AsyncCatalog(AsyncClient):
             SuppressionPage,
         )
 
-    def export_suppressions(
-        self,
-        *,
-        topic: str | None = None,
-        reason: str | None = None,
-        format: ExportFormat | None = None,
-        cursor: str | None = None,
-        client_id: UUID | None = None,
-        phone: str | None = None,
-        email: str | None = None,
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Show each suppression that the list has with these filters, the newest first.
-
-        What broke off goes on behind the last whole line, by its cursor: base64url of
-        "since,subject,topic", where no topic is an empty one."""
-        return self._stream(
-            Call(
-                method="GET",
-                path=path_of("/v1/suppressions/export"),
-                query={
-                    "topic": topic,
-                    "reason": reason,
-                    "format": format,
-                    "cursor": cursor,
-                    "client_id": client_id,
-                    "phone": phone,
-                    "email": email,
-                },
-            )
-        )
-
     async def lift_suppression(self, subject: str, *, topic: str | None = None) -> None:
         """Write again to a client or a contact: of one topic, or of whatever was suppressed."""
         await self._do(
@@ -2606,6 +2586,37 @@ class AsyncCatalog(AsyncClient):
             )
         )
 
+    def export_suppressions(
+        self,
+        *,
+        format: ExportFormat | None = None,
+        topic: str | None = None,
+        reason: str | None = None,
+        client_id: UUID | None = None,
+        phone: str | None = None,
+        email: str | None = None,
+        cursor: str | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Show each suppression that the list has with these filters, the newest first.
+
+        What broke off goes on behind the last whole line, by its cursor: base64url of
+        "since,subject,topic", where no topic is an empty one. An import takes it as it is."""
+        return self._stream(
+            Call(
+                method="GET",
+                path=path_of("/v1/suppressions/export"),
+                query={
+                    "format": format,
+                    "topic": topic,
+                    "reason": reason,
+                    "client_id": client_id,
+                    "phone": phone,
+                    "email": email,
+                    "cursor": cursor,
+                },
+            )
+        )
+
     async def import_suppressions(
         self,
         content: Content,
@@ -2613,10 +2624,12 @@ class AsyncCatalog(AsyncClient):
         topic: str | None = None,
         reason: SuppressedReason | None = None,
         source: str | None = None,
-        content_type: Literal["text/csv"] = "text/csv",
+        content_type: Literal["application/x-ndjson", "text/csv"] = "application/x-ndjson",
     ) -> ImportedSuppressions:
         """Suppress each phone, e-mail or client's identifier of a file: the first cell of each line.
 
+        What an export has written, CSV or NDJSON, is taken as it is: a contact by its hash, if the
+        catalog has the key of it, with topic, reason, source and time.
         What was read before the file broke off is suppressed; sending it again does the rest."""
         return await self._call(
             Call(

@@ -14,9 +14,17 @@ from msgspec import UNSET, UnsetType
 from mailings_client.calling import AsyncClient, Call, Client, Content, Version, etag, path_of
 
 
+AlreadyPassed: TypeAlias = Literal["send_now", "skip", "next_day_if_inside_window"]
+
+Clock: TypeAlias = Literal["recipient_local", "preferred_times"]
+
 Missed: TypeAlias = Literal["run_latest", "run_all", "skip"]
 
 Missing: TypeAlias = Literal["last_day", "skip"]
+
+NoZone: TypeAlias = Literal["mailing_zone", "skip"]
+
+Otherwise: TypeAlias = Literal["mailing_zone", "recipient_local"]
 
 Overlap: TypeAlias = Literal["skip", "queue", "allow"]
 
@@ -189,6 +197,8 @@ class PreviewedSchedule(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime | None | UnsetType = UNSET
     """None: now."""
     ends_at: datetime
+    time_policy: TimePolicyBody | None | UnsetType = UNSET
+    """The mailing's, by which its runs take their time."""
     limit: int | UnsetType = UNSET
     """How many occurrences at most."""
 
@@ -261,10 +271,19 @@ class SchedulePreview(msgspec.Struct, frozen=True, kw_only=True):
 
     words: WordsView
     occurrences: list[OccurrenceView]
+    remarks: list[ScheduleRemarkView]
+    """overlap: occurrences may be declined, for the run before them is going on."""
     is_whole: bool
     """Whether these are all that there are."""
     tzdata: str
     """The release of the time zones."""
+
+
+class ScheduleRemarkView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule leads to."""
+
+    code: str
+    detail: str
 
 
 class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,6 +303,26 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last occurrence."""
     tzdata: str | None
     """The release of the time zones that next_fire_at is by."""
+
+
+class TimePolicyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """When each client gets its message."""
+
+    kind: Clock
+    """recipient_local: at the local time on each client's own clock; preferred_times: at the
+next time that the client prefers."""
+    zone: str | None | UnsetType = UNSET
+    """The mailing's; none: that of its schedule."""
+    at: str | None | UnsetType = UNSET
+    """The local time: of a mailing that runs once with its date, or the time of day alone, which
+is then the first that no clock on earth has shown when a run begins. None: that of the
+occurrence, or of the run's start."""
+    already_passed: AlreadyPassed | UnsetType = UNSET
+    """Of a client where the local time was over before the run began."""
+    no_zone: NoZone | UnsetType = UNSET
+    """Of a client of whom no zone is known."""
+    otherwise: Otherwise | UnsetType = UNSET
+    """Of preferred times: when those get it who prefer none inside the window."""
 
 
 class UnpublishedPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\x85\u2028\u2029]")
 # Letters and symbols by Unicode that show nothing.
 INVISIBLE = "\u115f\u1160\u2800\u3164\uffa0"
 
+UNSEEN = f" {INVISIBLE}"
+
 NO_BLANKS = "it consists of blanks only"
 NO_LINE_BREAK = "no line breaks"
 NO_CONTROL = "no control characters"
@@ -24,23 +26,27 @@ NO_CONTROL = "no control characters"
 
 def is_blank(text: str) -> bool:
     """Return whether there is nothing to be seen: blanks, or characters that show nothing."""
-    rest = text.strip(f" {INVISIBLE}")
+    rest = text.strip(UNSEEN)
     if rest.isprintable():  # all but controls, formats and blanks other than the usual one
         return not rest
     return all(unicodedata.category(each)[0] in "ZC" or each in INVISIBLE for each in rest)
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether it begins with what is seen and has no control characters, as most have."""
+    return text.isprintable() and text[:1] not in UNSEEN
+
+
 def is_one_line(text: str) -> bool:
     """Return whether it is a line without control characters, in which something is to be seen."""
-    return (text.isprintable() or not CONTROL.search(text)) and not is_blank(text)
+    return _is_plain(text) or not (CONTROL.search(text) or is_blank(text))
 
 
 def mistake(pointer: str, text: str, *, has_lines: bool = False) -> FieldError | None:
     """Return what is wrong with a text, which may have several lines if `has_lines`."""
-    if text.isprintable():
-        control = None
-    else:
-        control = (CONTROL_IN_LINES if has_lines else CONTROL).search(text)
+    if _is_plain(text):
+        return None
+    control = (CONTROL_IN_LINES if has_lines else CONTROL).search(text)
     if control is not None and LINE_BREAK.fullmatch(control[0]):
         return FieldError(pointer, "line_break", NO_LINE_BREAK)
     if control is not None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from services.catalog.domain.client import ClientCommand, client
 from services.catalog.domain.mailing import mailing
-from services.catalog.domain.mailing_commands import ChangeMailing, MailingCommand
-from services.catalog.domain.remarks import Remark, remarks
+from services.catalog.domain.mailing_commands import ChangeMailing, CreateMailing, MailingCommand
+from services.catalog.domain.remarks import Remark, of_plan, remarks
 from shared import telemetry
 from shared.event import Cause, Instant
 from shared.event_store import NO_CAUSE, EventStore, execute, execute_many
@@ -41,11 +41,13 @@ async def handle(
         return await execute(store, decider, name, command, expected=expected, cause=cause)
 
 
-async def remarks_on(store: EventStore, command: ChangeMailing) -> list[Remark]:
-    """Return for what a change that was carried out does not hold."""
+async def remarks_on(store: EventStore, command: CreateMailing | ChangeMailing) -> list[Remark]:
+    """Return what is to be said of a mailing that was created, or of a change of it."""
+    if isinstance(command, CreateMailing):
+        return of_plan(command.plan, command.now)
     name = stream(command)
     known = await store.load_states([name], mailing)
-    return remarks(command.changes.keys(), known[name].state)
+    return remarks(command.changes.keys(), known[name].state, command.now)
 
 
 async def handle_many(

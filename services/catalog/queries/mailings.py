@@ -79,29 +79,28 @@ class MailingView(View):
     changed_at: Instant
 
 
+class RemarkView(View):
+    """For what a change does not hold, or what its times lead to."""
+
+    code: Remark
+    detail: str = Field(examples=[DETAILS[Remark.NEXT_RUN]])
+
+
 class SavedMailing(MailingView):
     """A mailing as it was saved."""
 
+    remarks: list[RemarkView] | None = stated(
+        description="If there is something to be said of what was saved: what that is.",
+        examples=[[{"code": Remark.NEXT_RUN, "detail": DETAILS[Remark.NEXT_RUN]}]],
+    )
     unknown_phones: list[str] | None = stated(
         description="If it was given phones: JSON pointers of those that are no client's.",
         examples=[["/filter/include/phones/0"]],
     )
 
 
-class RemarkView(View):
-    """For what a change does not hold."""
-
-    code: Remark
-    detail: str = Field(examples=[DETAILS[Remark.NEXT_RUN]])
-
-
 class ChangedMailing(SavedMailing):
     """A mailing, as it was changed."""
-
-    remarks: list[RemarkView] | None = stated(
-        description="If there is something for which the change does not hold: what that is.",
-        examples=[[{"code": Remark.NEXT_RUN, "detail": DETAILS[Remark.NEXT_RUN]}]],
-    )
 
 
 _switch = tables.run_switches.c

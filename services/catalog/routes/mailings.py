@@ -1,6 +1,6 @@
 """Mailings over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from services.catalog.domain.plan import (
     MailingAlreadyRunning,
     MailingInvalid,
 )
-from services.catalog.domain.remarks import DETAILS
+from services.catalog.domain.remarks import DETAILS, Remark
 from services.catalog.handlers.audiences import of_audience, refer
 from services.catalog.queries import mailing_pages
 from services.catalog.queries import mailings as queries
@@ -97,7 +97,8 @@ async def create_mailing(
 ) -> SavedMailing:
     """Create a mailing: inside its window it starts at once, before it by itself when it begins.
 
-    With an Idempotency-Key, a repeated request creates no second one.
+    With an Idempotency-Key, a repeated request creates no second one. The answer says if
+    occurrences may come due while the run before them is going on, and would not run.
     """
     mailing_id = ids.keyed_id("mailings", key) if key else ids.new_id()
     phones = phones_in(body.filter, "/filter")
@@ -112,7 +113,7 @@ async def create_mailing(
         has_links=links is not None,
     )
     view = await _refer_or_do(body.audience, command, context, response)
-    return _saved(view, phones, known)
+    return _saved(view, phones, known, await handlers.remarks_on(context.store, command))
 
 
 @router.get("", operation_id="list_mailings", responses=answers(BadCursor))
@@ -168,10 +169,8 @@ async def change_mailing(
         has_links=links is not None,
     )
     view = await _refer_or_do(body.audience, command, context, response)
-    saved = _saved(view, phones, known)
-    found = await handlers.remarks_on(context.store, command)
-    remarks = [RemarkView(code=each, detail=DETAILS[each]) for each in found]
-    return ChangedMailing(**saved.model_dump(), remarks=remarks or None)
+    saved = _saved(view, phones, known, await handlers.remarks_on(context.store, command))
+    return ChangedMailing(**saved.model_dump())
 
 
 @router.delete(
@@ -246,10 +245,16 @@ async def _known(context: CommandContext, phones: Mapping[str, str]) -> dict[str
 
 
 def _saved(
-    view: MailingView, phones: Mapping[str, str], known: Mapping[str, UUID]
+    view: MailingView,
+    phones: Mapping[str, str],
+    known: Mapping[str, UUID],
+    found: Sequence[Remark],
 ) -> SavedMailing:
-    """Return a mailing with the places of the phones that are no client's."""
+    """Return a mailing with the remarks, and the places of the phones that are no client's."""
+    remarks = [RemarkView(code=each, detail=DETAILS[each]) for each in found]
     saved = SavedMailing.model_validate(view)
+    if remarks:
+        saved = saved.model_copy(update={"remarks": remarks})
     if not phones:
         return saved
     unknown = [where for where, phone in phones.items() if phone not in known]
