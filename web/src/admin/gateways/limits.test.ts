@@ -30,16 +30,6 @@ const SMS: GatewayView = {
   idempotent: false,
   in_flight: 0,
   free: 64,
-  replicas_with_problem: 0,
-  together: {
-    in_flight: 0,
-    free: 64,
-    answers: { accepted: 0, refused: 0, not_processed: 0, unknown: 0 },
-    p50_s: null,
-    p95_s: null,
-    last_failure: null,
-  },
-  replicas: [],
 };
 const NOW = new Date("2026-03-01T09:00:00Z");
 
