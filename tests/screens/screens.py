@@ -57,16 +57,15 @@ SCREENS = (
         ".dropdown-menu.show",
         press("[data-mailing] .dropdown-toggle"),
     ),
-    Screen("mailing", MAILING, "section table", is_compared=True),
+    Screen("mailing", MAILING, "section table"),
     Screen(
         "mailing-stop", MAILING, ".modal.show .btn-danger", press("header .btn-outline-danger")
     ),
-    Screen("messages", f"{MAILING}?tab=messages", "[data-message]", is_compared=True),
+    Screen("messages", f"{MAILING}?tab=messages", "[data-message]"),
     Screen(
         "message",
         f"{MAILING}?tab=messages&message=message-3",
         ".offcanvas.show [data-attempt]",
-        is_compared=True,
     ),
     Screen("reasons", f"{MAILING}?tab=reasons", "section table"),
     Screen("text", f"{MAILING}?tab=text", "section pre"),
