@@ -72,12 +72,20 @@ def suppress(
 @clients.command("unsuppress")
 def unsuppress(whom: Whom, *, topic: Topic = None, output: Format = Output.TABLE) -> None:
     """Write again to a client, or to a phone or e-mail; of one topic, if it is named."""
+    wanted = named(whom)
+    (field,) = wanted
+    kind = field.removesuffix("_id")
 
     async def work(api: Api) -> list[str]:
-        found, _ = await api.items("catalog", "/v1/suppressions", named(whom), 1_000)
-        lifted = {each["subject"] for each in found if topic in (None, each["topic"])}
+        found, _ = await api.items("catalog", "/v1/suppressions", wanted, 1_000)
+        # A contact is found where its client is suppressed too: that stays, it has other contacts.
+        asked = [each for each in found if each["kind"] == kind]
+        lifted = {each["subject"] for each in asked if topic in (None, each["topic"])}
         if not lifted:
+            clients = sorted({each["subject"] for each in found if each["kind"] == "client"})
             message = "Nothing of that is suppressed."
+            if clients and kind != "client":
+                message = f"Not the contact is suppressed, but the client: {', '.join(clients)}."
             raise Failure(message, Exit.NOT_FOUND)
         query = f"?{urlencode({'topic': topic})}" if topic else ""
         for subject in sorted(lifted):

@@ -246,6 +246,35 @@ async def test_the_list_is_shown_page_by_page_with_what_is_wanted(
     assert [each["topic"] for each in await listed(keyed, topic="t2")] == ["t2"]
 
 
+@pytest.mark.parametrize("contact", [{"phone": PHONE}, {"email": "ANNA@example.com"}])
+async def test_a_contact_is_found_where_a_client_that_has_it_is_suppressed(
+    keyed: AsyncClient, contact: dict[str, str]
+) -> None:
+    anna = await client(keyed)
+    other = await client(keyed, phone="79160000002", email="other@example.com")
+    as_client = await suppress(keyed, client_id=anna)
+    await suppress(keyed, client_id=other)
+    as_contact = await suppress(keyed, topic="news", **contact)
+
+    found = await listed(keyed, **contact)
+
+    assert sorted(each["subject"] for each in found) == sorted(
+        each["subject"] for each in (as_client, as_contact)
+    )
+    exported = await keyed.get("/suppressions/export", params=contact)
+    assert [json.loads(line) for line in exported.text.splitlines()] == found
+    assert await listed(keyed, topic="news", **contact) == [as_contact]
+
+
+async def test_beside_a_client_its_contacts_find_no_other_client(keyed: AsyncClient) -> None:
+    anna = await client(keyed)
+    twin = await client(keyed, phone="79160000002")
+    await suppress(keyed, client_id=twin)
+
+    assert await listed(keyed, client_id=anna, phone=PHONE, email=EMAIL) == []
+    assert [each["subject"] for each in await listed(keyed, email=EMAIL)] == [twin]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -56,6 +56,23 @@ def test_all_that_is_suppressed_of_it_is_lifted(services: Services, mailings: Ma
     assert shown == {"lifted": [OWN["subject"], "other"], "topic": None}
 
 
+def test_of_a_contact_whose_client_is_suppressed_too_the_contact_alone_is_lifted(
+    services: Services, mailings: Mailings
+) -> None:
+    client = OWN | {"subject": CLIENT, "kind": "client"}
+    services.answer(PATH, page([OWN, client]))
+    services.answer(f"{PATH}/{OWN['subject']}", {})
+
+    assert mailings("clients", "unsuppress", "anna@example.com").code == Exit.OK
+    lifted = [each.path for each in services.asked if each.method == "DELETE"]
+    assert lifted == [f"{PATH}/{OWN['subject']}"]
+
+    services.answer(PATH, page([client]))
+    done = mailings("clients", "unsuppress", "anna@example.com")
+
+    assert (done.code, CLIENT in done.err) == (Exit.NOT_FOUND, True)
+
+
 def test_what_is_not_suppressed_cannot_be_lifted(services: Services, mailings: Mailings) -> None:
     services.answer(PATH, page([OWN]))
 

@@ -1817,7 +1817,8 @@ class Catalog(Client):
     ) -> SuppressionPage:
         """Show a page of what is suppressed, the newest first.
 
-        Of several clients and contacts that are named, any."""
+        Of a client and contacts that are named, any. Contacts without a client are also found where
+        a client that has one of them is suppressed."""
         return self._call(
             Call(
                 method="GET",
@@ -2558,7 +2559,8 @@ class AsyncCatalog(AsyncClient):
     ) -> SuppressionPage:
         """Show a page of what is suppressed, the newest first.
 
-        Of several clients and contacts that are named, any."""
+        Of a client and contacts that are named, any. Contacts without a client are also found where
+        a client that has one of them is suppressed."""
         return await self._call(
             Call(
                 method="GET",

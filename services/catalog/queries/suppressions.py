@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Text, any_, func, literal, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.catalog import tables
+from services.catalog.domain.contact_keys import normal
 from services.catalog.domain.suppression import ALL_TOPICS
 from shared.database import Connection
 from shared.event import Instant
@@ -30,6 +33,18 @@ class SuppressionView(View):
         description="Of the key by which the contact was hashed, where that is known.",
         examples=["q83vEjRW"],
     )
+
+
+OWNERS = text("""
+    SELECT client_id FROM clients
+    WHERE phone = CAST(:phone AS text) OR lower(email COLLATE "C") = CAST(:email AS text)
+""")
+
+
+async def owners(db: Connection, *, phone: str | None, email: str | None) -> list[UUID]:
+    """Return the clients that have the phone or the e-mail."""
+    values = {"phone": phone, "email": email and normal(email)}
+    return list((await db.scalars(OWNERS, values)).all())
 
 
 async def suppressions(
@@ -60,7 +75,8 @@ async def suppressions(
     if before is not None:
         conditions.append(tuple_(*newest) < tuple_(*before))
     if subjects is not None:
-        conditions.append(table.subject.in_(subjects))
+        # One value, however many they are: many clients may have one e-mail.
+        conditions.append(table.subject == any_(literal(list(subjects), ARRAY(Text))))
     if topic is not None:
         conditions.append(table.topic == topic)
     if reason is not None:

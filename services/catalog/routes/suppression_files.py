@@ -18,6 +18,7 @@ from services.catalog.files.contacts import CommonFields, Refused, read_contacts
 from services.catalog.files.exported_suppressions import ExportedLines
 from services.catalog.handlers import suppressing
 from services.catalog.queries import export
+from services.catalog.routes.asked_suppressions import SuppressedSubjects
 from services.catalog.routes.dependencies import Keys
 from services.catalog.routes.exports import Wanted, described, exported
 from services.catalog.routes.imports import limits_of, pieces
@@ -26,7 +27,6 @@ from services.catalog.routes.suppressions import (
     TopicName,
     mistakes_in,
     place_of,
-    subjects_of,
 )
 from shared.contracts.dispatcher import SuppressedReason
 from shared.errors import FieldError
@@ -50,7 +50,7 @@ SHOWN = 1_000  # lines of a file that were refused, with their reasons
 
 def _asked(
     keys: Keys,
-    subjects: Annotated[list[str] | None, Depends(subjects_of)],
+    subjects: SuppressedSubjects,
     topic: TopicName = None,
     reason: Reason = None,
 ) -> export.Suppressed:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import Field
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
+from services.catalog.domain.client import EMAIL_LIMIT
 from services.catalog.domain.suppression import (
     ALL_TOPICS,
     LONGEST_TOPIC,
@@ -27,6 +27,7 @@ from services.catalog.handlers import suppressing
 from services.catalog.queries import suppressions as queries
 from services.catalog.queries.clients import has_client
 from services.catalog.queries.suppressions import SuppressionView
+from services.catalog.routes.asked_suppressions import SuppressedSubjects, contact_mistake
 from services.catalog.routes.dependencies import Keys
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
@@ -58,8 +59,6 @@ TopicName = Annotated[
 ]
 Subject = Annotated[str, Path(max_length=300)]
 Reason = Annotated[str | None, Query(max_length=100)]
-Phone = Annotated[str | None, Query(max_length=20)]
-Email = Annotated[str | None, Query(max_length=EMAIL_LIMIT)]
 
 
 class NewSuppression(Body):
@@ -122,7 +121,7 @@ def _unwanted(body: NewSuppression) -> Unwanted:
         place = f"/{given[1]}" if given else "/client_id"
         detail = "one of client_id, phone and email is needed"
         mistakes.append(FieldError(place, "one_of", detail))
-    mistakes += [each] if (each := _contact_mistake(body.phone, body.email)) else []
+    mistakes += [each] if (each := contact_mistake(body.phone, body.email)) else []
     if mistakes:
         raise SuppressionInvalid(*mistakes)
     value = str(body.client_id or body.phone or body.email)
@@ -140,41 +139,19 @@ def mistakes_in(common: NewSuppression | CommonFields) -> Iterator[FieldError]:
         yield FieldError("/reason", "reason", f"one of {', '.join(REASONS)}")
 
 
-def _contact_mistake(phone: str | None, email: str | None) -> FieldError | None:
-    if phone is not None and not is_phone(phone):
-        return FieldError("/phone", "phone", "7 and ten digits, as in 79161234567")
-    if email is not None and (len(email) > EMAIL_LIMIT or not EMAIL.fullmatch(email)):
-        return FieldError("/email", "email", "as in anna@example.com")
-    return None
-
-
-def subjects_of(
-    keys: Keys, client_id: UUID | None = None, phone: Phone = None, email: Email = None
-) -> list[str] | None:
-    """Return under which names what is asked for may be suppressed; None: nothing is asked for."""
-    if client_id is None and phone is None and email is None:
-        return None
-    if mistake := _contact_mistake(phone, email):
-        raise SuppressionInvalid(mistake)
-    return [
-        *([str(client_id)] if client_id else []),
-        *keys.hashes(SuppressedKind.PHONE, phone),
-        *keys.hashes(SuppressedKind.EMAIL, email),
-    ]
-
-
 @router.get("", operation_id="list_suppressions", responses=answers(BadCursor, SuppressionInvalid))
 async def suppressions(
     db: Database,
     cursor: Cursor,
-    subjects: Annotated[list[str] | None, Depends(subjects_of)],
+    subjects: SuppressedSubjects,
     limit: Limit = 50,
     topic: TopicName = None,
     reason: Reason = None,
 ) -> Page[SuppressionView]:
     """Show a page of what is suppressed, the newest first.
 
-    Of several clients and contacts that are named, any.
+    Of a client and contacts that are named, any. Contacts without a client are also found where
+    a client that has one of them is suppressed.
     """
     before = position(cursor, place_of, None)
     found = await queries.suppressions(
