@@ -1,7 +1,17 @@
 """HTTP as every service serves it: strict requests, problem details, pages, health."""
 
 from shared.http.admission import Admission
-from shared.http.bodies import Body, Moving, View, WrittenInstant, declared, name_of
+from shared.http.bodies import (
+    PHONE_LENGTH,
+    PHONE_WRITTEN,
+    Body,
+    Moving,
+    View,
+    WrittenInstant,
+    WrittenPhone,
+    declared,
+    name_of,
+)
 from shared.http.dependencies import (
     BusinessClock,
     Change,
@@ -32,6 +42,8 @@ from shared.http.trust import Callers
 
 __all__ = (
     "BODY_LIMIT_BYTES",
+    "PHONE_LENGTH",
+    "PHONE_WRITTEN",
     "Admission",
     "BadCursor",
     "Body",
@@ -50,6 +62,7 @@ __all__ = (
     "Store",
     "View",
     "WrittenInstant",
+    "WrittenPhone",
     "answers",
     "create_app",
     "cursor_of",

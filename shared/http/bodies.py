@@ -3,10 +3,11 @@
 import re
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from shared.event import Instant
+from shared.phone import LONGEST, normalized
 
 NUMBER = re.compile(r"\s*[-+]?[\d._]+(?:e[-+]?\d+)?\s*", re.IGNORECASE)
 
@@ -19,6 +20,13 @@ def _written(value: object) -> object:
 
 
 WrittenInstant: TypeAlias = Annotated[Instant, BeforeValidator(_written)]
+
+
+WrittenPhone: TypeAlias = Annotated[str, AfterValidator(normalized)]  # what is none stays, refused
+
+
+PHONE_WRITTEN = "As people write it, as in +7 (916) 123-45-67; kept as 79161234567."
+PHONE_LENGTH = LONGEST
 
 
 def declared(**limits: int | str) -> dict[str, Any]:

@@ -211,3 +211,16 @@ async def test_pages_of_clients_follow_each_other(http: AsyncClient) -> None:
 
     assert shown == sorted((each["client_id"] for each in clients), reverse=True)
     assert cursor is None
+
+
+@pytest.mark.parametrize("written", ["+7 (916) 123-45-67", "8 916 123-45-67", "9161234567"])
+async def test_a_phone_is_taken_as_people_write_it(http: AsyncClient, written: str) -> None:
+    anna = await registered(http, phone=written)
+    other = await registered(http, phone="79160000000")
+
+    found = await http.get("/clients", params={"phone": written})
+    taken = await http.patch(f"/clients/{other['client_id']}", json={"phone": written})
+
+    assert anna["phone"] == "79161234567"
+    assert [each["client_id"] for each in found.json()["items"]] == [anna["client_id"]]
+    assert (taken.status_code, taken.json()["type"]) == (409, "PhoneTaken")

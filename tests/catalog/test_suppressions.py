@@ -132,6 +132,10 @@ async def test_however_it_is_written_it_is_the_same_contact(keyed: AsyncClient) 
     assert await listed(keyed, email="ANNA@example.com") == [first]
     assert await listed(keyed, phone=PHONE) == []
 
+    phone = await suppress(keyed, phone="+7 (916) 123-45-67")
+    assert await listed(keyed, phone=PHONE) == [phone]
+    assert await listed(keyed, phone="8 916 123-45-67") == [phone]
+
 
 async def test_clients_are_published_with_the_hashes_of_their_contacts(
     keyed: AsyncClient, catalog_pool: Pool

@@ -167,6 +167,7 @@ class ClientChanges(msgspec.Struct, frozen=True, kw_only=True):
     """The body of PATCH /v1/clients/{client_id}: what it does not name stays, null empties."""
 
     phone: str | None | UnsetType = UNSET
+    """As people write it, as in +7 (916) 123-45-67; kept as 79161234567."""
     operator_code: str | None | UnsetType = UNSET
     tags: list[str] | None | UnsetType = UNSET
     time_zone: str | None | UnsetType = UNSET
@@ -674,6 +675,7 @@ class NewClient(msgspec.Struct, frozen=True, kw_only=True):
     """The body of POST /v1/clients; a phone or an e-mail is needed."""
 
     phone: str | None | UnsetType = UNSET
+    """As people write it, as in +7 (916) 123-45-67; kept as 79161234567."""
     operator_code: str | None | UnsetType = UNSET
     tags: list[str] | None | UnsetType = UNSET
     time_zone: str | None | UnsetType = UNSET
@@ -731,6 +733,7 @@ class NewSuppression(msgspec.Struct, frozen=True, kw_only=True):
 
     client_id: UUID | None | UnsetType = UNSET
     phone: str | None | UnsetType = UNSET
+    """As people write it, as in +7 (916) 123-45-67; kept as 79161234567."""
     email: str | None | UnsetType = UNSET
     topic: str | None | UnsetType = UNSET
     """Of mailings; none: all."""

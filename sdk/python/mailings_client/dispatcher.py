@@ -290,6 +290,7 @@ class GatewayTest(msgspec.Struct, frozen=True, kw_only=True):
     """The body of POST /v1/gateways/{name}/test: where a message goes, and what it says."""
 
     phone: str | None | UnsetType = UNSET
+    """As people write it, as in +7 (916) 123-45-67; kept as 79161234567."""
     email: str | None | UnsetType = UNSET
     subject: str | None | UnsetType = UNSET
     text: str | UnsetType = UNSET
@@ -752,6 +753,7 @@ class TestRecipient(msgspec.Struct, frozen=True, kw_only=True):
 
     client_id: UUID | None | UnsetType = UNSET
     phone: str | None | UnsetType = UNSET
+    """As people write it, as in +7 (916) 123-45-67; kept as 79161234567."""
     email: str | None | UnsetType = UNSET
     full_name: str | None | UnsetType = UNSET
 

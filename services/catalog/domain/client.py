@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeGuard, get_args
+from typing import Any, TypeAlias, get_args
 from uuid import UUID
 
 import msgspec
@@ -20,9 +20,9 @@ from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemo
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.event import Instant
+from shared.phone import is_phone
 from shared.schedule import zone_names
 
-PHONE = re.compile(r"7\d{10}", re.ASCII)
 OPERATOR_CODE = re.compile(r"\d{3}", re.ASCII)
 # Enough to catch what is no address; whether it exists, only a mail can show. The local part has
 # nothing that a head of a message reads otherwise; the domain is a name, not an address.
@@ -256,11 +256,6 @@ def _in_texts(profile: Profile) -> list[FieldError]:
         detail = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
         mistakes.append(FieldError("/tags", "tags", detail))
     return mistakes
-
-
-def is_phone(text: object) -> TypeGuard[str]:
-    """Return whether it may be a client's phone."""
-    return isinstance(text, str) and PHONE.fullmatch(text) is not None
 
 
 def is_tag(text: str) -> bool:

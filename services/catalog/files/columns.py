@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import ImportOptions, Key, UnknownColumns
 from services.catalog.domain.imports import Fields, ImportRefused
-from services.catalog.domain.phone import normalized
 from services.catalog.files.words import CLIENT_ID, FIELD_OF, NAME_PARTS, OURS, plain
 from shared.errors import FieldError
 from shared.masking import given_name
+from shared.phone import normalized
 
 KNOWN_COLUMNS = f"the columns are {', '.join(FIELDS)}, in Russian as well"
 COLUMNS_LIMIT = 200

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
+from services.catalog.domain.client import EMAIL, EMAIL_LIMIT
 from services.catalog.domain.imports import ImportLimits, ImportTooLarge
 from services.catalog.domain.suppression import Unwanted
 from services.catalog.files.columns import armed
@@ -17,6 +17,7 @@ from services.catalog.files.lines import TOO_LONG, is_too_long, read_lines
 from shared.contracts.catalog import SuppressedKind
 from shared.contracts.dispatcher import SuppressedReason
 from shared.errors import FieldError, Invalid
+from shared.phone import is_phone
 
 CHUNK = 500  # contacts that are suppressed at once
 SEPARATORS = ",;\t"

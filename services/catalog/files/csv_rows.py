@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from services.catalog.domain.client import is_phone
 from services.catalog.domain.import_options import FileFound, ImportOptions
 from services.catalog.domain.imports import Fields, ImportRefused, Parsed
-from services.catalog.domain.phone import normalized
 from services.catalog.files.columns import KNOWN_COLUMNS, Columns, Names, armed
 from services.catalog.files.grammar import DELIMITERS, GRAMMARS, SEPARATOR, Grammar
 from services.catalog.files.lines import ROW_LIMIT_BYTES, TOO_LONG, is_too_long
 from shared.errors import FieldError
+from shared.phone import is_phone, normalized
 
 NOT_UTF8 = [FieldError("", "not_utf8", "bytes that its charset does not have")]
 QUOTES = [FieldError("", "quotes", "quotes in the middle of a cell, or without an end")]

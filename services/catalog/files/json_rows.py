@@ -10,13 +10,13 @@ import msgspec
 from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import DEFAULT_OPTIONS, ImportOptions, UnknownColumns
 from services.catalog.domain.imports import Fields, Parsed
-from services.catalog.domain.phone import normalized
 from services.catalog.files.columns import Names
 from services.catalog.files.lines import TOO_LONG, is_too_long
 from services.catalog.files.words import CLIENT_ID, NAME_PARTS
 from shared.contracts.schedule import Weekday
 from shared.errors import FieldError
 from shared.masking import given_name
+from shared.phone import normalized
 from shared.preferred import PreferredTime, canonical_preferred, format_preferred
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from services.catalog.domain.client import NOBODY, ClientInvalid, Profile, checked, is_phone
+from services.catalog.domain.client import NOBODY, ClientInvalid, Profile, checked
 from services.catalog.domain.import_options import (
     DEFAULT_OPTIONS,
     EXPORTED_KEYS,
@@ -25,6 +25,7 @@ from shared.contracts.catalog import ClientChanged, ClientRegistered
 from shared.errors import FieldError
 from shared.event import Event, Instant
 from shared.event_store import Append
+from shared.phone import is_phone
 
 NO_KEY = {
     Key.PHONE: [FieldError("/phone", "missing", "a row needs a phone")],

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from services.catalog.domain.client import TAG_LIMIT
 from services.catalog.queries.search import Asked
+from shared.http import PHONE_LENGTH, PHONE_WRITTEN, WrittenPhone
 
 TYPED = (
     "Beginnings of words of the name, of the e-mail or its domain, of the phone, or at least four "
@@ -22,7 +23,9 @@ LATEST = (datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1))
 def _asked(
     *,
     q: Annotated[str | None, Query(description=TYPED, max_length=200)] = None,
-    phone: Annotated[str | None, Query(max_length=20)] = None,
+    phone: Annotated[
+        WrittenPhone | None, Query(description=PHONE_WRITTEN, max_length=PHONE_LENGTH)
+    ] = None,
     operator_code: Annotated[str | None, Query(max_length=20)] = None,
     tag: Annotated[
         list[Annotated[str, Field(max_length=TAG_LIMIT)]] | None,

@@ -5,16 +5,17 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT, is_phone
+from services.catalog.domain.client import EMAIL, EMAIL_LIMIT
 from services.catalog.domain.suppression import SuppressionInvalid
 from services.catalog.queries.suppressions import owners
 from services.catalog.routes.dependencies import Keys
 from shared.contracts.catalog import SuppressedKind
 from shared.database import autocommit
 from shared.errors import FieldError
-from shared.http import DatabasePool
+from shared.http import PHONE_LENGTH, PHONE_WRITTEN, DatabasePool, WrittenPhone
+from shared.phone import is_phone
 
-Phone = Annotated[str | None, Query(max_length=20)]
+Phone = Annotated[WrittenPhone | None, Query(description=PHONE_WRITTEN, max_length=PHONE_LENGTH)]
 Email = Annotated[str | None, Query(max_length=EMAIL_LIMIT)]
 
 

@@ -39,6 +39,8 @@ from shared.contracts.schedule import Weekday
 from shared.database import autocommit
 from shared.errors import FieldError
 from shared.http import (
+    PHONE_LENGTH,
+    PHONE_WRITTEN,
     BadCursor,
     Body,
     BusinessClock,
@@ -51,6 +53,7 @@ from shared.http import (
     Limit,
     Page,
     Store,
+    WrittenPhone,
     answers,
     declared,
     etag,
@@ -81,8 +84,11 @@ class PreferredTimeBody(Body):
 class NewClient(Body):
     """The body of POST /v1/clients; a phone or an e-mail is needed."""
 
-    phone: str | None = Field(
-        None, examples=["79161234567"], json_schema_extra=declared(pattern=r"^7\d{10}$")
+    phone: WrittenPhone | None = Field(
+        None,
+        description=PHONE_WRITTEN,
+        examples=["79161234567"],
+        json_schema_extra=declared(maxLength=PHONE_LENGTH),
     )
     operator_code: str | None = Field(
         None, examples=["916"], json_schema_extra=declared(pattern=r"^\d{3}$")

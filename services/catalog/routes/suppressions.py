@@ -35,6 +35,8 @@ from shared.database import autocommit
 from shared.errors import FieldError
 from shared.event import Instant
 from shared.http import (
+    PHONE_LENGTH,
+    PHONE_WRITTEN,
     BadCursor,
     Body,
     BusinessClock,
@@ -44,6 +46,7 @@ from shared.http import (
     Limit,
     Page,
     Store,
+    WrittenPhone,
     answers,
     declared,
     page,
@@ -65,7 +68,12 @@ class NewSuppression(Body):
     """The body of POST /v1/suppressions: a client or one of its contacts."""
 
     client_id: UUID | None = Field(None, examples=[None])
-    phone: str | None = Field(None, examples=[None], json_schema_extra=declared(maxLength=11))
+    phone: WrittenPhone | None = Field(
+        None,
+        description=PHONE_WRITTEN,
+        examples=[None],
+        json_schema_extra=declared(maxLength=PHONE_LENGTH),
+    )
     email: str | None = Field(
         None, examples=["anna@example.com"], json_schema_extra=declared(maxLength=EMAIL_LIMIT)
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from shared import ids
 from shared.errors import Conflict, FieldError, Invalid, NotFound
+from shared.phone import is_phone
 from shared.template import compile_template
 
 TEST_SENDS = ids.keyed_id("mailings", "test sends")  # what all test sends are runs of
@@ -20,7 +21,6 @@ WINDOW = timedelta(minutes=10)  # in which it is tried: somebody waits for it
 # A bare contact is kept for so long after its test has ended: to see what became of it.
 CONTACT_KEPT = timedelta(days=1)
 
-PHONE = re.compile(r"7\d{10}", re.ASCII)
 LABEL = r"[^\s@.,:;<>()\[\]\\\"\x00-\x20\x7f]{1,63}"
 EMAIL = re.compile(rf"""[^\s@,:;<>()\[\]\\"\x00-\x20\x7f]{{1,64}}@(?:{LABEL}\.)+(?!\d+$){LABEL}""")
 
@@ -104,7 +104,7 @@ def _in_recipient(to: Recipient) -> list[FieldError]:
     if to.phone is None and to.email is None:
         return [FieldError("/to", "missing", "a client, a phone or an e-mail address")]
     mistakes = []
-    if to.phone is not None and not PHONE.fullmatch(to.phone):
+    if to.phone is not None and not is_phone(to.phone):
         mistakes.append(FieldError("/to/phone", "phone", "7 and ten digits, as in 79161234567"))
     if to.email is not None and not EMAIL.fullmatch(to.email):
         mistakes.append(FieldError("/to/email", "email", "as in anna@example.com"))

@@ -23,6 +23,8 @@ from services.dispatcher.queries.gateways import GatewayRow
 from services.dispatcher.queue.gateways import is_used
 from shared.database import autocommit
 from shared.http import (
+    PHONE_LENGTH,
+    PHONE_WRITTEN,
     Body,
     Change,
     CommandContext,
@@ -30,6 +32,7 @@ from shared.http import (
     DatabasePool,
     Page,
     View,
+    WrittenPhone,
     answers,
     etag,
     strict_router,
@@ -147,7 +150,9 @@ async def resume_gateway(
 class GatewayTest(Body):
     """The body of POST /v1/gateways/{name}/test: where a message goes, and what it says."""
 
-    phone: str | None = Field(None, max_length=20, examples=["79161234567"])
+    phone: WrittenPhone | None = Field(
+        None, description=PHONE_WRITTEN, max_length=PHONE_LENGTH, examples=["79161234567"]
+    )
     email: str | None = Field(None, max_length=254, examples=[None])
     subject: str | None = Field(None, max_length=500, examples=[None])
     text: str = Field("Test", min_length=1, max_length=2_000, examples=["Test"])

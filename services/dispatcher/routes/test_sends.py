@@ -21,7 +21,17 @@ from services.dispatcher.queries.test_sends import TestSendView
 from shared import ids
 from shared.contracts.catalog import GatewayKey
 from shared.database import Pool, autocommit
-from shared.http import Body, Database, DatabasePool, IdempotencyKey, answers, strict_router
+from shared.http import (
+    PHONE_LENGTH,
+    PHONE_WRITTEN,
+    Body,
+    Database,
+    DatabasePool,
+    IdempotencyKey,
+    WrittenPhone,
+    answers,
+    strict_router,
+)
 from shared.template import TemplateInvalid
 
 router = strict_router("/v1/test-sends", "test sends")
@@ -31,7 +41,9 @@ class TestRecipient(Body):
     """To whom a test goes: a client, or a phone or an e-mail address of anybody."""
 
     client_id: UUID | None = Field(None, examples=[None])
-    phone: str | None = Field(None, max_length=11, examples=["79161234567"])
+    phone: WrittenPhone | None = Field(
+        None, description=PHONE_WRITTEN, max_length=PHONE_LENGTH, examples=["79161234567"]
+    )
     email: str | None = Field(None, max_length=254, examples=[None])
     full_name: str | None = Field(None, max_length=200, examples=["Anna Ivanova"])
 

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Field } from "../../ui/Field";
 import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
 import { AddSuppression, REASONS } from "./AddSuppression";
+import { contactOf } from "./contact";
 import { SuppressionList } from "./SuppressionList";
 import "./words";
 
@@ -38,13 +39,6 @@ export function Suppressions() {
       {isAdding && <AddSuppression onClose={() => setAdding(false)} />}
     </ListScreen>
   );
-}
-
-/** Returns what was written as what it looks like: contacts are kept as hashes, so it must be whole. */
-export function contactOf(whom = ""): { client_id?: string; phone?: string; email?: string } {
-  if (!whom) return {};
-  if (whom.includes("@")) return { email: whom };
-  return whom.includes("-") ? { client_id: whom } : { phone: whom.replace(/^\+/, "") };
 }
 
 function Asked() {
