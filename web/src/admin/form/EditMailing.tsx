@@ -43,7 +43,6 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
   const [before] = useState(() => valuesOf(seen));
   const form = useForm<Values>({ defaultValues: before });
   const kept = `${id}.${seen.version}`;
-  draft.useKept(kept, form);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Mailing | null>(null);
   const [saved, setSaved] = useState<Saved | null>(null);
@@ -58,7 +57,6 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
     onSuccess: (done) => {
       setTheirs(null);
       draft.forget(kept);
-      form.reset(form.getValues());
       void queries.invalidateQueries({ queryKey: MAILINGS });
       if (done?.remarks?.length || done?.unknown_phones?.length) setSaved(done);
       else void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
@@ -79,8 +77,11 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
       <h1 className="h4 mb-3">{t("form.editTitle", { name: seen.name })}</h1>
       <MailingForm
         form={form}
+        draftOf={kept}
+        before={before}
         isNew={false}
         isBusy={save.isPending}
+        isSaved={save.isSuccess}
         problem={problem}
         go={t("form.save")}
         onGo={(values) => {
@@ -96,7 +97,10 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
           now={t("form.changedTo", { version: theirs.version, status: t(`status.${theirs.status}`) })}
           differences={differences<Body>(bodyOf(before), changesOf(form.getValues()) as Partial<Body>, bodyOf(valuesOf(theirs)))}
           label={(field) => t(`bodyField.${field}`)}
-          onTheirs={() => onSeen(theirs)}
+          onTheirs={() => {
+            draft.forget(kept);
+            onSeen(theirs);
+          }}
           onMine={() => save.mutate({ values: form.getValues(), version: theirs.version })}
           onClose={() => setTheirs(null)}
         />

@@ -6,13 +6,13 @@ import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { Problem } from "../../api/problem";
-import { Leaving } from "../../ui/Leaving";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Occurrences } from "../mailings/Occurrences";
 import { AudiencePart } from "./AudiencePart";
 import { bodyOf } from "./body";
 import { ContentPart } from "./ContentPart";
 import { DeliveryPart, TimePart } from "./DeliveryPart";
+import { KeptDraft } from "./KeptDraft";
 import { AudienceCount, MessagePreview } from "./PreviewPanel";
 import { useLater } from "./useLater";
 import type { Values } from "./values";
@@ -20,8 +20,11 @@ import { WhenPart } from "./WhenPart";
 
 interface Props {
   form: UseFormReturn<Values>;
+  draftOf: string; // what a draft of it is kept by
+  before: Values; // what the form began with
   isNew: boolean;
   isBusy: boolean;
+  isSaved: boolean;
   problem: Problem | null; // what has no field of its own
   go: string;
   onGo: (values: Values) => void;
@@ -30,7 +33,8 @@ interface Props {
 }
 
 /** The form of a mailing, with what it would be beside it. */
-export function MailingForm({ form, isNew, isBusy, problem, go, onGo, onLeave, children }: Props) {
+export function MailingForm(props: Props) {
+  const { form, isNew, isBusy, problem, go, onGo, onLeave, children } = props;
   const { t } = useTranslation();
   const summary = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -45,6 +49,7 @@ export function MailingForm({ form, isNew, isBusy, problem, go, onGo, onLeave, c
           void form.handleSubmit(onGo)(event);
         }}
       >
+        <KeptDraft which={props.draftOf} before={props.before} isBusy={isBusy} isSaved={props.isSaved} />
         {children}
         <div ref={summary} tabIndex={-1}>
           {problem && <ProblemPanel error={problem} />}
@@ -72,7 +77,6 @@ export function MailingForm({ form, isNew, isBusy, problem, go, onGo, onLeave, c
           </Button>
         </div>
       </Form>
-      <Leaving isDirty={form.formState.isDirty && !isBusy && !form.formState.isSubmitSuccessful} />
     </FormProvider>
   );
 }

@@ -23,8 +23,11 @@ export function NewMailing() {
   const { copy } = route.useSearch();
   useTitle(t("mailings.new"));
   const found = useQuery({ ...mailingQuery(copy ?? ""), enabled: copy !== undefined, refetchInterval: false });
-  if (copy === undefined) return <Create initial={freshValues(new Date())} key="new" />;
-  if (found.data) return <Create initial={copied(found.data, t("form.copyOf", { name: found.data.name }))} key={copy} />;
+  if (copy === undefined) return <Create initial={freshValues(new Date())} draftOf="new" key="new" />;
+  if (found.data) {
+    const initial = copied(found.data, t("form.copyOf", { name: found.data.name }));
+    return <Create initial={initial} draftOf={`copy.${copy}`} key={copy} />;
+  }
   if (found.error !== null) return <ProblemPanel error={found.error} again={() => void found.refetch()} />;
   return <p role="status">{t("loading")}</p>;
 }
@@ -39,7 +42,7 @@ function copied(mailing: Mailing, name: string): Values {
   return { ...own, name: name.slice(0, 200), begin: "now", startsAt: fresh.startsAt, endsAt: later ? own.endsAt : endsAt || startsAt };
 }
 
-function Create({ initial }: { initial: Values }) {
+function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
   const { t } = useTranslation();
   const navigate = route.useNavigate();
   const queries = useQueryClient();
@@ -51,7 +54,6 @@ function Create({ initial }: { initial: Values }) {
   useEffect(() => {
     key.current = ""; // another mailing from now on; the same one tried again stays one
   }, [values]);
-  draft.useKept("new", form);
   const create = useMutation({
     mutationFn: async (given: Values) => {
       key.current ||= crypto.randomUUID();
@@ -59,8 +61,7 @@ function Create({ initial }: { initial: Values }) {
       return (await catalog.POST("/v1/mailings", { params: { header }, body: bodyOf(given) })).data!;
     },
     onSuccess: ({ mailing_id: id }) => {
-      draft.forget("new");
-      form.reset(form.getValues());
+      draft.forget(draftOf);
       void queries.invalidateQueries({ queryKey: MAILINGS });
       void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
     },
@@ -75,8 +76,11 @@ function Create({ initial }: { initial: Values }) {
       <h1 className="h4 mb-3">{t("mailings.new")}</h1>
       <MailingForm
         form={form}
+        draftOf={draftOf}
+        before={begun}
         isNew
         isBusy={create.isPending}
+        isSaved={create.isSuccess}
         problem={problem}
         go={t(isNow ? "form.startNow" : "form.plan")}
         onGo={(given) => {
