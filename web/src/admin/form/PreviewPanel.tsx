@@ -24,8 +24,14 @@ async function preview(body: Previewed, signal: AbortSignal) {
   return (await catalog.POST("/v1/mailings/preview", { body, signal })).data!;
 }
 
+interface Audience {
+  gateway: string;
+  filter?: unknown;
+  audience?: string | null | undefined; // a saved one
+}
+
 /** To how many it would go now, and who is left out. What else is wrong with the form does not matter for that. */
-export function AudienceCount({ body }: { body: Body }) {
+export function AudienceCount({ body }: { body: Audience }) {
   const { t } = useTranslation();
   const words = useRefusal();
   const { gateway } = body;

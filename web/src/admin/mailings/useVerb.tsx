@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Form } from "react-bootstrap";
@@ -7,9 +7,10 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, type Verb } from "./api";
+import { AudienceCount } from "../form/PreviewPanel";
+import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
 import { useFigures } from "./useFigures";
-import { isFinal, verbsOf } from "./verbs";
+import { asksFirst, isFinal, sends, verbsOf } from "./verbs";
 
 interface Asked {
   verb: Verb;
@@ -17,7 +18,7 @@ interface Asked {
   isAgain: boolean; // somebody has changed it meanwhile
 }
 
-/** Carries out verbs: final ones are asked about; where a mailing was changed meanwhile, it is asked again. */
+/** Carries out verbs: those that send or are final are asked about; where a mailing was changed meanwhile, it is asked again. */
 export function useVerb(onDeleted?: () => void) {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -55,7 +56,7 @@ export function useVerb(onDeleted?: () => void) {
   const ask = (verb: Verb, mailing: Mailing) => {
     setProblem(null);
     const wanted = { verb, mailing, isAgain: false };
-    if (isFinal(verb)) setAsked(wanted);
+    if (asksFirst(verb)) setAsked(wanted);
     else act.mutate(wanted);
   };
   const dialog = asked && (
@@ -90,13 +91,14 @@ function AskAgain({
   const { now: known } = useFigures(mailing, mailing.status !== "created");
   const [typed, setTyped] = useState("");
   const isSure = verb !== "delete" || mailing.status !== "running";
+  const overlap = useOverlap(asked);
   return (
     <Confirm
       title={t(`verbTitle.${verb}`, { name: mailing.name })}
       go={t(`verb.${verb}`)}
       isDanger={isFinal(verb)}
       isBusy={isBusy}
-      isDisabled={!isSure && typed.trim() !== mailing.name}
+      isDisabled={overlap === "skip" || (!isSure && typed.trim() !== mailing.name)}
       onGo={onGo}
       onClose={onClose}
     >
@@ -105,6 +107,8 @@ function AskAgain({
           {t("changedMeanwhile", { version: mailing.version, status: t(`status.${mailing.status}`) })}
         </p>
       )}
+      {overlap && <p className="fw-semibold">{t(`besides.${overlap}`)}</p>}
+      {sends(verb) && overlap !== "skip" && <Recipients mailing={mailing} />}
       {!isOver(mailing.status) && isFinal(verb) && (
         <p className="mb-2">
           {mailing.status === "created" && t("consequence.neverBegins")}
@@ -123,6 +127,25 @@ function AskAgain({
         </Form.Group>
       )}
     </Confirm>
+  );
+}
+
+/** What a run by hand does beside one that is going on; null: there is none. */
+function useOverlap({ verb, mailing }: Asked) {
+  const found = useQuery({ ...runs(mailing.mailing_id), enabled: verb === "run" && mailing.status === "running" });
+  const isGoing = verb === "run" && (found.data ?? []).some((each) => each.finished_at === null);
+  return isGoing ? (mailing.schedule?.overlap ?? "skip") : null;
+}
+
+/** To how many clients it would begin to write. */
+function Recipients({ mailing }: { mailing: Mailing }) {
+  const { t } = useTranslation();
+  const { gateway, filter, audience_id: audience } = mailing;
+  return (
+    <>
+      <AudienceCount body={{ gateway, filter, audience }} />
+      <p className="mb-2">{t(mailing.time_policy ? "consequence.sendsByClocks" : "consequence.sends")}</p>
+    </>
   );
 }
 

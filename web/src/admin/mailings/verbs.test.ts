@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Mailing } from "./api";
-import { thatAllow, verbsOf } from "./verbs";
+import { asksFirst, thatAllow, verbsOf } from "./verbs";
 
 const mailing = (status: string, schedule: unknown = null) => ({ status, schedule }) as Pick<Mailing, "status" | "schedule">;
 
@@ -21,6 +21,11 @@ test("what recurs is not started, but run once more, unless it is paused or over
   expect(verbsOf(mailing("running", {}))[0]).toBe("run");
   expect(verbsOf(mailing("paused", {}))).not.toContain("run");
   expect(verbsOf(mailing("finished", {}))).toEqual(["copy", "delete"]);
+});
+
+test("what writes to clients at once asks first, as what has no way back does", () => {
+  expect((["start", "run", "stop", "delete"] as const).filter(asksFirst)).toEqual(["start", "run", "stop", "delete"]);
+  expect((["pause", "resume"] as const).filter(asksFirst)).toEqual([]);
 });
 
 test("of several, a verb is for those that allow it", () => {

@@ -24,6 +24,16 @@ export function isFinal(verb: Verb): boolean {
   return verb === "stop" || verb === "delete";
 }
 
+/** Verbs that ask first: those without a way back, and those that write to clients at once. */
+export function asksFirst(verb: Verb): boolean {
+  return isFinal(verb) || sends(verb);
+}
+
+/** Verbs that begin to send. */
+export function sends(verb: Verb): boolean {
+  return verb === "start" || verb === "run";
+}
+
 /** Which verbs several mailings can be told at once. */
 export const BULK = ["pause", "resume", "stop"] as const satisfies readonly Verb[];
 
