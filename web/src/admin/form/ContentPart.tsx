@@ -4,7 +4,7 @@ import { useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import { gateways } from "../mailings/api";
-import { ChoiceField, Part, TextField } from "./Fields";
+import { ChoiceField, Held, Part, TextField } from "./Fields";
 import type { Values } from "./values";
 
 const VARIABLES = ["full_name", "phone", "email", "operator_code", "time_zone", "comment"] as const;
@@ -22,22 +22,24 @@ export function ContentPart() {
   return (
     <Part title={t("form.content")}>
       <TextField name="name" label={t("form.name")} help={t("form.nameHelp")} maxLength={200} />
-      <ChoiceField
-        name="gateway"
-        label={t("mailings.gateway")}
-        options={names.map((each) => [each, each] as const)}
-        help={chosen ? t(`form.gatewayOf.${chosen.contact ?? "any"}`) : ""}
-      />
-      {chosen?.is_paused && <p className="text-warning-emphasis">{t("form.gatewayPaused")}</p>}
-      {hasParts && (
-        <>
-          <TextField name="sender" label={t("form.sender")} help={t("form.senderHelp")} />
-          <TextField name="subject" label={t("form.subject")} maxLength={500} />
-        </>
-      )}
-      <TextField name="body" label={t("form.body")} rows={6} maxLength={50_000} />
-      <Variables />
-      {hasParts && <TextField name="html" label={t("form.html")} rows={6} isCode help={t("form.htmlHelp")} />}
+      <Held>
+        <ChoiceField
+          name="gateway"
+          label={t("mailings.gateway")}
+          options={names.map((each) => [each, each] as const)}
+          help={chosen ? t(`form.gatewayOf.${chosen.contact ?? "any"}`) : ""}
+        />
+        {chosen?.is_paused && <p className="text-warning-emphasis">{t("form.gatewayPaused")}</p>}
+        {hasParts && (
+          <>
+            <TextField name="sender" label={t("form.sender")} help={t("form.senderHelp")} />
+            <TextField name="subject" label={t("form.subject")} maxLength={500} />
+          </>
+        )}
+        <TextField name="body" label={t("form.body")} rows={6} maxLength={50_000} />
+        <Variables />
+        {hasParts && <TextField name="html" label={t("form.html")} rows={6} isCode help={t("form.htmlHelp")} />}
+      </Held>
     </Part>
   );
 }

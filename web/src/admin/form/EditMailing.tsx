@@ -8,18 +8,28 @@ import { catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
 import { changed, differences } from "../../ui/changes";
+import { Confirm } from "../../ui/Confirm";
 import { Conflict } from "../../ui/Conflict";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { mailing as mailingQuery, type Mailing, MAILINGS, tag } from "../mailings/api";
+import { shown } from "../../ui/shown";
+import { isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs as runsQuery, tag } from "../mailings/api";
 import { useTitle } from "../../ui/useTitle";
 import { type Body, bodyOf, type Changes } from "./body";
 import { draft } from "./draft";
+import { fixedOf } from "./fixed";
+import { HeldBack, heldBack } from "./HeldBack";
 import { MailingForm } from "./MailingForm";
 import { focusRefused, refuse } from "./refuse";
 import { type Values, valuesOf } from "./values";
 
 const route = getRouteApi("/mailings/$id/edit");
 type Saved = components["schemas"]["ChangedMailing"];
+
+interface Wanted {
+  values: Values;
+  version: number;
+  without: readonly string[]; // what cannot change any more
+}
 
 /** Changes a mailing: only what was changed is sent, for the version that was seen. */
 export function EditMailing() {
@@ -46,13 +56,24 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
   const [problem, setProblem] = useState<Problem | null>(null);
   const [theirs, setTheirs] = useState<Mailing | null>(null);
   const [saved, setSaved] = useState<Saved | null>(null);
+  const [late, setLate] = useState<Wanted | null>(null);
+  const begun = useQuery({ ...runsQuery(id), enabled: seen.status === "paused", refetchInterval: false });
   const changesOf = (values: Values) => changed(bodyOf(values), bodyOf(before)) as Changes;
+  const newest = () => queries.fetchQuery({ ...mailingQuery(id), staleTime: 0 });
   const save = useMutation({
-    mutationFn: async ({ values, version }: { values: Values; version: number }) => {
-      const body = changesOf(values);
+    mutationFn: async ({ values, version, without }: Wanted) => {
+      const body = rest(changesOf(values), without);
       if (Object.keys(body).length === 0) return null;
-      const params = { path: { mailing_id: id }, header: { "If-Match": tag(version) } };
-      return (await catalog.PATCH("/v1/mailings/{mailing_id}", { params, body })).data!;
+      try {
+        return await patched(id, version, body);
+      } catch (error) {
+        if (Problem.of(error).status !== 412) throw error;
+        const now = await newest();
+        // a run has begun, or somebody paused it: its fields are what they were, so nothing is to be chosen
+        const isSame = Object.keys(changed(bodyOf(valuesOf(now)), bodyOf(before))).length === 0;
+        if (!isSame || isOver(now.status)) throw error;
+        return await patched(id, now.version, body);
+      }
     },
     onSuccess: (done) => {
       setTheirs(null);
@@ -61,12 +82,15 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
       if (done?.remarks?.length || done?.unknown_phones?.length) setSaved(done);
       else void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
     },
-    onError: async (error) => {
-      if (Problem.of(error).status === 412) {
-        setTheirs(await queries.fetchQuery({ ...mailingQuery(id), staleTime: 0 }));
+    onError: async (error, wanted) => {
+      const refused = Problem.of(error);
+      if (refused.status === 412) {
+        setTheirs(await newest());
         return;
       }
       setTheirs(null);
+      const fields = heldBack(refused);
+      setLate(fields.length > 0 ? { ...wanted, without: fields } : null);
       setProblem(refuse(error, form));
       focusRefused();
     },
@@ -84,29 +108,60 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
         isSaved={save.isSuccess}
         problem={problem}
         go={t("form.save")}
+        fixed={fixedOf(seen, (begun.data ?? []).length > 0)}
         onGo={(values) => {
           setProblem(null);
-          save.mutate({ values, version: seen.version });
+          setLate(null);
+          save.mutate({ values, version: seen.version, without: [] });
         }}
         onLeave={() => void navigate({ to: "/mailings/$id", params: { id } })}
       >
-        {seen.status === "running" && <p className="alert alert-info">{t("form.running")}</p>}
+        {late && (
+          <HeldBack
+            fields={late.without}
+            onRest={Object.keys(rest(changesOf(late.values), late.without)).length > 0 ? () => save.mutate(late) : null}
+          />
+        )}
+        {seen.status === "running" && <p className="alert alert-info">{t(seen.schedule ? "form.runningRecurs" : "form.running")}</p>}
       </MailingForm>
-      {theirs && (
+      {theirs && isOver(theirs.status) && (
+        <Confirm
+          title={t(`form.over.${theirs.status}`)}
+          go={t("form.toMailing")}
+          onGo={() => {
+            draft.forget(kept);
+            void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
+          }}
+          onClose={() => setTheirs(null)}
+        >
+          <p className="mb-0">{t("form.overHelp")}</p>
+        </Confirm>
+      )}
+      {theirs && !isOver(theirs.status) && (
         <Conflict
           now={t("form.changedTo", { version: theirs.version, status: t(`status.${theirs.status}`) })}
-          differences={differences<Body>(bodyOf(before), changesOf(form.getValues()) as Partial<Body>, bodyOf(valuesOf(theirs)))}
+          differences={differences<Body>(bodyOf(before), changesOf(form.getValues()) as Partial<Body>, bodyOf(valuesOf(theirs)), shown)}
           label={(field) => t(`bodyField.${field}`)}
           onTheirs={() => {
             draft.forget(kept);
             onSeen(theirs);
           }}
-          onMine={() => save.mutate({ values: form.getValues(), version: theirs.version })}
+          onMine={() => save.mutate({ values: form.getValues(), version: theirs.version, without: [] })}
           onClose={() => setTheirs(null)}
         />
       )}
     </>
   );
+}
+
+async function patched(id: string, version: number, body: Changes): Promise<Saved> {
+  const params = { path: { mailing_id: id }, header: { "If-Match": tag(version) } };
+  return (await catalog.PATCH("/v1/mailings/{mailing_id}", { params, body })).data!;
+}
+
+/** Returns the changes without the fields that are named. */
+function rest(changes: Changes, without: readonly string[]): Changes {
+  return Object.fromEntries(Object.entries(changes).filter(([name]) => !without.includes(name)));
 }
 
 /** What was saved does not hold for all: that is said before one goes on. */

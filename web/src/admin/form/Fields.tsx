@@ -1,10 +1,11 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useContext } from "react";
 import { Form } from "react-bootstrap";
 import { get, type Path, useFormContext } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { FieldProblem } from "../../api/problem";
 import { FieldHelp } from "./FieldHelp";
+import { type Fixed, FixedContext } from "./fixed";
 import type { Values } from "./values";
 
 export type Name = Path<Values>;
@@ -104,6 +105,19 @@ export function Part({ title, children }: { title: string; children: ReactNode }
   return (
     <fieldset className="form-part mb-4">
       <legend className="h5">{title}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+/** Fields that cannot be changed once so much is fixed, with the reason. */
+export function Held({ once = ["most"], children }: { once?: readonly Fixed[]; children: ReactNode }) {
+  const { t } = useTranslation();
+  const fixed = useContext(FixedContext);
+  const isHeld = once.includes(fixed);
+  return (
+    <fieldset disabled={isHeld}>
+      {isHeld && <p className="small text-body-secondary mb-2">{t(`fixed.${fixed}`)}</p>}
       {children}
     </fieldset>
   );

@@ -12,6 +12,8 @@ import { AudiencePart } from "./AudiencePart";
 import { bodyOf } from "./body";
 import { ContentPart } from "./ContentPart";
 import { DeliveryPart, TimePart } from "./DeliveryPart";
+import { Held } from "./Fields";
+import { type Fixed, FixedContext } from "./fixed";
 import { KeptDraft } from "./KeptDraft";
 import { AudienceCount, MessagePreview } from "./PreviewPanel";
 import { useLater } from "./useLater";
@@ -23,6 +25,7 @@ interface Props {
   draftOf: string; // what a draft of it is kept by
   before: Values; // what the form began with
   isNew: boolean;
+  fixed?: Fixed;
   isBusy: boolean;
   isSaved: boolean;
   problem: Problem | null; // what has no field of its own
@@ -56,11 +59,17 @@ export function MailingForm(props: Props) {
         </div>
         <div className="row g-4">
           <div className="col-12 col-lg-7">
-            <ContentPart />
-            <AudiencePart />
-            <WhenPart isNew={isNew} />
-            <DeliveryPart />
-            <TimePart />
+            <FixedContext value={props.fixed ?? "none"}>
+              <ContentPart />
+              <Held>
+                <AudiencePart />
+              </Held>
+              <WhenPart isNew={isNew} />
+              <Held>
+                <DeliveryPart />
+                <TimePart />
+              </Held>
+            </FixedContext>
           </div>
           <aside className="col-12 col-lg-5" aria-label={t("preview.title")}>
             <div className="form-preview">

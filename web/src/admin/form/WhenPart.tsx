@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { utc } from "../../ui/format";
 import { EntryFields } from "./EntryFields";
-import { CheckField, ChoiceField, More, Part, TextField, useField } from "./Fields";
+import { CheckField, ChoiceField, Held, More, Part, TextField, useField } from "./Fields";
 import { freshEntry, type Values } from "./values";
 import { toInstant, zones } from "./zoned";
 
@@ -26,7 +26,9 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
         <div className="row">
           {begin === "at" && (
             <div className="col-md-6">
-              <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" />
+              <Held>
+                <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" />
+              </Held>
               <InUtc name="startsAt" />
             </div>
           )}
@@ -35,7 +37,9 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
             <InUtc name="endsAt" />
           </div>
         </div>
-        <CheckField name="recurs" label={t("form.recurs")} help={t("form.recursHelp")} className="mb-0" />
+        <Held once={["most", "recurring"]}>
+          <CheckField name="recurs" label={t("form.recurs")} help={t("form.recursHelp")} className="mb-0" />
+        </Held>
         {recurs && <Entries />}
       </Part>
       {recurs && (

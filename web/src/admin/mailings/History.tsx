@@ -2,8 +2,8 @@ import { useTranslation } from "react-i18next";
 
 import { catalog } from "../../api/client";
 import type { components } from "../../api/types/catalog";
-import { plain } from "../../ui/changes";
 import { List } from "../../ui/List";
+import { shown } from "../../ui/shown";
 import { Time } from "../../ui/Time";
 import { usePages } from "../../ui/usePages";
 import { MAILINGS } from "./api";
@@ -65,11 +65,11 @@ function Changes({ of }: { of: readonly Change[] }) {
           <dd>
             {before !== null && (
               <>
-                <del>{plain(before)}</del>{" "}
+                <del>{shown(before)}</del>{" "}
                 <span aria-hidden="true">→ </span>
               </>
             )}
-            <ins className="text-decoration-none">{plain(after) || t("screen.none")}</ins>
+            <ins className="text-decoration-none">{shown(after) || t("screen.none")}</ins>
           </dd>
         </div>
       ))}
