@@ -8,6 +8,7 @@ import { bounded } from "./bounded";
 import { number } from "./format";
 import { Skeleton } from "./List";
 import { ProblemPanel } from "./ProblemPanel";
+import { ReasonText } from "./ReasonText";
 import { Scrolled } from "./Scrolled";
 import { Time } from "./Time";
 
@@ -44,7 +45,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
               <dd>
                 <span className={`dot dot-${found.data.status}`} aria-hidden="true" />
                 {t(`state.${found.data.status}`)}
-                {found.data.reason && <>: {found.data.reason}</>}
+                {found.data.reason && <>: <ReasonText code={found.data.reason} /></>}
               </dd>
               {found.data.next_attempt_at && (
                 <>
@@ -85,7 +86,11 @@ function AttemptItem({ attempt }: { attempt: Attempt }) {
           <> · {t("message.took", { ms: number(Math.round(attempt.latency_ms), language()) })}</>
         )}
       </p>
-      {attempt.reason && <p className="mb-1 text-break">{attempt.reason}</p>}
+      {attempt.reason && (
+        <p className="mb-1">
+          <ReasonText code={attempt.reason} />
+        </p>
+      )}
       {attempt.gateway_message_id && (
         <p className="mb-1">
           {t("message.gatewayId")} <code className="text-break">{attempt.gateway_message_id}</code>

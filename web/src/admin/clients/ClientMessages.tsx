@@ -6,6 +6,7 @@ import { $catalog, dispatcher } from "../../api/client";
 import type { components } from "../../api/types/dispatcher";
 import { List } from "../../ui/List";
 import { MessageDrawer } from "../../ui/MessageDrawer";
+import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
 import { usePages } from "../../ui/usePages";
 
@@ -76,7 +77,7 @@ function Row({ message, open }: { message: Message; open: () => void }) {
       <td data-label={t("clients.last")}>
         {message.last_attempt_at && <Time at={message.last_attempt_at} precision="second" />}
       </td>
-      <td data-label={t("clients.reason")}>{message.reason}</td>
+      <td data-label={t("clients.reason")}>{message.reason && <ReasonText code={message.reason} />}</td>
     </tr>
   );
 }

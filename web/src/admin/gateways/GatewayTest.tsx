@@ -7,6 +7,7 @@ import { byField, Problem } from "../../api/problem";
 import { rate } from "../../ui/format";
 import { language } from "../../words";
 import { Field } from "../../ui/Field";
+import { ReasonText } from "../../ui/ReasonText";
 import { Scrolled } from "../../ui/Scrolled";
 import { Summary } from "../../ui/Summary";
 import type { GatewayView } from "./limits";
@@ -76,7 +77,9 @@ export function GatewayTest({ gateway }: { gateway: GatewayView }) {
                 {test.data.status_code !== null && ` (${test.data.status_code})`}
               </dd>
               <dt>{t("gateways.reason")}</dt>
-              <dd>{test.data.reason}</dd>
+              <dd>
+                <ReasonText code={test.data.reason} />
+              </dd>
               <dt>{t("gateways.took")}</dt>
               <dd className="tabular">
                 {t("gateways.ms", { ms: rate(test.data.duration_s * 1000, language()) })}

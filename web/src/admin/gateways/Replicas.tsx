@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 
 import type { components } from "../../api/types/dispatcher";
 import { number, percent, rate } from "../../ui/format";
+import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 
@@ -81,7 +82,7 @@ function Cells({ of }: { of: Usage }) {
       <td data-label={t("gateways.lastFailure")}>
         {of.last_failure && (
           <>
-            <code>{of.last_failure.reason}</code>
+            <ReasonText code={of.last_failure.reason} />
             {of.last_failure.status_code !== null && ` (${of.last_failure.status_code})`}{" "}
             <Time at={of.last_failure.at} precision="second" />
           </>

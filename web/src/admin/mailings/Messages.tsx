@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { number } from "../../ui/format";
 import { MessageDrawer } from "../../ui/MessageDrawer";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import { type Message, messagesPage, type Run } from "./api";
@@ -143,7 +144,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
               </td>
               <td className="text-end">{number(each.attempts, language())}</td>
               <td>{each.last_attempt_at ? <Time at={each.last_attempt_at} precision="second" /> : "–"}</td>
-              <td className="text-break">{each.reason ?? ""}</td>
+              <td className="text-break">{each.reason && <ReasonText code={each.reason} />}</td>
             </tr>
           ))}
         </tbody>

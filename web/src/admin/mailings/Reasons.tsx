@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { ReasonText } from "../../ui/ReasonText";
 import { language } from "../../words";
 import { reasons as reasonsQuery, type Run } from "./api";
 import { RunChoice } from "./RunChoice";
@@ -45,7 +46,7 @@ export function Reasons({ runs, run }: { runs: readonly Run[]; run: Run | undefi
                     <span className={`dot dot-${each.status}`} aria-hidden="true" />
                     {t(`state.${each.status}`)}
                   </td>
-                  <td className="text-break">{each.reason ?? "–"}</td>
+                  <td className="text-break">{each.reason ? <ReasonText code={each.reason} /> : "–"}</td>
                   <td>{each.status_code ?? ""}</td>
                   <td className="text-end">{number(each.count, language())}</td>
                   <td>

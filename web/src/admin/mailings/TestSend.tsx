@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { dispatcher } from "../../api/client";
 import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { ReasonText } from "../../ui/ReasonText";
 import { FieldHelp } from "../form/FieldHelp";
 import type { Mailing } from "./api";
 
@@ -89,7 +90,7 @@ function Came({ runId }: { runId: string }) {
     <p role="status" className="mb-0" data-state={found.data.status}>
       <span className={`dot dot-${found.data.status}`} aria-hidden="true" />
       {t(`state.${found.data.status}`)}
-      {found.data.reason && <>: {found.data.reason}</>}
+      {found.data.reason && <>: <ReasonText code={found.data.reason} /></>}
       {last?.gateway_message_id && (
         <>
           {" "}
