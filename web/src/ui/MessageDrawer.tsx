@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { Offcanvas } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
@@ -5,6 +6,7 @@ import { $dispatcher } from "../api/client";
 import type { components } from "../api/types/dispatcher";
 import { language } from "../words";
 import { bounded } from "./bounded";
+import { useClients } from "./clients";
 import { number } from "./format";
 import { Skeleton } from "./List";
 import { ProblemPanel } from "./ProblemPanel";
@@ -39,7 +41,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
               </dd>
               <dt>{t("messages.client")}</dt>
               <dd>
-                <code className="text-break">{found.data.client_id}</code>
+                <Who id={found.data.client_id} />
               </dd>
               <dt>{t("mailings.status")}</dt>
               <dd>
@@ -67,6 +69,17 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
         )}
       </Offcanvas.Body>
     </Offcanvas>
+  );
+}
+
+/** Whom it is for, by name and phone; a client that is deleted has none of them any more. */
+function Who({ id }: { id: string }) {
+  const client = useClients([id]).get(id);
+  const said = [client?.full_name, client?.phone, client?.email].filter(Boolean).join(" · ");
+  return (
+    <Link to="/clients/$clientId" params={{ clientId: id }} title={id}>
+      {said || <code className="text-break">{id}</code>}
+    </Link>
   );
 }
 

@@ -7,7 +7,9 @@ import { catalog, dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import type { components as Catalog } from "../../api/types/catalog";
 import type { components } from "../../api/types/dispatcher";
+import { clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
+import { phoneOf } from "../../ui/phone";
 import { language } from "../../words";
 import { audience } from "./audiences";
 import { useRefusal } from "./FieldHelp";
@@ -18,7 +20,6 @@ type Previewed = Catalog["schemas"]["PreviewedMailing"];
 type Message = Catalog["schemas"]["MailingPreview"];
 
 const DAY_MS = 86_400_000;
-const PHONE = /^7\d{10}$/;
 
 async function preview(body: Previewed, signal: AbortSignal) {
   return (await catalog.POST("/v1/mailings/preview", { body, signal })).data!;
@@ -85,14 +86,11 @@ function LeftOut({ reason }: { reason: string }) {
 export function MessagePreview({ body }: { body: Body }) {
   const { t } = useTranslation();
   const words = useRefusal();
-  const [phone, setPhone] = useState("");
-  const client = useQuery({
-    queryKey: ["catalog", "client-of", phone],
-    queryFn: async () => (await catalog.GET("/v1/clients", { params: { query: { phone, limit: 1 } } })).data!.items[0] ?? null,
-    enabled: PHONE.test(phone),
-    retry: false,
-  });
+  const [typed, setTyped] = useState("");
+  const phone = phoneOf(typed);
+  const client = useQuery(clientOf(phone));
   const clientId = client.data?.client_id ?? null;
+  const isClear = typed.trim() === "" || clientId !== null; // whose message it is
   const { body: text, subject, html, sender, gateway, filter, audience: saved } = body;
   const to = saved ? { audience: saved } : { filter };
   const asked = { body: text, subject, html, sender, gateway, ...to, client_id: clientId };
@@ -102,7 +100,7 @@ export function MessagePreview({ body }: { body: Body }) {
       const ends_at = new Date(Date.now() + DAY_MS).toISOString();
       return preview({ ...asked, name: "-", ends_at } as Previewed, signal);
     },
-    enabled: text.trim() !== "",
+    enabled: text.trim() !== "" && isClear,
     retry: false,
     placeholderData: (before) => before,
   });
@@ -113,13 +111,13 @@ export function MessagePreview({ body }: { body: Body }) {
         <Form.Label className="small mb-1">{t("preview.for")}</Form.Label>
         <Form.Control
           size="sm"
-          value={phone}
-          placeholder="79161234567"
-          inputMode="numeric"
+          value={typed}
+          placeholder="+7 (916) 123-45-67"
+          inputMode="tel"
           autoComplete="off"
-          onChange={({ target }) => setPhone(target.value.trim())}
+          onChange={({ target }) => setTyped(target.value)}
         />
-        {PHONE.test(phone) && client.data === null && <p className="small mb-0">{t("preview.nobody")}</p>}
+        {phone !== null && client.data === null && <p className="small mb-0">{t("preview.nobody")}</p>}
       </Form.Group>
       {text.trim() === "" && <p className="text-body-secondary">{t("preview.empty")}</p>}
       {refusal && (
@@ -127,7 +125,7 @@ export function MessagePreview({ body }: { body: Body }) {
           {refusal.errors[0] ? words(refusal.errors[0]) : refusal.title || t("problem.network")}
         </p>
       )}
-      {found.data && !refusal && text.trim() !== "" && <Shown preview={found.data} />}
+      {found.data && !refusal && isClear && text.trim() !== "" && <Shown preview={found.data} />}
     </>
   );
 }

@@ -1,11 +1,13 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
+import { type Client, clientOf, useClients } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { MessageDrawer } from "../../ui/MessageDrawer";
+import { phoneOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
@@ -23,13 +25,13 @@ export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undef
   const { t } = useTranslation();
   const { status, client, message } = route.useSearch();
   const navigate = route.useNavigate();
-  const asked = client && UUID.test(client) ? client : undefined;
+  const { asked, isKnown, isNobody } = useAsked(client);
   const found = useInfiniteQuery({
     queryKey: ["dispatcher", "messages", run?.run_id, status ?? "", asked ?? ""],
     queryFn: ({ pageParam }) => messagesPage(run!.run_id, status, asked, pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    enabled: run !== undefined,
+    enabled: run !== undefined && isKnown,
     refetchInterval: run && run.open > 0 ? REFRESHED_MS : false,
   });
   if (!run) return <p>{t("runs.none")}</p>;
@@ -39,7 +41,8 @@ export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undef
       <Filters runs={runs} run={run} />
       {run.archived_at && <p className="fw-semibold">{t("messages.archived")}</p>}
       {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
-      {found.isPending && <p role="status">{t("loading")}</p>}
+      {isNobody && <p>{t("messages.nobody")}</p>}
+      {found.isPending && !isNobody && <p role="status">{t("loading")}</p>}
       {found.data && all.length === 0 && !found.hasNextPage && <p>{t("messages.none")}</p>}
       {all.length > 0 && <Table messages={all} />}
       {found.hasNextPage && (
@@ -61,12 +64,22 @@ export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undef
   );
 }
 
+/** The client that an address speaks of: by its identifier, or by its phone. */
+function useAsked(client: string | undefined) {
+  const phone = client && !UUID.test(client) ? phoneOf(client) : null;
+  const found = useQuery(clientOf(phone));
+  if (phone !== null) {
+    return { asked: found.data?.client_id, isKnown: !!found.data, isNobody: found.data === null };
+  }
+  return { asked: client && UUID.test(client) ? client : undefined, isKnown: true, isNobody: false };
+}
+
 function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
   const { t } = useTranslation();
   const { status, client } = route.useSearch();
   const navigate = route.useNavigate();
   const [typed, setTyped] = useState(client ?? "");
-  const isWrong = typed !== "" && !UUID.test(typed);
+  const isWrong = typed !== "" && !UUID.test(typed.trim()) && phoneOf(typed) === null;
   return (
     <Form className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
       <RunChoice runs={runs} run={run} />
@@ -88,16 +101,17 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
         </Form.Select>
       </Form.Group>
       <Form.Group className="col-12 col-md-5" controlId="message-client">
-        <Form.Label className="small mb-1">{t("messages.client")}</Form.Label>
+        <Form.Label className="small mb-1">{t("messages.byClient")}</Form.Label>
         <Form.Control
           value={typed}
           isInvalid={isWrong}
-          placeholder="0191f6c0-…"
+          placeholder="+7 (916) 123-45-67"
           aria-describedby={isWrong ? "message-client-wrong" : undefined}
           onChange={({ target }) => {
-            const next = target.value.trim();
-            setTyped(next);
-            if (next !== "" && !UUID.test(next)) return;
+            setTyped(target.value);
+            const text = target.value.trim();
+            const next = UUID.test(text) ? text : (phoneOf(text) ?? "");
+            if (text !== "" && next === "") return;
             void navigate({ search: (old) => ({ ...old, client: next || undefined }), replace: true, resetScroll: false });
           }}
         />
@@ -111,6 +125,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
 
 function Table({ messages }: { messages: readonly Message[] }) {
   const { t } = useTranslation();
+  const clients = useClients(messages.map((each) => each.client_id));
   return (
     <div className="table-responsive">
       <table className="table table-hover align-middle tabular cards-table">
@@ -135,7 +150,10 @@ function Table({ messages }: { messages: readonly Message[] }) {
                   search={(old) => ({ ...old, message: each.message_id })}
                   resetScroll={false}
                 >
-                  <code className="text-break">{each.client_id}</code>
+                  <Who id={each.client_id} client={clients.get(each.client_id)} />
+                </Link>
+                <Link className="d-block small" to="/clients/$clientId" params={{ clientId: each.client_id }}>
+                  {clients.get(each.client_id)?.phone ?? t("messages.toClient")}
                 </Link>
               </th>
               <td>
@@ -151,4 +169,10 @@ function Table({ messages }: { messages: readonly Message[] }) {
       </table>
     </div>
   );
+}
+
+/** A client by what people call it; one without a name, or that is deleted, by its identifier. */
+function Who({ id, client }: { id: string; client: Client | undefined }) {
+  const name = client?.full_name ?? client?.email;
+  return name ? <span title={id}>{name}</span> : <code className="text-break">{id}</code>;
 }

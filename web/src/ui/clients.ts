@@ -1,0 +1,44 @@
+/** Who clients are that others know by their identifiers alone. */
+import { queryOptions, useQuery } from "@tanstack/react-query";
+
+import { catalog } from "../api/client";
+import type { components } from "../api/types/catalog";
+
+export type Client = components["schemas"]["ClientView"];
+
+const AT_ONCE = 100; // identifiers of one request
+const FRESH_MS = 60_000;
+
+/** Returns the identifiers without repetition, as many at once as a request may name. */
+export function inParts(ids: readonly string[], size: number = AT_ONCE): string[][] {
+  const all = [...new Set(ids)].sort();
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, part) => all.slice(part * size, (part + 1) * size));
+}
+
+/** The clients that are known, by identifier; those that were deleted are not among them. */
+export function useClients(ids: readonly string[]): ReadonlyMap<string, Client> {
+  const parts = inParts(ids);
+  const found = useQuery({
+    queryKey: ["catalog", "clients", "who", parts],
+    queryFn: async ({ signal }) => {
+      const pages = parts.map((each) => catalog.GET("/v1/clients", { params: { query: { ids: each, limit: AT_ONCE } }, signal }));
+      return (await Promise.all(pages)).flatMap((page) => page.data!.items);
+    },
+    enabled: parts.length > 0,
+    staleTime: FRESH_MS,
+    placeholderData: (before) => before,
+  });
+  return new Map((found.data ?? []).map((each) => [each.client_id, each]));
+}
+
+/** The client with a phone; null: there is none. */
+export const clientOf = (phone: string | null) =>
+  queryOptions({
+    queryKey: ["catalog", "client-of", phone],
+    queryFn: async () => {
+      const query = { phone: phone ?? "", limit: 1 };
+      return (await catalog.GET("/v1/clients", { params: { query } })).data!.items[0] ?? null;
+    },
+    enabled: phone !== null,
+    retry: false,
+  });
