@@ -1,13 +1,16 @@
 import "./form.css";
 
-import { type ReactNode, useEffect, useMemo, useRef } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { Problem } from "../../api/problem";
+import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Occurrences } from "../mailings/Occurrences";
+import { AudienceCount, isForNobody } from "./AudienceCount";
 import { AudiencePart } from "./AudiencePart";
 import { bodyOf } from "./body";
 import { ContentPart } from "./ContentPart";
@@ -15,7 +18,7 @@ import { DeliveryPart, TimePart } from "./DeliveryPart";
 import { Held } from "./Fields";
 import { type Fixed, FixedContext } from "./fixed";
 import { KeptDraft } from "./KeptDraft";
-import { AudienceCount, MessagePreview } from "./PreviewPanel";
+import { MessagePreview } from "./PreviewPanel";
 import { useLater } from "./useLater";
 import type { Values } from "./values";
 import { WhenPart } from "./WhenPart";
@@ -38,8 +41,16 @@ interface Props {
 /** The form of a mailing, with what it would be beside it. */
 export function MailingForm(props: Props) {
   const { form, isNew, isBusy, problem, go, onGo, onLeave, children } = props;
+  const isHeld = props.fixed === "most"; // for whom it is cannot change any more
   const { t } = useTranslation();
   const summary = useRef<HTMLDivElement>(null);
+  const queries = useQueryClient();
+  const [forNobody, setForNobody] = useState<Values | null>(null);
+  const submit = (values: Values) => {
+    const body = readBody(values);
+    if (body && !isHeld && isForNobody(queries, body)) setForNobody(values);
+    else onGo(values);
+  };
   useEffect(() => {
     if (problem) summary.current?.focus();
   }, [problem]);
@@ -49,7 +60,7 @@ export function MailingForm(props: Props) {
         noValidate
         onSubmit={(event) => {
           form.clearErrors();
-          void form.handleSubmit(onGo)(event);
+          void form.handleSubmit(submit)(event);
         }}
       >
         <KeptDraft which={props.draftOf} before={props.before} isBusy={isBusy} isSaved={props.isSaved} />
@@ -86,21 +97,36 @@ export function MailingForm(props: Props) {
           </Button>
         </div>
       </Form>
+      {forNobody && (
+        <Confirm
+          title={t("form.forNobody")}
+          go={go}
+          onGo={() => {
+            setForNobody(null);
+            onGo(forNobody);
+          }}
+          onClose={() => setForNobody(null)}
+        >
+          <p className="mb-0">{t("form.forNobodyHelp")}</p>
+        </Confirm>
+      )}
     </FormProvider>
   );
+}
+
+function readBody(values: Values) {
+  try {
+    return bodyOf(values);
+  } catch {
+    return null; // a condition that is being typed
+  }
 }
 
 function Previews({ form }: { form: UseFormReturn<Values> }) {
   const { t } = useTranslation();
   const values = useWatch({ control: form.control }) as Values;
   const later = useLater(values, 300);
-  const body = useMemo(() => {
-    try {
-      return bodyOf(later);
-    } catch {
-      return null; // a condition that is being typed
-    }
-  }, [later]);
+  const body = useMemo(() => readBody(later), [later]);
   if (!body) return <p className="text-body-secondary">{t("refusal.json")}</p>;
   return (
     <>

@@ -3,83 +3,24 @@ import { useState } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { catalog, dispatcher } from "../../api/client";
+import { catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
-import type { components as Catalog } from "../../api/types/catalog";
-import type { components } from "../../api/types/dispatcher";
+import type { components } from "../../api/types/catalog";
 import { clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { phoneOf } from "../../ui/phone";
 import { language } from "../../words";
-import { audience } from "./audiences";
 import { useRefusal } from "./FieldHelp";
 import type { Body } from "./body";
 import { shownHtml } from "./shownHtml";
 
-type Previewed = Catalog["schemas"]["PreviewedMailing"];
-type Message = Catalog["schemas"]["MailingPreview"];
+type Previewed = components["schemas"]["PreviewedMailing"];
+type Message = components["schemas"]["MailingPreview"];
 
 const DAY_MS = 86_400_000;
 
 async function preview(body: Previewed, signal: AbortSignal) {
   return (await catalog.POST("/v1/mailings/preview", { body, signal })).data!;
-}
-
-interface Audience {
-  gateway: string;
-  filter?: unknown;
-  audience?: string | null | undefined; // a saved one
-}
-
-/** To how many it would go now, and who is left out. What else is wrong with the form does not matter for that. */
-export function AudienceCount({ body }: { body: Audience }) {
-  const { t } = useTranslation();
-  const words = useRefusal();
-  const { gateway } = body;
-  const saved = useQuery(audience(body.audience ?? ""));
-  const filter = body.audience ? saved.data?.filter : body.filter;
-  const found = useQuery({
-    queryKey: ["dispatcher", "audience", filter, gateway],
-    enabled: filter !== undefined,
-    queryFn: async ({ signal }) => {
-      const asked = { filter, gateway } as components["schemas"]["PreviewedAudience"];
-      const params = { query: { limit: 1 } };
-      return (await dispatcher.POST("/v1/audience-previews", { params, body: asked, signal })).data!;
-    },
-    retry: false,
-    placeholderData: (before) => before,
-  });
-  if (found.error !== null) {
-    const { errors, title } = Problem.of(found.error);
-    return <p className="text-danger-emphasis mb-2">{errors[0] ? words(errors[0]) : title || t("problem.network")}</p>;
-  }
-  if (!found.data) return <p role="status">{t("loading")}</p>;
-  const { selected, is_whole: isWhole, messages, left_out: leftOut } = found.data;
-  return (
-    <div data-clients={selected}>
-      <p className="fs-5 mb-1" role="status">
-        {t(isWhole ? "preview.clients" : "preview.clientsMore", { count: selected })}
-      </p>
-      {leftOut.length > 0 && (
-        <>
-          <p className="mb-1">{t("preview.messages", { count: messages })}</p>
-          <ul className="mb-1 ps-3">
-            {leftOut.map((each) => (
-              <li key={each.reason} className="text-warning-emphasis" data-left-out={each.reason}>
-                <LeftOut reason={each.reason} /> {number(each.clients, language())}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </div>
-  );
-}
-
-function LeftOut({ reason }: { reason: string }) {
-  const { t, i18n } = useTranslation();
-  const known = `leftOut.${reason}`;
-  return <>{i18n.exists(known) ? t(known) : reason}:</>;
 }
 
 /** A message as a client would get it: any of those it is for, or one that is named. */

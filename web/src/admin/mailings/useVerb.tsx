@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { AudienceCount } from "../form/PreviewPanel";
+import { AudienceCount } from "../form/AudienceCount";
 import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
 import { useFigures } from "./useFigures";
 import { asksFirst, isFinal, sends, verbsOf } from "./verbs";
