@@ -142,6 +142,7 @@ function Previews({ form }: { form: UseFormReturn<Values> }) {
             startsAt={body.starts_at ?? null}
             endsAt={body.ends_at}
             limit={6}
+            clock={body.time_policy?.kind}
           />
         </>
       )}

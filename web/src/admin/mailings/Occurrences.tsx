@@ -5,7 +5,9 @@ import { scheduler } from "../../api/client";
 import type { components } from "../../api/types/scheduler";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import type { Recurrence } from "./api";
+import type { Mailing, Recurrence } from "./api";
+
+type Clock = NonNullable<Mailing["time_policy"]>["kind"];
 
 /** A schedule in words, and when it comes next, with what clocks do to it. */
 export function Occurrences({
@@ -13,11 +15,13 @@ export function Occurrences({
   startsAt,
   endsAt,
   limit,
+  clock,
 }: {
   schedule: Recurrence;
   startsAt: string | null;
   endsAt: string;
   limit: number;
+  clock: Clock | undefined; // by which each client gets it; none: all at once
 }) {
   const { t } = useTranslation();
   // what is over is of no interest: it is asked from now on, to the minute, so that the answer is kept a while
@@ -38,13 +42,14 @@ export function Occurrences({
   const { words, occurrences, is_whole: isWhole, tzdata } = found.data;
   return (
     <div data-occurrences={occurrences.length}>
-      <p className="mb-1">{words[language()].join("; ")}</p>
+      <p className="mb-1">{[words[language()].join("; "), ...(clock ? [t(`clock.${clock}`)] : [])].join(", ")}</p>
       {occurrences.length === 0 ? (
         <p className="mb-0">{t("occurrences.none")}</p>
       ) : (
         <ol className="list-unstyled mb-1">
           {occurrences.map((each) => (
             <li key={each.nominal}>
+              {clock && `${t("occurrences.begins")} `}
               <Time at={each.at} /> <span className="text-body-secondary small">({each.nominal.replace("T", " ")})</span>
               {each.remark && (
                 <span className="text-warning-emphasis">

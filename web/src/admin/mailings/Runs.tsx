@@ -109,9 +109,16 @@ function Next({ mailing }: { mailing: Mailing }) {
       {found.data?.next_fire_at && (
         <p className="mb-1 fw-semibold">
           {t("runs.next")} <Time at={found.data.next_fire_at} />
+          {mailing.time_policy && `, ${t(`clock.${mailing.time_policy.kind}`)}`}
         </p>
       )}
-      <Occurrences schedule={schedule} startsAt={mailing.starts_at} endsAt={mailing.ends_at} limit={5} />
+      <Occurrences
+        schedule={schedule}
+        startsAt={mailing.starts_at}
+        endsAt={mailing.ends_at}
+        limit={5}
+        clock={mailing.time_policy?.kind}
+      />
     </div>
   );
 }
