@@ -7,12 +7,13 @@ import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { Problem } from "../../api/problem";
+import { changed } from "../../ui/changes";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Occurrences } from "../mailings/Occurrences";
 import { AudienceCount, isForNobody } from "./AudienceCount";
 import { AudiencePart } from "./AudiencePart";
-import { bodyOf } from "./body";
+import { type Body, bodyOf } from "./body";
 import { ContentPart } from "./ContentPart";
 import { DeliveryPart, TimePart } from "./DeliveryPart";
 import { Held } from "./Fields";
@@ -41,14 +42,13 @@ interface Props {
 /** The form of a mailing, with what it would be beside it. */
 export function MailingForm(props: Props) {
   const { form, isNew, isBusy, problem, go, onGo, onLeave, children } = props;
-  const isHeld = props.fixed === "most"; // for whom it is cannot change any more
   const { t } = useTranslation();
   const summary = useRef<HTMLDivElement>(null);
   const queries = useQueryClient();
   const [forNobody, setForNobody] = useState<Values | null>(null);
   const submit = (values: Values) => {
     const body = readBody(values);
-    if (body && !isHeld && isForNobody(queries, body)) setForNobody(values);
+    if (body && isForOthers(body, isNew ? null : readBody(props.before)) && isForNobody(queries, body)) setForNobody(values);
     else onGo(values);
   };
   useEffect(() => {
@@ -120,6 +120,12 @@ function readBody(values: Values) {
   } catch {
     return null; // a condition that is being typed
   }
+}
+
+/** Whether it is for others than before: a new name alone is no question. */
+function isForOthers(body: Body, before: Body | null): boolean {
+  if (before === null) return true;
+  return ["filter", "audience", "gateway"].some((name) => name in changed(body, before));
 }
 
 function Previews({ form }: { form: UseFormReturn<Values> }) {
