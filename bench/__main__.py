@@ -171,20 +171,23 @@ def main() -> int:
     """Measure, print, and write `bench/out`; return the exit code."""
     asked, setup = _asked()
     report = Report()
+    setups = [setup, *_others(asked.only, setup)]
+    measured: list[Setup] = []
 
     async def measurements(rig: Rig) -> int:
         await _measure_on(rig, asked, report)
+        measured.append(rig.setup)
         return Exit.OK
 
     try:
-        code = uvloop.run(with_rig(asked.messages, measurements, setup))
-        for other in _others(asked.only, setup) if code == Exit.OK else ():
-            code = code or uvloop.run(with_rig(asked.messages, measurements, other))
+        for number, each in enumerate(setups, 1):
+            uvloop.run(with_rig(asked.messages, measurements, each))
+            if len(measured) < number:
+                note("It was told to end: nothing is written.", "bold red")
+                return Exit.ERROR
     except (Failure, StackError) as error:
         note(str(error), "bold red")
         return Exit.ERROR
-    if code != Exit.OK:  # it was told to end
-        return code
     report.write(OUT)
     console().print(report.table())
     if asked.profile:

@@ -32,6 +32,10 @@ FONTS = """<?xml version="1.0"?>
 <fontconfig>
   <dir>{fonts}</dir>
   <cachedir>{cache}</cachedir>
+  <selectfont><rejectfont>
+    <glob>*/DejaVuMath*</glob><glob>*/DejaVuSerif*</glob>
+    <glob>*Condensed*</glob><glob>*ExtraLight*</glob>
+  </rejectfont></selectfont>
   <alias binding="same">
     <family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer>
   </alias>
