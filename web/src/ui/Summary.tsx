@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { type FieldProblem, Problem } from "../api/problem";
-import { useProblemText } from "./useProblemText";
+import { useProblemText, useProblemTitle } from "./useProblemText";
 
 interface Props {
   error: unknown;
@@ -11,17 +11,15 @@ interface Props {
 
 /** Why a form was refused, above it; it gets the focus, so that nobody misses it. */
 export function Summary({ error, others }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const said = useProblemText();
+  const titled = useProblemTitle();
   const box = useRef<HTMLDivElement>(null);
   const problem = Problem.of(error);
   useEffect(() => box.current?.focus(), [error]);
-  const known = `types.${problem.type}`;
   return (
     <div className="alert alert-danger" role="alert" tabIndex={-1} ref={box}>
-      <p className="fw-semibold mb-0">
-        {i18n.exists(known) ? t(known) : problem.title || t("problem.network")}
-      </p>
+      <p className="fw-semibold mb-0">{titled(problem)}</p>
       {others.map((each) => (
         <p key={`${each.pointer}${each.code}`} className="mb-0">
           {each.pointer && <code className="me-2">{each.pointer}</code>}

@@ -1,6 +1,8 @@
 import { useTranslation } from "react-i18next";
 
-import type { FieldProblem } from "../api/problem";
+import type { FieldProblem, Problem } from "../api/problem";
+import { language } from "../words";
+import { number } from "./format";
 
 /** Says a refusal in the reader's language; one whose code has no words is said as the API does. */
 export function useProblemText(): (problem: FieldProblem) => string {
@@ -8,6 +10,21 @@ export function useProblemText(): (problem: FieldProblem) => string {
   return ({ pointer, code, detail }) => {
     const place = pointer.slice(1).replaceAll("/", "_");
     const known = [`codesAt.${place}.${code}`, `codes.${code}`].find((key) => i18n.exists(key));
-    return known ? t(known) : detail || code;
+    return known ? t(known, { range: rangeOf(detail) }) : detail || code;
   };
+}
+
+/** Says what failed in the reader's language; a type that has no words is said as the API does. */
+export function useProblemTitle(): (problem: Problem) => string {
+  const { t, i18n } = useTranslation();
+  return ({ type, title }) => {
+    const known = `types.${type}`;
+    return i18n.exists(known) ? t(known) : title || t("problem.network");
+  };
+}
+
+/** Returns the numbers of an API's sentence: `at most 11 characters` is `11`. */
+export function rangeOf(detail = ""): string {
+  const found = detail.match(/\d+(?:,\d{3})*/g) ?? [];
+  return found.map((each) => number(Number(each.replaceAll(",", "")), language())).join(" – ");
 }
