@@ -1,16 +1,16 @@
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, catalog } from "../../api/client";
-import type { components } from "../../api/types/catalog";
 import { Time } from "../../ui/Time";
 import { Confirm } from "../../ui/Confirm";
 import { List } from "../../ui/List";
 import { usePages } from "../../ui/usePages";
+import { clientsOf, named, type Shown } from "./clients";
 import "./words";
 
-export type Suppression = components["schemas"]["SuppressionView"];
 export type Asked = {
   topic?: string;
   reason?: string;
@@ -27,10 +27,11 @@ interface Props {
 /** What is not wanted any more, the newest first, each with the way to write again. */
 export function SuppressionList({ asked, empty }: Props) {
   const { t } = useTranslation();
-  const [lifted, setLifted] = useState<Suppression>();
-  const found = usePages(["suppressions", asked], (cursor, signal) => {
+  const [lifted, setLifted] = useState<Shown>();
+  const found = usePages(["suppressions", asked], async (cursor, signal) => {
     const query = { ...asked, limit: 100, cursor };
-    return catalog.GET("/v1/suppressions", { params: { query }, signal });
+    const { data } = await catalog.GET("/v1/suppressions", { params: { query }, signal });
+    return data ? { data: { ...data, items: await withNames(data.items, signal) } } : {};
   });
   const lift = $catalog.useMutation("delete", "/v1/suppressions/{subject}", {
     onSuccess: () => {
@@ -38,10 +39,10 @@ export function SuppressionList({ asked, empty }: Props) {
       void found.refetch();
     },
   });
-  const topicOf = (each: Suppression) => each.topic ?? t("suppressions.allTopics");
+  const topicOf = (each: Shown) => each.topic ?? t("suppressions.allTopics");
   return (
     <>
-      <List<Suppression>
+      <List<Shown>
         found={found}
         label={t("suppressions.title")}
         head={["kind", "topic", "reason", "source", "since", "actions"].map((each) =>
@@ -50,8 +51,16 @@ export function SuppressionList({ asked, empty }: Props) {
         row={(each) => (
           <tr key={`${each.subject} ${each.topic ?? ""}`}>
             <th scope="row" className="fw-normal">
-              {t(`suppressions.kinds.${each.kind}`)}{" "}
-              <code className="small text-break">{each.subject}</code>
+              {each.name ? (
+                <Link to="/clients/$clientId" params={{ clientId: each.subject }}>
+                  {each.name}
+                </Link>
+              ) : (
+                <>
+                  {t(`suppressions.kinds.${each.kind}`)}{" "}
+                  <code className="small text-break">{each.subject}</code>
+                </>
+              )}
             </th>
             <td data-label={t("suppressions.topic")}>{topicOf(each)}</td>
             <td data-label={t("suppressions.reason")}>{t(`suppressions.reasons.${each.reason}`)}</td>
@@ -103,4 +112,13 @@ export function SuppressionList({ asked, empty }: Props) {
       )}
     </>
   );
+}
+
+/** Returns a page of suppressions with the names of its clients. */
+async function withNames(page: readonly Shown[], signal: AbortSignal): Promise<Shown[]> {
+  const ids = clientsOf(page);
+  if (ids.length === 0) return [...page];
+  const query = { ids, limit: 100 };
+  const { data } = await catalog.GET("/v1/clients", { params: { query }, signal });
+  return named(page, data?.items ?? []);
 }
