@@ -18,7 +18,6 @@ from services.scheduler.subscriptions import subscriptions as of_scheduler
 from services.stats.subscriptions import subscriptions as of_stats
 from shared.contracts import TOPICS
 from shared.contracts.dispatcher import CONTACTS
-from shared.contracts.gateways import GATEWAYS
 from shared.contracts.platform import PROGRESS
 from shared.kafka.handlers import Handlers, topics_of
 from shared.kafka.topics import PARTITIONS, configuration
@@ -40,7 +39,7 @@ HANDLERS: Mapping[str, tuple[Handlers, ...]] = {
 }
 # They compare what the broker keeps with what they need.
 LOOKS_AT_RETENTION = ("dispatcher", "stats")
-# After a restore its results are read back.
+# After a restore its results and its gateways are read back.
 READS_ITS_OWN = ("dispatcher",)
 
 
@@ -54,7 +53,7 @@ def read_by(service: str) -> list[str]:
     """Return the names of the topics that a service reads."""
     found = {topic.name for handlers in HANDLERS[service] for topic in topics_of(handlers)}
     if service in READS_ITS_OWN:
-        found |= set(written_by(service)) - {PROGRESS.name, GATEWAYS.name, CONTACTS.name}
+        found |= set(written_by(service)) - {PROGRESS.name, CONTACTS.name}
     return sorted(found)
 
 

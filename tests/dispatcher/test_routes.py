@@ -12,7 +12,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from msgspec.structs import replace
 
-from services.dispatcher.domain.test_send import Content, Recipient, TestSend
+from services.dispatcher.domain import test_send as sends
 from services.dispatcher.handlers.archiving import Retention
 from services.dispatcher.handlers.gateways import Senders
 from services.dispatcher.handlers.test_sends import send
@@ -336,8 +336,8 @@ async def test_a_read_takes_one_round_trip_at_most(
 ) -> None:
     run = await world.plan(1)
     await describe(world.pool, "sms", HTTP, now=await world.now())
-    to = Recipient(client_id=client(1))
-    test = TestSend(ids.id_of_test_send(), Content("sms", "Hello"), to)
+    to = sends.Recipient(client_id=client(1))
+    test = sends.TestSend(ids.id_of_test_send(), sends.Content("sms", "Hello"), to)
     await send(world.pool, test)
     named = path.format(
         run_id=test.run_id if "test-sends" in path else run.run_id,

@@ -8,6 +8,7 @@ import { number, percent } from "../ui/format";
 import { ProblemPanel } from "../ui/ProblemPanel";
 import { Time } from "../ui/Time";
 import { language } from "../words";
+import "./words";
 
 const EVERY_MS = 2_000;
 

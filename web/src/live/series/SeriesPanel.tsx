@@ -7,6 +7,7 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { SeriesTable } from "./SeriesTable";
 import { everyStep } from "./series";
 import { useSeries } from "./useSeries";
+import "./words";
 
 const Chart = lazy(() => import("./Chart"));
 
