@@ -26,7 +26,7 @@ web-check: venv ## check the types of the page's source and what eslint finds, a
 	@$(python) -m deploy.local.page --check
 
 test-web: venv ## every screen of the page in a browser: who is kept out, and whether it looks as it did (renew: UPDATE=1)
-	@$(python) -m pytest tests/screens $(if $(UPDATE),--update-pictures)
+	@$(python) -m pytest tests/screens --numprocesses 2 $(if $(UPDATE),--update-pictures)
 
 down: venv ## stop what `up` has started
 	@./mailings down

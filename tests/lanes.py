@@ -8,12 +8,15 @@ too when its tests are done.
 from xdist.scheduler import LoadScopeScheduling
 
 STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
+SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
     """Gives each worker one file after the other, and all tests of stacks to one worker, first."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(SCREENS):
+            return nodeid
         return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:

@@ -143,7 +143,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
         <tbody>
           {messages.map((each) => (
             <tr key={each.message_id} data-message={each.message_id}>
-              <th scope="row" className="fw-normal">
+              <th scope="row" className="fw-normal who">
                 <Link
                   from="/mailings/$id"
                   to="."
@@ -152,7 +152,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
                 >
                   <Who id={each.client_id} client={clients.get(each.client_id)} />
                 </Link>
-                <Link className="d-block small" to="/clients/$clientId" params={{ clientId: each.client_id }}>
+                <Link className="small" to="/clients/$clientId" params={{ clientId: each.client_id }}>
                   {clients.get(each.client_id)?.phone ?? t("messages.toClient")}
                 </Link>
               </th>
