@@ -63,6 +63,7 @@ async def test_of_two_who_change_a_client_the_second_is_shown_both(
         await page.get_by_role("button", name="Register").click()
         await page.wait_for_url(re.compile("/clients/[0-9a-f-]{36}"))
         address = f"/v1/clients/{page.url.rsplit('/', 1)[1]}"
+        await expect(page.get_by_role("button", name="Save")).to_be_visible()
         name = page.get_by_label("Name", exact=True)
         await name.fill("Anna")
         (
