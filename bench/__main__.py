@@ -15,6 +15,7 @@ from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
 from bench.limited import measure_limited
 from bench.mail.alone import measure_alone
+from bench.page.measure import measure_page
 from bench.pausing import DISPATCHERS, measure_pausing
 from bench.pipeline import send_mailing
 from bench.queries import measure_queries
@@ -23,12 +24,14 @@ from bench.report import Report
 from bench.rig import OUT, Rig, with_rig
 from bench.setup import CONNECTIONS, Setup, latency
 from bench.small import OF_A_HUNDRED, OF_ONE, send_small_mailings
+from bench.watching.measure import measure_watching
 from cli import Exit, Failure
 from cli.render import console, note
 from deploy.local.errors import StackError
 
 FEATURES, PAUSING, LIMITED, QUERIES = "features", "pausing", "limited", "queries"
-ALONE = ("small", "idle", "fairness", FEATURES, PAUSING, LIMITED)
+WITH_DOORS = ("watchers", "page")
+ALONE = ("small", "idle", "fairness", FEATURES, PAUSING, LIMITED, *WITH_DOORS)
 WHAT = (
     "import",
     "pipeline",
@@ -42,12 +45,16 @@ WHAT = (
     FEATURES,
     PAUSING,
     LIMITED,
+    *WITH_DOORS,
     QUERIES,
 )
 
 
 async def _measure(rig: Rig, only: str | None, report: Report) -> None:
     """Measure what is asked for, after what it needs: clients, and for a rebuild a log."""
+    if only in WITH_DOORS:
+        await _measure_with_doors(rig, only, report)
+        return
     if only in ALONE:
         await _measure_alone(rig, only, report)
         return
@@ -87,6 +94,16 @@ async def _measure_alone(rig: Rig, only: str, report: Report) -> None:
     if only == LIMITED:
         note(f"sending {rig.messages:,} messages with a limit and without, by turns", "dim")
         report.limited = await measure_limited(rig)
+
+
+async def _measure_with_doors(rig: Rig, only: str, report: Report) -> None:
+    """Measure what those who look at the figures get, and cost."""
+    if only == "watchers":
+        note("letting many watch, alone and while messages are sent", "dim")
+        report.watching = await measure_watching(rig)
+    else:
+        note("looking at the page for some minutes", "dim")
+        report.page = await measure_page(rig)
 
 
 async def _measure_plain(rig: Rig, report: Report) -> None:
@@ -154,6 +171,7 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
             has_mishaps=asked.only == QUERIES,
             dispatchers=asked.dispatchers,
             cap=CAP if asked.only == FEATURES else "",
+            has_doors=asked.only in WITH_DOORS,
         )
     except ValueError as error:
         parser.error(str(error))

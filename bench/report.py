@@ -16,6 +16,8 @@ from bench.idle import Idle
 from bench.importing import Imported
 from bench.limited import Limited
 from bench.mail.alone import Alone
+from bench.page.measure import PageFigures
+from bench.page.rows import page_rows
 from bench.pausing import Pausing
 from bench.pipeline import PROFILED, Pipeline
 from bench.processes import cores
@@ -39,6 +41,8 @@ from bench.rows import (
     small_rows,
 )
 from bench.small import Small
+from bench.watching.measure import Watching
+from bench.watching.rows import watching_rows
 from cli.render import grid
 
 
@@ -60,6 +64,8 @@ class Report:
     features: dict[str, Feature] = field(default_factory=dict)
     pausing: Pausing | None = None
     limited: Limited | None = None
+    watching: Watching | None = None
+    page: PageFigures | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -103,6 +109,8 @@ class Report:
             "fairness": self.fairness,
             "pausing": self.pausing,
             "limited": self.limited,
+            "watchers": self.watching,
+            "page": self.page,
         }
         files |= {name: asdict(each) for name, each in others.items() if each is not None}
         if self.features:
@@ -131,6 +139,8 @@ class Report:
             parts += [share(self.idle.machine)]
         if self.pausing is not None:
             parts += [Text(), share(self.pausing.machine)]
+        if self.watching is not None:
+            parts += [Text(), share(self.watching.machine)]
         return Group(*parts)
 
     def profiled_us(self) -> dict[str, float]:
@@ -173,7 +183,7 @@ class Report:
             rows += feature_rows(name, feature)
         if self.mail is not None and self.mail_alone is not None:
             rows += mail_rows(self.mail, self.mail_alone)
-        return rows + self._rows_of_gateways()
+        return rows + self._rows_of_gateways() + self._rows_of_page()
 
     def _rows_of_gateways(self) -> list[Sequence[object]]:
         rows: list[Sequence[object]] = []
@@ -183,6 +193,14 @@ class Report:
             rows += pausing_rows(self.pausing)
         if self.limited is not None:
             rows += limited_rows(self.limited)
+        return rows
+
+    def _rows_of_page(self) -> list[Sequence[object]]:
+        rows: list[Sequence[object]] = []
+        if self.watching is not None:
+            rows += watching_rows(self.watching)
+        if self.page is not None:
+            rows += page_rows(self.page)
         return rows
 
 

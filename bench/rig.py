@@ -24,6 +24,7 @@ from cli import Exit, Failure
 from cli.api import Api
 from cli.render import Json, note
 from deploy.local.account import sweep
+from deploy.local.doors import DOORS
 from deploy.local.errors import AlreadyRunning
 from deploy.local.foreground import run_until_ended
 from deploy.local.home import Home, usual_home
@@ -130,7 +131,8 @@ async def with_rig(messages: int, measurements: Measurements, setup: Setup) -> i
     ports = Ports(home.path / "run" / "sink.json", {})
     port, smtp_port = ports.take(SINK), ports.take(SMTP_SINK)
     settings = _settings(setup.settings(port, smtp_port), setup)
-    stack = Stack(home.path, settings, parts(setup.dispatchers), (), _report)
+    doors = DOORS if setup.has_doors else ()
+    stack = Stack(home.path, settings, (*doors, *parts(setup.dispatchers)), (), _report)
 
     async def work(stack: Stack) -> int:
         async with (

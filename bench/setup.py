@@ -19,6 +19,7 @@ class Setup:
     has_mishaps: bool = False  # about one message in a hundred does not simply pass
     dispatchers: int = 1  # beside each other
     cap: str = ""  # of messages to a client
+    has_doors: bool = False  # to the page, which is built
 
     def __post_init__(self) -> None:
         """Check the latency.

@@ -1,0 +1,1 @@
+"""Those who watch: what they cost, and what they get."""
