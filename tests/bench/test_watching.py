@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,10 @@ class Streams:
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._answer(reader, writer)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             self.asked.append(head)
             if b"/live" not in head:
@@ -38,7 +43,6 @@ class Streams:
             is_full = sum(b"/live" in each for each in self.asked) > MOST
             writer.write(FULL if is_full else HEAD + 3 * FRAME)
             if is_full:
-                writer.close()
                 return
 
 
@@ -79,6 +83,7 @@ async def test_searches_keep_their_pace_and_are_each_for_something_else(streams:
 
     await eventually(are_found, within=20)
     searching.cancel()
+    await asyncio.gather(searching, return_exceptions=True)
     assert len(set(streams.asked)) == len(streams.asked)
     assert counts.shown()["search_p95_s"] is not None
 
