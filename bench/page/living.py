@@ -112,12 +112,12 @@ async def killed_s(rig: Rig, browser: Browser, url: str) -> tuple[float, float]:
         begun = perf_counter()
         await rig.stack.kill("stats")
         await page.locator("[data-link=reconnecting]").wait_for()
-        told_s = perf_counter() - begun
+        noticed_s = perf_counter() - begun
         await asyncio.sleep(SETTLE_S)  # long enough that it tries less often
         await rig.stack.begin("stats")
         begun = perf_counter()
         await page.locator(LIVE).wait_for()
-        return told_s, perf_counter() - begun
+        return noticed_s, perf_counter() - begun
 
 
 async def tabs(rig: Rig, browser: Browser, url: str) -> tuple[int, float, float]:

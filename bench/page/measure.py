@@ -30,7 +30,7 @@ class PageFigures:
     first_paint_s: float
     first_paint_slow_s: float  # at a quarter of the CPU, and 1.6 Mbit/s
     behind_statistics_s: float | None  # p95, at full rate
-    told_s: float  # from the death of stats to the page that says so
+    noticed_s: float  # from the death of stats to the page that says so
     live_again_s: float  # from stats that is back to the page that is live
     streams: int  # of eight tabs
     fresh_s: float  # until all of them show a new mailing
@@ -58,7 +58,7 @@ async def measure_page(rig: Rig) -> PageFigures:
         paint_s = await first_paint_s(opened, url)
         slow_s = await first_paint_s(opened, url, is_slow=True)
         behind_s = await behind_statistics_s(rig, opened, url)
-        told_s, live_s = await killed_s(rig, opened, url)
+        noticed_s, live_s = await killed_s(rig, opened, url)
         streams, fresh_s, request_s = await tabs(rig, opened, url)
         listed = await _create_listed(rig)
         sought = [(f"Listed {each:04}", listed[each]) for each in SOUGHT]
@@ -66,7 +66,7 @@ async def measure_page(rig: Rig) -> PageFigures:
             first_paint_s=round(paint_s, 3),
             first_paint_slow_s=round(slow_s, 3),
             behind_statistics_s=behind_s,
-            told_s=round(told_s, 2),
+            noticed_s=round(noticed_s, 2),
             live_again_s=round(live_s, 2),
             streams=streams,
             fresh_s=round(fresh_s, 2),

@@ -26,7 +26,7 @@ def page_rows(of: PageFigures) -> list[Sequence[object]]:
             "  a quarter of the CPU, 1.6 Mbit/s", of.first_paint_slow_s, PAINT_SLOW_S, "{:.2f} s"
         ),
         _most("  behind statistics, p95", of.behind_statistics_s or 0.0, BEHIND_S, "{:.2f} s"),
-        ("  says that stats was killed after", f"{of.told_s:.2f} s", None, None),
+        ("  says that stats was killed after", f"{of.noticed_s:.2f} s", None, None),
         _most("  live again after", of.live_again_s, LIVE_AGAIN_S, "{:.2f} s"),
         (f"  streams of {TABS} tabs", f"{of.streams}", f"{STREAMS}", of.streams <= STREAMS),
         ("  all of them fresh after", f"{of.fresh_s:.2f} s", None, None),
