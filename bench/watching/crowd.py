@@ -99,14 +99,19 @@ class Watcher(asyncio.Protocol):
             self.begun.set_result(None)
 
 
-async def watch(port: int, numbers: Iterator[int], counts: Counts, *, is_silent: bool) -> None:
-    """Open streams one after the other; they go on."""
+async def watch(
+    port: int, numbers: Iterator[int], counts: Counts, *, is_silent: bool
+) -> list[asyncio.BaseTransport]:
+    """Open streams one after the other; they go on until they are closed."""
     loop = asyncio.get_running_loop()
+    opened: list[asyncio.BaseTransport] = []
     for number in numbers:
         request = WATCH.format(host=HOST, address=address_of(number)).encode()
         made = lambda text=request: Watcher(text, counts, is_silent=is_silent)  # noqa: E731
-        _, protocol = await loop.create_connection(made, HOST, port)
+        transport, protocol = await loop.create_connection(made, HOST, port)
         await protocol.begun
+        opened.append(transport)
+    return opened
 
 
 async def search(port: int, per_s: float, counts: Counts) -> None:
@@ -147,7 +152,7 @@ async def _crowd(asked: argparse.Namespace) -> None:
         *(watch(asked.port, loud, counts, is_silent=False) for _ in range(AT_ONCE)),
         watch(asked.port, silent, counts, is_silent=True),
     ]
-    tasks = [asyncio.create_task(each) for each in opening]
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(each) for each in opening]
     if asked.searches:
         tasks.append(asyncio.create_task(search(asked.port, asked.searches, counts)))
     while await reader.readline():

@@ -70,8 +70,10 @@ async def test_a_crowd_counts_streams_frames_and_refusals(streams: Streams) -> N
 
 async def test_who_does_not_read_takes_no_frame_behind_the_first(streams: Streams) -> None:
     counts = Counts()
-    await watch(streams.port, iter(range(2)), counts, is_silent=True)
+    opened = await watch(streams.port, iter(range(2)), counts, is_silent=True)
     assert counts.statuses == {200: 2}
+    for each in opened:
+        each.close()
 
 
 async def test_searches_keep_their_pace_and_are_each_for_something_else(streams: Streams) -> None:
