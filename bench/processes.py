@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped] # it has no types
 
 MIB = 2**20
 

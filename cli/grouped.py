@@ -33,7 +33,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     own = signature(command)
     # What shows a command goes by these two.
-    typed.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    typed.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # `inspect` reads it
     typed.__annotations__ = {each.name: each.annotation for each in parameters}
     return typed
 

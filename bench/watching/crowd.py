@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, cast
 
@@ -107,7 +108,7 @@ async def watch(
     opened: list[asyncio.BaseTransport] = []
     for number in numbers:
         request = WATCH.format(host=HOST, address=address_of(number)).encode()
-        made = lambda text=request: Watcher(text, counts, is_silent=is_silent)  # noqa: E731
+        made = partial(Watcher, request, counts, is_silent=is_silent)
         transport, protocol = await loop.create_connection(made, HOST, port)
         await protocol.begun
         opened.append(transport)
@@ -145,7 +146,7 @@ def length_of(head: bytes) -> int:
 async def _crowd(asked: argparse.Namespace) -> None:
     counts = Counts()
     reader = asyncio.StreamReader()
-    made = lambda: asyncio.StreamReaderProtocol(reader)  # noqa: E731
+    made = partial(asyncio.StreamReaderProtocol, reader)
     await asyncio.get_running_loop().connect_read_pipe(made, sys.stdin)
     loud, silent = iter(range(asked.watchers)), iter(range(10**6, 10**6 + asked.silent))
     opening = [

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped] # it has no types
 
 from bench.waiting import wait_for
 from cli import Failure
@@ -30,7 +30,7 @@ class Crowd:
             Failure: The crowd has died.
         """
         assert self.process.stdin  # noqa: S101 - as it was started
-        assert self.process.stdout  # noqa: S101
+        assert self.process.stdout  # noqa: S101 - the same
         self.process.stdin.write(b"\n")
         line = await self.process.stdout.readline()
         if not line:

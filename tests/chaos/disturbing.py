@@ -12,6 +12,8 @@ from tests.chaos.mailings import FEW, LAYOUT, Mailings
 from tests.chaos.nemesis import be_well
 from tests.chaos.rig import CONNECTIONS
 
+# What is done lasts so long while messages go out: nothing else is waited for.
+HELD_S, OUTAGE_S = 1.0, 2.0
 POSTPONED_S = 8.0  # until the start: so long that the scheduler knows of it before
 FIRED = """
     SELECT count(*) FROM schedules
@@ -28,10 +30,10 @@ async def disturb(mailings: Mailings, case: Case, mailing_id: UUID) -> None:
             for verb in ("pause", "resume"):
                 path = f"/v1/runs/{run_id}/{verb}"
                 await rig.ask("dispatcher", "POST", path, json={"by": "a test"})
-                await asyncio.sleep(1)
+                await asyncio.sleep(HELD_S)
         case During.OUTAGE:
             await rig.misbehave(gateway, fail_share=1)
-            await asyncio.sleep(2)
+            await asyncio.sleep(OUTAGE_S)
             await be_well(rig, gateway, LAYOUT.latency_ms)
         case _:
             known = await rig.described(gateway)
@@ -39,7 +41,7 @@ async def disturb(mailings: Mailings, case: Case, mailing_id: UUID) -> None:
             changes = {"rate": 500} if is_limit else {"max_connections": CONNECTIONS - 1}
             for description in (known | changes, known):
                 await rig.describe(gateway, description)
-                await asyncio.sleep(1)
+                await asyncio.sleep(HELD_S)
 
 
 async def postpone(mailings: Mailings, case: Case) -> None:
