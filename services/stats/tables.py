@@ -131,6 +131,7 @@ mailings = Table(
     Column("run_nominal", Text, comment="of the run that began last, as is its end"),
     Column("run_ends_at", Timestamp),
     Column("is_recurring", Boolean, nullable=False, server_default=text("false")),
+    Column("schedule", Text, comment="of one that recurs, as JSON; none: it is not known yet"),
     Column("is_paused", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Timestamp),
     Column("edited_at", Timestamp),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -139,6 +139,35 @@ async def test_a_mailing_has_the_status_that_its_events_say(
 ) -> None:
     await happens(stats_pool, *events)
     assert [each["status"] for each in await shown(api)] == [status]
+
+
+FAR: dict[str, Any] = {
+    "starts_at": datetime(2199, 1, 1, 11, tzinfo=UTC),
+    "ends_at": NOON + 10**5 * 24 * HOUR,
+}
+FOR_LONG = CONTENT | FAR
+MADE_ONCE = MailingChanged(mailing_id=MAILING, name="Once", changed_at=NOON, **FOR_LONG)
+
+
+@pytest.mark.parametrize(
+    ("later", "is_recurring", "next_at"),
+    [
+        (RESUMED, True, "2199-01-01T12:00:00Z"),
+        (PAUSED, True, None),
+        (STOPPED, True, None),
+        (MADE_ONCE, False, None),
+    ],
+)
+async def test_a_mailing_says_whether_it_recurs_and_when_it_runs_next(
+    stats_pool: Pool,
+    api: httpx.AsyncClient,
+    later: Event,
+    is_recurring: bool,
+    next_at: str | None,
+) -> None:
+    await happens(stats_pool, created(schedule=EVERY_DAY, **FAR), later)
+    [only] = await shown(api)
+    assert (only["is_recurring"], only["next_at"]) == (is_recurring, next_at)
 
 
 async def test_what_is_older_than_the_row_changes_nothing(

@@ -148,6 +148,10 @@ class LiveMailing(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     starts_at: datetime | None
     ends_at: datetime | None
+    is_recurring: bool
+    """It runs again and again, by its schedule."""
+    next_at: datetime | None
+    """When it runs next. None: it does not recur, is over, or it is not known."""
     run: LiveRun
     planned: int
     attempts: int
@@ -170,6 +174,10 @@ class LiveMailingRuns(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     starts_at: datetime | None
     ends_at: datetime | None
+    is_recurring: bool
+    """It runs again and again, by its schedule."""
+    next_at: datetime | None
+    """When it runs next. None: it does not recur, is over, or it is not known."""
     run: LiveRun
     planned: int
     attempts: int

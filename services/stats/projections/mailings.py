@@ -7,6 +7,7 @@ two services, in any order, so the latest instant counts.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import msgspec
 from sqlalchemy import text
 
 from shared.contracts.catalog import (
@@ -43,6 +44,7 @@ COLUMNS = {
     "run_nominal": "text",
     "run_ends_at": "timestamptz",
     "is_recurring": "boolean",
+    "schedule": "text",
     "is_paused": "boolean",
     "created_at": "timestamptz",
     "edited_at": "timestamptz",
@@ -136,9 +138,11 @@ def _change(event: Any) -> Row:  # noqa: ANN401 - as above
 
 
 def _content(event: MailingCreated | MailingChanged) -> Row:
+    schedule = event.schedule
     return {
         "name": event.name,
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
-        "is_recurring": event.schedule is not None,
+        "is_recurring": schedule is not None,
+        "schedule": schedule and msgspec.json.encode(schedule).decode(),
     }

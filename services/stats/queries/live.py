@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from services.stats.domain.live import expected_end, too_late
+from services.stats.domain.upcoming import upcoming
 from services.stats.queries.freshness import AS_OF, NEEDED, freshness_of
 from services.stats.tables import COUNTS, SUMS
 from shared.contracts.dispatcher import State
@@ -44,8 +45,8 @@ STATUS = fragment(
 COLUMNS = fragment(
     """
     mailing_id, name, {status} AS status, starts_at, ends_at, run_ends_at, run_nominal,
-    coalesce(created_at, last_run_at) AS created_at, run_count, open_count, {sums}, deleted_at,
-    changed_in
+    is_recurring, schedule, coalesce(created_at, last_run_at) AS created_at, run_count,
+    open_count, {sums}, deleted_at, changed_in
     """,
     status=STATUS,
     sums=", ".join(SUMS),
@@ -216,6 +217,14 @@ def final_count(row: Row[Any]) -> int:
     return sum(int(getattr(row, f"{state}_count")) for state in COUNTED if state != State.RETRY)
 
 
+def next_at(row: Row[Any], now: Instant) -> Instant | None:
+    """Return when a mailing runs next; None if it does not, or that is not known."""
+    is_due = row.is_recurring and row.status in ("planned", "running")
+    if not is_due or row.schedule is None:
+        return None
+    return upcoming(row.schedule, row.starts_at, row.ends_at).after(now)
+
+
 def live_of(
     row: Row[Any], rate: float | None, now: Instant, *, shows_names: bool
 ) -> dict[str, Any]:
@@ -229,6 +238,8 @@ def live_of(
         "created_at": row.created_at,
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
+        "is_recurring": row.is_recurring,
+        "next_at": next_at(row, now),
         "run": {"number": int(row.run_count), "nominal": row.run_nominal},
         "planned": int(row.planned_count),
         "attempts": int(row.attempt_count),

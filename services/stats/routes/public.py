@@ -54,6 +54,10 @@ class LiveMailing(BaseModel):
     created_at: Instant | None
     starts_at: Instant | None
     ends_at: Instant | None
+    is_recurring: bool = Field(description="It runs again and again, by its schedule.")
+    next_at: Instant | None = Field(
+        description="When it runs next. None: it does not recur, is over, or it is not known."
+    )
     run: LiveRun
     planned: int
     attempts: int
