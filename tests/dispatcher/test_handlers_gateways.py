@@ -176,9 +176,11 @@ async def problem_of(world: World, name: str) -> Any:
 class Replica:
     """A dispatcher that may lack a secret."""
 
-    def __init__(self, world: World, *problems: str) -> None:
+    def __init__(self, world: World, *problems: str, host: str | None = None) -> None:
         self.problems = list(problems)
-        self.senders = Senders(world.pool, LIMITS, self.build, packs=True, traced_one_in=1)
+        self.senders = Senders(
+            world.pool, LIMITS, self.build, packs=True, traced_one_in=1, host=host
+        )
 
     def build(self, name: str, described: Described, /, *, allows_private: bool) -> Gateway:
         if self.problems:
@@ -204,6 +206,26 @@ async def test_a_dispatcher_that_lacks_a_secret_is_shown_beside_those_that_have_
 
     assert with_one == ("no secret here", 1)
     assert await problem_of(world, "a") == (None, 0)
+
+
+async def test_each_dispatcher_that_lacks_something_is_named_with_what_it_lacks(
+    world: World,
+) -> None:
+    replicas = [Replica(world, "no secret", host="b"), Replica(world, "no file", host="a")]
+    async with serving() as server:
+        await describe(world.pool, "a", server.description(), now=await world.now())
+        for each in (*replicas, Replica(world, host="c")):
+            await each.refresh()
+        async with autocommit(world.pool) as db:
+            found = (await queries.gateway(db, "a")).problems
+            await world.pass_time(timedelta(seconds=40))
+            later = (await queries.gateway(db, "a")).problems
+
+    assert [(each.replica, each.problem) for each in found] == [
+        ("a", "no file"),
+        ("b", "no secret"),
+    ]
+    assert later == []
 
 
 async def test_of_several_problems_that_of_most_dispatchers_is_shown(world: World) -> None:

@@ -320,6 +320,8 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps a dispatcher from using it."""
     replicas_with_problem: int
     """So many dispatchers cannot use it."""
+    problems: list[ProblemView]
+    """Which these are, and what keeps each."""
     version: int
     created_at: datetime
     changed_at: datetime
@@ -566,6 +568,14 @@ class PreviewedTimes(msgspec.Struct, frozen=True, kw_only=True):
     message_class: MessageClass | UnsetType = UNSET
     time_policy: TimePolicyBody | None | UnsetType = UNSET
     quiet_hours: QuietHoursBody | None | UnsetType = UNSET
+
+
+class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispatcher that cannot use a gateway, and why."""
+
+    replica: str | None
+    """Its machine, or container; none: it is of an older release."""
+    problem: str
 
 
 class QuietHoursBody(msgspec.Struct, frozen=True, kw_only=True):

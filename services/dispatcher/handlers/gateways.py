@@ -6,6 +6,7 @@ dispatcher, whichever of them took the command.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from socket import gethostname
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -171,10 +172,12 @@ class Senders:
         traced_one_in: int,
         allows_private: bool = True,
         links: Links | None = None,
+        host: str | None = None,
     ) -> None:
         """`allows_private`: whether gateways may be in a private network.
 
         `links`: to unsubscribe; None: messages have none.
+        `host`: as it is shown; None: as the machine, or container, calls itself.
         """
         self._links = links
         self.allows_private = allows_private
@@ -186,6 +189,7 @@ class Senders:
         self._running: dict[int, _Running] = {}
         self._problems: dict[str, str] = {}
         self._replica_id = ids.new_id()
+        self._host = host or gethostname()
         self.channels: dict[str, Channel] = {}
         self.policies: dict[str, RetryPolicy] = {}
         self.has_old = False  # versions that may not be needed any more soon
@@ -283,4 +287,4 @@ class Senders:
             log.error("dispatcher.gateway_misconfigured", gateway=name, reason=problem)
         if problem != version.problem:
             async with autocommit(self._pool) as db:
-                await queue.note_problem(db, name, self._replica_id, problem)
+                await queue.note_problem(db, name, self._replica_id, self._host, problem)

@@ -67,6 +67,16 @@ class ReplicaView(UsageView):
     is_stale: bool = Field(description="It reports no more: it was killed, or hangs.")
 
 
+class ProblemView(View):
+    """A dispatcher that cannot use a gateway, and why."""
+
+    replica: str | None = Field(
+        description="Its machine, or container; none: it is of an older release.",
+        examples=["dispatcher-0"],
+    )
+    problem: str
+
+
 class GatewayRow(View):
     """A gateway, as it is described."""
 
@@ -77,6 +87,7 @@ class GatewayRow(View):
     is_paused: bool
     problem: str | None = Field(description="What keeps a dispatcher from using it.")
     replicas_with_problem: int = Field(description="So many dispatchers cannot use it.")
+    problems: list[ProblemView] = Field(description="Which these are, and what keeps each.")
     version: int
     created_at: Instant
     changed_at: Instant
@@ -101,6 +112,18 @@ _SEEN = (
 _NUMBER = """(
     SELECT count(*) FROM gateway_problems p WHERE p.name = gateways.name AND {is_noted}
 )"""
+_PROBLEMS = fragment(
+    """
+    (
+        SELECT coalesce(jsonb_agg(
+            jsonb_build_object('replica', p.host, 'problem', p.problem)
+            ORDER BY p.host, p.replica_id
+        ), '[]')
+        FROM gateway_problems p WHERE p.name = gateways.name AND {is_noted}
+    )
+    """,
+    is_noted=IS_NOTED,
+)
 _PROBLEM: ColumnElement[str | None] = literal_column(problem_of("gateways.name"))
 _NUMBER_WITH_PROBLEM: ColumnElement[int] = literal_column(fragment(_NUMBER, is_noted=IS_NOTED))
 _OWN = [column for column in table.c if column.name != "problem"]
@@ -121,6 +144,7 @@ _GATEWAYS: Select[Any] = (
         *_OWN,
         _PROBLEM.label("problem"),
         _NUMBER_WITH_PROBLEM.label("replicas_with_problem"),
+        literal_column(_PROBLEMS, JSONB).label("problems"),
         *_SEEN,
         literal_column(_REPLICAS, JSONB).label("reports"),
     )

@@ -149,8 +149,8 @@ def problem_of(name: str) -> str:
 NOTE_PROBLEM = sql(
     """
     WITH forgotten AS (DELETE FROM gateway_problems p WHERE NOT {is_noted})
-    INSERT INTO gateway_problems (name, replica_id, problem, noted_at)
-    VALUES (:name, :replica_id, :problem, {instant})
+    INSERT INTO gateway_problems (name, replica_id, host, problem, noted_at)
+    VALUES (:name, :replica_id, :host, :problem, {instant})
     ON CONFLICT (name, replica_id) DO UPDATE
         SET problem = excluded.problem, noted_at = excluded.noted_at
     """,
@@ -159,14 +159,16 @@ NOTE_PROBLEM = sql(
 )
 
 
-async def note_problem(db: Connection, name: str, replica_id: UUID, problem: str | None) -> None:
-    """Note why a process of the dispatcher cannot use a gateway; None: it can."""
+async def note_problem(
+    db: Connection, name: str, replica_id: UUID, host: str, problem: str | None
+) -> None:
+    """Note why a process of the dispatcher, on a host, cannot use a gateway; None: it can."""
     noted = gateway_problems.c
     if problem is None:
         own = (noted.name == name) & (noted.replica_id == replica_id)
         await db.execute(delete(gateway_problems).where(own))
     else:
-        values = {"name": name, "replica_id": replica_id, "problem": problem}
+        values = {"name": name, "replica_id": replica_id, "host": host, "problem": problem}
         await db.execute(NOTE_PROBLEM, values)
 
 
