@@ -110,7 +110,10 @@ class Watched:
             if request.failure != "net::ERR_ABORTED":
                 self.wrong.append(f"{request.url}: {request.failure}")
 
-        self.page.on("console", lambda message: self.wrong.append(f"console: {message.text}"))
+        def said(message: Any) -> None:
+            self.wrong.append(f"console: {message.text} ({message.location['url']})")
+
+        self.page.on("console", said)
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         self.page.on("requestfailed", failed)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from uuid import uuid4
@@ -185,7 +186,13 @@ class Platform:
             await db.close()
 
     async def statistics(self, run: Json) -> Ledger:
-        stats = await self.get("STATS_URL", f"/v1/runs/{run['run_id']}")
+        """Return what the statistics say of a run: nothing, if they have not heard of it yet."""
+        path = f"/v1/runs/{run['run_id']}"
+        answer = await self.http.get(self.env["STATS_URL"] + path)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return Ledger({}, 0)
+        assert answer.is_success, (answer.status_code, answer.text)
+        stats = answer.json()
         by_status = {name: count for name, count in stats["by_status"].items() if count}
         return Ledger(by_status, stats["attempts"])
 

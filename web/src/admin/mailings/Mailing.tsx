@@ -70,6 +70,7 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
 
 function OverTime({ mailing, run }: { mailing: View; run: string }) {
   const { now } = useFigures(mailing, true);
+  if (now === undefined) return null; // statistics have not heard of it yet: to ask them would be an error
   return <SeriesPanel mailingId={mailing.mailing_id} runId={run} changed={now} />;
 }
 
