@@ -1,7 +1,10 @@
 """The fixtures: the whole stack, one of each kind per run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
@@ -14,6 +17,9 @@ from tests.e2e.browsing import browser
 from tests.e2e.echo import echo_gateway
 from tests.e2e.outside import Platform, platform_at
 from tests.otlp import Collector, collecting, hanging_collector
+
+HERE = Path(__file__).parent
+SHARED = ("fragile", "seen", "stack")
 
 # Short, so that what a test waits for comes soon. A lease must outlast the timeout by 2 s.
 SOON: Mapping[str, str] = {
@@ -31,6 +37,20 @@ SOON: Mapping[str, str] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of one shared stack come one after the other; the others keep their order."""
+    here = [n for n, each in enumerate(items) if each.path.is_relative_to(HERE)]
+    for n, each in zip(here, sorted((items[n] for n in here), key=_stack_of), strict=True):
+        items[n] = each
+
+
+def _stack_of(item: pytest.Item) -> str:
+    names = getattr(item, "fixturenames", ())
+    if "shared_stacks" not in names:
+        return ""
+    return next(each for each in SHARED if each in names)
+
+
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
     """Give what gets the spans of `stack`."""
@@ -38,19 +58,88 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
-    """Give a stack whose gateway is idempotent, for tests that break nothing but the gateway."""
-    said: list[str] = []
-    home = tmp_path_factory.mktemp("stack")
-    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "DISPATCHER_TRACED_ONE_IN": "10"}
-    settings = {**SOON, **traced}
-    whole = Stack(home, settings, ALL, ("--idempotent",), said.append, ephemeral=True)
-    asyncio.run(whole.start())
+@contextmanager
+def running(stack: Stack) -> Iterator[None]:
+    """Start a stack, and stop it at the end."""
+    asyncio.run(stack.start())
     try:
-        yield whole
+        yield
     finally:
-        asyncio.run(whole.stop())
+        asyncio.run(stack.stop())
+
+
+class SharedStacks:
+    """The stacks that tests share, one at a time: one that nobody uses costs CPU all the same."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._name, self._open = "", ExitStack()
+        self._stack: Stack | None = None
+
+    def get(self, name: str, opened: Callable[[Path], AbstractContextManager[Stack]]) -> Stack:
+        """Return the stack that is running if it has this name; else end it and open this one."""
+        if self._stack is None or self._name != name:
+            self.close()
+            self._stack = self._open.enter_context(opened(self._folders.mktemp(name)))
+            self._name = name
+        return self._stack
+
+    def close(self) -> None:
+        """End what is running."""
+        self._stack = None
+        self._open.close()
+
+
+@pytest.fixture(scope="session")
+def shared_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStacks]:
+    stacks = SharedStacks(tmp_path_factory)
+    with closing(stacks):
+        yield stacks
+
+
+@contextmanager
+def for_all(home: Path, collector: Collector) -> Iterator[Stack]:
+    said: list[str] = []
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "DISPATCHER_TRACED_ONE_IN": "10"}
+    whole = Stack(home, {**SOON, **traced}, ALL, ("--idempotent",), said.append, ephemeral=True)
+    with running(whole):
+        yield whole
+
+
+@contextmanager
+def to_break(home: Path) -> Iterator[Stack]:
+    said: list[str] = []
+    parts = [name for name in ALL if name != GATEWAY]
+    with echo_gateway() as url, hanging_collector() as collector:
+        settings = {
+            **SOON,
+            "DISPATCHER_HTTP_GATEWAY_URL": url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_BSP_MAX_QUEUE_SIZE": "64",
+            "DISPATCHER_TRACED_ONE_IN": "1",
+        }
+        whole = Stack(home, settings, parts, report=said.append, ephemeral=True)
+        with running(whole):
+            yield whole
+
+
+@contextmanager
+def with_page(home: Path) -> Iterator[Stack]:
+    said: list[str] = []
+    whole = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
+
+    async def is_built() -> bool:
+        return not shown(whole.home).resolve().name.endswith(".none")
+
+    with running(whole):
+        asyncio.run(eventually(is_built, within=180, every=0.2))
+        yield whole
+
+
+@pytest.fixture
+def stack(shared_stacks: SharedStacks, collector: Collector) -> Stack:
+    """Give a stack whose gateway is idempotent, for tests that break nothing but the gateway."""
+    return shared_stacks.get("stack", partial(for_all, collector=collector))
 
 
 @pytest.fixture
@@ -62,29 +151,13 @@ async def platform(stack: Stack) -> AsyncIterator[Platform]:
         yield platform
 
 
-@pytest.fixture(scope="session")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture
+def fragile(shared_stacks: SharedStacks) -> Stack:
     """Give a stack for tests that break things; its gateway repeats all that it hears.
 
     Its collector takes connections and nothing else: so all that is shown holds in spite of it.
     """
-    said: list[str] = []
-    home = tmp_path_factory.mktemp("fragile")
-    parts = [name for name in ALL if name != GATEWAY]
-    with echo_gateway() as url, hanging_collector() as collector:
-        settings = {
-            **SOON,
-            "DISPATCHER_HTTP_GATEWAY_URL": url,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
-            "OTEL_BSP_MAX_QUEUE_SIZE": "64",
-            "DISPATCHER_TRACED_ONE_IN": "1",
-        }
-        whole = Stack(home, settings, parts, report=said.append, ephemeral=True)
-        asyncio.run(whole.start())
-        try:
-            yield whole
-        finally:
-            asyncio.run(whole.stop())
+    return shared_stacks.get("fragile", to_break)
 
 
 @pytest.fixture
@@ -93,26 +166,10 @@ async def fragile_platform(fragile: Stack) -> AsyncIterator[Platform]:
         yield platform
 
 
-@pytest.fixture(scope="session")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture
+def seen(shared_stacks: SharedStacks) -> Stack:
     """Give a stack with the page, which is built."""
-    said: list[str] = []
-    home = tmp_path_factory.mktemp("seen")
-    stack = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
-
-    async def start() -> None:
-        await stack.start()
-
-        async def is_built() -> bool:
-            return not shown(stack.home).resolve().name.endswith(".none")
-
-        await eventually(is_built, within=180, every=0.2)
-
-    asyncio.run(start())
-    try:
-        yield stack
-    finally:
-        asyncio.run(stack.stop())
+    return shared_stacks.get("seen", with_page)
 
 
 @pytest.fixture
