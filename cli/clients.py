@@ -284,5 +284,6 @@ def import_table(view: Json, rejections: list[Json]) -> RenderableType:
     counters = grid(COUNTERS, [[view[name] for name in COUNTERS]])
     if not rejections:
         return counters
-    rows = ([each["row"], each["column"], each["reason"]] for each in rejections)
-    return Group(counters, Text("\nrejected:"), grid(("row", "column", "reason"), rows))
+    columns = ("row", "column", "code", "reason")
+    rows = ([each.get(name) for name in columns] for each in rejections)
+    return Group(counters, Text("\nrejected:"), grid(columns, rows))

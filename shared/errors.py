@@ -23,6 +23,7 @@ class FieldError(NamedTuple):
     pointer: str  # Source: RFC 6901
     code: str
     detail: str = ""
+    limits: tuple[int, ...] = ()  # that it does not keep, in the order in which `detail` has them
 
 
 def pointer(*path: str | int) -> str:

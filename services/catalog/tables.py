@@ -279,6 +279,8 @@ import_rejections = Table(
     Column("line", BigInteger, comment="of the file, from 1; none: not counted then"),
     Column("last_line", BigInteger, comment="a quoted cell may go on over several"),
     Column("column", Text, comment="none: the row as a whole"),
+    Column("code", Text, comment="of the mistake; none: not kept then"),
+    Column("limits", ARRAY(BigInteger), comment="that were not kept; none: not kept then"),
     Column("reason", Text, nullable=False, comment="never the value"),
     Column("raw", Text, comment="the row as it was read; with the first of its mistakes"),
     PrimaryKeyConstraint("import_id", "row", "place", name="import_rejections_pkey"),

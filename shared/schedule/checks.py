@@ -34,8 +34,8 @@ MOST_COUNT = 10_000  # daily for 27 years; they are counted when a mailing is sa
 def mistakes(schedule: Schedule, path: str) -> list[FieldError]:
     """Return what is wrong with a schedule that stands at `path`, a JSON pointer."""
     return [
-        FieldError(f"{path}{pointer}", code, detail)
-        for pointer, code, detail in (*_in_entries(schedule), *_in_limits(schedule))
+        each._replace(pointer=f"{path}{each.pointer}")
+        for each in (*_in_entries(schedule), *_in_limits(schedule))
     ]
 
 
@@ -87,8 +87,8 @@ def _in_entries(schedule: Schedule) -> Iterator[FieldError]:
         yield FieldError("/entries", "entries", f"1 to {MOST_ENTRIES} are needed")
         return
     for number, entry in enumerate(schedule.entries):
-        for pointer, code, detail in _in_entry(entry):
-            yield FieldError(f"/entries/{number}{pointer}", code, detail)
+        for each in _in_entry(entry):
+            yield each._replace(pointer=f"/entries/{number}{each.pointer}")
 
 
 def _in_entry(entry: Entry) -> Iterator[FieldError]:

@@ -123,10 +123,10 @@ async def test_rejected_rows_are_mended_and_imported_again(http: AsyncClient) ->
     apart = await http.get(path, params={"format": "ndjson"})
 
     assert lines[:4] == [
-        "reason;line;\u0422\u0435\u043b\u0435\u0444\u043e\u043d;\u0424\u0418\u041e;\u0422\u0435\u0433\u0438",
-        'phone: 7 and ten digits, as in 79161234567;3;8916;"\'=Boris; B";new',
-        "2 cells where the header has 3;4;79161234568;C",
-        'a quoted cell does not end;5;"79161234569;""D"',
+        "reason;reason_code;line;\u0422\u0435\u043b\u0435\u0444\u043e\u043d;\u0424\u0418\u041e;\u0422\u0435\u0433\u0438",
+        'phone: 7 and ten digits, as in 79161234567;phone: phone;3;8916;"\'=Boris; B";new',
+        "2 cells where the header has 3;cells 3;4;79161234568;C",
+        'a quoted cell does not end;quotes;5;"79161234569;""D"',
     ]
     assert (again["created"], again["rejected"]) == (2, 1)
     found = (await http.get("/clients", params={"phone": "79161234560"})).json()["items"]

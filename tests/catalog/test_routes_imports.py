@@ -153,12 +153,13 @@ async def test_each_rejected_row_is_kept_with_its_column_and_its_reason(http: As
     assert (result["status"], counts(result)) == ("completed", (6, 2, 0, 0, 4))
     path = f"/imports/{result['import_id']}/rejections"
     told = (await http.get(path)).json()["items"]
-    assert [(each["row"], each["column"], each["reason"]) for each in told] == [
-        (2, "phone", "7 and ten digits, as in 79161234567"),
-        (2, "time_zone", "of IANA, as in Europe/Moscow"),
-        (3, "phone", "7 and ten digits, as in 79161234567"),
-        (4, "phone", "a row needs a phone"),
-        (5, None, "1 cells where the header has 2"),
+    shown = ("row", "column", "code", "limits", "reason")
+    assert [tuple(each[name] for name in shown) for each in told] == [
+        (2, "phone", "phone", [], "7 and ten digits, as in 79161234567"),
+        (2, "time_zone", "time_zone", [], "of IANA, as in Europe/Moscow"),
+        (3, "phone", "phone", [], "7 and ten digits, as in 79161234567"),
+        (4, "phone", "missing", [], "a row needs a phone"),
+        (5, None, "cells", [2], "1 cells where the header has 2"),
     ]
     assert set(await clients(http)) == {"79161234567", "79161234569"}
 

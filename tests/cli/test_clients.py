@@ -114,15 +114,19 @@ def test_a_file_goes_out_as_it_is_read(
     assert "import_id" in sent.parameters
 
 
-def test_rejected_rows_are_shown_with_row_column_and_reason(
+def test_rejected_rows_are_shown_with_row_column_code_and_reason(
     services: Services, mailings: Mailings, file: Path
 ) -> None:
     services.answer("/v1/imports", imported(rejected=1), status=201)
-    services.answer(REJECTIONS, page([{"row": 2, "column": "phone", "reason": "no phone"}]))
+    services.answer(
+        REJECTIONS, page([{"row": 2, "column": "phone", "code": "missing", "reason": "no phone"}])
+    )
 
     result = mailings("clients", "import", str(file))
 
-    assert ["2", "phone", "no", "phone"] in [line.split() for line in result.out.splitlines()]
+    assert ["2", "phone", "missing", "no", "phone"] in [
+        line.split() for line in result.out.splitlines()
+    ]
     assert "1 of 3 rows were rejected" in result.err
 
 

@@ -34,7 +34,7 @@ def test_a_command_does_what_it_is_shown_for(
     if command.endswith("imports list"):
         services.answer("/v1/imports", page([]))
     services.answer(f"/v1/imports/{ID}/cancel", VIEW)
-    services.stream(f"/v1/imports/{ID}/rejections/export", b"reason,line,phone\r\n")
+    services.stream(f"/v1/imports/{ID}/rejections/export", b"reason,reason_code,line,phone\r\n")
     services.answer("/v1/clients", page([]))
     services.stream("/v1/clients/export", b"client_id,created_at\r\n")
 

@@ -906,6 +906,8 @@ class RejectedRowView(msgspec.Struct, frozen=True, kw_only=True):
     line: int | None
     last_line: int | None
     column: str | None
+    code: str | None
+    """None: the import is of an older release."""
     reason: str
     raw: str
     """As it was read."""
@@ -934,6 +936,10 @@ class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
     line: int | None
     last_line: int | None
     column: str | None
+    code: str | None
+    """None: the import is of an older release."""
+    limits: list[int] | None
+    """That were not kept, in the order in which the reason has them."""
     reason: str
 
 
@@ -1535,8 +1541,9 @@ class Catalog(Client):
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Show the rows that were not imported as the file had them, behind the reason and the line.
 
-        So they can be mended and imported again: an import passes those two columns over. A text that
-        a spreadsheet would take for a formula has an apostrophe before it, which an import takes off."""
+        So they can be mended and imported again: an import passes those columns over. `reason_code`
+        is for programs, with the limits that were not kept: `email: too_long 254`. A text that a
+        spreadsheet would take for a formula has an apostrophe before it, which an import takes off."""
         return self._stream(
             Call(
                 method="GET",
@@ -2275,8 +2282,9 @@ class AsyncCatalog(AsyncClient):
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Show the rows that were not imported as the file had them, behind the reason and the line.
 
-        So they can be mended and imported again: an import passes those two columns over. A text that
-        a spreadsheet would take for a formula has an apostrophe before it, which an import takes off."""
+        So they can be mended and imported again: an import passes those columns over. `reason_code`
+        is for programs, with the limits that were not kept: `email: too_long 254`. A text that a
+        spreadsheet would take for a formula has an apostrophe before it, which an import takes off."""
         return self._stream(
             Call(
                 method="GET",

@@ -248,13 +248,14 @@ def _in_texts(profile: Profile) -> list[FieldError]:
         if not text:
             continue
         if len(text) > limit:
-            mistakes.append(FieldError(f"/{name}", "too_long", f"at most {limit} characters"))
+            detail = f"at most {limit} characters"
+            mistakes.append(FieldError(f"/{name}", "too_long", detail, (limit,)))
         elif wrong := mistake(f"/{name}", text, has_lines=name == "comment"):
             mistakes.append(wrong)
     tags = profile.tags
     if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
         detail = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
-        mistakes.append(FieldError("/tags", "tags", detail))
+        mistakes.append(FieldError("/tags", "tags", detail, (TAGS, TAG_LIMIT)))
     return mistakes
 
 

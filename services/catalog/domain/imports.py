@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
@@ -11,6 +12,37 @@ from shared.errors import Conflict, FieldError, Invalid, NotFound, Overloaded, T
 
 Fields: TypeAlias = dict[str, Any]  # of a row, by the name of its column
 Parsed: TypeAlias = Fields | Sequence[FieldError] | None  # None: what was read is no row
+
+
+class RejectionCode(StrEnum):
+    """What may be wrong with a row of a file, or with a value in it."""
+
+    # The row as a whole
+    NOT_UTF8 = "not_utf8"
+    QUOTES = "quotes"
+    ROW_TOO_LONG = "row_too_long"
+    CELLS = "cells"
+    JSON = "json"
+    UNKNOWN_FIELD = "unknown_field"
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
+    # A value
+    MISSING = "missing"
+    DUPLICATE_FIELD = "duplicate_field"
+    WRONG_TYPE = "wrong_type"
+    AMBIGUOUS = "ambiguous"
+    TAKEN = "taken"
+    CLIENT_ID = "client_id"
+    PHONE = "phone"
+    OPERATOR_CODE = "operator_code"
+    TAGS = "tags"
+    TIME_ZONE = "time_zone"
+    EMAIL = "email"
+    PREFERRED_TIMES = "preferred_times"
+    TOO_LONG = "too_long"
+    LINE_BREAK = "line_break"
+    CONTROL_CHARACTER = "control_character"
+    BLANK = "blank"
 
 
 class FileRow(msgspec.Struct, frozen=True, gc=False):  # one for each row

@@ -61,7 +61,7 @@ class Columns:
         """Return the fields of a row, or what is wrong with the number of its cells."""
         if len(cells) != len(self.fields):
             detail = f"{len(cells)} cells where the header has {len(self.fields)}"
-            return [FieldError("", "cells", detail)]
+            return [FieldError("", "cells", detail, (len(self.fields),))]
         values = [cell.strip() or None for cell in cells]
         row: Fields = dict(zip(self.fields, values, strict=True))
         if not self._are_all_read:

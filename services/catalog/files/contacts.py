@@ -144,7 +144,7 @@ class _Table:
             return None
         if len(cells) != len(self._header):
             detail = f"{len(cells)} cells where the header has {len(self._header)}"
-            return FieldError("", "cells", detail)
+            return FieldError("", "cells", detail, (len(self._header),))
         named = zip(self._header, armed([each.strip() for each in cells]), strict=True)
         return self._exported.unwanted(dict(named))
 

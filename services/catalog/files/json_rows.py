@@ -138,10 +138,12 @@ def _text_of(times: Sequence[_Time]) -> str | None:
 def _invalid(message: str) -> FieldError:
     """Return what msgspec says, with JSON's words and without what a field may be called."""
     if unknown := UNKNOWN_FIELD.match(message):
-        return FieldError("", "json", f"unknown field {given_name(unknown[1])}")
+        return FieldError("", "unknown_field", f"unknown field {given_name(unknown[1])}")
     detail, _, path = message.partition(" - at `$")
     column = path.removeprefix(".").rstrip("`").partition("[")[0]
-    return FieldError(f"/{column}" if column in FIELDS else "", "json", detail)
+    if not column:
+        return FieldError("", "json", detail)
+    return FieldError(f"/{column}" if column in NAMES else "", "wrong_type", detail)
 
 
 def _repeated(line: bytes) -> list[str]:

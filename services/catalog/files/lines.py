@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from shared.errors import FieldError
 
 ROW_LIMIT_BYTES = 65_536  # a client with everything takes a tenth of it
-TOO_LONG = [FieldError("", "row_too_long", f"longer than {ROW_LIMIT_BYTES} bytes")]
+TOO_LONG = [
+    FieldError("", "row_too_long", f"longer than {ROW_LIMIT_BYTES} bytes", (ROW_LIMIT_BYTES,))
+]
 BOM = b"\xef\xbb\xbf"  # Source: what spreadsheets put before UTF-8
 
 

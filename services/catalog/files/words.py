@@ -9,7 +9,7 @@ from services.catalog.domain.client import FIELDS
 
 CLIENT_ID = "client_id"
 # What an export or a list of rejected rows has beside them: it is passed over.
-OURS = ("version", "created_at", "changed_at", "reason", "line")
+OURS = ("version", "created_at", "changed_at", "reason", "reason_code", "line")
 NAME_PARTS = "name_part"  # of a full name, that stand in columns of their own
 
 # As they are written in the exports of other tools and in tables of people; without what

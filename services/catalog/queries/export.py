@@ -36,6 +36,7 @@ COLUMNS = (
     "created_at",
     "changed_at",
 )
+ABOUT_REJECTED = ("reason", "reason_code", "line")  # before a row as the file had it
 
 
 async def client_lines(
@@ -144,7 +145,7 @@ async def rejection_lines(
 ) -> AsyncIterator[str]:
     """Yield the rejected rows of an import that were kept, as the file had them.
 
-    CSV has the file's own columns behind the reason and the line, so that it can be mended and
+    CSV has the file's own columns behind those about the rejection, so that it can be mended and
     imported again.
 
     Raises:
@@ -152,7 +153,7 @@ async def rejection_lines(
     """
     page, delimiter = first, first.delimiter or ","
     if wanted is ExportFormat.CSV:
-        yield MARK + in_csv([("reason", "line", *map(harmless, first.header))], delimiter)
+        yield MARK + in_csv([(*ABOUT_REJECTED, *map(harmless, first.header))], delimiter)
     while page.rows:
         if wanted is ExportFormat.CSV:
             yield in_csv([_rejected(each, first) for each in page.rows], delimiter)
@@ -163,7 +164,8 @@ async def rejection_lines(
 
 
 def _rejected(row: RejectedRow, of: RejectedRows) -> Sequence[object]:
-    return (row.reason, row.line, *map(harmless, _raw_cells(row.raw or "", of.delimiter)))
+    cells = _raw_cells(row.raw or "", of.delimiter)
+    return (row.reason, row.reason_code, row.line, *map(harmless, cells))
 
 
 def _raw_cells(raw: str, delimiter: str | None) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import JSON, Select, literal_column, select, text, true, tuple_
 
 from services.catalog import tables
-from services.catalog.domain.imports import ImportUnknown
+from services.catalog.domain.imports import ImportUnknown, RejectionCode
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
@@ -18,7 +18,7 @@ class RejectionCount(View):
     """How often rows were rejected for one reason; a row may have several."""
 
     column: str | None
-    code: str
+    code: RejectionCode
     count: int
 
 
@@ -62,6 +62,11 @@ class RejectionView(View):
     line: int | None
     last_line: int | None
     column: str | None
+    code: RejectionCode | None = Field(description="None: the import is of an older release.")
+    limits: list[int] | None = Field(
+        description="That were not kept, in the order in which the reason has them.",
+        examples=[[200]],
+    )
     reason: str = Field(examples=["7 and ten digits, as in 79161234567"])
 
 
@@ -175,6 +180,7 @@ class RejectedRow(View):
     line: int | None
     last_line: int | None
     reason: str
+    reason_code: str | None
     raw: str | None
 
 
@@ -190,7 +196,11 @@ class RejectedRows:
 REJECTED_PAGE = 500
 REJECTED_ROWS = text("""
     SELECT row, min(line) AS line, min(last_line) AS last_line, min(raw) AS raw,
-        string_agg(coalesce("column" || ': ', '') || reason, '; ' ORDER BY place) AS reason
+        string_agg(coalesce("column" || ': ', '') || reason, '; ' ORDER BY place) AS reason,
+        string_agg(
+            coalesce("column" || ': ', '') || array_to_string(code || CAST(limits AS text[]), ' '),
+            '; ' ORDER BY place
+        ) FILTER (WHERE code IS NOT NULL) AS reason_code
     FROM import_rejections WHERE import_id = :import_id AND row > :after
     GROUP BY row ORDER BY row LIMIT :limit
 """)

@@ -11,6 +11,7 @@ from services.catalog import tables
 from services.catalog.domain.client import ClientUnknown, client
 from services.catalog.domain.contact_keys import ContactKeys
 from services.catalog.domain.erasing import traces_of
+from services.catalog.domain.imports import RejectionCode
 from services.catalog.queries.clients import ClientView
 from services.catalog.queries.suppressions import SuppressionView, suppressions
 from services.catalog.queue.erasing import erasure, rows_of_person
@@ -52,6 +53,7 @@ class RejectedRowView(View):
     line: int | None
     last_line: int | None
     column: str | None
+    code: RejectionCode | None = Field(description="None: the import is of an older release.")
     reason: str
     raw: str = Field(description="As it was read.")
 

@@ -56,7 +56,7 @@ def _in_texts(traces: Traces) -> dict[str, list[str]]:
 
 ROWS = sql(
     """
-    SELECT import_id, row, line, last_line, "column", reason, raw FROM import_rejections
+    SELECT import_id, row, line, last_line, "column", code, reason, raw FROM import_rejections
     WHERE {names_person} ORDER BY import_id, row
     """,
     names_person=NAMES_PERSON,

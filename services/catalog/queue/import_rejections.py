@@ -44,6 +44,8 @@ async def keep_rejections(
             "last_line": each.last_line,
             "place": number,
             "column": mistake.pointer[1:] or None,
+            "code": mistake.code,
+            "limits": list(mistake.limits),
             "reason": mistake.detail or mistake.code,
             "raw": None if number else _shown(each.raw),
         }

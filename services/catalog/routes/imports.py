@@ -152,8 +152,9 @@ async def export_rejections(
 ) -> StreamingResponse:
     """Show the rows that were not imported as the file had them, behind the reason and the line.
 
-    So they can be mended and imported again: an import passes those two columns over. A text that
-    a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.
+    So they can be mended and imported again: an import passes those columns over. `reason_code`
+    is for programs, with the limits that were not kept: `email: too_long 254`. A text that a
+    spreadsheet would take for a formula has an apostrophe before it, which an import takes off.
     """
     first = await queries.rejected_rows(db, import_id)
     lines = export.rejection_lines(pool, import_id, first, wanted)

@@ -7,10 +7,10 @@ import { number } from "./format";
 /** Says a refusal in the reader's language; one whose code has no words is said as the API does. */
 export function useProblemText(): (problem: FieldProblem) => string {
   const { t, i18n } = useTranslation();
-  return ({ pointer, code, detail }) => {
+  return ({ pointer, code, detail, limits }) => {
     const place = pointer.slice(1).replaceAll("/", "_");
     const known = [`codesAt.${place}.${code}`, `codes.${code}`].find((key) => i18n.exists(key));
-    return known ? t(known, { range: rangeOf(detail) }) : detail || code;
+    return known ? t(known, { range: limits ? joined(limits) : rangeOf(detail) }) : detail || code;
   };
 }
 
@@ -26,5 +26,9 @@ export function useProblemTitle(): (problem: Problem) => string {
 /** Returns the numbers of an API's sentence: `at most 11 characters` is `11`. */
 export function rangeOf(detail = ""): string {
   const found = detail.match(/\d+(?:,\d{3})*/g) ?? [];
-  return found.map((each) => number(Number(each.replaceAll(",", "")), language())).join(" – ");
+  return joined(found.map((each) => Number(each.replaceAll(",", ""))));
+}
+
+function joined(numbers: readonly number[]): string {
+  return numbers.map((each) => number(each, language())).join(" – ");
 }

@@ -13,6 +13,7 @@ import { language } from "../../words";
 import { Confirm } from "../../ui/Confirm";
 import { List, Skeleton } from "../../ui/List";
 import { usePages } from "../../ui/usePages";
+import { useProblemText } from "../../ui/useProblemText";
 import { useTitle } from "../../ui/useTitle";
 import { Figures } from "./Figures";
 import { RejectedRows } from "./RejectedRows";
@@ -119,7 +120,8 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
 }
 
 function Rejected({ view }: { view: ImportView }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const words = useProblemText();
   const head = ["row", "line", "column", "reason"] as const;
   const path = { import_id: view.import_id };
   const found = usePages(["rejections", view.import_id], (cursor, signal) =>
@@ -128,12 +130,9 @@ function Rejected({ view }: { view: ImportView }) {
       signal,
     }),
   );
-  // The list has words of the API alone; where a column has one kind of mistake, ours are known.
-  const reason = (each: Rejection) => {
-    const kinds = view.rejection_counts.filter((kind) => kind.column === each.column);
-    const key = `codes.${kinds[0]?.code}`;
-    return kinds.length === 1 && i18n.exists(key) ? t(key) : each.reason;
-  };
+  // Imports of older releases have no codes: they are said as the API does.
+  const reason = ({ column, code, limits, reason: detail }: Rejection) =>
+    code ? words({ pointer: `/${column ?? ""}`, code, detail, limits }) : detail;
   const column = (name: string | null) => (name ? t(`imports.fields.${name}`, { defaultValue: name }) : "");
   return (
     <section className="panel">
@@ -146,7 +145,7 @@ function Rejected({ view }: { view: ImportView }) {
           <li key={`${each.column}${each.code}`}>
             {column(each.column)}
             {each.column && ": "}
-            {i18n.exists(`codes.${each.code}`) ? t(`codes.${each.code}`) : each.code} –{" "}
+            {t([`imports.kinds.${each.code}`, `codes.${each.code}`])} –{" "}
             <span className="tabular">{number(each.count, language())}</span>
           </li>
         ))}
@@ -164,7 +163,9 @@ function Rejected({ view }: { view: ImportView }) {
               {each.line !== null && number(each.line, language())}
             </td>
             <td data-label={t("imports.column")}>{column(each.column)}</td>
-            <td data-label={t("imports.reason")}>{reason(each)}</td>
+            <td data-label={t("imports.reason")} data-code={each.code}>
+              {reason(each)}
+            </td>
           </tr>
         )}
         empty={<p>{t("imports.noneKept")}</p>}

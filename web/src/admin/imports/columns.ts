@@ -15,7 +15,7 @@ export const FIELDS = [
 ] as const;
 
 /** What an export or a list of rejected rows has beside them: it is passed over. */
-const PASSED = ["version", "created at", "changed at", "reason", "line"];
+const PASSED = ["version", "created at", "changed at", "reason", "reason code", "line"];
 const SEPARATORS = /[\s_.:*\-\u2010-\u2015]+/g;
 
 /** Returns a name without what differs from table to table. */
