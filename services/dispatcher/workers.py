@@ -250,7 +250,9 @@ async def check_ledger(guard: LedgerGuard, ledger: Pool) -> None:
 
 async def prune_counts(ledger: Pool, caps: Caps) -> None:
     """Delete what counts for no cap any more, until cancelled."""
-    await forever("prune_counts", partial(capping.prune, ledger, caps), every=CHECK_INTERVAL)
+    await forever(
+        "prune_counts", partial(capping.Pruner(caps).prune, ledger), every=CHECK_INTERVAL
+    )
 
 
 async def erase_clients(pool: Pool) -> None:

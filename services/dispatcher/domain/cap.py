@@ -1,6 +1,7 @@
 """A frequency cap: how many messages a client may get in so many days."""
 
 import re
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from shared.contracts.catalog import MessageClass
@@ -21,6 +22,10 @@ class Cap(NamedTuple):
     limit: int
     days: int
 
+    def since(self, today: date) -> date:
+        """Return the first day whose messages count."""
+        return today - timedelta(days=self.days - 1)
+
 
 class Caps(NamedTuple):
     """The caps in force."""
@@ -37,6 +42,10 @@ class Caps(NamedTuple):
     def longest_days(self) -> int:
         """How long what was sent counts."""
         return max((each.days for each in self.caps), default=0)
+
+    def since(self, today: date) -> date:
+        """Return the first day whose messages count for any of them; tomorrow: there is none."""
+        return today - timedelta(days=self.longest_days - 1)
 
 
 NO_CAPS = Caps()

@@ -6,6 +6,7 @@ is sent, so a sender that dies leaves nothing that is not counted.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from uuid import UUID
 
 from services.dispatcher.domain.cap import Caps
@@ -25,6 +26,7 @@ from shared.event import Instant
 
 CAPPED = suppressed(SuppressedReason.CAPPED)
 PRUNED = 10_000  # rows at once
+FIRST = UUID(int=0)  # no client is before it
 
 
 async def cap(
@@ -43,8 +45,7 @@ async def cap(
     for run_id, chunks in by_run.items():
         run = runs[run_id]
         message_class = run.templates.message_class
-        of_class = caps.for_class(message_class)
-        over = await capping.count_messages(db, run_id, chunks, message_class, of_class, now)
+        over = await capping.count_messages(db, run_id, chunks, message_class, caps, now)
         crash_point("dispatcher.cap.counted")
         if over:
             await _end(db, run, over, now)
@@ -64,8 +65,27 @@ async def _end(db: Connection, run: Run, over: Sequence[CappedMessage], now: Ins
     telemetry.count("dispatcher.messages.capped", len(over))
 
 
-async def prune(pool: Pool, caps: Caps) -> bool:
-    """Delete some rows that count no more; return whether there may be others."""
-    async with transaction(pool) as db:
-        now = await database.now(db)
-        return await capping.prune(db, now, caps.longest_days, limit=PRUNED) == PRUNED
+class Pruner:
+    """Deletes what counts for no cap any more.
+
+    Messages by their day; clients once a day, one slice after the other.
+    """
+
+    def __init__(self, caps: Caps) -> None:
+        self._caps = caps
+        self._since = date.min  # all clients were looked through for this day
+        self._after = FIRST
+
+    async def prune(self, pool: Pool) -> bool:
+        """Delete some rows; return whether there may be others."""
+        async with transaction(pool) as db:
+            since = self._caps.since((await database.now(db)).date())
+            has_more = await capping.prune_messages(db, since, limit=PRUNED)
+            if since == self._since:
+                return has_more
+            await capping.take_turn(db)
+            last = await capping.prune_clients(db, since, self._after, limit=PRUNED)
+        self._after = last or FIRST
+        if last is None:
+            self._since = since
+        return has_more or last is not None

@@ -31,10 +31,12 @@ from services.dispatcher.tables.ledger import (
     attempts,
     blocks,
     chunks,
+    client_counts,
     counted_messages,
     exceptions,
     staged,
     starts,
+    uncounted_messages,
 )
 from services.dispatcher.tables.metadata import metadata
 from services.dispatcher.tables.test_sends import test_sends
@@ -44,6 +46,7 @@ __all__ = [
     "attempts",
     "blocks",
     "chunks",
+    "client_counts",
     "clients",
     "counted_messages",
     "exceptions",
@@ -61,6 +64,7 @@ __all__ = [
     "starts",
     "suppressions",
     "test_sends",
+    "uncounted_messages",
 ]
 
 

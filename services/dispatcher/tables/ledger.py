@@ -50,6 +50,8 @@ chunks = Table(
         server_default=text("0"),
         comment="of its run; the chunks of each are in the order of clients",
     ),
+    Column("counted_on", Date, comment="for its clients, a day of UTC; none: it was not"),
+    Column("not_counted", BIT(varying=True), comment="which messages, by place; none: all were"),
     Index(
         "chunks_in_turn", "run_id", "due_at", "chunk", postgresql_where=text("state = 'planned'")
     ),
@@ -179,23 +181,40 @@ left_out = Table(
     comment="of runs that are being expanded: for them another client with the contact stands",
 )
 
+client_counts = Table(
+    "client_counts",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    *(
+        Column(name, ARRAY(Date), comment="a day of UTC for each message")
+        for name in ("marketing", "transactional")
+    ),
+    comment="messages that were counted for clients, where there is a cap, by class",
+)
+
+uncounted_messages = Table(
+    "uncounted_messages",
+    metadata,
+    Column("client_id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("day", Date, nullable=False, comment="on which it was counted"),
+    Column("message_class", Text, nullable=False),
+    PrimaryKeyConstraint("client_id", "run_id", name="uncounted_messages_pkey"),
+    Index("uncounted_messages_day", "day"),
+    comment="of the counted ones those that have ended, and were certainly not sent",
+)
+
 counted_messages = Table(
     "counted_messages",
     metadata,
     Column("client_id", Uuid, nullable=False),
     Column("run_id", Uuid, nullable=False),
-    Column("day", Date, nullable=False, comment="of UTC"),
+    Column("day", Date, nullable=False),
     Column("message_class", Text, nullable=False),
-    Column(
-        "counts",
-        Boolean,
-        nullable=False,
-        server_default=text("true"),
-        comment="false: it has ended, and was certainly not sent",
-    ),
+    Column("counts", Boolean, nullable=False, server_default=text("true")),
     PrimaryKeyConstraint("client_id", "run_id", name="counted_messages_pkey"),
     Index("counted_messages_day", "day"),
-    comment="messages that count for their clients, where there is a cap",
+    comment="of an older release, whose dispatchers count here; a trigger carries it over",
 )
 
 erasures = Table(
