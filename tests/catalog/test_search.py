@@ -160,6 +160,22 @@ async def test_of_very_many_a_number_is_a_lower_bound_or_known_from_a_counter(
     assert (tagged["count"], tagged["is_exact"], tagged["counted"]) == (2, True, 2)
 
 
+@pytest.mark.parametrize(("many", "enough"), [(0, 1), (0, 8_000), (9, 8_000)])
+async def test_facets_count_the_same_by_the_index_and_in_the_order_of_clients(
+    http: AsyncClient, monkeypatch: pytest.MonkeyPatch, many: int, enough: int
+) -> None:
+    monkeypatch.setattr(search, "MANY", many)
+    monkeypatch.setattr(search, "ENOUGH", enough)
+
+    some = (await http.get("/clients/facets", params={"q": "79"})).json()
+    monkeypatch.setattr(search, "COUNTED", 1)
+    more = (await http.get("/clients/facets", params={"q": "79"})).json()
+
+    assert (some["count"], some["is_exact"], some["counted"]) == (3, True, 3)
+    assert [(each["value"], each["count"]) for each in some["tags"]] == [("new", 2), ("vip", 2)]
+    assert (more["count"], more["is_exact"], more["counted"]) == (2, False, 2)
+
+
 async def test_two_who_follow_at_once_do_not_count_twice(
     http: AsyncClient, catalog_pool: Pool
 ) -> None:
@@ -185,7 +201,7 @@ def test_what_is_typed_is_quoted() -> None:
 
 
 async def test_a_statement_that_touches_very_many_is_followed_at_once(
-    http: AsyncClient, catalog_pool: Pool
+    http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with autocommit(catalog_pool) as db:
         await db.execute(
@@ -198,3 +214,7 @@ async def test_a_statement_that_touches_very_many_is_followed_at_once(
     await follow(catalog_pool)
 
     assert (await http.get("/clients/facets")).json()["count"] == 40_003
+    # What most have is counted without the index, which would return all of them.
+    monkeypatch.setattr(search, "COUNT_FOUND", None)
+    typed = (await http.get("/clients/facets", params={"q": "792"})).json()
+    assert (typed["counted"], typed["is_exact"]) == (10_001, False)

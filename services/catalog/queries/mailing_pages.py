@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, tuple_
+from sqlalchemy import ColumnElement, TextClause, func, tuple_
 
 from services.catalog.queries.mailings import SHOWN, MailingStatus, MailingView
 from services.catalog.tables import mailings as table
@@ -58,25 +58,22 @@ async def mailings(
 # Mailings that are looked through in their order before the index is asked: cheaper than to
 # collect and sort what more of them have.
 WINDOW = 1_000
-HAS = """
-    mailing_words(name) @@ (SELECT mailing_query(:typed))
-        AND (CAST(:gateway AS text) IS NULL OR gateway = :gateway)
-        AND (CAST(:status AS text) IS NULL OR status = :status)
-"""
-# Behind them it is the index that knows all that are left: they are few. It is not asked if the
-# newest ones fill the page.
-SELECT_FOUND = sql(
-    """
+HAS = "mailing_words(name) @@ (SELECT mailing_query(:typed))"
+# Those of a gateway or a status have an index of their order: however many others are newer, they
+# are not looked at. Behind the newest ones it is the index of words that knows all that are left:
+# they are few. It is not asked if the newest ones fill the page.
+SELECT_FOUND = """
     WITH newest AS MATERIALIZED (
-        SELECT mailing_id, created_at, name, gateway, status FROM mailings
-        WHERE (created_at, mailing_id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))
+        SELECT mailing_id, created_at, name FROM mailings
+        WHERE {narrowed}
+            (created_at, mailing_id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))
         ORDER BY created_at DESC, mailing_id DESC LIMIT :window
     ), near AS MATERIALIZED (
         SELECT mailing_id, created_at FROM newest WHERE {has}
         ORDER BY created_at DESC, mailing_id DESC LIMIT :limit
     ), far AS MATERIALIZED (
         SELECT mailing_id, created_at FROM mailings
-        WHERE {has} AND (SELECT count(*) < :limit FROM near)
+        WHERE {narrowed} {has} AND (SELECT count(*) < :limit FROM near)
             AND (created_at, mailing_id) < (
                 SELECT created_at, mailing_id FROM newest
                 ORDER BY created_at DESC, mailing_id DESC OFFSET :window - 1
@@ -84,9 +81,12 @@ SELECT_FOUND = sql(
     )
     SELECT mailing_id FROM (SELECT * FROM near UNION ALL SELECT * FROM far) AS found
     ORDER BY created_at DESC, mailing_id DESC LIMIT :limit
-    """,
-    has=HAS,
-)
+"""
+OF_GATEWAY, OF_STATUS = "gateway = :gateway AND ", "status = :status AND "
+SELECT_OF_ANY = sql(SELECT_FOUND, narrowed="", has=HAS)
+SELECT_OF_GATEWAY = sql(SELECT_FOUND, narrowed=OF_GATEWAY, has=HAS)
+SELECT_OF_STATUS = sql(SELECT_FOUND, narrowed=OF_STATUS, has=HAS)
+SELECT_OF_BOTH = sql(SELECT_FOUND, narrowed=OF_GATEWAY + OF_STATUS, has=HAS)
 
 
 async def _found_ids(
@@ -95,14 +95,26 @@ async def _found_ids(
     """Return up to `limit` mailings whose names have the words that were typed."""
     values = {
         "typed": asked.typed,
-        "gateway": asked.gateway,
-        "status": asked.status,
         "at": before[0],
         "id": before[1],
         "window": WINDOW,
         "limit": limit,
     }
-    return (await db.scalars(SELECT_FOUND, values)).all()
+    narrowed = {"gateway": asked.gateway, "status": asked.status}
+    values |= {name: value for name, value in narrowed.items() if value is not None}
+    return (await db.scalars(_statement(asked), values)).all()
+
+
+def _statement(asked: AskedMailings) -> TextClause:
+    match asked.gateway, asked.status:
+        case None, None:
+            return SELECT_OF_ANY
+        case _, None:
+            return SELECT_OF_GATEWAY
+        case None, _:
+            return SELECT_OF_STATUS
+        case _:
+            return SELECT_OF_BOTH
 
 
 def _shortened(row: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a row of SHOWN
