@@ -81,4 +81,4 @@ async def eventually_is(read: Callable[[], Awaitable[Any]], expected: Any) -> No
             return bool(await read() == expected)
         return False
 
-    await eventually(is_so, within=30)
+    await eventually(is_so, within=120)

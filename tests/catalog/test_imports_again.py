@@ -199,7 +199,7 @@ async def test_another_file_does_not_disturb_an_import_under_way(
     async with asyncio.timeout(60):
         task = asyncio.create_task(importing.import_clients(store, ID, slowly()))
         await has_begun.wait()
-        await eventually(has_rows, within=30)
+        await eventually(has_rows, within=120)
         status, problem = await again(http, HEADER + lines(range(3 * ROWS), "x"))
         go_on.set()
         await task

@@ -40,7 +40,7 @@ async def one_under_way(http: AsyncClient, import_id: str = FIRST) -> AsyncItera
 
     sending = asyncio.create_task(send(http, import_id, body()))
     try:
-        await eventually(is_running, within=10)
+        await eventually(is_running, within=120)
         yield may_end
     finally:
         may_end.set()

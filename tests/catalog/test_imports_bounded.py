@@ -262,7 +262,7 @@ async def test_the_worker_prunes_by_itself(http: AsyncClient, catalog_pool: Pool
         return (await http.get(f"/imports/{ID}")).status_code == 404
 
     try:
-        await eventually(is_gone, within=30)
+        await eventually(is_gone, within=120)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)

@@ -202,7 +202,7 @@ async def test_an_import_that_is_cancelled_takes_no_more_rows_and_is_not_gone_on
 
     chunks = read_rows(pieces(), "text/csv")
     work = asyncio.create_task(importing.import_clients(store, ID, chunks))
-    await eventually(has_begun, within=10)
+    await eventually(has_begun, within=120)
     cancelled = await http.post(f"/imports/{ID}/cancel")
     again = await http.post(f"/imports/{ID}/cancel")
     go_on.set()

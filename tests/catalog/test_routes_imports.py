@@ -367,7 +367,7 @@ async def test_an_import_that_is_under_way_shows_how_far_it_is(
         async def has_rows() -> bool:
             return bool((await shown()).get("rows"))
 
-        await eventually(has_rows, within=10)
+        await eventually(has_rows, within=120)
         meanwhile = await shown()
         go_on.set()
         await task
@@ -431,7 +431,7 @@ async def test_who_changes_a_client_at_each_try_of_an_import_loses_to_the_second
                 waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
                 return rival.done() or bool(await other.scalar(waiting))
 
-        await eventually(is_done_or_waits, within=10)
+        await eventually(is_done_or_waits, within=120)
         return found
 
     monkeypatch.setattr(import_writing, "known_clients", with_a_rival)

@@ -219,7 +219,7 @@ async def test_the_worker_ends_what_is_lost_by_itself(
         return bool((await shown(http))["status"] == "failed")
 
     try:
-        await eventually(is_ended, within=30)
+        await eventually(is_ended, within=120)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
@@ -249,7 +249,7 @@ async def test_an_import_whose_upload_pauses_lives(
         async def has_beaten() -> bool:
             return await beats(store.pool) > before
 
-        await eventually(has_beaten, within=20)
+        await eventually(has_beaten, within=120)
         assert not await watch.look(after=LEASE + 1)
         upload.go_on.set()
         await upload.task
@@ -282,7 +282,7 @@ async def test_an_import_that_wakes_up_after_it_was_given_up_learns_it(
         async def has_rows() -> bool:
             return bool((await shown(http))["rows"])
 
-        await eventually(has_rows, within=20)
+        await eventually(has_rows, within=120)
         await watch.look()
         assert await watch.look(after=LEASE + 1)
         given_up = await shown(http)

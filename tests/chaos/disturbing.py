@@ -62,6 +62,6 @@ async def postpone(mailings: Mailings, case: Case) -> None:
         for each in created:
             path = f"/v1/mailings/{each}"
             await rig.ask("catalog", "PATCH", path, json={"starts_at": starts_at})
-        await eventually(lambda: are(fired=True), within=30)
+        await eventually(lambda: are(fired=True), within=120)
     finally:
         rig.signal("kafka", signal.SIGCONT)

@@ -111,7 +111,7 @@ class Dispatcher:
             return not await self.world.value("SELECT count(*) FROM outbox")
 
         try:
-            await eventually(is_published, within=30)
+            await eventually(is_published, within=120)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -195,7 +195,7 @@ async def empty(servers: str) -> None:
         async def are_gone() -> bool:
             return not OURS_BY_NAME & set(await admin.list_topics())
 
-        await eventually(are_gone, within=20)
+        await eventually(are_gone, within=120)
     finally:
         await admin.close()
     await topics.create(servers, partitions=3)

@@ -178,7 +178,7 @@ async def test_moves_at_the_same_time_come_one_after_the_other(world: World) -> 
     async with transaction(world.pool) as db:
         await db.execute(text("SELECT FROM runs FOR UPDATE"))
         movers = [asyncio.create_task(run.switch(move)) for move in (Move.PAUSE, Move.STOP)]
-        await eventually(are_waiting, within=10)
+        await eventually(are_waiting, within=120)
     await asyncio.gather(*movers, return_exceptions=True)
 
     found = [each.number for each in await moves(world)]

@@ -239,7 +239,7 @@ async def test_a_test_is_under_way_as_others_are_and_uses_one_of_the_rate(
         async def are_under_way() -> bool:
             return len(taken) == len(tests)
 
-        await eventually(are_under_way, within=30)
+        await eventually(are_under_way, within=120)
         shown = (await http.get("/gateways/sms")).json()
         one_more = await http.post("/gateways/sms/test", json=body)
         may_answer.set()

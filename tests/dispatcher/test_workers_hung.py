@@ -53,7 +53,7 @@ async def test_a_loop_of_a_sender_that_hangs_is_named(
 
     async with sending(sender, poller):
         if method != "renew":
-            await eventually(rests, within=20)
+            await eventually(rests, within=120)
 
         assert await hung_after(60) == {loop}
 
@@ -62,7 +62,7 @@ async def test_a_sender_without_anything_to_send_does_not_hang(world: World) -> 
     sender = Sender(world.pool, FakeGateway(), lasting())
 
     async with sending(sender, WorkPoller(world.pool)):
-        await eventually(rests, within=20)
+        await eventually(rests, within=120)
 
         assert await hung_after(AN_HOUR.total_seconds()) == set()
 

@@ -64,7 +64,7 @@ async def test_an_idle_poller_is_woken(world: World, monkeypatch: pytest.MonkeyP
 
         poller.alarm.ring()
 
-        await eventually(lambda: finished(world), within=20)
+        await eventually(lambda: finished(world), within=120)
 
 
 async def test_work_that_nothing_has_announced_is_found_all_the_same(
@@ -74,7 +74,7 @@ async def test_work_that_nothing_has_announced_is_found_all_the_same(
     async with advancing(world, Poller(world)):
         await begin(world)
 
-        await eventually(lambda: finished(world), within=20)
+        await eventually(lambda: finished(world), within=120)
 
 
 async def test_an_idle_sender_that_gets_something_to_do_obeys_at_once(world: World) -> None:
@@ -92,19 +92,19 @@ async def test_an_idle_sender_that_gets_something_to_do_obeys_at_once(world: Wor
         async def is_there() -> bool:
             return bool(await world.value("SELECT count(*) FROM senders"))
 
-        await eventually(is_there, within=20)
+        await eventually(is_there, within=120)
         run = await world.plan(20)
 
         async def is_under_way() -> bool:
             return bool(sender.in_flight)
 
-        await eventually(is_under_way, within=20)
+        await eventually(is_under_way, within=120)
         await run.pause()
 
         async def has_given_back() -> bool:
             return not sender.claimer.ready
 
-        await eventually(has_given_back, within=20)
+        await eventually(has_given_back, within=120)
     finally:
         for task in tasks:
             task.cancel()

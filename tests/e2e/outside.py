@@ -164,7 +164,7 @@ class Platform:
                 seen = (run["open"] if run else None, loop.time())
             return run if loop.time() - seen[1] > over else None
 
-        return await eventually(still, within=30)
+        return await eventually(still, within=120)
 
     async def ledger(self, run: Json) -> Ledger:
         """Count the run's messages and attempts in the dispatcher's tables."""
@@ -196,7 +196,7 @@ class Platform:
         by_status = {name: count for name, count in stats["by_status"].items() if count}
         return Ledger(by_status, stats["attempts"])
 
-    async def statistics_equal_the_ledger(self, run: Json, *, within: float = 30) -> Ledger:
+    async def statistics_equal_the_ledger(self, run: Json, *, within: float = 120) -> Ledger:
         """Wait until the statistics have caught up and equal the ledger, and add up."""
         ledger = await self.ledger(run)
 

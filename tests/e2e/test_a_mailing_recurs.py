@@ -95,7 +95,7 @@ async def test_a_mailing_recurs_and_each_run_says_what_the_mailing_says_then(
             async def is_over() -> bool:
                 return bool((await platform.mailing(mailing))["status"] == "finished")
 
-            await eventually(is_over, within=30)
+            await eventually(is_over, within=120)
             accepted = await platform.accepted()
             texts = await texts_of(stack.env, runs)
     finally:

@@ -17,7 +17,7 @@ async def found(collect: Callable[[], list[Exported]]) -> Exported:
     async def some() -> Exported | None:
         return next(iter(collect()), None)
 
-    return await eventually(some, within=30)
+    return await eventually(some, within=120)
 
 
 async def test_links_lead_from_a_request_to_the_gateway_and_to_the_figures(

@@ -21,7 +21,7 @@ async def tried(platform: Platform, mailing: Json, to: Json) -> Json:
         found = await platform.get("DISPATCHER_URL", f"/v1/test-sends/{run_id}")
         return found if found["is_final"] else None
 
-    return await eventually(is_final, within=30)
+    return await eventually(is_final, within=120)
 
 
 async def test_a_mailing_is_tried_by_both_kinds_of_gateways_and_nobody_counts_it(

@@ -81,7 +81,7 @@ async def test_a_run_is_seen_in_the_metrics_of_all_services_and_each_metric_is_r
         samples = await scraped(platform, "stats")
         return value(samples, "stats_figures_age_seconds") > 0
 
-    await eventually(is_sampled, within=30)
+    await eventually(is_sampled, within=120)
     for service in SERVICES:
         await platform.http.get(platform.env[f"{service.upper()}_URL"] + "/openapi.json")
     after = {service: await scraped(platform, service) for service in SERVICES}

@@ -123,7 +123,7 @@ async def is_everywhere(platform: Platform, tag: str, log: Path) -> str:
             except AssertionError:  # the catalog does not know the gateway yet
                 return None
 
-        mailing = await eventually(created, within=20)
+        mailing = await eventually(created, within=120)
         run = await platform.finished(mailing)
         assert (await platform.ledger(run)).by_status == {"delivered": 1}
     return client_id
@@ -159,7 +159,7 @@ async def test_nothing_stays_of_who_is_erased_and_what_was_refused_holds(
         async def is_in_no_table() -> bool:
             return not await tables_naming(platform) and not files_naming(fragile.home.path)
 
-        await eventually(is_in_no_table, within=30)
+        await eventually(is_in_no_table, within=120)
 
         async def is_in_no_topic() -> bool:
             return not await topics_naming(platform)

@@ -128,7 +128,7 @@ async def test_no_public_answer_names_a_person(seen: Stack, platform: Platform) 
             answer = await client.get(f"/public/v1/mailings/{mailing['mailing_id']}")
             return answer.status_code == 200 and len(answer.json()["runs"]) == 1
 
-        await eventually(is_there, within=30)
+        await eventually(is_there, within=120)
         texts = [
             (await client.get(path)).text
             for path in (

@@ -134,7 +134,7 @@ async def records_up_to(removed: str, platform: Platform) -> list[FromKafka]:
         tombstones = {each.key for each in records if each.value is None}
         return records if removed.encode() in tombstones else None
 
-    return await eventually(all_are_there, within=30)
+    return await eventually(all_are_there, within=120)
 
 
 def too_much_in(logs: Path) -> list[tuple[str, list[bytes]]]:

@@ -84,7 +84,7 @@ async def running(folder: Path, port: int, platform: Platform) -> AsyncIterator[
                 except httpx.TransportError:
                     return False
 
-            await eventually(is_ready, within=30)
+            await eventually(is_ready, within=120)
             yield Prometheus(http)
     finally:
         process.terminate()
@@ -109,7 +109,7 @@ async def test_what_rules_and_dashboards_ask_for_is_there_and_an_alert_fires(
             return "ServiceDown" in await prometheus.firing()
 
         await eventually(all_are_there, within=60)
-        await eventually(is_down, within=30)
+        await eventually(is_down, within=120)
 
         for place, expr in expressions():
             query = expr.replace("$__rate_interval", "1m")

@@ -86,7 +86,7 @@ async def test_a_mailing_is_planned_sent_and_read_back(stack: Stack, catalog: Ca
             figures = stats.get_mailing(mailing.mailing_id)
             return figures.by_status.delivered == len(clients)
 
-        await eventually(is_counted, within=30)
+        await eventually(is_counted, within=120)
 
     assert listed == [each.client_id for each in reversed(clients)]
     assert {each.client_id for each in messages} == set(listed)

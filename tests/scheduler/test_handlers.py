@@ -246,7 +246,7 @@ async def test_a_change_waits_while_its_mailing_is_fired_and_then_changes_nothin
                 waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
                 return bool(await other.scalar(waiting))
 
-        await eventually(is_waiting, within=30)
+        await eventually(is_waiting, within=120)
         await queue.settle(db, [claimed.mailing_id])
     await change
 
@@ -281,7 +281,7 @@ async def test_the_worker_fires_by_itself_when_time_has_come(
     try:
         await scheduler.pass_time(HOUR)
 
-        await eventually(scheduler.events, within=30)
+        await eventually(scheduler.events, within=120)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
@@ -302,7 +302,7 @@ async def test_the_worker_sleeps_until_the_next_mailing_is_due_and_is_woken_for_
         await scheduler.hear(earlier.created())
         alarm.ring()
 
-        await eventually(scheduler.events, within=30)
+        await eventually(scheduler.events, within=120)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)

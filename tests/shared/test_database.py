@@ -179,7 +179,7 @@ async def test_a_kept_connection_that_broke_is_replaced(catalog_pool: Pool) -> N
     async def is_known_to_be_closed() -> bool:
         return bool(driver.is_closed())
 
-    await eventually(is_known_to_be_closed, within=10)
+    await eventually(is_known_to_be_closed, within=120)
     assert await backend(catalog_pool) != first
 
 

@@ -61,7 +61,7 @@ async def served(pool: Pool, routers: Sequence[APIRouter] = (router,)) -> AsyncI
         return True
 
     try:
-        await eventually(is_open, within=20)
+        await eventually(is_open, within=120)
         yield port
     finally:
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # else it has ended already
@@ -169,7 +169,7 @@ async def test_an_ending_server_answers_once_more_on_each_connection(no_pool: Po
             other.close()
             return False
 
-        await eventually(is_closed, within=20)
+        await eventually(is_closed, within=120)
         writer.write(GET + b"\r\n")
         begun_writer.write(GET)
         last = await reader.read()

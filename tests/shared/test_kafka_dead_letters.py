@@ -58,7 +58,7 @@ class Handler:
         async def are_all_there() -> bool:
             return await self.applied(mailing_id) == list(versions)
 
-        await eventually(are_all_there, within=20)
+        await eventually(are_all_there, within=120)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ async def test_what_was_set_aside_is_replayed_in_order_and_then_nothing_waits(
     await pause(producer, other)
 
     async with listening(handler, kafka):
-        await eventually(lambda: _count(handler.pool, 4), within=20)
+        await eventually(lambda: _count(handler.pool, 4), within=120)
         handler.bad = {other}
         await requests.request_replay(handler.pool, Choice(CONSUMER, bad))
         await handler.applies(bad, 1, 2, 3)
@@ -149,14 +149,14 @@ async def test_what_fails_again_stays_set_aside_with_all_that_waits_behind_it(
         await pause(producer, bad, version)
 
     async with listening(handler, kafka):
-        await eventually(lambda: _count(handler.pool, 2), within=20)
+        await eventually(lambda: _count(handler.pool, 2), within=120)
         handler.error = KeyError()
         await requests.request_replay(handler.pool, Choice(CONSUMER))
 
         async def failed_again() -> bool:
             return (bad, "fails: KeyError") in await letters(handler.pool)
 
-        await eventually(failed_again, within=20)
+        await eventually(failed_again, within=120)
 
     assert await letters(handler.pool) == [(bad, "fails: KeyError"), (bad, HELD)]
 
@@ -170,7 +170,7 @@ async def test_what_is_given_up_lets_those_behind_it_be_applied(
         await pause(producer, bad, version)
 
     async with listening(handler, kafka):
-        await eventually(lambda: _count(handler.pool, 3), within=20)
+        await eventually(lambda: _count(handler.pool, 3), within=120)
         handler.bad = set()
         assert await requests.discard(handler.pool, Choice(CONSUMER, bad)) == 1
         await handler.applies(bad, 2, 3)
@@ -223,7 +223,7 @@ async def test_the_command_shows_what_was_set_aside_and_replays_it(
     await pause(producer, bad)
 
     async with listening(handler, kafka):
-        await eventually(lambda: _count(handler.pool, 1), within=20)
+        await eventually(lambda: _count(handler.pool, 1), within=120)
         shown = await command(catalog_database, kafka, "letters")
         failed = await command(catalog_database, kafka, "replay")
         handler.bad = set()

@@ -90,7 +90,7 @@ class Log:
         async def is_so() -> bool:
             return await self.applied() == sorted(names)
 
-        await eventually(is_so, within=20)
+        await eventually(is_so, within=120)
 
     async def delete_before(self, offset: int) -> None:
         await self.admin.delete_records({self.partition: RecordsToDelete(before_offset=offset)})
@@ -103,7 +103,7 @@ class Log:
             return self.topic in await self.admin.list_topics()
 
         await asyncio.sleep(0.5)
-        await eventually(is_there, within=20, every=0.5)
+        await eventually(is_there, within=120, every=0.5)
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ async def eventually_stopped() -> str:
     async def reason() -> str | None:
         return stops.reasons().get(f"consumer {CONSUMER}")
 
-    return await eventually(reason, within=20)
+    return await eventually(reason, within=120)
 
 
 async def command(log: Log, url: PostgresDsn, *arguments: str) -> str:
@@ -276,7 +276,7 @@ async def test_records_that_were_deleted_stop_their_consumer_until_that_is_accep
         async def is_ready() -> bool:
             return not stops.reasons()
 
-        await eventually(is_ready, within=20)
+        await eventually(is_ready, within=120)
 
     assert f"{log.topic}/0 is read up to 1, but the log has 3 to 4" in reason
     assert f"test {log.topic}/0 at 1 of 3-4: LOST" in shown

@@ -86,7 +86,7 @@ async def keep(admin: AIOKafkaAdminClient, ms: int) -> None:
         [(*_, entries)] = answer.resources
         return any(each[:2] == ("retention.ms", str(ms)) for each in entries)
 
-    await eventually(is_told, within=30)
+    await eventually(is_told, within=120)
 
 
 async def test_a_service_waits_and_says_why_until_the_topic_is_kept_long_enough(
@@ -98,7 +98,7 @@ async def test_a_service_waits_and_says_why_until_the_topic_is_kept_long_enough(
     async def reason() -> str | None:
         return stops.reasons().get(PART)
 
-    told = await eventually(reason, within=30)
+    told = await eventually(reason, within=120)
     assert not waiting.done()
     await keep(cut_by_the_broker, 37 * DAY_MS)
     async with asyncio.timeout(30):

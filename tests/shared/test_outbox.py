@@ -70,7 +70,7 @@ async def test_rows_stay_when_the_lease_is_being_taken_over(catalog_pool: Pool) 
                 lease.TAKE, {"owner": OTHER, "epoch": before.epoch, "beat": before.beat}
             )
             deleting = tasks.create_task(deleted)
-            await eventually(lambda: a_statement_waits(catalog_pool), within=10)
+            await eventually(lambda: a_statement_waits(catalog_pool), within=120)
 
     assert not deleting.result()
     assert await left(catalog_pool) == 1
@@ -102,7 +102,7 @@ async def test_the_lease_is_not_taken_over_before_what_is_being_deleted_is_gone(
                 },
             )
             taking = tasks.create_task(take())
-            await eventually(lambda: a_statement_waits(catalog_pool), within=10)
+            await eventually(lambda: a_statement_waits(catalog_pool), within=120)
 
     assert taking.result() == 0
 
@@ -315,7 +315,7 @@ async def test_what_was_acknowledged_is_not_repaired_when_another_relay_takes_ov
         await all_sent(catalog_pool)
         async with transaction(catalog_pool) as db:  # it took over, and has left since
             await db.execute(text("UPDATE relays SET owner = NULL, epoch = 2"))
-        await eventually(is_ours_again, within=10)
+        await eventually(is_ours_again, within=120)
         await put(catalog_pool, b"2")
         await all_sent(catalog_pool)
 
@@ -451,7 +451,7 @@ async def test_what_is_published_leaves_the_cache(catalog_pool: Pool, kafka: str
         async def is_at_work() -> BatchCache | None:
             return cache_of(catalog_pool)
 
-        kept = await eventually(is_at_work, within=10)
+        kept = await eventually(is_at_work, within=120)
         assert kept is not None
         async with transaction(catalog_pool) as db:
             await outbox.put(db, news())
@@ -462,7 +462,7 @@ async def test_what_is_published_leaves_the_cache(catalog_pool: Pool, kafka: str
         async def is_gone() -> bool:
             return kept.get((row.position, row.recorded_at)) is None
 
-        await eventually(is_gone, within=10)
+        await eventually(is_gone, within=120)
 
     assert is_kept
     assert cache_of(catalog_pool) is None

@@ -151,7 +151,7 @@ async def test_records_that_share_a_partition_key_wait_together_and_keep_their_p
         async def is_published() -> bool:
             return not await set_aside(catalog_pool)
 
-        await eventually(is_published, within=20)
+        await eventually(is_published, within=120)
 
     partitions = {each.key: each.partition for each in await read(MAILINGS)}
     count = len(await end_offsets(kafka, MAILINGS))
@@ -308,7 +308,7 @@ async def test_more_than_can_be_the_fault_of_records_stay_in_the_outbox(
         async def is_tried_again() -> bool:
             return len(tries) > 6
 
-        await eventually(is_tried_again, within=20)
+        await eventually(is_tried_again, within=120)
 
     assert await left(catalog_pool) == 2
     assert [reason for _, reason in await set_aside(catalog_pool)] == [REFUSED] * 2
@@ -454,7 +454,7 @@ async def test_what_is_given_up_lets_go_what_waits_behind_it(
         async def nothing_waits() -> bool:
             return not await set_aside(catalog_pool)
 
-        await eventually(nothing_waits, within=20)
+        await eventually(nothing_waits, within=120)
         await all_settled(catalog_pool)
 
     assert discarded == (0, "discarded: 1\n")
@@ -488,5 +488,5 @@ async def test_what_was_published_apart_is_among_the_ends_of_the_next_report(
             is_done = not await set_aside(catalog_pool)
             return is_done and bool(reports) and reports[-1][MAILINGS.name] == wanted
 
-        await eventually(is_reported, within=20)
+        await eventually(is_reported, within=120)
         await all_settled(catalog_pool)

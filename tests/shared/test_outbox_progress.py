@@ -354,7 +354,7 @@ async def test_a_relay_reports_its_instant_with_the_ends_that_are_acknowledged(
         async def later_report() -> OutboxPublished | None:
             return next((each for each in await read() if each.as_of > published_by), None)
 
-        report = await eventually(later_report, within=10)
+        report = await eventually(later_report, within=120)
 
     assert report is not None
     assert report.database == "catalog"
@@ -389,7 +389,7 @@ async def test_a_relay_that_cannot_publish_reports_nothing(
         return await send(client, batches)
 
     async with reader(kafka) as read, relaying(catalog_pool, kafka):
-        await eventually(read, within=10)
+        await eventually(read, within=120)
         monkeypatch.setattr(producer, "send", stuck)
         async with transaction(catalog_pool) as db:
             await outbox.put(db, [NEWS])

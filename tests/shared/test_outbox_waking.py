@@ -71,7 +71,7 @@ async def rests(pool: Pool, looks: list[int]) -> None:
     async def has_found_nothing_more() -> bool:
         return 1 in looks and looks[-1] == 0
 
-    await eventually(has_found_nothing_more, within=10)
+    await eventually(has_found_nothing_more, within=120)
 
 
 @pytest.mark.usefixtures("no_reports")
@@ -147,7 +147,7 @@ async def end_listeners(pool: Pool) -> None:
         async with autocommit(pool) as db:
             return bool(await db.scalar(END_LISTENERS))
 
-    await eventually(are_ended, within=10)
+    await eventually(are_ended, within=120)
 
 
 async def test_after_a_broken_connection_notifications_are_heard_again(

@@ -440,7 +440,7 @@ async def test_streams_are_written_in_one_order_so_that_two_writers_never_deadlo
         async with transaction(catalog_pool) as first:
             await store.append_in(first, [change(1)], now=now)
             tasks.create_task(write_both())
-            await eventually(a_writer_waits, within=10)
+            await eventually(a_writer_waits, within=120)
             # It waits for the first of the two in that order, and has not written the other.
             await store.append_many([change(2)], now=now)
 

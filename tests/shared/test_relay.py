@@ -48,7 +48,7 @@ class Hand:
         async def often_enough() -> bool:
             return self.looks >= before + 2
 
-        await eventually(often_enough, within=10)
+        await eventually(often_enough, within=120)
 
 
 async def leave(pool: Pool, *batches: Batch) -> None:
@@ -86,7 +86,7 @@ async def all_sent(pool: Pool) -> None:
     async def nothing_is_left() -> bool:
         return await left(pool) == 0
 
-    await eventually(nothing_is_left, within=20)
+    await eventually(nothing_is_left, within=120)
 
 
 async def test_what_was_committed_reaches_kafka_with_key_value_and_headers(
@@ -230,7 +230,7 @@ async def test_rows_go_only_when_kafka_has_them(catalog_pool: Pool) -> None:
         async def somebody_is_at_work() -> bool:
             return (await holder(catalog_pool)).owner is not None
 
-        await eventually(somebody_is_at_work, within=10)
+        await eventually(somebody_is_at_work, within=120)
 
     assert await left(catalog_pool) == 1
 

@@ -90,12 +90,12 @@ async def test_a_service_waits_for_its_database_and_then_begins(
 ) -> None:
     log = tmp_path / "log"
     async with running(service, missing, log) as client:
-        await eventually(lambda: answers(client, "/livez", 204), within=30)
-        await eventually(lambda: answers(client, "/readyz", 503), within=30)
+        await eventually(lambda: answers(client, "/livez", 204), within=120)
+        await eventually(lambda: answers(client, "/readyz", 503), within=120)
 
         await migrate.migrate(service, missing)
 
-        await eventually(lambda: answers(client, "/readyz", 204), within=30)
+        await eventually(lambda: answers(client, "/readyz", 204), within=120)
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     waited = {line.get("reason", "") for line in lines if line["event"] == "loop.waiting"}
@@ -111,16 +111,16 @@ async def test_a_service_waits_for_its_migration(
     await execute(postgres, f'CREATE DATABASE "{name}"')
 
     async with running("catalog", missing, log) as client:
-        await eventually(lambda: answers(client, "/livez", 204), within=30)
-        await eventually(lambda: answers(client, "/readyz", 503), within=30)
+        await eventually(lambda: answers(client, "/livez", 204), within=120)
+        await eventually(lambda: answers(client, "/readyz", 503), within=120)
         assert await answers(client, "/v1/mailings", 503)
         await migrate.migrate("catalog", missing)
         await execute(missing, "UPDATE alembic_version SET version_num = '0000'")
-        await eventually(lambda: answers(client, "/readyz", 503), within=30)
+        await eventually(lambda: answers(client, "/readyz", 503), within=120)
 
         await execute(missing, "UPDATE alembic_version SET version_num = '9999'")  # of a newer one
 
-        await eventually(lambda: answers(client, "/readyz", 204), within=30)
+        await eventually(lambda: answers(client, "/readyz", 204), within=120)
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert not [line for line in lines if "exception" in line]

@@ -177,7 +177,7 @@ async def eventually_agrees(api: httpx.AsyncClient, run: Run, *, agrees: bool = 
         ledger = view.get("ledger")
         return view if ledger and ledger["agrees"] is agrees else None
 
-    return await eventually(compared, within=30)
+    return await eventually(compared, within=120)
 
 
 async def eventually_archived(api: httpx.AsyncClient, run: Run) -> Any:
@@ -185,7 +185,7 @@ async def eventually_archived(api: httpx.AsyncClient, run: Run) -> Any:
         view = await view_of(api, run)
         return view if view.get("archived_at") else None
 
-    return await eventually(is_archived, within=30)
+    return await eventually(is_archived, within=120)
 
 
 async def restart(servers: str, pool: Pool, api: httpx.AsyncClient, run: Run) -> None:
@@ -248,7 +248,7 @@ async def test_a_finished_run_whose_events_are_gone_says_so_until_it_is_archived
                 ledger = (await view_of(api, run)).get("ledger")
                 return ledger if ledger and ledger["is_cut"] else None
 
-            await eventually(is_known_to_be_cut, within=30)
+            await eventually(is_known_to_be_cut, within=120)
             found = (await eventually_agrees(api, run, agrees=False))["ledger"]
             reconciled = (await api.get("/reconcile", params={"run_id": str(run.id)})).json()
             await other.tell([*first_half(other.run), *second_half(other.run)])
@@ -282,7 +282,7 @@ async def test_a_run_whose_events_were_deleted_since_is_not_read_again(
                 ledger = (await view_of(api, log.run))["ledger"]
                 return ledger if ledger["agrees"] is False and ledger["is_cut"] else None
 
-            found = await eventually(is_known_to_be_cut, within=30)
+            found = await eventually(is_known_to_be_cut, within=120)
 
     assert found["differences"] == {"planned": 4, "delivered": -4}
     assert not found["was_mended"]
@@ -299,7 +299,7 @@ async def test_who_was_away_while_the_log_was_cut_stops_and_is_rebuilt(
         async def is_half() -> Any:
             return (await view_of(api, log.run)).get("attempts") == 15
 
-        await eventually(is_half, within=30)
+        await eventually(is_half, within=120)
     await log.tell(second_half(log.run))
     await cut(own_kafka, await end_offsets(own_kafka, MESSAGES))
     await log.tell([log.run.archived(TOTALS, ATTEMPTS)])
@@ -309,14 +309,14 @@ async def test_who_was_away_while_the_log_was_cut_stops_and_is_rebuilt(
         async def has_stopped() -> bool:
             return f"consumer {CONSUMER}" in stops.reasons()
 
-        await eventually(has_stopped, within=30)
+        await eventually(has_stopped, within=120)
         rebuild = Rebuild(stats_pool, own_kafka, CONSUMER, subscriptions, MAY_BE_CUT)
         await rebuild.run(lambda _: None)
 
         async def goes_on() -> bool:
             return not await has_stopped()
 
-        await eventually(goes_on, within=30)
+        await eventually(goes_on, within=120)
         archived = await eventually_archived(api, log.run)
         later = Log(log.producer, Run(ids.new_id()))
         await later.tell([*first_half(later.run), *second_half(later.run)])

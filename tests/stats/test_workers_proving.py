@@ -79,7 +79,7 @@ async def eventually_agrees(api: httpx.AsyncClient, log: Log, *, agrees: bool = 
         found = await ledger(api, log)
         return found if found and found["agrees"] is agrees else None
 
-    return await eventually(compared, within=30)
+    return await eventually(compared, within=120)
 
 
 @asynccontextmanager
@@ -124,7 +124,7 @@ async def test_nothing_is_compared_before_what_the_totals_count_has_been_applied
         async def has_totals() -> Any:
             return await ledger(api, log)
 
-        await eventually(has_totals, within=20)
+        await eventually(has_totals, within=120)
         monkeypatch.setattr("services.stats.workers.proving.WAIT_S", 0.5)
 
         async def behind(_: Connection, __: str) -> dict[int, int]:
@@ -162,7 +162,7 @@ async def test_a_late_success_is_no_difference_whichever_comes_first(
                 found = await ledger(api, log)
                 return bool(found["correction"] == 1 and found["agrees"])
 
-            await eventually(is_corrected, within=20)
+            await eventually(is_corrected, within=120)
 
     assert not [each for each in logs if each["event"] == "stats.differs"]
     assert not (await ledger(api, log))["was_mended"]
@@ -204,7 +204,7 @@ async def test_a_row_that_was_deleted_is_found_and_mended_once(
                 found = await ledger(api, log)
                 return bool(found["was_mended"] and found["agrees"])
 
-            await eventually(is_mended, within=30)
+            await eventually(is_mended, within=120)
             await asyncio.sleep(1)  # again and again it is compared
 
     events = [each["event"] for each in logs if each["event"].startswith("stats.")]
@@ -245,7 +245,7 @@ async def test_counters_that_are_not_what_the_rows_are_get_counted_anew(
             async def is_mended() -> bool:
                 return bool((await reconciled(api, log))["counted_by_status"]["delivered"] == 10)
 
-            await eventually(is_mended, within=30)
+            await eventually(is_mended, within=120)
 
 
 async def test_what_reading_again_does_not_mend_is_said_and_not_read_again_for_ever(
@@ -263,7 +263,7 @@ async def test_what_reading_again_does_not_mend_is_said_and_not_read_again_for_e
                     found if found and found["was_mended"] and found["agrees"] is False else None
                 )
 
-            found = await eventually(is_known, within=30)
+            found = await eventually(is_known, within=120)
             await asyncio.sleep(2)
 
     assert found["differences"] == {"delivered": -1, "planned": 1}

@@ -40,7 +40,7 @@ async def eventually_shown(pool: Pool, run: Run, figures: dict[str, int]) -> Non
     async def is_so() -> bool:
         return await shown(pool, run) == figures
 
-    await eventually(is_so, within=30)
+    await eventually(is_so, within=120)
 
 
 async def number(pool: Pool, query: str) -> Any:

@@ -72,7 +72,7 @@ async def test_a_service_with_a_token_answers_only_who_shows_it(
             except TransportError:
                 return False
 
-        await eventually(is_alive, within=30)
+        await eventually(is_alive, within=120)
         shown = {"Authorization": f"Bearer {TOKEN}"}
         assert (await client.get("/metrics")).status_code == 200
         assert (await client.get("/openapi.json")).status_code == 401

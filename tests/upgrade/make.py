@@ -224,7 +224,7 @@ class Story:
         async def is_missed() -> bool:
             return bool((await self.platform.mailing(missed))["missed_reason"])
 
-        await eventually(is_missed, within=20)
+        await eventually(is_missed, within=120)
 
     async def _schedule(self) -> None:
         tomorrow = 24 * 3600
@@ -263,7 +263,7 @@ class Story:
         async def has_begun() -> bool:
             return bool((await platform.mailing(begun))["status"] == "running")
 
-        await eventually(has_begun, within=20)
+        await eventually(has_begun, within=120)
         for name in SERVICES:
             await stack.kill(name)
 
