@@ -147,7 +147,7 @@ def _others(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
         for each in (known.clients, known.mailings, known.runs, known.large, known.messages)
     )
     statuses: list[Parameters] = [{}, *({"status": each.value} for each in State)]
-    yield ("scheduler", "/v1/schedules")
+    yield "scheduler", "/v1/schedules", {}, {"mailing_id": mailing}
     yield "scheduler", "/v1/schedules/{mailing_id}", {"mailing_id": mailing}
     yield "scheduler", "/v1/runs", {}, {"mailing_id": mailing}
     yield "scheduler", "/v1/runs/{run_id}", {"run_id": run}
@@ -161,7 +161,7 @@ def _others(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
     yield "dispatcher", "/v1/messages", *({LARGE: large} | each for each in statuses)
     yield "dispatcher", "/v1/messages/{message_id}", {"message_id": message}
     yield ("stats", "/v1/totals")
-    yield ("stats", "/v1/mailings")
+    yield "stats", "/v1/mailings", {}, {"ids": mailing}
     yield "stats", "/v1/mailings/{mailing_id}", {"mailing_id": mailing}
     yield "stats", "/v1/runs/{run_id}", {"run_id": run}
     yield "stats", "/v1/messages", *statuses, *({"mailing_id": mailing} | s for s in statuses)

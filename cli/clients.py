@@ -1,6 +1,5 @@
 """The commands about clients: import files, list, show, change and remove."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -28,6 +27,7 @@ from cli.importing import (
     UnknownOption,
     parameters_of,
 )
+from cli.phones import EXAMPLES, phone_of, read_phone
 from cli.render import (
     Format,
     Json,
@@ -44,7 +44,9 @@ from cli.upload import Kind, import_file, kind_of, size_of, upload_bar
 
 app = typer.Typer(help="Clients: import, list, change and remove them.", no_args_is_help=True)
 
-Client = Annotated[str, typer.Argument(metavar="CLIENT", help="Identifier, or phone 7XXXXXXXXXX.")]
+Client = Annotated[
+    str, typer.Argument(metavar="CLIENT", help=f"Identifier, or phone, {EXAMPLES}.")
+]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tags instead of those before.")]
 Words = Annotated[
     str | None,
@@ -54,8 +56,10 @@ Words = Annotated[
 ]
 TagFilter = Annotated[list[str] | None, typer.Option("--tag", help="Only those with these tags.")]
 CodeFilter = Annotated[str | None, typer.Option("--operator-code", help="Such as 916.")]
-PhoneFilter = Annotated[str | None, typer.Option("--phone", help="Such as 79161234567.")]
-PHONE = re.compile(r"7\d{10}", re.ASCII)
+PhoneFilter = Annotated[
+    str | None,
+    typer.Option("--phone", parser=read_phone, metavar="PHONE", help=f"Written {EXAMPLES}."),
+]
 
 
 @app.command("import")
@@ -182,7 +186,10 @@ def show_client(client: Client, output: Format = Output.TABLE) -> None:
 def edit_client(  # noqa: PLR0913 (options are the fields of a client)
     client: Client,
     *,
-    phone: Annotated[str | None, typer.Option(help="7XXXXXXXXXX; '' for none.")] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(parser=read_phone, metavar="PHONE", help=f"Written {EXAMPLES}; '' for none."),
+    ] = None,
     operator_code: Annotated[str | None, typer.Option(help="Three digits.")] = None,
     tag: Tags = None,
     no_tags: Annotated[bool, typer.Option("--no-tags", help="Remove all tags.")] = False,
@@ -236,12 +243,12 @@ async def find_client(api: Api, client: str) -> Json:
     Raises:
         Failure: There is no such client, or it is neither.
     """
-    if PHONE.fullmatch(client):
-        found, _ = await api.items("catalog", "/v1/clients", {"phone": client}, 1)
+    if phone := phone_of(client):
+        found, _ = await api.items("catalog", "/v1/clients", {"phone": phone}, 1)
         if found:
             return found[0]
         message = (
-            f"No client has the phone {client}.\n"
+            f"No client has the phone {phone}.\n"
             "  What to do: `./mailings clients list` shows what there is."
         )
         raise Failure(message, Exit.NOT_FOUND)
@@ -258,7 +265,7 @@ def identifier(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         message = (
-            f"{printable(text)!r} is neither a client's identifier nor a phone 7XXXXXXXXXX.\n"
+            f"{printable(text)!r} is neither a client's identifier nor a phone, {EXAMPLES}.\n"
             "  What to do: `./mailings clients list` shows both."
         )
         raise Failure(message, Exit.USAGE) from None

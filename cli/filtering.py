@@ -8,11 +8,11 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from cli.phones import phone_of
 from cli.render import Json, note
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 SHOWN = 10  # phones that are no client's
-PHONE = re.compile(r"7\d{10}", re.ASCII)
 
 
 class Contact(StrEnum):
@@ -163,8 +163,8 @@ def _named(file: TextIO | None) -> Json:
             word = line.strip().removeprefix("\ufeff")
             if IDENTIFIER.fullmatch(word):
                 named["client_ids"].append(word)
-            elif PHONE.fullmatch(word):
-                named["phones"].append(word)
+            elif phone := phone_of(word):
+                named["phones"].append(phone)
             elif word:
                 detail = "neither an identifier nor a phone such as 79161234567"
                 raise typer.BadParameter(f"{file.name}, line {number}: {detail}")

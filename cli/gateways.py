@@ -13,6 +13,7 @@ import yaml
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
+from cli.phones import EXAMPLES, read_phone
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show
 
 app = typer.Typer(help="Gateways: what hands messages over.", no_args_is_help=True)
@@ -245,7 +246,9 @@ def _do(name: str, what: str, output: Output) -> None:
 def try_gateway(
     name: Name,
     *,
-    phone: Annotated[str | None, typer.Option(help="7XXXXXXXXXX")] = None,
+    phone: Annotated[
+        str | None, typer.Option(parser=read_phone, metavar="PHONE", help=f"Written {EXAMPLES}.")
+    ] = None,
     email: Annotated[str | None, typer.Option(help="For gateways that send mails.")] = None,
     subject: Annotated[str | None, typer.Option(help="The same.")] = None,
     text: Annotated[str, typer.Option(help="What it says.")] = "Test",

@@ -2,8 +2,9 @@
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
-from cli.clients import PHONE, Client, find_client, identifier
+from cli.clients import Client, find_client, identifier
 from cli.clients import app as clients
+from cli.phones import phone_of
 from cli.render import Format, Json, facts, instant, note, show, show_line
 
 PAGE = 50  # messages with all that was tried, in one request
@@ -15,7 +16,7 @@ async def _id_of(api: Api, client: str) -> str:
     Raises:
         Failure: No client has the phone, or it is neither.
     """
-    if PHONE.fullmatch(client):
+    if phone_of(client):
         return str((await find_client(api, client))["client_id"])
     return str(identifier(client))
 
@@ -61,7 +62,8 @@ async def _subject(api: Api, client: str) -> Json:
     except Failure as failure:
         if failure.code is not Exit.NOT_FOUND:
             raise
-        found, _ = await api.items("catalog", "/v1/suppressions", {"phone": client}, 1_000)
+        having = {"phone": phone_of(client)}
+        found, _ = await api.items("catalog", "/v1/suppressions", having, 1_000)
         if not found:
             raise
         return {"client_id": None, "catalog": {"suppressions": found}, "dispatcher": None}

@@ -9,9 +9,10 @@ import typer
 
 from cli import Exit, Failure, Output
 from cli.api import Api, run
-from cli.clients import PHONE, identifier
 from cli.clients import app as clients
+from cli.clients import identifier
 from cli.export import ExportFormat, export_suppressions, format_of
+from cli.phones import phone_of
 from cli.render import Format, Json, Listing, Quiet, facts, grid, instant, note, show, show_line
 from cli.upload import pieces_of
 
@@ -32,9 +33,7 @@ class Reason(StrEnum):
 
 Whom = Annotated[
     str,
-    typer.Argument(
-        metavar="WHOM", help="A client's identifier, a phone 7XXXXXXXXXX, or an e-mail."
-    ),
+    typer.Argument(metavar="WHOM", help="A client's identifier, a phone, or an e-mail."),
 ]
 Topic = Annotated[str | None, typer.Option(help="Of mailings, such as news; else all of them.")]
 Why = Annotated[Reason, typer.Option("--reason", help="Why.")]
@@ -49,8 +48,8 @@ def named(whom: str) -> Json:
     """
     if "@" in whom:
         return {"email": whom}
-    if PHONE.fullmatch(whom):
-        return {"phone": whom}
+    if phone := phone_of(whom):
+        return {"phone": phone}
     return {"client_id": str(identifier(whom))}
 
 

@@ -23,6 +23,7 @@ from cli.options import (
     read_duration,
     text_of,
 )
+from cli.phones import EXAMPLES, read_phone
 from cli.render import Format, Json, facts, instant, note, show
 
 app = typer.Typer()
@@ -42,7 +43,10 @@ def send_test(  # noqa: PLR0913 (options are what a mailing says, and to whom)
     client: Annotated[
         UUID | None, typer.Option(parser=read_id, metavar="ID", help="To this client.")
     ] = None,
-    phone: Annotated[str | None, typer.Option(help="Or to this phone: 7XXXXXXXXXX.")] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(parser=read_phone, metavar="PHONE", help=f"Or to this phone, {EXAMPLES}."),
+    ] = None,
     email: Annotated[str | None, typer.Option(help="Or to this address.")] = None,
     full_name: Annotated[str | None, typer.Option(help="Whose it is, for the text.")] = None,
     body: Body = None,

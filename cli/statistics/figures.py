@@ -11,6 +11,7 @@ from rich.text import Text
 from cli import Exit, Failure, Output, read_id
 from cli.api import Api, run
 from cli.render import Format, Grid, Json, facts, grid, instant, show
+from cli.statistics.series import series_of, series_table
 
 app = typer.Typer()
 
@@ -32,7 +33,10 @@ def stats(
     ] = False,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how many messages are in which status, as of when, and if asked, whether it adds up."""
+    """Show how many messages are in which status, as of when, and if asked, whether it adds up.
+
+    Of a mailing or a run also over time: when they reached the status that they are in.
+    """
     found = run(lambda api: _figures(api, of, reconcile=reconcile))
     show(output, found, lambda: _figures_table(found))
 
@@ -45,6 +49,8 @@ async def _figures(api: Api, of: UUID | None, *, reconcile: bool) -> Json:
         found, which = mailing, {"mailing_id": of}
     else:
         found, which = await _run_figures(api, of), {"run_id": of}
+    if of is not None and (mailing_id := found.get("mailing_id")) is not None:
+        found = {**found, "series": await series_of(api, mailing_id, found.get("run_id"))}
     if not reconcile:
         return found
     return {**found, "reconcile": await api.get("stats", "/v1/reconcile", which)}
@@ -93,6 +99,8 @@ def _figures_table(found: Json) -> RenderableType:
     parts: list[RenderableType] = [about, Text(), statuses]
     if isinstance(found.get("runs"), list) and found["runs"]:
         parts += [Text(), _runs_table(found["runs"])]
+    if (series := found.get("series")) and (over_time := series_table(series)):
+        parts += [Text(f"\nrun {series['run_id']} over time:"), over_time]
     if proof and not proof["reconciles"]:
         parts += [Text(), _differences(proof["runs"])]
     return Group(*parts)

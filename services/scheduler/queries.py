@@ -61,10 +61,18 @@ async def schedule(db: Connection, mailing_id: UUID) -> ScheduleView:
     return ScheduleView.model_validate(row)
 
 
-async def schedules(db: Connection, *, after: UUID, limit: int) -> list[ScheduleView]:
-    """Return up to `limit` schedules, in the order of mailing identifiers, behind `after`."""
+async def schedules(
+    db: Connection, *, mailing_id: UUID | None, after: UUID, limit: int
+) -> list[ScheduleView]:
+    """Return up to `limit` schedules, in the order of mailing identifiers, behind `after`.
+
+    Of one mailing, if it is named.
+    """
     key = tables.schedules.c.mailing_id
-    rows = await db.execute(_schedules().where(key > after).order_by(key).limit(limit))
+    page = _schedules().where(key > after).order_by(key).limit(limit)
+    if mailing_id is not None:
+        page = page.where(key == mailing_id)
+    rows = await db.execute(page)
     return [ScheduleView.model_validate(row) for row in rows]
 
 

@@ -470,3 +470,26 @@ def test_clients_are_looked_for_by_words_and_several_tags(
     [asked] = services.asked
     assert asked.parameters["q"] == "anna smi"
     assert asked.query.count("tag=") == 2
+
+
+@pytest.mark.parametrize("typed", ["79161234567", "+7 (916) 123-45-67", "8 916 123 45 67"])
+@pytest.mark.parametrize("command", [("list", "--phone"), ("export", "--phone"), ("show",)])
+def test_a_phone_is_taken_as_people_write_it(
+    services: Services, mailings: Mailings, command: tuple[str, ...], typed: str
+) -> None:
+    services.answer("/v1/clients", page([]))
+    services.stream("/v1/clients/export", b"")
+
+    mailings("clients", *command, typed)
+
+    assert services.asked[-1].parameters["phone"] == "79161234567"
+
+
+@pytest.mark.parametrize("typed", ["7.91612E+10", "916", "+375 29 123-45-67", "anna"])
+def test_what_is_no_phone_is_refused_with_how_one_is_written(
+    mailings: Mailings, typed: str
+) -> None:
+    result = mailings("clients", "list", "--phone", typed)
+
+    assert result.code == Exit.USAGE
+    assert "+7 916 123-45-67" in " ".join(result.err.split())

@@ -81,6 +81,37 @@ def test_figures_that_do_not_reconcile_are_named(services: Services, mailings: M
     assert [RUN, "4", "3", "1", "2"] in lines
 
 
+def test_figures_over_time_are_shown_in_a_few_rows_and_as_json_whole(
+    services: Services, mailings: Mailings, mailing: Json, path: str
+) -> None:
+    at = [f"2026-01-01T12:00:{second:02}Z" for second in (0, 1, 2, 40)]
+    by_status = {"delivered": [10, 0, 20, 5], "failed": [0, 1, 0, 0], "expired": [0] * 4}
+    series = {"run_id": RUN, "step_s": 1, "at": at, "by_status": by_status}
+    services.answer(path, figures(mailing["mailing_id"], is_finished=True, delivered=36))
+    services.answer(f"/public{path}/series", series)
+
+    lines = [each.split() for each in mailings("stats", mailing["mailing_id"]).out.splitlines()]
+    whole = mailings("stats", mailing["mailing_id"], "-o", "json").json
+
+    began = lines.index(["from", "delivered", "failed"])
+    assert lines[began + 1] == ["2026-01-01", "12:00:00", "UTC", "30", "1", "█" * 20]
+    assert lines[began + 2] == ["2026-01-01", "12:00:04", "UTC", "0", "0", "-"]
+    assert lines[-1] == ["2026-01-01", "12:00:40", "UTC", "5", "0", "█" * 3]
+    assert whole["series"] == series
+
+
+def test_figures_without_a_series_are_shown_all_the_same(
+    services: Services, mailings: Mailings, mailing: Json, path: str
+) -> None:
+    services.answer(path, figures(mailing["mailing_id"], is_finished=True, delivered=36))
+    services.answer(f"/public{path}/series", {"title": "It is archived."}, status=410)
+
+    result = mailings("stats", mailing["mailing_id"])
+
+    assert result.code == Exit.OK
+    assert "over time" not in result.out
+
+
 def test_every_message_is_counted_anew_only_when_asked(
     services: Services, mailings: Mailings
 ) -> None:

@@ -120,6 +120,20 @@ async def test_pages_show_everything_once(
         assert {each["mailing_id"] for each in found} == mailings
 
 
+async def test_a_schedule_is_found_by_mailing(
+    scheduler: Scheduler, due: Mailing, http: AsyncClient
+) -> None:
+    others = [Mailing(due.starts_at, due.ends_at, number) for number in range(3)]
+    for each in others:
+        await scheduler.hear(each.created())
+
+    found = (await http.get("/schedules", params={"mailing_id": str(others[1].id)})).json()
+    none = (await http.get("/schedules", params={"mailing_id": str(UUID(int=9))})).json()
+
+    assert [each["mailing_id"] for each in found["items"]] == [str(others[1].id)]
+    assert (found["next_cursor"], none["items"]) == (None, [])
+
+
 async def test_runs_are_found_by_mailing(
     scheduler: Scheduler, due: Mailing, http: AsyncClient
 ) -> None:

@@ -106,6 +106,24 @@ async def test_mailings_are_shown_page_by_page(api: httpx.AsyncClient, stats_poo
     assert rest["next_cursor"] is None
 
 
+async def test_mailings_are_found_by_their_identifiers(
+    api: httpx.AsyncClient, stats_pool: Pool
+) -> None:
+    several = [Run(UUID(int=each)) for each in range(1, 6)]
+    await apply(stats_pool, [each.scheduled() for each in several])
+    wanted = [str(several[number].mailing_id) for number in (3, 1)]
+
+    unknown = str(UUID(int=99))
+    found = (await api.get("/v1/mailings", params={"ids": [*wanted, unknown]})).json()
+    first = (await api.get("/v1/mailings", params={"ids": wanted, "limit": 1})).json()
+    too_many = await api.get("/v1/mailings", params={"ids": [unknown] * 101})
+
+    assert [each["mailing_id"] for each in found["items"]] == wanted
+    assert [each["mailing_id"] for each in first["items"]] == wanted[:1]
+    assert first["next_cursor"] is not None
+    assert too_many.status_code == 422
+
+
 async def test_the_newest_mailing_stands_first_whatever_its_identifier(
     api: httpx.AsyncClient, stats_pool: Pool
 ) -> None:

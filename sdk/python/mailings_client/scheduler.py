@@ -434,14 +434,18 @@ class Scheduler(Client):
         )
 
     def list_schedules(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        mailing_id: UUID | None = None,
+        cursor: str | None = None,
     ) -> SchedulePage:
         """Show a page of schedules."""
         return self._call(
             Call(
                 method="GET",
                 path=path_of("/v1/schedules"),
-                query={"limit": limit, "cursor": cursor},
+                query={"limit": limit, "mailing_id": mailing_id, "cursor": cursor},
             ),
             SchedulePage,
         )
@@ -554,14 +558,18 @@ class AsyncScheduler(AsyncClient):
         )
 
     async def list_schedules(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        mailing_id: UUID | None = None,
+        cursor: str | None = None,
     ) -> SchedulePage:
         """Show a page of schedules."""
         return await self._call(
             Call(
                 method="GET",
                 path=path_of("/v1/schedules"),
-                query={"limit": limit, "cursor": cursor},
+                query={"limit": limit, "mailing_id": mailing_id, "cursor": cursor},
             ),
             SchedulePage,
         )

@@ -517,13 +517,15 @@ class Stats(Client):
         """Show the figures of everything."""
         return self._call(Call(method="GET", path=path_of("/v1/totals")), TotalsView)
 
-    def list_mailings(self, *, limit: int | None = None, cursor: str | None = None) -> MailingPage:
+    def list_mailings(
+        self, *, limit: int | None = None, ids: list[UUID] | None = None, cursor: str | None = None
+    ) -> MailingPage:
         """Show a page of mailings that have begun, with their figures, the newest first."""
         return self._call(
             Call(
                 method="GET",
                 path=path_of("/v1/mailings"),
-                query={"limit": limit, "cursor": cursor},
+                query={"limit": limit, "ids": ids, "cursor": cursor},
             ),
             MailingPage,
         )
@@ -722,14 +724,14 @@ class AsyncStats(AsyncClient):
         return await self._call(Call(method="GET", path=path_of("/v1/totals")), TotalsView)
 
     async def list_mailings(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self, *, limit: int | None = None, ids: list[UUID] | None = None, cursor: str | None = None
     ) -> MailingPage:
         """Show a page of mailings that have begun, with their figures, the newest first."""
         return await self._call(
             Call(
                 method="GET",
                 path=path_of("/v1/mailings"),
-                query={"limit": limit, "cursor": cursor},
+                query={"limit": limit, "ids": ids, "cursor": cursor},
             ),
             MailingPage,
         )

@@ -23,10 +23,12 @@ FIRST = UUID(int=0)
 
 
 @router.get("", operation_id="list_schedules", responses=answers(BadCursor))
-async def schedules(db: Database, cursor: Cursor, limit: Limit = 50) -> Page[ScheduleView]:
+async def schedules(
+    db: Database, cursor: Cursor, limit: Limit = 50, mailing_id: UUID | None = None
+) -> Page[ScheduleView]:
     """Show a page of schedules."""
     after = position(cursor, UUID, FIRST)
-    found = await queries.schedules(db, after=after, limit=limit + 1)
+    found = await queries.schedules(db, mailing_id=mailing_id, after=after, limit=limit + 1)
     return page(found, limit, lambda each: str(each.mailing_id))
 
 

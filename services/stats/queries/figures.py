@@ -135,11 +135,15 @@ async def totals(db: Connection) -> TotalsView:
 
 
 async def mailings(
-    db: Connection, *, before: tuple[Instant, UUID] | None, limit: int
+    db: Connection,
+    *,
+    before: tuple[Instant, UUID] | None,
+    limit: int,
+    mailing_ids: Sequence[UUID] | None = None,
 ) -> tuple[dict[str, Any], list[MailingStats]]:
     """Return the fields of `Freshness`, and up to `limit` mailings from behind a `newest` of one.
 
-    The newest stands first.
+    The newest stands first; only `mailing_ids`, if they are named.
     """
     table = tables.mailings.c
     newest: tuple[ColumnElement[Any], ...] = (literal_column(NEWEST), table.mailing_id)
@@ -150,6 +154,8 @@ async def mailings(
         .select_from(tables.mailings.join(superseded, true()))
         .where(table.generation == current, table.run_count > 0)
     )
+    if mailing_ids is not None:
+        page = page.where(table.mailing_id.in_(mailing_ids))
     if before is not None:
         page = page.where(tuple_(*newest) < tuple_(*before))
     page = page.order_by(*(each.desc() for each in newest)).limit(limit)

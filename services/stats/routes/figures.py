@@ -1,7 +1,10 @@
 """The figures over HTTP, for those who run it."""
 
 from base64 import urlsafe_b64encode
+from typing import Annotated, TypeAlias
 from uuid import UUID
+
+from fastapi import Query
 
 from services.stats.queries import figures, messages, proof
 from services.stats.queries.figures import (
@@ -32,6 +35,12 @@ from shared.http import (
 
 router = strict_router("/v1", "stats")
 
+MOST_IDS = 100  # in a request
+
+MailingIds: TypeAlias = Annotated[
+    list[UUID] | None, Query(description="Identifiers of mailings.", max_length=MOST_IDS)
+]
+
 
 class MailingPage(Page[MailingStats], Freshness):
     """Some of the mailings, and how old their figures are."""
@@ -48,10 +57,12 @@ async def totals(db: Database) -> TotalsView:
 
 
 @router.get("/mailings", operation_id="list_mailings", responses=answers(BadCursor))
-async def mailings(db: Database, cursor: Cursor, limit: Limit = 50) -> MailingPage:
+async def mailings(
+    db: Database, cursor: Cursor, limit: Limit = 50, ids: MailingIds = None
+) -> MailingPage:
     """Show a page of mailings that have begun, with their figures, the newest first."""
     before = position(cursor, instant_and_id, None)
-    fresh, found = await figures.mailings(db, before=before, limit=limit + 1)
+    fresh, found = await figures.mailings(db, before=before, limit=limit + 1, mailing_ids=ids)
     shown = page(found, limit, lambda each: newest_key(*each.newest))
     return MailingPage(items=shown.items, next_cursor=shown.next_cursor, **fresh)
 
