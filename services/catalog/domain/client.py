@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeAlias, get_args
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.catalog.domain.preferring import (
     mistake_in_times,
     times_after,
 )
-from services.catalog.domain.text import is_one_line, mistake
+from services.catalog.domain.text import is_one_line, is_plain, mistake
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.decider import Decider
 from shared.errors import Conflict, FieldError, Invalid, NotFound
@@ -245,18 +246,23 @@ def _in_texts(profile: Profile) -> list[FieldError]:
     mistakes = []
     for name, limit in TEXTS:
         text = getattr(profile, name)
-        if not text:
+        if not text or (len(text) <= limit and is_plain(text)):
             continue
         if len(text) > limit:
             detail = f"at most {limit} characters"
             mistakes.append(FieldError(f"/{name}", "too_long", detail, (limit,)))
         elif wrong := mistake(f"/{name}", text, has_lines=name == "comment"):
             mistakes.append(wrong)
-    tags = profile.tags
-    if tags and (len(tags) > TAGS or not all(map(is_tag, tags))):
+    if profile.tags and not are_tags(profile.tags):
         detail = f"at most {TAGS}, each of 1 to {TAG_LIMIT} characters, none a control character"
         mistakes.append(FieldError("/tags", "tags", detail, (TAGS, TAG_LIMIT)))
     return mistakes
+
+
+@lru_cache(maxsize=500)  # most rows of an import have the tags of an earlier one
+def are_tags(tags: tuple[str, ...]) -> bool:
+    """Return whether they may be the tags of one client."""
+    return len(tags) <= TAGS and all(map(is_tag, tags))
 
 
 def is_tag(text: str) -> bool:

@@ -32,19 +32,19 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(each)[0] in "ZC" or each in INVISIBLE for each in rest)
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Return whether it begins with what is seen and has no control characters, as most have."""
     return text.isprintable() and text[:1] not in UNSEEN
 
 
 def is_one_line(text: str) -> bool:
     """Return whether it is a line without control characters, in which something is to be seen."""
-    return _is_plain(text) or not (CONTROL.search(text) or is_blank(text))
+    return is_plain(text) or not (CONTROL.search(text) or is_blank(text))
 
 
 def mistake(pointer: str, text: str, *, has_lines: bool = False) -> FieldError | None:
     """Return what is wrong with a text, which may have several lines if `has_lines`."""
-    if _is_plain(text):
+    if is_plain(text):
         return None
     control = (CONTROL_IN_LINES if has_lines else CONTROL).search(text)
     if control is not None and LINE_BREAK.fullmatch(control[0]):

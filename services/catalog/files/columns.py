@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import ImportOptions, Key, UnknownColumns
@@ -13,6 +14,7 @@ from shared.phone import normalized
 
 KNOWN_COLUMNS = f"the columns are {', '.join(FIELDS)}, in Russian as well"
 COLUMNS_LIMIT = 200
+SHORT = 200  # characters of a cell that is remembered
 AS_OURS = "79161234567"  # what is like it need not be looked at closely for each row
 IGNORED = ""  # instead of a field: the name is known, and passed over
 NO_KNOWN = FieldError("", "no_header", f"the first line has no known column; {KNOWN_COLUMNS}")
@@ -95,10 +97,17 @@ def split_tags(cell: str) -> tuple[str, ...]:
     """Return the tags in a cell, which `,`, `;` or `|` separate."""
     if not cell:
         return ()
+    return _split_short(cell) if len(cell) <= SHORT else _split(cell)
+
+
+def _split(cell: str) -> tuple[str, ...]:
     if '"' in cell and (quoted := _quoted_tags(cell)):
         return quoted
     parts = cell.replace(";", ",").replace("|", ",").split(",")
     return tuple([tag for part in parts if (tag := part.strip())])
+
+
+_split_short = lru_cache(maxsize=500)(_split)  # most rows have the tags of an earlier one
 
 
 def _quoted_tags(cell: str) -> tuple[str, ...] | None:
