@@ -40,6 +40,17 @@ def example(service: str, schema: str, /, **values: Any) -> Json:
     return shown | values
 
 
+def series(_: str) -> Json:
+    """Return how a run went: faster and faster, with a disturbance."""
+    at = [f"2026-03-01T12:{minute:02}:{second:02}Z" for minute in range(4) for second in range(60)]
+    delivered = [min(40 + 2 * step, 300) if not 90 < step < 110 else 20 for step in range(len(at))]
+    failed = [4 if 90 < step < 110 else 0 for step in range(len(at))]
+    none = [0] * len(at)
+    states = dict.fromkeys((*STATES_LATE, "retry"), none)
+    by_status = states | {"delivered": delivered, "failed": failed}
+    return example("stats", "Series", at=at, by_status=by_status, step_s=1, is_complete=True)
+
+
 def number(of: int) -> str:
     return f"01890a5d-0000-7000-8000-{of:012d}"
 
@@ -56,6 +67,7 @@ NAMES = (
     ("Winter farewell", "finished"),
     ("Price list", "stopped"),
 )
+RECURRING = 3
 COUNTS = {
     1: counts(38_884, 14, 61_002, 88, 0, 0, 12),
     2: counts(7_000, 0, 2_000),
@@ -67,7 +79,7 @@ COUNTS = {
 def mailings() -> list[Json]:
     made = []
     for at, (name, status) in enumerate(NAMES, start=1):
-        recurs = {"schedule": None} if at != 3 else {}
+        recurs = {"schedule": None} if at != RECURRING else {}
         made.append(
             example(
                 "catalog",
@@ -113,6 +125,9 @@ def live() -> list[Json]:
                 status=public.get(status, status),
                 created_at=f"2026-03-01T0{9 - at}:00:00Z",
                 ends_at="2026-03-01T18:00:00Z",
+                is_recurring=at == RECURRING,
+                next_at="2026-03-02T06:00:00Z" if at == RECURRING else None,
+                run={"number": 2 if at == RECURRING else 1, "nominal": "once"},
                 planned=sum(known.values()),
                 attempts=sum(known.values()) + 4,
                 by_status=known,
@@ -199,6 +214,9 @@ def replica(at: int, *figures: int) -> Json:
     return example("dispatcher", "ReplicaView", replica=f"dispatcher-{at}", **values)
 
 
+PROBLEMS = [{"replica": "dispatcher-2", "problem": "no file at /run/secrets/sms"}]
+
+
 def gateways() -> list[Json]:
     good: Json = {
         "breaker": "closed",
@@ -207,6 +225,8 @@ def gateways() -> list[Json]:
         "waits_until": None,
         "is_paused": False,
         "problem": None,
+        "replicas_with_problem": 0,
+        "problems": [],
         "description": {"kind": "http", "rate": 500, "max_connections": 64},
         "together": usage(84, 12_000, 340),
         "replicas": [replica(0, 60, 8_000, 40), replica(1, 24, 4_000, 300)],
@@ -219,6 +239,13 @@ def gateways() -> list[Json]:
             **good
             | {"name": "smtp", "kind": "smtp", "contact": "email", "breaker": "open"}
             | {"breaker_reason": "timeout", "next_probe_at": "2026-03-01T12:00:30Z"},
+        ),
+        example(
+            "dispatcher",
+            "GatewayView",
+            **good
+            | {"name": "sms", "replicas_with_problem": 1}
+            | {"problem": "no file at /run/secrets/sms", "problems": PROBLEMS},
         ),
         example(
             "dispatcher",
@@ -314,6 +341,7 @@ kafka_dead_letters_stored{consumer="stats"} 2
 Own = Callable[..., Json | str | None]
 OWN: dict[tuple[str, str], Own] = {
     ("stats", "/public/v1/mailings"): live_page,
+    ("stats", "/public/v1/mailings/{mailing_id}/series"): series,
     ("stats", "/v1/mailings/{mailing_id}"): figures,
     ("catalog", "/v1/mailings"): lambda: page(mailings()),
     ("catalog", "/v1/mailings/{mailing_id}"): lambda wanted: one(mailings(), "mailing_id", wanted),

@@ -34,6 +34,7 @@ class Screen:
     is_compared: bool = False
 
 
+CHART = ".series-chart[data-drawn]"
 MAILING = f"/mailings/{number(1)}"
 
 SCREENS = (
@@ -41,8 +42,9 @@ SCREENS = (
     Screen(
         "public-opened",
         "/public.html",
-        "[data-mailing] table",
+        CHART,
         press("[data-mailing] .mailing-name button"),
+        is_compared=True,
     ),
     Screen("mailings", "/mailings", "[data-mailing] .stacked", is_compared=True),
     Screen(
@@ -57,7 +59,7 @@ SCREENS = (
         ".dropdown-menu.show",
         press("[data-mailing] .dropdown-toggle"),
     ),
-    Screen("mailing", MAILING, "section table"),
+    Screen("mailing", MAILING, CHART, is_compared=True),
     Screen(
         "mailing-stop", MAILING, ".modal.show .btn-danger", press("header .btn-outline-danger")
     ),
@@ -84,7 +86,7 @@ SCREENS = (
     ),
     Screen("new-client", "/clients/new", "#client-phone"),
     Screen("imports", "/imports", "tbody tr"),
-    Screen("import", f"/imports/{number(41)}", "tbody tr"),
+    Screen("import", f"/imports/{number(41)}", "tbody tr", is_compared=True),
     Screen("new-import", "/imports/new", "#import-file"),
     Screen("audiences", "/audiences", "tbody tr"),
     Screen("audience", f"/audiences/{number(1)}", "#audience-tags"),

@@ -24,6 +24,8 @@ function mailing(id: string, delivered: number, planned = 10): Live {
     created_at: "2026-01-01T12:00:00Z",
     starts_at: null,
     ends_at: null,
+    is_recurring: false,
+    next_at: null,
     run: { number: 1, nominal: "once" },
     planned,
     attempts: delivered,

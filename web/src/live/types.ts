@@ -22,6 +22,8 @@ export interface Live {
   created_at: string | null;
   starts_at: string | null;
   ends_at: string | null;
+  is_recurring: boolean;
+  next_at: string | null;
   run: { number: number; nominal: string | null };
   planned: number;
   attempts: number;

@@ -2,12 +2,12 @@ import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { useLive } from "../live/hooks";
-import type { Live } from "../live/types";
+import { type Live, STATUSES } from "../live/types";
 import { ProblemPanel } from "../ui/ProblemPanel";
 import { Row } from "./Row";
 import { usePages } from "./usePages";
 
-const FILTERS = ["", "running", "planned", "paused", "finished"] as const;
+const FILTERS = ["", ...STATUSES] as const;
 
 /** Search, filter and mailings. What is searched for stands in the address. */
 export function List() {

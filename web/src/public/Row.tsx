@@ -4,8 +4,9 @@ import { useTranslation } from "react-i18next";
 import { Bar } from "../live/Bar";
 import { StoreContext } from "../live/hooks";
 import { Sparkline } from "../live/Sparkline";
-import { done, type Live } from "../live/types";
+import { done, type Live, STATES } from "../live/types";
 import { number, percent, rate, secondsUntil, wallTime } from "../ui/format";
+import { statusOfLive } from "../ui/status";
 import { StatusBadge } from "../ui/StatusBadge";
 import { Time } from "../ui/Time";
 import { useDuration } from "../ui/useDuration";
@@ -36,7 +37,7 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
         </button>
       </h2>
       <div className="mailing-status">
-        <StatusBadge status={mailing.status} />
+        <StatusBadge status={statusOfLive(mailing)} />
       </div>
       <div className="mailing-bar">
         <Bar mailing={mailing} />
@@ -62,7 +63,7 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
   );
 });
 
-/** When, how fast and how long yet; and what became of messages. */
+/** When, how fast and how long yet; and what became of messages, which is the legend of its bar. */
 function Facts({ mailing }: { mailing: Live }) {
   const { t } = useTranslation();
   const store = useContext(StoreContext);
@@ -76,6 +77,11 @@ function Facts({ mailing }: { mailing: Live }) {
           <Time at={mailing.starts_at} /> – <Time at={mailing.ends_at} />
         </span>
       )}
+      {mailing.is_recurring && (
+        <span data-next={mailing.next_at}>
+          ↻ {t(mailing.next_at ? "next" : "recurs")} {mailing.next_at && <Time at={mailing.next_at} />}
+        </span>
+      )}
       {mailing.rate_per_s !== null && mailing.status === "running" && (
         <span className="text-body">
           {t("rate", { rate: rate(mailing.rate_per_s, language()) })}{" "}
@@ -83,7 +89,7 @@ function Facts({ mailing }: { mailing: Live }) {
         </span>
       )}
       {left !== null && left > 0 && <span>{t("left", { duration: inWords(left) })}</span>}
-      {(["delivered", "failed", "retry"] as const).map(
+      {STATES.map(
         (state) =>
           counts[state] > 0 && (
             <span key={state} className="count">

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 
 const SHAPES: Record<string, string> = {
   running: "▶",
+  between: "↻",
   planned: "◷",
   created: "◷",
   paused: "❚❚",

@@ -8,6 +8,10 @@ const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".en.json"));
 const PLURALS = { en: ["one", "other"], ru: ["one", "few", "many", "other"] } as const;
 const FORM = /_(one|few|many|other)$/;
 
+const SOURCES = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith(".test.ts"))
+  .map((name) => [name, readFileSync(join("src", name), "utf8")] as const);
+
 type Tree = { [key: string]: string | Tree };
 
 function flat(tree: Tree, before = ""): Map<string, string> {
@@ -51,14 +55,38 @@ test.each(FILES)("%s has the same places for values in both languages", (name) =
   }
 });
 
+// What texts have places for, by name; another name belongs into one of the lists.
+const NUMBERS = ["count", "number", "seconds", "version", "rate", "rows", "shown", "percent", "done", "planned", "selected", "ms", "size", "sent", "all", "range", "delivered"];
+const TEXTS = ["id", "name", "names", "duration", "large", "small", "end", "page", "trace", "status", "detail", "gateway", "topic", "mailing", "what", "service", "tzdata", "said", "step", "zone", "replica", "problem", "contact"];
+// Signs of units do not change with the number, nor do participles and words that only bind.
+const UNITS = /^(s|ms|с|мс|SMS|из|of|sent|selected|delivered|needed|B|kB|MB|GB|Б|кБ|МБ|ГБ)$/;
+const BESIDE = /\{\{\s*(\w+)[^}]*\}\}\s+(\p{L}+)/gu;
+
+test.each(FILES)("%s has plural forms wherever a noun stands behind a number", (name) => {
+  for (const language of ["en", "ru"]) {
+    for (const [key, text] of words(name.replace(".en.", `.${language}.`))) {
+      for (const hole of holes(text)) expect([...NUMBERS, ...TEXTS]).toContain(hole.replace(/\W+/g, ""));
+      if (FORM.test(key)) continue;
+      const beside = [...text.matchAll(BESIDE)].filter(([, hole, word]) => NUMBERS.includes(hole!) && !UNITS.test(word!));
+      expect(beside.map(([each]) => each), key).toEqual([]);
+    }
+  }
+});
+
+test("no number stands before words that do not know it", () => {
+  const between = String.raw`(?:\s|\{" "\}|</?(?:span|strong|b|br)\b[^>]*>)*`;
+  // the states of messages are no nouns, and the same for any number
+  const shown = new RegExp(String.raw`\{number\([^;{}]*\)\}${between}\{t\((["\`])(?!state\.)([^"\`]+)\1\)`, "g");
+  const found = SOURCES.flatMap(([name, text]) => [...text.matchAll(shown)].map((each) => `${name}: ${each[2]}`));
+  expect(found).toEqual([]);
+});
+
 test("no text is left that nothing shows", () => {
-  const source = readdirSync("src", { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.tsx?$/.test(name) && !name.endsWith(".test.ts"))
-    .map((name) => readFileSync(join("src", name), "utf8"))
-    .join("\n");
-  const unused = FILES.flatMap((name) => [...plain(words(name))]).filter((key) => {
-    const [first] = key.split(".");
-    return !source.includes(`"${key}"`) && !source.includes(`\`${first}.$`) && !source.includes(`"${first}.`);
-  });
-  expect(unused).toEqual([]);
+  const source = SOURCES.map(([, text]) => text).join("\n");
+  const quoted = new Set([...source.matchAll(/"([^"\n]*)"/g)].map(([, text]) => text));
+  const unused = FILES.flatMap((name) => [...plain(words(name))]).filter((key) => !quoted.has(key));
+  const firsts = new Set(unused.map((key) => key.split(".")[0]!));
+  // of those that are put together of a name and a value, the name is there
+  const used = new Set([...firsts].filter((each) => source.includes(`\`${each}.$`) || source.includes(`"${each}.`)));
+  expect(unused.filter((key) => !used.has(key.split(".")[0]!))).toEqual([]);
 });

@@ -48,7 +48,7 @@ export function DeliveryPart() {
 export function TimePart() {
   const { t } = useTranslation();
   const { control } = useFormContext<Values>();
-  const [clock, recurs, hasQuietHours] = useWatch({ control, name: ["clock", "recurs", "hasQuietHours"] });
+  const [clock, recurs, hasQuietHours, zone] = useWatch({ control, name: ["clock", "recurs", "hasQuietHours", "zone"] });
   const words = (group: string, all: readonly string[]) =>
     all.map((each) => [each, t(`${group}${each}`)] as const);
   return (
@@ -66,7 +66,14 @@ export function TimePart() {
           {!recurs && (
             <TextField name="clockAt" label={t("form.clockAt")} help={t("form.clockAtHelp")} type="datetime-local" className="col-md-6 mb-3" />
           )}
-          <TextField name="clockZone" label={t("form.clockZone")} list="zones" className="col-md-6 mb-3" />
+          <TextField
+            name="clockZone"
+            label={t("form.clockZone")}
+            help={t("form.clockZoneHelp", { zone })}
+            placeholder={zone}
+            list="zones"
+            className="col-md-6 mb-3"
+          />
           <ChoiceField
             name="alreadyPassed"
             label={t("form.alreadyPassed")}

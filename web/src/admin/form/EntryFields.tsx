@@ -12,7 +12,7 @@ const NTH = ["1", "2", "3", "4", "5", "last"] as const;
 export function EntryFields({ place, onRemove }: { place: number; onRemove: (() => void) | null }) {
   const { t } = useTranslation();
   const { control } = useFormContext<Values>();
-  const kind = useWatch({ control, name: `entries.${place}.kind` });
+  const [kind, zone] = useWatch({ control, name: [`entries.${place}.kind`, "zone"] });
   const name = <K extends string>(field: K) => `entries.${place}.${field}` as const;
   return (
     <fieldset className="border rounded p-2 mb-2">
@@ -36,10 +36,17 @@ export function EntryFields({ place, onRemove }: { place: number; onRemove: (() 
       </div>
       {kind === "weekly" && <Weekdays place={place} />}
       {kind === "monthly" && <Monthly place={place} />}
-      <div className="d-flex gap-2 align-items-end">
-        <TextField name={name("zone")} label={t("form.zone")} list="zones" className="flex-grow-1 mb-0" />
+      <div className="d-flex gap-2 align-items-start">
+        <TextField
+          name={name("zone")}
+          label={t("form.zoneOfEntry")}
+          help={t("form.zoneAsAbove", { zone })}
+          placeholder={zone}
+          list="zones"
+          className="flex-grow-1 mb-0"
+        />
         {onRemove && (
-          <Button variant="outline-danger" onClick={onRemove} aria-label={t("form.entryRemove", { number: place + 1 })}>
+          <Button variant="outline-danger" className="entry-remove" onClick={onRemove} aria-label={t("form.entryRemove", { number: place + 1 })}>
             ✕
           </Button>
         )}

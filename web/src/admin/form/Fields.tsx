@@ -38,6 +38,7 @@ export function TextField({
   list,
   maxLength,
   inputMode,
+  placeholder,
   isCode = false,
 }: Props & {
   type?: "text" | "time" | "datetime-local";
@@ -45,6 +46,7 @@ export function TextField({
   list?: string;
   maxLength?: number;
   inputMode?: "numeric";
+  placeholder?: string;
   isCode?: boolean;
 }) {
   const { id, helpId, error, own } = useField(name);
@@ -58,6 +60,7 @@ export function TextField({
         {...(inputMode ? { inputMode } : {})}
         className={isCode ? "font-monospace" : ""}
         maxLength={maxLength}
+        placeholder={placeholder}
         autoComplete="off"
         isInvalid={error !== undefined}
         aria-describedby={error || help ? helpId : undefined}

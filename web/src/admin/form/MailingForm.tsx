@@ -10,6 +10,7 @@ import type { Problem } from "../../api/problem";
 import { changed } from "../../ui/changes";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import type { Mailing } from "../mailings/api";
 import { Occurrences } from "../mailings/Occurrences";
 import { AudienceCount, isForNobody } from "./AudienceCount";
 import { AudiencePart } from "./AudiencePart";
@@ -148,7 +149,7 @@ function Previews({ form }: { form: UseFormReturn<Values> }) {
             startsAt={body.starts_at ?? null}
             endsAt={body.ends_at}
             limit={6}
-            clock={body.time_policy?.kind}
+            policy={body.time_policy as Mailing["time_policy"]}
           />
         </>
       )}

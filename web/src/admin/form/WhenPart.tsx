@@ -84,14 +84,14 @@ function InUtc({ name }: { name: "startsAt" | "endsAt" }) {
 
 function Entries() {
   const { t } = useTranslation();
-  const { control, getValues } = useFormContext<Values>();
+  const { control } = useFormContext<Values>();
   const { fields, append, remove } = useFieldArray({ control, name: "entries" });
   return (
     <div className="mt-3">
       {fields.map((each, place) => (
         <EntryFields key={each.id} place={place} onRemove={fields.length > 1 ? () => remove(place) : null} />
       ))}
-      <Button size="sm" variant="outline-secondary" onClick={() => append(freshEntry(getValues("zone")))}>
+      <Button size="sm" variant="outline-secondary" onClick={() => append(freshEntry())}>
         {t("form.entryAdd")}
       </Button>
     </div>

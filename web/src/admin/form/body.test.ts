@@ -94,3 +94,23 @@ test("only what was changed is sent", () => {
     filter: { ...before.filter, tags: ["vip"] },
   });
 });
+
+test("a rule and clients without a zone have the mailing's, unless another one is named", () => {
+  const [rule] = freshValues(NOW, ZONE).entries;
+  const rules = [rule!, { ...rule!, zone: "Asia/Omsk" }];
+  const body = bodyOf(fresh({ recurs: true, entries: rules, clock: "recipient_local" })) as unknown as Mailing;
+  expect(body.schedule!.entries.map((each) => each["zone"])).toEqual([ZONE, "Asia/Omsk"]);
+  expect(body.time_policy!.zone).toBe(ZONE);
+});
+
+test("a mailing with one zone is edited by its clocks, whatever the reader's are", () => {
+  const values = valuesOf(saved(fresh({ begin: "at", startsAt: "2026-11-30T09:00", recurs: true })), "Asia/Omsk");
+  expect([values.zone, values.startsAt, values.entries[0]!.zone]).toEqual([ZONE, "2026-11-30T09:00", ""]);
+});
+
+test("a mailing with several zones is edited by the reader's, and each rule keeps its own", () => {
+  const [rule] = freshValues(NOW, ZONE).entries;
+  const rules = [rule!, { ...rule!, zone: "Asia/Omsk" }];
+  const values = valuesOf(saved(fresh({ begin: "at", recurs: true, entries: rules })), "Asia/Omsk");
+  expect([values.zone, ...values.entries.map((each) => each.zone)]).toEqual(["Asia/Omsk", ZONE, ""]);
+});

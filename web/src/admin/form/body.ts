@@ -94,7 +94,7 @@ function scheduleOf(values: Values): Json {
   const window = amount(values.windowMinutes, 60);
   const most = amount(values.missedMax);
   return {
-    entries: values.entries.map(entryOf),
+    entries: values.entries.map((each) => entryOf(each, values.zone)),
     count: amount(values.count),
     except_dates: codes(values.exceptDates),
     ...(window === null ? {} : { window_s: window }),
@@ -105,8 +105,9 @@ function scheduleOf(values: Values): Json {
   };
 }
 
-function entryOf(entry: EntryValues): Json {
-  const { kind, zone, at } = entry;
+function entryOf(entry: EntryValues, mailings: string): Json {
+  const { kind, at } = entry;
+  const zone = orNone(entry.zone) ?? mailings;
   switch (kind) {
     case "once":
       return { kind, at: entry.onceAt, zone };
@@ -131,7 +132,7 @@ function policyOf(values: Values): Json | null {
   if (!values.clock) return null;
   return {
     kind: values.clock,
-    zone: orNone(values.clockZone),
+    zone: orNone(values.clockZone) ?? values.zone,
     at: values.recurs ? null : orNone(values.clockAt),
     already_passed: values.alreadyPassed,
     no_zone: values.noZone,

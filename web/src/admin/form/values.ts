@@ -9,7 +9,7 @@ export const DAY_KINDS = ["day", "last_day", "weekday"] as const;
 
 export interface EntryValues {
   kind: (typeof ENTRY_KINDS)[number];
-  zone: string;
+  zone: string; // empty: the mailing's
   at: string; // hours and minutes
   onceAt: string; // with the day
   days: Day[];
@@ -38,7 +38,7 @@ export interface Values {
   onePerContact: boolean;
   include: string; // the rest of it, as JSON
   exclude: string; // as JSON
-  zone: string;
+  zone: string; // the mailing's
   begin: "now" | "at";
   startsAt: string;
   endsAt: string;
@@ -57,7 +57,7 @@ export interface Values {
   maxAttempts: string;
   onUnknown: string;
   clock: "" | "recipient_local" | "preferred_times";
-  clockZone: string;
+  clockZone: string; // empty: the mailing's
   clockAt: string;
   alreadyPassed: string;
   noZone: string;
@@ -67,10 +67,10 @@ export interface Values {
   quietEnds: string;
 }
 
-export function freshEntry(zone: string): EntryValues {
+export function freshEntry(): EntryValues {
   return {
     kind: "daily",
-    zone,
+    zone: "",
     at: "09:00",
     onceAt: "",
     days: ["monday"],
@@ -110,7 +110,7 @@ export function freshValues(now: Date, zone: string = ownZone()): Values {
     startsAt: toWall(now.toISOString(), zone),
     endsAt: toWall(end, zone),
     recurs: false,
-    entries: [freshEntry(zone)],
+    entries: [freshEntry()],
     count: "",
     exceptDates: "",
     windowMinutes: "1440",
@@ -144,7 +144,8 @@ const text = (value: unknown) => (typeof value === "number" || typeof value === 
 const minutes = (seconds: unknown) => (typeof seconds === "number" ? String(seconds / 60) : "");
 
 /** The fields of a saved mailing, to be edited or copied. */
-export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
+export function valuesOf(mailing: Mailing, reader: string = ownZone()): Values {
+  const zone = zoneOf(mailing) ?? reader;
   const fresh = freshValues(new Date(mailing.starts_at), zone);
   const { schedule, time_policy: policy, quiet_hours: quiet } = mailing;
   return {
@@ -168,7 +169,7 @@ export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
     maxAttempts: text(mailing.max_attempts),
     onUnknown: mailing.on_unknown ?? "",
     clock: (policy?.kind ?? "") as Values["clock"],
-    clockZone: policy?.zone ?? "",
+    clockZone: other(policy?.zone, zone),
     clockAt: policy?.at ?? "",
     alreadyPassed: policy?.already_passed ?? fresh.alreadyPassed,
     noZone: policy?.no_zone ?? fresh.noZone,
@@ -178,6 +179,17 @@ export function valuesOf(mailing: Mailing, zone: string = ownZone()): Values {
     quietEnds: quiet?.ends ?? fresh.quietEnds,
   };
 }
+
+/** Returns the one zone that a mailing has; none: it names none, or several. */
+function zoneOf({ schedule, time_policy: policy }: Mailing): string | undefined {
+  const entries = (schedule?.entries ?? []) as Json[];
+  const named = new Set(entries.map((each) => text(each["zone"])));
+  if (named.size === 0 && policy?.zone) named.add(policy.zone);
+  return named.size === 1 ? [...named][0] : undefined;
+}
+
+/** Returns a zone for its field: none where it is the mailing's. */
+const other = (zone: unknown, mailings: string) => (text(zone) === mailings ? "" : text(zone));
 
 function filterValues(filter: Json): Partial<Values> {
   const rest: Json = { ...((filter["include"] as Json | null | undefined) ?? {}) };
@@ -220,7 +232,7 @@ function scheduleValues(schedule: Json, zone: string): Partial<Values> {
 }
 
 function entryValues(entry: Json, zone: string): EntryValues {
-  const fresh = freshEntry(text(entry["zone"]) || zone);
+  const fresh = { ...freshEntry(), zone: other(entry["zone"], zone) };
   const on = entry["on"] as Json | undefined;
   const kind = entry["kind"] as EntryValues["kind"];
   return {

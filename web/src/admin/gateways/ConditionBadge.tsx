@@ -4,6 +4,7 @@ import { conditionOf, type GatewayView } from "./limits";
 
 const SHAPES = {
   good: "✓",
+  partly: "◐",
   paused: "❚❚",
   misconfigured: "✕",
   open: "✕",

@@ -9,6 +9,7 @@ import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { Skeleton } from "../../ui/List";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { ReasonText } from "../../ui/ReasonText";
 import { Scrolled } from "../../ui/Scrolled";
 import { Time } from "../../ui/Time";
 import { useTitle } from "../../ui/useTitle";
@@ -59,21 +60,23 @@ function Known({ gateway }: { gateway: GatewayView }) {
       </div>
       <section className={condition === "good" ? "panel" : "panel panel-warning"}>
         <p className="mb-2">
-          <ConditionBadge gateway={gateway} />
+          <ConditionBadge gateway={gateway} /> – {t(`gateways.brief.${condition}`)}
         </p>
         {condition !== "good" && <p>{t(`gateways.meanwhile.${condition}`)}</p>}
         <dl className="facts">
           {gateway.problem && (
             <>
               <dt>{t("gateways.problem")}</dt>
-              <dd>{gateway.problem}</dd>
+              <dd>
+                <Problems of={gateway} />
+              </dd>
             </>
           )}
           {gateway.breaker_reason && (
             <>
               <dt>{t("gateways.why")}</dt>
               <dd>
-                <code>{gateway.breaker_reason}</code>
+                <ReasonText code={gateway.breaker_reason} />
               </dd>
             </>
           )}
@@ -115,6 +118,20 @@ function Known({ gateway }: { gateway: GatewayView }) {
         </Scrolled>
       </section>
     </>
+  );
+}
+
+/** What keeps which senders from using it. */
+function Problems({ of }: { of: GatewayView }) {
+  const { t } = useTranslation();
+  return (
+    <ul className="list-unstyled mb-0">
+      {of.problems.map(({ replica, problem }, place) => (
+        <li key={place} data-problem={replica}>
+          {t("gateways.onReplica", { replica: replica ?? t("gateways.someReplica"), problem })}
+        </li>
+      ))}
+    </ul>
   );
 }
 

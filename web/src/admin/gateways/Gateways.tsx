@@ -8,7 +8,7 @@ import { List } from "../../ui/List";
 import { ListScreen } from "../../ui/ListScreen";
 import { usePages } from "../../ui/usePages";
 import { ConditionBadge } from "./ConditionBadge";
-import type { GatewayView } from "./limits";
+import { conditionOf, type GatewayView } from "./limits";
 import { Answers, useTook } from "./Replicas";
 import "./words";
 
@@ -35,6 +35,9 @@ export function Gateways() {
             <td data-label={t("gateways.kind")}>{each.kind}</td>
             <td>
               <ConditionBadge gateway={each} />
+              <span className="d-block small text-body-secondary">
+                {t(`gateways.brief.${conditionOf(each, new Date())}`)}
+              </span>
             </td>
             <td className="tabular" data-label={t("gateways.in_flight")}>
               {number(each.together.in_flight, language())}

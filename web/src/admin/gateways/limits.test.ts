@@ -18,6 +18,7 @@ const SMS: GatewayView = {
   is_paused: false,
   problem: null,
   replicas_with_problem: 0,
+  problems: [],
   version: 4,
   created_at: "2026-03-01T09:00:00Z",
   changed_at: "2026-03-01T09:00:00Z",
@@ -61,4 +62,12 @@ test("a pause counts before all else, and an open breaker before a wait", () => 
   expect(conditionOf({ ...waits, breaker: "open" }, NOW)).toBe("open");
   expect(conditionOf({ ...waits, breaker: "open", problem: "no secret" }, NOW)).toBe("misconfigured");
   expect(conditionOf({ ...waits, problem: "no secret", is_paused: true }, NOW)).toBe("paused");
+});
+
+test("a gateway that some senders cannot use sends in part, and one that none can use does not", () => {
+  const replica = { ...UNUSED, replica: "a", replica_id: "1", started_at: SMS.created_at, reported_at: SMS.created_at };
+  const some = { ...SMS, problem: "no secret", replicas: [{ ...replica, is_stale: false }] };
+  expect(conditionOf(some, NOW)).toBe("partly");
+  expect(conditionOf({ ...some, replicas: [{ ...replica, is_stale: true }] }, NOW)).toBe("misconfigured");
+  expect(conditionOf({ ...some, breaker: "open" }, NOW)).toBe("open");
 });

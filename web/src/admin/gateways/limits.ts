@@ -44,13 +44,14 @@ export function described(gateway: GatewayView, draft: Draft): Record<string, un
   return all;
 }
 
-export type Condition = "good" | "paused" | "misconfigured" | "open" | "half_open" | "throttled";
+export type Condition = "good" | "partly" | "paused" | "misconfigured" | "open" | "half_open" | "throttled";
 
 /** Returns what is to be known of a gateway first. */
 export function conditionOf(gateway: GatewayView, now: Date): Condition {
   if (gateway.is_paused) return "paused";
-  if (gateway.problem !== null) return "misconfigured";
+  const sends = gateway.replicas.some((each) => !each.is_stale);
+  if (gateway.problem !== null && !sends) return "misconfigured";
   if (gateway.breaker !== "closed") return gateway.breaker;
   if (gateway.waits_until !== null && new Date(gateway.waits_until) > now) return "throttled";
-  return "good";
+  return gateway.problem === null ? "good" : "partly";
 }

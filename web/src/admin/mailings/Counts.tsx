@@ -19,7 +19,7 @@ export function Counts({ mailing, run }: { mailing: Mailing; run: string | undef
       <ul className="counts list-unstyled d-flex flex-wrap gap-2 mt-2 mb-0 tabular">
         <li className="border rounded px-2 py-1">
           <span className="d-block fw-semibold">{number(known.planned, language())}</span>
-          <span className="small">{t("counts.all")}</span>
+          <span className="small">{t("counts.all", { count: known.planned })}</span>
         </li>
         {MESSAGE_STATES.filter((each) => known.by_status[each] > 0).map((each) => (
           <li key={each} data-state={each}>
@@ -40,7 +40,7 @@ export function Counts({ mailing, run }: { mailing: Mailing; run: string | undef
         ))}
         <li className="px-2 py-1">
           <span className="d-block">{number(known.attempts, language())}</span>
-          <span className="small">{t("counts.attempts")}</span>
+          <span className="small">{t("counts.attempts", { count: known.attempts })}</span>
         </li>
       </ul>
     </div>

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import { StoreContext } from "../../live/hooks";
 import { LinkBadge } from "../../live/LinkBadge";
+import { statusOfMailing } from "../../ui/status";
 import { StatusBadge } from "../../ui/StatusBadge";
 import { Time } from "../../ui/Time";
 import { useDuration } from "../../ui/useDuration";
@@ -16,7 +17,7 @@ import { isFinal, type Shown, verbsOf } from "./verbs";
 const LOOKS: Partial<Record<Shown, string>> = { start: "success", resume: "success", run: "success" };
 
 /** The name of a mailing, where it stands, and all that can be done with it now. */
-export function Head({ mailing }: { mailing: Mailing }) {
+export function Head({ mailing, isGoingOn }: { mailing: Mailing; isGoingOn: boolean }) {
   const { t } = useTranslation();
   const navigate = getRouteApi("/mailings/$id").useNavigate();
   const store = useContext(StoreContext);
@@ -33,7 +34,7 @@ export function Head({ mailing }: { mailing: Mailing }) {
     <header className="mb-3">
       <div className="d-flex flex-wrap align-items-baseline gap-3">
         <h1 className="h4 mb-1 text-break">{mailing.name}</h1>
-        <StatusBadge status={mailing.status} />
+        <StatusBadge status={statusOfMailing(mailing, isGoingOn)} />
         <span className="small text-body-secondary">{t("mailing.version", { version: mailing.version })}</span>
         <div className="ms-md-auto">
           <LinkBadge />

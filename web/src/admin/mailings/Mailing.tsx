@@ -51,9 +51,9 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
   const chosen = newest.find((each) => each.run_id === run) ?? newest[0];
   return (
     <>
-      <Head mailing={mailing} />
+      <Head mailing={mailing} isGoingOn={runs.data?.some((each) => each.finished_at === null) ?? true} />
       {problem !== null && <ProblemPanel error={problem} again={again} />}
-      {newest[0] && <WhyLine runId={newest[0].run_id} />}
+      {newest[0] && <WhyLine run={newest[0]} />}
       <Counts mailing={mailing} run={chosen?.run_id} />
       {chosen && <OverTime mailing={mailing} run={chosen.run_id} />}
       <Tabs tab={tab} />

@@ -6,6 +6,7 @@ import { Bar } from "../../live/Bar";
 import { useLive } from "../../live/hooks";
 import { done, type Live } from "../../live/types";
 import { percent, rate } from "../../ui/format";
+import { statusOfMailing } from "../../ui/status";
 import { StatusBadge } from "../../ui/StatusBadge";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
@@ -69,7 +70,7 @@ export function MailingTable({ mailings, chosen, onChoose, verb }: Props) {
               <span className="d-block small fw-normal text-body-secondary">{each.gateway}</span>
             </th>
             <td className="cell-status">
-              <StatusBadge status={each.status} />
+              <StatusBadge status={statusOfMailing(each, live.mailings.get(each.mailing_id)?.status !== "planned")} />
             </td>
             <td className="cell-window">
               <span className="text-nowrap">
@@ -79,7 +80,7 @@ export function MailingTable({ mailings, chosen, onChoose, verb }: Props) {
               <span className="text-nowrap">
                 <Time at={each.ends_at} />
               </span>
-              {each.schedule && <span className="d-block small">↻ {t("mailings.recurs")}</span>}
+              {each.schedule && <Recurs live={live.mailings.get(each.mailing_id)} />}
             </td>
             <Figures live={live.mailings.get(each.mailing_id)} />
             <td className="cell-menu text-end">
@@ -89,6 +90,20 @@ export function MailingTable({ mailings, chosen, onChoose, verb }: Props) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+function Recurs({ live }: { live: Live | undefined }) {
+  const { t } = useTranslation();
+  return (
+    <span className="d-block small">
+      ↻ {t("mailings.recurs")}
+      {live?.next_at && (
+        <>
+          , {t("mailings.next")} <Time at={live.next_at} />
+        </>
+      )}
+    </span>
   );
 }
 

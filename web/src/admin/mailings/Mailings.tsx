@@ -13,6 +13,7 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useTitle } from "../../ui/useTitle";
 import { gateways, MAILINGS, mailingsPage } from "./api";
 import { Bulk } from "./Bulk";
+import { Legend } from "../../live/Legend";
 import { MailingTable } from "./MailingTable";
 import { STATUSES } from "./search";
 import { useVerb } from "./useVerb";
@@ -57,7 +58,10 @@ export function Mailings() {
       {found.data && shown.length === 0 && <Empty isFiltered={Object.values(asked).some(Boolean)} />}
       {marked.length > 0 && <Bulk chosen={marked} onDone={() => setChosen(new Set())} />}
       {shown.length > 0 && (
-        <MailingTable mailings={shown} chosen={chosen} onChoose={setChosen} verb={verb} />
+        <>
+          <Legend />
+          <MailingTable mailings={shown} chosen={chosen} onChoose={setChosen} verb={verb} />
+        </>
       )}
       {found.hasNextPage && (
         <Button

@@ -134,7 +134,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
             <th scope="col">{t("messages.client")}</th>
             <th scope="col">{t("mailings.status")}</th>
             <th scope="col" className="text-end">
-              {t("counts.attempts")}
+              {t("messages.attempts")}
             </th>
             <th scope="col">{t("messages.last")}</th>
             <th scope="col">{t("messages.reason")}</th>

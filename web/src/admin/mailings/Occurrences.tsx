@@ -7,7 +7,10 @@ import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import type { Mailing, Recurrence } from "./api";
 
-type Clock = NonNullable<Mailing["time_policy"]>["kind"];
+type Occurrence = components["schemas"]["OccurrenceView"];
+type Policy = Mailing["time_policy"];
+const LOOKED_AT = 200; // occurrences: of those to come, who plans wants to know what clocks do to each
+const REMARKED = 2; // of the later ones
 
 /** A schedule in words, and when it comes next, with what clocks do to it. */
 export function Occurrences({
@@ -15,22 +18,23 @@ export function Occurrences({
   startsAt,
   endsAt,
   limit,
-  clock,
+  policy,
 }: {
   schedule: Recurrence;
   startsAt: string | null;
   endsAt: string;
   limit: number;
-  clock: Clock | undefined; // by which each client gets it; none: all at once
+  policy: Policy | undefined; // by which each client gets it; none: all at once
 }) {
   const { t } = useTranslation();
+  const clock = policy?.kind;
   // what is over is of no interest: it is asked from now on, to the minute, so that the answer is kept a while
   const now = `${new Date().toISOString().slice(0, 16)}:00Z`;
   const from = startsAt !== null && startsAt > now ? startsAt : now;
   const found = useQuery({
-    queryKey: ["scheduler", "preview", schedule, from, endsAt, limit],
+    queryKey: ["scheduler", "preview", schedule, from, endsAt, policy],
     queryFn: async () => {
-      const body = { schedule, starts_at: from, ends_at: endsAt, limit };
+      const body = { schedule, starts_at: from, ends_at: endsAt, time_policy: policy, limit: LOOKED_AT };
       const sent = body as components["schemas"]["PreviewedSchedule"];
       return (await scheduler.POST("/v1/schedule-previews", { body: sent })).data!;
     },
@@ -39,7 +43,9 @@ export function Occurrences({
   });
   if (found.error !== null) return <p className="text-body-secondary mb-0">{t("occurrences.failed")}</p>;
   if (!found.data) return <p role="status">{t("loading")}</p>;
-  const { words, occurrences, is_whole: isWhole, tzdata } = found.data;
+  const { words, occurrences, remarks, is_whole: isWhole, tzdata } = found.data;
+  const next = occurrences.slice(0, limit);
+  const later = occurrences.slice(limit).filter((each) => each.remark !== null);
   return (
     <div data-occurrences={occurrences.length}>
       <p className="mb-1">{[words[language()].join("; "), ...(clock ? [t(`clock.${clock}`)] : [])].join(", ")}</p>
@@ -47,23 +53,40 @@ export function Occurrences({
         <p className="mb-0">{t("occurrences.none")}</p>
       ) : (
         <ol className="list-unstyled mb-1">
-          {occurrences.map((each) => (
-            <li key={each.nominal}>
-              {clock && `${t("occurrences.begins")} `}
-              <Time at={each.at} /> <span className="text-body-secondary small">({each.nominal.replace("T", " ")})</span>
-              {each.remark && (
-                <span className="text-warning-emphasis">
-                  {" "}
-                  <span aria-hidden="true">⚠ </span>
-                  {t(`occurrences.${each.remark}`)}
-                </span>
-              )}
-            </li>
+          {next.map((each) => (
+            <One key={each.nominal} occurrence={each} before={clock && t("occurrences.begins")} />
           ))}
-          {!isWhole && <li aria-hidden="true">…</li>}
+          {!(isWhole && next.length === occurrences.length) && <li aria-hidden="true">…</li>}
+          {later.slice(0, REMARKED).map((each) => (
+            <One key={each.nominal} occurrence={each} before={t("occurrences.later")} />
+          ))}
         </ol>
       )}
+      {remarks.map(({ code, detail }) => (
+        <p key={code} className="text-warning-emphasis mb-1" data-remark={code}>
+          <span aria-hidden="true">⚠ </span>
+          {code === "overlap" ? t("occurrences.overlap") : detail}
+        </p>
+      ))}
       <p className="small text-body-secondary mb-0">{t("occurrences.tzdata", { tzdata })}</p>
     </div>
+  );
+}
+
+function One({ occurrence, before }: { occurrence: Occurrence; before: string | undefined }) {
+  const { t } = useTranslation();
+  const { at, nominal, remark } = occurrence;
+  return (
+    <li data-remark={remark}>
+      {before && `${before} `}
+      <Time at={at} /> <span className="text-body-secondary small">({nominal.replace("T", " ")})</span>
+      {remark && (
+        <span className="text-warning-emphasis">
+          {" "}
+          <span aria-hidden="true">⚠ </span>
+          {t(`occurrences.${remark}`)}
+        </span>
+      )}
+    </li>
   );
 }

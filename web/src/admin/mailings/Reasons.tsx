@@ -27,7 +27,7 @@ export function Reasons({ runs, run }: { runs: readonly Run[]; run: Run | undefi
         <p>{t("messages.none")}</p>
       ) : (
         <div className="table-responsive">
-          <table className="table align-middle tabular">
+          <table className="table align-middle tabular stacking">
             <thead>
               <tr>
                 <th scope="col">{t("mailings.status")}</th>
@@ -47,8 +47,8 @@ export function Reasons({ runs, run }: { runs: readonly Run[]; run: Run | undefi
                     {t(`state.${each.status}`)}
                   </td>
                   <td className="text-break">{each.reason ? <ReasonText code={each.reason} /> : "–"}</td>
-                  <td>{each.status_code ?? ""}</td>
-                  <td className="text-end">{number(each.count, language())}</td>
+                  <td data-label={t("reasons.code")}>{each.status_code ?? ""}</td>
+                  <td className="text-sm-end" data-label={t("runs.messages")}>{number(each.count, language())}</td>
                   <td>
                     <Link
                       from="/mailings/$id"

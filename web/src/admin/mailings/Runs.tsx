@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { stateOfRun } from "../../ui/status";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import { type Mailing, type Run, type RunFigures, schedule as scheduleQuery } from "./api";
@@ -27,7 +28,7 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
         <p>{t("runs.none")}</p>
       ) : (
         <div className="table-responsive">
-          <table className="table align-middle tabular caption-top">
+          <table className="table align-middle tabular caption-top stacking">
             <caption>{t("runs.caption")}</caption>
             <thead>
               <tr>
@@ -76,15 +77,15 @@ function Row({
           {nameOf(known?.nominal) ?? (run.resent_from ? t("runs.resent") : t("runs.once"))}
         </Link>
       </th>
-      <td>{t(`runState.${run.state}`)}</td>
-      <td>
+      <td data-label={t("mailings.status")} data-state={stateOfRun(run)}>{t(`runState.${stateOfRun(run)}`)}</td>
+      <td data-label={t("runs.began")}>
         <Time at={run.starts_at} precision="second" />
       </td>
-      <td>{run.finished_at ? <Time at={run.finished_at} precision="second" /> : "–"}</td>
-      <td className="text-end text-nowrap">
+      <td data-label={t("runs.ended")}>{run.finished_at ? <Time at={run.finished_at} precision="second" /> : "–"}</td>
+      <td className="text-sm-end text-nowrap" data-label={t("runs.messages")}>
         {number(run.planned - run.open, language())} / {number(run.planned, language())}
       </td>
-      <td className="text-end">
+      <td className="text-sm-end">
         {isOver && !run.archived_at && unsent > 0 && (
           <Button size="sm" variant="outline-primary" onClick={() => onResend(run)}>
             {t("resend.open")}
@@ -117,7 +118,7 @@ function Next({ mailing }: { mailing: Mailing }) {
         startsAt={mailing.starts_at}
         endsAt={mailing.ends_at}
         limit={5}
-        clock={mailing.time_policy?.kind}
+        policy={mailing.time_policy}
       />
     </div>
   );

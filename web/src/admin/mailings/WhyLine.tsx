@@ -2,18 +2,20 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
 import { number, rate } from "../../ui/format";
+import { stateOfRun } from "../../ui/status";
 import { Time } from "../../ui/Time";
 import { useDuration } from "../../ui/useDuration";
 import { language } from "../../words";
-import { why as whyQuery, type Why } from "./api";
+import { type Run, why as whyQuery, type Why } from "./api";
 
 /** One sentence: why the newest run is where it is, and when that changes by itself. */
-export function WhyLine({ runId }: { runId: string }) {
+export function WhyLine({ run }: { run: Run }) {
   const { t, i18n } = useTranslation();
-  const found = useQuery(whyQuery(runId));
+  const found = useQuery(whyQuery(run.run_id));
   if (!found.data) return null;
   const why = found.data;
-  const known = `why.${why.code}`;
+  const wasStopped = why.code === "ended" && stateOfRun(run) === "stopped";
+  const known = wasStopped ? "why.wasStopped" : `why.${why.code}`;
   return (
     <p className="why border-start border-4 ps-2 mb-3" data-why={why.code}>
       {i18n.exists(known) ? t(known) : why.sentence} <Facts why={why} />

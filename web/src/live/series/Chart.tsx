@@ -46,7 +46,7 @@ export default function Chart({ steps, view }: { steps: Steps; view: View }) {
     const place = box.current!;
     const outcomes = names.split(",") as Outcome[];
     const own = new uPlot(
-      options(place, outcomes, { isLong, isShort, view, point: setPlace }),
+      options(place, outcomes, { isLong, isShort, view, point: setPlace, drawn: () => (place.dataset["drawn"] = view) }),
       latest.current,
       place,
     );
@@ -56,6 +56,7 @@ export default function Chart({ steps, view }: { steps: Steps; view: View }) {
     return () => {
       resized.disconnect();
       own.destroy();
+      delete place.dataset["drawn"]; // who looks at it from outside waits for it
       plot.current = null;
     };
   }, [names, view, theme, spoken, isLong, isShort]);
@@ -104,6 +105,7 @@ interface Looks {
   isShort: boolean;
   view: View;
   point: (place: number | null) => void;
+  drawn: () => void;
 }
 
 function options(box: HTMLElement, outcomes: readonly Outcome[], looks: Looks): uPlot.Options {
@@ -138,7 +140,7 @@ function options(box: HTMLElement, outcomes: readonly Outcome[], looks: Looks): 
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [(plot) => looks.point(plot.cursor.idx ?? null)] },
+    hooks: { setCursor: [(plot) => looks.point(plot.cursor.idx ?? null)], draw: [looks.drawn] },
   };
 }
 

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+
+import { stateOfRun, statusOfLive, statusOfMailing } from "./status";
+
+const BEFORE = "2026-03-01T12:00:00Z";
+const END = "2026-03-01T12:00:01.5Z";
+const AFTER = "2026-03-01T12:00:02Z";
+
+test.each([
+  ["sending", null, [], "sending"],
+  ["sending", null, [BEFORE], "stopped"],
+  ["sending", null, [null], "stopped"],
+  ["finished", END, [BEFORE], "stopped"],
+  ["archived", END, [BEFORE], "stopped"],
+  ["finished", END, [AFTER], "finished"], // its mailing was, later
+  ["finished", END, [AFTER, BEFORE], "stopped"],
+  ["finished", END, [null], "finished"],
+  ["finished", END, [], "finished"],
+])("a run that is %s, ended at %s and was stopped at %j is shown as %s", (state, finished_at, since, shown) => {
+  expect(stateOfRun({ state, finished_at, stopped: since.map((each) => ({ since: each })) })).toBe(shown);
+});
+
+test.each([
+  ["running", {}, null, true, "running"],
+  ["running", {}, null, false, "between"],
+  ["paused", {}, null, false, "paused"],
+  ["running", null, null, false, "running"],
+  ["finished", null, "window_over", false, "missed"],
+  ["finished", null, null, false, "finished"],
+  ["stopped", null, "stopped", false, "stopped"],
+  ["finished", {}, "overlap", false, "finished"],
+])("a %s mailing with the schedule %j is shown as it is", (status, schedule, missed_reason, isGoingOn, shown) => {
+  expect(statusOfMailing({ status, schedule, missed_reason }, isGoingOn)).toBe(shown);
+});
+
+test.each([
+  ["planned", true, 3, "between"],
+  ["planned", true, 0, "planned"],
+  ["planned", false, 1, "planned"],
+  ["running", true, 3, "running"],
+  ["stopped", true, 3, "stopped"],
+])("everybody sees a %s mailing as those who run it", (status, is_recurring, number, shown) => {
+  expect(statusOfLive({ status, is_recurring, run: { number } })).toBe(shown);
+});
