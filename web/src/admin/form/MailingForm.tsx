@@ -10,7 +10,6 @@ import type { Problem } from "../../api/problem";
 import { changed } from "../../ui/changes";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import type { Mailing } from "../mailings/api";
 import { Occurrences } from "../mailings/Occurrences";
 import { AudienceCount, isForNobody } from "./AudienceCount";
 import { AudiencePart } from "./AudiencePart";
@@ -149,7 +148,7 @@ function Previews({ form }: { form: UseFormReturn<Values> }) {
             startsAt={body.starts_at ?? null}
             endsAt={body.ends_at}
             limit={6}
-            policy={body.time_policy as Mailing["time_policy"]}
+            policy={body.time_policy}
           />
         </>
       )}
