@@ -79,6 +79,16 @@ async def test_what_a_cap_suppressed_gives_nothing_back(world: World) -> None:
     assert await world.value(COUNTED) == 1
 
 
+async def test_messages_of_another_class_count_for_none_but_the_cap_of_all(world: World) -> None:
+    caps = "all=3/7d,marketing=1/7d"
+    await world.know_clients([1])
+    await begun(world, message_class="transactional")
+    await sent(world, caps)
+    for more in ({1: 1}, {}):
+        await begun(world, message_class="marketing")
+        assert await sent(world, caps) == more
+
+
 async def test_days_that_no_cap_asks_for_leave_when_others_are_added(world: World) -> None:
     await world.know_clients([1])
     for _ in range(4):
