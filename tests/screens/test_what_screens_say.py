@@ -1,0 +1,56 @@
+"""What screens say of what is to come and of what is wrong, where it is looked for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from deploy.local import page as built
+from tests.e2e.browsing import browser, watched
+from tests.screens.answers import NOW, RECURRING, live, number
+from tests.screens.standing import standing_page
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with standing_page(built.build()) as address:
+        yield address
+
+
+@pytest.fixture
+async def page(address: str) -> AsyncIterator[Page]:
+    async with browser() as opened, watched(opened, locale="en-GB", base_url=address) as found:
+        await found.page.clock.set_fixed_time(NOW)
+        yield found.page
+
+
+async def test_what_clocks_and_overlaps_do_to_runs_stands_on_the_mailing_and_in_a_new_form(
+    page: Page,
+) -> None:
+    await page.goto(f"/mailings/{number(RECURRING)}")
+    for remark in ("gap", "overlap"):
+        await expect(page.locator(f"section [data-remark={remark}]")).to_be_visible()
+    await page.goto("/mailings/new")
+    await page.locator("#field-recurs").check()
+    for remark in ("gap", "overlap"):
+        await expect(page.locator(f"aside [data-remark={remark}]")).to_be_visible()
+
+
+async def test_a_gateway_names_the_dispatchers_that_cannot_use_it(page: Page) -> None:
+    await page.goto("/gateways/sms")
+    await expect(page.locator("[data-problem=dispatcher-2]")).to_contain_text("no file at")
+    await expect(page.locator(".condition-partly")).to_be_visible()
+
+
+async def test_everybody_finds_what_was_stopped_and_sees_when_a_mailing_runs_next(
+    page: Page,
+) -> None:
+    await page.goto("/public.html")
+    recurring = page.locator(f"[data-mailing='{number(RECURRING)}']")
+    await expect(recurring.locator("[data-next]")).to_contain_text("next run")
+    await page.get_by_role("button", name="stopped").click()
+    shown = [each for each in live() if each["status"] == "stopped"]
+    await expect(page.locator("[data-mailing]")).to_have_count(len(shown))
+    for state, count in shown[0]["by_status"].items():
+        legend = page.locator(f"[data-mailing] .mailing-more .dot-{state}")
+        await expect(legend).to_have_count(int(count > 0))
