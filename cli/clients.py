@@ -129,6 +129,8 @@ def import_clients(  # noqa: PLR0913 (options are what can be said of a file)
         note("Nothing was changed: this is what the import would do.", "yellow")
     if view["rejected"]:
         note(f"{view['rejected']:,} of {view['rows']:,} rows were rejected.", "yellow")
+        mended = f"./mailings imports rejections {view['import_id']} --output mend.csv"
+        note(f"  `{mended}` writes them to a file, to be mended and imported.", "yellow")
         raise typer.Exit(Exit.ERROR if strict else Exit.OK)
 
 

@@ -128,6 +128,7 @@ def test_rejected_rows_are_shown_with_row_column_code_and_reason(
         line.split() for line in result.out.splitlines()
     ]
     assert "1 of 3 rows were rejected" in result.err
+    assert "./mailings imports rejections 5 --output mend.csv" in result.err
 
 
 @pytest.mark.parametrize(("options", "code"), [((), Exit.OK), (("--strict",), Exit.ERROR)])
