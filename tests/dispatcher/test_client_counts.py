@@ -121,9 +121,10 @@ async def test_clients_are_looked_through_slice_by_slice(
     await world.know_clients(range(1, 6))
     await begun(world)
     await sent(world, "all=1/1d")
+    pruner, left = capping.Pruner(caps_from("all=1/1d")), []
+    assert [await pruner.prune(world.pool) for _ in range(3)] == [True, True, False]
     await world.pass_time(DAY)
 
-    pruner, left = capping.Pruner(caps_from("all=1/1d")), []
     while await pruner.prune(world.pool):
         left.append(await world.value(COUNTED))
 
