@@ -85,7 +85,7 @@ function Runs({ mailing }: { mailing: Live }) {
   if (runs === null) return <p role="status">{t("loading")}</p>;
   if (runs.length === 0) return <p>{t("runsNone")}</p>;
   return (
-    <div className="table-responsive">
+    <div className="table-responsive" role="region" aria-label={t("runs")} tabIndex={0}>
       <table className="table table-sm tabular caption-top mb-0">
         <caption>{t("runs")}</caption>
         <thead>
@@ -108,7 +108,7 @@ function Runs({ mailing }: { mailing: Live }) {
               <td>
                 <Ended run={run} />
               </td>
-              <td className="text-end text-nowrap">
+              <td className="text-end">
                 {number(done(run), language())} / {number(run.planned, language())}
               </td>
             </tr>
