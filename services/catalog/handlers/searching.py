@@ -9,8 +9,8 @@ from shared.crash import crash_point
 from shared.database import Pool, transaction
 
 # Times what a turn takes: so of a core the words never take more than a quarter, for what is sent
-# meanwhile needs it and the database more; and while an import goes on no more than a tenth.
-PAUSES, OF_IMPORTS = 3.0, 9.0
+# meanwhile needs it and the database more; and while an import goes on no more than a thirtieth.
+PAUSES, OF_IMPORTS = 3.0, 29.0
 LONGEST_S = 20.0  # of a pause
 
 
