@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from deploy.local.stack import Stack
 from tests.e2e.browsing import AXE_TAGS, axe, watched
-from tests.e2e.outside import Platform, new_tag, platform_at
+from tests.e2e.outside import Json, Platform, in_seconds, new_tag, platform_at
 
 RUSSIAN = {
     "viewport": {"width": 390, "height": 900},
@@ -57,6 +57,26 @@ async def created(page: Page, tag: str) -> None:
     await page.get_by_role("button", name="Save and start now").click()
 
 
+async def begun_while_paused(platform: Platform, mailing: Json, resumed_at: str) -> list[Any]:
+    """Return the attempts that began a second or more after the pause, and before its end."""
+    run = await platform.run(mailing)
+    assert run
+    late = f"started_at > '{mailing['paused_at']}'::timestamptz + interval '1 s'"
+    return await platform.attempts(run, f"{late} AND started_at < '{resumed_at}'")
+
+
+async def looked_into(page: Page) -> None:
+    """Open the first of the messages that were delivered, and close it again."""
+    delivered = page.locator("[data-state=delivered]")
+    await expect(delivered).to_contain_text("300", timeout=20_000)
+    await delivered.get_by_role("link").click()
+    await page.locator("[data-message] a").first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("accepted")
+    assert "message=" in page.url
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_a_mailing_is_created_in_the_form_paused_and_resumed_to_its_end(
     seen: Stack, platform: Platform, opened: Browser
 ) -> None:
@@ -71,17 +91,13 @@ async def test_a_mailing_is_created_in_the_form_paused_and_resumed_to_its_end(
         await verbs(page).get_by_role("button", name="Pause").click()
         await expect(page.locator("[data-why=paused]")).to_be_visible(timeout=20_000)
         await nobody_is_kept_out(page)
+        mailing = await platform.mailing({"mailing_id": page.url.rpartition("/")[2]})
+        resumed_at = in_seconds(0)
         await verbs(page).get_by_role("button", name="Resume").click()
         await platform.misbehave(latency_ms="0")
         await expect(page.locator("[data-why=ended]")).to_be_visible(timeout=60_000)
-        delivered = page.locator("[data-state=delivered]")
-        await expect(delivered).to_contain_text("300", timeout=20_000)
-        await delivered.get_by_role("link").click()
-        await page.locator("[data-message] a").first.click()
-        await expect(page.get_by_role("dialog")).to_contain_text("accepted")
-        assert "message=" in page.url
-        await page.keyboard.press("Escape")
-        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await looked_into(page)
+        assert await begun_while_paused(platform, mailing, resumed_at) == []
         # Its run may have begun since the page was shown: then a verb is asked for once more.
         assert [each for each in found.wrong if "status of 412" not in each] == []
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from pathlib import Path
+from base64 import b64encode
 
 import httpx
 import pytest
@@ -15,20 +15,39 @@ REFUSED = re.compile(r"status of 4(12|22)")  # the browser says each refusal, be
 SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
 
 
+# A file as a person drops it, anywhere on the page.
+DROP = """([name, encoded]) => {
+    const bytes = Uint8Array.from(atob(encoded), each => each.charCodeAt(0));
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([bytes], name));
+    window.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+}"""
+
+
+async def dropped(page: Page, name: str, content: bytes) -> None:
+    await expect(page.get_by_text("Choose a file")).to_be_visible()
+    await page.evaluate(DROP, [name, b64encode(content).decode()])
+
+
+async def downloaded(page: Page, button: str) -> str:
+    """Press a button, and return the text of the file that this saves."""
+    async with page.expect_download() as saved:
+        await page.get_by_role("button", name=button).click()
+    return (await (await saved.value).path()).read_bytes().decode()
+
+
 def unexpected(wrong: list[str]) -> list[str]:
     return [each for each in wrong if not REFUSED.search(each)]
 
 
 async def test_a_file_is_shown_as_it_will_be_read_and_imported_but_for_what_is_wrong(
-    seen: Stack, opened: Browser, tmp_path: Path
+    seen: Stack, opened: Browser
 ) -> None:
-    file = tmp_path / "clients.csv"
     rows = 'Телефон;ФИО;Бонусы\n79165550001;Анна;5\n7916;Пётр;1\n79165550002;"Мария; Иванова";7\n'
-    file.write_bytes(rows.encode("cp1251"))
     async with watched(opened) as found:
         page = found.page
         await page.goto(f"{seen.env['ADMIN_URL']}/imports/new")
-        await page.set_input_files("#import-file", file)
+        await dropped(page, "clients.csv", rows.encode("cp1251"))
         await expect(page.get_by_label("ФИО is read as")).to_have_value("full_name")
         await expect(page.get_by_role("cell", name="Мария; Иванова")).to_be_visible()
         await expect(page.get_by_text("1 column will be passed over: Бонусы")).to_be_visible()
@@ -38,11 +57,12 @@ async def test_a_file_is_shown_as_it_will_be_read_and_imported_but_for_what_is_w
         rejected = page.get_by_role("table", name="Rejected").locator("tbody tr")
         await expect(rejected).to_have_count(1)
         await expect(rejected).to_contain_text("7 and ten digits")
-        async with page.expect_download() as saved:
-            await page.get_by_role("button", name="Download as CSV").click()
-        assert "7916;" in (await (await saved.value).path()).read_text().replace(",", ";")
+        had_back = await downloaded(page, "Download as CSV")
+        assert "7916;" in had_back.replace(",", ";")
         assert found.wrong == []
+        rejections = f"/v1/imports/{page.url.rpartition('/')[2]}/rejections/export?format=csv"
     async with httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog:
+        assert (await catalog.get(rejections)).text == had_back
         shown = (await catalog.get("/v1/clients", params={"phone": "79165550002"})).json()
     assert [each["full_name"] for each in shown["items"]] == ["Мария; Иванова"]
 

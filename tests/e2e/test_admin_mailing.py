@@ -1,0 +1,164 @@
+"""One mailing in the admin page: what is asked before it ends, what stays, what a gateway said."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from deploy.local.stack import Stack
+from shared.testing import eventually
+from tests.e2e.browsing import watched
+from tests.e2e.outside import Json, Platform, new_tag, platform_at
+
+SCRIPT = "<script>document.title = 'taken over'</script>"
+LONG = 64 * 1024  # characters of an answer
+SHOWN = 2_048  # of them, at most
+
+
+@pytest.fixture
+async def platform(seen: Stack) -> AsyncIterator[Platform]:
+    async with platform_at(seen.env) as platform:
+        await platform.misbehave(
+            latency_ms="0", fail_share=0, throttle_share=0, garbage_share=0, hang_share=0
+        )
+        yield platform
+
+
+class Rude(BaseHTTPRequestHandler):
+    """A gateway that refuses everybody, at length."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = (SCRIPT + "x" * LONG).encode()
+        self.send_response(400)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def rude_gateway() -> Iterator[str]:
+    """Give the address of such a gateway."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Rude) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def opened_mailing(page: Page, seen: Stack, mailing: Json) -> None:
+    await page.goto(f"{seen.env['ADMIN_URL']}/mailings/{mailing['mailing_id']}")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(mailing["name"])
+
+
+async def refused(platform: Platform, url: str) -> Json:
+    """Send a mailing to two clients through a gateway that refuses them."""
+    tag = new_tag()
+    name = f"rude-{tag}"
+    await platform.import_clients(2, tag=tag, first=9_430_000_000)
+    path = f"{platform.env['DISPATCHER_URL']}/v1/gateways/{name}"
+    made = await platform.http.put(path, json={"kind": "http", "url": url})
+    assert made.is_success, made.text
+
+    async def created() -> Json | None:
+        try:
+            return await platform.create_mailing(tag=tag, gateway=name)
+        except AssertionError:  # the catalog does not know the gateway yet
+            return None
+
+    mailing = await eventually(created, within=120)
+    run = await platform.finished(mailing)
+    assert (await platform.ledger(run)).by_status == {"failed": 2}
+    return mailing
+
+
+async def test_who_stops_a_mailing_is_told_how_many_are_cancelled_and_a_deleted_one_is_gone(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(1_000, tag=tag, first=9_410_000_000)
+    await platform.misbehave(latency_ms="1000")
+    mailing = await platform.create_mailing(tag=tag)
+    await platform.attempted(mailing)
+    await platform.command(mailing, "pause")
+    run = await platform.stands_still(mailing, over=3)
+    await platform.statistics_equal_the_ledger(run)
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        await opened_mailing(page, seen, mailing)
+        verbs = page.get_by_role("group", name="What can be done with it")
+        await verbs.get_by_role("button", name="Stop").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text(f"{run['open']:,} messages that are not sent yet")
+        await dialog.get_by_role("button", name="Stop").click()
+        cancelled = page.locator("[data-state=cancelled]")
+        await expect(cancelled).to_contain_text(f"{run['open']:,}", timeout=60_000)
+        await verbs.get_by_role("button", name="Delete").click()
+        await dialog.get_by_role("button", name="Delete").click()
+        await expect(page).to_have_url(re.compile(r"/mailings(\?.*)?$"))
+        await expect(page.get_by_role("searchbox")).to_be_visible()
+        await page.get_by_role("searchbox").fill(tag)
+        await expect(page.locator(f"[data-mailing='{mailing['mailing_id']}']")).to_have_count(0)
+        assert [each for each in found.wrong if "status of 412" not in each] == []
+
+
+async def test_what_is_open_on_a_mailing_is_open_again_after_a_reload_and_back_closes_it(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(3, tag=tag, first=9_420_000_000)
+    mailing = await platform.create_mailing(tag=tag)
+    await platform.finished(mailing)
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        await opened_mailing(page, seen, mailing)
+        await page.get_by_role("navigation").get_by_role("link", name="Messages").click()
+        await page.get_by_label("Status").select_option("delivered")
+        await page.locator("[data-message] a").first.click()
+        drawer = page.get_by_role("dialog", name="Message")
+        await expect(drawer).to_contain_text("accepted")
+        address = page.url
+        await page.reload()
+        await expect(drawer).to_contain_text("accepted")
+        assert page.url == address
+        await page.go_back()
+        await expect(drawer).to_have_count(0)
+        await expect(page.get_by_label("Status")).to_have_value("delivered")
+        await page.go_back()
+        await expect(page.get_by_label("Status")).to_have_value("")
+        assert "tab=messages" in page.url
+        assert found.wrong == []
+
+
+async def test_whatever_a_gateway_answers_is_shown_as_text_and_no_more_of_it_than_can_be_read(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    with rude_gateway() as url:
+        mailing = await refused(platform, url)
+    async with watched(opened, reduced_motion="reduce") as found:
+        page = found.page
+        await opened_mailing(page, seen, mailing)
+        failed = page.locator("[data-state=failed]")
+        await expect(failed).to_contain_text("2", timeout=20_000)
+        await failed.get_by_role("link").click()
+        await page.locator("[data-message] a").first.click()
+        attempts = page.get_by_role("dialog", name="Message").locator("[data-attempt]")
+        answered = attempts.filter(has=page.locator(".answer"))  # not that it was begun
+        await expect(answered).to_have_count(1)
+        await expect(answered).to_contain_text("400")
+        answer = answered.locator(".answer")
+        await expect(answer).to_contain_text(SCRIPT)
+        assert len(await answer.inner_text()) <= SHOWN
+        assert await page.title() != "taken over"
+        assert found.wrong == []
