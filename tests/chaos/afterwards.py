@@ -9,6 +9,7 @@ from tests.chaos.crash_points import Case
 from tests.chaos.evidence import Message
 from tests.chaos.mailings import LAYOUT, MORE, WITHIN_S, Mailings
 from tests.chaos.nemesis import be_well
+from tests.chaos.rig import Rig
 
 UNDETERMINED = """
     SELECT client_id FROM exceptions WHERE run_id = $1 AND state = 'undetermined'
@@ -20,6 +21,15 @@ NOT_EMPTIED = {
         AND archived_at IS NOT NULL AND NOT is_emptied
     """,
 }
+
+# Each erasure is done again, minute by minute: one of an earlier visit would end a process that is
+# to die of its own, in the middle of the mailing before.
+PUT_OFF = "UPDATE erasures SET next_at = clock_timestamp() + interval '1 hour'"
+
+
+async def put_off_erasures(rig: Rig) -> None:
+    """Let none of the erasures that are known be done again meanwhile."""
+    await rig.rows("dispatcher", PUT_OFF)
 
 
 async def erase(mailings: Mailings) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from deploy.local.errors import StackError
 from shared.testing import eventually
 from tests.chaos import books
+from tests.chaos.afterwards import put_off_erasures
 from tests.chaos.checker import broken, check
 from tests.chaos.crash_checker import differences, part_of
 from tests.chaos.crash_points import Case, During, steps
@@ -129,6 +130,8 @@ class Crashing:
         if is_at_start:
             await mailings.create(cases[0], MORE)
             await eventually(mailings.is_sending, within=DIES_WITHIN_S)
+        if during is During.ERASURE:
+            await put_off_erasures(self._rig)
         await self._arm(cases, kills=during is During.DEATH)
         async with asyncio.TaskGroup() as tasks:
             if not is_at_start:
