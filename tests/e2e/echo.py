@@ -58,13 +58,20 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def echo_gateway() -> Iterator[str]:
-    """Give the address of such a gateway."""
-    with _Server(("127.0.0.1", 0), Echo) as server:
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on a free port of the loopback address; give the address."""
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/messages"
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def echo_gateway() -> Iterator[str]:
+    """Give the address of such a gateway."""
+    with serving(Echo) as address:
+        yield f"{address}/messages"

@@ -1,10 +1,8 @@
 """One mailing in the admin page: what is asked before it ends, what stays, what a gateway said."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -12,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from deploy.local.stack import Stack
 from shared.testing import eventually
 from tests.e2e.browsing import watched
+from tests.e2e.echo import serving
 from tests.e2e.outside import Json, Platform, new_tag, platform_at
 
 SCRIPT = "<script>document.title = 'taken over'</script>"
@@ -42,19 +41,6 @@ class Rude(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@contextmanager
-def rude_gateway() -> Iterator[str]:
-    """Give the address of such a gateway."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Rude) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 async def opened_mailing(page: Page, seen: Stack, mailing: Json) -> None:
@@ -144,7 +130,7 @@ async def test_what_is_open_on_a_mailing_is_open_again_after_a_reload_and_back_c
 async def test_whatever_a_gateway_answers_is_shown_as_text_and_no_more_of_it_than_can_be_read(
     seen: Stack, platform: Platform, opened: Browser
 ) -> None:
-    with rude_gateway() as url:
+    with serving(Rude) as url:
         mailing = await refused(platform, url)
     async with watched(opened, reduced_motion="reduce") as found:
         page = found.page

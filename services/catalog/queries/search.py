@@ -121,8 +121,8 @@ SELECT_FACETS = text("""
     SELECT value, count FROM client_facets WHERE kind = :kind AND count > 0
     ORDER BY count DESC, value LIMIT :limit
 """)
-# Whoever reads a tag among others sorts by its bytes: to sort thousands by a language takes longer
-# than all the rest.
+# Equal counts are sorted by the bytes of their values: to sort thousands of tags by the rules of a
+# language takes longer than all the rest.
 COUNT_SOME = """
     WITH found AS MATERIALIZED (
         SELECT client_id, tags, operator_code FROM {clients} WHERE {conditions} LIMIT :limit

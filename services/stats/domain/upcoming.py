@@ -8,7 +8,7 @@ import msgspec
 
 from shared.contracts.schedule import Schedule
 from shared.event import Instant
-from shared.schedule import end_of, occurrences
+from shared.schedule import end_of, mistakes, occurrences
 
 KEPT = 4_096  # mailings
 INSTANT = timedelta(microseconds=1)
@@ -28,7 +28,8 @@ class Upcoming:
         """Return the first occurrence later than `now`; None if none is left."""
         is_known = self._asked_at is not None and self._asked_at <= now
         if not is_known or (self._next is not None and self._next <= now):
-            after = max(now, self.starts_at - INSTANT)  # one at the very start is the first
+            # One at the very start is the first.
+            after = now if self.starts_at <= now else self.starts_at - INSTANT
             found = occurrences(self.schedule, after=after, until=self.ends_at)
             self._next = next((each.at for each in found), None)
             self._asked_at = now
@@ -36,7 +37,16 @@ class Upcoming:
 
 
 @lru_cache(KEPT)
-def upcoming(schedule: str, starts_at: Instant, ends_at: Instant) -> Upcoming:
-    """Return the occurrences of a mailing, whose schedule is JSON."""
-    read = msgspec.json.decode(schedule, type=Schedule)
+def upcoming(schedule: str, starts_at: Instant, ends_at: Instant) -> Upcoming | None:
+    """Return the occurrences of a mailing, whose schedule is JSON; None: they cannot be computed.
+
+    As of one in a zone that only the tzdata of a newer catalog has: what is unknown of one mailing
+    must not keep all others from being shown.
+    """
+    try:
+        read = msgspec.json.decode(schedule, type=Schedule)
+    except msgspec.MsgspecError:
+        return None
+    if mistakes(read, ""):
+        return None
     return Upcoming(read, starts_at, end_of(read, starts_at, ends_at))

@@ -222,7 +222,8 @@ def next_at(row: Row[Any], now: Instant) -> Instant | None:
     is_due = row.is_recurring and row.status in ("planned", "running")
     if not is_due or row.schedule is None:
         return None
-    return upcoming(row.schedule, row.starts_at, row.ends_at).after(now)
+    known = upcoming(row.schedule, row.starts_at, row.ends_at)
+    return None if known is None else known.after(now)
 
 
 def live_of(
