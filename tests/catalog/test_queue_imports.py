@@ -1,5 +1,7 @@
 """The rows of an import: whose they are, while others take it over, cancel it or end it."""
 
+from dataclasses import replace
+from itertools import permutations
 from uuid import UUID
 
 import pytest
@@ -48,6 +50,21 @@ async def test_who_begins_an_import_again_takes_it_over(catalog_pool: Pool, now:
         assert (await shown(db)).status == "running"
         assert await queue.note_import(db, second, COUNTS, [])
         assert await queue.complete_import(db, second, FILE, now)
+
+
+@pytest.mark.parametrize("order", list(permutations([[2, 5, 9], [11], [12, 13]])))
+async def test_the_first_rejections_are_kept_in_whatever_order_chunks_come(
+    catalog_pool: Pool, now: Instant, order: list[list[int]]
+) -> None:
+    async with transaction(catalog_pool) as db:
+        lease = await begin(db, now)
+        for rows in order:
+            rejections = [Rejection(row, 3, 3, BAD.field_errors) for row in rows]
+            counts = replace(COUNTS, rejected=len(rows))
+            await queue.note_import(db, lease, counts, rejections, 4)
+
+        assert await rejected_rows(db) == [2, 5, 9, 11]
+        assert (await shown(db)).rejected == 6
 
 
 async def test_an_import_that_was_cancelled_meanwhile_is_not_begun(

@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from operator import attrgetter
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.catalog.domain.imports import Rejection
 from services.catalog.tables import import_rejection_counts, import_rejections
 from shared.database import Connection
 
+# Rows come by the primary key: the one at the limit, and those from the one behind it.
+LAST_KEPT = text("""
+    SELECT row FROM import_rejections WHERE import_id = :import_id AND place = 0
+    ORDER BY row OFFSET :limit - 1 LIMIT 1
+""")
+DELETE_BEHIND = text("""
+    DELETE FROM import_rejections WHERE import_id = :import_id AND row > :last
+""")
 ROW_KEPT_BYTES = 8_192  # of a rejected row; a client with everything takes less
 
 
@@ -32,10 +41,19 @@ async def count_rejections(
 
 
 async def keep_rejections(
-    db: Connection, import_id: UUID, rejections: Sequence[Rejection], room: int
+    db: Connection, import_id: UUID, rejections: Sequence[Rejection], limit: int, rejected: int
 ) -> None:
-    """Keep the first rejections that there is `room` for, with their rows."""
-    first = sorted(rejections, key=attrgetter("row"))[:room]
+    """Keep a chunk's rejections, with their rows, that are among the first `limit` of an import.
+
+    Chunks come in any order: of the rejections kept before, those that are no longer among the
+    first are deleted. `rejected` is how many the import has, these included.
+    """
+    own = {"import_id": import_id, "limit": limit}
+    is_full = rejected - len(rejections) >= limit
+    last = await db.scalar(LAST_KEPT, own) if is_full else None
+    first = sorted(rejections, key=attrgetter("row"))[:limit]
+    if last is not None:
+        first = [each for each in first if each.row < last]
     rows = [
         {
             "import_id": import_id,
@@ -52,8 +70,12 @@ async def keep_rejections(
         for each in first
         for number, mistake in enumerate(each.field_errors)
     ]
-    if rows:
-        await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
+    if not rows:
+        return
+    await db.execute(upsert(import_rejections).on_conflict_do_nothing(), rows)
+    if rejected > limit:
+        last = await db.scalar(LAST_KEPT, own)
+        await db.execute(DELETE_BEHIND, {"import_id": import_id, "last": last})
 
 
 def _shown(raw: bytes) -> str:

@@ -158,8 +158,7 @@ async def note_import(
         return False
     if rejections:
         await count_rejections(db, lease.import_id, rejections)
-        room = max(0, kept - (rejected - len(rejections)))
-        await keep_rejections(db, lease.import_id, rejections, room)
+        await keep_rejections(db, lease.import_id, rejections, kept, rejected)
     return True
 
 
