@@ -31,6 +31,7 @@ from cli import (
     version,
     why,
 )
+from cli.usage import Commands
 from deploy.local.errors import AlreadyRunning, LogUnknown, StackError
 
 EXIT_CODES = (
@@ -44,6 +45,7 @@ CODES = {AlreadyRunning: Exit.CONFLICT, LogUnknown: Exit.USAGE}
 app = typer.Typer(
     name="mailings",
     epilog=EXIT_CODES,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

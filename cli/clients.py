@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
 from rich.console import Group, RenderableType
@@ -117,7 +117,7 @@ def import_clients(  # noqa: PLR0913 (options are what can be said of a file)
     async def work(api: Api) -> tuple[Json, list[Json]]:
         with upload_bar(f"importing {Path(file.name).name}", size_of(file)) as report:
             view = await import_file(
-                api, file, kind, report, parameters=parameters, import_id=resume
+                api, file, kind, report, parameters=parameters, import_id=resume or uuid4()
             )
         path = f"/v1/imports/{view['import_id']}/rejections"
         shown = (await api.items("catalog", path, {}, rejections))[0] if view["rejected"] else []

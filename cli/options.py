@@ -10,11 +10,16 @@ from uuid import UUID
 
 import typer
 
-from cli import read_id
+from cli.naming import read_mailing
 from cli.render import Json
 
 MailingId = Annotated[
-    UUID, typer.Argument(parser=read_id, metavar="ID", help="As `list` shows it.")
+    UUID,
+    typer.Argument(
+        parser=read_mailing,
+        metavar="MAILING",
+        help="Its identifier, or its name if no other has it.",
+    ),
 ]
 
 GATEWAYS = "What hands it over, as `./mailings gateways list` shows it."

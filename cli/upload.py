@@ -66,34 +66,46 @@ async def import_file(
 ) -> Json:
     """Import a file as it is read, a piece at a time; `report` gets how many bytes are in.
 
-    It is sent again where the catalog says that it may be, if it can be read again.
+    It is sent again where the catalog says that it may be, if it can be read again. Who gives
+    the import's identifier can go on with it: so that is advised where it has begun.
 
     Raises:
         Failure: The file was refused as a whole, or the import broke off.
     """
-    import_id = import_id or uuid4()
-    polling = asyncio.create_task(_poll(api, import_id, report))
+    can_resume, import_id = import_id is not None, import_id or uuid4()
+    has_begun = asyncio.Event()
+
+    def reported(done: int) -> None:
+        has_begun.set()
+        report(done)
+
+    polling = asyncio.create_task(_poll(api, import_id, reported))
     path = f"/v1/imports?{query({'import_id': import_id, **parameters})}"
     try:
         return await _send(api, path, file, CONTENT_TYPES[kind] if kind else BY_CONTENT)
     except Failure as failure:
-        if failure.code is Exit.UNAVAILABLE:
+        if failure.code is Exit.UNAVAILABLE and can_resume and has_begun.is_set():
             more = (
                 f"  Then import the same file again with --resume {import_id}: no row comes twice."
             )
             raise Failure(f"{failure}\n{more}", failure.code) from failure
         raise
     except asyncio.CancelledError:  # Ctrl-C
-        note(
-            "The import is ended: the rows that are in stay in, the others are not read.\n"
-            f"  `./mailings imports show {import_id}` shows how far it came; "
-            f"the same file again with --resume {import_id} goes on with the rest.",
-            "yellow",
-        )
+        note(_ended(import_id, can_resume=can_resume), "yellow")
         raise
     finally:
         polling.cancel()
         await asyncio.wait([polling])
+
+
+def _ended(import_id: UUID, *, can_resume: bool) -> str:
+    lines = [
+        "The import is ended: the rows that are in stay in, the others are not read.",
+        f"  `./mailings imports show {import_id}` shows how far it came",
+    ]
+    if can_resume:
+        lines[1] += f"; the same file again with --resume {import_id} goes on with the rest"
+    return "\n".join(lines) + "."
 
 
 async def pieces_of(file: BinaryIO) -> AsyncIterator[bytes]:

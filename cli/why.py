@@ -9,8 +9,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli import Exit, Failure, Output, read_id
+from cli import Exit, Failure, Output
 from cli.api import Api, run
+from cli.naming import read_mailing
 from cli.render import Format, Json, duration, facts, instant, printable, show
 
 app = typer.Typer()
@@ -21,7 +22,10 @@ OVER = ("ended", "archived")  # codes of runs with which nothing will happen any
 @app.command("why")
 def say_why(
     identifier: Annotated[
-        UUID, typer.Argument(parser=read_id, metavar="ID", help="Of a run, or of a mailing.")
+        UUID,
+        typer.Argument(
+            parser=read_mailing, metavar="ID", help="Of a run, or a mailing's, or its name."
+        ),
     ],
     output: Format = Output.TABLE,
 ) -> None:

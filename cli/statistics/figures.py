@@ -8,8 +8,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli import Exit, Failure, Output, read_id
+from cli import Exit, Failure, Output
 from cli.api import Api, run
+from cli.naming import read_mailing
 from cli.render import Format, Grid, Json, facts, grid, instant, show
 from cli.statistics.series import series_of, series_table
 
@@ -25,7 +26,11 @@ STATUSES = (*OPEN, *FINAL)
 def stats(
     of: Annotated[
         UUID | None,
-        typer.Argument(parser=read_id, metavar="[ID]", help="A mailing or a run; all without it."),
+        typer.Argument(
+            parser=read_mailing,
+            metavar="[ID]",
+            help="Of a mailing or a run, or a mailing's name; all without it.",
+        ),
     ] = None,
     *,
     reconcile: Annotated[

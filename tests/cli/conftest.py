@@ -52,6 +52,7 @@ class Services:
     url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    everything: Answer = Answer(404, b'{"type": "NotFound", "title": "Not Found", "status": 404}')
 
     def answer(self, path: str, *bodies: object, status: int = 200) -> None:
         self.answers[path] = [Answer(status, json.dumps(body).encode()) for body in bodies]
@@ -73,7 +74,7 @@ class Services:
         self.asked.append(asked)
         answers = self.answers.get(asked.path)
         if answers is None:
-            return Answer(404, b'{"type": "NotFound", "title": "Not Found", "status": 404}')
+            return self.everything
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 

@@ -141,7 +141,23 @@ def test_rejected_rows_are_an_error_only_for_the_strict(
     assert mailings("clients", "import", str(file), *options).code == code
 
 
-def test_an_import_that_breaks_off_says_that_it_can_be_repeated(
+BUSY = "As many imports are running as may be at once."
+
+
+def test_an_import_that_breaks_off_says_how_it_goes_on(
+    services: Services, mailings: Mailings, file: Path
+) -> None:
+    services.answer("/v1/imports", imported(), status=201)
+    services.busy("/v1/imports", times=TRIES, retry_after="0", title=BUSY)
+    services.answer(f"/v1/imports/{EXAMPLE_ID}", {"bytes": 5})
+
+    result = mailings("clients", "import", str(file), "--resume", EXAMPLE_ID)
+
+    assert result.code == Exit.UNAVAILABLE
+    assert f"import the same file again with --resume {EXAMPLE_ID}" in result.err
+
+
+def test_of_an_import_that_never_began_there_is_nothing_to_resume(
     monkeypatch: pytest.MonkeyPatch, mailings: Mailings, file: Path
 ) -> None:
     monkeypatch.setenv("CATALOG_URL", "http://127.0.0.1:1")
@@ -149,10 +165,19 @@ def test_an_import_that_breaks_off_says_that_it_can_be_repeated(
     result = mailings("clients", "import", str(file))
 
     assert result.code == Exit.UNAVAILABLE
-    assert "import the same file again" in result.err
+    assert "--resume" not in result.err
 
 
-BUSY = "As many imports are running as may be at once."
+async def test_who_did_not_name_an_import_is_not_told_to_resume_it(services: Services) -> None:
+    services.answer("/v1/imports", imported(), status=201)
+    services.busy("/v1/imports", times=TRIES, retry_after="0", title=BUSY)
+    services.everything = Answer(200, b'{"bytes": 5}')
+
+    async with Api() as api:
+        with pytest.raises(Failure) as failed:
+            await import_file(api, io.BytesIO(b"phone\n"), Kind.CSV, lambda _: None)
+
+    assert "--resume" not in str(failed.value)
 
 
 def test_an_import_that_has_to_wait_for_others_says_so_and_is_sent_again(

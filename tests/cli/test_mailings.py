@@ -293,10 +293,6 @@ def test_an_interrupt_ends_the_watching_and_not_the_mailing(
     assert f"`./mailings mailings stop {mailing['mailing_id']}`" in result.err
 
 
-def test_an_identifier_that_is_none_is_a_mistake_of_usage(mailings: Mailings) -> None:
-    assert mailings("mailings", "show", "spring").code == Exit.USAGE
-
-
 def test_mailings_are_listed_by_all_that_a_list_can_be_asked_for(
     services: Services, mailings: Mailings, mailing: Json
 ) -> None:

@@ -221,13 +221,12 @@ def test_the_log_of_a_part_that_does_not_exist_is_a_mistake_of_usage(mailings: M
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("mailings", "show", "nope"),
-        ("mailings", "pause", "0d6a5c1b"),
+        ("mailings", "list", "--id", "nope"),
+        ("runs", "pause", "0d6a5c1b"),
         ("runs", "show", "nope"),
         ("imports", "show", "nope"),
         ("messages", "list", "--run", "nope"),
         ("messages", "list", "--client", "nope"),
-        ("stats", "nope"),
     ],
 )
 def test_what_is_no_identifier_is_said_to_be_none_in_plain_words(
