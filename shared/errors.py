@@ -23,7 +23,9 @@ class FieldError(NamedTuple):
     pointer: str  # Source: RFC 6901
     code: str
     detail: str = ""
-    limits: tuple[int, ...] = ()  # that it does not keep, in the order in which `detail` has them
+    limits: tuple[
+        float, ...
+    ] = ()  # that it does not keep, in the order in which `detail` has them
 
 
 def pointer(*path: str | int) -> str:

@@ -75,22 +75,29 @@ def mistakes(wanted: Filter, pointer: str) -> list[FieldError]:
     found = list(conditions_of(wanted, pointer))
     wrong = [each for where, depth, inner in found for each in _in(inner, where, depth)]
     if len(found) > CONDITIONS:
-        wrong.append(FieldError(pointer, "too_many", f"at most {CONDITIONS} conditions"))
+        wrong.append(
+            FieldError(pointer, "too_many", f"at most {CONDITIONS} conditions", (CONDITIONS,))
+        )
     if ids_in(wanted) > IDS:
-        wrong.append(FieldError(pointer, "too_many", f"at most {IDS} clients by identifier"))
+        wrong.append(
+            FieldError(pointer, "too_many", f"at most {IDS} clients by identifier", (IDS,))
+        )
     return wrong
 
 
 def _in(condition: Condition, pointer: str, depth: int) -> Iterator[FieldError]:
     if depth > DEPTH:
-        yield FieldError(pointer, "too_deep", f"at most {DEPTH} conditions within each other")
+        yield FieldError(
+            pointer, "too_deep", f"at most {DEPTH} conditions within each other", (DEPTH,)
+        )
         return
     if all(getattr(condition, name) is None for name in STATED):
         yield FieldError(pointer, "required", "a condition states something")
     for name in (*LISTS, "and_", "or_"):
         given = getattr(condition, name)
         if given is not None and not 1 <= len(given) <= VALUES:
-            yield FieldError(f"{pointer}/{name.rstrip('_')}", "length", f"1 to {VALUES}")
+            place = f"{pointer}/{name.rstrip('_')}"
+            yield FieldError(place, "length", f"1 to {VALUES}", (1, VALUES))
     for number, zone in enumerate(condition.time_zones or ()):
         if wrong := why_refused(zone):
             yield FieldError(f"{pointer}/time_zones/{number}", "time_zone", wrong)

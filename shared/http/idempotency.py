@@ -25,7 +25,7 @@ def _key(
         return None
     key = idempotency_key.strip().strip('"')
     if not key or len(key) > LIMIT or not key.isprintable():
-        raise Invalid(FieldError("", "idempotency_key", f"1 to {LIMIT} characters"))
+        raise Invalid(FieldError("", "idempotency_key", f"1 to {LIMIT} characters", (1, LIMIT)))
     return key
 
 

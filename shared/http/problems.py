@@ -62,6 +62,12 @@ class FieldProblem(BaseModel):
     detail: str = Field(
         "", description="For people.", examples=["7 and ten digits, as in 79161234567"]
     )
+    limits: list[float] = Field(
+        [],
+        description="The numbers that were not kept, in the order in which `detail` has them: for "
+        "words in another language.",
+        examples=[[]],
+    )
 
 
 class Problem(BaseModel):
@@ -123,6 +129,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
             errors.pointer(*_place(each["loc"][1:], body)),
             each["type"],
             wording.detail(each["type"], each["msg"], each.get("ctx", {})),
+            wording.limits(each["type"], each.get("ctx", {})),
         )
         for each in found[:ERRORS_SHOWN]
     ]
@@ -213,13 +220,14 @@ def _log_refusal(request: Request, kind: str, number: int) -> None:
     )
 
 
-def _shown(mistake: errors.FieldError) -> dict[str, str]:
-    shown = {
+def _shown(mistake: errors.FieldError) -> dict[str, object]:
+    shown: dict[str, object] = {
         "pointer": _cut(mistake.pointer),
         "code": mistake.code,
         "detail": _cut(mistake.detail),
+        "limits": mistake.limits,
     }
-    return {name: text for name, text in shown.items() if text or name == "pointer"}
+    return {name: value for name, value in shown.items() if value or name == "pointer"}
 
 
 def _cut(text: str) -> str:

@@ -1,6 +1,7 @@
 """The words for what pydantic finds wrong: of JSON, not of Python, and never the value itself."""
 
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any
 
 OTHERWISE = "it is not valid"
@@ -104,3 +105,9 @@ def detail(kind: str, message: str, context: Mapping[str, Any]) -> str:
         return WORDS[kind].format_map(context)
     except KeyError:
         return OTHERWISE
+
+
+def limits(kind: str, context: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the numbers that the words of a pydantic error name, in their order."""
+    named = [context.get(name) for _, name, _, _ in Formatter().parse(WORDS.get(kind, "")) if name]
+    return tuple(each for each in named if isinstance(each, int | float))

@@ -70,7 +70,8 @@ def row_of(batches: Sequence[Batch]) -> Row | None:
         max([len(record.value or b"") for record in batch.records]) > RECORD_LIMIT_BYTES
         for batch in batches
     ):
-        raise TooLarge(FieldError("", "too_large", f"at most {RECORD_LIMIT_BYTES} bytes"))
+        detail = f"at most {RECORD_LIMIT_BYTES} bytes"
+        raise TooLarge(FieldError("", "too_large", detail, (RECORD_LIMIT_BYTES,)))
     return Row(batches, *encode(batches))
 
 

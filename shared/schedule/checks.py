@@ -64,17 +64,21 @@ def _canonical_entry(entry: Entry) -> Entry:
 def _in_limits(schedule: Schedule) -> Iterator[FieldError]:
     count, dates = schedule.count, schedule.except_dates
     if count is not None and not 1 <= count <= MOST_COUNT:
-        yield FieldError(
-            "/count", "count", f"it is 1 to {MOST_COUNT:,}; leave it out for no limit"
-        )
+        detail = f"it is 1 to {MOST_COUNT:,}; leave it out for no limit"
+        yield FieldError("/count", "count", detail, (1, MOST_COUNT))
     if not 1 <= schedule.window_s <= LONGEST_S:
-        yield FieldError("/window_s", "window", f"seconds are needed, 1 to {LONGEST_S:,}")
+        detail = f"seconds are needed, 1 to {LONGEST_S:,}"
+        yield FieldError("/window_s", "window", detail, (1, LONGEST_S))
     if not 1 <= schedule.missed_max <= MOST_MISSED:
-        yield FieldError("/missed_max", "missed_max", f"it is 1 to {MOST_MISSED}")
+        yield FieldError(
+            "/missed_max", "missed_max", f"it is 1 to {MOST_MISSED}", (1, MOST_MISSED)
+        )
     if schedule.catch_up_s is not None and not 0 <= schedule.catch_up_s <= LONGEST_S:
-        yield FieldError("/catch_up_s", "catch_up", f"seconds are needed, up to {LONGEST_S:,}")
+        detail = f"seconds are needed, 0 to {LONGEST_S:,}"
+        yield FieldError("/catch_up_s", "catch_up", detail, (0, LONGEST_S))
     if len(dates) > MOST_EXCEPT_DATES:
-        yield FieldError("/except_dates", "too_long", f"at most {MOST_EXCEPT_DATES} are allowed")
+        detail = f"at most {MOST_EXCEPT_DATES} are allowed"
+        yield FieldError("/except_dates", "too_long", detail, (MOST_EXCEPT_DATES,))
         return
     for number, text in enumerate(dates):
         if not _is_date(text):
@@ -84,7 +88,9 @@ def _in_limits(schedule: Schedule) -> Iterator[FieldError]:
 
 def _in_entries(schedule: Schedule) -> Iterator[FieldError]:
     if not 1 <= len(schedule.entries) <= MOST_ENTRIES:
-        yield FieldError("/entries", "entries", f"1 to {MOST_ENTRIES} are needed")
+        yield FieldError(
+            "/entries", "entries", f"1 to {MOST_ENTRIES} are needed", (1, MOST_ENTRIES)
+        )
         return
     for number, entry in enumerate(schedule.entries):
         for each in _in_entry(entry):
@@ -124,9 +130,10 @@ def _in_fields(entry: Entry) -> Iterator[FieldError]:
 def _in_month_day(entry: Monthly) -> Iterator[FieldError]:
     match entry.on:
         case DayOfMonth(day=day) if not 1 <= day <= MOST_DAYS:
-            yield FieldError("/on/day", "day", f"it is 1 to {MOST_DAYS}; or take the last_day")
+            detail = f"it is 1 to {MOST_DAYS}; or take the last_day"
+            yield FieldError("/on/day", "day", detail, (1, MOST_DAYS))
         case NthWeekday(nth=int(nth)) if not 1 <= nth <= MOST_NTH:
-            yield FieldError("/on/nth", "nth", f"it is 1 to {MOST_NTH}, or last")
+            yield FieldError("/on/nth", "nth", f"it is 1 to {MOST_NTH}, or last", (1, MOST_NTH))
         case _:
             pass
 

@@ -37,9 +37,9 @@ def in_marks(marks: Sequence[Mark]) -> list[Mistake]:
     length = sum([len(mark.text) for mark in marks])
     if len(marks) > MARKS_LIMIT or length > LENGTH_LIMIT:
         detail = f"at most {MARKS_LIMIT:,} variables and tags of {LENGTH_LIMIT:,} characters"
-        mistakes.append(Mistake(marks[-1].start, "too_many", detail))
+        mistakes.append(Mistake(marks[-1].start, "too_many", detail, (MARKS_LIMIT, LENGTH_LIMIT)))
     mistakes += [
-        Mistake(mark.start, "too_many", f"at most {BRACKETS_LIMIT} brackets")
+        Mistake(mark.start, "too_many", f"at most {BRACKETS_LIMIT} brackets", (BRACKETS_LIMIT,))
         for mark in marks
         if mark.text.count("[") > BRACKETS_LIMIT
     ]

@@ -120,10 +120,8 @@ def compile_liquid(
     refuse(source, pointer, in_names(found, FILTERS))
     refuse(source, pointer, in_loops(template))
     if (cost := cost_of(template)) > COST_LIMIT:
-        detail = (
-            f"it takes {cost:,} steps for a client with {LOOP} tags, {COST_LIMIT:,} are allowed"
-        )
-        refuse(source, pointer, [Mistake(0, "too_costly", detail)])
+        detail = f"at most {COST_LIMIT:,} steps for a client with {LOOP} tags: it takes {cost:,}"
+        refuse(source, pointer, [Mistake(0, "too_costly", detail, (COST_LIMIT,))])
     compiled = LiquidTemplate(template, tuple(sorted(found.globals)))
     refuse(source, pointer, _when_rendered(compiled))
     return compiled

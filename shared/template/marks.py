@@ -65,6 +65,7 @@ class Mistake(NamedTuple):
     start: int
     code: str
     detail: str
+    limits: tuple[float, ...] = ()
 
 
 def cut(source: str) -> list[Mark]:
@@ -103,7 +104,8 @@ def refuse(source: str, pointer: str, mistakes: Sequence[Mistake]) -> None:
 def _field_error(source: str, pointer: str, mistake: Mistake) -> FieldError:
     before = source[: mistake.start]
     line, column = before.count("\n") + 1, mistake.start - (before.rfind("\n") + 1) + 1
-    return FieldError(pointer, mistake.code, f"line {line}, column {column}: {mistake.detail}")
+    detail = f"line {line}, column {column}: {mistake.detail}"
+    return FieldError(pointer, mistake.code, detail, mistake.limits)
 
 
 def as_line(text: str) -> str:

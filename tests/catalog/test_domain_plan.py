@@ -36,11 +36,11 @@ PLAN = Plan(
 
 
 REFUSED: list[tuple[dict[str, Any], FieldError]] = [
-    ({"name": ""}, FieldError("/name", "length", "1 to 200 characters")),
-    ({"name": "n" * 201}, FieldError("/name", "length", "1 to 200 characters")),
-    ({"body": "b" * 50_001}, FieldError("/body", "length", "1 to 50000 characters")),
+    ({"name": ""}, FieldError("/name", "length", "1 to 200 characters", (1, 200))),
+    ({"name": "n" * 201}, FieldError("/name", "length", "1 to 200 characters", (1, 200))),
+    ({"body": "b" * 50_001}, FieldError("/body", "length", "1 to 50000 characters", (1, 50_000))),
     ({"body": "a\0"}, FieldError("/body", "control_character", "no control characters")),
-    ({"subject": ""}, FieldError("/subject", "length", "1 to 500 characters")),
+    ({"subject": ""}, FieldError("/subject", "length", "1 to 500 characters", (1, 500))),
     (
         {"ends_at": PLAN.starts_at},
         FieldError("/ends_at", "window_too_short", "at least a second after starts_at"),
@@ -68,7 +68,10 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
     ({"html": "<p>"}, FieldError("/html", "of_mails", "only mails have HTML")),
     ({"sender": "a@b.de"}, FieldError("/sender", "of_mails", "only mails have a sender")),
     *(
-        ({"max_attempts": n}, FieldError("/max_attempts", "attempts", "1 to 1000000"))
+        (
+            {"max_attempts": n},
+            FieldError("/max_attempts", "attempts", "1 to 1000000", (1, 1_000_000)),
+        )
         for n in (-1, 0, 1_000_001)
     ),
     (
@@ -77,11 +80,11 @@ REFUSED: list[tuple[dict[str, Any], FieldError]] = [
     ),
     (
         {"filter": Filter(tags=("vip", ""))},
-        FieldError("/filter/tags/1", "tags", "1 to 100 characters"),
+        FieldError("/filter/tags/1", "tags", "1 to 100 characters", (1, 100)),
     ),
     (
         {"filter": Filter(tags=("\0",))},
-        FieldError("/filter/tags/0", "tags", "1 to 100 characters"),
+        FieldError("/filter/tags/0", "tags", "1 to 100 characters", (1, 100)),
     ),
 ]
 

@@ -341,6 +341,18 @@ async def test_a_parameter_that_is_wrong_is_refused_with_its_place(
     assert [(each["pointer"], each["code"]) for each in response.json()["errors"]] == places
 
 
+async def test_the_number_that_a_value_does_not_keep_is_given_as_a_number(
+    client: AsyncClient,
+) -> None:
+    by_model = await client.get("/numbers?limit=1001")
+    by_rule = await client.get("/keys", headers={"Idempotency-Key": "k" * 256})
+    without = await client.get("/numbers?limit=one")
+
+    assert by_model.json()["errors"][0]["limits"] == [1000]
+    assert by_rule.json()["errors"][0]["limits"] == [1, 255]
+    assert "limits" not in without.json()["errors"][0]
+
+
 async def test_a_wrong_value_is_never_repeated(client: AsyncClient) -> None:
     response = await client.post("/things", json={"name": ["secret"]})
 

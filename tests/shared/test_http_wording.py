@@ -1,6 +1,7 @@
 """What pydantic finds wrong is told in words of JSON."""
 
 import re
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -91,6 +92,20 @@ def test_every_kind_of_mistake_has_plain_words(kind: str) -> None:
     if kind not in wording.OURS:
         assert told != wording.OTHERWISE
         assert not JARGON.search(told), told
+
+
+@pytest.mark.parametrize("kind", [each for each in wording.WORDS if each in KINDS])
+def test_the_numbers_that_words_name_are_given_as_numbers(kind: str) -> None:
+    context = {**CONTEXT, "max_length": 200}
+    told = wording.detail(kind, message(kind), context)
+    named = re.findall(r"(?:than|at least|at most|multiple of|version) (\d+)", told)
+
+    assert wording.limits(kind, context) == tuple(map(int, named))
+
+
+def test_a_bound_that_is_no_number_is_none() -> None:
+    assert wording.limits("greater_than", {"gt": timedelta()}) == ()
+    assert wording.limits("value_error", {"error": "1 to 5"}) == ()
 
 
 def test_what_a_validator_of_ours_says_is_told_as_it_is() -> None:

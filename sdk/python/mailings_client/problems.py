@@ -9,6 +9,7 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
     pointer: str  # Source: RFC 6901
     code: str
     detail: str = ""
+    limits: list[float] = []  # the numbers that were not kept, in the order of `detail`
 
 
 class _Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,7 +160,8 @@ def checked(name: str, wanted: Filter) -> tuple[str, Filter]:
     """
     found = in_filter(wanted, "/filter")
     if not 1 <= len(name) <= NAME_LIMIT:
-        found.append(FieldError("/name", "length", f"1 to {NAME_LIMIT} characters"))
+        detail = f"1 to {NAME_LIMIT} characters"
+        found.append(FieldError("/name", "length", detail, (1, NAME_LIMIT)))
     elif wrong := mistake("/name", name):
         found.append(wrong)
     elif is_id(name):

@@ -38,4 +38,4 @@ def _in_values(named: Filter | Condition, pointer: str) -> Iterator[FieldError]:
         for number, tag in enumerate(getattr(named, name, None) or ()):
             if not is_tag(tag):
                 where = f"{pointer}/{name}/{number}"
-                yield FieldError(where, "tags", f"1 to {TAG_LIMIT} characters")
+                yield FieldError(where, "tags", f"1 to {TAG_LIMIT} characters", (1, TAG_LIMIT))

@@ -187,7 +187,7 @@ def check(
     """
     mistakes = [*_in_texts(plan, before), *in_audience(plan, before)]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
-        mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}"))
+        mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}", (1, ATTEMPTS)))
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
     if plan.schedule is not None and plan.schedule != getattr(before, "schedule", None):
         mistakes += mistakes_in_schedule(plan.schedule, "/schedule")
@@ -229,7 +229,7 @@ def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
         if text is None or (before is not None and getattr(before, name) == text):
             continue
         if not 1 <= len(text) <= limit:
-            yield FieldError(f"/{name}", "length", f"1 to {limit} characters")
+            yield FieldError(f"/{name}", "length", f"1 to {limit} characters", (1, limit))
         elif wrong := _mistake(name, text):
             yield wrong
 
@@ -239,7 +239,9 @@ def in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
     if before is None or plan.filter != before.filter:
         yield from in_filter(plan.filter, "/filter")
     if len(msgspec.json.encode(content_of(plan))) > LARGEST:
-        yield FieldError("/filter", "too_large", f"with all else at most {LARGEST} bytes")
+        yield FieldError(
+            "/filter", "too_large", f"with all else at most {LARGEST} bytes", (LARGEST,)
+        )
 
 
 def _mistake(name: str, text: str) -> FieldError | None:

@@ -21,7 +21,7 @@ from shared.event import Instant
 
 LONGEST_TOPIC = 63  # characters
 TOPIC = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.ASCII)  # of mailings
-TOPIC_DETAIL = "1 to 63 lower-case letters, digits and _.- , as in news"
+TOPIC_DETAIL = f"1 to {LONGEST_TOPIC} lower-case letters, digits and _.- , as in news"
 ALL_TOPICS = ""  # in rows, for what is of all of them
 SOURCE_LIMIT = 100  # characters
 SOURCE_PATTERN = r"^[^\x00-\x1f\x7f]+$"  # of one line
@@ -138,7 +138,7 @@ def topic_mistake(pointer: str, topic: str | None) -> FieldError | None:
     """Return what is wrong with the topic of a mailing or a suppression."""
     if topic is None or TOPIC.fullmatch(topic):
         return None
-    return FieldError(pointer, "topic", TOPIC_DETAIL)
+    return FieldError(pointer, "topic", TOPIC_DETAIL, (1, LONGEST_TOPIC))
 
 
 # Refusals

@@ -19,7 +19,7 @@ AS_OURS = "79161234567"  # what is like it need not be looked at closely for eac
 IGNORED = ""  # instead of a field: the name is known, and passed over
 NO_KNOWN = FieldError("", "no_header", f"the first line has no known column; {KNOWN_COLUMNS}")
 DOUBLE = FieldError("", "double_column", "a column stands twice in the header")
-TOO_MANY = FieldError("", "too_many_columns", f"at most {COLUMNS_LIMIT} columns")
+TOO_MANY = FieldError("", "too_many_columns", f"at most {COLUMNS_LIMIT} columns", (COLUMNS_LIMIT,))
 
 
 class Names:

@@ -99,11 +99,13 @@ async def _numbered(
     number = 0
     async for lines, size, _ in read_lines(body):
         if size > limits.bytes:
-            raise ImportTooLarge(FieldError("", "too_large", f"at most {limits.bytes} bytes"))
+            detail = f"at most {limits.bytes} bytes"
+            raise ImportTooLarge(FieldError("", "too_large", detail, (limits.bytes,)))
         for line in lines:
             number += 1
             if number > limits.rows:
-                raise ImportTooLarge(FieldError("", "too_large", f"at most {limits.rows} lines"))
+                detail = f"at most {limits.rows} lines"
+                raise ImportTooLarge(FieldError("", "too_large", detail, (limits.rows,)))
             yield number, line
 
 

@@ -175,7 +175,7 @@ class CsvReader:
         line = lines[at]
         if is_too_long(line):
             detail = f"the first line is longer than {ROW_LIMIT_BYTES} bytes; {KNOWN_COLUMNS}"
-            raise ImportRefused(FieldError("", "row_too_long", detail))
+            raise ImportRefused(FieldError("", "row_too_long", detail, (ROW_LIMIT_BYTES,)))
         if (declared := SEPARATOR.fullmatch(line)) and not self._options.delimiter:
             self._options = replace(self._options, delimiter=declared[1].decode())
             return 1

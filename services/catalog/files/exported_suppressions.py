@@ -30,7 +30,9 @@ UNKNOWN_KEY = FieldError(
     "/key_id", "unknown_key", "CATALOG_CONTACT_KEYS has no key of this hash; add that one first"
 )
 NO_REASON = FieldError("/reason", "reason", f"one of {', '.join(REASONS)}")
-NO_SOURCE = FieldError("/source", "source", f"1 to {SOURCE_LIMIT} characters, of one line")
+NO_SOURCE = FieldError(
+    "/source", "source", f"1 to {SOURCE_LIMIT} characters, of one line", (1, SOURCE_LIMIT)
+)
 NO_INSTANT = FieldError("/since", "since", "a time that has been, as in 2026-01-31T12:00:00+00:00")
 
 

@@ -12,7 +12,9 @@ from services.catalog.files.xlsx_rows import in_csv
 from shared.errors import FieldError
 
 PACKED_TWICE = 2  # such as CSV in a ZIP in gzip
-TOO_DEEP = FieldError("", "packed", f"it is packed more than {PACKED_TWICE} times")
+TOO_DEEP = FieldError(
+    "", "packed", f"it is packed more than {PACKED_TWICE} times", (PACKED_TWICE,)
+)
 
 
 class Meter:
@@ -41,7 +43,7 @@ def check_size(size: int, limit: int) -> None:
         ImportTooLarge: It has more than `limit`.
     """
     if size > limit:
-        raise ImportTooLarge(FieldError("", "too_large", f"more than {limit} bytes"))
+        raise ImportTooLarge(FieldError("", "too_large", f"more than {limit} bytes", (limit,)))
 
 
 @dataclass(frozen=True, slots=True)

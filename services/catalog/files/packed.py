@@ -56,7 +56,7 @@ async def stored(pieces: AsyncIterator[bytes]) -> IO[bytes]:
 def _check_room(size: int) -> None:
     if size > ZIP_LIMIT_BYTES:
         detail = f"a ZIP or XLSX of more than {ZIP_LIMIT_BYTES} bytes; gzip may be larger"
-        raise ImportTooLarge(FieldError("", "too_large", detail))
+        raise ImportTooLarge(FieldError("", "too_large", detail, (ZIP_LIMIT_BYTES,)))
 
 
 def zip_in(file: IO[bytes]) -> ZipFile:

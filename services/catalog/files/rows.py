@@ -147,7 +147,7 @@ class _ChunkBuilder:
         """
         if self._row > self._limits.rows:
             detail = f"more than {self._limits.rows} rows"
-            raise ImportTooLarge(FieldError("", "too_large", detail))
+            raise ImportTooLarge(FieldError("", "too_large", detail, (self._limits.rows,)))
         self.found.charset = self._text.charset
         chunk = Chunk(
             number=self._chunk,

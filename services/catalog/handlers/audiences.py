@@ -61,7 +61,7 @@ async def refer(
             raise MailingInvalid(unknown_audience())
         if len(await queue.mailings_of(db, found.audience_id, MOST)) >= MOST:
             detail = f"{MOST} mailings refer to it already"
-            raise MailingInvalid(FieldError("/audience", "too_many", detail))
+            raise MailingInvalid(FieldError("/audience", "too_many", detail, (MOST,)))
         command = command_for(found)
         await _execute(db, store, mailing, stream(command), command, expected)
 

@@ -4,7 +4,7 @@ export interface FieldProblem {
   pointer: string; // a JSON pointer into the body, or /parameter
   code: string; // for programs; it does not change
   detail: string;
-  limits?: readonly number[] | null; // that were not kept; of rows of imports, else they stand in `detail`
+  limits?: readonly number[] | null; // that were not kept, in the order of `detail`; none: it names none
 }
 
 /** Why a request failed. `status` is 0 where nobody answered. */

@@ -10,7 +10,7 @@ export function useProblemText(): (problem: FieldProblem) => string {
   return ({ pointer, code, detail, limits }) => {
     const place = pointer.slice(1).replaceAll("/", "_");
     const known = [`codesAt.${place}.${code}`, `codes.${code}`].find((key) => i18n.exists(key));
-    return known ? t(known, { range: limits ? joined(limits) : rangeOf(detail) }) : detail || code;
+    return known ? t(known, { range: rangeOf(limits) }) : detail || code;
   };
 }
 
@@ -23,12 +23,7 @@ export function useProblemTitle(): (problem: Problem) => string {
   };
 }
 
-/** Returns the numbers of an API's sentence: `at most 11 characters` is `11`. */
-export function rangeOf(detail = ""): string {
-  const found = detail.match(/\d+(?:,\d{3})*/g) ?? [];
-  return joined(found.map((each) => Number(each.replaceAll(",", ""))));
-}
-
-function joined(numbers: readonly number[]): string {
-  return numbers.map((each) => number(each, language())).join(" – ");
+/** Returns the limits that were not kept, as the reader writes numbers: `1 – 20,000`. */
+export function rangeOf(limits: readonly number[] | null | undefined): string {
+  return (limits ?? []).map((each) => number(each, language())).join(" – ");
 }

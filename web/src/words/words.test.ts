@@ -56,7 +56,7 @@ test.each(FILES)("%s has the same places for values in both languages", (name) =
 });
 
 // What texts have places for, by name; another name belongs into one of the lists.
-const NUMBERS = ["count", "number", "seconds", "version", "rate", "rows", "shown", "percent", "done", "planned", "selected", "ms", "size", "sent", "all", "range", "delivered"];
+const NUMBERS = ["count", "number", "seconds", "version", "rate", "rows", "shown", "percent", "done", "planned", "selected", "ms", "size", "sent", "all", "range", "delivered", "line", "column"];
 const TEXTS = ["id", "name", "names", "duration", "large", "small", "end", "page", "trace", "status", "detail", "gateway", "topic", "mailing", "what", "service", "tzdata", "said", "step", "zone", "replica", "problem", "contact"];
 // Signs of units do not change with the number, nor do participles and words that only bind.
 const UNITS = /^(s|ms|с|мс|SMS|из|of|sent|selected|delivered|needed|B|kB|MB|GB|Б|кБ|МБ|ГБ)$/;

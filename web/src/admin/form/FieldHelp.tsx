@@ -1,8 +1,9 @@
 import { useTranslation } from "react-i18next";
 
 import type { FieldProblem } from "../../api/problem";
-import { number } from "../../ui/format";
-import { language } from "../../words";
+import { rangeOf } from "../../ui/useProblemText";
+
+const PLACE = /^line (\d+), column (\d+)/; // of a mistake in a text with variables
 
 /** What stands below a field: why it was refused, in the reader's words, or what belongs there. */
 export function FieldHelp({ id, error, help }: { id: string; error?: FieldProblem | undefined; help?: string }) {
@@ -27,7 +28,8 @@ export function useRefusal(): (error: FieldProblem) => string {
   const { t, i18n } = useTranslation();
   return (error) => {
     const known = `refusal.${error.code.replaceAll("_", "-")}`; // in words _many is a plural
-    const range = (error.detail.match(/\d+/g) ?? []).map((each) => number(Number(each), language())).join(" – ");
-    return i18n.exists(known) ? t(known, { detail: error.detail, range }) : error.detail || error.code;
+    const [, line, column] = PLACE.exec(error.detail) ?? [];
+    const values = { detail: error.detail, range: rangeOf(error.limits), line, column };
+    return i18n.exists(known) ? t(known, values) : error.detail || error.code;
   };
 }

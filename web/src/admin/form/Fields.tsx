@@ -13,12 +13,23 @@ export type Name = Path<Values>;
 /** How a field's label, control and help belong together; `error` is what was refused of it. */
 export function useField(name: Name) {
   const { register, formState } = useFormContext<Values>();
-  const found: { type?: string; message?: string } | undefined = get(formState.errors, name);
-  const error: FieldProblem | undefined = found?.type
-    ? { pointer: name, code: found.type, detail: found.message ?? "" }
-    : undefined;
+  const refused: Refused | undefined = get(formState.errors, name);
+  const error = refusalOf(refused, name);
   const id = `field-${name.replaceAll(".", "-")}`;
   return { id, helpId: `${id}-help`, error, own: register(name) };
+}
+
+/** A refusal as the form keeps it with its field. */
+interface Refused {
+  type?: string;
+  message?: string;
+  types?: { limits?: readonly string[] };
+}
+
+function refusalOf(found: Refused | undefined, name: Name): FieldProblem | undefined {
+  if (!found?.type) return undefined;
+  const limits = (found.types?.limits ?? []).map(Number);
+  return { pointer: name, code: found.type, detail: found.message ?? "", limits };
 }
 
 interface Props {

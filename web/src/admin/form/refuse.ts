@@ -17,7 +17,8 @@ export function refuse(error: unknown, form: UseFormReturn<Values>): Problem | n
   const left = problem.errors.filter((each) => {
     const name = shownName(formField(each.pointer), form.getValues());
     if (name === null) return true;
-    form.setError(name, { type: each.code, message: each.detail }, { shouldFocus: isFirst });
+    const types = { limits: (each.limits ?? []).map(String) };
+    form.setError(name, { type: each.code, message: each.detail, types }, { shouldFocus: isFirst });
     isFirst = false;
     return false;
   });
