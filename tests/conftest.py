@@ -40,20 +40,32 @@ KEEP = text("""
         END LOOP;
     END $$
 """)
+# What is as the migrations left it stays: to empty a table costs more than to compare a few rows.
 RESTORE = text("""
-    DO $$ DECLARE each text; has_rows bool; BEGIN
+    DO $$ DECLARE each text; is_changed bool; has_rows bool; BEGIN
         SET LOCAL lock_timeout = '5s';
         SET LOCAL client_min_messages = 'warning';
         FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
-            EXECUTE format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO has_rows;
-            IF has_rows THEN EXECUTE
+            IF to_regclass('made.' || each) IS NULL THEN EXECUTE
+                format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO is_changed;
+            ELSE EXECUTE format(
+                'SELECT EXISTS (
+                    (SELECT now::text FROM public.%s AS now
+                    EXCEPT ALL SELECT made::text FROM made.%s AS made)
+                    UNION ALL
+                    (SELECT made::text FROM made.%s AS made
+                    EXCEPT ALL SELECT now::text FROM public.%s AS now)
+                )', each, each, each, each) INTO is_changed;
+            END IF;
+            IF is_changed THEN EXECUTE
                 format('TRUNCATE public.%s RESTART IDENTITY CASCADE', each);
             END IF;
         END LOOP;
         FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'made' LOOP
-            EXECUTE format(
+            EXECUTE format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO has_rows;
+            IF NOT has_rows THEN EXECUTE format(
                 'INSERT INTO public.%s OVERRIDING SYSTEM VALUE SELECT * FROM made.%s', each, each
-            );
+            ); END IF;
         END LOOP;
     END $$
 """)

@@ -16,6 +16,7 @@ from shared.keyed_hash import KeyedHash
 
 PREFIXES = {kind: f"{kind}:".encode() for kind in SuppressedKind}
 SIZE = 16  # bytes of a hash: there are far fewer contacts than pairs of these that are equal
+OF_URLS = bytes.maketrans(b"+/", b"-_")
 HASH = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # as text
 ID_OF = b"id:"  # what a key's id is the hash of: no contact, so it says nothing about one
 ID_SIZE = 6  # bytes
@@ -55,8 +56,8 @@ def _text(digest: bytes, size: int) -> str:
 
     A third of the time of `urlsafe_b64encode`: an import has one or two for each row.
     """
-    plain = b2a_base64(digest[:size], newline=False).decode().rstrip("=")
-    return plain.replace("+", "-").replace("/", "_")
+    plain = b2a_base64(digest[:size], newline=False)
+    return plain.rstrip(b"=").translate(OF_URLS).decode()
 
 
 def normal(contact: str) -> str:
