@@ -77,8 +77,21 @@ client_search = Table(
     Column("tags", ARRAY(Text), nullable=False),
     Column("operator_code", Text),
     Column("words", TSVECTOR, nullable=False, comment="services.catalog.domain.search"),
-    Index("client_search_newest", "created_at", "client_id"),
-    Index("client_search_words", "words", postgresql_using="gin"),
+    Column(
+        "block",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="of neighbors in time; 0: put there by a release that knew none",
+    ),
+    Index("client_search_blocks", "block", "created_at", "client_id"),
+    Index(
+        "client_search_words",
+        text("words_in_block(block, words)"),
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=text("block > 0"),
+    ),
     comment="clients by what is looked for, as they were some seconds ago",
 )
 

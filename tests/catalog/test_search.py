@@ -7,9 +7,10 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import text
 
-from services.catalog.domain.search import query_of, words_of
+from services.catalog.domain import search as domain
+from services.catalog.domain.search import next_blocks, query_of, words_of
 from services.catalog.handlers.searching import follow_changes
-from services.catalog.queries import search
+from services.catalog.queries import facets
 from shared.database import Pool, autocommit
 
 CLIENTS = (
@@ -95,10 +96,14 @@ async def test_all_that_is_asked_for_must_be_had(http: AsyncClient) -> None:
 
 
 async def test_the_newest_client_stands_first_and_pages_follow(
-    http: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for window in (1, 2, 8_000):
-        monkeypatch.setattr(search, "WINDOW", window)
+    for block in (1, 2, 20_000):
+        monkeypatch.setattr(domain, "BLOCK", block)
+        async with autocommit(catalog_pool) as db:
+            await db.execute(text("DELETE FROM client_search"))
+            await db.execute(text("UPDATE clients SET version = version"))
+        await follow(catalog_pool)
         for params in ({}, {"q": "79"}, {"q": "an 79"}):
             whole = (await http.get("/clients", params=params)).json()["items"]
             page = (await http.get("/clients", params={**params, "limit": 1})).json()
@@ -151,29 +156,13 @@ async def test_facets_count_what_is_asked_for_by_tag_and_code(http: AsyncClient)
 async def test_of_very_many_a_number_is_a_lower_bound_or_known_from_a_counter(
     http: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "COUNTED", 1)
+    monkeypatch.setattr(facets, "COUNTED", 1)
 
     typed = (await http.get("/clients/facets", params={"q": "79"})).json()
     tagged = (await http.get("/clients/facets", params={"tag": "vip"})).json()
 
     assert (typed["count"], typed["is_exact"], typed["counted"]) == (2, False, 2)
     assert (tagged["count"], tagged["is_exact"], tagged["counted"]) == (2, True, 2)
-
-
-@pytest.mark.parametrize(("many", "enough"), [(0, 1), (0, 8_000), (9, 8_000)])
-async def test_facets_count_the_same_by_the_index_and_in_the_order_of_clients(
-    http: AsyncClient, monkeypatch: pytest.MonkeyPatch, many: int, enough: int
-) -> None:
-    monkeypatch.setattr(search, "MANY", many)
-    monkeypatch.setattr(search, "ENOUGH", enough)
-
-    some = (await http.get("/clients/facets", params={"q": "79"})).json()
-    monkeypatch.setattr(search, "COUNTED", 1)
-    more = (await http.get("/clients/facets", params={"q": "79"})).json()
-
-    assert (some["count"], some["is_exact"], some["counted"]) == (3, True, 3)
-    assert [(each["value"], each["count"]) for each in some["tags"]] == [("new", 2), ("vip", 2)]
-    assert (more["count"], more["is_exact"], more["counted"]) == (2, False, 2)
 
 
 async def test_two_who_follow_at_once_do_not_count_twice(
@@ -200,8 +189,16 @@ def test_what_is_typed_is_quoted() -> None:
     assert query_of(" ?! ") is None
 
 
+def test_a_block_is_filled_before_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "BLOCK", 3)
+
+    assert next_blocks(1, 0, 4) == [1, 1, 1, 2]
+    assert next_blocks(7, 2, 5) == [7, 8, 8, 8, 9]
+    assert next_blocks(7, 3, 1) == [8]
+
+
 async def test_a_statement_that_touches_very_many_is_followed_at_once(
-    http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
+    http: AsyncClient, catalog_pool: Pool
 ) -> None:
     async with autocommit(catalog_pool) as db:
         await db.execute(
@@ -214,7 +211,5 @@ async def test_a_statement_that_touches_very_many_is_followed_at_once(
     await follow(catalog_pool)
 
     assert (await http.get("/clients/facets")).json()["count"] == 40_003
-    # What most have is counted without the index, which would return all of them.
-    monkeypatch.setattr(search, "COUNT_FOUND", None)
     typed = (await http.get("/clients/facets", params={"q": "792"})).json()
     assert (typed["counted"], typed["is_exact"]) == (10_001, False)

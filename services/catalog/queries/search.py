@@ -1,18 +1,24 @@
-"""Queries: clients by words, the newest first, and how many there are of what is asked for."""
+"""Queries: clients by words, the newest first.
 
-from collections.abc import Mapping, Sequence
+Words stand in blocks of neighbors in time, so that each block is asked for its own: a page reads
+the newest blocks that have what is asked for, and of each of the others only that it has none.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
 
-from services.catalog.domain.search import marks_of, query_of
-from shared.database import Connection, sql
+from services.catalog.domain.search import block_prefix, marks_of, query_of
+from shared.database import Connection
 from shared.event import Instant
-from shared.http import View
 
 Place: TypeAlias = tuple[Instant, UUID]
+
+OLDEST: Place = (datetime.min.replace(tzinfo=UTC), UUID(int=0))  # before all clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +39,108 @@ class Asked:
     @property
     def query(self) -> str | None:
         """What is asked of the words; None: nothing."""
+        return self.query_within("")
+
+    def query_in(self, block: int) -> str:
+        """Return what is asked of the words of a block, where something is asked of words."""
+        return self.query_within(block_prefix(block)) or ""
+
+    def query_within(self, within: str) -> str | None:
+        """Return what is asked of words that begin with `within`; None: nothing."""
         phone = [] if self.phone is None else [self.phone]
-        return query_of(self.typed, [*marks_of(self.tags, self.operator_code), *phone])
+        marks = [*marks_of(self.tags, self.operator_code), *phone]
+        return query_of(self.typed, marks, within)
 
 
-# Clients that are read in their order before the index is asked: cheaper than to collect and sort
-# what more of them have.
-WINDOW = 8_000
-BEFORE = "(s.created_at, s.client_id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))"
-# In the newest ones; `last` is where they end, or none: then they are all.
-SELECT_NEAR = sql(
-    """
-    WITH near AS MATERIALIZED (
-        SELECT client_id, created_at, words FROM client_search s WHERE {before}
-        ORDER BY created_at DESC, client_id DESC LIMIT :window
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Clients that came one after the other: where the oldest and the newest of them stand."""
+
+    number: int
+    oldest: Place
+    newest: Place
+
+
+# From block to block by their index: as many steps as there are blocks, however many clients.
+SELECT_BLOCKS = text("""
+    WITH RECURSIVE numbers AS (
+        SELECT min(block) AS block FROM client_search WHERE block > 0
+        UNION ALL
+        SELECT (SELECT min(block) FROM client_search AS s WHERE s.block > numbers.block)
+        FROM numbers WHERE block IS NOT NULL
     )
-    SELECT s.client_id, s.created_at FROM near s
-    WHERE s.words @@ CAST(:query AS tsquery)
-    ORDER BY s.created_at DESC, s.client_id DESC LIMIT :limit
-    """,
-    before=BEFORE,
-)
-SELECT_END = sql(
+    SELECT block, oldest.created_at, oldest.client_id, newest.created_at, newest.client_id
+    FROM numbers CROSS JOIN LATERAL (
+        SELECT created_at, client_id FROM client_search AS s WHERE s.block = numbers.block
+        ORDER BY created_at, client_id LIMIT 1
+    ) AS oldest CROSS JOIN LATERAL (
+        SELECT created_at, client_id FROM client_search AS s WHERE s.block = numbers.block
+        ORDER BY created_at DESC, client_id DESC LIMIT 1
+    ) AS newest
+""")
+
+
+async def blocks(db: Connection) -> list[Block]:
+    """Return all blocks, the one with the newest client first."""
+    found = [
+        Block(number, (old_at, old_id), (new_at, new_id))
+        for number, old_at, old_id, new_at, new_id in await db.execute(SELECT_BLOCKS)
+    ]
+    return sorted(found, key=lambda each: each.newest, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Places from `newest` back to, but without, `end`; and all blocks that have clients there."""
+
+    blocks: Sequence[Block]
+    newest: Place
+    end: Place
+
+
+def stretches(found: Sequence[Block], before: Place) -> Iterator[Stretch]:
+    """Yield what lies behind a place, the newest first, without gaps and none of it twice.
+
+    Clients that came at the same time may stand in different blocks: where blocks overlap, each
+    stretch has all of them.
     """
-    SELECT created_at, client_id FROM client_search s WHERE {before}
-    ORDER BY created_at DESC, client_id DESC OFFSET :window - 1 LIMIT 1
-    """,
-    before=BEFORE,
-)
-# Behind them, by the index of words, which knows all that are left: they are few.
-SELECT_FAR = sql(
-    """
-    WITH few AS MATERIALIZED (
-        SELECT client_id, created_at FROM client_search
-        WHERE words @@ CAST(:query AS tsquery)
-    )
-    SELECT client_id, created_at FROM few s WHERE {before}
-    ORDER BY created_at DESC, client_id DESC LIMIT :limit
-    """,
-    before=BEFORE,
-)
+    open_: list[Block] = []
+    ends = [*(each.newest for each in found[1:]), OLDEST]
+    for block, end in zip(found, ends, strict=True):
+        open_ = [*(each for each in open_ if each.oldest <= block.newest), block]
+        if end < before:
+            yield Stretch(open_, block.newest, end)
+
+
+# Each stretch collects and sorts what its blocks have; the next one is read only if they do not
+# fill the page. Clients of block 0, which a release before has put there, are read in order.
+SELECT_FOUND = text("""
+    SELECT client_id FROM (
+        (
+            SELECT found.client_id, found.created_at FROM unnest(
+                CAST(:queries AS text[]), CAST(:newest_at AS timestamptz[]),
+                CAST(:newest_id AS uuid[]), CAST(:end_at AS timestamptz[]),
+                CAST(:end_id AS uuid[])
+            ) AS stretch (query, newest_at, newest_id, end_at, end_id) CROSS JOIN LATERAL (
+                SELECT client_id, created_at FROM (
+                    SELECT client_id, created_at FROM client_search
+                    WHERE block > 0 AND words_in_block(block, words) @@ CAST(query AS tsquery)
+                    OFFSET 0
+                ) AS s
+                WHERE (created_at, client_id) <= (newest_at, newest_id)
+                    AND (created_at, client_id) > (end_at, end_id)
+                    AND (created_at, client_id)
+                        < (CAST(:at AS timestamptz), CAST(:id AS uuid))
+                ORDER BY created_at DESC, client_id DESC LIMIT :limit
+            ) AS found LIMIT :limit
+        ) UNION ALL (
+            SELECT client_id, created_at FROM client_search
+            WHERE block = 0 AND words @@ CAST(:query AS tsquery)
+                AND (created_at, client_id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))
+            ORDER BY created_at DESC, client_id DESC LIMIT :limit
+        )
+    ) AS found ORDER BY created_at DESC, client_id DESC LIMIT :limit
+""")
 
 
 async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) -> list[UUID]:
@@ -80,145 +148,16 @@ async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) 
     query = asked.query
     if query is None:
         return []
-    values = {"query": query, "limit": limit, "at": before[0], "id": before[1]}
-    near = (await db.scalars(SELECT_NEAR, values | {"window": WINDOW})).all()
-    if len(near) == limit:
-        return list(near)
-    end = (
-        await db.execute(SELECT_END, {"at": before[0], "id": before[1], "window": WINDOW})
-    ).first()
-    if end is None:
-        return list(near)
-    rest = {"at": end.created_at, "id": end.client_id, "limit": limit - len(near)}
-    return [*near, *(await db.scalars(SELECT_FAR, values | rest)).all()]
-
-
-class Facet(View):
-    """A tag or an operator code, and how many clients have it."""
-
-    value: str
-    count: int
-
-
-class FacetsView(View):
-    """How many clients have what is asked for, and which tags and codes these have.
-
-    As clients were some seconds ago.
-    """
-
-    count: int
-    is_exact: bool  # otherwise there are more than `count`
-    counted: int  # clients whose tags and codes these are
-    tags: list[Facet]
-    operator_codes: list[Facet]
-
-
-COUNTED = 10_000  # clients at most, where nothing has counted them before
-FACETS = 100  # of each kind, the most frequent ones
-
-SELECT_COUNT = text("SELECT count FROM client_facets WHERE kind = :kind AND value = :value")
-SELECT_FACETS = text("""
-    SELECT value, count FROM client_facets WHERE kind = :kind AND count > 0
-    ORDER BY count DESC, value LIMIT :limit
-""")
-# Equal counts are sorted by the bytes of their values: to sort thousands of tags by the rules of a
-# language takes longer than all the rest.
-COUNT_SOME = """
-    WITH found AS MATERIALIZED (
-        SELECT client_id, tags, operator_code FROM {clients} WHERE {conditions} LIMIT :limit
-    )
-    SELECT 'all' AS kind, '' AS value, count(*) AS count FROM found
-    UNION ALL (
-        SELECT 'tag', tag, count(*) AS count FROM found CROSS JOIN unnest(tags) AS tag
-        GROUP BY tag ORDER BY count DESC, tag COLLATE "C" LIMIT :facets
-    )
-    UNION ALL (
-        SELECT 'code', operator_code, count(*) AS count FROM found
-        WHERE operator_code IS NOT NULL
-        GROUP BY operator_code ORDER BY count DESC, operator_code COLLATE "C" LIMIT :facets
-    )
-"""
-HAS_WORDS, IS_NAMED = "words @@ CAST(:query AS tsquery)", "client_id = ANY(CAST(:ids AS uuid[]))"
-ALL = "client_search"
-NEWEST = """(
-    SELECT client_id, tags, operator_code, words FROM client_search
-    ORDER BY created_at DESC, client_id DESC LIMIT :window
-) AS newest"""
-COUNT_FOUND = sql(COUNT_SOME, clients=ALL, conditions=HAS_WORDS)
-COUNT_NAMED = sql(COUNT_SOME, clients=ALL, conditions=IS_NAMED)
-COUNT_BOTH = sql(COUNT_SOME, clients=ALL, conditions=f"{HAS_WORDS} AND {IS_NAMED}")
-COUNT_NEWEST = sql(COUNT_SOME, clients=NEWEST, conditions=HAS_WORDS)
-COUNT_SAMPLE = sql(
-    "SELECT count(*) FROM {clients} WHERE {conditions}", clients=NEWEST, conditions=HAS_WORDS
-)
-# The index returns all that have a word, even if only some are counted. What so many of the newest
-# clients have is counted in their order instead, which ends where there are enough.
-SAMPLE = 1_000
-MANY = SAMPLE // 8
-ENOUGH = 10 * COUNTED  # of the newest clients; among them are enough, if the others are like them
-
-
-async def facets(db: Connection, asked: Asked) -> FacetsView:
-    """Return how many clients have what is asked for; by what counts them, or up to a number."""
-    if asked.query is None and asked.typed:
-        return FacetsView(count=0, is_exact=True, counted=0, tags=[], operator_codes=[])
-    if asked.query is None and asked.client_ids is None:
-        total = await _count(db, "all", "")
-        tags, codes = await _facets(db, "tag"), await _facets(db, "code")
-        return FacetsView(
-            count=total, is_exact=True, counted=total, tags=tags, operator_codes=codes
-        )
-    rows = await _counted(db, asked)
-    counted = next(count for kind, _, count in rows if kind == "all")
-    known = await _known_count(db, asked) if counted > COUNTED else counted
-    return FacetsView(
-        count=counted if known is None else known,
-        is_exact=known is not None,
-        counted=counted,
-        tags=[Facet(value=value, count=count) for kind, value, count in rows if kind == "tag"],
-        operator_codes=[
-            Facet(value=value, count=count) for kind, value, count in rows if kind == "code"
-        ],
-    )
-
-
-async def _counted(db: Connection, asked: Asked) -> list[tuple[str, str, int]]:
-    """Return how many clients there are, and of each tag and code: kind, value and count."""
-    query, ids = asked.query, asked.client_ids
-    values = {"limit": COUNTED + 1, "facets": FACETS}
-    if ids is None:
-        rows: Sequence[Any] = await _counted_of_all(db, values | {"query": query})
-    elif query is None:
-        rows = (await db.execute(COUNT_NAMED, values | {"ids": list(ids)})).all()
-    else:
-        both = values | {"query": query, "ids": list(ids)}
-        rows = (await db.execute(COUNT_BOTH, both)).all()
-    return [(kind, value, count) for kind, value, count in rows]
-
-
-async def _counted_of_all(db: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
-    """Count what has words by the index, or in the order of clients if most of them have these."""
-    sample = {"query": values["query"], "window": SAMPLE}
-    if int(await db.scalar(COUNT_SAMPLE, sample) or 0) >= MANY:
-        rows = (await db.execute(COUNT_NEWEST, {**values, "window": ENOUGH})).all()
-        if any(kind == "all" and count > COUNTED for kind, _, count in rows):
-            return rows
-    return (await db.execute(COUNT_FOUND, values)).all()
-
-
-async def _known_count(db: Connection, asked: Asked) -> int | None:
-    """Return how many have the one tag or code that is asked for; None: it is more than one."""
-    marks = [("tag", tag) for tag in asked.tags]
-    marks += [("code", asked.operator_code)] if asked.operator_code else []
-    if asked.is_narrow or len(marks) != 1:
-        return None
-    return await _count(db, *marks[0])
-
-
-async def _count(db: Connection, kind: str, value: str) -> int:
-    return int(await db.scalar(SELECT_COUNT, {"kind": kind, "value": value}) or 0)
-
-
-async def _facets(db: Connection, kind: str) -> list[Facet]:
-    rows = await db.execute(SELECT_FACETS, {"kind": kind, "limit": FACETS})
-    return [Facet(value=row.value, count=row.count) for row in rows]
+    parts = list(stretches(await blocks(db), before))
+    values: dict[str, Any] = {
+        "queries": [" | ".join(f"({asked.query_in(b.number)})" for b in p.blocks) for p in parts],
+        "newest_at": [each.newest[0] for each in parts],
+        "newest_id": [each.newest[1] for each in parts],
+        "end_at": [each.end[0] for each in parts],
+        "end_id": [each.end[1] for each in parts],
+        "query": query,
+        "at": before[0],
+        "id": before[1],
+        "limit": limit,
+    }
+    return list((await db.scalars(SELECT_FOUND, values)).all())

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, text
 
-from services.catalog.domain.search import marks_of, words_of
+from services.catalog.domain.search import marks_of, next_blocks, words_of
 from services.catalog.tables import client_changes, imports
 from shared import database
 from shared.database import Connection
@@ -23,20 +23,24 @@ ALL, TAG, CODE = "all", "tag", "code"  # kinds of counters
 TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
 TAKE_OUT = """
     DELETE FROM client_search WHERE client_id = ANY(CAST($1 AS uuid[]))
-    RETURNING tags, operator_code
+    RETURNING client_id, block, tags, operator_code
 """
 SELECT_NOW = """
     SELECT client_id, version, created_at, tags, operator_code, full_name, email, phone
-    FROM clients WHERE client_id = ANY(CAST($1 AS uuid[]))
+    FROM clients WHERE client_id = ANY(CAST($1 AS uuid[])) ORDER BY created_at, client_id
 """
+SELECT_LAST_BLOCK = text("""
+    SELECT block, count(*) FROM client_search
+    WHERE block > 0 AND block = (SELECT max(block) FROM client_search) GROUP BY block
+""")
 INSERT_WORDS = """
-    INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words)
+    INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words, block)
     SELECT client_id, version, created_at, CAST(tags AS text[]), operator_code,
-        array_to_tsvector(CAST(words AS text[]))
+        array_to_tsvector(CAST(words AS text[])), block
     FROM unnest(
         CAST($1 AS uuid[]), CAST($2 AS int[]), CAST($3 AS timestamptz[]), CAST($4 AS text[]),
-        CAST($5 AS text[]), CAST($6 AS text[])
-    ) AS added (client_id, version, created_at, tags, operator_code, words)
+        CAST($5 AS text[]), CAST($6 AS text[]), CAST($7 AS int[])
+    ) AS added (client_id, version, created_at, tags, operator_code, words, block)
 """
 ADD_COUNTS = text("""
     INSERT INTO client_facets (kind, value, count)
@@ -70,13 +74,22 @@ async def follow_changes(db: Connection) -> Followed:
         return NOTHING
     old = await database.fetch(db, TAKE_OUT, changed)
     now = await database.fetch(db, SELECT_NOW, changed)
-    await _insert_words(db, now)
+    await _insert_words(db, now, await _blocks(db, old, now))
     await _add_counts(db, old, now)
     running = select(imports.c.import_id).where(imports.c.status == "running").limit(1)
     return Followed(len(changed), await db.scalar(running) is not None)
 
 
-async def _insert_words(db: Connection, rows: Sequence[Any]) -> None:
+async def _blocks(db: Connection, old: Sequence[Any], now: Sequence[Any]) -> list[int]:
+    """Return the block of each client: its own one, or the last one until that is full."""
+    own = {row["client_id"]: row["block"] for row in old if row["block"]}
+    last = (await db.execute(SELECT_LAST_BLOCK)).one_or_none()
+    number, size = (1, 0) if last is None else (last[0], last[1])
+    added = iter(next_blocks(number, size, sum(row["client_id"] not in own for row in now)))
+    return [own.get(row["client_id"]) or next(added) for row in now]
+
+
+async def _insert_words(db: Connection, rows: Sequence[Any], blocks: Sequence[int]) -> None:
     if not rows:
         return
     words = [
@@ -85,7 +98,8 @@ async def _insert_words(db: Connection, rows: Sequence[Any]) -> None:
     ]
     client_ids, versions, instants, tags_of, codes, *_ = zip(*rows, strict=True)
     tags = [array(each) for each in tags_of]
-    await database.fetch(db, INSERT_WORDS, client_ids, versions, instants, tags, codes, words)
+    values = (client_ids, versions, instants, tags, codes, words, blocks)
+    await database.fetch(db, INSERT_WORDS, *values)
 
 
 async def _add_counts(db: Connection, before: Sequence[Any], now: Sequence[Any]) -> None:

@@ -28,9 +28,9 @@ from services.catalog.domain.client import (
 )
 from services.catalog.handlers import erasing
 from services.catalog.queries import clients as queries
-from services.catalog.queries import search, subjects
+from services.catalog.queries import facets, subjects
 from services.catalog.queries.clients import ClientView
-from services.catalog.queries.search import FacetsView
+from services.catalog.queries.facets import FacetsView
 from services.catalog.queries.subjects import ErasedClientView, SubjectDataView
 from services.catalog.routes.asked_clients import LATEST, AskedClients
 from services.catalog.routes.dependencies import CompactionLag, Keys
@@ -204,7 +204,7 @@ async def client_facets(db: Database, asked: AskedClients) -> FacetsView:
     As clients were some seconds ago. Of very many the number is a lower bound, and of tags and
     codes the most frequent ones are shown.
     """
-    return await search.facets(db, asked)
+    return await facets.facets(db, asked)
 
 
 @router.get(
