@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.importing import until_known
+from bench.importing import until_known, until_searchable
 from bench.pipeline import BODY
 from bench.rig import Rig
 from bench.waiting import wait_for
@@ -30,6 +30,11 @@ REJECTED = 2_000  # rows of a file in which every row is wrong
 # Tags that one in so many clients has.
 TAGS = {"often": 10, "sometimes": 500, "seldom": 10_000}
 ONCE_PER_CODE = 90  # clients with one operator code
+# What none of the newest clients have, and most of the older ones: by how many of all are newer.
+EARLIER = {"early": 0.05, "first": 0.5}  # tags
+EARLIER_NAMES = {"Olga": 0.1, "Vera": 0.7}
+SIDES = ("even", "odd")  # tags: each client has one of them, nobody both
+DOMAINS = 1_000  # of e-mails of one half; the other half has the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ async def import_all(rig: Rig, size: Size) -> None:
     with path.open("rb") as file:
         await import_file(rig.api, file, Kind.CSV, lambda _: None)
     await until_known(rig, size.clients)
+    await until_searchable(rig)
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -83,10 +89,15 @@ def _write(path: Path, lines: Iterable[str]) -> None:
 def _lines(size: Size) -> Iterator[str]:
     yield "phone,operator_code,tags,time_zone,email,full_name\n"
     for number in range(size.clients):
+        newer = 1 - number / size.clients
         tags = [tag(number % size.tags), *(name for name, n in TAGS.items() if number % n == 0)]
+        tags += [SIDES[number % 2], *(name for name, share in EARLIER.items() if newer > share)]
+        names = ["Anna", *(name for name, share in EARLIER_NAMES.items() if newer > share)]
+        domain = f"mail{number % DOMAINS}.example" if number % 2 else "example.com"
         code = 900 + number % ONCE_PER_CODE
-        row = (FIRST_PHONE + number, code, "|".join(tags), "Europe/Moscow", "")
-        yield f"{','.join(map(str, row))},Anna Petrova {number}\n"
+        row = (FIRST_PHONE + number, code, "|".join(tags), "Europe/Moscow")
+        name = f"{' '.join(names)} Petrova {number}"
+        yield f"{','.join(map(str, row))},user{number}@{domain},{name}\n"
 
 
 async def send(rig: Rig, size: Size, first: int, last: int) -> None:

@@ -15,6 +15,7 @@ from cli.generate import COLUMNS, clients, csv_pieces
 from cli.upload import Kind, import_file
 
 KNOWN_WITHIN_S = 600.0
+SEARCHABLE_WITHIN_S = 1_800.0  # words follow with a quarter of a core
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ async def until_searchable(rig: Rig) -> None:
         async def is_searchable() -> bool:
             return not await db.fetchval("SELECT EXISTS (SELECT FROM client_changes)")
 
-        await wait_for(is_searchable, "the words of all clients", KNOWN_WITHIN_S, 0.25)
+        await wait_for(is_searchable, "the words of all clients", SEARCHABLE_WITHIN_S, 0.25)
     finally:
         await db.close()
 

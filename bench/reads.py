@@ -6,7 +6,16 @@ from functools import partial
 from random import Random
 from typing import Any, TypeAlias
 
-from bench.history import FIRST_PHONE, ONCE_PER_CODE, TAGS, Size, tag
+from bench.history import (
+    EARLIER,
+    EARLIER_NAMES,
+    FIRST_PHONE,
+    ONCE_PER_CODE,
+    SIDES,
+    TAGS,
+    Size,
+    tag,
+)
 from bench.rig import Rig
 from cli.render import Json
 from shared.contracts.dispatcher import State
@@ -103,8 +112,8 @@ def _pick(chosen: Mapping[str, Any]) -> Parameters:
     }
 
 
-def _catalog(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
-    size = known.size
+def _asked_clients(size: Size, random: Random) -> list[Parameters]:
+    """Return what clients are asked for by: one filter, several, words."""
 
     def phone() -> int:
         return FIRST_PHONE + random.randrange(size.clients)
@@ -121,16 +130,29 @@ def _catalog(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
     def person() -> str:
         return f"petrova {random.randrange(size.clients)}"
 
-    clients: list[Parameters] = [{}, {"phone": phone}, {"operator_code": code}, {"tag": group}]
-    clients += [{"tag": name} for name in TAGS]
-    clients += [{"operator_code": code, "tag": name} for name in TAGS]
-    found: list[Parameters] = [{"q": "petr"}, {"q": phone}, {"q": end}, {"q": person}]
-    found += [{"q": "anna", "tag": name} for name in TAGS]
+    of_code: list[Parameters] = [
+        {"operator_code": code, "tag": name} for name in (*TAGS, *EARLIER)
+    ]
+    return [
+        *({}, {"phone": phone}, {"operator_code": code}, {"tag": group}),
+        *({"tag": name} for name in (*TAGS, *EARLIER, "nobody")),
+        *({"tag": SIDES}, {"tag": ("first", "even")}),
+        *of_code,
+        *({"q": each} for each in ("petr", phone, end, person, "example.com", "mail7", "nobody")),
+        *({"q": name.lower()} for name in EARLIER_NAMES),
+        *({"q": "anna", "tag": name} for name in (*TAGS, *EARLIER)),
+        *({"q": each} for each in ("anna vera petrova", "vera example.com", "79 vera")),
+        {"q": "vera", "tag": SIDES},
+    ]
+
+
+def _catalog(known: Known, random: Random) -> Iterator[tuple[Any, ...]]:
+    clients = _asked_clients(known.size, random)
     client, import_, mailing = (
         partial(random.choice, each) for each in (known.clients, known.imports, known.mailings)
     )
-    yield "catalog", "/v1/clients", *clients, *found
-    yield "catalog", "/v1/clients/facets", *clients, *found
+    yield "catalog", "/v1/clients", *clients
+    yield "catalog", "/v1/clients/facets", *clients
     yield "catalog", "/v1/clients/{client_id}", {"client_id": client}
     yield ("catalog", "/v1/imports")
     yield "catalog", "/v1/imports/{import_id}", {"import_id": import_}
