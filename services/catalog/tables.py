@@ -78,19 +78,19 @@ client_search = Table(
     Column("operator_code", Text),
     Column("words", TSVECTOR, nullable=False, comment="services.catalog.domain.search"),
     Column(
-        "block",
+        "segment",
         Integer,
         nullable=False,
         server_default=text("0"),
         comment="of neighbors in time; 0: put there by a release that knew none",
     ),
-    Index("client_search_blocks", "block", "created_at", "client_id"),
+    Index("client_search_segments", "segment", "created_at", "client_id"),
     Index(
         "client_search_words",
-        text("words_in_block(block, words)"),
+        text("words_in_segment(segment, words)"),
         postgresql_using="gin",
         postgresql_with={"fastupdate": "off"},
-        postgresql_where=text("block > 0"),
+        postgresql_where=text("segment > 0"),
     ),
     comment="clients by what is looked for, as they were some seconds ago",
 )

@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from sqlalchemy import text
 
 from services.catalog.domain import search as domain
-from services.catalog.domain.search import next_blocks, query_of, words_of
+from services.catalog.domain.search import next_segments, query_of, words_of
 from services.catalog.handlers.searching import follow_changes
 from services.catalog.queries import facets
 from shared.database import Pool, autocommit
@@ -98,8 +98,8 @@ async def test_all_that_is_asked_for_must_be_had(http: AsyncClient) -> None:
 async def test_the_newest_client_stands_first_and_pages_follow(
     http: AsyncClient, catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for block in (1, 2, 20_000):
-        monkeypatch.setattr(domain, "BLOCK", block)
+    for segment in (1, 2, 10_000):
+        monkeypatch.setattr(domain, "SEGMENT", segment)
         async with autocommit(catalog_pool) as db:
             await db.execute(text("DELETE FROM client_search"))
             await db.execute(text("UPDATE clients SET version = version"))
@@ -189,12 +189,12 @@ def test_what_is_typed_is_quoted() -> None:
     assert query_of(" ?! ") is None
 
 
-def test_a_block_is_filled_before_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain, "BLOCK", 3)
+def test_a_segment_is_filled_before_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "SEGMENT", 3)
 
-    assert next_blocks(1, 0, 4) == [1, 1, 1, 2]
-    assert next_blocks(7, 2, 5) == [7, 8, 8, 8, 9]
-    assert next_blocks(7, 3, 1) == [8]
+    assert next_segments(1, 0, 4) == [1, 1, 1, 2]
+    assert next_segments(7, 2, 5) == [7, 8, 8, 8, 9]
+    assert next_segments(7, 3, 1) == [8]
 
 
 async def test_a_statement_that_touches_very_many_is_followed_at_once(

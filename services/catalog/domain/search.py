@@ -15,9 +15,9 @@ FROM_THE_END = "~"  # before the digits of a phone in the other order
 END_DIGITS = 4  # at least, of the end of a phone
 LONGEST = 10  # digits of a phone without its country
 TERMS = 10  # of what is typed, at most
-# Clients of a block: so many are collected and sorted in some milliseconds, and 1,000,000 clients
-# have so few blocks that it takes a millisecond to find that none of them has a word.
-BLOCK = 20_000
+# Clients of a segment: so many are collected and sorted in some milliseconds, and of 1,000,000
+# clients there are so few segments that it takes a few to find that none of them has a word.
+SEGMENT = 10_000
 
 
 def plain(text: str) -> str:
@@ -45,7 +45,7 @@ def marks_of(tags: Iterable[str], operator_code: str | None) -> list[str]:
 def query_of(typed: str | None, marks: Sequence[str] = (), within: str = "") -> str | None:
     """Return what was typed as a query of PostgreSQL's; None if there is nothing to look for.
 
-    `within` stands before each word, as `block_prefix` returns it.
+    `within` stands before each word, as `segment_prefix` returns it.
 
     Source: the input syntax of `tsquery`.
     """
@@ -58,14 +58,14 @@ def query_of(typed: str | None, marks: Sequence[str] = (), within: str = "") -> 
     return " & ".join([*(_quoted(within + mark) for mark in marks), *terms]) or None
 
 
-def block_prefix(block: int) -> str:
-    """Return what stands before the words of a block, as `words_in_block` writes them."""
-    return f"{block}:"
+def segment_prefix(segment: int) -> str:
+    """Return what stands before the words of a segment, as `words_in_segment` writes them."""
+    return f"{segment}:"
 
 
-def next_blocks(last: int, size: int, count: int) -> list[int]:
-    """Return the blocks of `count` new clients: the last one, and new ones when it is full."""
-    return [last + (size + number) // BLOCK for number in range(count)]
+def next_segments(last: int, size: int, count: int) -> list[int]:
+    """Return the segments of `count` new clients: the last one, and new ones when it is full."""
+    return [last + (size + number) // SEGMENT for number in range(count)]
 
 
 def _phone_words(digits: str) -> list[str]:

@@ -120,7 +120,7 @@ async def client_known_as(db: Connection, external_id: str) -> UUID | None:
 
 # Clients that are read in their order before any index is asked, and at least so many for each of
 # a page: that is cheaper than to collect and sort what more of them have.
-WINDOW, PER_ITEM = 8_000, 50
+WINDOW, PER_ITEM = 2_000, 50
 CHANGED = 4_000  # clients at most that have changed since they were put among the words
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.catalog.queries.search import Asked, blocks
+from services.catalog.queries.search import Asked, segments
 from shared.database import Connection, sql
 from shared.http import View
 
@@ -55,16 +55,16 @@ COUNT_SOME = """
     )
 """
 HAS_WORDS, IS_NAMED = "words @@ CAST(:query AS tsquery)", "client_id = ANY(CAST(:ids AS uuid[]))"
-# Block after block, and then clients of block 0, which a release before has put there.
+# Segment after segment, and then clients of segment 0, which a release before has put there.
 FOUND = """(
     SELECT client_id, tags, operator_code
     FROM unnest(CAST(:queries AS text[])) AS part (query) CROSS JOIN LATERAL (
         SELECT client_id, tags, operator_code FROM client_search
-        WHERE block > 0 AND words_in_block(block, words) @@ CAST(query AS tsquery) OFFSET 0
+        WHERE segment > 0 AND words_in_segment(segment, words) @@ CAST(query AS tsquery) OFFSET 0
     ) AS found
     UNION ALL
     SELECT client_id, tags, operator_code FROM client_search
-    WHERE block = 0 AND words @@ CAST(:query AS tsquery)
+    WHERE segment = 0 AND words @@ CAST(:query AS tsquery)
 ) AS found"""
 COUNT_FOUND = sql(COUNT_SOME, clients=FOUND, conditions="true")
 COUNT_NAMED = sql(COUNT_SOME, clients="client_search", conditions=IS_NAMED)
@@ -100,7 +100,7 @@ async def _counted(db: Connection, asked: Asked) -> list[tuple[str, str, int]]:
     query, ids = asked.query, asked.client_ids
     values: dict[str, Any] = {"limit": COUNTED + 1, "facets": FACETS}
     if ids is None:
-        queries = [asked.query_in(each.number) for each in await blocks(db)]
+        queries = [asked.query_in(each.number) for each in await segments(db)]
         statement, values = COUNT_FOUND, values | {"query": query, "queries": queries}
     elif query is None:
         statement, values = COUNT_NAMED, values | {"ids": list(ids)}

@@ -1,7 +1,7 @@
 """Queries: clients by words, the newest first.
 
-Words stand in blocks of neighbors in time, so that each block is asked for its own: a page reads
-the newest blocks that have what is asked for, and of each of the others only that it has none.
+Words stand in segments of neighbors in time, and each segment is asked for its own: a page reads
+the newest segments that have what is asked for, and of newer ones only that they have none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.catalog.domain.search import block_prefix, marks_of, query_of
+from services.catalog.domain.search import marks_of, query_of, segment_prefix
 from shared.database import Connection
 from shared.event import Instant
 
@@ -41,9 +41,9 @@ class Asked:
         """What is asked of the words; None: nothing."""
         return self.query_within("")
 
-    def query_in(self, block: int) -> str:
-        """Return what is asked of the words of a block, where something is asked of words."""
-        return self.query_within(block_prefix(block)) or ""
+    def query_in(self, segment: int) -> str:
+        """Return what is asked of the words of a segment, where something is asked of words."""
+        return self.query_within(segment_prefix(segment)) or ""
 
     def query_within(self, within: str) -> str | None:
         """Return what is asked of words that begin with `within`; None: nothing."""
@@ -53,7 +53,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Segment:
     """Clients that came one after the other: where the oldest and the newest of them stand."""
 
     number: int
@@ -61,59 +61,59 @@ class Block:
     newest: Place
 
 
-# From block to block by their index: as many steps as there are blocks, however many clients.
-SELECT_BLOCKS = text("""
+# From segment to segment by their index: as many steps as there are segments, not clients.
+SELECT_SEGMENTS = text("""
     WITH RECURSIVE numbers AS (
-        SELECT min(block) AS block FROM client_search WHERE block > 0
+        SELECT min(segment) AS segment FROM client_search WHERE segment > 0
         UNION ALL
-        SELECT (SELECT min(block) FROM client_search AS s WHERE s.block > numbers.block)
-        FROM numbers WHERE block IS NOT NULL
+        SELECT (SELECT min(segment) FROM client_search AS s WHERE s.segment > numbers.segment)
+        FROM numbers WHERE segment IS NOT NULL
     )
-    SELECT block, oldest.created_at, oldest.client_id, newest.created_at, newest.client_id
+    SELECT segment, oldest.created_at, oldest.client_id, newest.created_at, newest.client_id
     FROM numbers CROSS JOIN LATERAL (
-        SELECT created_at, client_id FROM client_search AS s WHERE s.block = numbers.block
+        SELECT created_at, client_id FROM client_search AS s WHERE s.segment = numbers.segment
         ORDER BY created_at, client_id LIMIT 1
     ) AS oldest CROSS JOIN LATERAL (
-        SELECT created_at, client_id FROM client_search AS s WHERE s.block = numbers.block
+        SELECT created_at, client_id FROM client_search AS s WHERE s.segment = numbers.segment
         ORDER BY created_at DESC, client_id DESC LIMIT 1
     ) AS newest
 """)
 
 
-async def blocks(db: Connection) -> list[Block]:
-    """Return all blocks, the one with the newest client first."""
+async def segments(db: Connection) -> list[Segment]:
+    """Return all segments, the one with the newest client first."""
     found = [
-        Block(number, (old_at, old_id), (new_at, new_id))
-        for number, old_at, old_id, new_at, new_id in await db.execute(SELECT_BLOCKS)
+        Segment(number, (old_at, old_id), (new_at, new_id))
+        for number, old_at, old_id, new_at, new_id in await db.execute(SELECT_SEGMENTS)
     ]
     return sorted(found, key=lambda each: each.newest, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Places from `newest` back to, but without, `end`; and all blocks that have clients there."""
+    """Places from `newest` back to, but without, `end`, and the segments that have clients there."""
 
-    blocks: Sequence[Block]
+    segments: Sequence[Segment]
     newest: Place
     end: Place
 
 
-def stretches(found: Sequence[Block], before: Place) -> Iterator[Stretch]:
+def stretches(found: Sequence[Segment], before: Place) -> Iterator[Stretch]:
     """Yield what lies behind a place, the newest first, without gaps and none of it twice.
 
-    Clients that came at the same time may stand in different blocks: where blocks overlap, each
+    Clients that came at the same time may stand in different segments: where these overlap, each
     stretch has all of them.
     """
-    open_: list[Block] = []
-    ends = [*(each.newest for each in found[1:]), OLDEST]
-    for block, end in zip(found, ends, strict=True):
-        open_ = [*(each for each in open_ if each.oldest <= block.newest), block]
+    open_: list[Segment] = []
+    for number, segment in enumerate(found, 1):
+        end = found[number].newest if number < len(found) else OLDEST
+        open_ = [*(each for each in open_ if each.oldest <= segment.newest), segment]
         if end < before:
-            yield Stretch(open_, block.newest, end)
+            yield Stretch(open_, segment.newest, end)
 
 
-# Each stretch collects and sorts what its blocks have; the next one is read only if they do not
-# fill the page. Clients of block 0, which a release before has put there, are read in order.
+# Each stretch collects and sorts what its segments have; the next one is read only if they do not
+# fill the page. Clients of segment 0, which a release before has put there, are read in order.
 SELECT_FOUND = text("""
     SELECT client_id FROM (
         (
@@ -124,7 +124,8 @@ SELECT_FOUND = text("""
             ) AS stretch (query, newest_at, newest_id, end_at, end_id) CROSS JOIN LATERAL (
                 SELECT client_id, created_at FROM (
                     SELECT client_id, created_at FROM client_search
-                    WHERE block > 0 AND words_in_block(block, words) @@ CAST(query AS tsquery)
+                    WHERE segment > 0
+                        AND words_in_segment(segment, words) @@ CAST(query AS tsquery)
                     OFFSET 0
                 ) AS s
                 WHERE (created_at, client_id) <= (newest_at, newest_id)
@@ -135,7 +136,7 @@ SELECT_FOUND = text("""
             ) AS found LIMIT :limit
         ) UNION ALL (
             SELECT client_id, created_at FROM client_search
-            WHERE block = 0 AND words @@ CAST(:query AS tsquery)
+            WHERE segment = 0 AND words @@ CAST(:query AS tsquery)
                 AND (created_at, client_id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))
             ORDER BY created_at DESC, client_id DESC LIMIT :limit
         )
@@ -148,9 +149,12 @@ async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) 
     query = asked.query
     if query is None:
         return []
-    parts = list(stretches(await blocks(db), before))
+    parts = list(stretches(await segments(db), before))
     values: dict[str, Any] = {
-        "queries": [" | ".join(f"({asked.query_in(b.number)})" for b in p.blocks) for p in parts],
+        "queries": [
+            " | ".join(f"({asked.query_in(each.number)})" for each in part.segments)
+            for part in parts
+        ],
         "newest_at": [each.newest[0] for each in parts],
         "newest_id": [each.newest[1] for each in parts],
         "end_at": [each.end[0] for each in parts],

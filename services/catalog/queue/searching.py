@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, text
 
-from services.catalog.domain.search import marks_of, next_blocks, words_of
+from services.catalog.domain.search import marks_of, next_segments, words_of
 from services.catalog.tables import client_changes, imports
 from shared import database
 from shared.database import Connection
@@ -23,24 +23,24 @@ ALL, TAG, CODE = "all", "tag", "code"  # kinds of counters
 TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
 TAKE_OUT = """
     DELETE FROM client_search WHERE client_id = ANY(CAST($1 AS uuid[]))
-    RETURNING client_id, block, tags, operator_code
+    RETURNING client_id, segment, tags, operator_code
 """
 SELECT_NOW = """
     SELECT client_id, version, created_at, tags, operator_code, full_name, email, phone
     FROM clients WHERE client_id = ANY(CAST($1 AS uuid[])) ORDER BY created_at, client_id
 """
-SELECT_LAST_BLOCK = text("""
-    SELECT block, count(*) FROM client_search
-    WHERE block > 0 AND block = (SELECT max(block) FROM client_search) GROUP BY block
+SELECT_LAST_SEGMENT = text("""
+    SELECT segment, count(*) FROM client_search
+    WHERE segment > 0 AND segment = (SELECT max(segment) FROM client_search) GROUP BY segment
 """)
 INSERT_WORDS = """
-    INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words, block)
+    INSERT INTO client_search (client_id, version, created_at, tags, operator_code, words, segment)
     SELECT client_id, version, created_at, CAST(tags AS text[]), operator_code,
-        array_to_tsvector(CAST(words AS text[])), block
+        array_to_tsvector(CAST(words AS text[])), segment
     FROM unnest(
         CAST($1 AS uuid[]), CAST($2 AS int[]), CAST($3 AS timestamptz[]), CAST($4 AS text[]),
         CAST($5 AS text[]), CAST($6 AS text[]), CAST($7 AS int[])
-    ) AS added (client_id, version, created_at, tags, operator_code, words, block)
+    ) AS added (client_id, version, created_at, tags, operator_code, words, segment)
 """
 ADD_COUNTS = text("""
     INSERT INTO client_facets (kind, value, count)
@@ -74,22 +74,22 @@ async def follow_changes(db: Connection) -> Followed:
         return NOTHING
     old = await database.fetch(db, TAKE_OUT, changed)
     now = await database.fetch(db, SELECT_NOW, changed)
-    await _insert_words(db, now, await _blocks(db, old, now))
+    await _insert_words(db, now, await _segments(db, old, now))
     await _add_counts(db, old, now)
     running = select(imports.c.import_id).where(imports.c.status == "running").limit(1)
     return Followed(len(changed), await db.scalar(running) is not None)
 
 
-async def _blocks(db: Connection, old: Sequence[Any], now: Sequence[Any]) -> list[int]:
-    """Return the block of each client: its own one, or the last one until that is full."""
-    own = {row["client_id"]: row["block"] for row in old if row["block"]}
-    last = (await db.execute(SELECT_LAST_BLOCK)).one_or_none()
+async def _segments(db: Connection, old: Sequence[Any], now: Sequence[Any]) -> list[int]:
+    """Return the segment of each client: its own one, or the last one until that is full."""
+    own = {row["client_id"]: row["segment"] for row in old if row["segment"]}
+    last = (await db.execute(SELECT_LAST_SEGMENT)).one_or_none()
     number, size = (1, 0) if last is None else (last[0], last[1])
-    added = iter(next_blocks(number, size, sum(row["client_id"] not in own for row in now)))
+    added = iter(next_segments(number, size, sum(row["client_id"] not in own for row in now)))
     return [own.get(row["client_id"]) or next(added) for row in now]
 
 
-async def _insert_words(db: Connection, rows: Sequence[Any], blocks: Sequence[int]) -> None:
+async def _insert_words(db: Connection, rows: Sequence[Any], segments: Sequence[int]) -> None:
     if not rows:
         return
     words = [
@@ -98,7 +98,7 @@ async def _insert_words(db: Connection, rows: Sequence[Any], blocks: Sequence[in
     ]
     client_ids, versions, instants, tags_of, codes, *_ = zip(*rows, strict=True)
     tags = [array(each) for each in tags_of]
-    values = (client_ids, versions, instants, tags, codes, words, blocks)
+    values = (client_ids, versions, instants, tags, codes, words, segments)
     await database.fetch(db, INSERT_WORDS, *values)
 
 

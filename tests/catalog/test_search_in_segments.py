@@ -1,4 +1,4 @@
-"""What a page shows is what a plain model finds, however clients stand in blocks."""
+"""What a page shows is what a plain model finds, however clients stand in segments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from services.catalog.handlers.searching import follow_changes
 from services.catalog.queries import clients as queries
 from services.catalog.queries.clients import clients
 from services.catalog.queries.facets import facets
-from services.catalog.queries.search import Asked, Block, Place, blocks, stretches
+from services.catalog.queries.search import Asked, Place, Segment, segments, stretches
 from services.catalog.routes.asked_clients import LATEST
 from shared.database import Pool, autocommit, transaction
 
@@ -110,7 +110,7 @@ async def test_pages_and_counts_are_those_of_a_plain_model(
     catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311 - no secret
-    monkeypatch.setattr(domain, "BLOCK", random.choice((1, 3, 7)))
+    monkeypatch.setattr(domain, "SEGMENT", random.choice((1, 3, 7)))
     for name, value in (("WINDOW", 4), ("PER_ITEM", 1), ("CHANGED", random.choice((3, 100)))):
         monkeypatch.setattr(queries, name, value)
     model = [some(random, number, number / 90) for number in range(90)]
@@ -119,8 +119,8 @@ async def test_pages_and_counts_are_those_of_a_plain_model(
         if number % 10 == 0:
             await follow(catalog_pool)
     await follow(catalog_pool)
-    async with autocommit(catalog_pool) as db:  # as a release has left them that knew no blocks
-        await db.execute(text("UPDATE client_search SET block = 0 WHERE operator_code = '901'"))
+    async with autocommit(catalog_pool) as db:  # as a release has left them that knew no segments
+        await db.execute(text("UPDATE client_search SET segment = 0 WHERE operator_code = '901'"))
 
     for _ in range(60):
         asked = asked_at_random(random)
@@ -140,7 +140,7 @@ async def test_tags_that_change_hold_at_once_wherever_their_clients_stand(
     catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     random = Random(7)  # noqa: S311 - no secret
-    monkeypatch.setattr(domain, "BLOCK", 5)
+    monkeypatch.setattr(domain, "SEGMENT", 5)
     for name, value in (("WINDOW", 2), ("PER_ITEM", 1), ("CHANGED", most)):
         monkeypatch.setattr(queries, name, value)
     model = [some(random, number, number / 30) for number in range(30)]
@@ -162,16 +162,35 @@ async def test_tags_that_change_hold_at_once_wherever_their_clients_stand(
             assert [each.client_id for each in found] == [i for _, i in having[:limit]], tag
 
 
-def _blocks(*bounds: tuple[int, int]) -> Iterator[Block]:
+async def test_who_changes_stays_in_its_segment(
+    catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain, "SEGMENT", 2)
+    random = Random(7)  # noqa: S311 - no secret
+    model = [some(random, number, 0) for number in range(5)]
+    for client in model:
+        await add(catalog_pool, client)
+    await follow(catalog_pool)
+    async with autocommit(catalog_pool) as db:
+        before = await segments(db)
+        await db.execute(UPDATE, {"client_id": model[0].client_id, "tags": ["rare"]})
+    await follow(catalog_pool)
+
+    async with autocommit(catalog_pool) as db:
+        assert sorted(each.number for each in before) == [1, 2, 3]
+        assert await segments(db) == before
+
+
+def _segments(*bounds: tuple[int, int]) -> Iterator[Segment]:
     for number, (oldest, newest) in enumerate(bounds):
-        yield Block(number, (AT, UUID(int=oldest)), (AT, UUID(int=newest)))
+        yield Segment(number, (AT, UUID(int=oldest)), (AT, UUID(int=newest)))
 
 
-def test_stretches_lie_one_behind_the_other_and_have_all_their_blocks() -> None:
-    found = list(_blocks((70, 90), (40, 75), (50, 60), (1, 30)))
+def test_stretches_lie_one_behind_the_other_and_have_all_their_segments() -> None:
+    found = list(_segments((70, 90), (40, 75), (50, 60), (1, 30)))
 
     shown = [
-        ([each.number for each in stretch.blocks], stretch.newest[1].int, stretch.end[1].int)
+        ([each.number for each in stretch.segments], stretch.newest[1].int, stretch.end[1].int)
         for stretch in stretches(found, LATEST)
     ]
 
@@ -196,10 +215,10 @@ ROWS_READ = text("""
 """)
 
 
-async def test_a_page_of_what_only_old_clients_have_reads_a_block_of_them(
+async def test_a_page_of_what_only_old_clients_have_reads_a_segment_of_them(
     catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain, "BLOCK", 1_000)
+    monkeypatch.setattr(domain, "SEGMENT", 1_000)
     monkeypatch.setattr(queries, "WINDOW", 1_000)
     async with autocommit(catalog_pool) as db:
         await db.execute(REGISTER, {"count": CLIENTS, "old": OLD, "at": AT})
@@ -214,7 +233,7 @@ async def test_a_page_of_what_only_old_clients_have_reads_a_block_of_them(
                 read = await db.scalar(ROWS_READ)
                 found = await clients(db, asked, before=before, limit=PAGE)
                 read = await db.scalar(ROWS_READ) - read
-                many = len(await blocks(db))
+                many = len(await segments(db))
             newest = min(before[1].int - 1, OLD)
             assert [each.client_id.int for each in found] == [newest - n for n in range(PAGE)]
             assert read <= 2 * 1_000 + 1_000 + 3 * many + 3 * PAGE
