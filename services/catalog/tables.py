@@ -77,13 +77,7 @@ client_search = Table(
     Column("tags", ARRAY(Text), nullable=False),
     Column("operator_code", Text),
     Column("words", TSVECTOR, nullable=False, comment="services.catalog.domain.search"),
-    Column(
-        "segment",
-        Integer,
-        nullable=False,
-        server_default=text("0"),
-        comment="of neighbors in time; 0: put there by a release that knew none",
-    ),
+    Column("segment", Integer, nullable=False, server_default=text("0"), comment="0: none yet"),
     Index("client_search_segments", "segment", "created_at", "client_id"),
     Index(
         "client_search_words",

@@ -175,7 +175,8 @@ async def _having(
     end = (await db.execute(last)).one_or_none()
     if end is None:  # the window has all
         return found
-    return found + await _far(db, asked, (end.created_at, end.client_id), limit - len(found))
+    place = (end.created_at, end.client_id)
+    return found + await _far(db, asked, place, limit - len(found))
 
 
 async def _far(db: Connection, asked: Asked, before: Place, limit: int) -> list[ClientView]:

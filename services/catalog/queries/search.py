@@ -91,7 +91,7 @@ async def segments(db: Connection) -> list[Segment]:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Places from `newest` back to, but without, `end`, and the segments that have clients there."""
+    """Places from `newest` back to, but without, `end`; and segments that have clients there."""
 
     segments: Sequence[Segment]
     newest: Place
