@@ -50,7 +50,10 @@ async def test_a_file_is_shown_as_it_will_be_read_and_imported_but_for_what_is_w
         await dropped(page, "clients.csv", rows.encode("cp1251"))
         await expect(page.get_by_label("ФИО is read as")).to_have_value("full_name")
         await expect(page.get_by_role("cell", name="Мария; Иванова")).to_be_visible()
-        await expect(page.get_by_text("1 column will be passed over: Бонусы")).to_be_visible()
+        await expect(page.get_by_text("1 column will be left out: Бонусы")).to_be_visible()
+        await page.get_by_role("button", name="Check only").click()
+        checked = page.get_by_role("table", name="Rejected").locator("tbody tr")
+        await expect(checked).to_contain_text("7 and ten digits")  # the file is still at hand
         await page.get_by_role("button", name="Import", exact=True).click()
         await page.get_by_role("button", name="Show the result").click()
         await expect(page.get_by_role("heading", name="clients.csv")).to_be_visible()

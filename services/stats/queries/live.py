@@ -17,7 +17,7 @@ from services.stats.queries.freshness import AS_OF, NEEDED, freshness_of
 from services.stats.tables import COUNTS, SUMS
 from shared.contracts.dispatcher import State
 from shared.database import INSTANT, Connection, fragment, sql
-from shared.event import Instant
+from shared.event import Instant, finite
 
 MailingRow: TypeAlias = Row[Any]  # of COLUMNS
 
@@ -222,7 +222,7 @@ def next_at(row: Row[Any], now: Instant) -> Instant | None:
     is_due = row.is_recurring and row.status in ("planned", "running")
     if not is_due or row.schedule is None:
         return None
-    known = upcoming(row.schedule, row.starts_at, row.ends_at)
+    known = upcoming(row.schedule, finite(row.starts_at), finite(row.ends_at))
     return None if known is None else known.after(now)
 
 
@@ -232,6 +232,7 @@ def live_of(
     """Return what people see of a mailing, as JSON is made of it."""
     left = int(row.planned_count) - final_count(row) if row.status == "running" else 0
     pace = rate if row.status == "running" else 0.0
+    ends_at = row.run_ends_at or row.ends_at
     return {
         "mailing_id": row.mailing_id,
         "name": row.name if shows_names else None,
@@ -247,7 +248,7 @@ def live_of(
         "by_status": by_status(row),
         "rate_per_s": pace,
         "done_at": expected_end(left, pace, now),
-        "will_expire": too_late(left, pace, now, row.run_ends_at or row.ends_at),
+        "will_expire": too_late(left, pace, now, ends_at and finite(ends_at)),
     }
 
 

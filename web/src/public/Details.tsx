@@ -4,13 +4,13 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../api/problem";
 import { SeriesPanel } from "../live/series/SeriesPanel";
 import { done, type Live, type Run, STATES } from "../live/types";
+import { usePaced } from "../live/usePaced";
 import { number, percent } from "../ui/format";
 import { ProblemPanel } from "../ui/ProblemPanel";
 import { Time } from "../ui/Time";
 import { language } from "../words";
 import "./words";
 
-const EVERY_MS = 2_000;
 
 /** All counts of a mailing, its runs, and the series of the newest one. */
 export default function Details({ mailing }: { mailing: Live }) {
@@ -130,7 +130,7 @@ function Ended({ run }: { run: Run }) {
 function useRuns(mailing: Live) {
   const [runs, setRuns] = useState<Run[] | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
-  const [asked, setAsked] = useState(0);
+  const { turn, again } = usePaced(mailing);
   const id = mailing.mailing_id;
   useEffect(() => {
     const own = new AbortController();
@@ -145,10 +145,6 @@ function useRuns(mailing: Live) {
         if (!own.signal.aborted) setProblem(error);
       });
     return () => own.abort();
-  }, [id, asked]);
-  useEffect(() => {
-    const timer = setTimeout(() => setAsked((n) => n + 1), EVERY_MS);
-    return () => clearTimeout(timer);
-  }, [mailing]); // a mailing that does not change any more is not asked for again
-  return { runs, problem, again: () => setAsked((n) => n + 1) };
+  }, [id, turn]);
+  return { runs, problem, again };
 }

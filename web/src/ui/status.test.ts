@@ -17,7 +17,17 @@ test.each([
   ["finished", END, [null], "finished"],
   ["finished", END, [], "finished"],
 ])("a run that is %s, ended at %s and was stopped at %j is shown as %s", (state, finished_at, since, shown) => {
-  expect(stateOfRun({ state, finished_at, stopped: since.map((each) => ({ since: each })) })).toBe(shown);
+  expect(stateOfRun({ state, finished_at, stopped: since.map((each) => ({ since: each })), paused: [] })).toBe(shown);
+});
+
+test.each([
+  ["sending", null, [], "paused"],
+  ["expanding", null, [], "paused"],
+  ["sending", null, [BEFORE], "stopped"],
+  ["finished", END, [], "finished"],
+])("a run that is %s and held, ended at %s and was stopped at %j is shown as %s", (state, finished_at, since, shown) => {
+  const stopped = since.map((each) => ({ since: each }));
+  expect(stateOfRun({ state, finished_at, stopped, paused: [{}] })).toBe(shown);
 });
 
 test.each([

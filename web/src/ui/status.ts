@@ -16,6 +16,7 @@ interface Run {
   state: string;
   finished_at: string | null;
   stopped: readonly { since: string | null }[];
+  paused: readonly unknown[]; // the switches that hold it
 }
 
 /** Returns the status of a mailing by its public figures: of one that recurs also that it waits for its next run. */
@@ -29,10 +30,11 @@ export function statusOfMailing({ status, schedule, missed_reason: missed }: Own
   return status === "running" && !isGoingOn ? "between" : status;
 }
 
-/** Returns the state of a run: one that was stopped is stopped, also when the rest of it is cancelled and it has ended. */
-export function stateOfRun({ state, finished_at: finished, stopped }: Run): string {
+/** Returns the state of a run: one that was stopped is stopped, also when the rest of it is cancelled and it has ended; one that is held is paused. */
+export function stateOfRun({ state, finished_at: finished, stopped, paused }: Run): string {
   const wasStopped = stopped.some(({ since }) =>
     since === null || finished === null ? finished === null : Date.parse(since) <= Date.parse(finished),
   );
-  return wasStopped ? "stopped" : state;
+  if (wasStopped) return "stopped";
+  return paused.length > 0 && finished === null ? "paused" : state;
 }

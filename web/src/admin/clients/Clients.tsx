@@ -42,6 +42,9 @@ export function Clients() {
               return data as unknown as Blob;
             }}
           />
+          <Link className="btn btn-outline-secondary" to="/imports/new">
+            {t("clients.import")}
+          </Link>
           <Link className="btn btn-primary" to="/clients/new" data-shortcut="n">
             {t("clients.new")}
           </Link>

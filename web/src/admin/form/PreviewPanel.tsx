@@ -4,7 +4,7 @@ import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { catalog } from "../../api/client";
-import { Problem } from "../../api/problem";
+import { type FieldProblem, Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
 import { clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
@@ -25,7 +25,7 @@ async function preview(body: Previewed, signal: AbortSignal) {
 
 /** A message as a client would get it: any of those it is for, or one that is named. */
 export function MessagePreview({ body }: { body: Body }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const words = useRefusal();
   const [typed, setTyped] = useState("");
   const phone = phoneOf(typed);
@@ -46,6 +46,10 @@ export function MessagePreview({ body }: { body: Body }) {
     placeholderData: (before) => before,
   });
   const refusal = found.error === null ? null : Problem.of(found.error);
+  const whatIsWrong = (error: FieldProblem) => {
+    const field = `bodyField.${error.pointer.split("/")[1]}`;
+    return i18n.exists(field) ? `${t(field)}: ${words(error)}` : words(error);
+  };
   return (
     <>
       <Form.Group controlId="preview-phone" className="mb-2">
@@ -63,7 +67,7 @@ export function MessagePreview({ body }: { body: Body }) {
       {text.trim() === "" && <p className="text-body-secondary">{t("preview.empty")}</p>}
       {refusal && (
         <p className="text-danger-emphasis">
-          {refusal.errors[0] ? words(refusal.errors[0]) : refusal.title || t("problem.network")}
+          {refusal.errors[0] ? whatIsWrong(refusal.errors[0]) : refusal.title || t("problem.network")}
         </p>
       )}
       {found.data && !refusal && isClear && text.trim() !== "" && <Shown preview={found.data} />}

@@ -58,7 +58,10 @@ function Begin() {
   const { t } = useTranslation();
   const { own } = useField("begin");
   return (
-    <div className="mb-3" role="radiogroup" aria-label={t("form.begin")}>
+    <div className="mb-3" role="radiogroup" aria-labelledby="begin-label">
+      <span id="begin-label" className="me-3">
+        {t("form.begin")}
+      </span>
       {(["now", "at"] as const).map((each) => (
         <Form.Check
           {...own}

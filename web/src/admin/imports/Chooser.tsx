@@ -62,7 +62,8 @@ export function Chooser({ file, onChosen }: Props) {
       <Button variant={file ? "outline-secondary" : "primary"} onClick={() => input.current?.click()}>
         {t(file ? "imports.chooseOther" : "imports.choose")}
       </Button>
-      <p className="mt-2">{t("imports.drop")}</p>
+      <p className="mt-2 mb-1">{t("imports.drop")}</p>
+      <p className="small text-body-secondary mb-0">{t("imports.help")}</p>
     </div>
   );
 }

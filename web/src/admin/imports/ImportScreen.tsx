@@ -3,25 +3,18 @@ import { useState } from "react";
 import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { $catalog, catalog } from "../../api/client";
-import type { components } from "../../api/types/catalog";
+import { $catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
-import { language } from "../../words";
 import { Confirm } from "../../ui/Confirm";
-import { List, Skeleton } from "../../ui/List";
-import { usePages } from "../../ui/usePages";
-import { useProblemText } from "../../ui/useProblemText";
+import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { Figures } from "./Figures";
-import { RejectedRows } from "./RejectedRows";
+import { Rejected } from "./Rejected";
 import type { ImportView } from "./upload";
 import { useBytes } from "./useBytes";
 import "./words";
-
-type Rejection = components["schemas"]["RejectionView"];
 
 const route = getRouteApi("/imports/$importId");
 
@@ -116,60 +109,5 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
         </Confirm>
       )}
     </>
-  );
-}
-
-function Rejected({ view }: { view: ImportView }) {
-  const { t } = useTranslation();
-  const words = useProblemText();
-  const head = ["row", "line", "column", "reason"] as const;
-  const path = { import_id: view.import_id };
-  const found = usePages(["rejections", view.import_id], (cursor, signal) =>
-    catalog.GET("/v1/imports/{import_id}/rejections", {
-      params: { path, query: { limit: 100, cursor } },
-      signal,
-    }),
-  );
-  // Imports of older releases have no codes: they are said as the API does.
-  const reason = ({ column, code, limits, reason: detail }: Rejection) =>
-    code ? words({ pointer: `/${column ?? ""}`, code, detail, limits }) : detail;
-  const column = (name: string | null) => (name ? t(`imports.fields.${name}`, { defaultValue: name }) : "");
-  return (
-    <section className="panel">
-      <div className="screen-head mb-2">
-        <h2 className="fs-6 me-auto mb-0">{t("imports.rejected")}</h2>
-        <RejectedRows importId={view.import_id} />
-      </div>
-      <ul>
-        {view.rejection_counts.map((each) => (
-          <li key={`${each.column}${each.code}`}>
-            {column(each.column)}
-            {each.column && ": "}
-            {t([`imports.kinds.${each.code}`, `codes.${each.code}`])} –{" "}
-            <span className="tabular">{number(each.count, language())}</span>
-          </li>
-        ))}
-      </ul>
-      <List<Rejection>
-        found={found}
-        label={t("imports.rejected")}
-        head={head.map((each) => t(`imports.${each}`))}
-        row={(each) => (
-          <tr key={`${each.row} ${each.place}`}>
-            <td className="tabular" data-label={t("imports.row")}>
-              {number(each.row, language())}
-            </td>
-            <td className="tabular" data-label={t("imports.line")}>
-              {each.line !== null && number(each.line, language())}
-            </td>
-            <td data-label={t("imports.column")}>{column(each.column)}</td>
-            <td data-label={t("imports.reason")} data-code={each.code}>
-              {reason(each)}
-            </td>
-          </tr>
-        )}
-        empty={<p>{t("imports.noneKept")}</p>}
-      />
-    </section>
   );
 }

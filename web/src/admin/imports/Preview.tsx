@@ -11,6 +11,9 @@ import type { Options } from "./upload";
 
 const CHARSETS = ["utf-8", "windows-1251", "ibm866", "utf-16le"] as const;
 const MODES = ["upsert", "insert", "update"] as const;
+const KEYS = ["client_id", "phone", "email", "external_id"] as const; // by which a row can know its client
+// What was chosen for columns of these names, for the next file: rejected rows have the names of theirs.
+const chosenBefore = new Map<string, string>();
 
 interface Props {
   file: File;
@@ -55,13 +58,21 @@ interface RecognisedProps {
 
 function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
   const { t } = useTranslation();
-  const [chosen, setChosen] = useState(() => seen.header.map((name) => fieldOf(name) ?? ""));
+  const [chosen, setChosen] = useState(() => seen.header.map((name) => chosenBefore.get(name) ?? fieldOf(name) ?? ""));
   const [mode, setMode] = useState<Options["mode"]>("upsert");
   const [tags, setTags] = useState<Options["tags"]>("replace");
   const [empty, setEmpty] = useState<Options["empty"]>("clear");
-  const options = { columns: declared(seen.header, chosen), charset, mode, tags, empty };
-  const ignored = seen.header.filter((_, at) => !chosen[at]);
-  const hasKey = seen.kind === "packed" || ["phone", "client_id"].some((each) => chosen.includes(each));
+  const [key, setKey] = useState("");
+  const possible = KEYS.filter((each) => chosen.includes(each));
+  const first = possible.find((each) => each === key) ?? possible[0]; // its column may be another field's since
+  const keys = first ? [first, ...possible.filter((each) => each !== first)] : [];
+  const options = { columns: declared(seen.header, chosen), charset, mode, tags, empty, keys };
+  const ignored = seen.header.filter((name, at) => !chosen[at] && fieldOf(name) !== "");
+  const hasKey = seen.kind === "packed" || keys.length > 0;
+  const choose = (fields: string[]) => {
+    fields.forEach((field, at) => chosenBefore.set(seen.header[at] ?? "", field));
+    setChosen(fields);
+  };
   return (
     <>
       {seen.kind === "packed" ? (
@@ -70,7 +81,7 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
         <>
           <h2 className="fs-5 mt-4">{t("imports.recognised")}</h2>
           <p className="text-body-secondary mb-2">{t("imports.firstRows", { count: seen.rows.length })}</p>
-          <Table seen={seen} chosen={chosen} onChange={setChosen} />
+          <Table seen={seen} chosen={chosen} onChange={choose} />
           {ignored.length > 0 && (
             <p role="status">{t("imports.ignored", { count: ignored.length, names: ignored.join(", ") })}</p>
           )}
@@ -89,6 +100,17 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
               {CHARSETS.map((each) => (
                 <option key={each} value={each}>
                   {each}
+                </option>
+              ))}
+            </Form.Select>
+          </Field>
+        )}
+        {possible.length > 1 && (
+          <Field id="import-key" label={t("imports.key")} className="">
+            <Form.Select value={first} onChange={(event) => setKey(event.target.value)}>
+              {possible.map((each) => (
+                <option key={each} value={each}>
+                  {t("imports.keyFirst", { name: t(`imports.fields.${each}`) })}
                 </option>
               ))}
             </Form.Select>

@@ -8,6 +8,7 @@ import { number, percent } from "../../ui/format";
 import { language } from "../../words";
 import { Summary } from "../../ui/Summary";
 import { Figures } from "./Figures";
+import { Rejected } from "./Rejected";
 import { addressOf, type ImportView, type Options, type Upload, upload } from "./upload";
 import { useBytes } from "./useBytes";
 
@@ -103,11 +104,7 @@ export function Sending(props: Props) {
           </Button>
         )}
         {done?.dry_run && <Button onClick={props.onImport}>{t("imports.send")}</Button>}
-        {done && (
-          <Button variant={done.dry_run ? "outline-primary" : "primary"} onClick={props.onShow}>
-            {t("imports.show")}
-          </Button>
-        )}
+        {done && !done.dry_run && <Button onClick={props.onShow}>{t("imports.show")}</Button>}
         {error !== undefined && !isAborted && Problem.of(error).status !== 422 && (
           <Button onClick={again}>{t("again")}</Button>
         )}
@@ -117,6 +114,7 @@ export function Sending(props: Props) {
           </Button>
         )}
       </div>
+      {done?.dry_run && done.rejected > 0 && <Rejected view={done} />}
     </section>
   );
 }

@@ -12,6 +12,7 @@ export interface Options {
   mode: "upsert" | "insert" | "update";
   tags: "replace" | "add";
   empty: "clear" | "keep";
+  keys: readonly string[]; // by which a row knows its client, the first that it has; none: the phone
   dryRun: boolean;
 }
 
@@ -23,6 +24,7 @@ export function addressOf(importId: string, fileName: string, options: Options):
   if (options.mode !== "upsert") asked.set("mode", options.mode);
   if (options.tags !== "replace") asked.set("tags", options.tags);
   if (options.empty !== "clear") asked.set("empty", options.empty);
+  for (const each of options.keys) asked.append("key", each);
   if (options.dryRun) asked.set("dry_run", "true");
   return `/api/catalog/v1/imports?${asked}`;
 }

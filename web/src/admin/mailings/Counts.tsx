@@ -11,7 +11,7 @@ import { useFigures } from "./useFigures";
 /** How many messages are in which state; each count leads to its messages. */
 export function Counts({ mailing, run }: { mailing: Mailing; run: string | undefined }) {
   const { t } = useTranslation();
-  const { now: known } = useFigures(mailing, run !== undefined);
+  const { now: known, byClient } = useFigures(mailing, run !== undefined);
   if (!known) return <p className="text-body-secondary">{t("counts.none")}</p>;
   return (
     <div className="mb-3">
@@ -43,6 +43,14 @@ export function Counts({ mailing, run }: { mailing: Mailing; run: string | undef
           <span className="small">{t("counts.attempts", { count: known.attempts })}</span>
         </li>
       </ul>
+      {byClient && byClient.clients < known.planned && (
+        <p className="small mt-2 mb-0" data-clients-delivered={byClient.by_status.delivered}>
+          {t("counts.byClient", {
+            delivered: number(byClient.by_status.delivered, language()),
+            all: number(byClient.clients, language()),
+          })}
+        </p>
+      )}
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 
 import { scheduler } from "../../api/client";
 import type { components } from "../../api/types/scheduler";
+import { preferences } from "../../ui/preferences";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import type { Mailing, Recurrence } from "./api";
@@ -48,7 +49,10 @@ export function Occurrences({
   const later = occurrences.slice(limit).filter((each) => each.remark !== null);
   return (
     <div data-occurrences={occurrences.length}>
-      <p className="mb-1">{[words[language()].join("; "), ...(clock ? [t(`clock.${clock}`)] : [])].join(", ")}</p>
+      <p className="mb-1">
+        {words[language()].join(" ")}
+        {clock && ` ${t("occurrences.each", { what: t(`clock.${clock}`) })}`}
+      </p>
       {occurrences.length === 0 ? (
         <p className="mb-0">{t("occurrences.none")}</p>
       ) : (
@@ -62,6 +66,12 @@ export function Occurrences({
           ))}
         </ol>
       )}
+      {isWhole && occurrences.length === 1 && (
+        <p className="text-warning-emphasis mb-1" data-remark="single">
+          <span aria-hidden="true">⚠ </span>
+          {t("occurrences.single")}
+        </p>
+      )}
       {remarks.map(({ code, detail }) => (
         <p key={code} className="text-warning-emphasis mb-1" data-remark={code}>
           <span aria-hidden="true">⚠ </span>
@@ -73,13 +83,22 @@ export function Occurrences({
   );
 }
 
+/** Whether the local time by which a run is known is the one that is shown: `2026-03-01T09:00[Europe/Moscow]`. */
+function isAsShown(at: string, nominal: string): boolean {
+  const [wall, zone] = nominal.replace("]", "").split("[");
+  const timeZone = preferences.zone() ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const shown = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" }); // as ISO 8601
+  return zone === timeZone && shown.format(new Date(at)) === wall?.replace("T", " ");
+}
+
 function One({ occurrence, before }: { occurrence: Occurrence; before: string | undefined }) {
   const { t } = useTranslation();
   const { at, nominal, remark } = occurrence;
   return (
     <li data-remark={remark}>
       {before && `${before} `}
-      <Time at={at} /> <span className="text-body-secondary small">({nominal.replace("T", " ")})</span>
+      <Time at={at} />
+      {!isAsShown(at, nominal) && <span className="text-body-secondary small"> ({nominal.replace("T", " ")})</span>}
       {remark && (
         <span className="text-warning-emphasis">
           {" "}

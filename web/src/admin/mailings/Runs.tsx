@@ -46,7 +46,13 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
             </thead>
             <tbody>
               {runs.map((run) => (
-                <Row key={run.run_id} run={run} figures={byRun.get(run.run_id)} onResend={setResent} />
+                <Row
+                  key={run.run_id}
+                  run={run}
+                  isAlone={runs.length === 1}
+                  figures={byRun.get(run.run_id)}
+                  onResend={setResent}
+                />
               ))}
             </tbody>
           </table>
@@ -59,10 +65,12 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
 
 function Row({
   run,
+  isAlone,
   figures: known,
   onResend,
 }: {
   run: Run;
+  isAlone: boolean; // no other run of its mailing is shown
   figures: RunFigures | undefined;
   onResend: (run: Run) => void;
 }) {
@@ -74,7 +82,7 @@ function Row({
     <tr>
       <th scope="row" className="fw-normal">
         <Link from="/mailings/$id" to="." search={{ tab: "messages", run: run.run_id }}>
-          {nameOf(known?.nominal) ?? (run.resent_from ? t("runs.resent") : t("runs.once"))}
+          {nameOf(known?.nominal) ?? t(run.resent_from ? "runs.resent" : isAlone ? "runs.once" : "runs.first")}
         </Link>
       </th>
       <td data-label={t("mailings.status")} data-state={stateOfRun(run)}>{t(`runState.${stateOfRun(run)}`)}</td>

@@ -10,5 +10,5 @@ export function useFigures(mailing: Mailing, hasRun: boolean) {
   const isKnown = live !== undefined && live.planned > 0;
   // what has not begun has none: to ask for them would be an error
   const asked = useQuery({ ...figures(id, status), enabled: hasRun && (isKnown || isOver(status)) });
-  return { now: isKnown ? live : asked.data, runs: asked.data?.runs ?? [] };
+  return { now: isKnown ? live : asked.data, runs: asked.data?.runs ?? [], byClient: asked.data?.recipients };
 }

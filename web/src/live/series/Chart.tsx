@@ -10,7 +10,15 @@ import { type Steps, inAll, type Outcome, OUTCOMES, perSecond, total } from "./s
 
 const HEIGHT = 220;
 const MINUTE = 60;
+const HOUR = 3_600;
 const DAY = 86_400;
+// Between the times below the lines, in seconds: none is shorter than what a clock shows.
+const TICKS = [
+  ...[1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((each) => each * MINUTE),
+  ...[1, 2, 3, 6, 12].map((each) => each * HOUR),
+  ...[1, 2, 7, 14, 30, 90, 365].map((each) => each * DAY),
+];
 // Besides colours, so that lines are told apart without these.
 const DASHES: Record<Outcome, number[]> = {
   delivered: [],
@@ -78,7 +86,7 @@ export default function Chart({ steps, view }: { steps: Steps; view: View }) {
         role="img"
         aria-label={`${t(`series.${view}`)}. ${summary}. ${t("series.seeTable")}`}
       />
-      <ul className="series-legend list-unstyled small tabular mb-0">
+      <ul className="series-legend list-unstyled small tabular mb-3">
         <li>
           {at === undefined ? t("series.all") : wallTime(new Date(at * 1_000), spoken, "second")}
         </li>
@@ -127,7 +135,7 @@ function options(box: HTMLElement, outcomes: readonly Outcome[], looks: Looks): 
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.05] } },
     axes: [
-      { ...text, grid, ticks: grid, space: 62, values: (_, at) => at.map((each) => clock.format(each * 1_000)) },
+      { ...text, grid, ticks: grid, space: 62, incrs: TICKS, values: (_, at) => at.map((each) => clock.format(each * 1_000)) },
       { ...text, grid, ticks: grid, size: widest, values: (_, all) => all.map((each) => amount.format(each)) },
     ],
     series: [

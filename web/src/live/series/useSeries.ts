@@ -1,15 +1,14 @@
 import { useEffect, useState } from "react";
 
 import { Problem } from "../../api/problem";
+import { usePaced } from "../usePaced";
 import type { Series } from "./series";
-
-const EVERY_MS = 2_000;
 
 /** The series of a run, by default of the newest; asked for again while `changed` does, every two seconds at most. */
 export function useSeries(mailingId: string, runId: string | undefined, changed: unknown) {
   const [known, setKnown] = useState<{ of: string; series: Series } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [asked, setAsked] = useState(0);
+  const { turn, again } = usePaced(changed);
   const wanted = `${mailingId} ${runId ?? ""}`;
   useEffect(() => {
     const own = new AbortController();
@@ -25,11 +24,7 @@ export function useSeries(mailingId: string, runId: string | undefined, changed:
         if (!own.signal.aborted) setProblem(Problem.of(error));
       });
     return () => own.abort();
-  }, [mailingId, runId, wanted, asked]);
-  useEffect(() => {
-    const timer = setTimeout(() => setAsked((n) => n + 1), EVERY_MS);
-    return () => clearTimeout(timer);
-  }, [changed]); // what does not change any more is not asked for again
+  }, [mailingId, runId, wanted, turn]);
   const series = known?.of === wanted ? known.series : null; // never that of another run
-  return { series, problem, again: () => setAsked((n) => n + 1) };
+  return { series, problem, again };
 }
