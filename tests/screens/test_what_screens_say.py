@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
@@ -34,6 +34,28 @@ async def test_what_clocks_and_overlaps_do_to_runs_stands_on_the_mailing_and_in_
     await page.locator("#field-recurs").check()
     for remark in ("gap", "overlap"):
         await expect(page.locator(f"aside [data-remark={remark}]")).to_be_visible()
+
+
+async def test_the_filter_of_mailings_says_where_those_between_runs_are_found(page: Page) -> None:
+    await page.goto("/mailings")
+    running = page.locator("#filter-status option[value=running]")
+    await expect(running).to_have_text("running, between runs")
+
+
+async def test_an_import_says_by_what_rows_know_clients_and_reads_the_next_file_as_the_last(
+    page: Page,
+) -> None:
+    content = b"Phone;E-mail;Town\n79161234567;anna@example.com;spring\n"
+    chosen = page.get_by_label("Town is read as")
+    await page.goto("/imports/new")
+    for name, read_as in (("all.csv", ""), ("rejected.csv", "tags")):
+        file: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": content}
+        await page.locator("#import-file").set_input_files(file)
+        await expect(page.get_by_text(name)).to_be_visible()
+        known = page.locator("#import-key option")
+        await expect(known).to_have_text(["Phone first", "E-mail first"])
+        await expect(chosen).to_have_value(read_as)
+        await chosen.select_option("tags")
 
 
 async def test_a_gateway_names_the_dispatchers_that_cannot_use_it(page: Page) -> None:

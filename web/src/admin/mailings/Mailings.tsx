@@ -130,7 +130,7 @@ function Filters() {
           <option value="">{t("mailings.any")}</option>
           {STATUSES.map((each) => (
             <option key={each} value={each}>
-              {t(`status.${each}`)}
+              {each === "running" ? `${t("status.running")}, ${t("status.between")}` : t(`status.${each}`)}
             </option>
           ))}
         </Form.Select>
