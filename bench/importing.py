@@ -54,12 +54,14 @@ async def import_clients(rig: Rig) -> Imported:
     known_after_s = perf_counter() - begun
     cpu_us, machine = meter.cpu_us_per(rig.messages), meter.machine()
     await until_searchable(rig)
+    searchable_after_s = perf_counter() - begun
+    await _vacuum(rig)
     return Imported(
         rows=rig.messages,
         seconds=round(seconds, 3),
         rate_per_s=round(rig.messages / seconds, 1),
         known_after_s=round(known_after_s, 3),
-        searchable_after_s=round(perf_counter() - begun, 3),
+        searchable_after_s=round(searchable_after_s, 3),
         rss_mb=rig.of_services(meter.rss_mb()),
         cpu_us_per_row=cpu_us,
         machine=machine,
@@ -100,6 +102,16 @@ async def until_searchable(rig: Rig) -> None:
         await wait_for(is_searchable, "the words of all clients", SEARCHABLE_WITHIN_S, 0.25)
     finally:
         await db.close()
+
+
+async def _vacuum(rig: Rig) -> None:
+    """Do now what autovacuum would do within a minute, in the middle of what is measured next."""
+    for service in ("CATALOG", "DISPATCHER"):
+        db = await asyncpg.connect(rig.stack.env[f"{service}_DATABASE_URL"])
+        try:
+            await db.execute("VACUUM (ANALYZE)")
+        finally:
+            await db.close()
 
 
 def _write(path: Path, count: int) -> None:

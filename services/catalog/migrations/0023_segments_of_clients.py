@@ -30,6 +30,8 @@ def upgrade() -> None:
         CREATE INDEX client_search_words ON client_search
         USING gin (words_in_segment(segment, words)) WITH (fastupdate = off) WHERE segment > 0
     """)
+    # To collect statistics of it takes seconds after each import, and nothing is planned by them.
+    op.execute("ALTER INDEX client_search_words ALTER COLUMN 1 SET STATISTICS 0")
     op.execute("""
         INSERT INTO client_changes (client_ids)
         SELECT array_agg(client_id) FROM (
