@@ -56,10 +56,16 @@ def replica(world: World, host: str, *senders: Sender) -> Replica:
     return Replica(world.pool, used, host)
 
 
-async def shown(http: AsyncClient) -> dict[str, Any]:
+async def read_gateway(http: AsyncClient) -> dict[str, Any]:
     answer = await http.get("/gateways/http")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
+    return found
+
+
+async def shown(http: AsyncClient) -> dict[str, Any]:
+    """Return the gateway, which the list shows as well: while nothing reports."""
+    found = await read_gateway(http)
     [listed] = (await http.get("/gateways")).json()["items"]
     assert listed == found
     return found
@@ -159,7 +165,7 @@ async def test_a_worker_reports_until_it_ends(world: World, http: AsyncClient) -
     )
 
     async def reporting() -> int:
-        return len((await shown(http))["replicas"])
+        return len((await read_gateway(http))["replicas"])
 
     await eventually_is(reporting, 1)
     working.cancel()
