@@ -10,7 +10,7 @@ from bench import budget
 from bench.expansion import expand, expand_with_features
 from bench.fairness import measure_fairness
 from bench.features import CAP, measure_features
-from bench.history import Size
+from bench.history import SMALL, Size
 from bench.idle import IDLE_S, measure_idleness
 from bench.importing import import_clients
 from bench.limited import measure_limited
@@ -131,10 +131,13 @@ async def _measure_on(rig: Rig, asked: argparse.Namespace, report: Report) -> No
     elif rig.setup.is_plain:
         await _measure_plain(rig, report)
     elif asked.only == QUERIES:
-        size = Size(asked.clients, asked.mailings, asked.messages)
-        report.queries = await measure_queries(rig, size)
+        report.queries = await measure_queries(rig, _size(asked))
     else:
         await _measure(rig, asked.only, report)
+
+
+def _size(asked: argparse.Namespace) -> Size:
+    return Size(asked.clients, asked.mailings, asked.messages)
 
 
 def _asked() -> tuple[argparse.Namespace, Setup]:
@@ -162,6 +165,9 @@ def _asked() -> tuple[argparse.Namespace, Setup]:
         parser.error("--messages and --dispatchers take a number above 0")
     if asked.only == QUERIES and not (asked.clients > 0 and asked.mailings > 1):
         parser.error("queries need clients and at least two mailings")
+    if asked.only == QUERIES and not _size(asked).has_halves:
+        enough = 2 * asked.clients + SMALL * asked.mailings
+        parser.error(f"queries need two mailings to all clients: --messages {enough} or more")
     try:
         setup = Setup(
             is_mail=asked.only == "mail",

@@ -29,6 +29,11 @@ def test_large_mailings_are_in_both_halves() -> None:
     assert halves == {True: 5, False: 5}
 
 
+@pytest.mark.parametrize(("messages", "has_halves"), [(2_999, False), (3_000, True)])
+def test_a_history_of_too_few_messages_is_known_before(messages: int, *, has_halves: bool) -> None:
+    assert Size(1_000, 10, messages).has_halves is has_halves
+
+
 def test_one_message_in_a_hundred_has_a_fate_of_its_own() -> None:
     first = [mishap_of(b"%d" % number, is_repeated=False) for number in range(PER * 10)]
 
