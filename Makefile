@@ -3,6 +3,8 @@
 .PHONY: help venv demo test up web web-check test-web down check fix quick mutants proof compose-test k8s-test chaos bench lock clean
 N ?= 200000
 python := .venv/bin/python
+# Where it is set, each process compiles all modules again, which takes longer than all else in its start.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: # what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,5 +1,6 @@
-"""Which Python the recipe of .venv takes."""
+"""Which Python the recipe of .venv takes, and that all is compiled once."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("bash", "env", "dirname", "cmp", "rm")
+TOOLS = ("bash", "env", "dirname", "cmp", "cp", "rm")
 
 # It answers as another Python would, and can make no venv: what is chosen is known by then.
 FAKE = """#!/bin/sh
@@ -42,8 +43,7 @@ def fake(home: Path, place: str, version: str, built: str, *, has_ensurepip: boo
     path.chmod(0o755)
 
 
-def taken(home: Path) -> str:
-    """Return what the recipe says first."""
+def run_recipe(home: Path) -> "subprocess.CompletedProcess[str]":
     recipe, tools = home / "deploy/local/venv", home / "tools"
     recipe.parent.mkdir(parents=True)
     shutil.copy(ROOT / "deploy/local/venv", recipe)
@@ -52,9 +52,14 @@ def taken(home: Path) -> str:
     for name in TOOLS:
         (tools / name).symlink_to(str(shutil.which(name)))
     path = ":".join(str(each) for each in (home / "first", home / "second", tools))
-    done = subprocess.run(  # noqa: S603 - a copy of our recipe
+    return subprocess.run(  # noqa: S603 - a copy of our recipe
         [recipe], env={"PATH": path}, capture_output=True, text=True, check=False
     )
+
+
+def taken(home: Path) -> str:
+    """Return what the recipe says first."""
+    done = run_recipe(home)
     assert done.returncode == 1
     return done.stderr.splitlines()[0]
 
@@ -99,3 +104,28 @@ def test_a_python_that_the_lock_is_not_for_is_not_taken(tmp_path: Path, version:
 
 def test_without_any_python_it_says_so(tmp_path: Path) -> None:
     assert taken(tmp_path) == "Python 3.11, 3.12 or 3.13 is needed; no python3 was found."
+
+
+def test_packages_are_compiled_when_they_are_installed(tmp_path: Path) -> None:
+    python, called = tmp_path / ".venv/bin/python", tmp_path / "called"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$@" >>"{called}"\n')
+    python.chmod(0o755)
+
+    assert run_recipe(tmp_path).returncode == 0
+
+    assert "--compile-bytecode" in called.read_text().splitlines()[-1]
+
+
+def test_whoever_keeps_no_bytecode_has_it_kept_by_make() -> None:
+    shown = 'shown:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"'
+    done = subprocess.run(
+        ["make", "--silent", "--eval", shown, "shown"],  # noqa: S607
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "[]\n"
