@@ -1,7 +1,7 @@
 """A template: text with variables of the client, as in `Hello {{ full_name }}`.
 
 A body is written by many hands and rendered for millions: with variables alone it becomes one
-formatting, with tags or filters it is Liquid. Whatever is written, to render it is bounded.
+join, with tags or filters it is Liquid. Whatever is written, to render it is bounded.
 """
 
 from typing import Protocol

@@ -19,7 +19,7 @@ from shared.template import as_line
 
 log = structlog.get_logger()
 
-# Of the event loop's time; what is rendered by one formatting takes some microseconds.
+# Of the event loop's time; what is rendered by one join takes some microseconds.
 SLICE_S = 0.02
 
 
