@@ -20,7 +20,6 @@ _NAMED = re.compile(
 )
 _LENGTH_LIMIT = 254  # bytes. Source: RFC 5321 §4.5.3.1.3, less the angle brackets
 
-_PLAIN = re.compile(r"[ -~]*")
 _WORD_BYTES = 42  # of UTF-8, so that an encoded word has at most 75 characters (RFC 2047 §2)
 _PLAIN_LIMIT = 66  # characters of a header's value that need no folding: 78 less its name
 
@@ -73,7 +72,7 @@ def named_address(text: str) -> tuple[str, str]:
 def header_text(text: str) -> bytes:
     """Return text as a header's value: one that cannot end its line. Source: RFC 2047."""
     flat = _one_line(text)
-    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
+    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and flat.isascii():
         return flat.strip(" ").encode("ascii")
     return _encoded_words(flat)
 
@@ -83,13 +82,14 @@ def mailbox(name: str | None, address: bytes) -> bytes:
     flat = _one_line(name or "").strip(" ")
     if not flat:
         return b"<%b>" % address
-    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and _PLAIN.fullmatch(flat):
+    if len(flat) <= _PLAIN_LIMIT and "=?" not in flat and flat.isascii():
         quoted = flat.replace("\\", "\\\\").replace('"', '\\"')
         return b'"%b"\r\n <%b>' % (quoted.encode("ascii"), address)
     return b"%b\r\n <%b>" % (_encoded_words(flat), address)
 
 
 def _one_line(text: str) -> str:
+    """Return text without the controls of ASCII, and all else that could end a line."""
     return text if text.isprintable() else text.translate(_CONTROLS)
 
 

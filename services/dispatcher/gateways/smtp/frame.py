@@ -15,9 +15,9 @@ _LONGEST_PAUSE = 1_024  # texts, between two attempts to learn a frame where non
 
 
 class Lines(msgspec.Struct, frozen=True, gc=False):
-    """Lines as they go over the wire."""
+    """Lines as they go over the wire, in pieces: a long text is joined once, to its mail."""
 
-    raw: bytes
+    pieces: tuple[bytes, ...]
     is_ascii: bool
 
 
@@ -37,8 +37,8 @@ class _Frame(msgspec.Struct, frozen=True, gc=False):
         raw = middle.encode("utf-8", "replace")
         if "\r" in middle or not can_go_as_they_are(raw):
             return None
-        whole = b"%b%b%b" % (self.raw_head, dotted(raw), self.raw_tail)
-        return Lines(whole, self.is_ascii and raw.isascii())
+        pieces = (self.raw_head, dotted(raw), self.raw_tail)
+        return Lines(pieces, self.is_ascii and raw.isascii())
 
 
 class Framer:
@@ -58,7 +58,7 @@ class Framer:
                 return found
         self._learn(text)
         raw = raw_lines(text)
-        return Lines(dotted(raw), raw.isascii()) if can_go_as_they_are(raw) else None
+        return Lines((dotted(raw),), raw.isascii()) if can_go_as_they_are(raw) else None
 
     def _learn(self, text: str) -> None:
         before, self._before = self._before, text

@@ -21,7 +21,7 @@ from services.dispatcher.gateways.smtp.senders import SenderNotAllowed
 
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
-_OF_RECIPIENT = frozenset({Stage.RECIPIENT, Stage.CONTENT})
+_OF_RECIPIENT = (Stage.RECIPIENT, Stage.CONTENT)
 _NO_EMAIL = Verdict(Outcome.REFUSED, "no_email", is_of_message=True)
 _NO_ADDRESS = Verdict(Outcome.REFUSED, "email_invalid", is_of_message=True)
 _NO_SENDER = Verdict(Outcome.REFUSED, "sender_not_allowed", is_of_message=True)
@@ -100,11 +100,12 @@ class SmtpGateway:
         except SenderNotAllowed:
             self._loop.call_soon(done, _NO_SENDER)
             return
-        domain = mail.recipient.rpartition(b"@")[2].lower()
-        self._client.start(mail, deadline, lambda answer: done(self._judge(answer, domain)))
+        recipient = mail.recipient
+        self._client.start(mail, deadline, lambda answer: done(self._judge(answer, recipient)))
 
-    def _judge(self, answer: Answer, domain: bytes) -> Verdict:
+    def _judge(self, answer: Answer, recipient: bytes) -> Verdict:
         if speaks_of_policy(answer):
+            domain = recipient.rpartition(b"@")[2].lower()
             is_against_us = self._policy.is_against_us(domain)
             return judge(answer, is_policy_against_us=is_against_us)
         if answer.reply is not None and answer.stage in _OF_RECIPIENT:

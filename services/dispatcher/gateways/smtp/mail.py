@@ -28,7 +28,7 @@ _AS_QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 _AS_ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % BOUNDARY
 
 
-class Mail(NamedTuple):
+class Mail(msgspec.Struct, frozen=True, gc=False):
     """One message for one recipient."""
 
     sender: bytes  # addresses as commands have them
@@ -36,17 +36,21 @@ class Mail(NamedTuple):
     needs_smtputf8: bool
     needs_8bit: bool
     content: bytes  # with its dots doubled, and its final dot
-    otherwise: Callable[[], bytes]  # the same for a server without 8BITMIME
+    head: tuple[bytes, ...]  # from it and the texts it is made anew for one without 8BITMIME
+    text: str
+    html: str | None
 
     def content_for(self, *, has_8bit: bool) -> bytes:
         """Return what follows DATA."""
-        return self.content if has_8bit or not self.needs_8bit else self.otherwise()
+        if has_8bit or not self.needs_8bit:
+            return self.content
+        return _content(self.head, _without_8bit(self.text, self.html))
 
 
 class _Body(msgspec.Struct, frozen=True, gc=False):
     """A text, or a text and its HTML, encoded."""
 
-    raw: bytes  # from the header of its type on
+    pieces: tuple[bytes, ...]  # from the header of its type on
     end: bytes  # with the final dot
     is_8bit: bool
 
@@ -57,7 +61,7 @@ class _Alternatives(NamedTuple):
     both: _Body
 
 
-_NOTHING = _Body(b"", b"", is_8bit=False)
+_NOTHING = _Body((), b"", is_8bit=False)
 
 
 class Composer:
@@ -78,9 +82,10 @@ class Composer:
         """
         self.sender = normalized(address)
         self._now = now
-        self._domain = self.sender.rpartition(b"@")[2]
+        self._at_domain = b"@%b>\r\n" % self.sender.rpartition(b"@")[2]
         self._senders = Senders(self.sender, name, allowed_senders)
         self._tail = _reply_to(*reply_to) + _MIME if reply_to else _MIME
+        self._is_ascii = self.sender.isascii() and self._tail.isascii()
         self._second, self._date = -1, b""
         self._text_framer, self._html_framer = Framer(), Framer()
         self._text: str | None = None
@@ -101,23 +106,28 @@ class Composer:
         recipient, sender = normalized(email), self._senders.header(message.sender)
         text, html = message.text, message.html
         body = self._body_of(text) if html is None else self._alternatives_of(text, html)
-        head = b"%b%bTo: %b\r\n%bMessage-ID: <%b@%b>\r\n%b%b" % (
+        head = (
             self._date_line(),
             sender,
+            b"To: ",
             mailbox(message.full_name, recipient),
+            b"\r\n",
             self._subject_of(message.subject),
+            b"Message-ID: <",
             message.message_id,
-            self._domain,
+            self._at_domain,
             _unsubscribing(message.unsubscribe_url),
             self._tail,
         )
         return Mail(
             self.sender,
             recipient,
-            not all(map(bytes.isascii, (recipient, self.sender, sender, self._tail))),
+            not (self._is_ascii and recipient.isascii() and sender.isascii()),
             body.is_8bit,
             _content(head, body),
-            lambda: _content(head, _without_8bit(text, html)),
+            head,
+            text,
+            html,
         )
 
     def _date_line(self) -> bytes:
@@ -173,8 +183,8 @@ def envelope(mail: Mail, size: int, features: Features) -> tuple[bytes, bytes]:
     return sender, b"RCPT TO:<%b>\r\n" % mail.recipient
 
 
-def _content(head: bytes, body: _Body) -> bytes:
-    return b"%b%b%b" % (head, body.raw, body.end)
+def _content(head: tuple[bytes, ...], body: _Body) -> bytes:
+    return b"".join((*head, *body.pieces, body.end))
 
 
 def _encoded(kind: bytes, text: str, framer: Framer) -> _Body:
@@ -182,31 +192,24 @@ def _encoded(kind: bytes, text: str, framer: Framer) -> _Body:
     if lines is None:
         return _quoted(kind, text)
     encoding = _AS_7BIT if lines.is_ascii else _AS_8BIT
-    return _body(kind, encoding, lines.raw, is_8bit=not lines.is_ascii)
+    return _body(kind, encoding, *lines.pieces, is_8bit=not lines.is_ascii)
 
 
 def _quoted(kind: bytes, text: str) -> _Body:
     return _body(kind, _AS_QUOTED, dotted(b2a_qp(raw_lines(text), istext=True)), is_8bit=False)
 
 
-def _body(kind: bytes, encoding: bytes, raw: bytes, *, is_8bit: bool) -> _Body:
-    end = b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n"
-    return _Body(b"%b%b%b" % (kind, encoding, raw), end, is_8bit)
+def _body(*pieces: bytes, is_8bit: bool) -> _Body:
+    last = next((piece for piece in reversed(pieces) if piece), b"")
+    return _Body(pieces, b".\r\n" if last.endswith(b"\r\n") else b"\r\n.\r\n", is_8bit)
 
 
 def _both(text: _Body, html: _Body) -> _Body:
     """Return the parts of a mail that says the same twice. Source: RFC 2046 §5.1.4."""
     is_8bit = text.is_8bit or html.is_8bit
-    raw = b"%b%b%b\r\n%b\r\n%b\r\n%b\r\n%b--" % (
-        _AS_ALTERNATIVES,
-        _AS_8BIT if is_8bit else _AS_7BIT,
-        DELIMITER,
-        text.raw,
-        DELIMITER,
-        html.raw,
-        DELIMITER,
-    )
-    return _Body(raw, b"\r\n.\r\n", is_8bit)
+    begin = b"%b%b%b\r\n" % (_AS_ALTERNATIVES, _AS_8BIT if is_8bit else _AS_7BIT, DELIMITER)
+    middle, end = b"\r\n%b\r\n" % DELIMITER, b"\r\n%b--" % DELIMITER
+    return _Body((begin, *text.pieces, middle, *html.pieces, end), b"\r\n.\r\n", is_8bit)
 
 
 def _without_8bit(text: str, html: str | None) -> _Body:

@@ -9,6 +9,8 @@ REPLY_LIMIT = 65_536  # bytes of all lines
 
 _DONE, _WANTS_MORE = 2, 3  # the first digit of a code; RFC 5321 §4.2.1
 
+# The usual: a whole reply of one line.
+_WHOLE = re.compile(rb"([2-5][0-9]{2}) ([^\r\n]{0,512})\r\n")
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 
 
@@ -26,12 +28,12 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_done(self) -> bool:
         """Return whether what was asked for is done."""
-        return self.kind == _DONE
+        return self.code // 100 == _DONE
 
     @property
     def wants_more(self) -> bool:
         """Return whether the rest of what was asked for is to be sent now."""
-        return self.kind == _WANTS_MORE
+        return self.code // 100 == _WANTS_MORE
 
     @property
     def text(self) -> bytes:
@@ -64,6 +66,8 @@ class Replies:
         Raises:
             Malformed: It is no reply of SMTP, or longer than any.
         """
+        if self.is_empty and (whole := _WHOLE.fullmatch(data)):
+            return [Reply(int(whole[1]), (whole[2],))]
         *lines, self._rest = (self._rest + data if self._rest else data).split(b"\n")
         if len(self._rest) > LINE_LIMIT:
             raise Malformed("too_large")
