@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from services.dispatcher.gateways.smtp.client import SmtpClient
 from services.dispatcher.gateways.smtp.connection import Connection
 from services.dispatcher.gateways.smtp.contract import judge
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls, check_login
+from services.dispatcher.gateways.smtp.exchange import Exchange
 from services.dispatcher.gateways.smtp.features import Features, read_features
 from services.dispatcher.gateways.smtp.gateway import SmtpGateway
 from services.dispatcher.gateways.smtp.mail import Composer
@@ -203,6 +204,12 @@ class Pool:
         done(answer)
 
     def rest(self, connection: Connection) -> None:
+        pass
+
+    def go_on(self, connection: Connection) -> None:
+        pass
+
+    def give_back(self, connection: Connection, mails: Sequence[Exchange]) -> None:
         pass
 
     def drop(self, connection: Connection) -> None:

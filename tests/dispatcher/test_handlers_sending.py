@@ -572,14 +572,14 @@ async def test_retries_of_a_paused_run_are_given_back_too(world: World) -> None:
     await work(sender)
     await world.pass_time(60 * SECOND)
     await give_back(sender)
-    gateway._connections = 0  # noqa: SLF001 - our own
+    gateway.connections = 0
     await fetch(sender)
     await run.pause()
 
     await give_back(sender)
 
     assert await world.value("SELECT count(sender_id) FROM exceptions") == 0
-    gateway._connections = 5  # noqa: SLF001 - our own
+    gateway.connections = 5
     await run.resume()
     await work(sender)
     assert await prove(world.pool) == {State.DELIVERED: 2}
@@ -716,6 +716,29 @@ async def test_what_was_marked_for_too_long_does_not_start_and_that_is_on_record
     await sender.record()
     assert (await attempts(world))[-1] == (1, 1, "answer", "not_processed")
     assert await prove(world.pool) == {State.RETRY: 1}
+
+
+async def test_what_is_marked_when_its_gateway_has_no_room_any_more_does_not_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.plan(2)
+    gateway = FakeGateway(is_idempotent=False, connections=2)
+    sender = await alive(world, gateway)
+    await sender.claim()
+    mark = starts.mark
+
+    async def with_less_room(*args: Any) -> None:
+        await mark(*args)
+        gateway.connections = 1
+
+    with monkeypatch.context() as patched:
+        patched.setattr(starts, "mark", with_less_room)
+        await sender.mark_and_start()
+
+    assert len(gateway.messages) == 1
+    await asyncio.sleep(0)
+    await sender.record()
+    assert await prove(world.pool) == {State.DELIVERED: 1, State.RETRY: 1}
 
 
 async def test_an_overtaken_sender_marks_and_starts_nothing(world: World) -> None:

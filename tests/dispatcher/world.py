@@ -289,12 +289,12 @@ class FakeGateway:
         self._script = {
             client(number): list(verdicts) for number, verdicts in (script or {}).items()
         }
-        self._connections = connections
+        self.connections = connections
         self._loop = asyncio.get_running_loop()
 
     @property
     def free(self) -> int:
-        return 0 if self.is_closed else self._connections - len(self.under_way)
+        return 0 if self.is_closed else self.connections - len(self.under_way)
 
     def send(self, message: OutgoingMessage, deadline: float, done: Done) -> None:
         assert self.free > 0

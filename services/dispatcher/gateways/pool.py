@@ -154,4 +154,5 @@ class ConnectionPool(ABC, Generic[C, A, S]):
             if task is not None:
                 task.cancel()
             connection.cut()
+            following = min(following, connection.cut_at)
         self._sweep_by(following)

@@ -212,7 +212,8 @@ class Sender:
         for job in starting.jobs:
             now = self._time()  # to mark them may have taken long
             business = now + self.lease.clock_offset_s
-            if self._allows(job, now) and self.flow.lets_start(business):
+            is_startable = self.gateway.free > 0 and self._allows(job, now)
+            if is_startable and self.flow.lets_start(business):
                 self._start(job, now)
             else:
                 self._add(job, taken_at, NOT_STARTED, business)

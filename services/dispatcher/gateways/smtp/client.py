@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.dispatcher.gateways.connecting import Destination, connect, why_unopened
@@ -9,11 +10,17 @@ from services.dispatcher.gateways.pool import CUT_EARLY_S, ConnectionPool
 from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer, SessionFailed, Stage
 from services.dispatcher.gateways.smtp.connection import Connection
 from services.dispatcher.gateways.smtp.endpoint import Endpoint, Login, Tls, check_login
+from services.dispatcher.gateways.smtp.exchange import Exchange
 from services.dispatcher.gateways.smtp.features import Features
 from services.dispatcher.gateways.smtp.mail import Mail
 from services.dispatcher.gateways.smtp.session import Access, open_session
 
 _NOT_IN_TIME = Answer(Stage.SESSION, None, "timeout")
+_CUT_OFF = Answer(Stage.SESSION, None, "cut_off")
+
+# A mail is begun behind another only where the last answer came this soon: a slow server would
+# let it wait for most of its time.
+_SOON_S = 1.0
 
 
 class SmtpClient(ConnectionPool[Connection, Answer, Features]):
@@ -44,6 +51,12 @@ class SmtpClient(ConnectionPool[Connection, Answer, Features]):
         self._access = Access(endpoint, context, login)
         self._most_age_s = most_age.total_seconds()
         self._most_mails = most_mails
+        self._with_room: dict[Connection, None] = {}  # that take a mail behind the one under way
+
+    @property
+    def free(self) -> int:
+        """How many mails can be started now."""
+        return 0 if self._is_closed else super().free + len(self._with_room)
 
     def start(self, mail: Mail, deadline: float, done: OnAnswer) -> None:
         """Send a mail; `done` is called once, later, at the latest at `deadline`.
@@ -56,22 +69,77 @@ class SmtpClient(ConnectionPool[Connection, Answer, Features]):
             self._loop.call_soon(self.settle, done, _NOT_IN_TIME)
             return
         connection = self._rested(now)
-        if connection is None:
-            self._check_free()
-            connection = Connection(self, now)
-            self._add(connection, self._open(connection, deadline - now))
-        connection.begin(mail, deadline, done)
+        if connection is not None:
+            connection.begun_at = now
+            connection.begin(mail, deadline, done)
+            self._let_follow(connection, now)
+        else:
+            if len(self._connections) == self._limit and self._with_room:
+                connection, _ = self._with_room.popitem()
+            else:
+                self._check_free()
+                connection = self._new(deadline - now)
+            connection.begin(mail, deadline, done)
         self._sweep_by(deadline)
+
+    def give_back(self, connection: Connection, mails: Sequence[Exchange]) -> None:
+        """Send mails over a new connection: this one has ended, and answered nothing of them."""
+        self._with_room.pop(connection, None)
+        if not mails:
+            return
+        if self._is_closed:
+            for each in mails:
+                self.settle(each.done, _CUT_OFF)
+            return
+        self.drop(connection)  # at once: its place is needed
+        following: Connection | None = None
+        for each in mails:
+            left_s = each.deadline - self._now()
+            if left_s <= CUT_EARLY_S:
+                self._loop.call_soon(self.settle, each.done, _NOT_IN_TIME)
+                continue
+            following = following or self._new(left_s)
+            following.begin(each.mail, each.deadline, each.done)
+            self._sweep_by(each.deadline)
 
     def rest(self, connection: Connection) -> None:
         """Keep a connection for the next mail, unless it has served long enough."""
         now = self._now()
-        left_s = connection.opened_at + self._most_age_s - now
-        if self._is_closed or left_s <= 0 or connection.mails >= self._most_mails:
+        connection.is_quick = now - connection.begun_at <= _SOON_S
+        self._with_room.pop(connection, None)
+        left_s = self._left_s(connection, now)
+        if self._is_closed or left_s <= 0:
             self.drop(connection)  # at once: its place is free
             connection.quit()
             return
         self._keep(connection, now + min(self._idle_timeout_s, left_s))
+
+    def go_on(self, connection: Connection) -> None:
+        """Let another mail follow the one that is under way now."""
+        now = self._now()
+        connection.is_quick = now - connection.begun_at <= _SOON_S
+        connection.begun_at = now
+        self._let_follow(connection, now)
+
+    def drop(self, connection: Connection) -> None:
+        """Let go of a connection that is gone."""
+        self._with_room.pop(connection, None)
+        super().drop(connection)
+
+    def _let_follow(self, connection: Connection, now: float) -> None:
+        if connection.takes_ahead and self._left_s(connection, now) > 0:
+            self._with_room[connection] = None
+
+    def _left_s(self, connection: Connection, now: float) -> float:
+        """Return how long a connection serves on."""
+        if connection.mails >= self._most_mails:
+            return 0.0
+        return connection.opened_at + self._most_age_s - now
+
+    def _new(self, timeout_s: float) -> Connection:
+        connection = Connection(self, self._now())
+        self._add(connection, self._open(connection, timeout_s))
+        return connection
 
     async def _open(self, connection: Connection, timeout_s: float) -> Features:
         context = self._access.tls if self._access.endpoint.tls is Tls.IMPLICIT else None
