@@ -102,13 +102,22 @@ class World:
         await eventually(is_settled, within=PATIENT_S, every=0.5)
 
     async def decided(self) -> Decided:
-        """Return what was told of each occurrence, as Kafka has it."""
+        """Return what was told of each occurrence, as Kafka has it.
+
+        A relay that is killed before it has noted what it sent sends it once more: records with
+        the identifier of one event are that event.
+        """
         found: Decided = {}
+        read: set[bytes] = set()
         for record in await self.platform.records():
             if record.topic != "scheduler.runs" or record.value is None:
                 continue
             event: Json = json.loads(record.value)
-            kind = dict(record.headers)["ce_type"].decode().partition(".")[0]
+            headers = dict(record.headers)
+            if headers["ce_id"] in read:
+                continue
+            read.add(headers["ce_id"])
+            kind = headers["ce_type"].decode().partition(".")[0]
             what = "proposed" if kind == "MailingScheduled" else str(event.get("reason"))
             found.setdefault((event["mailing_id"], event["nominal"]), []).append(what)
         return found
