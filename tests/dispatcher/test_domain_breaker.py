@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.dispatcher.domain.breaker import (
     ENOUGH,
@@ -45,7 +46,7 @@ def test_it_opens_when_half_of_enough_answers_are_failures(verdict: Verdict) -> 
     for _ in range(ENOUGH):
         samples.works()
 
-    trips = [samples.failed(verdict, 1.0) for _ in range(ENOUGH)]
+    trips = [samples.failed(verdict, 1.0, is_new=True) for _ in range(ENOUGH)]
 
     assert trips == [None] * (ENOUGH - 1) + [Trip(Cause.FAILURES, verdict.reason)]
 
@@ -53,7 +54,9 @@ def test_it_opens_when_half_of_enough_answers_are_failures(verdict: Verdict) -> 
 def test_a_few_failures_open_nothing() -> None:
     samples = Samples()
 
-    assert [samples.failed(FAILED, 1.0) for _ in range(ENOUGH - 1)] == [None] * (ENOUGH - 1)
+    assert [samples.failed(FAILED, 1.0, is_new=True) for _ in range(ENOUGH - 1)] == [None] * (
+        ENOUGH - 1
+    )
 
 
 def test_what_is_long_ago_does_not_count() -> None:
@@ -62,13 +65,40 @@ def test_what_is_long_ago_does_not_count() -> None:
         samples.works()
     samples.turn(0.0)
     for _ in range(ENOUGH - 1):
-        assert samples.failed(FAILED, WINDOW_S + 1) is None
+        assert samples.failed(FAILED, WINDOW_S + 1, is_new=True) is None
 
-    assert samples.failed(FAILED, WINDOW_S + 1) == TRIP
+    assert samples.failed(FAILED, WINDOW_S + 1, is_new=True) == TRIP
     late = Samples()
     for _ in range(ENOUGH - 1):
-        late.failed(FAILED, 0.0)
-    assert late.failed(FAILED, WINDOW_S + 1) is None
+        late.failed(FAILED, 0.0, is_new=True)
+    assert late.failed(FAILED, WINDOW_S + 1, is_new=True) is None
+
+
+def test_what_fails_again_opens_nothing_while_enough_others_pass() -> None:
+    samples = Samples()
+    for _ in range(ENOUGH):
+        samples.works()
+
+    assert {samples.failed(FAILED, 1.0, is_new=False) for _ in range(1_000)} == {None}
+
+
+def test_what_fails_again_opens_it_where_there_is_nothing_else() -> None:
+    samples = Samples()
+    for _ in range(ENOUGH - 1):
+        samples.works()
+
+    trips = [samples.failed(FAILED, 1.0, is_new=False) for _ in range(ENOUGH)]
+
+    assert [*filter(None, trips)] == [Trip(Cause.FAILURES, "status_500", is_new=False)] * 2
+
+
+def test_one_that_opens_for_repeats_is_not_open_for_long() -> None:
+    breaker = opened()
+    for _ in range(9):
+        breaker = replace(breaker, state=BreakerState.CLOSED)
+        breaker = tripped(breaker, replace(TRIP, is_new=False), 0.0, TIMES, 0.0)
+
+    assert breaker.next_probe_at == 15
 
 
 def test_some_connections_in_a_row_that_fail_open_it() -> None:
@@ -76,7 +106,7 @@ def test_some_connections_in_a_row_that_fail_open_it() -> None:
     for _ in range(100):
         samples.works()
 
-    trips = [samples.failed(UNREACHABLE, 1.0) for _ in range(UNREACHABLE_IN_A_ROW)]
+    trips = [samples.failed(UNREACHABLE, 1.0, is_new=True) for _ in range(UNREACHABLE_IN_A_ROW)]
 
     assert trips == [None] * (UNREACHABLE_IN_A_ROW - 1) + [
         Trip(Cause.UNREACHABLE, "connect_failed")
@@ -89,7 +119,7 @@ def test_an_answer_between_them_begins_the_row_anew() -> None:
         for _ in range(100):
             samples.works()
         for _ in range(UNREACHABLE_IN_A_ROW - 1):
-            assert samples.failed(UNREACHABLE, 1.0) is None
+            assert samples.failed(UNREACHABLE, 1.0, is_new=True) is None
 
 
 @pytest.mark.parametrize("finding", [Finding.DENIED, Finding.MISPLACED])
@@ -98,7 +128,7 @@ def test_one_fault_opens_it_at_once(finding: Finding) -> None:
     for _ in range(1_000):
         samples.works()
 
-    assert samples.failed(verdict_of(finding, "x"), 1.0) == Trip(Cause.FAULT, "x")
+    assert samples.failed(verdict_of(finding, "x"), 1.0, is_new=True) == Trip(Cause.FAULT, "x")
 
 
 @pytest.mark.parametrize("finding", Finding)
@@ -111,18 +141,23 @@ def test_what_speaks_of_one_message_is_no_failure_of_the_gateway(finding: Findin
 # How long
 
 
-def test_it_is_open_for_longer_each_time_up_to_a_bound() -> None:
+@pytest.mark.parametrize(
+    ("is_new", "expected"),
+    [(True, [5, 10, 20, 40, 80, 120, 120]), (False, [5, 10, 15, 15, 15, 15, 15])],
+)
+def test_it_is_open_for_longer_each_time_up_to_a_bound_which_repeats_have_sooner(
+    *, is_new: bool, expected: list[float]
+) -> None:
     breaker, times = opened(), []
     for _ in range(7):
         times.append(breaker.next_probe_at - breaker.changed_at)
         now = breaker.next_probe_at
         breaker, number = granted(breaker, 5, now, PROBE_S)
         assert number == 1
-        breaker = probed(
-            breaker, Probes(breaker.round, failed=1, reason="timeout"), now, TIMES, 0.0
-        )
+        probes = Probes(breaker.round, failed=1, reason="timeout", is_new=is_new)
+        breaker = probed(breaker, probes, now, TIMES, 0.0)
 
-    assert times == [5, 10, 20, 40, 80, 120, 120]
+    assert times == expected
     assert breaker.reason == "timeout"
 
 

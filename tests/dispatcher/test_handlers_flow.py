@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain import rate, retry_budget
+from services.dispatcher.domain import breaker, rate, retry_budget
 from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW, OpenFor
 from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
 from services.dispatcher.domain.rate import Rate
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import flow, starts
+from shared.contracts.catalog import Filter
 from shared.contracts.dispatcher import State
 from shared.database import transaction
 from tests.dispatcher.proof import prove
@@ -198,6 +199,9 @@ async def test_a_probe_that_fails_opens_it_for_longer(world: World) -> None:
     await later(world, 5, sender)
     await work(sender)
     assert len(gateway.messages) == 3
+    await later(world, 19, sender)
+    await work(sender)
+    assert len(gateway.messages) == 3  # and again, since it was not tried before
 
 
 async def test_rounds_are_shared_by_all_replicas(world: World) -> None:
@@ -346,6 +350,72 @@ async def test_an_unlimited_gateway_has_no_row(world: World) -> None:
     assert await world.value("SELECT count(*) FROM gateway_states") == 0
 
 
+BROKEN = verdict_of(Finding.UNABLE, "status_500", 500)
+
+
+@KINDS
+async def test_messages_at_which_the_gateway_fails_keep_it_from_no_others(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(20)  # all of them
+    gateway = FakeGateway({n: [BROKEN] * 999 for n in range(1, 21)}, is_idempotent=is_idempotent)
+    senders = [await alive(world, gateway), await alive(world, gateway)]
+    for _ in range(20):
+        for sender in senders:
+            await work(sender)
+        await later(world, 20, *senders)
+    assert await state(world) != "closed"
+
+    await world.know_clients(range(21, 321), tags=["others"])
+    await world.plan(filter=Filter(tags=("others",)))
+    for _ in range(20):
+        for sender in senders:
+            await work(sender)
+        await later(world, 1, *senders)
+
+    assert await prove(world.pool) == {State.RETRY: 20, State.DELIVERED: 300}
+
+
+@KINDS
+async def test_who_has_nothing_but_repeats_lets_another_probe_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool
+) -> None:
+    monkeypatch.setattr(breaker, "REPEATS_AFTER_S", 60.0)
+    await world.plan(10)
+    broken = FakeGateway({n: [BROKEN] * 999 for n in range(1, 11)}, is_idempotent=is_idempotent)
+    own = FakeGateway(is_idempotent=is_idempotent)
+    one, other = await alive(world, broken), await alive(world, own)
+    await work(one)
+    await later(world, 60, one, other)
+    async with transaction(world.pool) as db:
+        before, now = await flow.lock(db, "http"), (await world.now()).timestamp()
+        shut = replace(before.breaker, next_probe_at=now)
+        await flow.save(db, "http", replace(before, breaker=shut))
+    await fetch(one)
+    await world.know_clients([11], tags=["others"])
+    await world.plan(filter=Filter(tags=("others",)))
+    await fetch(other)
+
+    await work(one)
+    await work(other)
+
+    assert (len(broken.messages), numbers(own)) == (10, [11])
+    await later(world, 61, one)
+    await work(one)
+    assert len(broken.messages) > 10
+
+
+async def test_nothing_is_leased_ahead_while_it_is_open(world: World) -> None:
+    await world.plan(40)
+    sender = await alive(world, FakeGateway({1: [DENIED]}, connections=1))
+    await work(sender)
+
+    await later(world, 1, sender)
+
+    assert await state(world) == "open"
+    assert await world.value("SELECT count(*) FROM chunks WHERE state = 'leased'") == 0
+
+
 # The budget of retries
 
 
@@ -375,7 +445,7 @@ async def test_retries_beyond_the_budget_wait(
     limits = replace(LIMITS, open_for=OpenFor(0.0, 0.0))  # it is not the breaker that bounds them
     sender = await alive(world, gateway, limits)
     await work(sender)
-    monkeypatch.setattr(sender.flow, "room", lambda limit, _: limit)
+    monkeypatch.setattr(sender.flow, "take", lambda ready, limit, now: ready.take(limit, now))
 
     await later(world, 60, sender)
     await fetch(sender)

@@ -47,12 +47,19 @@ def lease(of: Run, chunk: int = 0) -> Lease:
     return Lease(UUID(int=1), of, ChunkKey(of.run_id, chunk), epoch=1, is_clean=True)
 
 
-def jobs(held: Lease, count: int, backlog: Backlog) -> list[Job]:
-    """Return jobs of a lease, which the backlog has counted."""
+def jobs(held: Lease, count: int, backlog: Backlog, *, tried: int = 0) -> list[Job]:
+    """Return jobs of a lease, which the backlog has counted; the first ones were `tried`."""
     assert held.chunk is not None
     backlog.claimed(held, count)
     return [
-        Job(held, f"{number}", UUID(int=number), held.chunk, Progress(), ANNA)
+        Job(
+            held,
+            f"{number}",
+            UUID(int=number),
+            held.chunk,
+            Progress(attempt=int(number < tried)),
+            ANNA,
+        )
         for number in range(count)
     ]
 
@@ -79,6 +86,29 @@ def test_messages_are_taken_in_order_up_to_a_limit(backlog: Backlog, queue: Read
 
     assert (held.waiting, held.unrecorded, backlog.unrecorded) == (1, 2, 2)
     assert not held.is_over
+
+
+def test_what_was_never_tried_can_be_taken_before_all_that_waits(
+    backlog: Backlog, queue: ReadyQueue
+) -> None:
+    closed, one, urgent = (
+        lease(run(1, is_open=False)),
+        lease(run(2)),
+        lease(run(3, priority=Priority.URGENT)),
+    )
+    queue.add(jobs(closed, 1, backlog))
+    queue.add(jobs(one, 4, backlog, tried=2))
+    queue.add(jobs(urgent, 1, backlog))
+    queue.put_back(queue.take_new(1, NOW), {urgent})
+    assert queue.new == 4
+
+    found = names(queue.take_new(2, NOW))
+
+    assert found == [(3, "0"), (2, "2")]
+    assert (one.waiting, one.unrecorded, backlog.unrecorded) == (3, 1, 2)
+    assert names(queue.take_new(9, NOW)) == [(2, "3")]
+    assert names(queue.take(9, NOW)) == [(2, "0"), (2, "1")]
+    assert len(queue) == 0
 
 
 @pytest.mark.parametrize("how", ["paused", "ended", "not begun"])
@@ -256,14 +286,18 @@ class Counting(RuleBasedStateMachine):
         self.on_record: Counter[Lease] = Counter()
         self.taken: list[Job] = []
 
-    @rule(which=WHICH, count=COUNT)
-    def claim(self, which: int, count: int) -> None:
-        self.queue.add(jobs(self.leases[which], count, self.backlog))
+    @rule(which=WHICH, count=COUNT, tried=COUNT)
+    def claim(self, which: int, count: int, tried: int) -> None:
+        self.queue.add(jobs(self.leases[which], count, self.backlog, tried=tried))
         self.claimed[self.leases[which]] += count
 
     @rule(count=COUNT)
     def take(self, count: int) -> None:
         self.taken += self.queue.take(count, NOW)
+
+    @rule(count=COUNT)
+    def take_new(self, count: int) -> None:
+        self.taken += self.queue.take_new(count, NOW)
 
     @rule(count=COUNT)
     def put_back(self, count: int) -> None:

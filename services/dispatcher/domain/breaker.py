@@ -4,6 +4,10 @@ It opens on what is seen of answers (`Samples`, in each process) and is shared b
 closed, open until its next probe, then half-open: rounds of 1, 2, 4, … messages, each at least
 half of which must be processed for the next one to begin, until it is closed again.
 
+A message that failed before may fail for what it is, at a gateway that works. So those that were
+never tried are judged by if there are enough, and probe first; and while only others fail, the
+breaker is not open for long.
+
 Instants are seconds of business time since the epoch.
 """
 
@@ -20,6 +24,7 @@ UNREACHABLE_IN_A_ROW = 5
 FORGETS_S = 60.0  # after it was closed for so long, it begins with the shortest time again
 JITTER = 0.25  # of its time, at most, it is open longer: so many breakers do not probe at once
 LAST_ROUND = 64  # messages; what follows it is all that there is
+REPEATS_AFTER_S = 0.5  # in a round, so much later, messages probe that failed before
 
 
 class BreakerState(StrEnum):
@@ -44,10 +49,15 @@ class OpenFor(msgspec.Struct, frozen=True):
 
     first_s: float = 5.0
     longest_s: float = 120.0
+    longest_of_repeats_s: float = 15.0  # for messages that had failed before
 
-    def after(self, openings: int, jitter: float) -> float:
-        """Return how long, after so many openings; `jitter` is in `[0, 1)`."""
-        doubled = min(self.first_s * 2.0 ** min(openings, 30), self.longest_s)
+    def after(self, openings: int, jitter: float, *, is_new: bool) -> float:
+        """Return how long, after so many openings, for a message that `is_new` or was tried.
+
+        `jitter` is in `[0, 1)`.
+        """
+        longest_s = self.longest_s if is_new else min(self.longest_s, self.longest_of_repeats_s)
+        doubled = min(self.first_s * 2.0 ** min(openings, 30), longest_s)
         return doubled * (1 + JITTER * jitter)
 
 
@@ -56,6 +66,7 @@ class Trip(msgspec.Struct, frozen=True):
 
     cause: Cause
     reason: str  # of the last verdict
+    is_new: bool = True  # messages that were never tried have failed
 
 
 class Breaker(msgspec.Struct, frozen=True):
@@ -76,6 +87,12 @@ class Breaker(msgspec.Struct, frozen=True):
         """Return whether messages for it may be claimed."""
         return self.state is not BreakerState.OPEN or now >= self.next_probe_at
 
+    @property
+    def repeats_at(self) -> float:
+        """When messages that failed before may probe: others have had the time to be first."""
+        is_open = self.state is BreakerState.OPEN
+        return (self.next_probe_at if is_open else self.changed_at) + REPEATS_AFTER_S
+
 
 def tripped(breaker: Breaker, trip: Trip, now: float, open_for: OpenFor, jitter: float) -> Breaker:
     """Return the breaker open; one that is not closed stays as it is."""
@@ -83,7 +100,8 @@ def tripped(breaker: Breaker, trip: Trip, now: float, open_for: OpenFor, jitter:
         return breaker
     is_again = breaker.openings > 0 and now - breaker.changed_at < FORGETS_S
     openings = breaker.openings if is_again else 0
-    return _opened(breaker, trip.reason, openings, now, open_for.after(openings, jitter))
+    open_s = open_for.after(openings, jitter, is_new=trip.is_new)
+    return _opened(breaker, trip.reason, openings, now, open_s)
 
 
 def _opened(breaker: Breaker, reason: str, openings: int, now: float, open_s: float) -> Breaker:
@@ -138,6 +156,10 @@ class Probes(msgspec.Struct, frozen=True):
     failed: int = 0
     returned: int = 0  # not sent, or nothing is known by them
     reason: str = ""  # of the last that failed
+    is_new: bool = False  # one that failed was never tried before
+
+
+NO_PROBES = Probes(0)
 
 
 def probed(
@@ -153,7 +175,7 @@ def probed(
         failed=breaker.failed + probes.failed,
     )
     if breaker.failed * 2 >= breaker.size:
-        open_s = open_for.after(breaker.openings, jitter)
+        open_s = open_for.after(breaker.openings, jitter, is_new=probes.is_new)
         return _opened(breaker, probes.reason, breaker.openings, now, open_s)
     if breaker.processed + breaker.failed < breaker.size:
         return breaker
@@ -186,7 +208,8 @@ class Samples:
         self.processed = 0  # since the last slice
         self._earlier = 0  # the same, before that
         self._unreachable = 0  # in a row
-        self._slices: list[tuple[float, int, int]] = []  # when, processed and failed
+        # When; how many were processed, failed, and failed without having been tried before.
+        self._slices: list[tuple[float, int, int, int]] = []
 
     @property
     def total(self) -> int:
@@ -198,22 +221,27 @@ class Samples:
         self.processed += 1
         self._unreachable = 0
 
-    def failed(self, verdict: Verdict, now: float) -> Trip | None:
-        """Take a verdict that is a failure; return what the breaker is to open for, if it is."""
-        self.turn(now, failed=1)
+    def failed(self, verdict: Verdict, now: float, *, is_new: bool) -> Trip | None:
+        """Take a verdict that is a failure; return what the breaker is to open for, if it is.
+
+        `is_new`: its message was never tried before.
+        """
+        self.turn(now, failed=1, new=int(is_new))
         if verdict.fault:
             return Trip(Cause.FAULT, verdict.reason)
         is_unreachable = verdict.outcome is Outcome.NOT_PROCESSED and verdict.status_code is None
         self._unreachable = self._unreachable + 1 if is_unreachable else 0
         if self._unreachable >= UNREACHABLE_IN_A_ROW:
             return Trip(Cause.UNREACHABLE, verdict.reason)
-        failed = sum(each[2] for each in self._slices)
-        number = failed + sum(each[1] for each in self._slices)
-        if number >= ENOUGH and failed >= SHARE * number:
-            return Trip(Cause.FAILURES, verdict.reason)
+        _, processed, failed, new = map(sum, zip(*self._slices, strict=True))
+        is_enough = processed + new >= ENOUGH
+        counted = new if is_enough else failed
+        number = processed + counted
+        if number >= ENOUGH and counted >= SHARE * number:
+            return Trip(Cause.FAILURES, verdict.reason, is_new=is_enough)
         return None
 
-    def turn(self, now: float, failed: int = 0) -> None:
+    def turn(self, now: float, failed: int = 0, new: int = 0) -> None:
         """Let what is too old leave, and put what was counted since into its slice."""
         slices, processed = self._slices, self.processed
         while slices and slices[0][0] <= now - WINDOW_S:
@@ -223,9 +251,10 @@ class Samples:
         self._earlier, self.processed = self.total, 0
         if slices and now - slices[-1][0] < self.SLICE_S:
             began, *numbers = slices[-1]
-            slices[-1] = (began, numbers[0] + processed, numbers[1] + failed)
+            numbers[0] += processed
+            slices[-1] = (began, numbers[0], numbers[1] + failed, numbers[2] + new)
         else:
-            slices.append((now, processed, failed))
+            slices.append((now, processed, failed, new))
 
     def clear(self) -> None:
         """Begin anew: the gateway is another than it was."""

@@ -125,11 +125,14 @@ class Claimer:
             if run is not None:
                 run.is_open, run.window = control.is_open, control.window
 
-    async def give_back(self) -> None:
-        """Give back what must not be started, once nothing of its lease is under way."""
+    async def give_back(self, *, whole: bool = False) -> None:
+        """Give back what must not be started, once nothing of its lease is under way.
+
+        `whole`: nothing may be started for a while, and what comes then is to be claimed anew.
+        """
         await self._give_back_unwanted()
         now = self._time() + self.lease.clock_offset_s
-        is_over = self.is_stopping or self.may_hold_unknown_leases
+        is_over = whole or self.is_stopping or self.may_hold_unknown_leases
         self.ready.give_back(
             {run for run in self._runs.values() if is_over or not run.allows_start(now)}
         )

@@ -7,42 +7,30 @@ with each read of the controls. It costs a message nothing while an unlimited ga
 import asyncio
 from collections.abc import Callable
 from random import random
-from typing import NamedTuple
 
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.breaker import (
+    NO_PROBES,
     BreakerState,
     Probes,
     Samples,
     Trip,
-    granted,
     is_failure,
-    probed,
-    tripped,
 )
-from services.dispatcher.domain.flow import WORKS, GatewayState, paused
+from services.dispatcher.domain.flow import WORKS, GatewayState, News, told
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.domain.rate import Rate, Tokens
 from services.dispatcher.handlers import breaking
 from services.dispatcher.handlers.breaking import Change
+from services.dispatcher.handlers.jobs import Job
+from services.dispatcher.handlers.ready import ReadyQueue
 from services.dispatcher.queue import flow
 from shared import database, liveness
 from shared.database import Pool, transaction
 
 PROBE_MARGIN_S = 10.0  # beyond a request's deadline: until then a probe is reported
 ASK_AGAIN_S = 0.15  # as often as controls are read
-NO_PROBES = Probes(0)
 CUT_OFF = "cut_off"  # by us: it says nothing of the gateway
-
-
-class _News(NamedTuple):
-    """What is to be shared."""
-
-    trip: Trip | None
-    paused_until: float
-    pause_reason: str | None
-    probes: Probes
-    wanted: int
 
 
 class Flow:
@@ -72,20 +60,37 @@ class Flow:
 
     # In the path of every message
 
-    def room(self, limit: int, now: float) -> int:
-        """Return how many of up to `limit` messages may be started, `now` in business time."""
-        return limit if self.is_free else self._room(limit, now)
+    def take(self, ready: ReadyQueue, limit: int, now: float) -> list[Job]:
+        """Take up to `limit` messages that may be started, `now` in business time.
+
+        Those that were never tried probe first: what failed before may fail for what it is.
+        """
+        if self.is_free:
+            return ready.take(limit, now)
+        limit, breaker = min(limit, len(ready)), self._state.breaker
+        if breaker.state is BreakerState.CLOSED:
+            return ready.take(self._room(limit, now), now)
+        if new := ready.new:
+            return ready.take_new(self._room(min(limit, new), now), now)
+        if limit and breaker.allows(now) and now < breaker.repeats_at:
+            self._wake_in(breaker.repeats_at - now)
+            return []
+        return ready.take(self._room(limit, now), now)
+
+    def is_shut(self, now: float) -> bool:
+        """Return whether the breaker lets nothing through, not even a probe."""
+        return not self._state.breaker.allows(now)
 
     def lets_start(self, now: float) -> bool:
         """Return whether a message that was taken may still be started."""
         return self.is_free or not self._is_held(now)
 
-    def answered(self, message_id: str, verdict: Verdict, now: float) -> None:
-        """Take a verdict of the gateway."""
+    def answered(self, job: Job, verdict: Verdict, now: float) -> None:
+        """Take a verdict of the gateway on a message."""
         if verdict.outcome is Outcome.ACCEPTED and not self._under_way:
             self.samples.works()
         elif verdict.reason != CUT_OFF:
-            self._take(message_id, verdict, now)
+            self._take(job, verdict, now)
 
     # While something keeps messages from it
 
@@ -121,6 +126,7 @@ class Flow:
         )
 
     def _room(self, limit: int, now: float) -> int:
+        """Return how many of up to `limit` messages may be started; ask for probes."""
         breaker = self._state.breaker
         if self._trip is not None or now < max(self._paused_until, self._state.paused_until):
             return 0
@@ -138,7 +144,7 @@ class Flow:
             self.has_news.set()
         return min(limit, self._grants)
 
-    def _take(self, message_id: str, verdict: Verdict, now: float) -> None:
+    def _take(self, job: Job, verdict: Verdict, now: float) -> None:
         pause_s = verdict.pauses_gateway_s
         if pause_s:
             self._paused_until = max(self._paused_until, now + pause_s)
@@ -146,29 +152,35 @@ class Flow:
             self._update()
             self.has_news.set()
         is_bad = is_failure(verdict) and not pause_s
-        if message_id in self._under_way:
-            self._under_way.discard(message_id)
+        if job.message_id in self._under_way:
+            self._under_way.discard(job.message_id)
             if pause_s:
                 self._report(returned=1)
             elif is_bad:
-                self._report(failed=1, reason=verdict.reason)
+                self._report(failed=1, reason=verdict.reason, is_new=job.is_new)
             else:
                 self.samples.works()
                 self._report(processed=1)
         elif self._state.breaker.state is BreakerState.CLOSED and self._trip is None:
-            self._sample(verdict, now, is_bad=is_bad)
+            self._sample(job, verdict, now, is_bad=is_bad)
 
-    def _sample(self, verdict: Verdict, now: float, *, is_bad: bool) -> None:
+    def _sample(self, job: Job, verdict: Verdict, now: float, *, is_bad: bool) -> None:
         if not is_bad:
             self.samples.works()
             return
-        self._trip = self.samples.failed(verdict, now)
+        self._trip = self.samples.failed(verdict, now, is_new=job.is_new)
         if self._trip is not None:
             self._update()
             self.has_news.set()
 
     def _report(
-        self, *, processed: int = 0, failed: int = 0, returned: int = 0, reason: str = ""
+        self,
+        *,
+        processed: int = 0,
+        failed: int = 0,
+        returned: int = 0,
+        reason: str = "",
+        is_new: bool = False,
     ) -> None:
         before = self._probes
         self._probes = Probes(
@@ -177,8 +189,12 @@ class Flow:
             before.failed + failed,
             before.returned + returned,
             reason or before.reason,
+            is_new or before.is_new,
         )
         self.has_news.set()
+
+    def _wake_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._wake)
 
     # What is shared
 
@@ -234,16 +250,15 @@ class Flow:
             instants.append(draw.block.since)
         for at in instants:
             if at > now:
-                asyncio.get_running_loop().call_later(at - now, self._wake)
+                self._wake_in(at - now)
 
     async def _share(self) -> None:
-        news = _News(
-            self._trip, self._paused_until, self._pause_reason, self._probes, self._wanted
-        )
+        news = News(self._trip, self._paused_until, self._pause_reason, self._probes, self._wanted)
         async with transaction(self._pool) as db:
             now = (await database.now(db)).timestamp()
             before = await flow.lock(db, self._gateway)
-            after, number = _after(before, news, now, self._limits)
+            jitter, probe_s = random(), self._limits.timeout_s + PROBE_MARGIN_S  # noqa: S311 - no secret
+            after, number = told(before, news, now, self._limits.open_for, jitter, probe_s)
             change = Change(self._gateway, before, after, news.trip)
             if after != before:
                 await flow.save(db, self._gateway, after)
@@ -255,7 +270,7 @@ class Flow:
             self._refused_until = now + ASK_AGAIN_S
         breaking.show(change)
 
-    def _shared(self, news: _News) -> None:
+    def _shared(self, news: News) -> None:
         """Forget what others know now, but for what has come since."""
         if self._trip is news.trip:
             self._trip = None
@@ -271,17 +286,3 @@ class Flow:
                 new.returned - old.returned,
             )
             self._probes = NO_PROBES if left == Probes(new.round) else left
-
-
-def _after(
-    before: GatewayState, news: _News, now: float, limits: Limits
-) -> tuple[GatewayState, int]:
-    """Return how the gateway is after news of it, and how many probes may be started."""
-    jitter = random()  # noqa: S311 - not a secret
-    breaker = probed(before.breaker, news.probes, now, limits.open_for, jitter)
-    if news.trip is not None:
-        breaker = tripped(breaker, news.trip, now, limits.open_for, jitter)
-    number = 0
-    if news.wanted:
-        breaker, number = granted(breaker, news.wanted, now, limits.timeout_s + PROBE_MARGIN_S)
-    return paused(before, news.paused_until, news.pause_reason, breaker), number

@@ -52,6 +52,11 @@ class Job(msgspec.Struct, gc=False):
         """The number of the attempt that is to be made."""
         return self.before.attempt + 1
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never tried."""
+        return not self.before.attempt
+
     def attempted(
         self,
         verdict: Verdict,

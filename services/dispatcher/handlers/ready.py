@@ -113,6 +113,24 @@ class ReadyQueue:
             self._has_room.set()
         return jobs
 
+    @property
+    def new(self) -> int:
+        """How many messages wait that were never tried."""
+        lanes = (lane.jobs for lane in self._lanes.values())
+        return sum(job.is_new for job in chain(self._first, chain.from_iterable(lanes)))
+
+    def take_new(self, limit: int, at: float) -> list[Job]:
+        """Take up to `limit` messages that were never tried, whatever waits before them."""
+        jobs = _take_new(self._first, limit, at)
+        for lane in list(chain.from_iterable(self._turns)):
+            taken = _take_new(lane.jobs, limit - len(jobs), at)
+            self._waiting[lane.place] -= len(taken)
+            if not lane.jobs:
+                self._remove(lane)
+            jobs += taken
+        self._backlog.started([job.lease for job in jobs])
+        return jobs
+
     def _retake(self, limit: int, at: float) -> list[Job]:
         """Take what was put back."""
         jobs: list[Job] = []
@@ -180,3 +198,12 @@ class ReadyQueue:
             self._waiting[lane.place] -= len(lane.jobs)
             self._remove(lane)
         self._has_room.set()
+
+
+def _take_new(waiting: deque[Job], limit: int, at: float) -> list[Job]:
+    taken: list[Job] = []
+    for _ in range(len(waiting)):
+        job = waiting.popleft()
+        is_taken = job.is_new and len(taken) < limit and job.lease.run.allows_start(at)
+        (taken if is_taken else waiting).append(job)
+    return taken

@@ -111,10 +111,8 @@ class Sender:
         if self.claimer.is_stopping or not self.lease.is_valid_at(now):
             return []
         ready, business = self.claimer.ready, now + self.lease.clock_offset_s
-        limit = min(limit, self._backlog.room)
-        if not self.flow.is_free:
-            limit = self.flow.room(min(limit, len(ready)), business)
-        rendered = render(ready.take(limit, business), self.gateway.name)
+        jobs = self.flow.take(ready, min(limit, self._backlog.room), business)
+        rendered = render(jobs, self.gateway.name)
         for job in rendered.failed:
             self.results.fail(job, TEMPLATE_FAILED)
         if rendered.rest:
@@ -149,7 +147,7 @@ class Sender:
         self.in_flight -= 1
         try:
             business = self.lease.business_time
-            self.flow.answered(job.message_id, verdict, business)
+            self.flow.answered(job, verdict, business)
             self._add(job, started_at, verdict, business)
         except Exception as bug:  # noqa: BLE001 - it must end the process, not this connection
             self._bug = bug
@@ -232,8 +230,9 @@ class Sender:
             self.claimer.drop(lost.sender_id)
         else:
             self.claimer.apply(controls)
-            self.flow.apply(self.lease.gateway_state, self.lease.business_time)
-            await self.claimer.give_back()
+            now = self.lease.business_time
+            self.flow.apply(self.lease.gateway_state, now)
+            await self.claimer.give_back(whole=self.flow.is_shut(now))
         self.pump()
         return False
 
