@@ -16,7 +16,7 @@ demo: venv ## a hundred thousand clients and one mailing, live (your own clients
 	@./mailings demo $(if $(CLIENTS),--clients "$(CLIENTS)")
 
 test: venv ## every test, on a real PostgreSQL and a real Kafka of its own
-	@$(python) -m pytest --numprocesses 2
+	@$(python) -m pytest --numprocesses 3
 
 up: venv ## start everything, until Ctrl-C
 	@./mailings up

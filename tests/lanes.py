@@ -1,13 +1,14 @@
 """The lanes of `make test`: which tests run beside each other.
 
-Two workers run at once. Tests of whole stacks take all cores, and kill processes in between: they
-run one after the other in one lane. The files of all other tests share the other, and the first
-too when its tests are done.
+Three workers run at once, so that two cores have work while one of them waits. Tests of whole
+stacks take all cores, and kill processes in between: they run one after the other in one lane. The
+files of all other tests share the other two, and the first too when its tests are done.
 """
 
 from xdist.scheduler import LoadScopeScheduling
 
 STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
+SOURCE = "tests/web/test_page_source.py"  # one long test: as the last one it would run alone
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
@@ -20,6 +21,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
         return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:
-        if "stacks" in self.workqueue:
-            self.workqueue.move_to_end("stacks", last=False)
+        for first in (SOURCE, "stacks"):
+            if first in self.workqueue:
+                self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)

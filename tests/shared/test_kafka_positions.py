@@ -106,6 +106,13 @@ class Log:
         await eventually(is_there, within=120, every=0.5)
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.kafka.listener.POLL_MS", 100)
+    for name in ("listener.STORE_EVERY", "listener.CHECK_EVERY", "deciding.DECIDED_EVERY"):
+        monkeypatch.setattr(f"shared.kafka.{name}", 0.1)
+
+
 @pytest.fixture
 async def log(catalog_pool: Pool, kafka: str) -> AsyncIterator[Log]:
     own = Topic(f"test.{uuid4()}", is_bulk=True)

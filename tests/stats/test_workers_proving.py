@@ -29,6 +29,11 @@ from tests.stats.story import client
 FAILED, DELIVERED = State.FAILED, State.DELIVERED
 
 
+@pytest.fixture(autouse=True)
+def _proves_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.stats.workers.proving.REST_S", 0.1)
+
+
 @pytest.fixture
 async def prover(kafka: str, stats_pool: Pool, from_here: Any) -> Prover:
     await from_here(stats_pool, CONSUMER)
