@@ -3,7 +3,7 @@ import "../ui/ui.css";
 import "../ui/screens.css";
 import "../live/live.css";
 
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 
@@ -27,7 +27,15 @@ function mayHelpAgain(failures: number, error: Error): boolean {
   return failures < 2 && (status === 0 || status >= 500);
 }
 
+// What a service does not have any more is shown no longer, though it was read before.
+const queryCache = new QueryCache({
+  onError: (error, query) => {
+    if (Problem.of(error).isGone) query.setState({ data: undefined });
+  },
+});
+
 const queries = new QueryClient({
+  queryCache,
   defaultOptions: { queries: { retry: mayHelpAgain, staleTime: 1_000 }, mutations: { retry: false } },
 });
 
@@ -42,4 +50,5 @@ void begin(words).then(() => {
       <RouterProvider router={router} />
     </QueryClientProvider>,
   );
+  void import("./problems"); // words that are seldom needed, and never first
 });

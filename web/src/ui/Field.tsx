@@ -38,7 +38,7 @@ export function Field({ id, label, help, isOptional, problem, className, childre
         "aria-describedby": describedBy || undefined,
       })}
       {problem && (
-        <p className="field-problem" id={`${id}-problem`}>
+        <p className="field-problem text-break" id={`${id}-problem`}>
           {said(problem)}
         </p>
       )}

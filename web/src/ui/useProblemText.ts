@@ -4,14 +4,39 @@ import type { FieldProblem, Problem } from "../api/problem";
 import { language } from "../words";
 import { number } from "./format";
 
-/** Says a refusal in the reader's language; one whose code has no words is said as the API does. */
-export function useProblemText(): (problem: FieldProblem) => string {
+const PLACE = /^line (\d+), column (\d+)/; // of a mistake in a text with variables
+
+/**
+ * Says a refusal in the reader's language, in the words of the mailings' form or of all others first; one whose code has
+ * no words is said as the API does.
+ */
+export function useProblemText(isOfMailing = false): (problem: FieldProblem) => string {
   const { t, i18n } = useTranslation();
-  return ({ pointer, code, detail, limits }) => {
-    const place = pointer.slice(1).replaceAll("/", "_");
-    const known = [`codesAt.${place}.${code}`, `codes.${code}`].find((key) => i18n.exists(key));
-    return known ? t(known, { range: rangeOf(limits) }) : detail || code;
+  return (problem) => {
+    const known = keysOf(problem, isOfMailing).find((key) => i18n.exists(key));
+    return ofEntries(problem, known ? t(known, valuesOf(problem)) : problem.detail || problem.code);
   };
+}
+
+/** Where the words for a refusal may stand, the closest first; in words `_many` is a plural. */
+function keysOf({ pointer, code }: FieldProblem, isOfMailing: boolean): string[] {
+  const place = pointer.slice(1).replaceAll("/", "_");
+  const [all, form] = [`codes.${code}`, `refusal.${code.replaceAll("_", "-")}`];
+  return [`codesAt.${place}.${code}`, ...(isOfMailing ? [form, all] : [all, form])];
+}
+
+/** What words for a refusal may name of it. */
+function valuesOf({ detail, limits }: FieldProblem) {
+  const [, line, column] = PLACE.exec(detail) ?? [];
+  return { detail, range: rangeOf(limits), line, column };
+}
+
+const LONGEST = 40; // of an entry, as it is named
+
+/** Returns what is wrong, behind those entries of a list that it is about. */
+export function ofEntries({ entries }: Pick<FieldProblem, "entries">, text: string): string {
+  const named = entries?.map((each) => `«${each.length > LONGEST ? `${each.slice(0, LONGEST)}…` : each}»`);
+  return named ? `${named.join(", ")}: ${text}` : text;
 }
 
 /** Says what failed in the reader's language; a type that has no words is said as the API does. */

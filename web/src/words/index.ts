@@ -18,6 +18,7 @@ export async function begin(words: Record<Language, object>): Promise<void> {
     fallbackLng: false,
     resources: { en: { translation: words.en }, ru: { translation: words.ru } },
     interpolation: { escapeValue: false }, // React does
+    react: { bindI18nStore: "added" }, // what was shown without words that come later is shown with them
   });
 }
 

@@ -5,6 +5,7 @@ import { dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/dispatcher";
 import { number } from "../../ui/format";
+import { useProblemTitle } from "../../ui/useProblemText";
 import { language } from "../../words";
 import { audience } from "./audiences";
 import { useRefusal } from "./FieldHelp";
@@ -40,13 +41,15 @@ export function isForNobody(queries: QueryClient, body: Audience): boolean {
 export function AudienceCount({ body }: { body: Audience }) {
   const { t } = useTranslation();
   const words = useRefusal();
+  const titled = useProblemTitle();
   const { gateway } = body;
   const saved = useQuery(audience(body.audience ?? ""));
   const filter = body.audience ? saved.data?.filter : body.filter;
   const found = useQuery({ ...countOf(filter, gateway), placeholderData: (before) => before });
   if (found.error !== null) {
-    const { errors, title } = Problem.of(found.error);
-    return <p className="text-danger-emphasis mb-2">{errors[0] ? words(errors[0]) : title || t("problem.network")}</p>;
+    const problem = Problem.of(found.error);
+    const [first] = problem.errors;
+    return <p className="text-danger-emphasis mb-2">{first ? words(first) : titled(problem)}</p>;
   }
   if (!found.data) return <p role="status">{t("loading")}</p>;
   const { selected, is_whole: isWhole, messages, left_out: leftOut } = found.data;

@@ -23,13 +23,14 @@ export function useField(name: Name) {
 interface Refused {
   type?: string;
   message?: string;
-  types?: { limits?: readonly string[] };
+  types?: { limits?: readonly string[]; entries?: readonly string[] };
 }
 
 function refusalOf(found: Refused | undefined, name: Name): FieldProblem | undefined {
   if (!found?.type) return undefined;
   const limits = (found.types?.limits ?? []).map(Number);
-  return { pointer: name, code: found.type, detail: found.message ?? "", limits };
+  const entries = found.types?.entries;
+  return { pointer: name, code: found.type, detail: found.message ?? "", limits, ...(entries && { entries }) };
 }
 
 interface Props {

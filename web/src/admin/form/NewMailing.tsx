@@ -9,10 +9,11 @@ import type { Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { mailing as mailingQuery, type Mailing, MAILINGS } from "../mailings/api";
 import { useTitle } from "../../ui/useTitle";
-import { bodyOf } from "./body";
+import { bodyOf, startsAtOnce } from "./body";
 import { draft } from "./draft";
 import { MailingForm } from "./MailingForm";
 import { focusRefused, refuse } from "./refuse";
+import { useWallClock } from "./useWallClock";
 import { freshValues, type Values, valuesOf } from "./values";
 
 const route = getRouteApi("/mailings/new");
@@ -49,6 +50,7 @@ function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
   const [begun] = useState(initial);
   const form = useForm<Values>({ defaultValues: begun });
   const values = useWatch({ control: form.control }) as Values;
+  const now = useWallClock(5_000);
   const key = useRef("");
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
@@ -70,7 +72,6 @@ function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
       focusRefused();
     },
   });
-  const isNow = values.begin === "now" && !values.recurs;
   return (
     <>
       <h1 className="h4 mb-3">{t("mailings.new")}</h1>
@@ -82,7 +83,7 @@ function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
         isBusy={create.isPending}
         isSaved={create.isSuccess}
         problem={problem}
-        go={t(isNow ? "form.startNow" : "form.plan")}
+        go={t(startsAtOnce(values, now) ? "form.startNow" : "form.plan")}
         onGo={(given) => {
           setProblem(null);
           create.mutate(given);

@@ -9,6 +9,7 @@ import type { components } from "../../api/types/catalog";
 import { clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { phoneOf } from "../../ui/phone";
+import { useProblemTitle } from "../../ui/useProblemText";
 import { language } from "../../words";
 import { useRefusal } from "./FieldHelp";
 import type { Body } from "./body";
@@ -46,6 +47,7 @@ export function MessagePreview({ body }: { body: Body }) {
     placeholderData: (before) => before,
   });
   const refusal = found.error === null ? null : Problem.of(found.error);
+  const titled = useProblemTitle();
   const whatIsWrong = (error: FieldProblem) => {
     const field = `bodyField.${error.pointer.split("/")[1]}`;
     return i18n.exists(field) ? `${t(field)}: ${words(error)}` : words(error);
@@ -67,7 +69,7 @@ export function MessagePreview({ body }: { body: Body }) {
       {text.trim() === "" && <p className="text-body-secondary">{t("preview.empty")}</p>}
       {refusal && (
         <p className="text-danger-emphasis">
-          {refusal.errors[0] ? whatIsWrong(refusal.errors[0]) : refusal.title || t("problem.network")}
+          {refusal.errors[0] ? whatIsWrong(refusal.errors[0]) : titled(refusal)}
         </p>
       )}
       {found.data && !refusal && isClear && text.trim() !== "" && <Shown preview={found.data} />}

@@ -3,8 +3,10 @@ import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import { utc } from "../../ui/format";
+import { startsAtOnce } from "./body";
 import { EntryFields } from "./EntryFields";
 import { CheckField, ChoiceField, Held, More, Part, TextField, useField } from "./Fields";
+import { useWallClock } from "./useWallClock";
 import { freshEntry, type Values } from "./values";
 import { toInstant, zones } from "./zoned";
 
@@ -29,12 +31,12 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
               <Held>
                 <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" />
               </Held>
-              <InUtc name="startsAt" />
+              <InUtc name="startsAt" isNew={isNew} />
             </div>
           )}
           <div className="col-md-6">
             <TextField name="endsAt" label={t("form.endsAt")} type="datetime-local" className="mb-0" />
-            <InUtc name="endsAt" />
+            <InUtc name="endsAt" isNew={isNew} />
           </div>
         </div>
         <Held once={["most", "recurring"]}>
@@ -77,12 +79,18 @@ function Begin() {
   );
 }
 
-/** The instant that a wall time is. */
-function InUtc({ name }: { name: "startsAt" | "endsAt" }) {
-  const { control } = useFormContext<Values>();
-  const [wall, zone] = useWatch({ control, name: [name, "zone"] });
-  const at = toInstant(wall, zone);
-  return <p className="form-text mb-3">{at ? `= ${utc(new Date(at))}` : " "}</p>;
+/** The instant that a wall time is, and what follows if it has passed. */
+function InUtc({ name, isNew }: { name: "startsAt" | "endsAt"; isNew: boolean }) {
+  const { t } = useTranslation();
+  const values = useWatch({ control: useFormContext<Values>().control }) as Values;
+  const now = useWallClock(5_000);
+  const at = toInstant(values[name], values.zone);
+  const isPast = name === "startsAt" && isNew && startsAtOnce(values, now);
+  return (
+    <p className="form-text mb-3">
+      {at ? `= ${utc(new Date(at))}` : " "} {isPast && <strong data-past>{t("form.startsAtOnce")}</strong>}
+    </p>
+  );
 }
 
 function Entries() {

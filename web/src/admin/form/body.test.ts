@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Mailing } from "../mailings/api";
 import { changed } from "../../ui/changes";
-import { bodyOf, NoJson } from "./body";
+import { bodyOf, NoJson, startsAtOnce } from "./body";
 import { freshValues, type Values, valuesOf } from "./values";
 
 const NOW = new Date("2026-11-29T12:00:00Z");
@@ -113,4 +113,12 @@ test("a mailing with several zones is edited by the reader's, and each rule keep
   const rules = [rule!, { ...rule!, zone: "Asia/Omsk" }];
   const values = valuesOf(saved(fresh({ begin: "at", recurs: true, entries: rules })), "Asia/Omsk");
   expect([values.zone, ...values.entries.map((each) => each.zone)]).toEqual(["Asia/Omsk", ZONE, ""]);
+});
+
+test("what begins at a time that has passed begins at once, and the form proposes one that has not", () => {
+  const at = (startsAt: string) => startsAtOnce(fresh({ begin: "at", startsAt }), NOW.getTime());
+  expect([at("2020-01-01T09:00"), at("2099-01-01T09:00"), at("")]).toEqual([true, false, false]);
+  expect(startsAtOnce(fresh(), NOW.getTime())).toBe(true);
+  expect(startsAtOnce(fresh({ begin: "at" }), NOW.getTime())).toBe(false);
+  expect(startsAtOnce(fresh({ recurs: true }), NOW.getTime())).toBe(false);
 });

@@ -14,6 +14,20 @@ export class NoJson extends Error {
   }
 }
 
+/** Returns the entries of a field that is a list, as they are sent; of another field none. */
+export function entriesOf(name: string, values: Values): string[] {
+  if (name === "operatorCodes" || name === "exceptDates") return codes(values[name]);
+  const lists = ["tags", "allTags", "noTags", "timeZones"] as const;
+  const list = lists.find((each) => each === name);
+  return list ? words(values[list]) : [];
+}
+
+/** Whether a new mailing of these fields begins to send when it is saved. */
+export function startsAtOnce({ begin, startsAt, zone, recurs }: Values, now: number): boolean {
+  const at = toInstant(startsAt, zone);
+  return !recurs && (begin === "now" || (at !== null && Date.parse(at) <= now));
+}
+
 const words = (text: string): string[] => text.split(",").map((each) => each.trim()).filter(Boolean);
 const codes = (text: string): string[] => text.split(/[\s,;]+/).filter(Boolean);
 const orNone = (text: string): string | null => text.trim() || null;

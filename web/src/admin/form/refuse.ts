@@ -1,7 +1,7 @@
 import type { UseFormReturn } from "react-hook-form";
 
-import { Problem } from "../../api/problem";
-import { NoJson } from "./body";
+import { type FieldProblem, joined, Problem, withEntry } from "../../api/problem";
+import { entriesOf, NoJson } from "./body";
 import type { Name } from "./Fields";
 import { formField } from "./fields";
 import type { Values } from "./values";
@@ -13,15 +13,20 @@ export function refuse(error: unknown, form: UseFormReturn<Values>): Problem | n
     return null;
   }
   const problem = Problem.of(error);
-  let isFirst = true;
+  const values = form.getValues();
+  const own = new Map<Name, FieldProblem>();
   const left = problem.errors.filter((each) => {
-    const name = shownName(formField(each.pointer), form.getValues());
+    const name = shownName(formField(each.pointer), values);
     if (name === null) return true;
-    const types = { limits: (each.limits ?? []).map(String) };
-    form.setError(name, { type: each.code, message: each.detail, types }, { shouldFocus: isFirst });
-    isFirst = false;
+    const found = withEntry(each, entriesOf(name, values));
+    const before = own.get(name);
+    own.set(name, (before && joined(before, found)) ?? found);
     return false;
   });
+  for (const [place, [name, each]] of [...own].entries()) {
+    const types = { limits: (each.limits ?? []).map(String), ...(each.entries && { entries: [...each.entries] }) };
+    form.setError(name, { type: each.code, message: each.detail, types }, { shouldFocus: place === 0 });
+  }
   if (problem.errors.length > 0 && left.length === 0) return null;
   return new Problem(problem.status, problem.type, problem.title, left, problem.traceId);
 }

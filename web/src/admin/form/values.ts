@@ -83,11 +83,13 @@ export function freshEntry(): EntryValues {
   };
 }
 
-const TOMORROW_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const TOMORROW_MS = 24 * HOUR_MS;
 
 /** What a new mailing begins with. */
 export function freshValues(now: Date, zone: string = ownZone()): Values {
   const end = new Date(now.getTime() + TOMORROW_MS).toISOString();
+  const soon = new Date(Math.ceil((now.getTime() + 1) / HOUR_MS) * HOUR_MS).toISOString(); // a time to begin at lies ahead
   return {
     name: "",
     gateway: "http",
@@ -107,7 +109,7 @@ export function freshValues(now: Date, zone: string = ownZone()): Values {
     exclude: "",
     zone,
     begin: "now",
-    startsAt: toWall(now.toISOString(), zone),
+    startsAt: toWall(soon, zone),
     endsAt: toWall(end, zone),
     recurs: false,
     entries: [freshEntry()],

@@ -4,7 +4,9 @@ import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { Problem } from "../../api/problem";
+import { useLive } from "../../live/hooks";
 import { Confirm } from "../../ui/Confirm";
+import { useProblemTitle } from "../../ui/useProblemText";
 import { carryOut, type Mailing, MAILINGS, type Verb } from "./api";
 import { BULK, isFinal, thatAllow } from "./verbs";
 
@@ -18,6 +20,8 @@ interface Result {
 export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: () => void }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
+  const titled = useProblemTitle();
+  const live = useLive();
   const [asked, setAsked] = useState<Verb | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [results, setResults] = useState<readonly Result[]>([]);
@@ -33,6 +37,9 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
     setAsked(null);
     void queries.invalidateQueries({ queryKey: MAILINGS });
   };
+  const open = chosen
+    .map((each) => live.mailings.get(each.mailing_id)?.by_status)
+    .reduce((sum, each) => sum + (each ? each.planned + each.retry : 0), 0);
   return (
     <section className="border rounded p-2 mb-3" aria-label={t("bulk.label")}>
       <div className="d-flex flex-wrap align-items-center gap-2">
@@ -60,7 +67,7 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
           {results.map(({ id, name, problem }) => (
             <li key={id} className={problem ? "text-danger-emphasis" : undefined}>
               <span aria-hidden="true">{problem ? "✕" : "✓"}</span> {name}:{" "}
-              {problem ? problem.title || t("problem.network") : t("bulk.done")}
+              {problem ? titled(problem) : t("bulk.done")}
             </li>
           ))}
         </ul>
@@ -74,6 +81,7 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
           onGo={() => void doAll(asked)}
           onClose={() => setAsked(null)}
         >
+          <p>{t("consequence.open", { count: open })}</p>
           <p className="mb-0">{t("bulk.stopHelp")}</p>
         </Confirm>
       )}

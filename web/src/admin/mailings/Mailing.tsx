@@ -31,11 +31,15 @@ export function Mailing() {
   useTitle(found.data?.name ?? t("nav.mailings"));
   if (found.data === undefined) {
     if (found.error === null) return <p role="status">{t("loading")}</p>;
-    const { status } = Problem.of(found.error);
+    const { isGone } = Problem.of(found.error);
     return (
       <>
-        <h1 className="h4">{t(status === 404 || status === 410 ? "mailing.gone" : "mailing.failed")}</h1>
-        <ProblemPanel error={found.error} again={() => void found.refetch()} />
+        <h1 className="h4">{t(isGone ? "mailing.gone" : "mailing.failed")}</h1>
+        {isGone ? (
+          <p>{t("mailing.goneHelp")}</p>
+        ) : (
+          <ProblemPanel error={found.error} again={() => void found.refetch()} />
+        )}
         <Link to="/mailings">{t("notFound.back")}</Link>
       </>
     );
@@ -53,7 +57,7 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
     <>
       <Head mailing={mailing} isGoingOn={runs.data?.some((each) => each.finished_at === null) ?? true} />
       {problem !== null && <ProblemPanel error={problem} again={again} />}
-      {newest[0] && <WhyLine run={newest[0]} />}
+      {newest[0] && <WhyLine mailing={mailing} run={newest[0]} />}
       <Counts mailing={mailing} run={chosen?.run_id} />
       {chosen && <OverTime mailing={mailing} run={chosen.run_id} />}
       <Tabs tab={tab} />

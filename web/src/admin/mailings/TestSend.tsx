@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import { dispatcher } from "../../api/client";
 import { byField, type FieldProblem, Problem } from "../../api/problem";
+import { phoneOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { FieldHelp } from "../form/FieldHelp";
@@ -16,12 +17,13 @@ const LOOK_MS = 1_000;
 /** Sends one message of the mailing to somebody, at once, and shows what came of it. */
 export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () => void }) {
   const { t } = useTranslation();
-  const [contact, setContact] = useState("");
+  const [typed, setTyped] = useState("");
   const [name, setName] = useState("");
+  const contact = typed.trim();
   const isMail = contact.includes("@");
   const send = useMutation({
     mutationFn: async () => {
-      const to = { ...(isMail ? { email: contact } : { phone: contact }), ...(name ? { full_name: name } : {}) };
+      const to = { ...(isMail ? { email: contact } : { phone: phoneOf(contact) ?? contact }), ...(name ? { full_name: name } : {}) };
       const { gateway, body, subject, html, sender, mailing_id } = mailing;
       const sent = { gateway, body, subject, html, sender, mailing_id, to };
       return (await dispatcher.POST("/v1/test-sends", { params: {}, body: sent })).data!;
@@ -47,12 +49,12 @@ export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () =
           <Form.Group controlId="test-contact" className="mb-3">
             <Form.Label>{t("testSend.to")}</Form.Label>
             <Form.Control
-              value={contact}
+              value={typed}
               required
               autoComplete="off"
               isInvalid={refused !== undefined}
               aria-describedby="test-contact-help"
-              onChange={({ target }) => setContact(target.value.trim())}
+              onChange={({ target }) => setTyped(target.value)}
             />
             <FieldHelp id="test-contact-help" error={refused} help={t("testSend.toHelp")} />
           </Form.Group>

@@ -6,21 +6,27 @@ import { stateOfRun } from "../../ui/status";
 import { Time } from "../../ui/Time";
 import { useDuration } from "../../ui/useDuration";
 import { language } from "../../words";
-import { type Run, why as whyQuery, type Why } from "./api";
+import { type Mailing, type Run, why as whyQuery, type Why } from "./api";
 
 /** One sentence: why the newest run is where it is, and when that changes by itself. */
-export function WhyLine({ run }: { run: Run }) {
+export function WhyLine({ mailing, run }: { mailing: Mailing; run: Run }) {
   const { t, i18n } = useTranslation();
   const found = useQuery(whyQuery(run.run_id));
   if (!found.data) return null;
   const why = found.data;
-  const wasStopped = why.code === "ended" && stateOfRun(run) === "stopped";
-  const known = wasStopped ? "why.wasStopped" : `why.${why.code}`;
+  if (mailing.status === "stopped" && why.code !== "ended") return <p className="why border-start border-4 ps-2 mb-3">{t("why.stopping")}</p>;
+  const known = why.code === "ended" ? endOf(run) : `why.${why.code}`;
   return (
     <p className="why border-start border-4 ps-2 mb-3" data-why={why.code}>
       {i18n.exists(known) ? t(known) : why.sentence} <Facts why={why} />
     </p>
   );
+}
+
+/** How a run has ended. */
+function endOf(run: Run): string {
+  if (stateOfRun(run) === "stopped") return "why.wasStopped";
+  return run.planned === 0 ? "why.nobody" : "why.ended";
 }
 
 function Facts({ why }: { why: Why }) {

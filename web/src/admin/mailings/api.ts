@@ -2,6 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { catalog, dispatcher, scheduler, stats } from "../../api/client";
+import { Problem } from "../../api/problem";
 import type { components as Catalog } from "../../api/types/catalog";
 import type { components as Dispatcher } from "../../api/types/dispatcher";
 import type { components as Scheduler } from "../../api/types/scheduler";
@@ -36,7 +37,7 @@ export const mailing = (id: string) =>
     queryFn: async () =>
       (await catalog.GET("/v1/mailings/{mailing_id}", { params: { path: { mailing_id: id } } }))
         .data!,
-    refetchInterval: REFRESHED_MS,
+    refetchInterval: ({ state }) => (Problem.of(state.error).isGone ? false : REFRESHED_MS),
   });
 
 /** Whether figures change no more. */

@@ -9,6 +9,9 @@ export function useFigures(mailing: Mailing, hasRun: boolean) {
   const live = useLive().mailings.get(id);
   const isKnown = live !== undefined && live.planned > 0;
   // what has not begun has none: to ask for them would be an error
-  const asked = useQuery({ ...figures(id, status), enabled: hasRun && (isKnown || isOver(status)) });
+  const asked = useQuery({
+    ...figures(id, live?.status === "running" ? live.status : status), // of what is over, something may be sent again
+    enabled: hasRun && (isKnown || isOver(status)),
+  });
   return { now: isKnown ? live : asked.data, runs: asked.data?.runs ?? [], byClient: asked.data?.recipients };
 }
