@@ -62,6 +62,7 @@ async def test_to_look_at_a_link_changes_nothing_and_shows_one_button(http: Asyn
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert page.text.count("<button") == 1
+    assert "color-scheme:light dark" in page.text
     assert "news" in page.text
     assert ANNA["email"] not in page.text
     assert await suppressed(http) == set()

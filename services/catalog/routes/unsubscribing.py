@@ -35,7 +35,8 @@ HEADERS = {
 PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}}
+<style>:root{{color-scheme:light dark}}
+body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}}
 button{{font:inherit;padding:.5rem 1.5rem;cursor:pointer}}</style></head>
 <body><h1>{title}</h1><p>{text}</p>{form}</body></html>
 """
@@ -43,8 +44,8 @@ FORM = '<form method="post"><button type="submit">{button}</button></form>'
 WORDS = {
     "en": {
         "title": "Unsubscribe",
-        "ask": "No more such messages shall come to you?",
-        "ask_topic": "No more messages about \u201c{topic}\u201d shall come to you?",
+        "ask": "Stop sending you messages like this one?",
+        "ask_topic": "Stop sending you messages about \u201c{topic}\u201d?",
         "button": "Unsubscribe",
         "done": "You are unsubscribed. What is on its way may still arrive.",
         "unknown": "This link is not known, or not whole. Copy it as it stands in the message.",
