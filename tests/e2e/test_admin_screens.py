@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from deploy.local.stack import Stack
 from tests.e2e.browsing import AXE_TAGS, axe, watched
 
-REFUSED = re.compile(r"status of 4(12|22)")  # the browser says each refusal, beside the page
+REFUSED = re.compile(r"status of 4(04|12|22)")  # the browser says each refusal, beside the page
 SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
 
 
@@ -102,7 +102,63 @@ async def test_of_two_who_change_a_client_the_second_is_shown_both(
         assert unexpected(found.wrong) == []
 
 
-async def test_a_person_is_erased_only_by_who_types_its_phone(
+async def saved_audience(catalog: httpx.AsyncClient, name: str) -> str:
+    made = await catalog.post("/v1/audiences", json={"name": name, "filter": {"tags": ["vip"]}})
+    return f"/v1/audiences/{made.json()['audience_id']}"
+
+
+async def test_of_two_who_change_an_audience_both_are_kept_and_what_is_wrong_in_a_list_is_named(
+    seen: Stack, opened: Browser
+) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog,
+        watched(opened) as found,
+    ):
+        page = found.page
+        address = await saved_audience(catalog, "Regulars")
+        await page.goto(f"{seen.env['ADMIN_URL']}{address.removeprefix('/v1')}")
+        await page.get_by_label("Operator codes").fill("916, abc, 99999")
+        await page.get_by_role("button", name="Save").click()
+        refused = page.locator("#audience-operator_codes-problem")
+        await expect(refused).to_have_text("«abc», «99999»: Three digits, as in 916")
+        await page.get_by_label("Operator codes").fill("916")
+        theirs = {"filter": {"tags": ["vip", "new"]}}
+        (await catalog.patch(address, json=theirs)).raise_for_status()
+        await page.get_by_role("button", name="Save").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("row", name="Tags not changed vip, new")).to_be_visible()
+        await dialog.get_by_role("button", name="Apply mine").click()
+        await expect(page.get_by_text("Saved.")).to_be_visible()
+        shown = (await catalog.get(address)).json()["filter"]
+        assert (shown["operator_codes"], shown["tags"]) == (["916"], ["vip", "new"])
+        assert unexpected(found.wrong) == []
+
+
+async def test_what_was_changed_meanwhile_is_asked_about_anew_and_what_is_deleted_is_not_shown(
+    seen: Stack, opened: Browser
+) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog,
+        watched(opened) as found,
+    ):
+        page = found.page
+        address = await saved_audience(catalog, "Mine")
+        await page.goto(f"{seen.env['ADMIN_URL']}{address.removeprefix('/v1')}")
+        await page.get_by_role("button", name="Delete…").click()
+        (await catalog.patch(address, json={"name": "Theirs"})).raise_for_status()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Delete").click()
+        await expect(dialog).to_contain_text("Somebody else has changed it meanwhile")
+        await expect(dialog).to_contain_text("Delete Theirs?")
+        await dialog.get_by_role("button", name="Delete").click()
+        await expect(page).to_have_url(re.compile("/audiences$"))
+        await page.go_back()
+        await expect(page.get_by_text("There is no such audience")).to_be_visible()
+        await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+        assert unexpected(found.wrong) == []
+
+
+async def test_a_person_is_erased_only_by_who_types_its_phone_and_is_on_no_screen_any_more(
     seen: Stack, opened: Browser
 ) -> None:
     phone = "79165550009"
@@ -124,12 +180,15 @@ async def test_a_person_is_erased_only_by_who_types_its_phone(
         erase = page.get_by_role("button", name="Erase for good")
         await expect(erase).to_be_disabled()
         await page.get_by_label(f"To erase it, type {phone}").fill(phone)
-        await erase.click()
+        await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
+        await page.go_back()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such client")
+        await expect(page.get_by_label("Phone")).to_have_count(0)
         left = (await catalog.get(f"{address}/subject-data")).json()
         assert left["client"] is None
         assert left["erased_at"] is not None
-        assert found.wrong == []
+        assert unexpected(found.wrong) == []
 
 
 async def test_a_gateway_is_paused_with_its_consequence_and_its_limits_hold(
@@ -156,6 +215,11 @@ async def test_a_gateway_is_paused_with_its_consequence_and_its_limits_hold(
         assert (shown["is_paused"], shown["description"]["rate"]) == (True, 50)
         await page.get_by_role("button", name="Resume").click()
         await expect(page.get_by_role("button", name="Pause…")).to_be_visible()
+        await page.get_by_label("Messages per second").fill("60")
+        await page.get_by_role("link", name="Gateways").first.click()
+        await expect(dialog).to_contain_text("What you have changed is not saved")
+        await dialog.get_by_role("button", name="Leave").click()
+        await expect(page).to_have_url(re.compile("/gateways$"))
         assert unexpected(found.wrong) == []
 
 

@@ -24,6 +24,7 @@ const newClient = createRoute({
 const client = createRoute({
   getParentRoute: () => root,
   path: "/clients/$clientId",
+  validateSearch: (asked) => texts(asked, "message"),
   component: lazyRouteComponent(() => import("./clients/ClientScreen"), "ClientScreen"),
 });
 

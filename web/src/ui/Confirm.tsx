@@ -1,5 +1,5 @@
 import { type ReactNode, useRef } from "react";
-import { Button, Modal } from "react-bootstrap";
+import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { ProblemPanel } from "./ProblemPanel";
@@ -28,27 +28,36 @@ export function Confirm(props: Props) {
       onEntered={() => cancel.current?.focus()}
       aria-labelledby="confirm-title"
     >
-      <Modal.Header>
-        <Modal.Title as="h2" className="h5 text-break" id="confirm-title">
-          {props.title}
-        </Modal.Title>
-      </Modal.Header>
-      <Modal.Body>
-        {props.children}
-        {props.error != null && <ProblemPanel error={props.error} />}
-      </Modal.Body>
-      <Modal.Footer>
-        <Button ref={cancel} variant="outline-secondary" onClick={props.onClose}>
-          {t("cancel")}
-        </Button>
-        <Button
-          variant={props.isDanger ? "danger" : "primary"}
-          disabled={props.isBusy || props.isDisabled}
-          onClick={props.onGo}
-        >
-          {props.go}
-        </Button>
-      </Modal.Footer>
+      <Form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault(); // also by Enter in a field of it
+          event.stopPropagation(); // the form that it asks about is another one
+          if (!props.isBusy && !props.isDisabled) props.onGo();
+        }}
+      >
+        <Modal.Header>
+          <Modal.Title as="h2" className="h5 text-break" id="confirm-title">
+            {props.title}
+          </Modal.Title>
+        </Modal.Header>
+        <Modal.Body>
+          {props.children}
+          {props.error != null && <ProblemPanel error={props.error} />}
+        </Modal.Body>
+        <Modal.Footer>
+          <Button ref={cancel} variant="outline-secondary" onClick={props.onClose}>
+            {t("cancel")}
+          </Button>
+          <Button
+            variant={props.isDanger ? "danger" : "primary"}
+            type="submit"
+            disabled={props.isBusy || props.isDisabled}
+          >
+            {props.go}
+          </Button>
+        </Modal.Footer>
+      </Form>
     </Modal>
   );
 }

@@ -16,6 +16,6 @@ test("a conflict has the fields that either has changed, but not those changed t
   expect(differences(before, { name: "Mine", subject: "Same", topic: "news" }, theirs)).toEqual([
     { field: "name", mine: "Mine", theirs: "Theirs" },
     { field: "topic", mine: "news", theirs: null },
-    { field: "tags", mine: null, theirs: '["vip"]' },
+    { field: "tags", mine: null, theirs: "vip" },
   ]);
 });

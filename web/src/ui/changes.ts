@@ -6,7 +6,7 @@ export interface Difference {
   theirs: string | null;
 }
 
-type Shown = (value: unknown) => string;
+type Shown<Body> = (value: unknown, field: keyof Body & string) => string;
 
 const same = (one: unknown, other: unknown) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
 
@@ -18,16 +18,20 @@ export function changed<Body extends object>(mine: Body, before: Partial<Body>):
   ) as Partial<Body>;
 }
 
-/** Returns a value as text where nobody has words for it. */
-export const plain: Shown = (value) =>
-  typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value);
+/** Returns a value as text where nobody has words for it: a list as forms have it, yes as a tick. */
+export function plain(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return value ? "✓" : "–";
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return value.join(", ");
+  return value === null || value === undefined ? "" : JSON.stringify(value);
+}
 
 /** Returns the fields that either has changed, and not to the same; `shown` makes text of a value. */
 export function differences<Body extends object>(
   before: Body,
   mine: Partial<Body>,
   theirs: Body,
-  shown: Shown = plain,
+  shown: Shown<Body> = plain,
 ): Difference[] {
   const fields = new Set([before, mine, theirs].flatMap(Object.keys)) as Set<keyof Body & string>;
   return [...fields]
@@ -35,7 +39,7 @@ export function differences<Body extends object>(
     .filter(({ field, isMine, isTheirs }) => (isMine ? !same(mine[field], theirs[field]) : isTheirs))
     .map(({ field, isMine, isTheirs }) => ({
       field,
-      mine: isMine ? shown(mine[field]) : null,
-      theirs: isTheirs ? shown(theirs[field]) : null,
+      mine: isMine ? shown(mine[field], field) : null,
+      theirs: isTheirs ? shown(theirs[field], field) : null,
     }));
 }

@@ -7,7 +7,7 @@ import { Field } from "../../ui/Field";
 import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
 import { Count } from "./Count";
-import { type Draft, type Filter, filterFrom } from "./filter";
+import { type Draft, type Filter, filterFrom, listOf } from "./filter";
 
 /** Which field of the form a place in the filter is. */
 const PLACES = {
@@ -21,6 +21,7 @@ const PLACES = {
   exclude: "filter.exclude",
 } as const;
 type TextField = keyof typeof PLACES;
+const LISTS = ["operator_codes", "tags", "all_tags", "no_tags", "time_zones", "except_tags"] as const;
 
 interface Props {
   name: string;
@@ -37,10 +38,11 @@ export function AudienceForm(props: Props) {
   const { t } = useTranslation();
   const [name, setName] = useState(props.name);
   const [draft, setDraft] = useState(props.initial);
+  const [sent, setSent] = useState(props.initial);
   const { own, others } =
     props.error == null
       ? { own: new Map<string, FieldProblem>(), others: [] }
-      : byField(Problem.of(props.error), ["name", ...Object.values(PLACES)]);
+      : byField(Problem.of(props.error), ["name", ...Object.values(PLACES)], (place) => sentList(sent, place));
   const { filter, unreadable } = readable(draft);
   const text = (field: TextField) => ({
     value: draft[field],
@@ -62,7 +64,9 @@ export function AudienceForm(props: Props) {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (filter) props.onSubmit(name.trim(), filter);
+        if (!filter) return;
+        setSent(draft);
+        props.onSubmit(name.trim(), filter);
       }}
     >
       <Leaving isDirty={name !== props.name || JSON.stringify(draft) !== JSON.stringify(props.initial)} />
@@ -131,6 +135,12 @@ export function AudienceForm(props: Props) {
       </div>
     </Form>
   );
+}
+
+/** Returns the entries of a list that was sent. */
+function sentList(sent: Draft, place: string): string[] {
+  const field = LISTS.find((each) => PLACES[each] === place);
+  return field ? listOf(sent[field]) : [];
 }
 
 /** Returns what a draft means, or the field that cannot be read. */

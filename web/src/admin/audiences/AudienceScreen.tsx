@@ -10,11 +10,11 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { Confirm } from "../../ui/Confirm";
 import { Conflict } from "../../ui/Conflict";
-import { changed, differences } from "../../ui/changes";
+import { changed, differences, plain } from "../../ui/changes";
 import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { AudienceForm } from "./AudienceForm";
-import { type AudienceView, draftOf, type Filter, filterFrom } from "./filter";
+import { type AudienceView, bodyOf, type Fields, fieldsOf, type Filter } from "./filter";
 import "./words";
 
 const route = getRouteApi("/audiences/$audienceId");
@@ -27,7 +27,7 @@ export function AudienceScreen() {
     params: { path: { audience_id: audienceId } },
   });
   useTitle(found.data?.name ?? t("audiences.title"));
-  const isGone = Problem.of(found.error).status === 404;
+  const isGone = Problem.of(found.error).isGone;
   return (
     <>
       <p className="mb-2">
@@ -43,47 +43,46 @@ export function AudienceScreen() {
   );
 }
 
-interface Wanted {
-  name: string;
-  filter: Filter;
-}
-
 function Known({ audience }: { audience: AudienceView }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const go = useNavigate();
   const [base, setBase] = useState(audience); // what the form began with
   const [isDeleting, setDeleting] = useState(false);
-  const [conflict, setConflict] = useState<{ wanted: Wanted; theirs: AudienceView }>();
+  const [conflict, setConflict] = useState<{ mine: Partial<Fields>; theirs: AudienceView }>();
   const path = { audience_id: audience.audience_id };
   const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", { onSuccess: take });
+  const { queryKey } = $catalog.queryOptions("get", "/v1/audiences/{audience_id}", { params: { path } });
   const remove = $catalog.useMutation("delete", "/v1/audiences/{audience_id}", {
-    onSuccess: () => void go({ to: "/audiences", ignoreBlocker: true }),
+    onSuccess: async () => {
+      await go({ to: "/audiences", ignoreBlocker: true });
+      queries.removeQueries({ queryKey }); // back again, it is not there
+    },
+    onError: (error) => void ifStale(error, take), // what is asked about then is what there is now
   });
 
   function take(now: AudienceView) {
-    const { queryKey } = $catalog.queryOptions("get", "/v1/audiences/{audience_id}", { params: { path } });
     queries.setQueryData(queryKey, now);
     setBase(now);
     setConflict(undefined);
   }
 
-  function send(wanted: Wanted, version: number) {
-    const header = { "If-Match": `"${version}"` };
+  function send(mine: Partial<Fields>, to: AudienceView) {
+    const header = { "If-Match": `"${to.version}"` };
     change.mutate(
-      { params: { path, header }, body: wanted },
-      { onError: (error) => void refused(error, wanted) },
+      { params: { path, header }, body: bodyOf({ ...fieldsOf(to), ...mine }) },
+      { onError: (error) => void ifStale(error, (theirs) => setConflict({ mine, theirs })) },
     );
   }
 
-  async function refused(error: unknown, wanted: Wanted) {
+  async function ifStale(error: unknown, then: (now: AudienceView) => void) {
     if (Problem.of(error).status !== 412) return;
     const { data } = await catalog.GET("/v1/audiences/{audience_id}", { params: { path } });
-    if (data) setConflict({ wanted, theirs: data });
+    if (data) then(data);
   }
 
-  const flat = (of: Wanted) => ({ name: of.name, ...of.filter });
-  const saved = (of: AudienceView) => flat({ name: of.name, filter: filterFrom(draftOf(of.filter)) });
+  const shown = (value: unknown, field: keyof Fields) =>
+    field === "contact" ? t(`audiences.contacts.${plain(value) || "any"}`) : plain(value);
   const isConflict = Problem.of(change.error).status === 412;
   return (
     <>
@@ -99,11 +98,11 @@ function Known({ audience }: { audience: AudienceView }) {
       <AudienceForm
         key={base.version}
         name={base.name}
-        initial={draftOf(base.filter)}
+        initial={fieldsOf(base)}
         go={t("screen.save")}
         isBusy={change.isPending}
         error={isConflict ? null : change.error}
-        onSubmit={(name, filter) => send({ name, filter }, base.version)}
+        onSubmit={(name, filter: Filter) => send(changed(fieldsOf({ name, filter }), fieldsOf(base)), base)}
       >
         <span role="status" className="text-body-secondary">
           {change.isSuccess && t("screen.saved")}
@@ -112,10 +111,10 @@ function Known({ audience }: { audience: AudienceView }) {
       {conflict && (
         <Conflict
           now={t("screen.nowVersion", { version: conflict.theirs.version })}
-          differences={differences(saved(base), changed(flat(conflict.wanted), saved(base)), saved(conflict.theirs))}
+          differences={differences(fieldsOf(base), conflict.mine, fieldsOf(conflict.theirs), shown)}
           label={(field) => t(`audiences.${field}`)}
           onTheirs={() => take(conflict.theirs)}
-          onMine={() => send(conflict.wanted, conflict.theirs.version)}
+          onMine={() => send(conflict.mine, conflict.theirs)}
           onClose={() => setConflict(undefined)}
         />
       )}

@@ -4,14 +4,28 @@ import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, dispatcher } from "../../api/client";
+import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { useProblemText } from "../../ui/useProblemText";
 import { language } from "../../words";
 import { Field } from "../../ui/Field";
 import type { Filter } from "./filter";
 
 const AFTER_MS = 300; // the last key
 const SHOWN = 5;
+
+/** Why nobody is counted: what is wrong in the form is said as the form says it, and asking again helps nobody. */
+function NotCounted({ error, again }: { error: unknown; again: () => void }) {
+  const said = useProblemText();
+  const { errors } = Problem.of(error);
+  if (!errors[0]) return <ProblemPanel error={error} again={again} />;
+  return (
+    <p className="field-problem" role="status">
+      {said(errors[0])}
+    </p>
+  );
+}
 
 /** Whom a filter selects now, and who of them would get nothing; asked anew as it is written. */
 export function Count({ filter }: { filter: Filter }) {
@@ -40,7 +54,7 @@ export function Count({ filter }: { filter: Filter }) {
           ))}
         </Form.Select>
       </Field>
-      {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
+      {found.error !== null && <NotCounted error={found.error} again={() => void found.refetch()} />}
       <div role="status">
         {counted && (
           <>

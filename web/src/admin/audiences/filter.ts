@@ -31,6 +31,19 @@ export const EMPTY: Draft = {
   exclude: "",
 };
 
+/** All fields of an audience's form. */
+export type Fields = Draft & { name: string };
+
+/** Returns an audience as its form has it: lists written in one way, so that they can be compared. */
+export function fieldsOf({ name, filter }: { name: string; filter: AudienceView["filter"] | Filter }): Fields {
+  return { name, ...draftOf(filter) };
+}
+
+/** Returns the fields of a form as they are sent. */
+export function bodyOf({ name, ...draft }: Fields): { name: string; filter: Filter } {
+  return { name, filter: filterFrom(draft) };
+}
+
 const listed = (values: unknown) => (Array.isArray(values) ? values.join(", ") : "");
 
 /** Returns the values that commas, semicolons or bars separate, each once. */
@@ -39,7 +52,7 @@ export function listOf(text: string): string[] {
   return [...new Set(parts.filter(Boolean))];
 }
 
-export function draftOf(filter: AudienceView["filter"]): Draft {
+export function draftOf(filter: AudienceView["filter"] | Filter): Draft {
   const { all_tags, no_tags, time_zones, has_phone, has_email, ...include } = known(filter.include);
   const { tags: except_tags, ...exclude } = known(filter.exclude);
   const contact = has_phone === true ? "phone" : has_email === true ? "email" : "";

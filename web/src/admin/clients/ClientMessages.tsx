@@ -1,8 +1,10 @@
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Button, Form } from "react-bootstrap";
+import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, dispatcher } from "../../api/client";
+import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/dispatcher";
 import { List } from "../../ui/List";
 import { MessageDrawer } from "../../ui/MessageDrawer";
@@ -24,11 +26,14 @@ const STATES: readonly State[] = [
   "suppressed",
 ];
 
+const route = getRouteApi("/clients/$clientId");
+
 /** What was and will be sent to a client, the newest run first. */
 export function ClientMessages({ clientId }: { clientId: string }) {
   const { t } = useTranslation();
   const [status, setStatus] = useState<State | "">("");
-  const [opened, setOpened] = useState<string>();
+  const { message: opened } = route.useSearch();
+  const go = route.useNavigate();
   const found = usePages(["messages", clientId, status], (cursor, signal) => {
     const query = { client_id: clientId, status: status || undefined, limit: 50, cursor };
     return dispatcher.GET("/v1/messages", { params: { query }, signal });
@@ -53,22 +58,22 @@ export function ClientMessages({ clientId }: { clientId: string }) {
         found={found}
         label={t("clients.messages")}
         head={["mailing", "status", "attempts", "last", "reason"].map((each) => t(`clients.${each}`))}
-        row={(each) => <Row key={each.message_id} message={each} open={() => setOpened(each.message_id)} />}
+        row={(each) => <Row key={each.message_id} message={each} />}
         empty={<p>{t(status ? "clients.noSuchMessage" : "clients.noMessage")}</p>}
       />
-      {opened && <MessageDrawer id={opened} onClose={() => setOpened(undefined)} />}
+      {opened && <MessageDrawer id={opened} onClose={() => void go({ search: {}, resetScroll: false })} />}
     </section>
   );
 }
 
-function Row({ message, open }: { message: Message; open: () => void }) {
+function Row({ message }: { message: Message }) {
   const { t } = useTranslation();
   return (
     <tr>
       <th scope="row">
-        <Button variant="link" className="p-0 text-start" onClick={open}>
+        <Link from="/clients/$clientId" to="." search={{ message: message.message_id }} resetScroll={false}>
           <MailingName mailingId={message.mailing_id} />
-        </Button>
+        </Link>
       </th>
       <td data-label={t("clients.status")}>{t(`state.${message.status}`)}</td>
       <td className="tabular" data-label={t("clients.attempts")}>
@@ -82,13 +87,15 @@ function Row({ message, open }: { message: Message; open: () => void }) {
   );
 }
 
-/** The name of a mailing; of one that the catalog does not show (any more) its number. */
+/** The name of a mailing; of one that was deleted its number. */
 function MailingName({ mailingId }: { mailingId: string }) {
+  const { t } = useTranslation();
   const found = $catalog.useQuery(
     "get",
     "/v1/mailings/{mailing_id}",
     { params: { path: { mailing_id: mailingId } } },
     { staleTime: 60_000, retry: false },
   );
-  return <>{found.data?.name ?? mailingId.slice(0, 8)}</>;
+  const id = mailingId.slice(0, 8);
+  return <>{found.data?.name ?? (Problem.of(found.error).isGone ? t("clients.deletedMailing", { id }) : id)}</>;
 }

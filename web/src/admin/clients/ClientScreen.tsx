@@ -30,7 +30,7 @@ export function ClientScreen() {
   const client = found.data;
   const name = client ? (client.full_name ?? client.phone ?? client.email ?? "") : "";
   useTitle(name || t("clients.title"));
-  const isGone = Problem.of(found.error).status === 404;
+  const isGone = Problem.of(found.error).isGone;
   return (
     <>
       <p className="mb-2">
@@ -82,7 +82,7 @@ function Known({ client, name }: { client: ClientView; name: string }) {
         <DeleteClient
           client={client}
           name={name}
-          onDone={() => void go({ to: "/clients", ignoreBlocker: true })}
+          onDone={() => go({ to: "/clients", ignoreBlocker: true })}
           onClose={() => setDeleting(false)}
         />
       )}

@@ -1,8 +1,10 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, $dispatcher } from "../../api/client";
+import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import type { ClientView } from "./profile";
 
@@ -11,7 +13,7 @@ const COUNTED = 1000;
 interface Props {
   client: ClientView;
   name: string;
-  onDone: () => void;
+  onDone: () => Promise<void>;
   onClose: () => void;
 }
 
@@ -27,7 +29,17 @@ export function DeleteClient({ client, name, onDone, onClose }: Props) {
   });
   const cancelled = planned.data?.items.length ?? 0;
   const isMore = planned.data?.next_cursor != null;
-  const remove = $catalog.useMutation("delete", "/v1/clients/{client_id}", { onSuccess: onDone });
+  const queries = useQueryClient();
+  const remove = $catalog.useMutation("delete", "/v1/clients/{client_id}", {
+    onSuccess: async () => {
+      await onDone();
+      queries.clear(); // nothing of the person is kept here either, whatever screen has read it
+    },
+    onError: (error) => {
+      const { queryKey } = $catalog.queryOptions("get", "/v1/clients/{client_id}", { params: { path: { client_id } } });
+      if (Problem.of(error).status === 412) void queries.invalidateQueries({ queryKey }); // and is asked about anew
+    },
+  });
   const params = {
     path: { client_id },
     query: { erase: isErased },

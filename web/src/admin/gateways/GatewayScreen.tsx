@@ -33,7 +33,7 @@ export function GatewayScreen() {
     { params: { path: { name } } },
     { refetchInterval: 3000 },
   );
-  const isGone = Problem.of(found.error).status === 404;
+  const isGone = Problem.of(found.error).isGone;
   return (
     <>
       <p className="mb-2">

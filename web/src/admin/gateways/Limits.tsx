@@ -9,6 +9,7 @@ import type { components } from "../../api/types/dispatcher";
 import { Conflict } from "../../ui/Conflict";
 import { changed, differences } from "../../ui/changes";
 import { Field } from "../../ui/Field";
+import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
 import { defaultOf, described, type Draft, draftOf, type GatewayView, NUMBERS } from "./limits";
 
@@ -59,6 +60,7 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
           send(base, draft);
         }}
       >
+        <Leaving isDirty={Object.keys(mine).length > 0} />
         {refused && <Summary error={put.error} others={others} />}
         <div className="filters">
           {NUMBERS.map((name) => (

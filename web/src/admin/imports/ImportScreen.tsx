@@ -29,7 +29,7 @@ export function ImportScreen() {
     { refetchInterval: (query) => (query.state.data?.status === "running" ? 1000 : false) },
   );
   useTitle(found.data?.file_name ?? t("imports.one"));
-  const isGone = Problem.of(found.error).status === 404;
+  const isGone = Problem.of(found.error).isGone;
   return (
     <>
       <p className="mb-2">

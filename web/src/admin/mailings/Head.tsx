@@ -22,7 +22,7 @@ export function Head({ mailing, isGoingOn }: { mailing: Mailing; isGoingOn: bool
   const navigate = getRouteApi("/mailings/$id").useNavigate();
   const store = useContext(StoreContext);
   useEffect(() => store.start(), [store]);
-  const verb = useVerb(() => void navigate({ to: "/mailings" }));
+  const verb = useVerb(() => navigate({ to: "/mailings" }));
   const goTo = useGoTo();
   const [isTesting, setTesting] = useState(false);
   const pending = verb.pending?.verb;

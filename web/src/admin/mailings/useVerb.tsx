@@ -19,16 +19,18 @@ interface Asked {
 }
 
 /** Carries out verbs: those that send or are final are asked about; where a mailing was changed meanwhile, it is asked again. */
-export function useVerb(onDeleted?: () => void) {
+export function useVerb(onDeleted?: () => Promise<void>) {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Asked | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const act = useMutation({
     mutationFn: ({ verb, mailing }: Asked) => carryOut(verb, mailing.mailing_id, mailing.version),
-    onSuccess: (_, { verb }) => {
+    onSuccess: async (_, { verb, mailing }) => {
       setAsked(null);
       setProblem(null);
-      if (verb === "delete") onDeleted?.();
+      if (verb !== "delete") return;
+      await onDeleted?.();
+      queries.removeQueries({ queryKey: mailingQuery(mailing.mailing_id).queryKey });
     },
     onError: async (error, { verb, mailing }) => {
       const found = Problem.of(error);

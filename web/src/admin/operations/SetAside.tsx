@@ -77,7 +77,7 @@ export function SetAside() {
             ))}
           </Form.Select>
         </Form.Group>
-        <Form.Group controlId="aside-kind">
+        <Form.Group controlId="aside-kind" className="wide">
           <Form.Label>{t("setAside.kind")}</Form.Label>
           <Form.Select
             value={kind}
