@@ -2,6 +2,7 @@
 
 import re
 from binascii import b2a_base64
+from functools import lru_cache
 
 # What RFC 5321 allows without quotes, in ASCII or beyond: no space, bracket, quote or control.
 _LOCAL = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\"\u2028\u2029]{1,64}")
@@ -42,13 +43,20 @@ def normalized(address: str) -> bytes:
     if local.startswith(".") or local.endswith(".") or ".." in local:
         raise AddressInvalid
     try:
-        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
-        whole = f"{local}@{ascii_domain}".encode()
+        whole = f"{local}@{_ascii_domain(domain)}".encode()
     except UnicodeError:
         raise AddressInvalid from None
-    if not _DOMAIN.fullmatch(ascii_domain) or len(whole) > _LENGTH_LIMIT:
+    if len(whole) > _LENGTH_LIMIT:
         raise AddressInvalid
     return whole
+
+
+@lru_cache(maxsize=1_024)  # most clients share a few
+def _ascii_domain(domain: str) -> str:
+    found = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    if not _DOMAIN.fullmatch(found):
+        raise AddressInvalid
+    return found
 
 
 def named_address(text: str) -> tuple[str, str]:
