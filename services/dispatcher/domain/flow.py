@@ -35,7 +35,7 @@ class News(msgspec.Struct, frozen=True):
     wanted: int = 0
 
 
-def told(
+def after_news(
     state: GatewayState, news: News, now: float, open_for: OpenFor, jitter: float, probe_s: float
 ) -> tuple[GatewayState, int]:
     """Return the state after news of it, and how many probes may be started.

@@ -17,7 +17,7 @@ from services.dispatcher.domain.breaker import (
     Trip,
     is_failure,
 )
-from services.dispatcher.domain.flow import WORKS, GatewayState, News, told
+from services.dispatcher.domain.flow import WORKS, GatewayState, News, after_news
 from services.dispatcher.domain.outcome import Outcome, Verdict
 from services.dispatcher.domain.rate import Rate, Tokens
 from services.dispatcher.handlers import breaking
@@ -72,7 +72,7 @@ class Flow:
             return ready.take(self._room(limit, now), now)
         if new := ready.new:
             return ready.take_new(self._room(min(limit, new), now), now)
-        if limit and breaker.allows(now) and now < breaker.repeats_at:
+        if limit and not self._grants and breaker.allows(now) and now < breaker.repeats_at:
             self._wake_in(breaker.repeats_at - now)
             return []
         return ready.take(self._room(limit, now), now)
@@ -258,7 +258,7 @@ class Flow:
             now = (await database.now(db)).timestamp()
             before = await flow.lock(db, self._gateway)
             jitter, probe_s = random(), self._limits.timeout_s + PROBE_MARGIN_S  # noqa: S311 - no secret
-            after, number = told(before, news, now, self._limits.open_for, jitter, probe_s)
+            after, number = after_news(before, news, now, self._limits.open_for, jitter, probe_s)
             change = Change(self._gateway, before, after, news.trip)
             if after != before:
                 await flow.save(db, self._gateway, after)
