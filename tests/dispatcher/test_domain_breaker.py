@@ -92,6 +92,16 @@ def test_what_fails_again_opens_it_where_there_is_nothing_else() -> None:
     assert [*filter(None, trips)] == [Trip(Cause.FAILURES, "status_500", is_new=False)] * 2
 
 
+@pytest.mark.parametrize("verdict", [DENIED, UNREACHABLE])
+def test_what_opens_it_says_whether_it_was_tried_before(verdict: Verdict) -> None:
+    samples = Samples()
+
+    trips = [samples.failed(verdict, 1.0, is_new=False) for _ in range(UNREACHABLE_IN_A_ROW)]
+
+    assert trips[-1] is not None
+    assert not trips[-1].is_new
+
+
 def test_one_that_opens_for_repeats_is_not_open_for_long() -> None:
     breaker = opened()
     for _ in range(9):

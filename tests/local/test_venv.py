@@ -120,7 +120,7 @@ def test_packages_are_compiled_when_they_are_installed(tmp_path: Path) -> None:
 def test_whoever_keeps_no_bytecode_has_it_kept_by_make() -> None:
     shown = 'shown:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"'
     done = subprocess.run(  # noqa: S603 - a goal of our own
-        ["make", "--silent", "--eval", shown, "shown"],  # noqa: S607
+        ["make", "--silent", "--eval", shown, "shown"],  # noqa: S607 - the one of the path
         cwd=ROOT,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

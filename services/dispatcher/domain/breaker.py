@@ -228,11 +228,11 @@ class Samples:
         """
         self.turn(now, failed=1, new=int(is_new))
         if verdict.fault:
-            return Trip(Cause.FAULT, verdict.reason)
+            return Trip(Cause.FAULT, verdict.reason, is_new=is_new)
         is_unreachable = verdict.outcome is Outcome.NOT_PROCESSED and verdict.status_code is None
         self._unreachable = self._unreachable + 1 if is_unreachable else 0
         if self._unreachable >= UNREACHABLE_IN_A_ROW:
-            return Trip(Cause.UNREACHABLE, verdict.reason)
+            return Trip(Cause.UNREACHABLE, verdict.reason, is_new=is_new)
         _, processed, failed, new = map(sum, zip(*self._slices, strict=True))
         is_enough = processed + new >= ENOUGH
         counted = new if is_enough else failed

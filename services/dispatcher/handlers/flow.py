@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable
 from random import random
 
+from msgspec.structs import replace
+
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.breaker import (
     NO_PROBES,
@@ -70,9 +72,11 @@ class Flow:
         limit, breaker = min(limit, len(ready)), self._state.breaker
         if breaker.state is BreakerState.CLOSED:
             return ready.take(self._room(limit, now), now)
+        if not (limit and breaker.allows(now)):
+            return []
         if new := ready.new:
             return ready.take_new(self._room(min(limit, new), now), now)
-        if limit and not self._grants and breaker.allows(now) and now < breaker.repeats_at:
+        if not self._grants and now < breaker.repeats_at:
             self._wake_in(breaker.repeats_at - now)
             return []
         return ready.take(self._room(limit, now), now)
@@ -279,10 +283,10 @@ class Flow:
         self._wanted = 0
         new, old = self._probes, news.probes
         if new.round == old.round:
-            left = Probes(
-                new.round,
-                new.processed - old.processed,
-                new.failed - old.failed,
-                new.returned - old.returned,
+            left = replace(
+                new,
+                processed=new.processed - old.processed,
+                failed=new.failed - old.failed,
+                returned=new.returned - old.returned,
             )
-            self._probes = NO_PROBES if left == Probes(new.round) else left
+            self._probes = left if left.processed or left.failed or left.returned else NO_PROBES
