@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared import kept, liveness, telemetry
+from shared import encoded, kept, liveness, telemetry
 from shared.clock import Clock
 from shared.database_errors import Unstorable, translate_errors
 from shared.errors import Unavailable
@@ -252,13 +252,30 @@ async def copy(
         raise Unstorable(type(error).__name__) from None
 
 
+async def copy_encoded(
+    db: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]
+) -> None:
+    """Do the same with rows that `shared.encoded` encodes, which costs half.
+
+    Raises:
+        asyncpg.UniqueViolationError, Unstorable: As `copy`.
+    """
+    driver = await driver_of(db)
+    try:
+        with telemetry.statement(f"COPY {table}"):
+            source = memoryview(encoded.rows(rows))  # bytes would be the path of a file
+            await driver.copy_to_table(table, columns=columns, source=source, format="binary")
+    except OverflowError as error:
+        raise Unstorable(type(error).__name__) from None
+
+
 async def copy_if_new(
-    db: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    db: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]
 ) -> bool:
-    """Add `rows`, or none of them and return False if one is there already."""
+    """Add encoded rows, or none of them and return False if one is there already."""
     try:
         async with db.begin_nested():
-            await copy(db, table, columns, rows)
+            await copy_encoded(db, table, columns, rows)
     except asyncpg.UniqueViolationError:
         return False
     return True

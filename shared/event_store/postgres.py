@@ -8,9 +8,9 @@ import msgspec
 from asyncpg import UniqueViolationError
 from sqlalchemy import Text, cast, select, text
 
-from shared import outbox, telemetry
+from shared import encoded, outbox, telemetry
 from shared.crash import crash_point
-from shared.database import Connection, Pool, autocommit, copy, transaction
+from shared.database import Connection, Pool, autocommit, copy_encoded, transaction
 from shared.decider import C, Decider, Known, S
 from shared.errors import StaleVersion
 from shared.event import Cause, E, Event, Instant, Recorded
@@ -128,22 +128,23 @@ COLUMNS = (
 
 async def _begin_streams(db: Connection, fresh: Sequence[_Added]) -> None:
     """Add the events of new streams: by COPY, which costs a fifth of an INSERT."""
-    rows = [
-        (
-            each.stream,
-            each.version,
-            each.id,
-            each.event.type_name(),
-            data.decode(),
-            each.recorded_at,
-            each.correlation_id,
-            each.causation_id,
-            each.traceparent,
+    ordered = sorted(fresh, key=lambda row: row[1].stream)
+    rows = (
+        encoded.row(
+            encoded.text(each.stream),
+            encoded.integer(each.version),
+            encoded.uuid(each.id),
+            encoded.word(each.event.type_name()),
+            encoded.data(data),
+            encoded.instant(each.recorded_at),
+            encoded.uuid(each.correlation_id),
+            encoded.uuid(each.causation_id),
+            encoded.word(each.traceparent),
         )
-        for _, each, data in fresh
-    ]
+        for _, each, data in ordered
+    )
     try:
-        await copy(db, "events", COLUMNS, sorted(rows))
+        await copy_encoded(db, "events", COLUMNS, rows)
     except UniqueViolationError as error:
         raise StaleVersion from error
 

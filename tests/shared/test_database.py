@@ -11,7 +11,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from shared import database
+from shared import database, encoded
 from shared.database import (
     ISOLATION,
     Pool,
@@ -361,7 +361,8 @@ async def test_a_statement_that_takes_too_long_is_given_up(
 async def test_rows_of_which_one_is_there_already_are_not_added_and_the_rest_goes_on(
     catalog_pool: Pool,
 ) -> None:
-    rows = [("a", "b", 0, 1), ("a", "b", 1, 1)]
+    names, position = (encoded.text("a"), encoded.text("b")), encoded.data(bytes(8))
+    rows = [encoded.row(*names, encoded.integer(each), position) for each in (0, 1)]
     async with transaction(catalog_pool) as db:
         assert await database.copy_if_new(db, "offsets", OFFSETS, rows[:1])
         assert not await database.copy_if_new(db, "offsets", OFFSETS, rows)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from services.catalog.domain.client import ExternalIdTaken, PhoneTaken
 from services.catalog.queue.searching import array
 from services.catalog.tables import clients
+from shared import encoded
 from shared.contracts.catalog import (
     ClientChanged,
     ClientRegistered,
@@ -61,33 +62,34 @@ async def client_registered(
     In the order of the phones: two imports that add the same ones wait for each other only one
     way.
     """
-    rows = [_row(each.event, each.version) for each in recorded]
-    rows.sort(key=lambda row: row[1] or "")
-    if await copy_if_new(db, "clients", COLUMNS, rows):
+    ordered = sorted(recorded, key=lambda each: each.event.phone or "")
+    if await copy_if_new(db, "clients", COLUMNS, map(_row, ordered)):
         return
     wanted = {"client_ids": ",".join([each.key for each in recorded])}
     known = set((await db.scalars(KNOWN, wanted)).all())
-    new = [row for row in rows if row[0] not in known]
+    new = [_row(each) for each in ordered if each.event.client_id not in known]
     if not known or not await copy_if_new(db, "clients", COLUMNS, new):
         raise PhoneTaken(FieldError("/phone", "taken"))
 
 
-def _row(state: ClientRegistered, version: int) -> tuple[Any, ...]:
+def _row(recorded: Recorded[ClientRegistered]) -> bytes:
     """Return a row of COLUMNS."""
-    return (
-        state.client_id,
-        state.phone,
-        state.operator_code,
-        state.tags,
-        state.time_zone,
-        state.email,
-        state.full_name,
-        state.comment,
-        version,
-        state.registered_at,
-        state.registered_at,
-        state.preferred_times,
-        state.external_id,
+    client = recorded.event
+    registered_at = encoded.instant(client.registered_at)
+    return encoded.row(
+        encoded.uuid(client.client_id),
+        encoded.text(client.phone),
+        encoded.word(client.operator_code),
+        encoded.texts(client.tags),
+        encoded.word(client.time_zone),
+        encoded.text(client.email),
+        encoded.text(client.full_name),
+        encoded.text(client.comment),
+        encoded.integer(recorded.version),
+        registered_at,
+        registered_at,
+        encoded.text(client.preferred_times),
+        encoded.text(client.external_id),
     )
 
 
