@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
+from services.dispatcher.domain.outcome import NOT_STARTED, Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways.smtp import client
 from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer
 from services.dispatcher.gateways.smtp.connection import Connection
@@ -83,7 +83,7 @@ class Pool:
 class Talk:
     """A connection on which a second mail is ahead: its envelope is sent, the first's content."""
 
-    def __init__(self, descriptor: socket.socket) -> None:
+    def __init__(self, descriptor: socket.socket, turn_by: float) -> None:
         self.pool, self.wire = Pool(), Wire({"socket": descriptor})
         self.connection = Connection(self.pool, 0.0)
         self.connection.connection_made(self.wire)
@@ -93,7 +93,7 @@ class Talk:
         for data in (GO_AHEAD, OK):  # so that the usual answer is known
             self.connection.data_received(data)
         self.connection.begin(FIRST, 2.0, self.answers[0].append)
-        self.connection.begin(SECOND, 1.0, self.answers[1].append)
+        self.connection.begin(SECOND, 1.0, self.answers[1].append, turn_by)
         self.connection.data_received(GO_AHEAD)
 
     def came_to(self, mail: int) -> Outcome | str | None:
@@ -104,9 +104,10 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Iterator[Talk]:
+def talk(request: pytest.FixtureRequest) -> Iterator[Talk]:
+    """Give a talk in which the second mail's turn must come by then; without a word by its end."""
     ours, theirs = socket.socketpair()
-    yield Talk(ours)
+    yield Talk(ours, getattr(request, "param", 1.0))
     ours.close()
     theirs.close()
 
@@ -194,6 +195,24 @@ def test_a_mail_ahead_whose_time_is_over_ends_and_takes_nothing_from_the_one_bef
     talk.connection.data_received(OK)
     assert talk.came_to(0) is ACCEPTED
     assert not talk.wire.is_open  # the answers to the other one are still to come
+
+
+@pytest.mark.parametrize("talk", [0.5], indirect=True)
+def test_a_mail_ahead_is_not_started_if_its_turn_does_not_come_soon(talk: Talk) -> None:
+    assert talk.connection.cut_at == 0.5
+    talk.connection.cut()
+
+    assert judge(talk.answers[1][0]) is NOT_STARTED
+    assert (talk.connection.cut_at, talk.came_to(0)) == (2.0, None)
+    talk.connection.data_received(OK)
+    assert talk.came_to(0) is ACCEPTED
+
+
+@pytest.mark.parametrize("talk", [0.5], indirect=True)
+def test_a_mail_whose_turn_has_come_has_its_own_time(talk: Talk) -> None:
+    talk.connection.data_received(OK)
+
+    assert (talk.connection.cut_at, talk.came_to(1)) == (1.0, None)
 
 
 # The gateway
@@ -321,6 +340,19 @@ class Hanging(MailServer):
         if word == "." and reply is None:
             self.has_content.set()
         return reply
+
+
+async def test_a_mail_ahead_of_a_server_that_turns_slow_is_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with MailServer() as server, gateway_to(server) as gateway:
+        server.replies = {".": None}
+        monkeypatch.setattr(client, "_SOON_S", 0.1)
+        under_way, ahead = start(gateway, b"1", within=10), start(gateway, b"2", within=10)
+
+        async with asyncio.timeout(5):
+            assert await ahead is NOT_STARTED
+        assert (gateway.free, under_way.done()) == (0, False)
 
 
 async def test_a_mail_ahead_is_cut_off_with_its_gateway_and_not_processed() -> None:

@@ -8,7 +8,13 @@ from msgspec.structs import replace
 
 from services.dispatcher.domain import breaker, rate, retry_budget
 from services.dispatcher.domain.breaker import UNREACHABLE_IN_A_ROW, OpenFor
-from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.domain.outcome import (
+    NOT_STARTED,
+    Finding,
+    Outcome,
+    Verdict,
+    verdict_of,
+)
 from services.dispatcher.domain.rate import Rate
 from services.dispatcher.handlers.sending import Sender
 from services.dispatcher.queue import flow, starts
@@ -202,6 +208,32 @@ async def test_a_probe_that_fails_opens_it_for_longer(world: World) -> None:
     await later(world, 19, sender)
     await work(sender)
     assert len(gateway.messages) == 3  # and again, since it was not tried before
+
+
+async def test_what_was_not_started_after_all_says_nothing_of_the_gateway(world: World) -> None:
+    await world.plan(40)
+    gateway = FakeGateway({n: [NOT_STARTED] for n in range(1, 41)}, connections=1)
+    sender = await alive(world, gateway)
+
+    await work(sender)
+
+    assert sorted(numbers(gateway))[::2] == list(range(1, 41))
+    assert await state(world) == "closed"
+    assert await prove(world.pool) == {State.DELIVERED: 40}
+
+
+async def test_a_probe_that_was_not_started_after_all_lets_another_take_its_place(
+    world: World,
+) -> None:
+    await world.plan(10)
+    gateway = FakeGateway({1: [DENIED], 2: [NOT_STARTED]}, connections=1)
+    sender = await alive(world, gateway)
+    await work(sender)
+
+    await later(world, 7, sender)
+    await work(sender)
+
+    assert await state(world) == "closed"
 
 
 async def test_rounds_are_shared_by_all_replicas(world: World) -> None:

@@ -20,7 +20,7 @@ from services.dispatcher.domain.breaker import (
     is_failure,
 )
 from services.dispatcher.domain.flow import WORKS, GatewayState, News, after_news
-from services.dispatcher.domain.outcome import Outcome, Verdict
+from services.dispatcher.domain.outcome import NOT_STARTED, Outcome, Verdict
 from services.dispatcher.domain.rate import Rate, Tokens
 from services.dispatcher.handlers import breaking
 from services.dispatcher.handlers.breaking import Change
@@ -149,6 +149,11 @@ class Flow:
         return min(limit, self._grants)
 
     def _take(self, job: Job, verdict: Verdict, now: float) -> None:
+        if verdict is NOT_STARTED:  # it says nothing of the gateway
+            if job.message_id in self._under_way:
+                self._under_way.discard(job.message_id)
+                self._report(returned=1)
+            return
         pause_s = verdict.pauses_gateway_s
         if pause_s:
             self._paused_until = max(self._paused_until, now + pause_s)

@@ -37,5 +37,7 @@ class SessionFailed(Exception):
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
 
+# The mail before it was not answered soon, so it was not waited for.
+NO_TURN = "no_turn"
 # Failures that are the mail's own, found before its content went out.
 MAIL_TOO_LARGE, NEEDS_SMTPUTF8 = "mail_too_large", "needs_smtputf8"

@@ -18,8 +18,8 @@ from services.dispatcher.gateways.smtp.session import Access, open_session
 _NOT_IN_TIME = Answer(Stage.SESSION, None, "timeout")
 _CUT_OFF = Answer(Stage.SESSION, None, "cut_off")
 
-# A mail is begun behind another only where the last answer came this soon: a slow server would
-# let it wait for most of its time.
+# A mail is begun behind another only where the last answer came this soon, and its turn must come
+# as soon: by then a pause may hold for it, of which nothing was known when it was begun.
 _SOON_S = 1.0
 
 
@@ -73,14 +73,14 @@ class SmtpClient(ConnectionPool[Connection, Answer, Features]):
             connection.begun_at = now
             connection.begin(mail, deadline, done)
             self._let_follow(connection, now)
+        elif len(self._connections) == self._limit and self._with_room:
+            connection, _ = self._with_room.popitem()
+            connection.begin(mail, deadline, done, turn_by=now + _SOON_S)
         else:
-            if len(self._connections) == self._limit and self._with_room:
-                connection, _ = self._with_room.popitem()
-            else:
-                self._check_free()
-                connection = self._new(deadline - now)
+            self._check_free()
+            connection = self._new(deadline - now)
             connection.begin(mail, deadline, done)
-        self._sweep_by(deadline)
+        self._sweep_by(connection.cut_at)
 
     def give_back(self, connection: Connection, mails: Sequence[Exchange]) -> None:
         """Send mails over a new connection: this one has ended, and answered nothing of them."""

@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Protocol, cast
 
-from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer, SessionFailed, Stage
+from services.dispatcher.gateways.smtp.answer import (
+    NO_TURN,
+    Answer,
+    OnAnswer,
+    SessionFailed,
+    Stage,
+)
 from services.dispatcher.gateways.smtp.exchange import Ended, Exchange
 from services.dispatcher.gateways.smtp.features import Features
 from services.dispatcher.gateways.smtp.mail import Mail
@@ -87,17 +93,22 @@ class Connection(asyncio.Protocol):
             raise SessionFailed(Answer(Stage.SESSION, None, self._failure or "closed"))
         return self._transport
 
-    def begin(self, mail: Mail, deadline: float, done: OnAnswer) -> None:
-        """Send a mail, as soon as the session is there; behind the one under way, if any."""
+    def begin(
+        self, mail: Mail, deadline: float, done: OnAnswer, turn_by: float | None = None
+    ) -> None:
+        """Send a mail, as soon as the session is there.
+
+        `turn_by`: it goes behind the one under way, which must be answered by then.
+        """
         self.mails += 1
         before = self._mail
-        exchange = Exchange(mail, deadline, done, is_ahead=before is not None)
+        exchange = Exchange(mail, deadline, done, turn_by)
         if before is None:
             self._mail = exchange
             self.cut_at = deadline
         else:
             self._ahead = exchange
-            self.cut_at = min(self.cut_at, deadline)
+            self.cut_at = min(self.cut_at, exchange.turn_by)
         if before is None or (before.stage is Stage.CONTENT and self._is_pipelined):
             self._write(self._envelope(exchange))
 
@@ -130,7 +141,7 @@ class Connection(asyncio.Protocol):
         if self._mail is None:
             self._owner.drop(self)
             self.quit()
-        elif self._ahead is not None and self.cut_at < self._mail.deadline:
+        elif self._ahead is not None and self._ahead.turn_by < self._mail.deadline:
             self._cut_ahead(self._mail, self._ahead)
         else:
             self.fail("timeout")
@@ -140,7 +151,8 @@ class Connection(asyncio.Protocol):
         self._ahead = None
         self._is_spent = ahead.is_sent
         self.cut_at = mail.deadline
-        self._owner.settle(ahead.done, Answer(ahead.stage, None, "timeout"))
+        failure = NO_TURN if ahead.turn_by < ahead.deadline else "timeout"
+        self._owner.settle(ahead.done, Answer(ahead.stage, None, failure))
 
     def quit(self) -> None:
         """Take leave of the server, whose answer nobody waits for."""

@@ -5,6 +5,7 @@
 | 2xx to the content                                      | accepted                         |
 | no reply, no SMTP, or 421 after the final dot           | unknown                          |
 | the same before it                                      | not processed                    |
+| none soon to the mail before it on the connection       | not started, no attempt is used  |
 | 4xx to anything                                         | not processed                    |
 | 5xx to RCPT or to the content                           | refused for good, unless it      |
 |                                                         | speaks of us or of the server    |
@@ -24,12 +25,19 @@ import re
 
 from msgspec.structs import replace
 
-from services.dispatcher.domain.outcome import Finding, Outcome, Verdict, verdict_of
+from services.dispatcher.domain.outcome import (
+    NOT_STARTED,
+    Finding,
+    Outcome,
+    Verdict,
+    verdict_of,
+)
 from services.dispatcher.gateways.connecting import MISPLACED
 from services.dispatcher.gateways.legible import legible
 from services.dispatcher.gateways.smtp.answer import (
     MAIL_TOO_LARGE,
     NEEDS_SMTPUTF8,
+    NO_TURN,
     Answer,
     Stage,
 )
@@ -63,6 +71,8 @@ def judge(answer: Answer, *, is_policy_against_us: bool = False) -> Verdict:
 
     `is_policy_against_us`: whether a policy that it speaks of is not the recipient's own.
     """
+    if answer.failure == NO_TURN:
+        return NOT_STARTED
     reply, is_sent = answer.reply, answer.stage is Stage.CONTENT
     code = None if reply is None else reply.code
     text = "" if reply is None else legible(b"%d %b" % (reply.code, reply.text))

@@ -42,13 +42,18 @@ class Exchange:
         "is_sent",
         "mail",
         "stage",
+        "turn_by",
     )
 
-    def __init__(self, mail: Mail, deadline: float, done: OnAnswer, *, is_ahead: bool) -> None:
+    def __init__(
+        self, mail: Mail, deadline: float, done: OnAnswer, turn_by: float | None = None
+    ) -> None:
+        """`turn_by`: when the mail before it must be answered, if there is one."""
         self.mail = mail
         self.deadline = deadline
         self.done = done
-        self.is_ahead = is_ahead  # begun behind another mail, and not answered for itself yet
+        self.turn_by = deadline if turn_by is None else min(turn_by, deadline)
+        self.is_ahead = turn_by is not None  # behind another mail, and not answered for itself
         self.is_sent = False  # its envelope, or the first command of it
         self.stage = Stage.SESSION  # of the reply that comes next
         self._is_pipelined = False
