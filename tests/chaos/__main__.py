@@ -8,6 +8,7 @@ round; with `KILLS=n` a round is added to the earlier ones until there are so ma
 Then each crash point that was not visited yet is visited, as far as there is time.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -87,6 +88,13 @@ def end_by_sigterm() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
+def check_command_line() -> None:
+    """Show the help, or refuse what is not known: variables of the environment say what to do."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m tests.chaos", None, __doc__, formatter_class=raw)
+    parser.parse_args()
+
+
 def main() -> int:
     """Play a round, compare, and write the figures."""
     before = earlier()
@@ -117,4 +125,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    check_command_line()
     sys.exit(main())
