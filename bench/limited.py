@@ -104,7 +104,7 @@ def flow_alone(limit: int | None) -> float:
     """
     rate = None if limit is None else Rate(limit)
     # Nothing is drawn or shared here, so there is no database.
-    flow = Flow(cast("Any", None), "http", replace(LIMITS, rate=rate), lambda: None)
+    flow = Flow(cast("Any", None), "http", replace(LIMITS, rate=rate), lambda: None, lambda: False)
     if rate is not None:
         flow._tokens.add(Block(BATCH * BATCHES, 0.0, 2.0))  # noqa: SLF001 - as if drawn
     ready = cast("Any", _Ready())

@@ -171,6 +171,14 @@ def test_it_is_open_for_longer_each_time_up_to_a_bound_which_repeats_have_sooner
     assert breaker.reason == "timeout"
 
 
+def test_however_often_it_opened_for_repeats_it_is_not_open_for_long_for_others() -> None:
+    breaker = Breaker()
+    for trip in (*[replace(TRIP, is_new=False)] * 9, TRIP):
+        breaker = tripped(replace(breaker, state=BreakerState.CLOSED), trip, 0.0, TIMES, 0.0)
+
+    assert breaker.next_probe_at == 20
+
+
 @given(st.floats(0, 1, exclude_max=True))
 def test_its_time_is_spread(jitter: float) -> None:
     breaker = tripped(Breaker(), TRIP, 100.0, TIMES, jitter)

@@ -411,6 +411,33 @@ async def test_messages_at_which_the_gateway_fails_keep_it_from_no_others(
 
 
 @KINDS
+async def test_messages_that_failed_before_do_not_open_it_while_others_are_under_way(
+    world: World, *, is_idempotent: bool
+) -> None:
+    await world.plan(20)
+    postponed = verdict_of(Finding.POSTPONED, "status_450", 450)
+    script = {n: [postponed, *[BROKEN] * 999] for n in range(1, 21)}
+    gateway = FakeGateway(script, is_idempotent=is_idempotent)
+    sender = await alive(world, gateway)
+    await work(sender)
+    await world.know_clients(range(21, 41), tags=["others"])
+    await world.plan(filter=Filter(tags=("others",)))
+    gateway.is_hanging = True
+
+    await later(world, 60, sender)
+    await work(sender)
+
+    assert len(gateway.messages) == 60  # each of the first ones once more
+    assert await state(world) == "closed"
+    gateway.answer_all(ACCEPTED)
+    await work(sender)
+    assert await prove(world.pool) == {State.RETRY: 20, State.DELIVERED: 20}
+    await later(world, 120, sender)
+    await work(sender)
+    assert await state(world) == "open"  # nothing else says that it works
+
+
+@KINDS
 async def test_who_has_nothing_but_repeats_lets_another_probe_first(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool
 ) -> None:

@@ -5,8 +5,8 @@ closed, open until its next probe, then half-open: rounds of 1, 2, 4, … messag
 half of which must be processed for the next one to begin, until it is closed again.
 
 A message that failed before may fail for what it is, at a gateway that works. So those that were
-never tried are judged by if there are enough, and probe first; and while only others fail, the
-breaker is not open for long.
+never tried are judged by if there are enough, and probe first; while some wait or are under way,
+others do not open it; and while only others fail, it is not open for long.
 
 Instants are seconds of business time since the epoch.
 """
@@ -57,8 +57,18 @@ class OpenFor(msgspec.Struct, frozen=True):
         `jitter` is in `[0, 1)`.
         """
         longest_s = self.longest_s if is_new else min(self.longest_s, self.longest_of_repeats_s)
-        doubled = min(self.first_s * 2.0 ** min(openings, 30), longest_s)
-        return doubled * (1 + JITTER * jitter)
+        return min(self._doubled_s(openings), longest_s) * (1 + JITTER * jitter)
+
+    def counted(self, openings: int, *, is_new: bool) -> int:
+        """Return how many openings there are with one more.
+
+        Messages that were tried make it no longer for others than it would be for them.
+        """
+        is_counted = is_new or self._doubled_s(openings) < self.longest_of_repeats_s
+        return openings + is_counted
+
+    def _doubled_s(self, openings: int) -> float:
+        return float(self.first_s * 2.0 ** min(openings, 30))
 
 
 class Trip(msgspec.Struct, frozen=True):
@@ -67,6 +77,11 @@ class Trip(msgspec.Struct, frozen=True):
     cause: Cause
     reason: str  # of the last verdict
     is_new: bool = True  # messages that were never tried have failed
+
+    @property
+    def is_of_repeats(self) -> bool:
+        """Whether it is for messages that had failed before, and perhaps for what they are."""
+        return self.cause is Cause.FAILURES and not self.is_new
 
 
 class Breaker(msgspec.Struct, frozen=True):
@@ -100,17 +115,17 @@ def tripped(breaker: Breaker, trip: Trip, now: float, open_for: OpenFor, jitter:
         return breaker
     is_again = breaker.openings > 0 and now - breaker.changed_at < FORGETS_S
     openings = breaker.openings if is_again else 0
-    open_s = open_for.after(openings, jitter, is_new=trip.is_new)
-    return _opened(breaker, trip.reason, openings, now, open_s)
+    return _opened(replace(breaker, openings=openings), trip, now, open_for, jitter)
 
 
-def _opened(breaker: Breaker, reason: str, openings: int, now: float, open_s: float) -> Breaker:
+def _opened(breaker: Breaker, trip: Trip, now: float, open_for: OpenFor, jitter: float) -> Breaker:
+    is_new = trip.is_new
     return Breaker(
         state=BreakerState.OPEN,
-        reason=reason,
+        reason=trip.reason,
         changed_at=now,
-        next_probe_at=now + open_s,
-        openings=openings + 1,
+        next_probe_at=now + open_for.after(breaker.openings, jitter, is_new=is_new),
+        openings=open_for.counted(breaker.openings, is_new=is_new),
         round=breaker.round + 1,
     )
 
@@ -158,6 +173,27 @@ class Probes(msgspec.Struct, frozen=True):
     reason: str = ""  # of the last that failed
     is_new: bool = False  # one that failed was never tried before
 
+    def plus(self, later: "Probes") -> "Probes":
+        """Return both together, as of the later one's round."""
+        return Probes(
+            later.round,
+            self.processed + later.processed,
+            self.failed + later.failed,
+            self.returned + later.returned,
+            later.reason or self.reason,
+            later.is_new or self.is_new,
+        )
+
+    def minus(self, shared: "Probes") -> "Probes":
+        """Return what is left when some are shared."""
+        left = replace(
+            self,
+            processed=self.processed - shared.processed,
+            failed=self.failed - shared.failed,
+            returned=self.returned - shared.returned,
+        )
+        return left if left.processed or left.failed or left.returned else NO_PROBES
+
 
 NO_PROBES = Probes(0)
 
@@ -175,8 +211,8 @@ def probed(
         failed=breaker.failed + probes.failed,
     )
     if breaker.failed * 2 >= breaker.size:
-        open_s = open_for.after(breaker.openings, jitter, is_new=probes.is_new)
-        return _opened(breaker, probes.reason, breaker.openings, now, open_s)
+        trip = Trip(Cause.PROBES, probes.reason, is_new=probes.is_new)
+        return _opened(breaker, trip, now, open_for, jitter)
     if breaker.processed + breaker.failed < breaker.size:
         return breaker
     if breaker.size < LAST_ROUND:

@@ -95,6 +95,11 @@ class Claimer:
         """The runs of which something is leased."""
         return list(self._runs)
 
+    @property
+    def has_new(self) -> bool:
+        """Whether messages are leased that were never tried, or are not on record yet."""
+        return any(lease.chunk is not None and not lease.is_over for lease in self._leases)
+
     def put_back(self, taken: Sequence[Job]) -> None:
         """Let jobs that were taken wait again, but for those whose lease is lost."""
         self.ready.put_back(taken, self._leases)

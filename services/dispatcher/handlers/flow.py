@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable
 from random import random
 
-from msgspec.structs import replace
-
 from services.dispatcher.domain.attempt import Limits
 from services.dispatcher.domain.breaker import (
     NO_PROBES,
@@ -38,12 +36,23 @@ CUT_OFF = "cut_off"  # by us: it says nothing of the gateway
 class Flow:
     """What may go to one gateway from this process."""
 
-    def __init__(self, pool: Pool, gateway: str, limits: Limits, wake: Callable[[], None]) -> None:
-        """`wake` is called when more may be started."""
+    def __init__(
+        self,
+        pool: Pool,
+        gateway: str,
+        limits: Limits,
+        wake: Callable[[], None],
+        has_new: Callable[[], bool],
+    ) -> None:
+        """`wake` is called when more may be started.
+
+        `has_new`: whether messages wait or are under way that were never tried before.
+        """
         self._pool = pool
         self._gateway = gateway
         self._limits = limits
         self._wake = wake
+        self._has_new = has_new
         self._rate, self._tokens = limits.rate, Tokens()
         self._draw_at = 0.0  # before, to draw from the rate is in vain
         self._is_low = False  # more is to be drawn
@@ -114,7 +123,7 @@ class Flow:
     def returned(self, number: int) -> None:
         """Take back what was not started after all; what it used of the rate lapses."""
         if number and self._state.breaker.state is BreakerState.HALF_OPEN:
-            self._report(returned=number)
+            self._report(Probes(self._state.breaker.round, returned=number))
 
     def started(self, message_id: str) -> None:
         """Take a message that was started."""
@@ -149,57 +158,42 @@ class Flow:
         return min(limit, self._grants)
 
     def _take(self, job: Job, verdict: Verdict, now: float) -> None:
-        if verdict is NOT_STARTED:  # it says nothing of the gateway
-            if job.message_id in self._under_way:
-                self._under_way.discard(job.message_id)
-                self._report(returned=1)
-            return
         pause_s = verdict.pauses_gateway_s
         if pause_s:
             self._paused_until = max(self._paused_until, now + pause_s)
             self._pause_reason = verdict.reason
             self._update()
             self.has_news.set()
-        is_bad = is_failure(verdict) and not pause_s
+        breaker, says_nothing = self._state.breaker, pause_s or verdict is NOT_STARTED
+        is_bad = is_failure(verdict) and not says_nothing
         if job.message_id in self._under_way:
             self._under_way.discard(job.message_id)
-            if pause_s:
-                self._report(returned=1)
+            if says_nothing:
+                self._report(Probes(breaker.round, returned=1))
             elif is_bad:
-                self._report(failed=1, reason=verdict.reason, is_new=job.is_new)
+                reason, is_new = verdict.reason, job.is_new
+                self._report(Probes(breaker.round, failed=1, reason=reason, is_new=is_new))
             else:
                 self.samples.works()
-                self._report(processed=1)
-        elif self._state.breaker.state is BreakerState.CLOSED and self._trip is None:
+                self._report(Probes(breaker.round, processed=1))
+        elif breaker.state is BreakerState.CLOSED and verdict is not NOT_STARTED:
             self._sample(job, verdict, now, is_bad=is_bad)
 
     def _sample(self, job: Job, verdict: Verdict, now: float, *, is_bad: bool) -> None:
+        if self._trip is not None:
+            return
         if not is_bad:
             self.samples.works()
             return
-        self._trip = self.samples.failed(verdict, now, is_new=job.is_new)
-        if self._trip is not None:
-            self._update()
-            self.has_news.set()
+        trip = self.samples.failed(verdict, now, is_new=job.is_new)
+        if trip is None or (trip.is_of_repeats and self._has_new()):
+            return
+        self._trip = trip
+        self._update()
+        self.has_news.set()
 
-    def _report(
-        self,
-        *,
-        processed: int = 0,
-        failed: int = 0,
-        returned: int = 0,
-        reason: str = "",
-        is_new: bool = False,
-    ) -> None:
-        before = self._probes
-        self._probes = Probes(
-            self._state.breaker.round,
-            before.processed + processed,
-            before.failed + failed,
-            before.returned + returned,
-            reason or before.reason,
-            is_new or before.is_new,
-        )
+    def _report(self, probes: Probes) -> None:
+        self._probes = self._probes.plus(probes)
         self.has_news.set()
 
     def _wake_in(self, seconds: float) -> None:
@@ -286,12 +280,5 @@ class Flow:
         if self._paused_until == news.paused_until:
             self._paused_until = 0.0
         self._wanted = 0
-        new, old = self._probes, news.probes
-        if new.round == old.round:
-            left = replace(
-                new,
-                processed=new.processed - old.processed,
-                failed=new.failed - old.failed,
-                returned=new.returned - old.returned,
-            )
-            self._probes = left if left.processed or left.failed or left.returned else NO_PROBES
+        if self._probes.round == news.probes.round:
+            self._probes = self._probes.minus(news.probes)

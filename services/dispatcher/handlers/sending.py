@@ -63,7 +63,7 @@ class Sender:
         self._time = self._loop.time
         self._backlog, is_plain = Backlog(), not gateway.is_idempotent
         self.lease = SenderLease(pool, limits, gateway.name, version, marks_starts=is_plain)
-        self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon)
+        self.flow = flow = Flow(pool, gateway.name, limits, self._pump_soon, self._has_new)
         parts = pool, gateway, self.lease, self._backlog, flow.samples
         self.claimer = Claimer(*parts, links=links, caps=limits.caps)
         spans, gathering = RequestSpans(gateway.name, traced_one_in), gathering_for(gateway)
@@ -74,6 +74,9 @@ class Sender:
         self._bug: Exception | None = None  # seen in a callback, raised by the next renewal
         self.in_flight = self._tests = 0  # requests under way; of these, in no ledger
         self._can_start = asyncio.Event()  # for gateways whose starts are marked first
+
+    def _has_new(self) -> bool:
+        return self.claimer.has_new
 
     # Starting
 
