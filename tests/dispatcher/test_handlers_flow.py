@@ -219,6 +219,7 @@ async def test_what_was_not_started_after_all_says_nothing_of_the_gateway(world:
 
     assert numbers(gateway) == list(range(1, 41))
     assert await state(world) == "closed"
+    assert sender.flow.samples.total == 0  # nor that it works
     await later(world, 31, sender)
     await work(sender)
     assert await prove(world.pool) == {State.DELIVERED: 40}
@@ -416,8 +417,8 @@ async def test_messages_that_failed_before_do_not_open_it_while_others_are_under
 ) -> None:
     await world.plan(20)
     postponed = verdict_of(Finding.POSTPONED, "status_450", 450)
-    script = {n: [postponed, *[BROKEN] * 999] for n in range(1, 21)}
-    gateway = FakeGateway(script, is_idempotent=is_idempotent)
+    fates: list[Verdict | None] = [postponed, *[BROKEN] * 999]
+    gateway = FakeGateway({n: fates for n in range(1, 21)}, is_idempotent=is_idempotent)
     sender = await alive(world, gateway)
     await work(sender)
     await world.know_clients(range(21, 41), tags=["others"])
