@@ -401,7 +401,7 @@ async def test_messages_at_which_the_gateway_fails_keep_it_from_no_others(
         await later(world, 20, *senders)
     assert await state(world) != "closed"
 
-    await world.know_clients(range(21, 321), tags=["others"])
+    await world.know_clients(range(21, 321), tags=("others",))
     await world.plan(filter=Filter(tags=("others",)))
     for _ in range(20):
         for sender in senders:
@@ -418,10 +418,10 @@ async def test_messages_that_failed_before_do_not_open_it_while_others_are_under
     await world.plan(20)
     postponed = verdict_of(Finding.POSTPONED, "status_450", 450)
     fates: list[Verdict | None] = [postponed, *[BROKEN] * 999]
-    gateway = FakeGateway({n: fates for n in range(1, 21)}, is_idempotent=is_idempotent)
+    gateway = FakeGateway(dict.fromkeys(range(1, 21), fates), is_idempotent=is_idempotent)
     sender = await alive(world, gateway)
     await work(sender)
-    await world.know_clients(range(21, 41), tags=["others"])
+    await world.know_clients(range(21, 41), tags=("others",))
     await world.plan(filter=Filter(tags=("others",)))
     gateway.is_hanging = True
 
@@ -454,7 +454,7 @@ async def test_who_has_nothing_but_repeats_lets_another_probe_first(
         shut = replace(before.breaker, next_probe_at=now)
         await flow.save(db, "http", replace(before, breaker=shut))
     await fetch(one)
-    await world.know_clients([11], tags=["others"])
+    await world.know_clients([11], tags=("others",))
     await world.plan(filter=Filter(tags=("others",)))
     await fetch(other)
 
