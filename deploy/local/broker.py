@@ -54,6 +54,9 @@ log.retention.bytes=-1
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 
+# Nobody asks how far a controller is that has nothing to say: half of what an idle broker does.
+metadata.max.idle.interval.ms=0
+
 # A group's first member need not wait for others; one that was killed is missed sooner.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
