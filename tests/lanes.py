@@ -9,6 +9,26 @@ from xdist.scheduler import LoadScopeScheduling
 
 STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
 SOURCE = "tests/web/test_page_source.py"  # one long test: as the last one it would run alone
+# The longest of the other files by their wall time, each over 20 s; behind them nothing is long.
+LONG = (
+    "tests/shared/test_kafka_positions.py",
+    "tests/stats/test_workers_proving.py",
+    "tests/dispatcher/test_workers.py",
+    "tests/dispatcher/test_handlers_adopting.py",
+    "tests/shared/test_kafka.py",
+    "tests/contracts/test_extreme_events.py",
+    "tests/together/test_an_edit_is_refused_or_holds.py",
+    "tests/dispatcher/test_handlers_sending.py",
+    "tests/dispatcher/test_certainty.py",
+    "tests/stats/test_queries.py",
+    "tests/catalog/test_app.py",
+    "tests/stats/test_workers_rebuilding.py",
+    "tests/catalog/test_search.py",
+    "tests/shared/test_outbox_apart.py",
+    "tests/dispatcher/test_gateways_garbage.py",
+    "tests/catalog/test_files_damaged.py",
+)
+FIRST = ("stacks", SOURCE, *LONG)  # so that at the end no worker is alone for long
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
@@ -21,7 +41,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
         return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:
-        for first in (SOURCE, "stacks"):
+        for first in reversed(FIRST):
             if first in self.workqueue:
                 self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,20 +24,32 @@ from shared.errors import Conflict, Error, Invalid, NotFound
 
 Json: TypeAlias = dict[str, Any]
 
-DOCUMENTS = {service: openapi.document(service) for service in SERVICES}
 # What their bodies name may not be there.
 NAMING = {"/v1/reconcile", "/v1/mailings/preview", "/v1/test-sends"}
 
 
+make_document = openapi.document
+
+
+@cache  # made when a test asks for it: all workers collect, and one runs these tests
+def document(service: str) -> Json:
+    return make_document(service)
+
+
+@pytest.fixture(autouse=True)
+def _made_once(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(openapi, "document", document)
+
+
 def operations(service: str) -> Iterator[tuple[str, str, Json]]:
-    for path, methods in DOCUMENTS[service]["paths"].items():
+    for path, methods in document(service)["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
 def problems(service: str, operation: Json) -> dict[str, set[str]]:
     """Return the types of problems by status."""
-    shared = DOCUMENTS[service]["components"]["responses"]
+    shared = document(service)["components"]["responses"]
     found = {}
     for status, response in operation["responses"].items():
         if status >= "400":
@@ -102,7 +115,7 @@ def test_every_operation_has_a_name_that_was_chosen(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_problem_details_are_the_only_shape_of_an_error(service: str) -> None:
-    text = json.dumps(DOCUMENTS[service])
+    text = json.dumps(document(service))
 
     assert "HTTPValidationError" not in text
     for path, method, operation in operations(service):
@@ -139,7 +152,7 @@ def has_tag(service: str, path: str) -> bool:
     """Say whether what a path is about is shown with an entity tag, and may be changed there."""
     if path.endswith(("/preview", "/test")):
         return False
-    of_one = DOCUMENTS[service]["paths"].get(f"{path.partition('}')[0]}}}", {})
+    of_one = document(service)["paths"].get(f"{path.partition('}')[0]}}}", {})
     read = of_one.get("get", {}).get("responses", {}).get("200", {})
     return "ETag" in read.get("headers", {})
 
@@ -161,33 +174,33 @@ def test_an_entity_tag_is_expected_where_there_is_one(service: str) -> None:
 
 def test_a_change_is_a_merge_patch() -> None:
     for path in ("/v1/clients/{client_id}", "/v1/mailings/{mailing_id}"):
-        content = DOCUMENTS["catalog"]["paths"][path]["patch"]["requestBody"]["content"]
+        content = document("catalog")["paths"][path]["patch"]["requestBody"]["content"]
         assert set(content) == {"application/json", "application/merge-patch+json"}
 
 
 def test_only_statuses_that_are_shown_can_be_asked_for() -> None:
-    statuses = DOCUMENTS["catalog"]["components"]["schemas"]["MailingStatus"]["enum"]
+    statuses = document("catalog")["components"]["schemas"]["MailingStatus"]["enum"]
 
     assert set(statuses) == {*Status} - {Status.ABSENT, Status.DELETED}
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_pages_are_named_by_what_they_have(service: str) -> None:
-    schemas = DOCUMENTS[service]["components"]["schemas"]
+    schemas = document(service)["components"]["schemas"]
 
     assert all(name.isidentifier() and "_" not in name for name in schemas), list(schemas)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_document_says_where_the_service_is(service: str) -> None:
-    urls = [server["url"] for server in DOCUMENTS[service]["servers"]]
+    urls = [server["url"] for server in document(service)["servers"]]
 
     assert urls[0] == "/"
     assert urls[1].startswith("http://127.0.0.1:800")
 
 
 def objects(service: str) -> Iterator[tuple[str, Json]]:
-    for name, schema in DOCUMENTS[service]["components"]["schemas"].items():
+    for name, schema in document(service)["components"]["schemas"].items():
         if schema.get("type") == "object":
             yield name, schema
 
@@ -204,7 +217,7 @@ def test_every_object_has_an_example_with_all_its_fields(service: str) -> None:
 
 
 def test_the_examples_are_what_the_rules_take() -> None:
-    schemas = DOCUMENTS["catalog"]["components"]["schemas"]
+    schemas = document("catalog")["components"]["schemas"]
     now = datetime(2026, 2, 1, tzinfo=UTC)
     client = NewClient.model_validate(schemas["NewClient"]["examples"][0])
     mailing = NewMailing.model_validate(schemas["NewMailing"]["examples"][0])
@@ -218,7 +231,7 @@ def test_the_examples_are_what_the_rules_take() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_document_is_valid_as_openapi_says(service: str) -> None:
-    errors = [error.message for error in OpenAPIV31SpecValidator(DOCUMENTS[service]).iter_errors()]
+    errors = [error.message for error in OpenAPIV31SpecValidator(document(service)).iter_errors()]
 
     assert errors == []
 
@@ -239,7 +252,7 @@ def test_an_operation_says_what_it_does_and_where_it_belongs(service: str) -> No
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_problem_has_an_example_of_each_of_its_types(service: str) -> None:
-    for name, response in DOCUMENTS[service]["components"]["responses"].items():
+    for name, response in document(service)["components"]["responses"].items():
         shown = response["content"]["application/problem+json"]["examples"]
         assert shown, name
         for kind, example in shown.items():
@@ -281,7 +294,7 @@ def unbounded(schemas: Json, schema: Json, where: str, seen: set[str]) -> Iterat
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_whatever_is_sent_has_a_limit_that_is_declared(service: str) -> None:
-    schemas, seen, found = DOCUMENTS[service]["components"]["schemas"], set[str](), list[str]()
+    schemas, seen, found = document(service)["components"]["schemas"], set[str](), list[str]()
     for _, _, operation in operations(service):
         for parameter in operation.get("parameters", ()):
             if parameter["in"] != "header" and parameter["name"] != "cursor":

@@ -1,7 +1,7 @@
 """The fixtures: the whole stack, one of each kind per run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,11 +44,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items[n] = each
 
 
-def _stack_of(item: pytest.Item) -> str:
+def _stack_of(item: pytest.Item | None) -> str:
+    """Return the fixture of the shared stack that a test uses; nothing if it uses none."""
     names = getattr(item, "fixturenames", ())
     if "shared_stacks" not in names:
         return ""
     return next(each for each in SHARED if each in names)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Function, nextitem: pytest.Item | None
+) -> Generator[None]:
+    """End the shared stack behind the last test that uses it: other tests want its cores."""
+    stacks = item.funcargs.get("shared_stacks")
+    yield
+    if isinstance(stacks, SharedStacks) and not _stack_of(nextitem):
+        stacks.close()
 
 
 @pytest.fixture(scope="session")
