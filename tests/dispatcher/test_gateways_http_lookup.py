@@ -192,12 +192,12 @@ async def test_to_ask_may_take_half_of_the_time() -> None:
     async with opened() as (gateway, provider):
         provider.says = None
         begun = loop.time()
-        verdict = await begin(gateway, within=0.6)
+        verdict = await begin(gateway, within=3)
         took = loop.time() - begun
 
     assert (verdict.outcome, verdict.reason) == (Outcome.NOT_PROCESSED, "lookup_timeout")
     assert provider.methods == ["GET"]
-    assert took < 0.55
+    assert took < 2.5  # a busy machine is late
 
 
 async def test_what_is_sent_after_a_look_up_and_not_answered_is_unknown() -> None:
@@ -256,11 +256,11 @@ async def test_close_ends_each_phase_once(phase: str) -> None:
         gateway.send(AGAIN, loop.time() + 5, lambda verdict: ended.update([verdict.reason]))
         if phase == "waiting":
             provider.on_request = lambda: hold(gateway)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not gateway._waiting:  # type: ignore[attr-defined]  # noqa: ASYNC110, SLF001
                     await asyncio.sleep(0)
         else:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await reached.wait()
 
         await gateway.close()

@@ -590,7 +590,7 @@ async def test_a_renewal_does_not_wait_for_what_is_being_recorded(world: World) 
     async with transaction(world.pool) as db:
         await leasing_queue.hold(db, await world.value("SELECT sender_id FROM senders"))
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await sender.renew()
 
 

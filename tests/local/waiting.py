@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
+def eventually(condition: Callable[[], bool], within_s: float = 60) -> None:
     """Return once it holds; fail after `within_s`."""
     end = time.monotonic() + within_s
     while not condition():

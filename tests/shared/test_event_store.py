@@ -94,7 +94,7 @@ async def test_of_many_writers_at_once_one_wins(
 ) -> None:
     append = Append("mailing-1", [created], 0)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(
             *(store.append_many([append], now=now) for _ in range(8)), return_exceptions=True
         )
@@ -166,7 +166,7 @@ async def test_of_many_commands_at_once_none_is_refused(
     await store.append_many([Append("mailing-1", [created], 0)], now=now)
     pause = PauseMailing(mailing_id=ID, now=now)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         versions = await asyncio.gather(
             *(execute(store, mailing, "mailing-1", pause) for _ in range(8))
         )
@@ -200,7 +200,7 @@ async def test_of_many_commands_for_one_version_one_wins(
     await store.append_many([Append("mailing-1", [created], 0)], now=now)
     pause = PauseMailing(mailing_id=ID, now=now)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(
             *(execute(store, mailing, "mailing-1", pause, expected={1}) for _ in range(4)),
             return_exceptions=True,

@@ -374,7 +374,7 @@ async def test_who_writes_while_it_is_told_anew_comes_behind_it(
         async with transaction(catalog_pool) as db:
             await republish_latest(store, "client", CLIENTS, client.events, db, sent)
             tasks.create_task(store.append_many([removed(1, 2)], now=now))
-            await eventually(a_writer_waits, within=5)
+            await eventually(a_writer_waits, within=60)
 
     told = [
         dict(batch.records[0].headers)["ce_type"] for [batch] in await outbox_rows(catalog_pool)

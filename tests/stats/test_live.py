@@ -275,7 +275,7 @@ class Watcher:
 
     async def next(self) -> tuple[str, Any]:
         before = len(self.frames)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.frames) == before:
                 self.number, frames = await self.broadcast.after(self.number)
                 self._read(frames)
@@ -457,7 +457,7 @@ async def test_streams_end_when_the_process_does(
 
     await eventually(all_watch, within=120)
     reads.broadcast.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(*streams)
     assert {each.status_code for each in answers} == {200}
     assert reads.broadcast.watchers == 0
