@@ -19,6 +19,8 @@ SEED = EVENTS.bytes
 BYTES = 16  # of a UUID
 VERSION = 0xF << 76
 VERSION_BITS = VERSION | 0x3 << 62
+VERSION_7 = 7 << 76 | 2 << 62
+CHANCE = 0xFFF << 64 | (1 << 62) - 1  # the bits of a UUID of version 7 that are random
 TEST_SEND_VERSION = 8  # of UUIDs that nobody else makes here
 
 
@@ -28,9 +30,7 @@ def new_id() -> UUID:
     Source: RFC 9562 §5.7 (version 7): neighbors in time are neighbors in the index.
     """
     ms = time.time_ns() // 1_000_000
-    chance = random.getrandbits(74)
-    high, low = chance >> 62, chance & ((1 << 62) - 1)
-    return from_number((ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+    return from_number(ms << 80 | VERSION_7 | random.getrandbits(76) & CHANCE)
 
 
 def event_id(stream: str, version: int) -> UUID:

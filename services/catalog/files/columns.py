@@ -64,7 +64,7 @@ class Columns:
         if len(cells) != len(self.fields):
             detail = f"{len(cells)} cells where the header has {len(self.fields)}"
             return [FieldError("", "cells", detail, (len(self.fields),))]
-        values = [cell.strip() or None for cell in cells]
+        values = [cell or None for cell in map(str.strip, cells)]
         row: Fields = dict(zip(self.fields, values, strict=True))
         if not self._are_all_read:
             row.pop(IGNORED, None)
