@@ -1,21 +1,26 @@
 """A browser from packages, and pages of it on which nothing may go wrong unseen."""
 
 import fcntl
+import json
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from deploy.local import page
 from deploy.local.node import install, node
+from shared.testing import eventually
 
 SOURCE = Path(__file__).with_name("browser")
+# How long tests wait for what is to be seen; three stacks and browsers may share two cores.
+PATIENCE_S = 60.0
+expect.set_options(timeout=PATIENCE_S * 1_000)
 # Not the package's own: those switch off what keeps pages apart.
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa")
 ARGUMENTS = (
@@ -137,11 +142,41 @@ async def browser() -> AsyncIterator[Browser]:
 @asynccontextmanager
 async def watched(opened: Browser, **options: Any) -> AsyncIterator[Watched]:
     """Open a page in a context of its own; nothing may go wrong on it that is not in `wrong`."""
-    settings = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options
+    settings = {
+        "viewport": {"width": 1280, "height": 900},
+        "locale": "en-US",
+        "reduced_motion": "reduce",  # what moves is between two states when it is looked at
+    } | options
     context = await opened.new_context(**settings)
+    context.set_default_timeout(PATIENCE_S * 1_000)
     try:
         found = Watched(await context.new_page())
         found.watch()
         yield found
     finally:
         await context.close()
+
+
+async def violations(page: Page, only: Sequence[str] = ()) -> list[str]:
+    """Return what keeps people out, by all rules of WCAG, or by those that are named."""
+    rules = {"type": "rule", "values": only} if only else {"type": "tag", "values": AXE_TAGS}
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(axe())
+    found = await page.evaluate(
+        "rules => axe.run({runOnly: rules}).then(found => JSON.stringify("
+        "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
+        rules,
+    )
+    return [f"{name}: {nodes}" for name, nodes in json.loads(found)]
+
+
+async def too_wide(page: Page) -> int:
+    """Return how many pixels a page is wider than its window, once it has been drawn for that."""
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+    async def fits() -> bool:
+        return int(await page.evaluate(wider)) <= 0
+
+    with suppress(AssertionError):
+        await eventually(fits, within=5)
+    return int(await page.evaluate(wider))

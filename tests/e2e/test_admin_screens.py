@@ -3,30 +3,33 @@
 import json
 import re
 from base64 import b64encode
+from functools import partial
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from deploy.local.stack import Stack
-from tests.e2e.browsing import AXE_TAGS, axe, watched
+from shared.testing import eventually
+from tests.e2e.browsing import PATIENCE_S, too_wide, violations, watched
 
 REFUSED = re.compile(r"status of 4(04|12|22)")  # the browser says each refusal, beside the page
 SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
 
 
-# A file as a person drops it, anywhere on the page.
+# A file as a person drops it, anywhere on the page; false: nobody takes it yet.
 DROP = """([name, encoded]) => {
     const bytes = Uint8Array.from(atob(encoded), each => each.charCodeAt(0));
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File([bytes], name));
-    window.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+    return !window.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
 }"""
 
 
 async def dropped(page: Page, name: str, content: bytes) -> None:
     await expect(page.get_by_text("Choose a file")).to_be_visible()
-    await page.evaluate(DROP, [name, b64encode(content).decode()])
+    file = [name, b64encode(content).decode()]
+    await eventually(partial(page.evaluate, DROP, file), within=PATIENCE_S)
 
 
 async def downloaded(page: Page, button: str) -> str:
@@ -236,12 +239,5 @@ async def test_nobody_is_kept_out(
             await expect(found.page.get_by_role("heading", level=1)).to_be_visible()
             await expect(found.page.locator(".skeleton")).to_have_count(0)
             assert await violations(found.page) == [], screen
-            wide = await found.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, screen
+            assert await too_wide(found.page) == 0, screen
         assert found.wrong == []
-
-
-async def violations(page: Page) -> list[str]:
-    await page.evaluate(axe())
-    found = await page.evaluate("tags => axe.run({runOnly: tags})", AXE_TAGS)
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]

@@ -1,6 +1,5 @@
 """The public page in a real browser, through the real door, over the real stack."""
 
-import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 from deploy.local.doors import shown
 from deploy.local.stack import Stack
 from shared.testing import eventually
-from tests.e2e.browsing import AXE_TAGS, axe, watched
+from tests.e2e.browsing import PATIENCE_S, too_wide, violations, watched
 from tests.e2e.outside import Json, Platform, platform_at
 
 # While stats is away its stream breaks, and the door says that nobody answers; nothing else may.
@@ -46,11 +45,11 @@ async def test_a_mailing_appears_and_counts_to_its_end_by_itself(
     await platform.misbehave(latency_ms="5", fail_share=0.05)
     async with watched(opened) as found:
         await found.page.goto(seen.env["WEB_URL"])
-        await expect(found.page.locator("[data-link=live]")).to_be_visible(timeout=20_000)
+        await expect(found.page.locator("[data-link=live]")).to_be_visible()
         mailing = await sent(platform)
         own = row(found.page, mailing)
         await expect(own.locator(".status")).to_have_text(re.compile("running|finished"))
-        await expect(own.locator(".status")).to_have_text(re.compile("finished"), timeout=60_000)
+        await expect(own.locator(".status")).to_have_text(re.compile("finished"))
         await expect(own.locator("strong")).to_have_text("100%")
         await own.get_by_role("button").click()
         [proof] = (
@@ -77,7 +76,7 @@ async def test_what_has_not_begun_is_there_and_what_is_sought_is_found(
         await expect(found.page.get_by_text("No mailing is like this.")).to_be_visible()
         await found.page.get_by_role("searchbox").fill(mailing["name"].upper())
         await expect(row(found.page, mailing)).to_be_visible()
-        assert "q=SPRING" in found.page.url
+        await expect(found.page).to_have_url(re.compile("q=SPRING"))
         await found.page.reload()
         await expect(row(found.page, mailing)).to_be_visible()
         await platform.command(mailing, "pause")
@@ -92,31 +91,33 @@ async def test_stats_that_is_killed_is_seen_and_comes_back(
     async with watched(opened) as found:
         await found.page.goto(seen.env["WEB_URL"])
         own = row(found.page, mailing)
-        await expect(own.locator(".status")).to_have_text(re.compile("finished"), timeout=60_000)
+        await expect(own.locator(".status")).to_have_text(re.compile("finished"))
         await seen.kill("stats")
         away = found.page.locator("[data-link=reconnecting]")
-        await expect(away).to_be_visible(timeout=15_000)
+        await expect(away).to_be_visible()
         await expect(own.locator("strong")).to_have_text("100%")
         await seen.begin("stats")
-        await expect(found.page.locator("[data-link=live]")).to_be_visible(timeout=15_000)
+        await expect(found.page.locator("[data-link=live]")).to_be_visible()
         await expect(own.locator("strong")).to_have_text("100%")
         assert [each for each in found.wrong if not AWAY.search(each)] == []
 
 
 async def test_eight_tabs_never_hang(seen: Stack, platform: Platform, opened: Browser) -> None:
-    context = await opened.new_context(locale="en-US")
-    pages = [await context.new_page() for _ in range(8)]
-    for page in pages:
-        await page.goto(seen.env["WEB_URL"])
-    links = [page.locator("[data-link=live], [data-link=polling]") for page in pages]
-    for link in links:
-        await expect(link).to_be_visible(timeout=20_000)
-    kinds = [await link.get_attribute("data-link") for link in links]
-    assert (kinds.count("live"), kinds.count("polling")) == (4, 4)
-    mailing = await sent(platform, 20)
-    for page in pages:
-        await expect(row(page, mailing)).to_be_visible(timeout=20_000)
-    await context.close()
+    async with watched(opened) as found:
+        pages = [found.page, *[await found.page.context.new_page() for _ in range(7)]]
+        for page in pages:
+            await page.goto(seen.env["WEB_URL"])
+
+        async def are_shared() -> bool:
+            kinds = [
+                await page.locator("[data-link]").get_attribute("data-link") for page in pages
+            ]
+            return (kinds.count("live"), kinds.count("polling")) == (4, 4)
+
+        await eventually(are_shared, within=PATIENCE_S)
+        mailing = await sent(platform, 20)
+        for page in pages:
+            await expect(row(page, mailing)).to_be_visible()
 
 
 async def test_no_public_answer_names_a_person(seen: Stack, platform: Platform) -> None:
@@ -179,7 +180,6 @@ async def test_nobody_is_kept_out(
         "viewport": {"width": width, "height": 900},
         "locale": f"{language}-RU",
         "color_scheme": theme,
-        "reduced_motion": "reduce",
     }
     async with watched(opened, **options) as found:
         await found.page.goto(seen.env["WEB_URL"])
@@ -187,15 +187,8 @@ async def test_nobody_is_kept_out(
         await own.get_by_role("button").click()
         await expect(own.locator("[data-state=delivered]")).to_be_visible()
         await expect(own.locator("table")).to_have_count(2)
-        assert await found.page.locator("html").get_attribute("lang") == language
-        await found.page.evaluate(axe())
-        result = await found.page.evaluate(
-            "tags => axe.run(document, {runOnly: tags}).then(found => JSON.stringify("
-            "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
-            AXE_TAGS,
-        )
-        assert json.loads(result) == []
+        await expect(found.page.locator("html")).to_have_attribute("lang", language)
+        assert await violations(found.page) == []
         await found.page.set_viewport_size({"width": 320, "height": 900})
-        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await found.page.evaluate(overflow) <= 0
+        assert await too_wide(found.page) == 0
         assert found.wrong == []

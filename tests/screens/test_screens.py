@@ -1,15 +1,14 @@
 """Each screen in each theme, language and width: nobody is kept out, and it looks as it did."""
 
 import base64
-import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from deploy.local import page as built
-from tests.e2e.browsing import AXE_TAGS, Watched, axe, browser, watched
+from tests.e2e.browsing import Watched, browser, too_wide, violations, watched
 from tests.screens.answers import NOW
 from tests.screens.screens import SCREENS, Screen
 from tests.screens.standing import standing_page
@@ -61,17 +60,6 @@ async def show(found: Watched, address: str, screen: Screen) -> None:
     await expect(found.page.locator(".fade:not(.show), .offcanvas.showing")).to_have_count(0)
 
 
-async def violations(page: Page, only: Sequence[str]) -> list[str]:
-    """Return what keeps people out, by all rules of WCAG, or by those that are named."""
-    rules = {"type": "rule", "values": only} if only else {"type": "tag", "values": AXE_TAGS}
-    found = await page.evaluate(
-        "rules => axe.run({runOnly: rules}).then(found => JSON.stringify("
-        "found.violations.map(each => [each.id, each.nodes.map(node => node.html)])))",
-        rules,
-    )
-    return [f"{name}: {nodes}" for name, nodes in json.loads(found)]
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_nobody_is_kept_out_of_any_screen(
@@ -81,13 +69,11 @@ async def test_nobody_is_kept_out_of_any_screen(
         "viewport": {"width": width, "height": 900},
         "locale": f"{language}-RU",
         "timezone_id": "Europe/Moscow",
-        "reduced_motion": "reduce",
     }
     wrong: list[str] = []
     for screen in SCREENS:
         async with watched(opened, **options) as found:
             await show(found, address, screen)
-            await found.page.evaluate(axe())
             for theme, rules in OF_THEMES:
                 await found.page.evaluate(
                     "theme => document.documentElement.dataset.bsTheme = theme", theme
@@ -96,9 +82,8 @@ async def test_nobody_is_kept_out_of_any_screen(
                 wrong += [f"{screen.name}, {theme}: {each}" for each in kept_out]
             for narrow in (width, 320):
                 await found.page.set_viewport_size({"width": narrow, "height": 900})
-                wide = await found.page.evaluate("document.documentElement.scrollWidth")
-                if wide > narrow:
-                    wrong.append(f"{screen.name}: {wide} px of {narrow}")
+                if wider := await too_wide(found.page):
+                    wrong.append(f"{screen.name}: {wider} px wider than {narrow}")
             wrong += [f"{screen.name}: {each}" for each in found.wrong]
     assert not wrong, "\n".join(wrong)
 
@@ -120,7 +105,6 @@ async def test_ten_screens_look_as_they_did(
         "locale": f"{language}-RU",
         "timezone_id": "Europe/Moscow",
         "color_scheme": theme,
-        "reduced_motion": "reduce",
     }
     differ: list[str] = []
     compared = [screen for screen in SCREENS if screen.is_compared]

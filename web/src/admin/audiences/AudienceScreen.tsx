@@ -11,6 +11,7 @@ import { Time } from "../../ui/Time";
 import { Confirm } from "../../ui/Confirm";
 import { Conflict } from "../../ui/Conflict";
 import { changed, differences, plain } from "../../ui/changes";
+import { leaveDeleted } from "../../ui/deleted";
 import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { AudienceForm } from "./AudienceForm";
@@ -54,10 +55,7 @@ function Known({ audience }: { audience: AudienceView }) {
   const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", { onSuccess: take });
   const { queryKey } = $catalog.queryOptions("get", "/v1/audiences/{audience_id}", { params: { path } });
   const remove = $catalog.useMutation("delete", "/v1/audiences/{audience_id}", {
-    onSuccess: async () => {
-      await go({ to: "/audiences", ignoreBlocker: true });
-      queries.removeQueries({ queryKey }); // back again, it is not there
-    },
+    onSuccess: () => leaveDeleted(queries, () => go({ to: "/audiences", ignoreBlocker: true })),
     onError: (error) => void ifStale(error, take), // what is asked about then is what there is now
   });
 

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { $catalog, $dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
+import { leaveDeleted } from "../../ui/deleted";
 import type { ClientView } from "./profile";
 
 const COUNTED = 1000;
@@ -31,10 +32,7 @@ export function DeleteClient({ client, name, onDone, onClose }: Props) {
   const isMore = planned.data?.next_cursor != null;
   const queries = useQueryClient();
   const remove = $catalog.useMutation("delete", "/v1/clients/{client_id}", {
-    onSuccess: async () => {
-      await onDone();
-      queries.clear(); // nothing of the person is kept here either, whatever screen has read it
-    },
+    onSuccess: () => leaveDeleted(queries, onDone), // nothing of the person is kept, whatever screen has read it
     onError: (error) => {
       const { queryKey } = $catalog.queryOptions("get", "/v1/clients/{client_id}", { params: { path: { client_id } } });
       if (Problem.of(error).status === 412) void queries.invalidateQueries({ queryKey }); // and is asked about anew

@@ -16,6 +16,8 @@ interface Audience {
   audience?: string | null | undefined; // a saved one
 }
 
+const COUNTED_EVERY_MS = 10_000;
+
 /** How many clients a filter selects now, and how many of them can be written to by a gateway. */
 const countOf = (filter: unknown, gateway: string) =>
   queryOptions({
@@ -26,6 +28,7 @@ const countOf = (filter: unknown, gateway: string) =>
       const params = { query: { limit: 1 } };
       return (await dispatcher.POST("/v1/audience-previews", { params, body: asked, signal })).data!;
     },
+    refetchInterval: ({ state }) => (state.error ? false : COUNTED_EVERY_MS), // clients are imported meanwhile
     retry: false,
   });
 

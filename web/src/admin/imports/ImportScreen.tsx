@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "react-bootstrap";
@@ -8,6 +9,7 @@ import { Problem } from "../../api/problem";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { Confirm } from "../../ui/Confirm";
+import { leaveDeleted } from "../../ui/deleted";
 import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { Figures } from "./Figures";
@@ -48,11 +50,12 @@ export function ImportScreen() {
 function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
   const { t } = useTranslation();
   const bytes = useBytes();
+  const queries = useQueryClient();
   const go = useNavigate();
   const [isDeleting, setDeleting] = useState(false);
   const params = { path: { import_id: view.import_id } };
   const remove = $catalog.useMutation("delete", "/v1/imports/{import_id}", {
-    onSuccess: () => void go({ to: "/imports" }),
+    onSuccess: () => leaveDeleted(queries, () => go({ to: "/imports" })),
   });
   const cancel = $catalog.useMutation("post", "/v1/imports/{import_id}/cancel", { onSettled: refresh });
   const facts: [string, React.ReactNode][] = [

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
+import { leaveDeleted } from "../../ui/deleted";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { AudienceCount } from "../form/AudienceCount";
 import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
@@ -18,19 +19,19 @@ interface Asked {
   isAgain: boolean; // somebody has changed it meanwhile
 }
 
+const stay = () => Promise.resolve();
+
 /** Carries out verbs: those that send or are final are asked about; where a mailing was changed meanwhile, it is asked again. */
-export function useVerb(onDeleted?: () => Promise<void>) {
+export function useVerb(onDeleted: () => Promise<void> = stay) {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Asked | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const act = useMutation({
     mutationFn: ({ verb, mailing }: Asked) => carryOut(verb, mailing.mailing_id, mailing.version),
-    onSuccess: async (_, { verb, mailing }) => {
+    onSuccess: async (_, { verb }) => {
       setAsked(null);
       setProblem(null);
-      if (verb !== "delete") return;
-      await onDeleted?.();
-      queries.removeQueries({ queryKey: mailingQuery(mailing.mailing_id).queryKey });
+      if (verb === "delete") await leaveDeleted(queries, onDeleted);
     },
     onError: async (error, { verb, mailing }) => {
       const found = Problem.of(error);
