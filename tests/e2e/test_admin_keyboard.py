@@ -57,6 +57,7 @@ async def paused(page: Page) -> None:
     await reach(page, verbs.get_by_role("button", name="Pause"))
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-why=paused]")).to_be_visible()
+    await expect(page.get_by_role("heading", level=1)).to_be_focused()  # its button is gone
 
 
 async def stopped(page: Page) -> None:
@@ -87,6 +88,7 @@ async def test_a_mailing_is_made_paused_stopped_and_looked_into_without_a_mouse(
         await created(page, tag)
         await paused(page)
         await stopped(page)
+        await expect(page.get_by_role("heading", level=1)).to_be_focused()
         cancelled = page.locator("[data-state=cancelled] a")
         await expect(cancelled).to_be_visible()
         await reach(page, cancelled)

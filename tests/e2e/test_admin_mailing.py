@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from deploy.local.stack import Stack
 from shared.testing import eventually
-from tests.e2e.browsing import watched
+from tests.e2e.browsing import violations, watched
 from tests.e2e.echo import serving
 from tests.e2e.outside import Json, Platform, new_tag, platform_at
 
@@ -110,6 +110,78 @@ async def is_gone(page: Page) -> None:
     await page.go_back()
     await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such mailing")
     await expect(page.get_by_role("group", name="What can be done with it")).to_have_count(0)
+
+
+LATER = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-09T12:00:00Z"}
+DAILY = {
+    "schedule": {"entries": [{"kind": "daily", "at": "09:00", "zone": "Europe/Moscow"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("plan", "consequence"),
+    [(LATER, "nothing of it will be sent"), (LATER | DAILY, "None of its later occurrences")],
+    ids=["planned", "recurring"],
+)
+async def test_what_is_only_planned_is_deleted_when_its_consequence_was_shown(
+    seen: Stack, platform: Platform, opened: Browser, plan: Json, consequence: str
+) -> None:
+    tag = new_tag()
+    mailing = await platform.create_mailing(tag=tag, **plan)
+    async with watched(opened) as found:
+        page = found.page
+        await opened_mailing(page, seen, mailing)
+        verbs = page.get_by_role("group", name="What can be done with it")
+        await verbs.get_by_role("button", name="Delete").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text(consequence)
+        await dialog.get_by_role("button", name="Delete").click()
+        await is_in_no_list(page, mailing, tag)
+        await is_gone(page)
+        assert [each for each in found.wrong if not REFUSED.search(each)] == []
+
+
+async def as_it_was(page: Page, seen: Stack, query: str) -> None:
+    """Show a list of mailings, and let it stay as it was, whatever becomes of them."""
+    admin = seen.env["ADMIN_URL"]
+    listed = await page.request.get(f"{admin}/api/catalog/v1/mailings?limit=100&{query}")
+    body = await listed.text()
+    await page.route(
+        "**/api/catalog/v1/mailings?*",
+        lambda route: route.fulfill(body=body, content_type="application/json"),
+    )
+    await page.goto(f"{admin}/mailings?{query}")
+
+
+async def test_several_are_stopped_at_once_and_of_one_that_is_over_meanwhile_it_is_said(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    tag = new_tag()
+    await platform.import_clients(300, tag=tag, first=9_450_000_000)
+    await platform.misbehave(latency_ms="1000")
+    mailings = [await platform.create_mailing(tag=tag) for _ in range(3)]
+    for mailing in mailings:
+        await platform.attempted(mailing)
+    async with watched(opened) as found:
+        page = found.page
+        await as_it_was(page, seen, f"q={tag}&status=running")
+        await page.get_by_label("Choose all").check()
+        bulk = page.get_by_role("region", name="Chosen mailings")
+        await bulk.get_by_role("button", name="Stop (3)").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("Stop 3 mailings for good?")
+        await platform.command(mailings[0], "stop")
+        await dialog.get_by_role("button", name="Stop").click()
+        lines = bulk.get_by_role("listitem")
+        await expect(lines).to_have_count(3)
+        await expect(lines.filter(has_text=": done")).to_have_count(2)
+        await expect(lines.filter(has_text="not done: it is stopped meanwhile")).to_have_count(1)
+        assert await violations(page) == []
+        await page.unroute("**/api/catalog/v1/mailings?*")
+        await expect(page.locator("[data-mailing]")).to_have_count(0)
+        await expect(lines).to_have_count(3)  # though nothing of the list is chosen any more
+        await expect(bulk.get_by_role("status")).to_be_focused()
+        assert [each for each in found.wrong if not REFUSED.search(each)] == []
 
 
 async def test_what_is_open_on_a_mailing_is_open_again_after_a_reload_and_back_closes_it(

@@ -13,7 +13,8 @@ from deploy.local.stack import Stack
 from shared.testing import eventually
 from tests.e2e.browsing import PATIENCE_S, too_wide, violations, watched
 
-REFUSED = re.compile(r"status of 4(04|12|22)")  # the browser says each refusal, beside the page
+LATER = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-01T13:00:00Z"}
+REFUSED = re.compile(r"status of 4(04|09|12|22)")  # the browser says each refusal, beside the page
 SCREENS = ("clients", "clients/new", "imports/new", "audiences/new", "suppressions", "gateways")
 
 
@@ -99,7 +100,7 @@ async def test_of_two_who_change_a_client_the_second_is_shown_both(
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("row", name="Name Anna Maria")).to_be_visible()
         await dialog.get_by_role("button", name="Apply mine").click()
-        await expect(page.get_by_text("Saved.")).to_be_visible()
+        await expect(page.get_by_text("Saved.")).to_be_focused()
         shown = (await catalog.get(address)).json()
         assert (shown["full_name"], shown["tags"]) == ("Anna", ["vip"])
         assert unexpected(found.wrong) == []
@@ -123,7 +124,9 @@ async def test_of_two_who_change_an_audience_both_are_kept_and_what_is_wrong_in_
         await page.get_by_label("Operator codes").fill("916, abc, 99999")
         await page.get_by_role("button", name="Save").click()
         refused = page.locator("#audience-operator_codes-problem")
-        await expect(refused).to_have_text("«abc», «99999»: Three digits, as in 916")
+        await expect(refused).to_have_text(
+            "«abc», «99999»: No operator code; three digits are needed, as in 916"
+        )
         await page.get_by_label("Operator codes").fill("916")
         theirs = {"filter": {"tags": ["vip", "new"]}}
         (await catalog.patch(address, json=theirs)).raise_for_status()
@@ -131,9 +134,39 @@ async def test_of_two_who_change_an_audience_both_are_kept_and_what_is_wrong_in_
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("row", name="Tags not changed vip, new")).to_be_visible()
         await dialog.get_by_role("button", name="Apply mine").click()
-        await expect(page.get_by_text("Saved.")).to_be_visible()
+        await expect(page.get_by_text("Saved.")).to_be_focused()
         shown = (await catalog.get(address)).json()["filter"]
         assert (shown["operator_codes"], shown["tags"]) == (["916"], ["vip", "new"])
+        assert unexpected(found.wrong) == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "delete", "advice"),
+    [
+        ("en-US", "Delete…", "Give them another audience"),
+        ("ru-RU", "Удалить…", "другую аудиторию"),
+    ],
+)
+async def test_who_may_not_delete_an_audience_is_led_to_the_mailings_that_need_it(
+    seen: Stack, opened: Browser, locale: str, delete: str, advice: str
+) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False, base_url=seen.env["CATALOG_URL"]) as catalog,
+        watched(opened, locale=locale) as found,
+    ):
+        page = found.page
+        name = f"Needed in {locale}"
+        address = await saved_audience(catalog, name)
+        plan = {"name": f"Needs {name} (all)", "body": "Hello", "gateway": "log", **LATER}
+        plan |= {"audience": address.rpartition("/")[2]}
+        (await catalog.post("/v1/mailings", json=plan)).raise_for_status()
+        await page.goto(f"{seen.env['ADMIN_URL']}{address.removeprefix('/v1')}")
+        await page.get_by_role("button", name=delete).click()
+        dialog = page.get_by_role("dialog")
+        await dialog.locator("[type=submit]").click()
+        await expect(dialog).to_contain_text(advice)
+        await dialog.get_by_role("link", name=plan["name"]).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(plan["name"])
         assert unexpected(found.wrong) == []
 
 
@@ -182,7 +215,7 @@ async def test_a_person_is_erased_only_by_who_types_its_phone_and_is_on_no_scree
         await page.get_by_label("Erase the person").check()
         erase = page.get_by_role("button", name="Erase for good")
         await expect(erase).to_be_disabled()
-        await page.get_by_label(f"To erase it, type {phone}").fill(phone)
+        await page.get_by_label(f"To erase it, type {phone}").fill("+7 916 555-00-09")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
         await page.go_back()
@@ -208,7 +241,7 @@ async def test_a_gateway_is_paused_with_its_consequence_and_its_limits_hold(
         await expect(page.locator("#limit-rate-problem")).to_be_visible()
         await page.get_by_label("Messages per second").fill("50")
         await page.get_by_role("button", name="Save").click()
-        await expect(page.get_by_text("Saved; it holds within a second.")).to_be_visible()
+        await expect(page.get_by_text("Saved; it holds within a second.")).to_be_focused()
         await page.get_by_role("button", name="Pause…").click()
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()

@@ -23,6 +23,13 @@ def press(name: str) -> Step:
     return step
 
 
+async def given_up(page: Page) -> None:
+    """Decide to give up what was set aside first, as far as the question that follows."""
+    await page.locator("tbody .btn").first.click()
+    await page.locator("#decide-reason").fill("It is mended")
+    await page.locator(".modal .btn-outline-danger").click()
+
+
 @dataclass(frozen=True)
 class Screen:
     """A screen by its address; `step` opens what is not there at first, `ready` is there then."""
@@ -98,6 +105,7 @@ SCREENS = (
     Screen("operations", "/operations", ".facts .tabular", is_compared=True),
     Screen("set-aside", "/operations/set-aside?service=stats", "tbody tr"),
     Screen("decide", "/operations/set-aside?service=stats", "#decide-reason", press("tbody .btn")),
+    Screen("given-up", "/operations/set-aside?service=stats", ".modal.show .btn-danger", given_up),
     Screen("settings", "/settings", "#settings-zone"),
     Screen("nowhere", "/nowhere"),
 )

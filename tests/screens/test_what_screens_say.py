@@ -8,6 +8,7 @@ from playwright.async_api import FilePayload, Page, expect
 from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
 from tests.screens.answers import NOW, RECURRING, live, number
+from tests.screens.screens import given_up
 from tests.screens.standing import standing_page
 
 
@@ -56,6 +57,20 @@ async def test_an_import_says_by_what_rows_know_clients_and_reads_the_next_file_
         await expect(known).to_have_text(["Phone first", "E-mail first"])
         await expect(chosen).to_have_value(read_as)
         await chosen.select_option("tags")
+
+
+async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(page: Page) -> None:
+    decided: list[str] = []
+    page.on("request", lambda each: decided.append(each.url) if each.method == "POST" else None)
+    await page.goto("/operations/set-aside?service=stats")
+    await given_up(page)
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("This cannot be taken back.")
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    assert decided == []
+    await dialog.get_by_role("button", name="Give up for good").click()
+    await expect(dialog).to_have_count(0)
+    assert [url.rpartition("/")[2] for url in decided] == ["discard"]
 
 
 async def test_a_gateway_names_the_dispatchers_that_cannot_use_it(page: Page) -> None:

@@ -7,12 +7,14 @@ import { token } from "../api/token";
 import { PrintNote } from "../ui/PrintNote";
 import { LanguageSwitch, ThemeSwitch } from "../ui/Switches";
 import { Shortcuts } from "./Shortcuts";
+import { useKeptFocus } from "./useKeptFocus";
 
 const SCREENS = ["mailings", "clients", "imports", "audiences", "suppressions", "gateways", "operations", "settings"] as const;
 
 /** What stands around every screen. */
 export function Shell() {
   const { t } = useTranslation();
+  useKeptFocus();
   const isTokenAsked = useSyncExternalStore(token.subscribe, token.isAsked);
   return (
     <>

@@ -13,7 +13,7 @@ export function ProblemPanel({ error, again }: { error: unknown; again?: () => v
     <div className="alert alert-danger" role="alert">
       <p className="fw-semibold mb-1">{titled(problem)}</p>
       {problem.errors.map((each) => (
-        <p key={`${each.pointer}${each.code}`} className="mb-1">
+        <p key={`${each.pointer}${each.code}${each.detail}`} className="mb-1">
           {each.pointer && <code className="me-2">{each.pointer}</code>}
           {said(each)}
         </p>

@@ -81,6 +81,13 @@ test("no number stands before words that do not know it", () => {
   expect(found).toEqual([]);
 });
 
+test("each text that is named in full is there", () => {
+  const all = new Set(FILES.flatMap((name) => [...plain(words(name))]));
+  const named = SOURCES.flatMap(([name, text]) => [...text.matchAll(/\bt\("([\w.]+)"/g)].map(([, key]) => [name, key!] as const));
+  expect(named.length).toBeGreaterThan(100);
+  expect(named.filter(([, key]) => !all.has(key))).toEqual([]);
+});
+
 test("no text is left that nothing shows", () => {
   const source = SOURCES.map(([, text]) => text).join("\n");
   const quoted = new Set([...source.matchAll(/"([^"\n]*)"/g)].map(([, text]) => text));

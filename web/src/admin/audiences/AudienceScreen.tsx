@@ -16,6 +16,7 @@ import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
 import { AudienceForm } from "./AudienceForm";
 import { type AudienceView, bodyOf, type Fields, fieldsOf, type Filter } from "./filter";
+import { InUse } from "./InUse";
 import "./words";
 
 const route = getRouteApi("/audiences/$audienceId");
@@ -82,6 +83,8 @@ function Known({ audience }: { audience: AudienceView }) {
   const shown = (value: unknown, field: keyof Fields) =>
     field === "contact" ? t(`audiences.contacts.${plain(value) || "any"}`) : plain(value);
   const isConflict = Problem.of(change.error).status === 412;
+  const refused = Problem.of(remove.error);
+  const isUsed = refused.type === "AudienceInUse";
   return (
     <>
       <div className="screen-head">
@@ -102,7 +105,7 @@ function Known({ audience }: { audience: AudienceView }) {
         error={isConflict ? null : change.error}
         onSubmit={(name, filter: Filter) => send(changed(fieldsOf({ name, filter }), fieldsOf(base)), base)}
       >
-        <span role="status" className="text-body-secondary">
+        <span role="status" data-said className="text-body-secondary">
           {change.isSuccess && t("screen.saved")}
         </span>
       </AudienceForm>
@@ -122,14 +125,14 @@ function Known({ audience }: { audience: AudienceView }) {
           go={t("audiences.deleteNow")}
           isDanger
           isBusy={remove.isPending}
-          error={remove.error}
+          error={isUsed ? null : remove.error}
           onGo={() => remove.mutate({ params: { path, header: { "If-Match": `"${base.version}"` } } })}
           onClose={() => {
             remove.reset();
             setDeleting(false);
           }}
         >
-          <p className="mb-0">{t("audiences.deleteHelp")}</p>
+          {isUsed ? <InUse problem={refused} /> : <p className="mb-0">{t("audiences.deleteHelp")}</p>}
         </Confirm>
       )}
     </>

@@ -7,6 +7,7 @@ import { $catalog, $dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { leaveDeleted } from "../../ui/deleted";
+import { phoneOf } from "../../ui/phone";
 import type { ClientView } from "./profile";
 
 const COUNTED = 1000;
@@ -25,6 +26,7 @@ export function DeleteClient({ client, name, onDone, onClose }: Props) {
   const [isErased, setErased] = useState(false);
   const [typed, setTyped] = useState("");
   const contact = phone ?? email ?? name;
+  const isSure = typed.trim() === contact || (phone !== null && phoneOf(typed) === phone);
   const planned = $dispatcher.useQuery("get", "/v1/messages", {
     params: { query: { client_id, status: "planned", limit: COUNTED } },
   });
@@ -49,7 +51,7 @@ export function DeleteClient({ client, name, onDone, onClose }: Props) {
       go={t(isErased ? "clients.eraseNow" : "clients.deleteNow")}
       isDanger
       isBusy={remove.isPending}
-      isDisabled={isErased && typed.trim() !== contact}
+      isDisabled={isErased && !isSure}
       error={remove.error}
       onGo={() => remove.mutate({ params })}
       onClose={onClose}

@@ -85,7 +85,7 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
         <Button type="submit" disabled={put.isPending || Object.keys(mine).length === 0}>
           {t("screen.save")}
         </Button>
-        <span role="status" className="ms-2 text-body-secondary">
+        <span role="status" data-said className="ms-2 text-body-secondary">
           {put.isSuccess && Object.keys(mine).length === 0 && t("gateways.saved")}
         </span>
       </Form>

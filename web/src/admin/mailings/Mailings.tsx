@@ -56,7 +56,7 @@ export function Mailings() {
       )}
       {found.isPending && <p role="status">{t("loading")}</p>}
       {found.data && shown.length === 0 && <Empty isFiltered={Object.values(asked).some(Boolean)} />}
-      {marked.length > 0 && <Bulk chosen={marked} onDone={() => setChosen(new Set())} />}
+      <Bulk chosen={marked} onDone={() => setChosen(new Set())} />
       {shown.length > 0 && (
         <>
           <Legend />

@@ -4,6 +4,7 @@ import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { byField, Problem } from "../../api/problem";
+import { Confirm } from "../../ui/Confirm";
 import { Field } from "../../ui/Field";
 import { Summary } from "../../ui/Summary";
 import { Time } from "../../ui/Time";
@@ -25,6 +26,7 @@ export function Decide({ service, kind, item, onDone, onClose }: Props) {
   const { t } = useTranslation();
   const [reason, setReason] = useState("");
   const [by, setBy] = useState("");
+  const [isGivenUp, setGivenUp] = useState(false); // and not asked about yet
   const decide = useMutation({
     mutationFn: async (choice: Choice) => {
       const whom = item?.key ? { key: item.key } : {};
@@ -33,9 +35,25 @@ export function Decide({ service, kind, item, onDone, onClose }: Props) {
       return of(service).POST(`/v1/outbox/unpublished/${choice}`, { body });
     },
     onSuccess: onDone,
+    onError: () => setGivenUp(false),
   });
   const { own, others } = byField(Problem.of(decide.error), ["reason", "by"]);
   const isDisabled = !reason.trim() || decide.isPending;
+  if (isGivenUp) {
+    return (
+      <Confirm
+        title={t("setAside.discardTitle")}
+        go={t("setAside.discard")}
+        isDanger
+        isBusy={decide.isPending}
+        onGo={() => decide.mutate("discard")}
+        onClose={() => setGivenUp(false)}
+      >
+        <p>{t(item?.key ? "setAside.discardOfMailing" : "setAside.discardOfService", { service: t(`operations.services.${service}`) })}</p>
+        <p className="mb-0">{t("setAside.discardHelp")}</p>
+      </Confirm>
+    );
+  }
   return (
     <Modal show centered onHide={onClose} aria-labelledby="decide-title">
       <Form
@@ -63,8 +81,8 @@ export function Decide({ service, kind, item, onDone, onClose }: Props) {
           </Field>
         </Modal.Body>
         <Modal.Footer>
-          <Button variant="outline-danger" disabled={isDisabled} onClick={() => decide.mutate("discard")}>
-            {t("setAside.discard")}
+          <Button variant="outline-danger" disabled={isDisabled} onClick={() => setGivenUp(true)}>
+            {t("setAside.discard")}…
           </Button>
           <Button type="submit" disabled={isDisabled}>
             {t("setAside.replay")}
