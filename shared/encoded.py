@@ -27,7 +27,7 @@ INFINITIES = {
 
 _count, _length = Struct("!h").pack, Struct("!i").pack
 _OF_UUID = _length(16)
-_EMPTY, _shape = Struct("!3i").pack(0, 0, TEXT_OID), Struct("!5i").pack
+_shape = Struct("!5i").pack
 
 
 def rows(encoded: Iterable[bytes]) -> bytes:
@@ -62,8 +62,6 @@ word = lru_cache(maxsize=1_000)(text)  # for texts that many rows have alike
 @lru_cache(maxsize=1_000)
 def texts(values: Sequence[str]) -> bytes:
     """Return an array of texts: a tuple, for many rows have it alike."""
-    if not values:
-        return data(_EMPTY)
     return data(_shape(1, 0, TEXT_OID, len(values), 1) + b"".join(map(text, values)))
 
 
