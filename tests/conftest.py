@@ -5,8 +5,9 @@ that run already; those that are not named are started here, and ended with the 
 """
 
 import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import make_url, text
 
 from deploy.local.stack import Stack
-from shared import contracts, database, migrate
+from shared import contracts, database, kept, migrate
 from shared.database import Pool
 from shared.event import Instant
 from shared.kafka import end_offsets, topics
@@ -27,6 +28,7 @@ from shared.telemetry.metrics import Recorded
 from tests.lanes import Lanes
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
+ENDS_WITHIN_S = 5  # a task that nobody waits for, as one that serves a closed connection
 
 # What the migrations leave in the tables is kept aside, and put back after each test.
 KEEP = text("""
@@ -40,15 +42,14 @@ KEEP = text("""
         END LOOP;
     END $$
 """)
-# What is as the migrations left it stays: to empty a table costs more than to compare a few rows.
+# What is as the migrations left it stays: to empty a table costs more than to compare a few rows,
+# and one that takes no space has none.
 RESTORE = text("""
     DO $$ DECLARE each text; is_changed bool; has_rows bool; BEGIN
         SET LOCAL lock_timeout = '5s';
         SET LOCAL client_min_messages = 'warning';
         FOR each IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
-            IF to_regclass('made.' || each) IS NULL THEN EXECUTE
-                format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO is_changed;
-            ELSE EXECUTE format(
+            IF to_regclass('made.' || each) IS NOT NULL THEN EXECUTE format(
                 'SELECT EXISTS (
                     (SELECT now::text FROM public.%s AS now
                     EXCEPT ALL SELECT made::text FROM made.%s AS made)
@@ -56,6 +57,10 @@ RESTORE = text("""
                     (SELECT made::text FROM made.%s AS made
                     EXCEPT ALL SELECT now::text FROM public.%s AS now)
                 )', each, each, each, each) INTO is_changed;
+            ELSIF pg_relation_size('public.' || each) = 0 THEN
+                is_changed := false;
+            ELSE EXECUTE
+                format('SELECT EXISTS (SELECT FROM public.%s)', each) INTO is_changed;
             END IF;
             IF is_changed THEN EXECUTE
                 format('TRUNCATE public.%s RESTART IDENTITY CASCADE', each);
@@ -78,6 +83,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
     return Lanes(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search nothing for garbage that all tests need: their modules, and what is known of them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for store in {"postgres", "kafka"} & set(getattr(item, "fixturenames", ())):
@@ -89,6 +105,32 @@ def _plain_tracebacks() -> None:
     """Show errors without the values of variables: to draw those takes ten seconds a traceback."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+
+
+@pytest.fixture(autouse=True)
+def _shared_loop(request: pytest.FixtureRequest) -> None:
+    """Look after the loop that all tests share; first, so that it is looked at last."""
+    mark = request.node.get_closest_marker("asyncio")
+    if mark is not None and mark.kwargs.get("loop_scope") != "function":
+        request.getfixturevalue("_nothing_left")
+
+
+@pytest.fixture
+async def _nothing_left() -> AsyncIterator[None]:
+    """Fail a test that leaves a task or a handler of errors to those that come after it."""
+    yield
+    loop = asyncio.get_running_loop()
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, left = await asyncio.wait(others, timeout=ENDS_WITHIN_S)
+    else:
+        left = set()
+    for each in left:
+        each.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(None)
+    assert not left, f"The test has left tasks: {left}"
+    assert handler is None, "The test has left a handler of the loop's errors."
 
 
 @pytest.fixture
@@ -174,11 +216,16 @@ def _migrated(server: PostgresDsn, service: str) -> Iterator[PostgresDsn]:
         asyncio.run(_execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
-async def _emptied(url: PostgresDsn) -> AsyncIterator[Pool]:
-    async with database.connect(url) as pool:
-        yield pool
-        async with database.transaction(pool) as db:
-            await db.execute(RESTORE)
+async def _emptied(pool: Pool) -> AsyncIterator[Pool]:
+    """Lend a pool to one test, and put its database back to what the migrations left."""
+    yield pool
+    await kept.drop(pool)
+    queue: Any = pool.pool
+    if in_use := queue.checkedout():
+        await pool.dispose()  # the next test gets new connections
+    async with database.transaction(pool) as db:
+        await db.execute(RESTORE)
+    assert not in_use, f"The test has not given back {in_use} connections."
 
 
 @pytest.fixture(scope="session")
@@ -205,27 +252,51 @@ def stats_database(postgres: PostgresDsn) -> Iterator[PostgresDsn]:
         yield url
 
 
-@pytest.fixture
-async def catalog_pool(catalog_database: PostgresDsn) -> AsyncIterator[Pool]:
-    async for pool in _emptied(catalog_database):
+@pytest.fixture(scope="session")
+async def _catalog_kept(catalog_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async with database.connect(catalog_database) as pool:
         yield pool
 
 
 @pytest.fixture
-async def scheduler_pool(scheduler_database: PostgresDsn) -> AsyncIterator[Pool]:
-    async for pool in _emptied(scheduler_database):
+async def catalog_pool(_catalog_kept: Pool) -> AsyncIterator[Pool]:
+    async for pool in _emptied(_catalog_kept):
+        yield pool
+
+
+@pytest.fixture(scope="session")
+async def _scheduler_kept(scheduler_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async with database.connect(scheduler_database) as pool:
         yield pool
 
 
 @pytest.fixture
-async def dispatcher_pool(dispatcher_database: PostgresDsn) -> AsyncIterator[Pool]:
-    async for pool in _emptied(dispatcher_database):
+async def scheduler_pool(_scheduler_kept: Pool) -> AsyncIterator[Pool]:
+    async for pool in _emptied(_scheduler_kept):
+        yield pool
+
+
+@pytest.fixture(scope="session")
+async def _dispatcher_kept(dispatcher_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async with database.connect(dispatcher_database) as pool:
         yield pool
 
 
 @pytest.fixture
-async def stats_pool(stats_database: PostgresDsn) -> AsyncIterator[Pool]:
-    async for pool in _emptied(stats_database):
+async def dispatcher_pool(_dispatcher_kept: Pool) -> AsyncIterator[Pool]:
+    async for pool in _emptied(_dispatcher_kept):
+        yield pool
+
+
+@pytest.fixture(scope="session")
+async def _stats_kept(stats_database: PostgresDsn) -> AsyncIterator[Pool]:
+    async with database.connect(stats_database) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def stats_pool(_stats_kept: Pool) -> AsyncIterator[Pool]:
+    async for pool in _emptied(_stats_kept):
         yield pool
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from services.catalog.domain.client import FIELDS, client
 from services.catalog.domain.imports import Chunk, ImportBrokenOff, ImportOvertaken
@@ -21,6 +21,7 @@ from shared.event_store.postgres import PostgresEventStore
 from shared.tables import events
 from shared.tables import outbox as outbox_table
 from shared.testing import eventually
+from tests.reading import statements
 
 ID = UUID(int=1)
 CSV, NDJSON = {"Content-Type": "text/csv"}, {"Content-Type": "application/x-ndjson"}
@@ -450,7 +451,7 @@ async def test_an_import_outlives_a_database_that_is_away_for_a_moment(
         async with catalog_pool.connect() as db:
             await db.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                     " WHERE pid <> pg_backend_pid() AND datname = current_database()"
                 )
             )
@@ -488,17 +489,12 @@ async def test_new_and_changed_clients_are_written_together_however_the_rows_are
     http: AsyncClient, catalog_pool: Pool
 ) -> None:
     await imported(http, lines(range(0, 200, 2)))
-    statements: list[str] = []
-    event.listen(
-        catalog_pool.sync_engine,
-        "before_cursor_execute",
-        lambda *args: statements.append(args[2]),
-    )
 
-    result = await imported(http, lines(range(200), comment="new"))
+    with statements(catalog_pool) as sent:
+        result = await imported(http, lines(range(200), comment="new"))
 
     assert counts(result) == (200, 100, 100, 0, 0)
-    assert len(statements) < 40
+    assert len(sent) < 40
     assert {each["comment"] for each in (await clients(http)).values()} == {"new"}
 
 

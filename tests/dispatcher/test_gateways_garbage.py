@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from services.dispatcher.domain.outcome import Outcome, OutgoingMessage, Verdict
 from services.dispatcher.gateways import Gateway
@@ -126,7 +127,7 @@ class Sending:
         return {len(each) for each in self.answers} <= {1}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="function")
 async def raised() -> AsyncIterator[list[dict[str, Any]]]:
     """Give what has been raised in the event loop, where nobody catches it."""
     found: list[dict[str, Any]] = []
