@@ -8,7 +8,7 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -216,12 +216,22 @@ def _migrated(server: PostgresDsn, service: str) -> Iterator[PostgresDsn]:
         asyncio.run(_execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
+async def _in_use(pool: Pool) -> int:
+    """Return how many connections a test has not given back; what was cancelled has its time."""
+    queue: Any = pool.pool
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while queue.checkedout():
+                await kept.drop(pool)
+                await asyncio.sleep(0)
+    return int(queue.checkedout())
+
+
 async def _emptied(pool: Pool) -> AsyncIterator[Pool]:
     """Lend a pool to one test, and put its database back to what the migrations left."""
     yield pool
-    await kept.drop(pool)
-    queue: Any = pool.pool
-    if in_use := queue.checkedout():
+    in_use = await _in_use(pool)
+    if in_use:
         await pool.dispose()  # the next test gets new connections
     async with database.transaction(pool) as db:
         await db.execute(RESTORE)
