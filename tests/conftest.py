@@ -28,7 +28,7 @@ from shared.telemetry.metrics import Recorded
 from tests.lanes import Lanes
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
-ENDS_WITHIN_S = 5  # a task that nobody waits for, as one that serves a closed connection
+ENDS_WITHIN_S = 30  # a task that nobody waits for, as one that serves a closed connection
 
 # What the migrations leave in the tables is kept aside, and put back after each test.
 KEEP = text("""

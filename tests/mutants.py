@@ -26,6 +26,7 @@ from time import monotonic
 import msgspec
 from sqlalchemy import make_url
 
+from deploy.local.foreground import end_by_sigterm
 from deploy.local.stack import KAFKA, POSTGRES, Stack
 
 ROOT = Path(__file__).parents[1]
@@ -252,6 +253,7 @@ def main() -> None:
     chosen = [each for each in read_mutations() if re.search(options.pattern, each.file)]
     if not chosen:
         parser.error("no mutation is of such a file")
+    end_by_sigterm()
     sys.exit(asyncio.run(run(chosen, options.parallel)))
 
 

@@ -9,6 +9,11 @@ from deploy.local.stack import Stack
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def end_by_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: with all that it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 async def run_until_ended(stack: Stack, work: Callable[[Stack], Awaitable[int]]) -> int:
     """Start the stack, do `work` while what dies is started again, stop the stack.
 

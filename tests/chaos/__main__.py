@@ -14,19 +14,18 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.local.foreground import end_by_sigterm
 from deploy.local.home import Home
 from deploy.local.record import Record
 from tests.chaos.checker import added, broken, check
 from tests.chaos.crash_points import CASES, Case
-from tests.chaos.crashing import Visits, visit_side_by_side
-from tests.chaos.evidence import Evidence
+from tests.chaos.crashing import visit_side_by_side
 from tests.chaos.round import Plan, play
 
 FOLDER = Path(os.environ.get("CHAOS_HOME", ".mailings/chaos")).absolute()
@@ -69,23 +68,10 @@ def emptied(home: Path) -> Path:
     return home
 
 
-async def played(home: Path, plan: Plan) -> Evidence:
-    """Play a round."""
-    end_by_sigterm()
-    return await play(home, plan, SETTINGS, report)
-
-
-async def crashed(home: Path, cases: Sequence[Case], within_s: float) -> Visits:
-    """Visit crash points, as far as there is time."""
-    end_by_sigterm()
-    return await visit_side_by_side(home, cases, report, within_s=within_s)
-
-
-def end_by_sigterm() -> None:
-    """Let SIGTERM end this task as Ctrl-C does, with all that it has started."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+def visited(cases: Sequence[Case], within_s: float) -> dict[str, Any]:
+    """Visit crash points, as far as there is time; return the figures."""
+    home = emptied(FOLDER / "crashing")
+    return asyncio.run(visit_side_by_side(home, cases, report, within_s=within_s)).figures()
 
 
 def check_command_line() -> None:
@@ -108,9 +94,9 @@ def main() -> int:
     report(f"SEED={seed}: {left} faults within {minutes:g} minutes")
     home = emptied(FOLDER / "stack")
     plan = Plan(seed=seed, faults=left, within_s=60 * minutes)
-    figures = check(asyncio.run(played(home, plan)))
+    figures = check(asyncio.run(play(home, plan, SETTINGS, report)))
     cases, within_s = not_visited(before or {}), CRASHING_SHARE * plan.within_s
-    figures |= asyncio.run(crashed(emptied(FOLDER / "crashing"), cases, within_s)).figures()
+    figures |= visited(cases, within_s)
     (FOLDER / f"round-{seed}.json").write_text(json.dumps(figures, indent=1))
     if before:
         figures = added(before, figures)
@@ -126,4 +112,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     check_command_line()
+    end_by_sigterm()
     sys.exit(main())

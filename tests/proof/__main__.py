@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from deploy.local.foreground import end_by_sigterm
 from tests.proof import audience, calendars, firing, imports, races, recipient_local
 
 OUT = Path(__file__).parents[2] / "proof" / "out"
@@ -110,6 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - PROOFS.keys():
         parser.error(f"no such proof: {', '.join(sorted(unknown))}")
+    end_by_sigterm()
     OUT.mkdir(parents=True, exist_ok=True)
     is_met = True
     for name in options.names or PROOFS:
