@@ -12,13 +12,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Protocol, cast
 
-from services.dispatcher.gateways.smtp.answer import (
-    NO_TURN,
-    Answer,
-    OnAnswer,
-    SessionFailed,
-    Stage,
-)
+from services.dispatcher.gateways.smtp.answer import Answer, OnAnswer, SessionFailed, Stage
 from services.dispatcher.gateways.smtp.exchange import Ended, Exchange
 from services.dispatcher.gateways.smtp.features import Features
 from services.dispatcher.gateways.smtp.mail import Mail
@@ -96,10 +90,7 @@ class Connection(asyncio.Protocol):
     def begin(
         self, mail: Mail, deadline: float, done: OnAnswer, turn_by: float | None = None
     ) -> None:
-        """Send a mail, as soon as the session is there.
-
-        `turn_by`: it goes behind the one under way, which must be answered by then.
-        """
+        """Send a mail, once the session is there; behind another, if that ends by `turn_by`."""
         self.mails += 1
         before = self._mail
         exchange = Exchange(mail, deadline, done, turn_by)
@@ -151,8 +142,7 @@ class Connection(asyncio.Protocol):
         self._ahead = None
         self._is_spent = ahead.is_sent
         self.cut_at = mail.deadline
-        failure = NO_TURN if ahead.turn_by < ahead.deadline else "timeout"
-        self._owner.settle(ahead.done, Answer(ahead.stage, None, failure))
+        self._owner.settle(ahead.done, ahead.without_turn)
 
     def quit(self) -> None:
         """Take leave of the server, whose answer nobody waits for."""

@@ -5,6 +5,7 @@ import msgspec
 from services.dispatcher.gateways.smtp.answer import (
     MAIL_TOO_LARGE,
     NEEDS_SMTPUTF8,
+    NO_TURN,
     Answer,
     OnAnswer,
     Stage,
@@ -67,6 +68,11 @@ class Exchange:
     def is_unanswered(self) -> bool:
         """Whether its whole envelope is sent, and no reply to it has come."""
         return self.stage is Stage.SENDER and self._is_pipelined
+
+    @property
+    def without_turn(self) -> Answer:
+        """What it comes to if the mail before it was not answered in time."""
+        return Answer(self.stage, None, NO_TURN if self.turn_by < self.deadline else "timeout")
 
     def prepare(self, features: Features) -> str | None:
         """Make the content; return why this server takes no such mail, as a slug, or None."""
