@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from pydantic import PostgresDsn
 from sqlalchemy import make_url, text
 
@@ -26,6 +27,11 @@ from shared.kafka import end_offsets, topics
 from shared.telemetry import metrics
 from shared.telemetry.metrics import Recorded
 from tests.lanes import Lanes
+
+# The same examples in each run, and however slow the machine is.
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=SLOW)
+settings.load_profile("same")
 
 PARTITIONS = 3  # enough to have several, few enough to be fast
 ENDS_WITHIN_S = 30  # a task that nobody waits for, as one that serves a closed connection

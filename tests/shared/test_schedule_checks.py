@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.schedule import Schedule
@@ -155,7 +155,6 @@ def test_what_is_never_due_is_a_mistake(expression: str) -> None:
     ]
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(st.text() | st.from_regex(r"([0-9*/,#LW-]{1,6} ){4}[0-9*/,#LW-]{1,6}", fullmatch=True))
 def test_every_text_is_an_expression_or_has_mistakes(text: str) -> None:
     found = list(cron_mistakes(text))

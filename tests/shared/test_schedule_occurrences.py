@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.contracts.schedule import (
@@ -326,7 +326,6 @@ def between(of: Schedule, after: datetime, until: datetime) -> list[Occurrence]:
     return list(occurrences(of, after=after, until=until))
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(SCHEDULES, INSTANTS, LENGTHS)
 def test_occurrences_ascend_within_their_bounds_and_have_names_that_lead_to_them(
     of: Schedule, after: datetime, length: timedelta
@@ -341,7 +340,6 @@ def test_occurrences_ascend_within_their_bounds_and_have_names_that_lead_to_them
     assert not [each for each in found if str(each.wall.date()) in of.except_dates]
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(SCHEDULES, INSTANTS, LENGTHS, st.floats(0, 1))
 @example(APIA, SKIPPED - timedelta(hours=1), timedelta(hours=2), 0.5)
 def test_an_interval_that_is_split_has_the_same_occurrences(
@@ -357,7 +355,6 @@ def test_an_interval_that_is_split_has_the_same_occurrences(
         assert next(occurrences(of, after=each.at - instant, until=until)) == each
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(SCHEDULES, INSTANTS, LENGTHS)
 def test_the_occurrences_of_a_schedule_are_those_of_its_entries(
     of: Schedule, after: datetime, length: timedelta
@@ -375,7 +372,6 @@ def test_the_occurrences_of_a_schedule_are_those_of_its_entries(
     assert together == [first[at] for at in sorted(first)]
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(SCHEDULES, INSTANTS, LENGTHS, st.integers(1, 50))
 def test_before_the_end_are_no_more_than_the_count(
     of: Schedule, start: datetime, length: timedelta, count: int
