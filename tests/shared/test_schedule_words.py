@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.schedule import Entry, Schedule
@@ -157,7 +157,6 @@ def test_an_entry_is_one_sentence(of: Entry, english: str, russian: str) -> None
     assert in_words(of, "ru") == f"{russian} (Europe/Moscow)."
 
 
-@settings(deadline=None)  # on a busy machine too
 @given(st.from_regex(r"([0-9*/,#LW-]{1,6} ){4}[0-9*/,#LW-]{1,6}", fullmatch=True))
 def test_every_expression_without_mistakes_has_words(expression: str) -> None:
     if not mistakes(Schedule(entries=(cron(expression),)), ""):
