@@ -26,6 +26,7 @@ from shared.event import Instant
 from shared.kafka import end_offsets, topics
 from shared.telemetry import metrics
 from shared.telemetry.metrics import Recorded
+from shared.testing import eventually
 from tests.lanes import Lanes
 
 # The same examples in each run, and however slow the machine is.
@@ -225,11 +226,13 @@ def _migrated(server: PostgresDsn, service: str) -> Iterator[PostgresDsn]:
 async def _in_use(pool: Pool) -> int:
     """Return how many connections a test has not given back; what was cancelled has its time."""
     queue: Any = pool.pool
-    with suppress(TimeoutError):
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            while queue.checkedout():
-                await kept.drop(pool)
-                await asyncio.sleep(0)
+
+    async def is_whole() -> bool:
+        await kept.drop(pool)
+        return not queue.checkedout()
+
+    with suppress(AssertionError):
+        await eventually(is_whole, within=ENDS_WITHIN_S)
     return int(queue.checkedout())
 
 

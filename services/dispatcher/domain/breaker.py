@@ -62,7 +62,7 @@ class OpenFor(msgspec.Struct, frozen=True):
     def counted(self, openings: int, *, is_new: bool) -> int:
         """Return how many openings there are with one more.
 
-        Messages that were tried make it no longer for others than it would be for them.
+        For messages that had failed before they count up to their own longest time only.
         """
         is_counted = is_new or self._doubled_s(openings) < self.longest_of_repeats_s
         return openings + is_counted

@@ -89,7 +89,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         return 0.0 if self.is_of_message else self.retry_after_s or 0.0
 
 
-# It may be tried again at once, and has used up no attempt.
+# It is tried again after its usual pause, and has used up no attempt.
 NOT_STARTED = Verdict(Outcome.NOT_PROCESSED, "not_started", retry_after_s=0.0)
 
 

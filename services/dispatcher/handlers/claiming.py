@@ -97,7 +97,7 @@ class Claimer:
 
     @property
     def has_new(self) -> bool:
-        """Whether messages are leased that were never tried, or are not on record yet."""
+        """Whether messages of chunks, which were never tried, wait or are not on record yet."""
         return any(lease.chunk is not None and not lease.is_over for lease in self._leases)
 
     def put_back(self, taken: Sequence[Job]) -> None:

@@ -16,9 +16,13 @@ export function InUse({ problem }: { problem: Problem }) {
           const [, name = detail, id = ""] = NAMED.exec(detail) ?? [];
           return (
             <li key={detail} className="text-break">
-              <Link to="/mailings/$id" params={{ id }}>
-                {name}
-              </Link>
+              {id ? (
+                <Link to="/mailings/$id" params={{ id }}>
+                  {name}
+                </Link>
+              ) : (
+                name
+              )}
             </li>
           );
         })}
