@@ -6,6 +6,7 @@ Error:
 ├── NotFound      there is no such thing                404
 ├── Gone          there was such a thing, until then    410
 ├── Conflict      it makes sense, but not now           409
+│   ├── InUse          mailings need it                 409
 │   └── StaleVersion   someone else was faster          412
 └── Unavailable   not our fault, try again later        503
     └── Overloaded     too much at once                 503
@@ -15,6 +16,7 @@ Only `shared.http.problems` has the numbers on the right.
 
 from datetime import datetime
 from typing import ClassVar, NamedTuple
+from uuid import UUID
 
 
 class FieldError(NamedTuple):
@@ -63,6 +65,23 @@ class Gone(Error):
 
 class Conflict(Error):
     """It makes sense, but not in this state."""
+
+
+class NamedMailing(NamedTuple):
+    """A mailing, by its identifier and its name."""
+
+    mailing_id: UUID
+    name: str
+
+
+class InUse(Conflict):
+    """Mailings need it; they are named, all of them."""
+
+    def __init__(self, *mailings: NamedMailing) -> None:
+        super().__init__(
+            *(FieldError("", "in_use", f"{each.name} ({each.mailing_id})") for each in mailings)
+        )
+        self.mailings = mailings
 
 
 class StaleVersion(Conflict):

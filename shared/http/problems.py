@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 from urllib.parse import quote
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request, Response, status
@@ -70,6 +71,13 @@ class FieldProblem(BaseModel):
     )
 
 
+class NamedMailing(BaseModel):
+    """A mailing, by its identifier and its name."""
+
+    mailing_id: UUID
+    name: str = Field(examples=["Spring"])
+
+
 class Problem(BaseModel):
     """Why a request failed (RFC 9457); programs go by `type`, which does not change."""
 
@@ -79,6 +87,10 @@ class Problem(BaseModel):
     instance: str = Field(description="The request's path.", examples=["/v1/clients"])
     errors: list[FieldProblem] = Field([], description=f"The first {ERRORS_SHOWN} mistakes.")
     error_count: int = Field(0, description="How many mistakes there are.")
+    mailings: list[NamedMailing] = Field(
+        [], description=f"The first {ERRORS_SHOWN} mailings that need it, where that is why."
+    )
+    mailing_count: int = Field(0, description="How many mailings need it.")
     since: Instant | None = Field(
         None, description="Since when it is gone.", examples=["2026-06-01T09:00:00Z"]
     )
@@ -102,14 +114,23 @@ async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast("errors.Error", error)
     kind = type(refusal)
     number = status_of(kind)
-    since = (
-        {"since": to_jsonable_python(refusal.since)} if isinstance(refusal, errors.Gone) else {}
-    )
     title, mistakes = kind.__doc__ or "", refusal.field_errors
-    response = problem(request, kind.__name__, title, number, mistakes, since)
+    response = problem(request, kind.__name__, title, number, mistakes, _more(refusal))
     if isinstance(refusal, errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after_s)
     return response
+
+
+def _more(refusal: errors.Error) -> Mapping[str, object]:
+    """Return what only some refusals have."""
+    match refusal:
+        case errors.Gone():
+            return {"since": to_jsonable_python(refusal.since)}
+        case errors.InUse(mailings=mailings):
+            shown = [each._asdict() for each in mailings[:ERRORS_SHOWN]]
+            return {"mailings": to_jsonable_python(shown), "mailing_count": len(mailings)}
+        case _:
+            return {}
 
 
 async def _unstorable(request: Request, error: Exception) -> Response:

@@ -220,6 +220,18 @@ async def begin(store: PostgresEventStore, mailing: dict[str, Any], now: Instant
     await handle(store, command)
 
 
+async def test_of_many_mailings_that_need_an_audience_some_are_named_and_all_are_counted(
+    http: AsyncClient,
+) -> None:
+    path = f"/audiences/{(await saved(http))['audience_id']}"
+    ids = [(await referring(http, "vips"))["mailing_id"] for _ in range(21)]
+
+    refused = (await http.delete(path)).json()
+
+    assert [each["mailing_id"] for each in refused["mailings"]] == sorted(ids)[:20]
+    assert (refused["mailing_count"], refused["error_count"]) == (21, 21)
+
+
 async def test_an_audience_is_deleted_once_no_mailing_may_still_run_with_it(
     http: AsyncClient, store: PostgresEventStore, now: Instant
 ) -> None:
@@ -236,6 +248,8 @@ async def test_an_audience_is_deleted_once_no_mailing_may_still_run_with_it(
     assert refused.status_code == 409
     (error,) = refused.json()["errors"]
     assert error["detail"] == f"spring ({waits['mailing_id']})"
+    assert refused.json()["mailings"] == [{"mailing_id": waits["mailing_id"], "name": "spring"}]
+    assert refused.json()["mailing_count"] == 1
     assert deleted.status_code == 204
     assert (await http.delete(path)).status_code == 204
     left = (await http.get(f"/mailings/{runs['mailing_id']}")).json()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -137,6 +138,18 @@ def test_what_is_refused_is_an_exception_with_all_that_was_said(
     assert (found.status, found.type, found.retry_after_s) == (status, "PhoneTaken", 7)
     assert found.errors[0].pointer == "/phone"
     assert str(found) == "PhoneTaken: No.; /phone: another client has it"
+
+
+def test_what_cannot_be_deleted_names_the_mailings_that_need_it() -> None:
+    spring = UUID(int=7)
+    named = [{"mailing_id": str(spring), "name": "Spring"}]
+    problem = {"type": "AudienceInUse", "title": "No.", "mailings": named, "mailing_count": 30}
+
+    with pytest.raises(Conflict) as caught, answering(409, problem) as api:
+        api.delete_audience(UUID(int=1))
+
+    assert [(each.mailing_id, each.name) for each in caught.value.mailings] == [(spring, "Spring")]
+    assert caught.value.mailing_count == 30
 
 
 def test_an_answer_of_somebody_else_is_an_exception_too() -> None:

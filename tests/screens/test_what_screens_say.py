@@ -1,9 +1,10 @@
 """What screens say of what is to come and of what is wrong, where it is looked for."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
@@ -71,6 +72,31 @@ async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(pa
     await dialog.get_by_role("button", name="Give up for good").click()
     await expect(dialog).to_have_count(0)
     assert [url.rpartition("/")[2] for url in decided] == ["discard"]
+
+
+async def test_mailings_that_keep_an_audience_are_to_be_opened_and_more_of_them_are_counted(
+    page: Page,
+) -> None:
+    named = [{"mailing_id": number(each), "name": f"Needs it {each}"} for each in (1, 2)]
+    refused = {"type": "AudienceInUse", "title": "", "mailings": named, "mailing_count": 5}
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "DELETE":
+            await route.fulfill(status=409, json=refused)
+        else:
+            await route.fallback()
+
+    await page.route("**/v1/audiences/*", refuse)
+    await page.goto(f"/audiences/{number(1)}")
+    await page.locator(".screen-head .btn-outline-danger").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("[type=submit]").click()
+    await expect(dialog.get_by_role("listitem")).to_have_text(
+        ["Needs it 1", "Needs it 2", "and 3 others"]
+    )
+    await expect(dialog.get_by_role("link", name="Needs it 2")).to_have_attribute(
+        "href", re.compile(f"/mailings/{number(2)}$")
+    )
 
 
 async def test_a_gateway_names_the_dispatchers_that_cannot_use_it(page: Page) -> None:

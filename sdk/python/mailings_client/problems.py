@@ -1,5 +1,7 @@
 """The problems that a service answers with, as exceptions. Source: RFC 9457."""
 
+from uuid import UUID
+
 import msgspec
 
 
@@ -12,6 +14,13 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[float] = []  # the numbers that were not kept, in the order of `detail`
 
 
+class NamedMailing(msgspec.Struct, frozen=True, kw_only=True):
+    """A mailing, by its identifier and its name."""
+
+    mailing_id: UUID
+    name: str
+
+
 class _Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The body of such an answer; what is unknown is left out."""
 
@@ -21,6 +30,8 @@ class _Problem(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     since: str | None = None
     errors: list[FieldProblem] = []
+    mailings: list[NamedMailing] = []
+    mailing_count: int = 0
 
 
 class ProblemError(Exception):
@@ -32,6 +43,8 @@ class ProblemError(Exception):
         title: The same for people.
         detail: More for people, if there is more.
         errors: The fields of the request that are wrong.
+        mailings: The first ones of those that need what was to be deleted.
+        mailing_count: How many need it.
         trace_id: By which whoever runs the service finds the request.
         retry_after_s: Before that it is in vain to ask again; None: nobody said so.
     """
@@ -46,6 +59,8 @@ class ProblemError(Exception):
         self.title = problem.title
         self.detail = problem.detail
         self.errors = problem.errors
+        self.mailings = problem.mailings
+        self.mailing_count = problem.mailing_count
         self.trace_id = problem.trace_id
         self.retry_after_s = retry_after_s
         where = [f"{each.pointer or '/'}: {each.detail or each.code}" for each in self.errors]

@@ -10,7 +10,7 @@ from services.catalog.domain.text import mistake
 from shared.audience import canonical
 from shared.contracts.catalog import Filter
 from shared.decider import Decider
-from shared.errors import Conflict, FieldError, Invalid, NotFound
+from shared.errors import Conflict, FieldError, InUse, Invalid, NotFound
 from shared.event import Event, Instant
 
 NAME_LIMIT = 200  # characters
@@ -203,7 +203,7 @@ class AudienceNameTaken(Conflict):
     """Another audience has this name."""
 
 
-class AudienceInUse(Conflict):
+class AudienceInUse(InUse):
     """Mailings that may still run refer to the audience; stop or change them first."""
 
 

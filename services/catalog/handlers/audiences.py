@@ -39,7 +39,6 @@ from shared.event_store.postgres import PostgresEventStore
 from shared.event_store.snapshots import load_states
 
 MOST = 1_000  # mailings that refer to an audience and may still run
-NAMED = 10  # mailings in a refusal
 
 
 async def refer(
@@ -151,22 +150,22 @@ async def _execute(
 
 
 async def _refuse_used(db: Connection, audience_id: UUID) -> None:
-    if found := await queue.mailings_of(db, audience_id, NAMED):
-        raise AudienceInUse(
-            *(FieldError("", "in_use", f"{name} ({mailing_id})") for mailing_id, name in found)
-        )
+    if found := await queue.mailings_of(db, audience_id, MOST):
+        raise AudienceInUse(*found)
 
 
 async def _let_follow(
     db: Connection, store: PostgresEventStore, command: AudienceCommand, wanted: Filter
 ) -> None:
     """Change the mailings that refer to an audience."""
-    ids = [found for found, _ in await queue.mailings_of(db, command.audience_id, MOST)]
     commands = [
         FollowAudience(
-            mailing_id=each, audience_id=command.audience_id, filter=wanted, now=command.now
+            mailing_id=each.mailing_id,
+            audience_id=command.audience_id,
+            filter=wanted,
+            now=command.now,
         )
-        for each in ids
+        for each in await queue.mailings_of(db, command.audience_id, MOST)
     ]
     states = await load_states(db, [stream(each) for each in commands], mailing)
     appends = [

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.catalog.domain.audience import is_id
 from shared.contracts.catalog import Filter
 from shared.database import Connection, sql
+from shared.errors import NamedMailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ MAILINGS_OF = text("""
 """)
 
 
-async def mailings_of(db: Connection, audience_id: UUID, limit: int) -> list[tuple[UUID, str]]:
-    """Return the mailings that refer to an audience and may still run, by name."""
+async def mailings_of(db: Connection, audience_id: UUID, limit: int) -> list[NamedMailing]:
+    """Return the mailings that refer to an audience and may still run."""
     rows = await db.execute(MAILINGS_OF, {"audience_id": audience_id, "limit": limit})
-    return [(row.mailing_id, row.name) for row in rows]
+    return [NamedMailing(row.mailing_id, row.name) for row in rows]

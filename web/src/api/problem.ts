@@ -16,6 +16,7 @@ export class Problem extends Error {
     readonly title: string,
     readonly errors: readonly FieldProblem[] = [],
     readonly traceId = "",
+    readonly body: Record<string, unknown> = {}, // as it came
   ) {
     super(title || type);
   }
@@ -41,6 +42,7 @@ export class Problem extends Error {
       text(given["title"], `HTTP ${status}`),
       errors,
       text(given["trace_id"], ""),
+      given,
     );
   }
 }
