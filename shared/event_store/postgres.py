@@ -29,13 +29,18 @@ def unchanged(event: Event) -> Event:
     return event
 
 
+def as_kept(event: Event, data: bytes) -> bytes:  # noqa: ARG001 - one of those that look at both
+    """Return the JSON of an event as it is."""
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresEventStore:
     """Streams in the table `events` of `service`.
 
     `in_stream` gives the event that stands in the stream for one that is published: it may leave
-    out what follows from those before it. `published` gives what is published for one that stands
-    in the stream or is appended: it may add what follows from it.
+    out what follows from those before it. `published` gives the JSON that is published for one
+    that stands in the stream or is appended, and its JSON: it may add what follows from it.
 
     Guarantee: the events, what `project` writes and one row for the outbox commit together.
     """
@@ -44,7 +49,7 @@ class PostgresEventStore:
     pool: Pool
     project: Project
     in_stream: Callable[[Event], Event] = unchanged
-    published: Callable[[Event], Event] = unchanged
+    published: Callable[[Event, bytes], bytes] = as_kept
 
     async def load(self, stream: str, kinds: Sequence[type[E]]) -> Sequence[E]:
         """Return all events of `stream`, oldest first; each is one of `kinds`."""
@@ -94,15 +99,8 @@ class PostgresEventStore:
         if grown := [row for row in kept if row[0]]:
             await _continue_streams(db, grown)
         await self.project(db, [each for _, each, _ in added])
-        encoded = [self.encoded(each, data) for _, each, data in added]
-        await outbox.put(db, outbox.recorded_batches(encoded, self.service))
-
-    def encoded(self, recorded: Recorded[Any], data: bytes) -> tuple[Recorded[Any], bytes]:
-        """Return an event, whose JSON is `data`, as it is published, with its JSON then."""
-        event = self.published(recorded.event)
-        if event is recorded.event:
-            return recorded, data
-        return recorded, event.json()
+        public = [(each, self.published(each.event, data)) for _, each, data in added]
+        await outbox.put(db, outbox.recorded_batches(public, self.service))
 
     def _in_stream(self, row: _Added) -> _Added:
         """Return what is kept of an event that is added."""

@@ -64,5 +64,5 @@ async def republish_streams(
         )
         for row in rows
     ]
-    encoded = [store.encoded(each, each.event.json()) for each in latest]
-    await put(db, recorded_batches(encoded, store.service))
+    public = [(each, store.published(each.event, each.event.json())) for each in latest]
+    await put(db, recorded_batches(public, store.service))
