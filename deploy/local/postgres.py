@@ -22,6 +22,9 @@ SETTINGS = {
     "max_wal_size": "2GB",  # checkpoints by time, not in the middle of a run
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",  # what people develop on has no spinning disks
+    # Most pages are in the system's cache: to copy one takes less than to have a worker do it, as
+    # PostgreSQL 18 does of itself. Of those that are not, the system is told in advance.
+    "io_method": "sync",
     "jit": "off",  # our statements are short; compiling them takes longer than running them
     "log_checkpoints": "off",
     "log_error_verbosity": "terse",  # without details: a duplicate phone would be in them

@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from sqlalchemy import text
 
 from services.catalog.domain import search as domain
-from services.catalog.domain.search import next_segments, query_of, words_of
+from services.catalog.domain.search import gate_of, next_segments, query_of, words_of
 from services.catalog.handlers.searching import follow_changes
 from services.catalog.queries import facets
 from shared.database import Pool, autocommit
@@ -187,6 +187,26 @@ def test_words_are_those_of_name_mail_and_phone() -> None:
 def test_what_is_typed_is_quoted() -> None:
     assert query_of("a'b\\") == "('a''b\\\\':* | ('a':* & 'b':*))"
     assert query_of(" ?! ") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "marks", "gate"),
+    [
+        ("79 vera", (), "'3:vera':*"),
+        ("79", ("tag:vip",), "'3:tag:vip'"),
+        ("(79) 7", ("tag:vip",), "'3:tag:vip'"),
+        ("79 o'k", ("code:916",), "'3:code:916' & ('3:o''k':* | ('3:o':* & '3:k':*))"),
+        ("79", (), None),
+        ("vera", ("tag:vip",), None),
+        ("7916 vera", (), None),
+        ("79 16 12", ("tag:vip",), None),
+        (None, ("tag:vip",), None),
+    ],
+)
+def test_of_beginnings_that_nearly_all_phones_have_the_rest_is_asked_first(
+    typed: str | None, marks: tuple[str, ...], gate: str | None
+) -> None:
+    assert gate_of(typed, marks, "3:") == gate
 
 
 def test_a_segment_is_filled_before_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:

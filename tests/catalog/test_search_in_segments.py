@@ -1,8 +1,10 @@
 """What a page shows is what a plain model finds, however clients stand in segments."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -14,16 +16,20 @@ from services.catalog.domain import search as domain
 from services.catalog.domain.search import words_of
 from services.catalog.handlers.searching import follow_changes
 from services.catalog.queries import clients as queries
+from services.catalog.queries import facets as module
 from services.catalog.queries.clients import clients
 from services.catalog.queries.facets import facets
 from services.catalog.queries.search import Asked, Place, Segment, segments, stretches
 from services.catalog.routes.asked_clients import LATEST
-from shared.database import Pool, autocommit, transaction
+from shared.database import Connection, Pool, autocommit, transaction
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("Anna Petrova", "Anatoly Petrov", "Boris Annin", "Olga", "Zoe Borisova")
 TAGS = ("even", "odd", "old", "new", "rare")
-TYPED = (None, None, "anna", "an", "petrov", "boris an", "olga petrov", "79", "nobody", "example")
+TYPED = (
+    *(None, None, "anna", "an", "petrov", "boris an", "olga petrov", "79", "nobody", "example"),
+    *("79 petrov", "7 79 olga", "anna 790", "79 nobody"),
+)
 CODES = ("900", "901", None)
 
 
@@ -48,6 +54,8 @@ class Client:
             all(any(word.startswith(each) for word in words) for each in _typed(asked))
             and set(asked.tags) <= set(self.tags)
             and asked.operator_code in (None, self.operator_code)
+            and asked.phone in (None, self.phone)
+            and (asked.client_ids is None or self.client_id in asked.client_ids)
         )
 
 
@@ -99,10 +107,24 @@ async def add(pool: Pool, client: Client) -> None:
         await db.execute(INSERT, values)
 
 
-def asked_at_random(random: Random) -> Asked:
+def asked_at_random(random: Random, model: Sequence[Client]) -> Asked:
+    """Return some of what can be asked for together; now and then few by name."""
     tags = random.sample(TAGS, random.choice((0, 0, 1, 1, 2)))
     code = random.choice((None, None, "900"))
-    return Asked(typed=random.choice(TYPED), tags=tags, operator_code=code)
+    few = [each.client_id for each in random.sample(model, 20)]
+    return Asked(
+        typed=random.choice(TYPED),
+        tags=tags,
+        operator_code=code,
+        phone=random.choice((*[None] * 9, random.choice(model).phone)),
+        client_ids=random.choice((*[None] * 5, few)),
+    )
+
+
+def facets_of(values: Iterable[str | None]) -> list[tuple[str, int]]:
+    """Return how often there is each value, the most frequent first."""
+    counted = Counter(each for each in values if each is not None)
+    return sorted(counted.items(), key=lambda each: (-each[1], each[0]))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,7 +145,7 @@ async def test_pages_and_counts_are_those_of_a_plain_model(
         await db.execute(text("UPDATE client_search SET segment = 0 WHERE operator_code = '901'"))
 
     for _ in range(60):
-        asked = asked_at_random(random)
+        asked = asked_at_random(random, model)
         before = random.choice((LATEST, random.choice(model).place))
         having = [each for each in model if each.has(asked)]
         behind = sorted((e.place for e in having if e.place < before), reverse=True)
@@ -133,6 +155,10 @@ async def test_pages_and_counts_are_those_of_a_plain_model(
             counts = await facets(db, asked)
         assert [(each.created_at, each.client_id) for each in found] == behind[:limit], asked
         assert (counts.count, counts.is_exact) == (len(having), True), asked
+        tags = facets_of(tag for each in having for tag in each.tags)
+        assert [(each.value, each.count) for each in counts.tags] == tags, asked
+        codes = facets_of(each.operator_code for each in having)
+        assert [(each.value, each.count) for each in counts.operator_codes] == codes, asked
 
 
 @pytest.mark.parametrize("most", [0, 100])
@@ -237,3 +263,33 @@ async def test_a_page_of_what_only_old_clients_have_reads_a_segment_of_them(
             newest = min(before[1].int - 1, OLD)
             assert [each.client_id.int for each in found] == [newest - n for n in range(PAGE)]
             assert read <= 2 * 1_000 + 1_000 + 3 * many + 3 * PAGE
+
+
+FLUSH = text("SELECT pg_stat_force_next_flush()")
+BLOCKS_READ = text("""
+    SELECT idx_blks_hit + idx_blks_read FROM pg_statio_user_indexes
+    WHERE indexrelname = 'client_search_words'
+""")
+
+
+@pytest.mark.parametrize("rest", ["vera", "nobody"])
+async def test_where_nobody_has_the_rest_no_beginnings_of_phones_are_read(
+    catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    monkeypatch.setattr(domain, "SEGMENT", 1_000)
+    monkeypatch.setattr(module, "COUNTED", 1)
+    async with autocommit(catalog_pool) as db:
+        await db.execute(REGISTER, {"count": CLIENTS, "old": OLD, "at": AT})
+    await follow(catalog_pool)
+
+    async def blocks_read(ask: Callable[[Connection, Asked], Awaitable[Any]], typed: str) -> Any:
+        async with autocommit(catalog_pool) as db:
+            await db.execute(FLUSH)
+            before = await db.scalar(BLOCKS_READ)
+            await ask(db, Asked(typed=typed))
+            await db.execute(FLUSH)
+            return await db.scalar(BLOCKS_READ) - before
+
+    for ask in (partial(clients, before=LATEST, limit=1), facets):
+        alone = await blocks_read(ask, rest)
+        assert await blocks_read(ask, f"79 {rest}") < 2 * alone

@@ -7,6 +7,7 @@ from its end. Tags and codes are words too, found whole, so that one index answe
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 WORD = re.compile(r"\w+")
 PHONE = re.compile(r"[\d\s()+.-]+", re.ASCII)
@@ -15,6 +16,7 @@ FROM_THE_END = "~"  # before the digits of a phone in the other order
 END_DIGITS = 4  # at least, of the end of a phone
 LONGEST = 10  # digits of a phone without its country
 TERMS = 10  # of what is typed, at most
+AROUND = "@.,;:!?\"'()<>"  # a word that is typed
 # Clients of a segment: so many are collected and sorted in some milliseconds, and of 1,000,000
 # clients there are so few segments that it takes a few to find that none of them has a word.
 SEGMENT = 10_000
@@ -49,12 +51,41 @@ def query_of(typed: str | None, marks: Sequence[str] = (), within: str = "") -> 
 
     Source: the input syntax of `tsquery`.
     """
+    return _all(marks, [term.query for term in _terms(typed, within)], within)
+
+
+def gate_of(typed: str | None, marks: Sequence[str] = (), within: str = "") -> str | None:
+    """Return the part of a query that is found quickly; None: all of it is, or nothing.
+
+    Nearly every phone begins with the same digits. To find who has such a beginning, the index
+    is read phone by phone: that is only worth it where somebody has all the rest.
+    """
+    terms = _terms(typed, within)
+    quick = [term.query for term in terms if not term.is_of_many]
+    return None if len(quick) == len(terms) else _all(marks, quick, within)
+
+
+class _Term(NamedTuple):
+    """What is asked of one word, and whether very many different words may answer to it."""
+
+    query: str
+    is_of_many: bool
+
+
+def _terms(typed: str | None, within: str) -> list[_Term]:
     text = plain(typed or "").strip()
     digits = DIGITS.sub("", text)
     if PHONE.fullmatch(text) and len(digits) >= END_DIGITS:
-        terms = [_any(_phone_words(digits), within)]
-    else:
-        terms = [term for each in text.split()[:TERMS] if (term := _term(each, within))]
+        return [_Term(_any(_phone_words(digits), within), is_of_many=False)]
+    words = [each.strip(AROUND) for each in text.split()[:TERMS]]
+    return [
+        _Term(query, is_of_many=word.isdecimal() and len(word) < END_DIGITS)
+        for word in words
+        if (query := _term(word, within))
+    ]
+
+
+def _all(marks: Sequence[str], terms: Sequence[str], within: str) -> str | None:
     return " & ".join([*(_quoted(within + mark) for mark in marks), *terms]) or None
 
 
@@ -78,9 +109,8 @@ def _phone_words(digits: str) -> list[str]:
     return [*begins, FROM_THE_END + digits[::-1]]
 
 
-def _term(typed: str, within: str) -> str | None:
+def _term(whole: str, within: str) -> str | None:
     """Return one word that was typed: as it stands, or as the words that are in it."""
-    whole = typed.strip("@.,;:!?\"'()<>")
     if whole.isdecimal():
         return _any([whole, f"7{whole}"], within)
     parts = WORD.findall(whole)

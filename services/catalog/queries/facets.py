@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.catalog.queries.search import Asked, segments
-from shared.database import Connection, sql
+from services.catalog.queries.search import IN_SEGMENT, Asked, segments
+from shared.database import Connection, fragment, sql
 from shared.http import View
 
 
@@ -45,7 +45,7 @@ COUNT_SOME = """
     )
     SELECT 'all' AS kind, '' AS value, count(*) AS count FROM found
     UNION ALL (
-        SELECT 'tag', tag, count(*) AS count FROM found CROSS JOIN unnest(tags) AS tag
+        SELECT 'tag', tag, count(*) AS count FROM (SELECT unnest(tags) AS tag FROM found) AS had
         GROUP BY tag ORDER BY count DESC, tag COLLATE "C" LIMIT :facets
     )
     UNION ALL (
@@ -56,16 +56,19 @@ COUNT_SOME = """
 """
 HAS_WORDS, IS_NAMED = "words @@ CAST(:query AS tsquery)", "client_id = ANY(CAST(:ids AS uuid[]))"
 # Segment after segment, and then clients of segment 0, which a release before has put there.
-FOUND = """(
+FOUND = fragment(
+    """(
     SELECT client_id, tags, operator_code
-    FROM unnest(CAST(:queries AS text[])) AS part (query) CROSS JOIN LATERAL (
-        SELECT client_id, tags, operator_code FROM client_search
-        WHERE segment > 0 AND words_in_segment(segment, words) @@ CAST(query AS tsquery) OFFSET 0
+    FROM unnest(CAST(:queries AS text[]), CAST(:gates AS text[])) AS part (query, gate)
+    CROSS JOIN LATERAL (
+        SELECT client_id, tags, operator_code FROM client_search WHERE {in_segment} OFFSET 0
     ) AS found
     UNION ALL
     SELECT client_id, tags, operator_code FROM client_search
     WHERE segment = 0 AND words @@ CAST(:query AS tsquery)
-) AS found"""
+) AS found""",
+    in_segment=IN_SEGMENT,
+)
 COUNT_FOUND = sql(COUNT_SOME, clients=FOUND, conditions="true")
 COUNT_NAMED = sql(COUNT_SOME, clients="client_search", conditions=IS_NAMED)
 COUNT_BOTH = sql(COUNT_SOME, clients="client_search", conditions=f"{HAS_WORDS} AND {IS_NAMED}")
@@ -100,8 +103,11 @@ async def _counted(db: Connection, asked: Asked) -> list[tuple[str, str, int]]:
     query, ids = asked.query, asked.client_ids
     values: dict[str, Any] = {"limit": COUNTED + 1, "facets": FACETS}
     if ids is None:
-        queries = [asked.query_in(each.number) for each in await segments(db)]
-        statement, values = COUNT_FOUND, values | {"query": query, "queries": queries}
+        numbers = [each.number for each in await segments(db)]
+        statement = COUNT_FOUND
+        values["query"] = query
+        values["queries"] = [asked.query_in(each) for each in numbers]
+        values["gates"] = [asked.gate_in(each) for each in numbers]
     elif query is None:
         statement, values = COUNT_NAMED, values | {"ids": list(ids)}
     else:

@@ -4,7 +4,7 @@ Words stand in segments of neighbors in time, and each segment is asked for its 
 the newest segments that have what is asked for, and of newer ones only that they have none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from services.catalog.domain.search import marks_of, query_of, segment_prefix
-from shared.database import Connection
+from services.catalog.domain.search import gate_of, marks_of, query_of, segment_prefix
+from shared.database import Connection, sql
 from shared.event import Instant
 
 Place: TypeAlias = tuple[Instant, UUID]
@@ -39,17 +39,20 @@ class Asked:
     @property
     def query(self) -> str | None:
         """What is asked of the words; None: nothing."""
-        return self.query_within("")
+        return query_of(self.typed, self._marks)
 
     def query_in(self, segment: int) -> str:
         """Return what is asked of the words of a segment, where something is asked of words."""
-        return self.query_within(segment_prefix(segment)) or ""
+        return query_of(self.typed, self._marks, segment_prefix(segment)) or ""
 
-    def query_within(self, within: str) -> str | None:
-        """Return what is asked of words that begin with `within`; None: nothing."""
+    def gate_in(self, segment: int) -> str | None:
+        """Return what is asked of a segment first, as `gate_of` does."""
+        return gate_of(self.typed, self._marks, segment_prefix(segment))
+
+    @property
+    def _marks(self) -> Sequence[str]:
         phone = [] if self.phone is None else [self.phone]
-        marks = [*marks_of(self.tags, self.operator_code), *phone]
-        return query_of(self.typed, marks, within)
+        return [*marks_of(self.tags, self.operator_code), *phone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +115,28 @@ def stretches(found: Sequence[Segment], before: Place) -> Iterator[Stretch]:
             yield Stretch(open_, segment.newest, end)
 
 
+# The gate of a query is asked first: without anybody there, the rest is not read (`gate_of`).
+IN_SEGMENT = """segment > 0
+    AND (gate IS NULL OR EXISTS (
+        SELECT FROM client_search
+        WHERE segment > 0 AND words_in_segment(segment, words) @@ CAST(gate AS tsquery)
+    ))
+    AND words_in_segment(segment, words) @@ CAST(query AS tsquery)
+"""
 # Each stretch collects and sorts what its segments have; the next one is read only if they do not
 # fill the page. Clients of segment 0, which a release before has put there, are read in order.
-SELECT_FOUND = text("""
+SELECT_FOUND = sql(
+    """
     SELECT client_id FROM (
         (
             SELECT found.client_id, found.created_at FROM unnest(
-                CAST(:queries AS text[]), CAST(:newest_at AS timestamptz[]),
-                CAST(:newest_id AS uuid[]), CAST(:end_at AS timestamptz[]),
-                CAST(:end_id AS uuid[])
-            ) AS stretch (query, newest_at, newest_id, end_at, end_id) CROSS JOIN LATERAL (
+                CAST(:queries AS text[]), CAST(:gates AS text[]),
+                CAST(:newest_at AS timestamptz[]), CAST(:newest_id AS uuid[]),
+                CAST(:end_at AS timestamptz[]), CAST(:end_id AS uuid[])
+            ) AS stretch (query, gate, newest_at, newest_id, end_at, end_id) CROSS JOIN LATERAL (
                 SELECT client_id, created_at FROM (
                     SELECT client_id, created_at FROM client_search
-                    WHERE segment > 0
-                        AND words_in_segment(segment, words) @@ CAST(query AS tsquery)
-                    OFFSET 0
+                    WHERE {in_segment} OFFSET 0
                 ) AS s
                 WHERE (created_at, client_id) <= (newest_at, newest_id)
                     AND (created_at, client_id) > (end_at, end_id)
@@ -141,7 +151,9 @@ SELECT_FOUND = text("""
             ORDER BY created_at DESC, client_id DESC LIMIT :limit
         )
     ) AS found ORDER BY created_at DESC, client_id DESC LIMIT :limit
-""")
+""",
+    in_segment=IN_SEGMENT,
+)
 
 
 async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) -> list[UUID]:
@@ -151,10 +163,8 @@ async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) 
         return []
     parts = list(stretches(await segments(db), before))
     values: dict[str, Any] = {
-        "queries": [
-            " | ".join(f"({asked.query_in(each.number)})" for each in part.segments)
-            for part in parts
-        ],
+        "queries": [_any(asked.query_in(each.number) for each in part.segments) for part in parts],
+        "gates": [_any(asked.gate_in(each.number) for each in part.segments) for part in parts],
         "newest_at": [each.newest[0] for each in parts],
         "newest_id": [each.newest[1] for each in parts],
         "end_at": [each.end[0] for each in parts],
@@ -165,3 +175,9 @@ async def found_ids(db: Connection, asked: Asked, *, before: Place, limit: int) 
         "limit": limit,
     }
     return list((await db.scalars(SELECT_FOUND, values)).all())
+
+
+def _any(queries: Iterable[str | None]) -> str | None:
+    """Return the query for what one of `queries` finds; None: one of them is nothing."""
+    asked = list(queries)
+    return None if None in asked else " | ".join(f"({each})" for each in asked)
