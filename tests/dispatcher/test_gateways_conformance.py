@@ -25,7 +25,7 @@ from tests.dispatcher.mailserver import MailServer
 
 MESSAGE = OutgoingMessage(b"m" * 43, "79161234567", "a@b.example", None, "Good day", b"")
 ROOM = 8  # messages under way at once; the log gateway's is its own
-LATE = 1.0  # by how much a busy machine may be late
+LATE = 5.0  # by how much a busy machine may be late
 
 ACCEPTS, REFUSES, NOT_NOW, GARBAGE, HANGS = "accepts", "refuses", "not now", "garbage", "hangs"
 
@@ -209,7 +209,7 @@ each_fault = _each(ROWS)
 each_passing_fault = _each([row for row in ROWS if row not in LASTS])
 
 
-def send(bed: Bed, number: int = 0, within: float = 5) -> asyncio.Future[Verdict]:
+def send(bed: Bed, number: int = 0, within: float = 30) -> asyncio.Future[Verdict]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()
     message = replace(MESSAGE, message_id=b"%043d" % number)
@@ -218,7 +218,7 @@ def send(bed: Bed, number: int = 0, within: float = 5) -> asyncio.Future[Verdict
     return done
 
 
-async def in_time(work: Awaitable[None], within: float = 5) -> None:
+async def in_time(work: Awaitable[None], within: float = 60) -> None:
     async with asyncio.timeout(within):
         await work
 
@@ -240,7 +240,7 @@ async def test_each_fault_has_its_outcome_and_the_next_message_is_accepted(
 ) -> None:
     async with open_bed(tmp_path) as bed:
         bed.behave(fault)
-        verdict = await send(bed, within=0.2 if fault == HANGS else 5)
+        verdict = await send(bed, within=0.2 if fault == HANGS else 30)
         bed.behave(ACCEPTS)
         following = await send(bed, number=1)
 

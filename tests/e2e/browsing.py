@@ -178,5 +178,5 @@ async def too_wide(page: Page) -> int:
         return int(await page.evaluate(wider)) <= 0
 
     with suppress(AssertionError):
-        await eventually(fits, within=5)
+        await eventually(fits, within=PATIENCE_S)
     return int(await page.evaluate(wider))
