@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -28,12 +28,12 @@ BUILD = re.compile(r"[0-9a-f]{16}")  # as `key` names them
 KEPT = 2  # builds: this one, and the one before, which may still be shown somewhere
 WITHIN_S = 180.0
 CHECKED_WITHIN_S = 1200.0  # by who runs tests, at low priority beside others that take all cores
-CHECKS = (
+TYPES_AND_LINT = (
     ("api-types.mjs",),
     ("node_modules/typescript/bin/tsc", "--noEmit"),
     ("node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."),
-    ("node_modules/vitest/vitest.mjs", "run"),
 )
+UNIT_TESTS = (("node_modules/vitest/vitest.mjs", "run"),)
 
 
 PAGE = """\
@@ -138,18 +138,31 @@ def build() -> Path:
 
 
 def check() -> None:
-    """Check the types of the page's source, against the APIs' documents, and run its tests.
+    """Check the types of the page's source, against the APIs' documents, and what eslint finds.
 
     Raises:
         StackError: Something is wrong.
     """
+    _run_scripts(TYPES_AND_LINT)
+
+
+def run_unit_tests() -> None:
+    """Run the unit tests of the page's source.
+
+    Raises:
+        StackError: One fails.
+    """
+    _run_scripts(UNIT_TESTS)
+
+
+def _run_scripts(scripts: Sequence[Sequence[str]]) -> None:
     folder = store()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "check.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         work, end = folder / "check", time.monotonic() + CHECKED_WITHIN_S
         node = install(SOURCE, work, end)
-        for script in CHECKS:
+        for script in scripts:
             run(work, [str(node), *script], end, OPENAPI=str(PROJECT / "docs" / "openapi"))
 
 
@@ -200,12 +213,15 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser("python -m deploy.local.page", description=__doc__)
     parser.add_argument("--serve", type=Path, help="a link that is to lead to what is shown")
-    parser.add_argument("--check", action="store_true", help="build nothing: types and tests")
+    parser.add_argument(
+        "--check", action="store_true", help="build nothing: types, lint and unit tests"
+    )
     options = parser.parse_args()
     shown: Path | None = options.serve
     try:
         if options.check:
             check()
+            run_unit_tests()
             return
         built = build()
     except (StackError, OSError) as error:
