@@ -7,6 +7,8 @@ that run already; those that are not named are started here, and ended with the 
 import asyncio
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,6 +29,7 @@ from shared.kafka import end_offsets, topics
 from shared.telemetry import metrics
 from shared.telemetry.metrics import Recorded
 from shared.testing import eventually
+from tests import stacks
 from tests.lanes import Lanes
 
 # The same examples in each run, and however slow the machine is.
@@ -83,6 +86,19 @@ RESTORE = text("""
 """)
 
 FromHere: TypeAlias = Callable[[Pool, str], Awaitable[None]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of the prepared stores; workers get it from the process that starts them."""
+    if stacks.FOLDER in os.environ:
+        return
+    folder = os.environ[stacks.FOLDER] = tempfile.mkdtemp()
+
+    def remove() -> None:
+        del os.environ[stacks.FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
+
+    config.add_cleanup(remove)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -148,7 +164,7 @@ def now() -> Instant:
 @contextmanager
 def _running(part: str, home: Path) -> Iterator[Stack]:
     said: list[str] = []
-    stack = Stack(home, parts=[part], report=said.append, ephemeral=True)
+    stack = stacks.PreparedStack(home, parts=[part], report=said.append, ephemeral=True)
     asyncio.run(stack.start())
     try:
         yield stack
@@ -212,6 +228,8 @@ def _migrated(server: PostgresDsn, service: str) -> Iterator[PostgresDsn]:
     own = _database_of(server, name)
 
     async def make() -> None:
+        if "TEST_DATABASE_URL" not in os.environ:
+            await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{service}"')
         await migrate.migrate(service, own)
         async with database.connect(own) as pool, database.transaction(pool) as db:
             await db.execute(KEEP)

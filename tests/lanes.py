@@ -1,13 +1,21 @@
 """The lanes of `make test`: which tests run beside each other.
 
 Three workers run at once, so that two cores have work while one of them waits. Tests of whole
-stacks take all cores, and kill processes in between: they run one after the other in one lane. The
-files of all other tests share the other two, and the first too when its tests are done.
+stacks take all cores, and kill processes in between: they run one after the other in one lane.
+Those of them that only wait for what must come, and have their stacks for themselves, are a lane
+of their own: so two stacks run at once at most. The files of all other tests share what is left.
 """
 
 from xdist.scheduler import LoadScopeScheduling
 
 STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
+PATIENT = (  # of these: no kill and no pause in them must come at its time
+    "tests/e2e/test_a_mailing_recurs.py",
+    "tests/e2e/test_apis_are_fuzzed.py",
+    "tests/e2e/test_kafka_with_accounts.py",
+    "tests/local/",
+    "tests/upgrade/",
+)
 SOURCE = "tests/web/test_page_source.py"  # one long test: as the last one it would run alone
 # The longest of the other files by their wall time, each over 20 s; behind them nothing is long.
 LONG = (
@@ -38,6 +46,8 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SCREENS):
             return nodeid
+        if nodeid.startswith(PATIENT):
+            return "patient stacks"
         return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:

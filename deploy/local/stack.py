@@ -216,15 +216,19 @@ class Stack:
 
     def _postgres(self) -> Part:
         account = unprivileged()
-        reached = can_enter(self.home.data, account)
         return postgres(
             postgres_binaries(self.home, account),
-            self.home.data if reached else fallback_dir(self.home),
+            self._postgres_data(),
             self._addresses.ports[POSTGRES],
             self.home.log(POSTGRES),
             account,
             durable=not self._ephemeral,
         )
+
+    def _postgres_data(self) -> Path:
+        """Return the folder of PostgreSQL's data directory, which its account can reach."""
+        reached = can_enter(self.home.data, unprivileged())
+        return self.home.data if reached else fallback_dir(self.home)
 
     def _kafka(self) -> Part:
         return Broker(

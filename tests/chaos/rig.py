@@ -27,6 +27,7 @@ from deploy.local.stack import ALL, Stack
 from deploy.local.supervisor import Supervisor
 from shared.testing import eventually
 from tests.chaos.wiring import Wiring
+from tests.stacks import PreparedStack
 
 Json = dict[str, Any]
 
@@ -243,7 +244,7 @@ async def running(
         await wiring.open()
         settings = {**settings, **wiring.settings()}
     options = ("--idempotent", "--latency-ms", layout.latency_ms)
-    stack = Stack(home, settings, layout.parts, options, lambda _: None, ephemeral=True)
+    stack = PreparedStack(home, settings, layout.parts, options, lambda _: None, ephemeral=True)
     await stack.start()
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as http:

@@ -16,7 +16,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import PostgresDsn
 from sqlalchemy import text
 
-from deploy.local.stack import Stack
 from services.dispatcher.domain.gateway import PauseGateway, RemoveGateway, ResumeGateway
 from services.dispatcher.domain.resend import Chosen
 from services.dispatcher.domain.resolution import Resolution
@@ -58,6 +57,7 @@ from tests.dispatcher.world import (
     work,
 )
 from tests.restoring import back_up, restore
+from tests.stacks import PreparedStack
 
 if TYPE_CHECKING:
     from services.dispatcher.domain.outcome import Verdict
@@ -73,7 +73,7 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give a Kafka in which nothing is but what these tests have published."""
     said: list[str] = []
     home = tmp_path_factory.mktemp("kafka")
-    stack = Stack(home, parts=["kafka"], report=said.append, ephemeral=True)
+    stack = PreparedStack(home, parts=["kafka"], report=said.append, ephemeral=True)
     asyncio.run(stack.start())
     try:
         servers = stack.env["KAFKA_SERVERS"]

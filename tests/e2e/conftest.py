@@ -17,6 +17,7 @@ from tests.e2e.browsing import browser
 from tests.e2e.echo import echo_gateway
 from tests.e2e.outside import Platform, platform_at
 from tests.otlp import Collector, collecting, hanging_collector
+from tests.stacks import PreparedStack
 
 HERE = Path(__file__).parent
 SHARED = ("fragile", "seen", "stack")
@@ -113,7 +114,9 @@ def shared_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSt
 def for_all(home: Path, collector: Collector) -> Iterator[Stack]:
     said: list[str] = []
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "DISPATCHER_TRACED_ONE_IN": "10"}
-    whole = Stack(home, {**SOON, **traced}, ALL, ("--idempotent",), said.append, ephemeral=True)
+    whole = PreparedStack(
+        home, {**SOON, **traced}, ALL, ("--idempotent",), said.append, ephemeral=True
+    )
     with running(whole):
         yield whole
 
@@ -130,7 +133,7 @@ def to_break(home: Path) -> Iterator[Stack]:
             "OTEL_BSP_MAX_QUEUE_SIZE": "64",
             "DISPATCHER_TRACED_ONE_IN": "1",
         }
-        whole = Stack(home, settings, parts, report=said.append, ephemeral=True)
+        whole = PreparedStack(home, settings, parts, report=said.append, ephemeral=True)
         with running(whole):
             yield whole
 
@@ -138,7 +141,9 @@ def to_break(home: Path) -> Iterator[Stack]:
 @contextmanager
 def with_page(home: Path) -> Iterator[Stack]:
     said: list[str] = []
-    whole = Stack(home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True)
+    whole = PreparedStack(
+        home, SOON, (*DOORS, *ALL), ("--idempotent",), said.append, ephemeral=True
+    )
 
     async def is_built() -> bool:
         return not shown(whole.home).resolve().name.endswith(".none")

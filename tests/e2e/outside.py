@@ -134,7 +134,7 @@ class Platform:
 
         await eventually(is_attempted, within=60)
 
-    async def sent(self, mailing: Json, count: int, *, within: float = 60) -> Json:
+    async def sent(self, mailing: Json, count: int, *, within: float = 120) -> Json:
         """Wait until at least `count` messages of a mailing are final."""
 
         async def enough() -> Json | None:
@@ -144,7 +144,7 @@ class Platform:
 
         return await eventually(enough, within=within)
 
-    async def finished(self, mailing: Json, *, within: float = 60) -> Json:
+    async def finished(self, mailing: Json, *, within: float = 120) -> Json:
         """Wait until all messages of a mailing are final; return its run."""
 
         async def is_finished() -> Json | None:

@@ -12,6 +12,7 @@ from shared import ids
 from shared.testing import eventually
 from tests.e2e.conftest import SOON
 from tests.e2e.outside import Json, Platform, new_tag, platform_at
+from tests.stacks import PreparedStack
 
 CLIENTS, ZONE = 50, "[Europe/Moscow]"
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -82,7 +83,7 @@ async def test_a_mailing_recurs_and_each_run_says_what_the_mailing_says_then(
             "window_s": 3600,
         },
     }
-    stack = Stack(tmp_path, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
+    stack = PreparedStack(tmp_path, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
     await stack.start()
     try:
         async with platform_at(stack.env) as platform:

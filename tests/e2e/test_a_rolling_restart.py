@@ -11,6 +11,7 @@ from deploy.local.services import SERVICES
 from deploy.local.stack import ALL, Stack
 from tests.e2e.conftest import SOON
 from tests.e2e.outside import Json, Platform, new_tag, platform_at
+from tests.stacks import PreparedStack
 
 CLIENTS = 10_000
 PLAIN = {**SOON, "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false"}
@@ -22,7 +23,7 @@ READS = {
     "DISPATCHER": "/v1/runs",
     "STATS": "/v1/totals",
 }
-PAUSE_S = 0.02
+PAUSE_S = 0.1  # of seconds that a restart takes; without it calls would take half a core
 
 
 async def call_again_and_again(env: Mapping[str, str], counts: Counter[str]) -> None:
@@ -60,7 +61,7 @@ async def test_a_rolling_restart_loses_and_repeats_nothing_and_no_call_fails(
 ) -> None:
     said: list[str] = []
     options = ("--plain", "--latency-ms", "300-500")
-    stack = Stack(tmp_path, PLAIN, (*ALL, *REPLICAS), options, said.append, ephemeral=True)
+    stack = PreparedStack(tmp_path, PLAIN, (*ALL, *REPLICAS), options, said.append, ephemeral=True)
     await stack.start()
     try:
         async with platform_at(stack.env) as platform:

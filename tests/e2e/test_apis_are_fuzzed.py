@@ -15,6 +15,7 @@ import pytest
 from deploy.env_example import SERVICES
 from deploy.local.stack import ALL, Stack
 from tests.e2e.conftest import SOON
+from tests.stacks import PreparedStack
 
 EXAMPLES = 4  # by chance, of each operation, and stories
 WITHIN_S = 240.0
@@ -42,7 +43,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of its own: what is left of it is not worth looking at."""
     said: list[str] = []
     home = tmp_path_factory.mktemp("fuzzed")
-    whole = Stack(home, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
+    whole = PreparedStack(home, SOON, ALL, ("--idempotent",), said.append, ephemeral=True)
     asyncio.run(whole.start())
     try:
         yield whole

@@ -13,6 +13,7 @@ from deploy.local.stack import ALL, Stack
 from shared import ids
 from tests.e2e.conftest import SOON
 from tests.e2e.outside import Json, Platform, in_seconds, new_tag, platform_at
+from tests.stacks import PreparedStack
 
 CLIENTS = 12_000
 CONNECTIONS = 64
@@ -24,7 +25,7 @@ async def running(home: Path) -> AsyncIterator[tuple[Stack, Platform]]:
     settings = {**SOON, "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false"}
     options = ("--plain", "--latency-ms", "40-80")
     said: list[str] = []
-    stack = Stack(home, settings, ALL, options, said.append, ephemeral=True)
+    stack = PreparedStack(home, settings, ALL, options, said.append, ephemeral=True)
     await stack.start()
     try:
         async with platform_at(stack.env) as platform:

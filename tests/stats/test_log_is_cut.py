@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from deploy.local.stack import KAFKA, Stack
+from deploy.local.stack import KAFKA
 from services.stats.routes import routers
 from services.stats.subscriptions import (
     CONSUMER,
@@ -32,6 +32,7 @@ from shared.database import Pool, transaction
 from shared.event import Event
 from shared.kafka import end_offsets, start_offsets, topics
 from shared.testing import eventually
+from tests.stacks import PreparedStack
 from tests.stats.log import Log, log_in
 from tests.stats.story import ARCHIVED_AT, Run
 
@@ -48,7 +49,7 @@ FIGURES = dict.fromkeys(State, 0) | TOTALS
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     said: list[str] = []
     home = tmp_path_factory.mktemp("kafka")
-    stack = Stack(home, parts=[KAFKA], report=said.append, ephemeral=True)
+    stack = PreparedStack(home, parts=[KAFKA], report=said.append, ephemeral=True)
     asyncio.run(stack.start())
     try:
         servers = stack.env["KAFKA_SERVERS"]

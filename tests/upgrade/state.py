@@ -95,7 +95,7 @@ async def dump_database(url: str) -> bytes:
 
 
 async def restore(state: State, urls: Mapping[str, str], servers: str) -> None:
-    """Fill new databases and a new Kafka; business time goes on from where it stopped."""
+    """Make the databases anew, fill a new Kafka; business time goes on from where it stopped."""
     await asyncio.gather(
         *(_restore_database(state, service, url) for service, url in urls.items()),
         _restore_log(state, servers),
@@ -106,6 +106,7 @@ async def _restore_database(state: State, service: str, url: str) -> None:
     target = make_url(url)
     server = target.set(database="postgres").render_as_string(hide_password=False)
     db = await asyncpg.connect(server)
+    await db.execute(f'DROP DATABASE IF EXISTS "{target.database}"')
     await db.execute(f'CREATE DATABASE "{target.database}"')
     await db.close()
     options = ("--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", url)

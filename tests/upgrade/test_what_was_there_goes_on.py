@@ -16,11 +16,12 @@ import pytest
 from pydantic import PostgresDsn
 
 from deploy.local.services import GATEWAY, SERVICES
-from deploy.local.stack import KAFKA, POSTGRES, Stack
+from deploy.local.stack import KAFKA, POSTGRES
 from shared import ids, migrate
 from shared.kafka import topics
 from tests.e2e.conftest import SOON
 from tests.e2e.outside import Json, Ledger, Platform, platform_at
+from tests.stacks import PreparedStack
 from tests.upgrade.reads import differences, read_everything
 from tests.upgrade.state import FOLDER, State, load, restore
 
@@ -65,7 +66,7 @@ def restored(
     state = load(request.param)
     said: list[str] = []
     home = tmp_path_factory.mktemp("stores")
-    stack = Stack(home, parts=[POSTGRES, KAFKA], report=said.append, ephemeral=True)
+    stack = PreparedStack(home, parts=[POSTGRES, KAFKA], report=said.append, ephemeral=True)
     asyncio.run(stack.start())
     try:
         yield asyncio.run(_restored(state, stack))
@@ -73,7 +74,7 @@ def restored(
         asyncio.run(stack.stop())
 
 
-async def _restored(state: State, stack: Stack) -> Restored:
+async def _restored(state: State, stack: PreparedStack) -> Restored:
     servers = stack.env["KAFKA_SERVERS"]
     urls = {service: stack.env[f"{service.upper()}_DATABASE_URL"] for service in SERVICES}
     await topics.create(servers, partitions=state.facts["partitions"])
@@ -98,7 +99,7 @@ async def _go_on(restored: Restored, home: Path) -> Continued:
         "DISPATCHER_HTTP_GATEWAY_IDEMPOTENT": "false",
     }
     parts = (GATEWAY, *SERVICES)
-    stack = Stack(home, settings, parts, ("--plain",), said.append, ephemeral=True)
+    stack = PreparedStack(home, settings, parts, ("--plain",), said.append, ephemeral=True)
     stack.home.make()
     (stack.home.data / "gateway.ledger").write_bytes(restored.state.gateway_ledger)
     await stack.start()
