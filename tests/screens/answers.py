@@ -68,6 +68,7 @@ NAMES = (
     ("Price list", "stopped"),
 )
 RECURRING = 3
+RUNNING_IMPORT, RUNNING_CHECK = 42, 43
 COUNTS = {
     1: counts(38_884, 14, 61_002, 88, 0, 0, 12),
     2: counts(7_000, 0, 2_000),
@@ -302,6 +303,11 @@ def imports() -> list[Json]:
             rejected=12,
             dry_run=False,
             **common,
+        ),
+        *(
+            example("catalog", "ImportView", import_id=number(each), status="running", **common)
+            | {"dry_run": is_dry, "rejected": 0, "ended_at": None, "failure_reason": None}
+            for each, is_dry in ((RUNNING_IMPORT, False), (RUNNING_CHECK, True))
         ),
     ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page
 
-from tests.screens.answers import number
+from tests.screens.answers import RUNNING_IMPORT, number
 
 Step = Callable[[Page], Awaitable[None]]
 
@@ -94,6 +94,12 @@ SCREENS = (
     Screen("new-client", "/clients/new", "#client-phone"),
     Screen("imports", "/imports", "tbody tr"),
     Screen("import", f"/imports/{number(41)}", "tbody tr", is_compared=True),
+    Screen(
+        "import-cancelled",
+        f"/imports/{number(RUNNING_IMPORT)}",
+        ".modal.show .btn-danger",
+        press(".screen-head .btn-outline-danger"),
+    ),
     Screen("new-import", "/imports/new", "#import-file"),
     Screen("audiences", "/audiences", "tbody tr"),
     Screen("audience", f"/audiences/{number(1)}", "#audience-tags"),

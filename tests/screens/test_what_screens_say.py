@@ -1,14 +1,24 @@
 """What screens say of what is to come and of what is wrong, where it is looked for."""
 
 import re
+from asyncio import Event
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import FilePayload, Page, Route, expect
+from playwright.async_api import Error, FilePayload, Page, Request, Route, expect
 
 from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
-from tests.screens.answers import NOW, RECURRING, live, number
+from tests.screens.answers import (
+    NOW,
+    RECURRING,
+    RUNNING_CHECK,
+    RUNNING_IMPORT,
+    live,
+    number,
+)
 from tests.screens.screens import given_up
 from tests.screens.standing import standing_page
 
@@ -24,6 +34,18 @@ async def page(address: str) -> AsyncIterator[Page]:
     async with browser() as opened, watched(opened, locale="en-GB", base_url=address) as found:
         await found.page.clock.set_fixed_time(NOW)
         yield found.page
+
+
+def posts(page: Page) -> list[str]:
+    """Return a list that gets the end of the path of each POST that the page sends."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            found.append(urlsplit(request.url).path.rpartition("/")[2])
+
+    page.on("request", note)
+    return found
 
 
 async def test_what_clocks_and_overlaps_do_to_runs_stands_on_the_mailing_and_in_a_new_form(
@@ -60,9 +82,85 @@ async def test_an_import_says_by_what_rows_know_clients_and_reads_the_next_file_
         await chosen.select_option("tags")
 
 
+@pytest.mark.parametrize(
+    ("locale", "stays", "help_"),
+    [
+        ("en-GB", "Go on importing", "The rows that are in stay in"),
+        ("ru-RU", "Продолжить импорт", "Загруженные строки останутся"),
+    ],
+)
+async def test_an_import_is_cancelled_by_keys_by_who_was_told_what_comes_of_it(
+    address: str, locale: str, stays: str, help_: str
+) -> None:
+    async with browser() as opened, watched(opened, locale=locale, base_url=address) as found:
+        page = found.page
+        sent = posts(page)
+        await page.goto(f"/imports/{number(RUNNING_IMPORT)}")
+        cancel = page.locator(".screen-head .btn-outline-danger")
+        dialog = page.get_by_role("dialog")
+        await cancel.focus()
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_contain_text(help_)
+        await expect(dialog.get_by_role("button", name=stays)).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+        await expect(cancel).to_be_focused()
+        assert sent == []
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_role("button", name=stays)).to_be_focused()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_have_count(0)
+        assert sent == ["cancel"]
+
+
+async def test_a_check_that_is_cancelled_changes_nothing_and_what_has_ended_is_not_asked_about(
+    page: Page,
+) -> None:
+    await page.goto(f"/imports/{number(RUNNING_CHECK)}")
+    await page.locator(".screen-head .btn-outline-danger").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("It has changed nothing.")
+
+    async def end(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(json=await answer.json() | {"status": "completed"})
+
+    await page.route(f"**/v1/imports/{number(RUNNING_CHECK)}", end)
+    await expect(dialog).to_have_count(0)  # it is asked for each second
+
+
+async def test_a_file_that_is_being_sent_is_cancelled_only_after_a_question(page: Page) -> None:
+    sent = posts(page)
+    is_over = Event()
+
+    async def hold(route: Route) -> None:
+        await is_over.wait()
+        with suppress(Error):  # the page has given it up
+            await route.abort()
+
+    await page.route("**/v1/imports?*", hold)
+    await page.goto("/imports/new")
+    rows: FilePayload = {
+        "name": "a.csv",
+        "mimeType": "text/csv",
+        "buffer": b"phone\n79161234567\n",
+    }
+    await page.locator("#import-file").set_input_files(rows)
+    await page.get_by_role("button", name="Import", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    for answer in ("Go on importing", "Cancel the import"):
+        await page.get_by_role("button", name="Cancel the import…").click()
+        assert "cancel" not in sent
+        await dialog.get_by_role("button", name=answer).click()
+        await expect(dialog).to_have_count(0)
+    await expect(page.get_by_text("Cancelled. The rows that are in stay in.")).to_be_visible()
+    assert sent[1:] == ["cancel"]
+    is_over.set()
+
+
 async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(page: Page) -> None:
-    decided: list[str] = []
-    page.on("request", lambda each: decided.append(each.url) if each.method == "POST" else None)
+    decided = posts(page)
     await page.goto("/operations/set-aside?service=stats")
     await given_up(page)
     dialog = page.get_by_role("dialog")
@@ -71,7 +169,7 @@ async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(pa
     assert decided == []
     await dialog.get_by_role("button", name="Give up for good").click()
     await expect(dialog).to_have_count(0)
-    assert [url.rpartition("/")[2] for url in decided] == ["discard"]
+    assert decided == ["discard"]
 
 
 async def test_mailings_that_keep_an_audience_are_to_be_opened_and_more_of_them_are_counted(

@@ -7,6 +7,7 @@ import { ProblemPanel } from "./ProblemPanel";
 interface Props {
   title: string;
   go: string; // the verb on the button that does it
+  back?: string; // on the way out, where what is done is a cancelling
   isDanger?: boolean;
   isBusy?: boolean;
   isDisabled?: boolean;
@@ -47,7 +48,7 @@ export function Confirm(props: Props) {
         </Modal.Body>
         <Modal.Footer>
           <Button ref={cancel} variant="outline-secondary" onClick={props.onClose}>
-            {t("cancel")}
+            {props.back ?? t("cancel")}
           </Button>
           <Button
             variant={props.isDanger ? "danger" : "primary"}

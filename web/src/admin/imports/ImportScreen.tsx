@@ -12,6 +12,7 @@ import { Confirm } from "../../ui/Confirm";
 import { leaveDeleted } from "../../ui/deleted";
 import { Skeleton } from "../../ui/List";
 import { useTitle } from "../../ui/useTitle";
+import { CancelImport } from "./CancelImport";
 import { Figures } from "./Figures";
 import { Rejected } from "./Rejected";
 import type { ImportView } from "./upload";
@@ -53,11 +54,18 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
   const queries = useQueryClient();
   const go = useNavigate();
   const [isDeleting, setDeleting] = useState(false);
+  const [isCancelling, setCancelling] = useState(false);
+  const isRunning = view.status === "running"; // it may end while the question stands
   const params = { path: { import_id: view.import_id } };
   const remove = $catalog.useMutation("delete", "/v1/imports/{import_id}", {
     onSuccess: () => leaveDeleted(queries, () => go({ to: "/imports" })),
   });
-  const cancel = $catalog.useMutation("post", "/v1/imports/{import_id}/cancel", { onSettled: refresh });
+  const cancel = $catalog.useMutation("post", "/v1/imports/{import_id}/cancel", {
+    onSettled: () => {
+      setCancelling(false);
+      refresh();
+    },
+  });
   const facts: [string, React.ReactNode][] = [
     ["status", `${t(`imports.statuses.${view.status}`)}${view.dry_run ? ` (${t("imports.dry")})` : ""}`],
     ["began", <Time at={view.started_at} precision="second" />],
@@ -72,8 +80,8 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
     <>
       <div className="screen-head">
         <h1 className="h4 text-break">{view.file_name ?? t("imports.noName")}</h1>
-        {view.status === "running" ? (
-          <Button variant="outline-danger" onClick={() => cancel.mutate({ params })}>
+        {isRunning ? (
+          <Button variant="outline-danger" onClick={() => setCancelling(true)}>
             {t("imports.cancel")}
           </Button>
         ) : (
@@ -98,6 +106,14 @@ function Known({ view, refresh }: { view: ImportView; refresh: () => void }) {
         </dl>
       </section>
       {view.rejected > 0 && <Rejected view={view} />}
+      {isCancelling && isRunning && (
+        <CancelImport
+          isDry={view.dry_run}
+          isBusy={cancel.isPending}
+          onGo={() => cancel.mutate({ params })}
+          onClose={() => setCancelling(false)}
+        />
+      )}
       {isDeleting && (
         <Confirm
           title={t("imports.deleteTitle")}

@@ -7,6 +7,7 @@ import { Problem } from "../../api/problem";
 import { number, percent } from "../../ui/format";
 import { language } from "../../words";
 import { Summary } from "../../ui/Summary";
+import { CancelImport } from "./CancelImport";
 import { Figures } from "./Figures";
 import { Rejected } from "./Rejected";
 import { addressOf, type ImportView, type Options, type Upload, upload } from "./upload";
@@ -33,6 +34,7 @@ export function Sending(props: Props) {
   const [turn, setTurn] = useState(0);
   const running = useRef<Upload>(undefined);
   const [isLong, setLong] = useState(false); // long enough to have begun: a short one is never asked for
+  const [isCancelling, setCancelling] = useState(false);
   const isUnderWay = done === undefined && error === undefined;
 
   useEffect(() => {
@@ -62,6 +64,7 @@ export function Sending(props: Props) {
   const share = file.size ? Math.min(1, sent / file.size) : 0;
 
   const cancel = async () => {
+    setCancelling(false);
     running.current?.abort();
     const path = { import_id: importId };
     await catalog.POST("/v1/imports/{import_id}/cancel", { params: { path } }).catch(() => undefined);
@@ -99,7 +102,7 @@ export function Sending(props: Props) {
       </div>
       <div className="d-flex flex-wrap gap-2">
         {isUnderWay && (
-          <Button variant="outline-danger" onClick={() => void cancel()}>
+          <Button variant="outline-danger" onClick={() => setCancelling(true)}>
             {t("imports.cancel")}
           </Button>
         )}
@@ -114,6 +117,13 @@ export function Sending(props: Props) {
           </Button>
         )}
       </div>
+      {isCancelling && isUnderWay && (
+        <CancelImport
+          isDry={options.dryRun}
+          onGo={() => void cancel()}
+          onClose={() => setCancelling(false)}
+        />
+      )}
       {done?.dry_run && done.rejected > 0 && <Rejected view={done} />}
     </section>
   );
