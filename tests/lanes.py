@@ -36,7 +36,10 @@ LONG = (
     "tests/dispatcher/test_gateways_garbage.py",
     "tests/catalog/test_files_damaged.py",
 )
-FIRST = ("stacks", SOURCE, *LONG)  # so that at the end no worker is alone for long
+KILLING, WAITING = "stacks", "patient stacks"
+# So that at the end no worker is alone for long; and when the second lane of stacks begins, most
+# of what kills processes in the first is over.
+FIRST = (KILLING, SOURCE, *LONG, WAITING)
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
@@ -47,8 +50,8 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
         if nodeid.startswith(SCREENS):
             return nodeid
         if nodeid.startswith(PATIENT):
-            return "patient stacks"
-        return "stacks" if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
+            return WAITING
+        return KILLING if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:
         for first in reversed(FIRST):
