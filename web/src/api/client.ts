@@ -19,7 +19,7 @@ const everyRequest: Middleware = {
     if (response.ok || response.status === 304) return undefined;
     if (response.status === 401) token.ask();
     const body: unknown = await response.json().catch(() => null);
-    throw Problem.read(response.status, body);
+    throw Object.assign(Problem.read(response.status, body), { body });
   },
 };
 

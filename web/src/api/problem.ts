@@ -10,13 +10,14 @@ export interface FieldProblem {
 
 /** Why a request failed. `status` is 0 where nobody answered. */
 export class Problem extends Error {
+  declare body?: unknown; // as it came to the admin page: what only some problems have
+
   constructor(
     readonly status: number,
     readonly type: string,
     readonly title: string,
     readonly errors: readonly FieldProblem[] = [],
     readonly traceId = "",
-    readonly body: Record<string, unknown> = {}, // as it came
   ) {
     super(title || type);
   }
@@ -42,7 +43,6 @@ export class Problem extends Error {
       text(given["title"], `HTTP ${status}`),
       errors,
       text(given["trace_id"], ""),
-      given,
     );
   }
 }

@@ -10,7 +10,7 @@ type Body = Partial<components["schemas"]["Problem"]>;
 /** Why an audience cannot be deleted; the mailings that refer to it are to be opened from here. */
 export function InUse({ problem }: { problem: Problem }) {
   const { t } = useTranslation();
-  const { mailings = [], mailing_count: all = 0 } = problem.body as Body;
+  const { mailings = [], mailing_count: all = 0 } = (problem.body ?? {}) as Body;
   const { status, type, title } = problem;
   return (
     <>
