@@ -16,7 +16,6 @@ PATIENT = (  # of these: no kill and no pause in them must come at its time
     "tests/local/",
     "tests/upgrade/",
 )
-SOURCE = "tests/web/test_page_source.py"  # one long test: as the last one it would run alone
 # The longest of the other files by their wall time, each over 20 s; behind them nothing is long.
 LONG = (
     "tests/shared/test_kafka_positions.py",
@@ -35,16 +34,17 @@ LONG = (
     "tests/shared/test_outbox_apart.py",
     "tests/dispatcher/test_gateways_garbage.py",
     "tests/catalog/test_files_damaged.py",
+    "tests/web/test_page_source.py",
 )
 KILLING, WAITING = "stacks", "patient stacks"
 # So that at the end no worker is alone for long; and when the second lane of stacks begins, most
 # of what kills processes in the first is over.
-FIRST = (KILLING, SOURCE, *LONG, WAITING)
+FIRST = (KILLING, *LONG, WAITING)
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
-    """Gives each worker one file after the other, and all tests of stacks to one worker, first."""
+    """Gives each worker one file after the other; the tests of a lane of stacks to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SCREENS):
