@@ -3,8 +3,6 @@
 import re
 from typing import TypeGuard
 
-import phonenumbers
-
 PHONE = re.compile(r"7\d{10}", re.ASCII)
 LONGEST = 40  # characters of one as it is written
 COUNTRY, REGION = 7, "RU"
@@ -42,6 +40,8 @@ def normalized(text: str) -> str:
 
 def by_library(text: str) -> str | None:
     """Return the phone that the library reads; None if it is not of Russia or Kazakhstan."""
+    import phonenumbers  # noqa: PLC0415 (a thirtieth of a start, and few phones need it)
+
     try:
         found = phonenumbers.parse(text.strip(" '"), REGION)
     except phonenumbers.NumberParseException:

@@ -12,7 +12,6 @@ from typing import TypeAlias
 import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -51,7 +50,10 @@ def configure_traces(resource: Resource, export: TraceExport | None) -> None:
     if export is None:  # requests have identifiers all the same
         trace.set_tracer_provider(TracerProvider(ALWAYS_OFF, resource))
         return
-    exporter = OTLPSpanExporter(
+    # A start without it is a twentieth shorter.
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
+
+    exporter = trace_exporter.OTLPSpanExporter(
         f"{export.endpoint.rstrip('/')}/v1/traces",
         headers=parse_env_headers(export.headers, liberal=True),
         timeout=TIMEOUT_S,
