@@ -16,8 +16,8 @@ PATIENT = (  # of these: no kill and no pause in them must come at its time
     "tests/local/",
     "tests/upgrade/",
 )
-# The longest of the other files by their wall time, each over 20 s; behind them nothing is long.
-LONG = (
+# The other files that are long by their wall time, in two parts: behind them nothing is long.
+LONGEST = (
     "tests/shared/test_kafka_positions.py",
     "tests/stats/test_workers_proving.py",
     "tests/dispatcher/test_workers.py",
@@ -30,6 +30,8 @@ LONG = (
     "tests/stats/test_queries.py",
     "tests/catalog/test_app.py",
     "tests/stats/test_workers_rebuilding.py",
+)
+LONG = (
     "tests/catalog/test_search.py",
     "tests/shared/test_outbox_apart.py",
     "tests/dispatcher/test_gateways_garbage.py",
@@ -39,7 +41,7 @@ LONG = (
 KILLING, WAITING = "stacks", "patient stacks"
 # So that at the end no worker is alone for long; and when the second lane of stacks begins, most
 # of what kills processes in the first is over.
-FIRST = (KILLING, *LONG, WAITING)
+FIRST = (KILLING, *LONGEST, WAITING, *LONG)
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
