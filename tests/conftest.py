@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the prepared stores; workers get it from the process that starts them."""
     if stacks.FOLDER in os.environ:
         return
-    folder = os.environ[stacks.FOLDER] = tempfile.mkdtemp()
+    folder = os.environ[stacks.FOLDER] = tempfile.mkdtemp(prefix="mailings-stores-")
 
     def remove() -> None:
         del os.environ[stacks.FOLDER]

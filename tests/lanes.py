@@ -9,7 +9,7 @@ of their own: so two stacks run at once at most. The files of all other tests sh
 from xdist.scheduler import LoadScopeScheduling
 
 STACKS = ("tests/e2e/", "tests/local/", "tests/upgrade/")
-PATIENT = (  # of these: no kill and no pause in them must come at its time
+PATIENT = (  # nothing in these has to happen at a certain time, as a kill or a pause has
     "tests/e2e/test_a_mailing_recurs.py",
     "tests/e2e/test_apis_are_fuzzed.py",
     "tests/e2e/test_kafka_with_accounts.py",
@@ -38,10 +38,10 @@ LONG = (
     "tests/catalog/test_files_damaged.py",
     "tests/web/test_page_source.py",
 )
-KILLING, WAITING = "stacks", "patient stacks"
+STACK_LANE, PATIENT_LANE = "stacks", "patient stacks"
 # So that at the end no worker is alone for long; and when the second lane of stacks begins, most
 # of what kills processes in the first is over.
-FIRST = (KILLING, *LONGEST, WAITING, *LONG)
+FIRST = (STACK_LANE, *LONGEST, PATIENT_LANE, *LONG)
 SCREENS = "tests/screens/"  # each test by itself: they need nothing of each other
 
 
@@ -52,8 +52,8 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc] # without types
         if nodeid.startswith(SCREENS):
             return nodeid
         if nodeid.startswith(PATIENT):
-            return WAITING
-        return KILLING if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
+            return PATIENT_LANE
+        return STACK_LANE if nodeid.startswith(STACKS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: object) -> None:
         for first in reversed(FIRST):

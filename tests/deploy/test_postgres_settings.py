@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 SAME = ("io_method", "jit", "random_page_cost", "wal_compression")
 
 
-def documents(name: str) -> Iterator[dict[str, object]]:
+def documents(name: str) -> Iterator[dict[str, Any]]:
     yield from yaml.safe_load_all((DEPLOY / name).read_text())
 
 
@@ -39,6 +40,6 @@ def test_a_cluster_has_the_settings_of_the_local_server() -> None:
     (cluster,) = (
         each for each in documents("k8s/components/cnpg/cluster.yaml") if each["kind"] == "Cluster"
     )
-    parameters = cluster["spec"]["postgresql"]["parameters"]  # type: ignore[index]
+    parameters = cluster["spec"]["postgresql"]["parameters"]
 
     assert {each: parameters[each] for each in SAME} == {each: SETTINGS[each] for each in SAME}

@@ -100,6 +100,7 @@ async def test_a_run_is_seen_in_the_metrics_of_all_services_and_each_metric_is_r
         await eventually(is_seen, within=120)
     for service, name, labels, expected in EXPECTED:
         assert grew(service, name, **labels) == expected, name
+    assert value(after["stats"], "stats_figures_age_seconds") > 0
     assert value(after["dispatcher"], "dispatcher_messages_due", gateway="http") == 0
     assert [each for each in METRICS if not is_shown(each, after)] == []
     assert max(len(samples) for samples in after.values()) < MOST_SERIES

@@ -173,4 +173,4 @@ def test_a_door_closes_in_time_though_somebody_watches(
         opened.client.stream("GET", "/public/v1/live") as stream,
     ):
         next(stream.iter_text())
-        opened.end(within_s=60)  # who watches would never leave
+        opened.end(within_s=20)  # who watches would never leave
