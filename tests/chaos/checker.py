@@ -77,6 +77,11 @@ def _of_messages(evidence: Evidence, keys: Mapping[str, Message], taken: Counter
     }
     missing = sum(max(0, n - planned[each]) for each, n in wanted.items() if each not in missed)
     surplus = sum(max(0, n - wanted.get(each, 0)) for each, n in planned.items() if each)
+    wrong = [
+        f"{each}: {planned[each]} planned in {runs[each]} runs, {wanted.get(each, 0)} wanted"
+        for each in (*wanted, *(other for other in planned if other and other not in wanted))
+        if runs[each] > 1 or (planned[each] != wanted.get(each, 0) and each not in missed)
+    ]
     twice = len(evidence.messages) - len(keys)
     refired = sum(n - 1 for n in runs.values()) + sum(n for n in (planned[None],) if n)
     not_final = sum(each.status not in FINAL for each in evidence.messages)
@@ -91,6 +96,7 @@ def _of_messages(evidence: Evidence, keys: Mapping[str, Message], taken: Counter
             each.status in NOT_SENT and bool(taken[key]) for key, each in keys.items()
         ),
         "planned_twice": surplus + twice + refired,
+        "planned_wrongly": wrong[:MOST_SHOWN],
         "resent_wrongly": _resent_wrongly(evidence),
     }
 
@@ -262,6 +268,7 @@ ADDED = (
         "planned",
         "missing",
         "missed",
+        "planned_wrongly",
         "stats_differing",
         "not_final",
         "false_delivered",

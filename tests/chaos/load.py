@@ -39,6 +39,7 @@ class Load:
         self.missed: dict[UUID, int] = {}
         self._gateway_of: dict[UUID, str] = {}
         self._finished: set[UUID] = set()
+        self._is_over = False
 
     async def prepare(self) -> None:
         """Import the clients, and wait until the dispatcher has them all."""
@@ -48,9 +49,13 @@ class Load:
             first += size
         await self._rig.clients_are_known(sum(self.groups.values()))
 
+    def end(self) -> None:
+        """Let `run` return, once it knows of what it is creating."""
+        self._is_over = True
+
     async def run(self) -> None:
-        """Create mailings, until cancelled."""
-        while True:
+        """Create mailings until the end; cancelled, it may not know of its last one."""
+        while not self._is_over:
             await self._look()
             open_now = Counter(
                 self._gateway_of[each] for each in self.expected.keys() - self._finished

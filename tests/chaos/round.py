@@ -40,10 +40,8 @@ async def play(
         report("everything is ready")
         watch = Watch(rig)
         nemesis = Nemesis(rig, watch, plan.seed, report)
-        tasks = [
-            asyncio.create_task(each)
-            for each in (watch.run(), load.run(), misbehave(rig, plan.seed))
-        ]
+        creating = asyncio.create_task(load.run())
+        tasks = [creating, *map(asyncio.create_task, (watch.run(), misbehave(rig, plan.seed)))]
         try:
             fault = asyncio.create_task(
                 nemesis.run(plan.faults, plan.every_s, time.monotonic() + plan.within_s)
@@ -52,6 +50,8 @@ async def play(
             for each in done:
                 each.result()
             await nemesis.heal()
+            load.end()
+            await creating
         finally:
             await _end(tasks)
         report("the nemesis is done; all processes run")

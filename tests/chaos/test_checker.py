@@ -321,6 +321,16 @@ def test_a_bug_is_noticed(bug: Bug) -> None:
     )
 
 
+def test_a_mailing_whose_plan_is_not_what_was_wanted_is_named() -> None:
+    unknown = replace(well(), expected={mailing_of(PLAIN): well().expected[mailing_of(PLAIN)]})
+    wanted = len([each for each in well().messages if each.run_id == HTTP])
+
+    assert check(well())["planned_wrongly"] == []
+    assert check(unknown)["planned_wrongly"] == [
+        f"{mailing_of(HTTP)}: {wanted} planned in 1 runs, 0 wanted"
+    ]
+
+
 @pytest.mark.parametrize("target", ["dispatcher.2", "gateway"])
 def test_what_a_stopped_process_held_across_the_end_is_set_apart(target: str) -> None:
     figures = check(late(stopped(well(), END + 2_000, target), 2_500))

@@ -1,5 +1,6 @@
 """A minute of chaos: what `make chaos` does for a quarter of an hour, and holds to the same."""
 
+import json
 from pathlib import Path
 
 from tests.chaos.checker import broken, check
@@ -17,6 +18,6 @@ async def test_every_promise_holds_while_processes_are_killed_stopped_and_restar
 
     figures = check(await play(tmp_path, PLAN, settings, said.append))
 
-    assert broken(figures) == [], (figures, said)
+    assert broken(figures) == [], json.dumps([figures, said], indent=1)
     assert figures["faults"] > 0
     assert figures["final_by_status"]["delivered"] > 0
