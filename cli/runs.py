@@ -177,10 +177,11 @@ def resend_run(  # noqa: PLR0913 (options are the fields of a resend)
 
 def _resent(found: Json) -> Iterator[tuple[str, object]]:
     clients = found["clients"]
+    yield ("goes to" if found["run"] else "would go to"), clients
+    if found.get("unreachable"):  # an older dispatcher does not say
+        yield "of them without contact", found["unreachable"]
     if found["run"] is None:
-        yield "would go to", clients
         return
-    yield "goes to", clients
     yield from _facts(found["run"])
 
 

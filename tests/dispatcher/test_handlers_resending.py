@@ -1,5 +1,6 @@
 """What did not arrive of a run is sent again by another one, to exactly those clients."""
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -24,9 +25,12 @@ from services.dispatcher.handlers.archiving import archive
 from services.dispatcher.handlers.resending import NewResend, count, resend
 from services.dispatcher.queries import runs as queries
 from services.dispatcher.queue import planning as planning_queue
+from services.dispatcher.queue import resending
 from shared import ids
 from shared.contracts.dispatcher import MessagesPlanned, RunFinished, RunResent, State
 from shared.database import autocommit, transaction
+from shared.testing import eventually
+from tests.dispatcher.described import HTTP, describe
 from tests.dispatcher.proof import prove, told
 from tests.dispatcher.world import (
     ACCEPTED,
@@ -125,7 +129,7 @@ async def test_a_resend_goes_to_exactly_those_clients_once_and_counts_them_befor
 ) -> None:
     run = await ended(world)
     of = chosen(run, *statuses, reasons=reasons)
-    assert await count(world.pool, of) == len(expected)
+    assert (await count(world.pool, of)).clients == len(expected)
 
     made = await again(world, of)
     gateway = FakeGateway()
@@ -143,8 +147,9 @@ async def test_what_was_cancelled_with_the_run_is_sent_again_by_its_reason(world
     await run.switch(Move.STOP)
     await world.end()
 
-    assert await count(world.pool, chosen(run, State.CANCELLED, reasons=("run_stopped",))) == 5
-    assert await count(world.pool, chosen(run, State.CANCELLED, reasons=("mailing_stopped",))) == 0
+    of_run = chosen(run, State.CANCELLED, reasons=("run_stopped",))
+    of_mailing = chosen(run, State.CANCELLED, reasons=("mailing_stopped",))
+    assert [(await count(world.pool, each)).clients for each in (of_run, of_mailing)] == [5, 0]
     made = await again(world, chosen(run, State.CANCELLED))
     gateway = FakeGateway()
     await work(await alive(world, gateway))
@@ -190,6 +195,7 @@ async def test_its_events_are_those_of_any_run_behind_the_one_that_links_it(worl
 async def test_a_client_without_a_contact_fails_again_and_one_that_has_it_now_does_not(
     world: World,
 ) -> None:
+    await describe(world.pool, "http", HTTP, now=await world.now())
     await world.know_clients([1, 2], phone=None)
     run = await world.plan()
     await world.end()
@@ -201,6 +207,7 @@ async def test_a_client_without_a_contact_fails_again_and_one_that_has_it_now_do
             {"id": client(1)},
         )
 
+    assert await count(world.pool, chosen(run, FAILED)) == (2, 1)
     await again(world, chosen(run, FAILED))
     gateway = FakeGateway()
     await work(await alive(world, gateway))
@@ -238,7 +245,7 @@ async def test_a_repeated_request_makes_one_run_and_another_under_its_key_is_ref
     of, made = chosen(run, FAILED), ids.new_id()
     new = NewResend(of, made, None, await world.now() + HOUR)
 
-    assert [await resend(world.pool, new) for _ in range(2)] == [2, 2]
+    assert [(await resend(world.pool, new)).clients for _ in range(2)] == [2, 2]
     other = NewResend(chosen(run, EXPIRED), made, None, new.ends_at)
     with pytest.raises(ResendDiffers):
         await resend(world.pool, other)
@@ -256,6 +263,84 @@ async def test_while_one_is_under_way_nobody_sends_the_same_again(world: World) 
     await world.end()
 
     assert await members(world, await again(world, chosen(made, FAILED))) == [2, 9]
+
+
+async def sent_again(world: World, of: Chosen, script: dict[int, list[Any]] | None = None) -> Run:
+    """Send again, until it has ended; return the run that did it."""
+    made = await again(world, of)
+    gateway = FakeGateway(script or {}, is_idempotent=False, resends_unknown=False)
+    await work(await alive(world, gateway))
+    await world.end()
+    assert await made.status() == "finished"
+    return made
+
+
+async def test_who_got_it_by_a_resend_is_left_out_of_the_next_one_of_the_same_run(
+    world: World,
+) -> None:
+    run = await ended(world)
+    await sent_again(world, chosen(run, FAILED, EXPIRED), {9: [REFUSED], 14: [REFUSED]})
+
+    both = chosen(run, FAILED, EXPIRED)
+    assert (await count(world.pool, both)).clients == 2
+    assert await members(world, await sent_again(world, both)) == [9, 14]
+    with pytest.raises(NothingToResend):
+        await again(world, both)
+
+
+async def test_who_got_it_by_a_resend_of_a_resend_is_left_out_too(world: World) -> None:
+    run = await ended(world)
+    second = await sent_again(world, chosen(run, FAILED), {2: [REFUSED], 9: [REFUSED]})
+    third = await sent_again(world, chosen(second, FAILED), {9: [REFUSED]})
+
+    assert [
+        (await count(world.pool, chosen(each, FAILED))).clients for each in (run, second, third)
+    ] == [1, 1, 1]
+    assert await members(world, await again(world, chosen(run, FAILED))) == [9]
+
+
+async def test_who_may_have_got_it_by_a_resend_is_sent_to_again_only_if_that_is_asked_for(
+    world: World,
+) -> None:
+    run = await ended(world)
+    made = await sent_again(world, chosen(run, FAILED, UNDETERMINED), {2: [UNKNOWN], 3: [REFUSED]})
+
+    of_both = chosen(run, FAILED, UNDETERMINED)
+    assert (await count(world.pool, chosen(run, FAILED))).clients == 0
+    assert (await count(world.pool, of_both)).clients == 2
+    # What the first run may have brought was asked for when it was sent again.
+    assert await members(world, await again(world, chosen(made, FAILED))) == [3]
+
+
+async def test_one_resend_of_a_run_and_its_resends_begins_at_a_time(world: World) -> None:
+    run = await ended(world)
+    made = await sent_again(world, chosen(run, FAILED), {2: [REFUSED], 9: [REFUSED]})
+
+    async def is_waiting() -> bool:
+        waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+        return bool(await world.value(waiting))
+
+    async with transaction(world.pool) as db:
+        await resending.hold(db, run.run_id)
+        other = asyncio.create_task(again(world, chosen(made, FAILED)))
+        await eventually(is_waiting, within=60)
+        await resending.insert(db, await of_all_failed(world, run))
+    with pytest.raises(ResendUnderWay):
+        await other
+
+
+async def of_all_failed(world: World, run: Run) -> RunResent:
+    now = await world.now()
+    return RunResent(
+        run_id=ids.new_id(),
+        mailing_id=run.mailing_id,
+        resent_from=run.run_id,
+        statuses=[FAILED],
+        reasons=[],
+        starts_at=now,
+        ends_at=now + HOUR,
+        resent_at=now,
+    )
 
 
 async def test_of_what_is_gone_or_never_was_nothing_is_sent_again(world: World) -> None:

@@ -37,7 +37,7 @@ async def test_a_dry_run_counts_and_makes_nothing(world: World, http: AsyncClien
 
     answer = await http.post(f"/runs/{run.run_id}/resend", json=body)
 
-    expected = {"resent_from": str(run.run_id), "clients": 2, "run": None}
+    expected = {"resent_from": str(run.run_id), "clients": 2, "unreachable": 0, "run": None}
     assert (answer.status_code, answer.json()) == (200, expected)
     assert len((await http.get("/runs")).json()["items"]) == 1
 

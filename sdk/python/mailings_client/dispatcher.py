@@ -662,7 +662,9 @@ class ResendView(msgspec.Struct, frozen=True, kw_only=True):
 
     resent_from: UUID
     clients: int
-    """To whom it goes, as the run has them now."""
+    """To whom it goes; who has got it by an earlier resend is left out."""
+    unreachable: int
+    """How many of these lack the contact that the gateway needs now: they fail."""
     run: RunView | None
     """The run that does it; none: a dry run."""
 
@@ -1031,8 +1033,9 @@ class Dispatcher(Client):
         """Send again what did not arrive of an ended run: by a new run, over exactly those clients.
 
         It has the content and the gateway of the other one, a window of its own, and goes by its own
-        switch. What is undetermined may have arrived: then a client gets it twice. With an
-        Idempotency-Key, a repeated request makes no second run."""
+        switch. Who has got it meanwhile by a resend of the run, or of its resends, is left out. What
+        is undetermined may have arrived: then a client gets it twice. With an Idempotency-Key, a
+        repeated request makes no second run."""
         return self._call(
             Call(
                 method="POST",
@@ -1418,8 +1421,9 @@ class AsyncDispatcher(AsyncClient):
         """Send again what did not arrive of an ended run: by a new run, over exactly those clients.
 
         It has the content and the gateway of the other one, a window of its own, and goes by its own
-        switch. What is undetermined may have arrived: then a client gets it twice. With an
-        Idempotency-Key, a repeated request makes no second run."""
+        switch. Who has got it meanwhile by a resend of the run, or of its resends, is left out. What
+        is undetermined may have arrived: then a client gets it twice. With an Idempotency-Key, a
+        repeated request makes no second run."""
         return await self._call(
             Call(
                 method="POST",

@@ -23,7 +23,7 @@ class MailingIsStopped(Conflict):
 
 
 class ResendUnderWay(Conflict):
-    """Another resend of the run has not ended: what it has failed to send can be sent then."""
+    """Another resend of the run, or of its resends, has not ended: send again what it leaves."""
 
 
 class ResendDiffers(Conflict):
@@ -31,7 +31,7 @@ class ResendDiffers(Conflict):
 
 
 class NothingToResend(Conflict):
-    """The run has no message with one of these statuses and reasons."""
+    """Nobody in the run has such a message, and did not get it by a resend meanwhile."""
 
 
 class ResendInvalid(Invalid):

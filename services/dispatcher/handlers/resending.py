@@ -15,6 +15,7 @@ from services.dispatcher.domain.resend import (
 from services.dispatcher.domain.retention import MessagesDeleted
 from services.dispatcher.handlers.events import put_run_events, run_events
 from services.dispatcher.queue import resending
+from services.dispatcher.queue.resending import Counted
 from shared import database
 from shared.contracts.dispatcher import RunResent
 from shared.crash import crash_point
@@ -35,8 +36,8 @@ class NewResend:
     by: str | None = None
 
 
-async def count(pool: Pool, chosen: Chosen) -> int:
-    """Return how many messages a resend would have now.
+async def count(pool: Pool, chosen: Chosen) -> Counted:
+    """Return to how many clients a resend would go now.
 
     Raises:
         RunUnknown: No run has this identifier.
@@ -55,7 +56,7 @@ async def count(pool: Pool, chosen: Chosen) -> int:
         return await resending.count_chosen(db, chosen)
 
 
-async def resend(pool: Pool, new: NewResend) -> int:
+async def resend(pool: Pool, new: NewResend) -> Counted:
     """Begin a run over the chosen clients, and publish that; return how many they are.
 
     It is written down like any other, by `planning`, from the run's messages as they are then.
@@ -77,15 +78,15 @@ async def resend(pool: Pool, new: NewResend) -> int:
         if held is None:
             raise RunUnknown
         if await _is_made(db, new):
-            return await resending.count_chosen(db, chosen)
+            return await resending.count_chosen(db, chosen, but=new.run_id)
         run, row = held
         if row.archived_at is not None:
             raise MessagesDeleted(row.archived_at)
         check(run)
         now = await database.now(db)
         starts_at, ends_at = window(new.starts_at, new.ends_at, now)
-        number = await resending.count_chosen(db, chosen)
-        if not number:
+        counted = await resending.count_chosen(db, chosen)
+        if not counted.clients:
             raise NothingToResend
         event = RunResent(
             run_id=new.run_id,
@@ -103,7 +104,7 @@ async def resend(pool: Pool, new: NewResend) -> int:
         await put_run_events(db, events)
         crash_point("dispatcher.resend.written")
     crash_point("dispatcher.resend.committed")
-    return number
+    return counted
 
 
 async def _is_made(db: Connection, new: NewResend) -> bool:

@@ -19,20 +19,23 @@ from shared.slices import Place, Rows, Slices
 
 ARCHIVE = "archive"  # the loop, by which its runs are set aside
 
+# The runs of which one sends some of another again, from one of them on.
+FAMILY = """
+    WITH RECURSIVE family (run_id, resent_from) AS (
+        {of}
+        UNION
+        SELECT other.run_id, other.resent_from FROM runs AS other JOIN family
+            ON other.resent_from = family.run_id OR other.run_id = family.resent_from
+    )
+"""
 # A run and its resends leave together: until then a late answer may move a client from one of them
 # to another.
 HAS_YOUNGER_RESEND = """
     EXISTS (
-        WITH RECURSIVE family (run_id, resent_from, state, finished_at) AS (
-            SELECT runs.run_id, runs.resent_from, runs.state, runs.finished_at
-            UNION
-            SELECT other.run_id, other.resent_from, other.state, other.finished_at
-            FROM runs AS other JOIN family
-                ON other.resent_from = family.run_id OR other.run_id = family.resent_from
-        )
-        SELECT FROM family
-        WHERE state NOT IN ('finished', 'archived')
-            OR state = 'finished' AND finished_at > {before}
+        {family}
+        SELECT FROM family JOIN runs AS member USING (run_id)
+        WHERE member.state NOT IN ('finished', 'archived')
+            OR member.state = 'finished' AND member.finished_at > {before}
     )
 """
 IS_DUE = """
@@ -48,7 +51,8 @@ IS_DUE = """
 def is_due(before: str) -> str:
     """Return SQL for runs that leave if they finished before an instant: nothing is leased."""
     is_wanted = is_free(ARCHIVE, "runs.run_id")
-    has_younger = fragment(HAS_YOUNGER_RESEND, before=before)
+    family = fragment(FAMILY, of="SELECT runs.run_id, runs.resent_from")
+    has_younger = fragment(HAS_YOUNGER_RESEND, family=family, before=before)
     return fragment(IS_DUE, before=before, is_free=is_wanted, has_younger_resend=has_younger)
 
 

@@ -27,7 +27,7 @@ from services.dispatcher.queue.expanded import (
     advance,
     unreachable,
 )
-from services.dispatcher.queue.resending import NEXT_OF_LANES, NEXT_PICKED, values_of
+from services.dispatcher.queue.resending import NEXT_OF_LANES, NEXT_PICKED, family_of, values_of
 from shared.contracts.catalog import Filter
 from shared.database import Connection, sql
 from shared.event import finite
@@ -210,7 +210,8 @@ async def _insert_chunks(
     if run.resent_from is not None:
         again = Chosen(run.resent_from, run.resent_statuses, run.resent_reasons)
         insert = INSERT_RESENT if run.source_lanes == 1 else INSERT_OF_LANES
-        rows = await db.execute(insert, {**values, **values_of(again)})
+        chosen = values_of(again, await family_of(db, run.resent_from))
+        rows = await db.execute(insert, {**values, **chosen})
     else:
         few = await find_few(db, audience, CHUNK * AT_ONCE) if run.chunk_count == 0 else None
         insert = sql(INSERT_CHUNKS, picked=next_clients(audience)) if few is None else INSERT_FEW

@@ -26,7 +26,7 @@ from services.dispatcher.queue.expanded import (
     advance,
     unreachable,
 )
-from services.dispatcher.queue.resending import NEXT_OF_LANES, NEXT_PICKED, values_of
+from services.dispatcher.queue.resending import NEXT_OF_LANES, NEXT_PICKED, family_of, values_of
 from shared.contracts.catalog import MessageClass
 from shared.contracts.dispatcher import SuppressedReason
 from shared.contracts.timing import QuietHours, TimePolicy
@@ -103,7 +103,7 @@ async def _stage(
     if run.resent_from is not None:
         again = Chosen(run.resent_from, run.resent_statuses, run.resent_reasons)
         picked = NEXT_PICKED if run.source_lanes == 1 else NEXT_OF_LANES
-        values = {**values, **values_of(again)}
+        values = {**values, **values_of(again, await family_of(db, run.resent_from))}
     else:
         few = await find_few(db, audience, limit) if run.staged_to is None else None
         picked = FEW if few is not None else next_clients(audience)

@@ -58,7 +58,14 @@ class ResendView(View):
     """What is sent again, or would be."""
 
     resent_from: UUID
-    clients: int = Field(description="To whom it goes, as the run has them now.", examples=[12])
+    clients: int = Field(
+        description="To whom it goes; who has got it by an earlier resend is left out.",
+        examples=[12],
+    )
+    unreachable: int = Field(
+        description="How many of these lack the contact that the gateway needs now: they fail.",
+        examples=[2],
+    )
     run: RunView | None = Field(description="The run that does it; none: a dry run.")
 
 
@@ -82,15 +89,17 @@ async def resend_run(
     """Send again what did not arrive of an ended run: by a new run, over exactly those clients.
 
     It has the content and the gateway of the other one, a window of its own, and goes by its own
-    switch. What is undetermined may have arrived: then a client gets it twice. With an
-    Idempotency-Key, a repeated request makes no second run.
+    switch. Who has got it meanwhile by a resend of the run, or of its resends, is left out. What
+    is undetermined may have arrived: then a client gets it twice. With an Idempotency-Key, a
+    repeated request makes no second run.
     """
     chosen = Chosen(run_id, body.statuses, body.reasons)
     if body.dry_run:
-        return ResendView(resent_from=run_id, clients=await count(pool, chosen), run=None)
+        found = await count(pool, chosen)
+        return ResendView(resent_from=run_id, **found._asdict(), run=None)
     new_id = ids.keyed_id(f"resends/{run_id}", key) if key else ids.new_id()
     new = NewResend(chosen, new_id, body.starts_at, body.ends_at, body.by)
-    clients = await resend(pool, new)
+    found = await resend(pool, new)
     async with autocommit(pool) as db:
         view = await queries.run(db, new_id)
-    return ResendView(resent_from=run_id, clients=clients, run=view)
+    return ResendView(resent_from=run_id, **found._asdict(), run=view)

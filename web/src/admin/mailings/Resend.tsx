@@ -34,17 +34,34 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
       const ends_at = new Date(Date.now() + hours * 3_600_000).toISOString();
       const body = { statuses: [...statuses], reasons: [], ends_at, dry_run: false };
       const header = { "Idempotency-Key": key };
-      await dispatcher.POST("/v1/runs/{run_id}/resend", { params: { path, header }, body });
+      return (await dispatcher.POST("/v1/runs/{run_id}/resend", { params: { path, header }, body })).data!;
     },
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["dispatcher"] });
-      onClose();
-    },
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ["dispatcher"] }),
   });
   const refusal = count.error === null ? null : Problem.of(count.error);
   const clients = statuses.length === 0 || refusal ? 0 : count.data?.clients;
+  const unreachable = clients ? count.data!.unreachable : 0;
   const change = (status: Resendable) =>
     setStatuses(statuses.includes(status) ? statuses.filter((each) => each !== status) : [...statuses, status]);
+  if (send.data !== undefined) {
+    return (
+      <Modal show centered onHide={onClose} aria-labelledby="resend-title">
+        <Modal.Header closeButton closeLabel={t("close")}>
+          <Modal.Title as="h2" className="h5" id="resend-title">
+            {t("resend.title")}
+          </Modal.Title>
+        </Modal.Header>
+        <Modal.Body>
+          <p role="status" className="mb-0" data-resent={send.data.clients}>
+            {t("resend.sent", { count: send.data.clients })}
+          </p>
+        </Modal.Body>
+        <Modal.Footer>
+          <Button onClick={onClose}>{t("close")}</Button>
+        </Modal.Footer>
+      </Modal>
+    );
+  }
   return (
     <Modal show centered onHide={onClose} aria-labelledby="resend-title">
       <Modal.Header closeButton closeLabel={t("close")}>
@@ -81,6 +98,9 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
         <p role="status" className="fw-semibold mb-0" data-resend={clients}>
           {clients === undefined ? t("loading") : t("resend.count", { count: clients })}
         </p>
+        {unreachable > 0 && (
+          <p className="text-warning-emphasis mt-2 mb-0">{t("resend.unreachable", { count: unreachable })}</p>
+        )}
         {refusal && refusal.type !== "NothingToResend" && <ProblemPanel error={refusal} />}
         {send.error !== null && <ProblemPanel error={send.error} />}
       </Modal.Body>
