@@ -27,8 +27,8 @@ web: venv ## build the page now, which `up` and `demo` do by themselves at first
 web-check: venv ## check the types of the page's source and what eslint finds, and run its unit tests
 	@$(python) -m deploy.local.page --check
 
-test-web: venv ## every screen of the page in a browser: who is kept out, and whether it looks as it did (renew: UPDATE=1)
-	@$(python) -m pytest tests/screens --numprocesses 2 $(if $(UPDATE),--update-pictures)
+test-web: venv ## the page in a browser, what takes long: every screen, who is kept out, whether it looks as it did (renew: UPDATE=1)
+	@$(python) -m pytest tests/screens tests/e2e/long --numprocesses 2 $(if $(UPDATE),--update-pictures)
 
 down: venv ## stop what `up` has started
 	@./mailings down
