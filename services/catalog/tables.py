@@ -172,6 +172,8 @@ gateways = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("contact", Text, comment="what it needs of a client: phone, email, nothing"),
+    Column("sender", Text, comment="whom its messages are from if a mailing names nobody"),
+    Column("allowed_senders", ARRAY(Text), comment="whom else mailings may name; none: not known"),
     Column("is_paused", Boolean, nullable=False),
     Column("is_removed", Boolean, nullable=False, comment="kept: a late event must not revive it"),
     Column("version", Integer, nullable=False, comment="lower ones are ignored"),

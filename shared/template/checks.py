@@ -8,14 +8,14 @@ from liquid.builtin.tags.for_tag import ForNode
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import TemplateAnalysis, Variable
 
-from shared.template.marks import VARIABLES, Mark, Mistake, not_closed
+from shared.template.marks import VARIABLES, Mark, Mistake, not_closed, unknown
 
 # What is parsed, so that it takes a fraction of a second: marks, characters of all of them, and
 # brackets in one, of which the library's time is the square and more.
 MARKS_LIMIT, LENGTH_LIMIT, BRACKETS_LIMIT = 1_000, 30_000, 4
 
 TAGS = "tags"  # the variable
-KNOWN = ", ".join((*VARIABLES, TAGS))
+KNOWN = (*VARIABLES, TAGS)
 
 _ENDS = {"if": "endif", "unless": "endunless", "case": "endcase", "for": "endfor"}
 _NAMES = frozenset({*_ENDS, *_ENDS.values(), *("elsif", "else", "when", "break", "continue")})
@@ -108,15 +108,12 @@ def _index(error: BaseException) -> int | None:
 def in_names(found: TemplateAnalysis, filters: Collection[str]) -> list[Mistake]:
     """Return the variables that no client has, and the filters that there are not."""
     used = [variable for each in found.variables.values() for variable in each]
-    unknown = [
-        variable
-        for name, each in found.globals.items()
-        for variable in each
-        if name not in (*VARIABLES, TAGS)
+    strange = [
+        variable for name, each in found.globals.items() for variable in each if name not in KNOWN
     ]
     mistakes = [
-        Mistake(each.span.index, "unknown_variable", f"{str(each)[:50]!r} is none of {KNOWN}")
-        for each in [*unknown, *(each for each in used if not _is_path(each))]
+        unknown(each.span.index, str(each), KNOWN)
+        for each in [*strange, *(each for each in used if not _is_path(each))]
     ]
     return mistakes + [
         Mistake(span.index, "unknown_filter", f"{name[:50]!r} is none of {', '.join(filters)}")

@@ -8,10 +8,10 @@ from shared.template.marks import (
     OUTPUT_LIMIT,
     VARIABLES,
     Mark,
-    Mistake,
     RenderFailed,
     not_closed,
     refuse,
+    unknown,
 )
 
 LONGEST_VALUE = 12_000  # characters: of a comment in HTML, where each becomes up to six
@@ -60,8 +60,7 @@ def compile_joined(
     for mark in marks:
         name = (mark.value or "").strip()
         if name not in VARIABLES and mark.is_closed:
-            detail = f"{name[:50]!r} is none of {', '.join(VARIABLES)}"
-            mistakes.append(Mistake(mark.start, "unknown_variable", detail))
+            mistakes.append(unknown(mark.start, name, VARIABLES))
         pieces += source[end : mark.start], ""
         variables.append(name)
         end = mark.end

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from shared import unsubscribe
@@ -66,6 +67,7 @@ class Mistake(NamedTuple):
     code: str
     detail: str
     limits: tuple[float, ...] = ()
+    name: str = ""  # that stands there in place of a variable
 
 
 def cut(source: str) -> list[Mark]:
@@ -90,6 +92,12 @@ def not_closed(marks: Iterable[Mark]) -> list[Mistake]:
     ]
 
 
+def unknown(start: int, name: str, known: Sequence[str]) -> Mistake:
+    """Return that `name` is no variable."""
+    detail = f"{name[:50]!r} is none of {', '.join(known)}"
+    return Mistake(start, "unknown_variable", detail, name=name)
+
+
 def refuse(source: str, pointer: str, mistakes: Sequence[Mistake]) -> None:
     """Refuse a text at `pointer` of the request in which there are mistakes.
 
@@ -105,6 +113,9 @@ def _field_error(source: str, pointer: str, mistake: Mistake) -> FieldError:
     before = source[: mistake.start]
     line, column = before.count("\n") + 1, mistake.start - (before.rfind("\n") + 1) + 1
     detail = f"line {line}, column {column}: {mistake.detail}"
+    close = get_close_matches(mistake.name, VARIABLES, 1)  # here, as few mistakes are told
+    if close:
+        detail += f"; did you mean {close[0]!r}?"
     return FieldError(pointer, mistake.code, detail, mistake.limits)
 
 

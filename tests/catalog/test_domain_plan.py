@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.catalog.domain.content import LIMITS
+from services.catalog.domain.gateway import Gateway
 from services.catalog.domain.plan import (
-    LIMITS,
     MailingAlreadyRunning,
     MailingInvalid,
     Plan,
@@ -177,6 +178,73 @@ def test_a_variable_that_no_client_has_is_refused(name: str) -> None:
     [place] = refusal.value.field_errors
     assert (place.pointer, place.code) == (f"/{name}", "unknown_variable")
     assert place.detail.startswith("line 1, column 4: 'nmae'")
+
+
+def test_all_that_is_wrong_is_said_at_once_variables_too() -> None:
+    wrong = replace(PLAN, name="", body="Hi {{ nmae }}", subject="{{ nmae }}")
+
+    with pytest.raises(MailingInvalid) as refusal:
+        check(wrong, NOW)
+
+    assert [(each.pointer, each.code) for each in refusal.value.field_errors] == [
+        ("/name", "length"),
+        ("/body", "unknown_variable"),
+        ("/subject", "unknown_variable"),
+    ]
+
+
+def test_a_text_that_is_too_long_is_not_read_for_variables() -> None:
+    with pytest.raises(MailingInvalid) as refusal:
+        check(replace(PLAN, body="{{ nmae }}" * 5_001), NOW)
+
+    assert [each.code for each in refusal.value.field_errors] == ["length"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_allowed"),
+    [
+        (None, True),
+        ("news@shop.example", True),
+        ("Another name <News@Shop.example>", True),
+        ("sale@shop.example", False),
+        ("Sale <sale@books.example>", True),
+        ("sale@sub.books.example", False),
+        ("a@xn--e1afmkfd.example", True),
+        ("a@пример.example", True),
+    ],
+)
+def test_a_sender_is_one_that_its_gateway_allows(sender: str | None, is_allowed: bool) -> None:
+    allowed = ("@books.example", "@xn--e1afmkfd.example")
+    gateways = {"smtp": Gateway("email", "Shop <news@shop.example>", allowed)}
+    plan = replace(PLAN, gateway="smtp", subject="Spring", sender=sender)
+    if is_allowed:
+        check(plan, NOW, gateways=gateways)
+        return
+
+    with pytest.raises(MailingInvalid) as refusal:
+        check(plan, NOW, gateways=gateways)
+
+    [wrong] = refusal.value.field_errors
+    assert (wrong.pointer, wrong.code) == ("/sender", "sender_not_allowed")
+    assert wrong.detail == (
+        "the gateway sends no mails from it; those that it allows are: "
+        "news@shop.example, @books.example, @xn--e1afmkfd.example"
+    )
+
+
+def test_a_sender_that_was_allowed_before_keeps_nothing_else_from_changing() -> None:
+    gateways = {"smtp": Gateway("email", "news@shop.example", ())}
+    before = replace(PLAN, gateway="smtp", subject="Spring", sender="sale@shop.example")
+
+    check(replace(before, name="summer"), NOW, before, gateways)
+    with pytest.raises(MailingInvalid):
+        check(before, NOW, replace(before, gateway="other"), gateways)
+
+
+def test_any_sender_is_taken_where_it_is_not_known_which_are_allowed() -> None:
+    plan = replace(PLAN, gateway="smtp", subject="Spring", sender="sale@shop.example")
+
+    check(plan, NOW, gateways={"smtp": Gateway("email")})
 
 
 def test_a_mail_has_a_subject() -> None:

@@ -21,9 +21,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MAILING = {"name": "Spring", "body": "Hello", "ends_at": "2026-01-02T12:00:00Z"}
 
 
-def described(name: str, contact: Any = "phone") -> GatewayDescribed:
+def described(name: str, contact: Any = "phone", **description: Any) -> GatewayDescribed:
     return GatewayDescribed(
-        **same(name), kind="http", contact=contact, description={}, described_at=NOW
+        **same(name), kind="http", contact=contact, description=description, described_at=NOW
     )
 
 
@@ -134,6 +134,42 @@ async def test_events_that_come_late_or_twice_change_nothing(
     assert (await known(http))["sms"] == {
         "name": "sms",
         "contact": "phone",
+        "sender": None,
+        "allowed_senders": [],
         "is_paused": False,
         "version": 3,
     }
+
+
+async def test_a_sender_that_the_gateway_does_not_allow_is_refused_with_those_that_it_does(
+    http: AsyncClient, catalog_pool: Pool
+) -> None:
+    mail = MAILING | {"gateway": "smtp", "subject": "Spring", "sender": "Shop <a@b.example>"}
+    before = await http.post("/mailings", json=mail)
+    own, allowed = "Shop <news@shop.example>", ["@books.example"]
+    await hear(catalog_pool, described("smtp", "email", sender=own, allowed_senders=allowed))
+
+    after = await http.post("/mailings", json=mail)
+    preview = await http.post("/mailings/preview", json=mail | {"sender": None, "values": {}})
+    shown = (await known(http))["smtp"]
+
+    assert (before.status_code, after.status_code) == (201, 422)
+    [wrong] = after.json()["errors"]
+    assert (wrong["pointer"], wrong["code"]) == ("/sender", "sender_not_allowed")
+    assert "news@shop.example, @books.example" in wrong["detail"]
+    assert (shown["sender"], shown["allowed_senders"]) == (own, allowed)
+    assert preview.json()["message"]["sender"] == own
+
+
+@pytest.mark.parametrize("description", [{}, {"sender": 5, "allowed_senders": "a"}])
+async def test_a_description_that_names_no_senders_allows_none(
+    http: AsyncClient, catalog_pool: Pool, description: dict[str, Any]
+) -> None:
+    await hear(catalog_pool, described("mails", "email", **description))
+    mail = MAILING | {"gateway": "mails", "subject": "Spring"}
+
+    named = await http.post("/mailings", json=mail | {"sender": "a@b.example"})
+    unnamed = await http.post("/mailings", json=mail)
+
+    assert (named.status_code, unnamed.status_code) == (422, 201)
+    assert named.json()["errors"][0]["detail"].endswith("it allows none")

@@ -77,6 +77,27 @@ def test_a_mistake_is_told_with_line_and_column(source: str, code: str, where: s
     assert place.detail.startswith(f"{where}: ")
 
 
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("{{ full_nme }}", "full_name"),
+        ("{{ Phone | upcase }}", "phone"),
+        ("{% if fullname %}{% endif %}", "full_name"),
+        ("{{ first_name }}", "full_name"),
+        ("{{ order_total }}", None),
+        ("{{ }}", None),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_told_with_the_one_that_is_meant(
+    source: str, meant: str | None
+) -> None:
+    with pytest.raises(TemplateInvalid) as refusal:
+        compile_template(source, "/body")
+
+    [place] = refusal.value.field_errors
+    assert place.detail.partition("; ")[2] == (f"did you mean {meant!r}?" if meant else "")
+
+
 def test_every_mistake_is_told() -> None:
     with pytest.raises(TemplateInvalid) as refusal:
         compile_template("{{ a }}\n{{ b }}", "/body")

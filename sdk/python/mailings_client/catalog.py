@@ -428,6 +428,10 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     contact: str | None
+    sender: str | None
+    """Whom its messages are from if a mailing names nobody."""
+    allowed_senders: list[str] | None
+    """Whom else a mailing may name: addresses, or domains. None: it is not known."""
     is_paused: bool
     version: int
 

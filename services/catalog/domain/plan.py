@@ -8,11 +8,17 @@ from uuid import UUID
 
 import msgspec
 
+from services.catalog.domain.content import LIMITS, Texts, in_templates, in_texts
 from services.catalog.domain.filter import in_filter, patched_filter
-from services.catalog.domain.gateway import BY_DEFAULT, INHERITED, Contact, Gateways
-from services.catalog.domain.sender import sender_mistake
+from services.catalog.domain.gateway import (
+    BY_DEFAULT,
+    INHERITED,
+    Gateway,
+    Gateways,
+    in_mail,
+    sender_not_allowed,
+)
 from services.catalog.domain.suppression import topic_mistake
-from services.catalog.domain.text import mistake
 from services.catalog.domain.timing import patched_part
 from shared.audience import canonical as canonical_filter
 from shared.audience import mistakes as mistakes_in_filter
@@ -23,19 +29,15 @@ from shared.errors import Conflict, FieldError, Invalid
 from shared.event import Instant
 from shared.schedule import canonical as canonical_schedule
 from shared.schedule import mistakes as mistakes_in_schedule
-from shared.template import compile_template
+from shared.template import TemplateInvalid
 from shared.timing import canonical_policy, local_time_of, mistakes_in_policy
 
 SHORTEST = timedelta(seconds=1)  # of a window: below it nothing could be sent in time
 # From now, back and ahead. What lies beyond is no plan but another program's "never" or "none",
 # such as the year 1 or 9999, which not every layer reads back as it was written.
 FARTHEST = timedelta(days=36_525)
-# Characters. The bounds of body and HTML keep a run's event below what Kafka takes; a mail program
-# shows no more of HTML (Gmail: 102 kB). A sender is a name like any other, and an address.
-LIMITS = {"name": 200, "subject": 500, "body": 50_000, "html": 100_000, "sender": 460}
 LARGEST = 1_000_000  # bytes of an event of it, which is one record in the log
 ATTEMPTS = 1_000_000  # at most: far more than any window has room for
-OF_MAILS = {"html": "only mails have HTML", "sender": "only mails have a sender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,11 @@ def check(
         MailingInvalid: With the place of each mistake.
         TemplateInvalid: A text has variables that no client has.
     """
-    mistakes = [*_in_texts(plan, before), *in_audience(plan, before)]
+    texts = _texts_of(plan)
+    mistakes = [
+        *in_texts(texts, None if before is None else _texts_of(before)),
+        *in_audience(plan, before),
+    ]
     if plan.max_attempts is not None and not 1 <= plan.max_attempts <= ATTEMPTS:
         mistakes.append(FieldError("/max_attempts", "attempts", f"1 to {ATTEMPTS}", (1, ATTEMPTS)))
     mistakes += [each] if (each := topic_mistake("/topic", plan.topic)) else []
@@ -195,7 +201,7 @@ def check(
         plan.time_policy, "/time_policy", recurs=plan.schedule is not None
     )
     if plan.gateway in gateways:
-        mistakes += _of_mails(plan, gateways[plan.gateway])
+        mistakes += _in_mail(plan, gateways[plan.gateway], before)
     elif before is None or plan.gateway != before.gateway:
         known = ", ".join(sorted(gateways)) or "none yet"
         mistakes.append(
@@ -216,22 +222,13 @@ def check(
         detail = "at least a second after starts_at"
         mistakes.append(FieldError("/ends_at", "window_too_short", detail))
     if mistakes:
-        raise MailingInvalid(*mistakes)
-    compile_template(plan.body, "/body")
-    compile_template(plan.subject or "", "/subject")
-    compile_template(plan.html or "", "/html", is_html=True)
+        raise MailingInvalid(*mistakes, *in_templates(texts))
+    if variables := list(in_templates(texts)):
+        raise TemplateInvalid(*variables)
 
 
-def _in_texts(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
-    """Give what is wrong with the texts that are new to `before`."""
-    for name, limit in LIMITS.items():
-        text = getattr(plan, name)
-        if text is None or (before is not None and getattr(before, name) == text):
-            continue
-        if not 1 <= len(text) <= limit:
-            yield FieldError(f"/{name}", "length", f"1 to {limit} characters", (1, limit))
-        elif wrong := _mistake(name, text):
-            yield wrong
+def _texts_of(plan: Plan) -> Texts:
+    return {name: getattr(plan, name) for name in LIMITS}
 
 
 def in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
@@ -244,19 +241,11 @@ def in_audience(plan: Plan, before: Plan | None) -> Iterator[FieldError]:
         )
 
 
-def _mistake(name: str, text: str) -> FieldError | None:
-    wrong = mistake(f"/{name}", text, has_lines=name in {"body", "html"})
-    return sender_mistake("/sender", text) if name == "sender" and wrong is None else wrong
-
-
-def _of_mails(plan: Plan, contact: Contact) -> Iterator[FieldError]:
-    """Give what is missing for mails, or what only they could have."""
-    if contact != "email":
-        for name, detail in OF_MAILS.items():
-            if getattr(plan, name) is not None:
-                yield FieldError(f"/{name}", "of_mails", detail)
-    elif plan.subject is None:
-        yield FieldError("/subject", "required", "a mail has a subject")
+def _in_mail(plan: Plan, gateway: Gateway, before: Plan | None) -> Iterator[FieldError]:
+    yield from in_mail(gateway, plan.subject, plan.html, plan.sender)
+    if before is None or (plan.gateway, plan.sender) != (before.gateway, before.sender):
+        wrong = sender_not_allowed(gateway, plan.sender)
+        yield from [wrong] if wrong else []
 
 
 def check_running(before: Plan, after: Plan) -> None:

@@ -14,6 +14,16 @@ def sender_mistake(pointer: str, text: str) -> FieldError | None:
     return None
 
 
+def address_of(sender: str) -> str:
+    """Return the address of a sender."""
+    return _split(sender)[1]
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an address, as in @shop.example."""
+    return "@" + address.rpartition("@")[2]
+
+
 def _split(text: str) -> tuple[str, str]:
     """Return name and address, as the mail's gateway reads them."""
     name, bracket, rest = text.rpartition("<")

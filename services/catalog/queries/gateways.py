@@ -1,8 +1,11 @@
 """The gateways that mailings may name."""
 
-from sqlalchemy import select
+from typing import Any
 
-from services.catalog.domain.gateway import Contact, Gateways
+from pydantic import Field
+from sqlalchemy import Row, select
+
+from services.catalog.domain.gateway import Contact, Gateway, Gateways
 from services.catalog.tables import gateways as table
 from shared.database import Connection
 from shared.http import View
@@ -13,6 +16,14 @@ class GatewayView(View):
 
     name: str
     contact: Contact  # what it needs of a client
+    sender: str | None = Field(
+        description="Whom its messages are from if a mailing names nobody.",
+        examples=["Shop <news@shop.example>"],
+    )
+    allowed_senders: list[str] | None = Field(
+        description="Whom else a mailing may name: addresses, or domains. None: it is not known.",
+        examples=[["sale@shop.example", "@books.example"]],
+    )
     is_paused: bool
     version: int  # as the dispatcher has it; 0: not described yet
 
@@ -23,7 +34,12 @@ async def gateways(db: Connection) -> list[GatewayView]:
     return [GatewayView.model_validate(row) for row in rows]
 
 
-async def contacts(db: Connection) -> Gateways:
-    """Return what each gateway needs of a client."""
-    rows = await db.execute(select(table.c.name, table.c.contact).where(~table.c.is_removed))
-    return {row.name: row.contact for row in rows}
+async def by_name(db: Connection) -> Gateways:
+    """Return what each gateway needs of a client, and whom its mails may be from."""
+    rows = await db.execute(select(table).where(~table.c.is_removed))
+    return {row.name: _gateway(row) for row in rows}
+
+
+def _gateway(row: Row[Any]) -> Gateway:
+    allowed = row.allowed_senders
+    return Gateway(row.contact, row.sender, None if allowed is None else tuple(allowed))

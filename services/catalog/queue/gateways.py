@@ -3,7 +3,7 @@
 Idempotent, and what is older than the row is ignored: applying twice, or late, changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sqlalchemy.dialects.postgresql import insert
@@ -20,7 +20,13 @@ from shared.event import Received
 
 GatewayEvent: TypeAlias = GatewayDescribed | GatewayPaused | GatewayResumed | GatewayRemoved
 
-UNKNOWN = {"contact": None, "is_paused": False, "is_removed": False}
+UNKNOWN = {
+    "contact": None,
+    "sender": None,
+    "allowed_senders": None,
+    "is_paused": False,
+    "is_removed": False,
+}
 
 
 async def store(db: Connection, received: Sequence[Received[GatewayEvent]]) -> None:
@@ -40,10 +46,20 @@ async def store(db: Connection, received: Sequence[Received[GatewayEvent]]) -> N
 def _changed(event: GatewayEvent) -> dict[str, Any]:
     match event:
         case GatewayDescribed():
-            return {"contact": event.contact, "is_removed": False}
+            return {"contact": event.contact, "is_removed": False, **_senders(event.description)}
         case GatewayPaused():
             return {"is_paused": True}
         case GatewayResumed():
             return {"is_paused": False}
         case GatewayRemoved():
             return {"is_removed": True, "is_paused": False}
+
+
+def _senders(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whom its mails may be from; what is no text, as in another release, is left out."""
+    sender, allowed = description.get("sender"), description.get("allowed_senders")
+    listed = allowed if isinstance(allowed, list | tuple) else ()
+    return {
+        "sender": sender if isinstance(sender, str) else None,
+        "allowed_senders": [each for each in listed if isinstance(each, str)],
+    }

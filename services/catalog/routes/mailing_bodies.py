@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 from pydantic import Field
 
+from services.catalog.domain.content import LIMITS
 from services.catalog.domain.gateway import BY_DEFAULT
 from services.catalog.domain.plan import (
     ATTEMPTS,
     FIELDS,
-    LIMITS,
     PARTS,
     MailingInvalid,
     Plan,

@@ -35,7 +35,7 @@ from services.catalog.handlers.audiences import of_audience, refer
 from services.catalog.queries import mailing_pages
 from services.catalog.queries import mailings as queries
 from services.catalog.queries.audiences import ids_by_phone
-from services.catalog.queries.gateways import contacts
+from services.catalog.queries.gateways import by_name
 from services.catalog.queries.mailings import (
     ChangedMailing,
     MailingView,
@@ -263,7 +263,7 @@ def _saved(
 
 async def _gateways(context: CommandContext) -> Gateways:
     async with autocommit(context.pool) as db:
-        return await contacts(db)
+        return await by_name(db)
 
 
 async def _refer_or_do(

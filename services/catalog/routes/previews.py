@@ -16,7 +16,7 @@ from services.catalog.handlers.audiences import unknown_audience
 from services.catalog.queries import mailings as stored
 from services.catalog.queries import previews as queries
 from services.catalog.queries.audiences import ids_by_phone
-from services.catalog.queries.gateways import contacts
+from services.catalog.queries.gateways import by_name
 from services.catalog.queue.audiences import find
 from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.database import Connection, autocommit
@@ -107,7 +107,7 @@ async def preview_mailing(body: PreviewedMailing, context: Creation) -> MailingP
             if found is None:
                 raise MailingInvalid(unknown_audience())
             plan = replace(plan, filter=found.filter, audience_id=found.audience_id)
-        plan = settled(plan, context.now, await contacts(db))
+        plan = settled(plan, context.now, await by_name(db))
     return await _preview(plan, plan.starts_at or context.now, body, context.pool)
 
 
@@ -132,11 +132,13 @@ async def _preview(
     plan: Plan, starts_at: Instant, to: Recipient, pool: DatabasePool
 ) -> MailingPreview:
     async with autocommit(pool) as db:
-        contact = (await contacts(db)).get(plan.gateway)
+        gateway = (await by_name(db)).get(plan.gateway)
+        contact = None if gateway is None else gateway.contact
         texts = texts_of(plan, contact)
         client_id, client = await _recipient(db, plan, to)
         found = await queries.audience(db, plan.filter, contact, texts.variables)
     message = texts.message(client)
+    sender = plan.sender or (gateway.sender if gateway and message.sms is None else None)
     shown = {name: getattr(message, name) for name in ("subject", "text", "html", "missing")}
     return MailingPreview(
         starts_at=starts_at,
@@ -145,7 +147,7 @@ async def _preview(
         is_whole=found.is_whole,
         without_contact=found.without_contact,
         missing=found.missing,
-        message=MessageView(client_id=client_id, sender=plan.sender, sms=message.sms, **shown),
+        message=MessageView(client_id=client_id, sender=sender, sms=message.sms, **shown),
     )
 
 
