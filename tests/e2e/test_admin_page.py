@@ -37,13 +37,16 @@ async def created(page: Page, tag: str) -> None:
     await page.get_by_role("link", name="New mailing").click()
     await page.get_by_label("Name", exact=True).fill(f"By form {tag}")
     await page.get_by_label("Text", exact=True).fill("Hello, ")
-    await page.get_by_role("button", name="name", exact=True).click()
+    await page.get_by_role("button", name="full name").click()
     await expect(page.get_by_label("Text", exact=True)).to_have_value("Hello, {{ full_name }}")
     await page.get_by_label("Any of these tags").fill(tag)
     await expect(page.locator("[data-clients='300']")).to_be_visible()
     await expect(page.locator("[data-preview]")).to_contain_text("Hello, ")
     assert await violations(page) == []
     await page.get_by_role("button", name="Save and start now").click()
+    question = page.get_by_role("dialog")
+    await expect(question.locator("[data-clients='300']")).to_be_visible()
+    await question.get_by_role("button", name="Start now").click()
 
 
 async def begun_while_paused(platform: Platform, mailing: Json, resumed_at: str) -> list[Any]:

@@ -343,6 +343,17 @@ def one(items: list[Json], key: str, wanted: str) -> Json | None:
     return next((each for each in items if each[key] == wanted), None)
 
 
+def named(gateway: Json) -> Json:
+    """Return what the catalog knows of a gateway."""
+    is_mail = gateway["contact"] == "email"
+    senders: Json = {
+        "sender": "Shop <news@shop.example>" if is_mail else None,
+        "allowed_senders": ["@books.example"] if is_mail else [],
+    }
+    known = {name: gateway[name] for name in ("name", "contact", "is_paused")}
+    return example("catalog", "GatewayView", **known | senders)
+
+
 def about(service: str) -> Json:
     settings = {"LOG_FORMAT": "auto", "DATABASE_URL": "set", "HTTP_DRAIN": "PT20S"}
     return example(service, "AboutView", service=service, settings=settings)
@@ -360,9 +371,7 @@ OWN: dict[tuple[str, str], Own] = {
     ("stats", "/v1/mailings/{mailing_id}"): figures,
     ("catalog", "/v1/mailings"): lambda: page(mailings()),
     ("catalog", "/v1/mailings/{mailing_id}"): lambda wanted: one(mailings(), "mailing_id", wanted),
-    ("catalog", "/v1/gateways"): lambda: page(
-        [example("catalog", "GatewayView", name=each["name"]) for each in gateways()]
-    ),
+    ("catalog", "/v1/gateways"): lambda: page([named(each) for each in gateways()]),
     ("catalog", "/v1/clients"): lambda: page(clients()),
     ("catalog", "/v1/clients/facets"): facets,
     ("catalog", "/v1/clients/{client_id}"): lambda wanted: one(clients(), "client_id", wanted),

@@ -67,3 +67,65 @@ async def test_who_starts_a_mailing_is_told_first_to_how_many_it_writes(
     await page.goto(f"{address}/mailings/{planned['mailing_id']}")
     await page.locator("header .btn-outline-success, header .btn-success").first.click()
     await expect(page.get_by_role("dialog").locator("[data-clients]")).to_be_visible()
+
+
+async def test_a_field_is_inserted_into_the_text_that_had_the_caret_last(
+    page: Page, address: str
+) -> None:
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-gateway").select_option(label="E-mail (smtp)")
+    inserted = page.get_by_role("button", name="full name")
+    await page.locator("#field-subject").fill("Dear ")
+    await inserted.click()
+    await page.locator("#field-html").fill("<p>")
+    await inserted.click()
+    await page.locator("#field-body").fill("Hello, ")
+    await inserted.click()
+    for name, before in (("subject", "Dear "), ("html", "<p>"), ("body", "Hello, ")):
+        await expect(page.locator(f"#field-{name}")).to_have_value(f"{before}{{{{ full_name }}}}")
+
+
+async def test_a_start_at_once_is_asked_about_and_one_that_is_planned_is_not(
+    page: Page, address: str
+) -> None:
+    sent: list[str] = []
+    page.on("request", lambda each: sent.append(f"{each.method} {each.url.partition('/api')[2]}"))
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-name").fill("Spring")
+    await page.locator("#field-body").fill("Hello")
+    await page.get_by_role("button", name="Save and start now").click()
+    question = page.get_by_role("dialog")
+    await expect(question).to_contain_text("It goes through SMS (http)")
+    await expect(question.locator("[data-clients]")).to_be_visible()
+    assert "POST /catalog/v1/mailings/preview" in sent
+    assert "POST /catalog/v1/mailings" not in sent
+    await question.get_by_role("button", name="Start now").click()
+    await expect(page.locator("#field-name")).to_have_count(0)
+    assert "POST /catalog/v1/mailings" in sent
+
+
+async def test_what_is_in_the_form_can_be_tested_before_it_is_saved(
+    page: Page, address: str
+) -> None:
+    sent: list[str] = []
+    page.on("request", lambda each: sent.append(each.post_data or ""))
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-body").fill("Hello, not saved")
+    await page.get_by_role("button", name="Test…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("To").fill("8 916 123-45-67")
+    await dialog.get_by_role("button", name="Send").click()
+    await expect(dialog.locator("[data-state]")).to_be_visible()
+    tests = [each for each in sent if '"to":' in each]
+    assert len(tests) == 1
+    assert "Hello, not saved" in tests[0]
+    assert "79161234567" in tests[0]
+    await expect(page.locator("#field-body")).to_have_value("Hello, not saved")
+
+
+async def test_the_form_says_whom_mails_of_a_gateway_are_from(page: Page, address: str) -> None:
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-gateway").select_option(label="E-mail (smtp)")
+    said = page.locator("#field-sender-help")
+    await expect(said).to_contain_text("Empty: Shop <news@shop.example>.")
+    await expect(said).to_contain_text("any address @books.example")

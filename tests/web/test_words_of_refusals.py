@@ -79,7 +79,7 @@ def test_each_type_of_problem_has_words(language: str) -> None:
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_each_code_of_a_refused_field_has_words(language: str) -> None:
     known = set(words("screens", language)["codes"])
-    known |= {each.replace("-", "_") for each in words("mailings", language)["refusal"]}
+    known |= {each.replace("-", "_") for each in words("problems", language)["refusal"]}
     known |= {code for at in words("screens", language)["codesAt"].values() for code in at}
     found = codes()
     assert {"phone", "operator_code"} <= found

@@ -69,7 +69,7 @@ def sender_not_allowed(gateway: Gateway, sender: str | None) -> FieldError | Non
     for each in (address.casefold(), _in_ascii(address)):
         if {each, domain_of(each)} & known:
             return None
-    more = ", and others" if len(allowed) > NAMED else ""
+    more = ", …" if len(allowed) > NAMED else ""
     named = f"those that it allows are: {', '.join(allowed[:NAMED])}{more}"
     detail = f"the gateway sends no mails from it; {named if allowed else 'it allows none'}"
     return FieldError("/sender", "sender_not_allowed", detail)

@@ -49,6 +49,8 @@ async def created(page: Page, tag: str) -> None:
     await expect(page.locator("[data-clients='300']")).to_be_visible()
     await reach(page, page.get_by_role("button", name="Save and start now"))
     await page.keyboard.press("Enter")
+    await reach(page, page.get_by_role("dialog").get_by_role("button", name="Start now"))
+    await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"By keys {tag}")
 
 

@@ -20,15 +20,26 @@ export function useClients(ids: readonly string[]): ReadonlyMap<string, Client> 
   const parts = inParts(ids);
   const found = useQuery({
     queryKey: ["catalog", "clients", "who", parts],
-    queryFn: async ({ signal }) => {
-      const pages = parts.map((each) => catalog.GET("/v1/clients", { params: { query: { ids: each, limit: AT_ONCE } }, signal }));
-      return (await Promise.all(pages)).flatMap((page) => page.data!.items);
-    },
+    queryFn: ({ signal }) => read(parts, signal),
     enabled: parts.length > 0,
     staleTime: FRESH_MS,
     placeholderData: (before) => before,
   });
-  return new Map((found.data ?? []).map((each) => [each.client_id, each]));
+  return byId(found.data ?? []);
+}
+
+const byId = (clients: readonly Client[]) => new Map(clients.map((each) => [each.client_id, each]));
+
+async function read(parts: string[][], signal?: AbortSignal): Promise<Client[]> {
+  const pages = parts.map((each) =>
+    catalog.GET("/v1/clients", { params: { query: { ids: each, limit: AT_ONCE } }, ...(signal ? { signal } : {}) }),
+  );
+  return (await Promise.all(pages)).flatMap((page) => page.data!.items);
+}
+
+/** Returns the clients that are known, by identifier, for what is no screen. */
+export async function clientsBy(ids: readonly string[]): Promise<ReadonlyMap<string, Client>> {
+  return byId(await read(inParts(ids)));
 }
 
 /** The client with a phone; null: there is none. */

@@ -4,7 +4,10 @@ import type { FieldProblem, Problem } from "../api/problem";
 import { language } from "../words";
 import { number } from "./format";
 
-const PLACE = /^line (\d+), column (\d+)/; // of a mistake in a text with variables
+// Of a mistake in a text with variables: where it is, what stands there, and what may be meant.
+const PLACE = /^line (\d+), column (\d+)(?:: '(.*)' is none of )?/;
+const MEANT = /; did you mean '(\w+)'\?$/;
+const ALLOWED = /those that it allows are: (.+)$/; // senders of a gateway
 
 /**
  * Says a refusal in the reader's language, in the words of the mailings' form or of all others first; one whose code has
@@ -19,16 +22,25 @@ export function useProblemText(isOfMailing = false): (problem: FieldProblem) => 
 }
 
 /** Where the words for a refusal may stand, the closest first; in words `_many` is a plural. */
-function keysOf({ pointer, code }: FieldProblem, isOfMailing: boolean): string[] {
+function keysOf({ pointer, code: given, detail }: FieldProblem, isOfMailing: boolean): string[] {
+  const code = closerCode(given, detail);
   const place = pointer.slice(1).replaceAll("/", "_");
   const [all, form] = [`codes.${code}`, `refusal.${code.replaceAll("_", "-")}`];
   return [`codesAt.${place}.${code}`, ...(isOfMailing ? [form, all] : [all, form])];
 }
 
+/** A code whose words depend on what else the refusal says. */
+function closerCode(code: string, detail: string): string {
+  if (code === "unknown_variable" && MEANT.test(detail)) return "unknown_variable_meant";
+  if (code === "sender_not_allowed" && !ALLOWED.test(detail)) return "sender_none_allowed";
+  return code;
+}
+
 /** What words for a refusal may name of it. */
 function valuesOf({ detail, limits }: FieldProblem) {
-  const [, line, column] = PLACE.exec(detail) ?? [];
-  return { detail, range: rangeOf(limits), line, column };
+  const [, line, column, name] = PLACE.exec(detail) ?? [];
+  const [what, names] = [MEANT.exec(detail)?.[1], ALLOWED.exec(detail)?.[1]];
+  return { detail, range: rangeOf(limits), line, column, name, what, names };
 }
 
 const LONGEST = 40; // of an entry, as it is named

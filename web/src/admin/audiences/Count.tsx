@@ -8,6 +8,7 @@ import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useProblemText } from "../../ui/useProblemText";
+import { useGatewayName } from "../../ui/useGatewayName";
 import { language } from "../../words";
 import { Field } from "../../ui/Field";
 import type { Filter } from "./filter";
@@ -32,6 +33,7 @@ export function Count({ filter }: { filter: Filter }) {
   const { t, i18n } = useTranslation();
   const [gateway, setGateway] = useState("http");
   const text = useLater(JSON.stringify(filter), AFTER_MS);
+  const named = useGatewayName();
   const gateways = $catalog.useQuery("get", "/v1/gateways");
   const found = useQuery({
     queryKey: ["audience-preview", text, gateway],
@@ -49,9 +51,11 @@ export function Count({ filter }: { filter: Filter }) {
       <h2>{t("audiences.now")}</h2>
       <Field id="count-gateway" label={t("audiences.gateway")}>
         <Form.Select value={gateway} onChange={(event) => setGateway(event.target.value)}>
-          {(gateways.data?.items.map((each) => each.name) ?? [gateway]).map((each) => (
-            <option key={each}>{each}</option>
-          ))}
+          {gateways.data?.items.map((each) => (
+            <option key={each.name} value={each.name}>
+              {named(each)}
+            </option>
+          )) ?? <option>{gateway}</option>}
         </Form.Select>
       </Field>
       {found.error !== null && <NotCounted error={found.error} again={() => void found.refetch()} />}

@@ -1,44 +1,14 @@
-import { type QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
-import { dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
-import type { components } from "../../api/types/dispatcher";
 import { number } from "../../ui/format";
 import { useProblemTitle } from "../../ui/useProblemText";
 import { language } from "../../words";
 import { audience } from "./audiences";
+import { type Audience, countOf } from "./counting";
 import { useRefusal } from "./FieldHelp";
-
-interface Audience {
-  gateway: string;
-  filter?: unknown;
-  audience?: string | null | undefined; // a saved one
-}
-
-const COUNTED_EVERY_MS = 30_000; // of a million clients it takes a second of the dispatcher
-
-/** How many clients a filter selects now, and how many of them can be written to by a gateway. */
-const countOf = (filter: unknown, gateway: string) =>
-  queryOptions({
-    queryKey: ["dispatcher", "audience", filter, gateway],
-    enabled: filter !== undefined,
-    queryFn: async ({ signal }) => {
-      const asked = { filter, gateway } as components["schemas"]["PreviewedAudience"];
-      const params = { query: { limit: 1 } };
-      return (await dispatcher.POST("/v1/audience-previews", { params, body: asked, signal })).data!;
-    },
-    refetchInterval: ({ state }) => (state.error ? false : COUNTED_EVERY_MS), // clients are imported meanwhile
-    retry: false,
-  });
-
-/** Whether it is known that nobody would get a message now. */
-export function isForNobody(queries: QueryClient, body: Audience): boolean {
-  const saved = body.audience ? queries.getQueryData(audience(body.audience).queryKey) : undefined;
-  const filter: unknown = body.audience ? saved?.filter : body.filter;
-  const counted = queries.getQueryData(countOf(filter, body.gateway).queryKey);
-  return counted?.is_whole === true && counted.messages === 0;
-}
+import "./words";
 
 /** To how many it would go now, and who is left out. What else is wrong with the form does not matter for that. */
 export function AudienceCount({ body }: { body: Audience }) {

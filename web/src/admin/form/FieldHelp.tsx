@@ -1,5 +1,6 @@
 import type { FieldProblem } from "../../api/problem";
 import { useProblemText } from "../../ui/useProblemText";
+import "./words";
 
 /** What stands below a field: why it was refused, in the reader's words, or what belongs there. */
 export function FieldHelp({ id, error, help }: { id: string; error?: FieldProblem | undefined; help?: string }) {

@@ -30,7 +30,7 @@ function refusalOf(found: Refused | undefined, name: Name): FieldProblem | undef
   if (!found?.type) return undefined;
   const limits = (found.types?.limits ?? []).map(Number);
   const entries = found.types?.entries;
-  return { pointer: name, code: found.type, detail: found.message ?? "", limits, ...(entries && { entries }) };
+  return { pointer: `/${name}`, code: found.type, detail: found.message ?? "", limits, ...(entries && { entries }) };
 }
 
 interface Props {
@@ -52,6 +52,7 @@ export function TextField({
   inputMode,
   placeholder,
   isCode = false,
+  onFocus,
 }: Props & {
   type?: "text" | "time" | "datetime-local";
   rows?: number;
@@ -60,6 +61,7 @@ export function TextField({
   inputMode?: "numeric";
   placeholder?: string;
   isCode?: boolean;
+  onFocus?: () => void;
 }) {
   const { id, helpId, error, own } = useField(name);
   return (
@@ -67,6 +69,7 @@ export function TextField({
       <Form.Label>{label}</Form.Label>
       <Form.Control
         {...own}
+        onFocus={onFocus}
         {...(rows ? { as: "textarea" as const, rows } : { type })}
         {...(list ? { list } : {})}
         {...(inputMode ? { inputMode } : {})}

@@ -11,15 +11,18 @@ import { changed } from "../../ui/changes";
 import { Confirm } from "../../ui/Confirm";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Occurrences } from "../mailings/Occurrences";
-import { AudienceCount, isForNobody } from "./AudienceCount";
+import { type Tested, TestSend } from "../mailings/TestSend";
+import { AudienceCount } from "./AudienceCount";
 import { AudiencePart } from "./AudiencePart";
 import { type Body, bodyOf } from "./body";
 import { ContentPart } from "./ContentPart";
+import { isForNobody } from "./counting";
 import { DeliveryPart, TimePart } from "./DeliveryPart";
 import { Held } from "./Fields";
 import { type Fixed, FixedContext } from "./fixed";
 import { KeptDraft } from "./KeptDraft";
 import { MessagePreview } from "./PreviewPanel";
+import { Recipients } from "./Recipients";
 import { useLater } from "./useLater";
 import type { Values } from "./values";
 import { WhenPart } from "./WhenPart";
@@ -34,6 +37,8 @@ interface Props {
   isSaved: boolean;
   problem: Problem | null; // what has no field of its own
   go: string;
+  startsAtOnce?: boolean; // when it is saved: that is asked about
+  onCheck?: (values: Values) => Promise<boolean>; // whether it could be saved; what is refused stands at its field then
   onGo: (values: Values) => void;
   onLeave: () => void;
   children?: ReactNode;
@@ -45,11 +50,14 @@ export function MailingForm(props: Props) {
   const { t } = useTranslation();
   const summary = useRef<HTMLDivElement>(null);
   const queries = useQueryClient();
-  const [forNobody, setForNobody] = useState<Values | null>(null);
-  const submit = (values: Values) => {
+  const [asked, setAsked] = useState<Question | null>(null);
+  const [tested, setTested] = useState<Body | null>(null);
+  const submit = async (values: Values) => {
     const body = readBody(values);
-    if (body && isForOthers(body, isNew ? null : readBody(props.before)) && isForNobody(queries, body)) setForNobody(values);
-    else onGo(values);
+    const isNobody = body && isForOthers(body, isNew ? null : readBody(props.before)) && isForNobody(queries, body);
+    if (body && isNobody) setAsked({ values, body, isNobody });
+    else if (!body || !props.startsAtOnce) onGo(values);
+    else if (await (props.onCheck?.(values) ?? true)) setAsked({ values, body, isNobody: false });
   };
   useEffect(() => {
     if (problem) summary.current?.focus();
@@ -92,26 +100,46 @@ export function MailingForm(props: Props) {
           <Button type="submit" disabled={isBusy}>
             {go}
           </Button>
+          <Button variant="outline-secondary" disabled={isBusy} onClick={() => setTested(readBody(form.getValues()))}>
+            {t("testSend.open")}
+          </Button>
           <Button variant="outline-secondary" onClick={onLeave}>
             {t("cancel")}
           </Button>
         </div>
       </Form>
-      {forNobody && (
+      {tested && <TestSend tested={testOf(tested)} onClose={() => setTested(null)} />}
+      {asked && (
         <Confirm
-          title={t("form.forNobody")}
-          go={go}
+          title={asked.isNobody ? t("form.forNobody") : t("verbTitle.start", { name: asked.values.name })}
+          go={props.startsAtOnce ? t("verb.start") : go}
           onGo={() => {
-            setForNobody(null);
-            onGo(forNobody);
+            setAsked(null);
+            onGo(asked.values);
           }}
-          onClose={() => setForNobody(null)}
+          onClose={() => setAsked(null)}
         >
-          <p className="mb-0">{t("form.forNobodyHelp")}</p>
+          {asked.isNobody ? (
+            <p className="mb-0">{t("form.forNobodyHelp")}</p>
+          ) : (
+            <Recipients body={asked.body} byClocks={asked.values.clock !== ""} />
+          )}
         </Confirm>
       )}
     </FormProvider>
   );
+}
+
+/** What is asked before it is saved: it reaches nobody, or goes to many at once. */
+interface Question {
+  values: Values;
+  body: Body;
+  isNobody: boolean;
+}
+
+/** A test is of the texts alone, whatever else of the form is wrong. */
+function testOf({ gateway, body, subject, html, sender }: Body): Tested {
+  return { gateway: gateway ?? "", body, subject: subject ?? null, html: html ?? null, sender: sender ?? null };
 }
 
 function readBody(values: Values) {

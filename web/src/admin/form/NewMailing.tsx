@@ -67,11 +67,19 @@ function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
       void queries.invalidateQueries({ queryKey: MAILINGS });
       void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
     },
-    onError: (error) => {
-      setProblem(refuse(error, form));
-      focusRefused();
-    },
+    onError: refused,
   });
+  const check = useMutation({
+    mutationFn: (given: Values) => catalog.POST("/v1/mailings/preview", { body: { ...bodyOf(given), values: { tags: [] } } }),
+    onError: refused,
+  });
+
+  function refused(error: unknown) {
+    setProblem(refuse(error, form));
+    focusRefused();
+  }
+
+  const isNow = startsAtOnce(values, now);
   return (
     <>
       <h1 className="h4 mb-3">{t("mailings.new")}</h1>
@@ -80,10 +88,18 @@ function Create({ initial, draftOf }: { initial: Values; draftOf: string }) {
         draftOf={draftOf}
         before={begun}
         isNew
-        isBusy={create.isPending}
+        isBusy={create.isPending || check.isPending}
         isSaved={create.isSuccess}
         problem={problem}
-        go={t(startsAtOnce(values, now) ? "form.startNow" : "form.plan")}
+        go={t(isNow ? "form.startNow" : "form.plan")}
+        startsAtOnce={isNow}
+        onCheck={(given) => {
+          setProblem(null);
+          return check.mutateAsync(given).then(
+            () => true,
+            () => false,
+          );
+        }}
         onGo={(given) => {
           setProblem(null);
           create.mutate(given);

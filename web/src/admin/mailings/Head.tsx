@@ -61,7 +61,7 @@ export function Head({ mailing, isGoingOn }: { mailing: Mailing; isGoingOn: bool
       </div>
       {verb.problem && <div className="mt-2">{verb.problem}</div>}
       {verb.dialog}
-      {isTesting && <TestSend mailing={mailing} onClose={() => setTesting(false)} />}
+      {isTesting && <TestSend tested={mailing} onClose={() => setTesting(false)} />}
     </header>
   );
 }

@@ -11,6 +11,7 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useTitle } from "../../ui/useTitle";
 import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
 import { Counts } from "./Counts";
+import { Exports } from "./Exports";
 import { Head } from "./Head";
 import { History } from "./History";
 import { Messages } from "./Messages";
@@ -22,6 +23,7 @@ import { useFigures } from "./useFigures";
 import { WhyLine } from "./WhyLine";
 
 const route = getRouteApi("/mailings/$id");
+const OF_MESSAGES: readonly Tab[] = ["runs", "messages", "reasons"];
 
 /** One mailing: what it is, what can be done with it, and what became of its messages. */
 export function Mailing() {
@@ -62,6 +64,7 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
       {chosen && <OverTime mailing={mailing} run={chosen.run_id} />}
       <Tabs tab={tab} />
       <section aria-label={t(`tab.${tab}`)} className="py-3">
+        {chosen && OF_MESSAGES.includes(tab) && <Exports run={chosen} />}
         {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
         {tab === "messages" && <Messages runs={newest} run={chosen} />}
         {tab === "reasons" && <Reasons runs={newest} run={chosen} />}

@@ -10,6 +10,7 @@ import { StoreContext } from "../../live/hooks";
 import { LinkBadge } from "../../live/LinkBadge";
 import type { LivePage } from "../../live/types";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { useGatewayName } from "../../ui/useGatewayName";
 import { useTitle } from "../../ui/useTitle";
 import { gateways, MAILINGS, mailingsPage } from "./api";
 import { Bulk } from "./Bulk";
@@ -99,6 +100,7 @@ function Filters() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const known = useQuery(gateways);
+  const named = useGatewayName();
   const [q, setQ] = useState(search.q ?? "");
   const shown = useRef(search.q ?? "");
   useEffect(() => {
@@ -147,7 +149,7 @@ function Filters() {
           <option value="">{t("mailings.any")}</option>
           {known.data?.map((each) => (
             <option key={each.name} value={each.name}>
-              {each.name}
+              {named(each)}
             </option>
           ))}
         </Form.Select>

@@ -11,11 +11,14 @@ import { ReasonText } from "../../ui/ReasonText";
 import { FieldHelp } from "../form/FieldHelp";
 import type { Mailing } from "./api";
 
+/** What is sent: of a mailing that is saved, or as its form has it. */
+export type Tested = Pick<Mailing, "gateway" | "body"> & Partial<Pick<Mailing, "subject" | "html" | "sender" | "mailing_id">>;
+
 const FIELDS = ["to.phone", "to.email", "to"];
 const LOOK_MS = 1_000;
 
-/** Sends one message of the mailing to somebody, at once, and shows what came of it. */
-export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () => void }) {
+/** Sends one message to somebody, at once, and shows what came of it. */
+export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => void }) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
   const [name, setName] = useState("");
@@ -24,8 +27,8 @@ export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () =
   const send = useMutation({
     mutationFn: async () => {
       const to = { ...(isMail ? { email: contact } : { phone: phoneOf(contact) ?? contact }), ...(name ? { full_name: name } : {}) };
-      const { gateway, body, subject, html, sender, mailing_id } = mailing;
-      const sent = { gateway, body, subject, html, sender, mailing_id, to };
+      const { gateway, body, subject, html, sender, mailing_id } = tested;
+      const sent = { gateway, body, subject: subject ?? null, html: html ?? null, sender: sender ?? null, mailing_id: mailing_id ?? null, to };
       return (await dispatcher.POST("/v1/test-sends", { params: {}, body: sent })).data!;
     },
   });
@@ -42,6 +45,7 @@ export function TestSend({ mailing, onClose }: { mailing: Mailing; onClose: () =
       <Form
         onSubmit={(event) => {
           event.preventDefault();
+          event.stopPropagation(); // the form that it is a test of is another one
           send.mutate();
         }}
       >

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 
 import { Scrolled } from "../../ui/Scrolled";
 import type { Mailing } from "./api";
+import "../form/words";
 
 /** What the mailing says, and to whom, as it stands now. */
 export function Text({ mailing }: { mailing: Mailing }) {

@@ -102,10 +102,11 @@ export async function messagesPage(
   status: MessageState | undefined,
   clientId: string | undefined,
   cursor: string | undefined,
+  limit = 50,
 ) {
   const query = {
     run_id: runId,
-    limit: 50,
+    limit,
     ...(status ? { status } : {}),
     ...(clientId ? { client_id: clientId } : {}),
     ...(cursor ? { cursor } : {}),

@@ -8,7 +8,7 @@ import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { leaveDeleted } from "../../ui/deleted";
 import { ProblemPanel } from "../../ui/ProblemPanel";
-import { AudienceCount } from "../form/AudienceCount";
+import { Recipients } from "../form/Recipients";
 import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
 import { useFigures } from "./useFigures";
 import { asksFirst, isFinal, sends, verbsOf } from "./verbs";
@@ -19,6 +19,7 @@ interface Asked {
   isAgain: boolean; // somebody has changed it meanwhile
 }
 
+const audienceOf = ({ gateway, filter, audience_id: audience }: Mailing) => ({ gateway, filter, audience });
 const stay = () => Promise.resolve();
 
 /** Carries out verbs: those that send or are final are asked about; where a mailing was changed meanwhile, it is asked again. */
@@ -111,7 +112,7 @@ function AskAgain({
         </p>
       )}
       {overlap && <p className="fw-semibold">{t(`besides.${overlap}`)}</p>}
-      {sends(verb) && overlap !== "skip" && <Recipients mailing={mailing} />}
+      {sends(verb) && overlap !== "skip" && <Recipients body={audienceOf(mailing)} byClocks={mailing.time_policy !== null} />}
       {!isOver(mailing.status) && isFinal(verb) && (
         <p className="mb-2">
           {mailing.status === "created" && t("consequence.neverBegins")}
@@ -138,18 +139,6 @@ function useOverlap({ verb, mailing }: Asked) {
   const found = useQuery({ ...runs(mailing.mailing_id), enabled: verb === "run" && mailing.status === "running" });
   const isGoing = verb === "run" && (found.data ?? []).some((each) => each.finished_at === null);
   return isGoing ? (mailing.schedule?.overlap ?? "skip") : null;
-}
-
-/** To how many clients it would begin to write. */
-function Recipients({ mailing }: { mailing: Mailing }) {
-  const { t } = useTranslation();
-  const { gateway, filter, audience_id: audience } = mailing;
-  return (
-    <>
-      <AudienceCount body={{ gateway, filter, audience }} />
-      <p className="mb-2">{t(mailing.time_policy ? "consequence.sendsByClocks" : "consequence.sends")}</p>
-    </>
-  );
 }
 
 /** Where verbs lead that are screens of their own. */

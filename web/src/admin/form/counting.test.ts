@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 
-import { isForNobody } from "./AudienceCount";
+import { isForNobody } from "./counting";
 
 test("only what is known to reach nobody is asked about", () => {
   const queries = new QueryClient();
