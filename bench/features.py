@@ -1,10 +1,12 @@
 """The features: what local times, suppressions and a cap cost in the path of every message.
 
-All runs go to the same clients of the same stack, by turns. Each is written down while its mailing
-is paused, and measured from the moment in which that is resumed.
+All runs go to the same clients of the same stack, by turns: each round has a run without features
+and one with each, in another order than the round before, for the ledger grows. What a feature
+costs is the median of the differences within rounds. Each run is written down while its mailing is
+paused, and measured from the moment in which that is resumed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -21,7 +23,7 @@ from bench.rig import Rig
 from bench.waiting import wait_for
 from deploy.local.stack import POSTGRES
 
-ROUNDS = 3  # of each, by turns
+ROUNDS = 5
 WITHIN_S = 300.0
 CAP = "marketing=1000/7d"  # counted is every message of that class, and none is too many
 SUPPRESSED_SHARE = 100  # one client of so many
@@ -35,7 +37,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
     "recipient_local": CRITICAL | LOCAL,
     "capped": {"message_class": "marketing"},
 }
-SUPPRESSED = "suppressed"  # measured last: then there are suppressions, whatever the mailing
+SUPPRESSED = "suppressed"  # some clients are, whatever the mailing
 
 # The rest of a day is not waited for: what would be due in it is due now, in as many chunks.
 BE_DUE = """
@@ -48,18 +50,19 @@ SUPPRESS = """
     SELECT client_id::text, 1, '{"": "requested"}' FROM clients
     WHERE abs(hashtext(phone)) % $1 = 0
 """
+LIFT = "DELETE FROM suppressions"
 
 
 @dataclass(frozen=True)
 class Feature:
-    """How fast a run with it was sent, and at what cost; medians of its rounds."""
+    """How fast a run with it was sent, and at what cost; medians of the rounds."""
 
     messages: int
     chunks: int
     rate_per_s: float
-    of_plain: float  # its rate, as a share of that without it
+    of_plain: float  # its rate, as a share of that without it in the same round
     cpu_us_per_message: float  # of dispatcher and PostgreSQL
-    more_cpu_us: float  # than without it
+    more_cpu_us: float  # than without it in the same round
     rates_per_s: tuple[float, ...]
     cpus_us: tuple[float, ...]
 
@@ -81,34 +84,44 @@ async def measure_features(rig: Rig) -> dict[str, Feature]:
     try:
         await spread_clients(db)
         sent: dict[str, list[_Sent]] = {}
-        for _ in range(ROUNDS):
-            for name, fields in FEATURES.items():
-                sent.setdefault(name, []).append(await _send(rig, db, fields))
-        await db.execute(SUPPRESS, SUPPRESSED_SHARE)
-        sent[SUPPRESSED] = [await _send(rig, db, CRITICAL) for _ in range(ROUNDS)]
+        for number in range(ROUNDS):
+            for name in _in_turn([*FEATURES, SUPPRESSED], number):
+                sent.setdefault(name, []).append(await _send_with(rig, db, name))
     finally:
         await db.close()
     plain = sent[PLAIN]
     return {name: _feature(rig.messages, each, plain) for name, each in sent.items()}
 
 
+def _in_turn(names: Sequence[str], number: int) -> Sequence[str]:
+    """Return `names` in the order of a round, so that none is always behind the same other one."""
+    at = number % len(names)
+    turned = [*names[at:], *names[:at]]
+    return turned[::-1] if number % 2 else turned
+
+
+async def _send_with(rig: Rig, db: asyncpg.Connection, name: str) -> "_Sent":
+    if name != SUPPRESSED:
+        return await _send(rig, db, FEATURES[name])
+    await db.execute(SUPPRESS, SUPPRESSED_SHARE)
+    try:
+        return await _send(rig, db, CRITICAL)
+    finally:
+        await db.execute(LIFT)
+
+
 def _feature(messages: int, sent: list[_Sent], plain: list[_Sent]) -> Feature:
-    rate, cpu_us = _medians(sent)
-    plain_rate, plain_us = _medians(plain)
+    pairs = list(zip(sent, plain, strict=True))
     return Feature(
         messages=messages,
         chunks=sent[0].chunks,
-        rate_per_s=round(rate, 1),
-        of_plain=round(rate / plain_rate, 3),
-        cpu_us_per_message=round(cpu_us, 1),
-        more_cpu_us=round(cpu_us - plain_us, 1),
+        rate_per_s=round(median(each.rate_per_s for each in sent), 1),
+        of_plain=round(median(each.rate_per_s / other.rate_per_s for each, other in pairs), 3),
+        cpu_us_per_message=round(median(each.cpu_us for each in sent), 1),
+        more_cpu_us=round(median(each.cpu_us - other.cpu_us for each, other in pairs), 1),
         rates_per_s=tuple(round(each.rate_per_s, 1) for each in sent),
         cpus_us=tuple(round(each.cpu_us, 1) for each in sent),
     )
-
-
-def _medians(sent: list[_Sent]) -> tuple[float, float]:
-    return median(each.rate_per_s for each in sent), median(each.cpu_us for each in sent)
 
 
 async def _send(rig: Rig, db: asyncpg.Connection, fields: Mapping[str, Any]) -> _Sent:
