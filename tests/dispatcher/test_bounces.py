@@ -88,6 +88,7 @@ def test_over_smtp_it_is_told_by_what_the_refusal_speaks_of(
     verdict = judge(Answer(stage, Reply(550, (reply,))))
 
     assert verdict.bounced == ("email" if is_bounce else None)
+    assert (verdict.reason == "recipient_550") == is_bounce
 
 
 RULES: dict[str, Any] = {

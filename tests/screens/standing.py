@@ -14,7 +14,7 @@ from deploy.local.home import PROJECT
 from tests.screens.answers import NOW, SERVICES, answer, live, live_page
 
 BEAT_S = 3.0
-TOTALS = {"running": 1, "rate_per_s": 212.0, "delivered": 163_302, "mailings": 5}
+TOTALS = {"running": 1, "paused": 1, "rate_per_s": 212.0, "delivered": 163_302, "mailings": 5}
 DOOR = (PROJECT / "deploy" / "web" / "Caddyfile").read_text()
 
 

@@ -321,6 +321,27 @@ async def test_who_watches_gets_everything_and_then_what_changes(
         assert (await watcher.until("delta"))["gone"] == [str(MAILING)]
 
 
+async def test_runs_of_a_paused_mailing_count_apart_and_have_no_rate(
+    stats_pool: Pool, reads: PublicReads
+) -> None:
+    await happens(stats_pool, created(), begun())
+    await apply(stats_pool, [run.planned(0, range(100))])
+    async with watched(reads) as broadcast:
+        watcher = Watcher(broadcast)
+        totals = watcher.frames[0][1]["totals"]
+        assert (totals["running"], totals["paused"]) == (1, 0)
+        for client in range(100):
+            await apply(stats_pool, [run.ended(client, State.DELIVERED)])
+            totals = (await watcher.until("delta"))["totals"]
+            if totals["rate_per_s"]:
+                break
+        assert totals["rate_per_s"] > 0
+        await happens(stats_pool, PAUSED, version=9)
+        while not totals["paused"]:
+            totals = (await watcher.until("delta"))["totals"]
+        assert (totals["running"], totals["paused"], totals["rate_per_s"]) == (0, 1, 0.0)
+
+
 async def test_what_commits_after_a_later_change_is_not_missed(
     stats_pool: Pool, reads: PublicReads
 ) -> None:

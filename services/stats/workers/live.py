@@ -150,6 +150,7 @@ class Hub:
             for key in gone:
                 self._sent.pop(key, None)
                 self._pace.forget(key)
+                self.reads.rates.pop(key, None)
             self.reads.broadcast.send("delta", msgspec.json.encode(data))
             self._framed_at = at
         elif at - self._framed_at >= BEAT_S:
@@ -157,8 +158,19 @@ class Hub:
             self._framed_at = at
 
     def _totals_now(self, head: live.Head) -> dict[str, Any]:
-        rates = [rate for rate in self.reads.rates.values() if rate is not None]
-        return {**head.totals, "rate_per_s": float(f"{sum(rates):.3g}")}
+        """Return the sums of everything; runs of what is paused count apart, and have no rate."""
+        paused, pace = 0, 0.0
+        for key, (row, _) in self._rows.items():
+            if row.status == "paused":
+                paused += int(row.open_count)
+            else:
+                pace += self.reads.rates.get(key) or 0.0
+        return {
+            **head.totals,
+            "running": max(head.totals["running"] - paused, 0),
+            "paused": paused,
+            "rate_per_s": float(f"{pace:.3g}"),
+        }
 
     def _snapshot(self) -> bytes:
         """Return the state of everything as it was sent last, as a frame; of a turn it is one."""

@@ -47,6 +47,7 @@ export interface Run {
 
 export interface Totals {
   running: number;
+  paused?: number; // none: of an older release
   planned: number;
   delivered: number;
   rate_per_s: number;
@@ -76,4 +77,13 @@ export interface LivePage extends Freshness {
 /** How many messages are in a final state. */
 export function done(mailing: Pick<Live, "planned" | "by_status">): number {
   return mailing.planned - mailing.by_status.planned - mailing.by_status.retry;
+}
+
+const OVER: ReadonlySet<Status> = new Set(["finished", "stopped", "missed"]);
+
+/** How far a mailing is: of one that is over how many messages have arrived, of any other how many are done. */
+export function progressOf(mailing: Pick<Live, "status" | "planned" | "by_status">): { of: "delivered" | "done"; count: number } {
+  return OVER.has(mailing.status)
+    ? { of: "delivered", count: mailing.by_status.delivered }
+    : { of: "done", count: done(mailing) };
 }

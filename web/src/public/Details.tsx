@@ -11,9 +11,9 @@ import { Time } from "../ui/Time";
 import { language } from "../words";
 import "./words";
 
-
 /** All counts of a mailing, its runs, and the series of the newest one. */
 export default function Details({ mailing }: { mailing: Live }) {
+  const { t } = useTranslation();
   return (
     <div className="row g-4">
       <div className="col-12 col-lg-5">
@@ -24,7 +24,11 @@ export default function Details({ mailing }: { mailing: Live }) {
       </div>
       {mailing.run.number > 0 && (
         <div className="col-12">
-          <SeriesPanel mailingId={mailing.mailing_id} changed={mailing} />
+          <SeriesPanel
+            mailingId={mailing.mailing_id}
+            changed={mailing}
+            of={mailing.run.number > 1 && t("series.newest")}
+          />
         </div>
       )}
     </div>

@@ -60,9 +60,13 @@ function useTotals(): string {
   const { t } = useTranslation();
   const { totals } = useLive();
   if (totals === null) return "";
+  const { running, paused = 0, delivered } = totals;
   return [
-    t("totals", { count: totals.running }),
-    t("totalRate", { rate: rate(totals.rate_per_s, language()) }),
-    t("totalDelivered", { delivered: number(totals.delivered, language()) }),
-  ].join(" · ");
+    t("totals", { count: running }),
+    running > 0 && t("rate", { rate: rate(totals.rate_per_s, language()) }),
+    paused > 0 && t("totalPaused", { number: number(paused, language()) }),
+    t("totalDelivered", { count: delivered }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Bar } from "../live/Bar";
 import { StoreContext } from "../live/hooks";
 import { Sparkline } from "../live/Sparkline";
-import { done, type Live, STATES } from "../live/types";
+import { type Live, progressOf, STATES } from "../live/types";
 import { number, percent, rate, secondsUntil, wallTime } from "../ui/format";
 import { statusOfLive } from "../ui/status";
 import { StatusBadge } from "../ui/StatusBadge";
@@ -39,15 +39,7 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
       <div className="mailing-status">
         <StatusBadge status={statusOfLive(mailing)} />
       </div>
-      <div className="mailing-bar">
-        <Bar mailing={mailing} />
-      </div>
-      <div className="mailing-figures tabular">
-        <span className="figures-done">
-          {number(done(mailing), language())} / {number(mailing.planned, language())}
-        </span>{" "}
-        <strong>{percent(done(mailing), mailing.planned, language())}</strong>
-      </div>
+      {mailing.planned > 0 && <Progress mailing={mailing} />}
       <div className="mailing-more text-body-secondary tabular">
         <Facts mailing={mailing} />
       </div>
@@ -62,6 +54,24 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
     </li>
   );
 });
+
+function Progress({ mailing }: { mailing: Live }) {
+  const { t } = useTranslation();
+  const { of, count } = progressOf(mailing);
+  return (
+    <>
+      <div className="mailing-bar">
+        <Bar mailing={mailing} />
+      </div>
+      <div className="mailing-figures tabular">
+        <span className="figures-done">
+          {t("ofMessages", { done: number(count, language()), count: mailing.planned })}
+        </span>{" "}
+        <strong>{t(`progress.${of}`, { percent: percent(count, mailing.planned, language()) })}</strong>
+      </div>
+    </>
+  );
+}
 
 /** When, how fast and how long yet; and what became of messages, which is the legend of its bar. */
 function Facts({ mailing }: { mailing: Live }) {

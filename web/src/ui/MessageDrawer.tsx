@@ -15,6 +15,7 @@ import { Scrolled } from "./Scrolled";
 import { Time } from "./Time";
 
 type Attempt = components["schemas"]["AttemptView"];
+type Message = components["schemas"]["MessageWithAttempts"];
 
 /** A message with each of its attempts, and what the gateway said, as text. */
 export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void }) {
@@ -58,8 +59,8 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
                 </>
               )}
             </dl>
-            <h3 className="h6">{t("message.attempts")}</h3>
-            {found.data.attempts_log.length === 0 && <p>{t("message.noAttempts")}</p>}
+            <h3 className="h6 mt-4">{t("message.attempts")}</h3>
+            {found.data.attempts_log.length === 0 && <NotTried message={found.data} />}
             <ol className="list-unstyled">
               {found.data.attempts_log.map((each) => (
                 <AttemptItem key={each.attempt} attempt={each} />
@@ -83,9 +84,22 @@ function Who({ id }: { id: string }) {
   );
 }
 
+/** That nothing was tried: yet, or for which reason it never will be. */
+function NotTried({ message: { status, reason } }: { message: Message }) {
+  const { t } = useTranslation();
+  const isOpen = status === "planned" || status === "retry";
+  if (isOpen) return <p>{t("message.noAttempts")}</p>;
+  return (
+    <p>
+      {t("message.neverTried")}
+      {reason && <>: <ReasonText code={reason} /></>}
+    </p>
+  );
+}
+
 function AttemptItem({ attempt }: { attempt: Attempt }) {
   const { t } = useTranslation();
-  const answer = attempt.answer === null ? null : bounded(attempt.answer);
+  const answer = attempt.answer ? bounded(attempt.answer) : null; // an empty one says nothing
   return (
     <li className="border rounded p-2 mb-2" data-attempt={attempt.attempt}>
       <p className="mb-1 fw-semibold">

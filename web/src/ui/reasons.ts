@@ -1,6 +1,8 @@
 /** Codes of what became of a message, as keys of words. */
 
 const STATUS = /^status_(\d{3})$/;
+const RECIPIENT = /^recipient_(\d{3})$/; // a mail server refuses it for good, because of the address
+const OF_MAILS = /^55\d$/; // what no HTTP server answers
 const LOOKED_UP = "lookup_";
 
 export interface Reason {
@@ -13,6 +15,9 @@ export interface Reason {
 export function reasonOf(code: string): Reason {
   const isLookedUp = code.startsWith(LOOKED_UP);
   const rest = isLookedUp ? code.slice(LOOKED_UP.length) : code;
+  const recipient = RECIPIENT.exec(rest)?.[1];
+  if (recipient) return { key: "reasonOf.recipient", status: recipient, isLookedUp };
   const status = STATUS.exec(rest)?.[1];
-  return status ? { key: "reasonOf.status", status, isLookedUp } : { key: `reasonOf.${rest}`, isLookedUp };
+  if (!status) return { key: `reasonOf.${rest}`, isLookedUp };
+  return { key: OF_MAILS.test(status) ? "reasonOf.mail" : "reasonOf.status", status, isLookedUp };
 }

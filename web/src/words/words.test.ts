@@ -59,7 +59,7 @@ test.each(FILES)("%s has the same places for values in both languages", (name) =
 const NUMBERS = ["count", "number", "seconds", "version", "rate", "rows", "shown", "percent", "done", "planned", "selected", "ms", "size", "sent", "all", "range", "delivered", "line", "column"];
 const TEXTS = ["id", "name", "names", "duration", "large", "small", "end", "page", "trace", "status", "detail", "gateway", "topic", "mailing", "what", "service", "tzdata", "said", "step", "zone", "replica", "problem", "contact"];
 // Signs of units do not change with the number, nor do participles and words that only bind.
-const UNITS = /^(s|ms|с|мс|SMS|из|of|sent|selected|delivered|needed|B|kB|MB|GB|Б|кБ|МБ|ГБ)$/;
+const UNITS = /^(s|ms|с|мс|SMS|из|of|sent|selected|delivered|done|paused|needed|B|kB|MB|GB|Б|кБ|МБ|ГБ)$/;
 const BESIDE = /\{\{\s*(\w+)[^}]*\}\}\s+(\p{L}+)/gu;
 
 test.each(FILES)("%s has plural forms wherever a noun stands behind a number", (name) => {

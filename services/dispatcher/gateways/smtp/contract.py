@@ -87,7 +87,7 @@ def judge(answer: Answer, *, is_policy_against_us: bool = False) -> Verdict:
     asked = wait_in(text) if reply.code in _WAITS else None
     verdict = verdict_of(finding, reason, code, answer=text, retry_after_s=asked)
     if finding is Finding.REFUSED and is_of_recipient(answer.stage, reply):
-        return replace(verdict, bounced="email")
+        return replace(verdict, reason=f"recipient_{reply.code}", bounced="email")
     return verdict
 
 

@@ -6,9 +6,9 @@ import { useTranslation } from "react-i18next";
 import { catalog } from "../../api/client";
 import { Time } from "../../ui/Time";
 import { Field } from "../../ui/Field";
+import { FilterWords } from "../../ui/FilterWords";
 import { List } from "../../ui/List";
 import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
-import { Tags } from "../../ui/Tags";
 import { usePages } from "../../ui/usePages";
 import type { AudienceView } from "./filter";
 import "./words";
@@ -36,7 +36,7 @@ export function Audiences() {
       <List<AudienceView>
         found={found}
         label={t("audiences.title")}
-        head={["name", "operator_codes", "tags", "further", "changed"].map((each) => t(`audiences.${each}`))}
+        head={["name", "selects", "changed"].map((each) => t(`audiences.${each}`))}
         row={(each) => (
           <tr key={each.audience_id}>
             <th scope="row" className="text-break">
@@ -44,14 +44,8 @@ export function Audiences() {
                 {each.name}
               </Link>
             </th>
-            <td data-label={t("audiences.operator_codes")}>
-              {each.filter.operator_codes.length > 0 && <Tags of={each.filter.operator_codes} />}
-            </td>
-            <td data-label={t("audiences.tags")}>
-              {each.filter.tags.length > 0 && <Tags of={each.filter.tags} />}
-            </td>
-            <td data-label={t("audiences.further")}>
-              {(each.filter.include || each.filter.exclude) && t("audiences.hasFurther")}
+            <td data-label={t("audiences.selects")}>
+              <FilterWords of={each.filter} />
             </td>
             <td data-label={t("audiences.changed")}>
               <Time at={each.changed_at} />

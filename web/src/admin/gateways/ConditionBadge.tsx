@@ -10,6 +10,7 @@ const SHAPES = {
   open: "✕",
   half_open: "◐",
   throttled: "◷",
+  refusing: "⚠",
 } as const;
 
 /** The state of a gateway: a shape and a word, and a colour beside them. */

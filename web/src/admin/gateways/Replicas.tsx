@@ -83,13 +83,18 @@ function Cells({ of }: { of: Usage }) {
         {of.last_failure && (
           <>
             <ReasonText code={of.last_failure.reason} />
-            {of.last_failure.status_code !== null && ` (${of.last_failure.status_code})`}{" "}
+            {saysMore(of.last_failure) && ` (${of.last_failure.status_code})`}{" "}
             <Time at={of.last_failure.at} precision="second" />
           </>
         )}
       </td>
     </>
   );
+}
+
+/** Returns whether a failure's status is not in its reason already. */
+function saysMore({ reason, status_code: status }: NonNullable<Usage["last_failure"]>): boolean {
+  return status !== null && !reason.endsWith(`_${status}`);
 }
 
 /** Answers by what came of them; nothing where there were none. */

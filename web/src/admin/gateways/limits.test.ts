@@ -71,3 +71,11 @@ test("a gateway that some senders cannot use sends in part, and one that none ca
   expect(conditionOf({ ...some, replicas: [{ ...replica, is_stale: true }] }, NOW)).toBe("misconfigured");
   expect(conditionOf({ ...some, breaker: "open" }, NOW)).toBe("open");
 });
+
+test("a gateway that answers, but accepts next to nothing, is not said to send", () => {
+  const answers = { accepted: 1, refused: 100, not_processed: 12, unknown: 0 };
+  const refusing = { ...SMS, together: { ...UNUSED, answers } };
+  expect(conditionOf(refusing, NOW)).toBe("refusing");
+  expect(conditionOf({ ...refusing, problem: "no secret", replicas: [] }, NOW)).toBe("misconfigured");
+  expect(conditionOf({ ...SMS, together: { ...UNUSED, answers: { ...answers, accepted: 50 } } }, NOW)).toBe("good");
+});

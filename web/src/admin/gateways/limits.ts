@@ -1,5 +1,6 @@
 /** How fast a gateway is used: what may be changed while it sends, and makes no new version of what arrives. */
 import type { components } from "../../api/types/dispatcher";
+import { nearlyAllFail } from "../../ui/failing";
 
 export type GatewayView = components["schemas"]["GatewayView"];
 
@@ -44,7 +45,7 @@ export function described(gateway: GatewayView, draft: Draft): Record<string, un
   return all;
 }
 
-export type Condition = "good" | "partly" | "paused" | "misconfigured" | "open" | "half_open" | "throttled";
+export type Condition = "good" | "partly" | "paused" | "misconfigured" | "open" | "half_open" | "throttled" | "refusing";
 
 /** Returns what is to be known of a gateway first. */
 export function conditionOf(gateway: GatewayView, now: Date): Condition {
@@ -53,5 +54,12 @@ export function conditionOf(gateway: GatewayView, now: Date): Condition {
   if (gateway.problem !== null && !sends) return "misconfigured";
   if (gateway.breaker !== "closed") return gateway.breaker;
   if (gateway.waits_until !== null && new Date(gateway.waits_until) > now) return "throttled";
+  if (areRefused(gateway.together.answers)) return "refusing";
   return gateway.problem === null ? "good" : "partly";
+}
+
+/** Returns whether nearly all answers of the last minutes are none that accept. */
+function areRefused({ accepted, refused, not_processed, unknown }: GatewayView["together"]["answers"]): boolean {
+  const failed = refused + not_processed + unknown;
+  return nearlyAllFail(failed, accepted + failed);
 }

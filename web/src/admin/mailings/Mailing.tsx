@@ -1,22 +1,28 @@
 import "./mailings.css";
 
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
 import { Nav } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { Problem } from "../../api/problem";
+import { useLive } from "../../live/hooks";
 import { SeriesPanel } from "../../live/series/SeriesPanel";
 import { ProblemPanel } from "../../ui/ProblemPanel";
+import { asItIsNow } from "../../ui/status";
 import { useTitle } from "../../ui/useTitle";
-import { mailing as mailingQuery, type Mailing as View, runs as runsQuery } from "./api";
+import { mailing as mailingQuery, type Mailing as View, type Run, runs as runsQuery, WHY } from "./api";
 import { Counts } from "./Counts";
 import { Exports } from "./Exports";
+import { Failing, useFailing } from "./Failing";
 import { Head } from "./Head";
 import { History } from "./History";
 import { Messages } from "./Messages";
 import { Reasons } from "./Reasons";
+import { RunChoice } from "./RunChoice";
 import { Runs } from "./Runs";
+import { mainOf, newestFirst } from "./runs";
 import { type Tab, TABS } from "./search";
 import { Text } from "./Text";
 import { useFigures } from "./useFigures";
@@ -49,25 +55,29 @@ export function Mailing() {
   return <Shown mailing={found.data} problem={found.error} again={() => void found.refetch()} />;
 }
 
-function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; again: () => void }) {
+function Shown({ mailing: found, problem, again }: { mailing: View; problem: unknown; again: () => void }) {
   const { t } = useTranslation();
   const { tab = "runs", run } = route.useSearch();
+  const mailing = useAsItIsNow(found);
   const runs = useQuery(runsQuery(mailing.mailing_id));
-  const newest = [...(runs.data ?? [])].sort((a, b) => b.created_at.localeCompare(a.created_at));
-  const chosen = newest.find((each) => each.run_id === run) ?? newest[0];
+  const newest = newestFirst(runs.data ?? []);
+  const chosen = newest.find((each) => each.run_id === run); // none: all of them
+  const meant = chosen ?? mainOf(newest);
+  const failing = useFailing(mailing, meant);
   return (
     <>
       <Head mailing={mailing} isGoingOn={runs.data?.some((each) => each.finished_at === null) ?? true} />
       {problem !== null && <ProblemPanel error={problem} again={again} />}
-      {newest[0] && <WhyLine mailing={mailing} run={newest[0]} />}
-      <Counts mailing={mailing} run={chosen?.run_id} />
-      {chosen && <OverTime mailing={mailing} run={chosen.run_id} />}
+      {failing && <Failing mailing={mailing} failing={failing} />}
+      {meant && <WhyLine mailing={mailing} run={meant} isFailing={failing !== null} />}
+      <Counts mailing={mailing} run={chosen} hasRun={newest.length > 0} />
+      {meant && <OverTime mailing={mailing} runs={newest} run={meant} />}
       <Tabs tab={tab} />
       <section aria-label={t(`tab.${tab}`)} className="py-3">
-        {chosen && OF_MESSAGES.includes(tab) && <Exports run={chosen} />}
+        {OF_MESSAGES.includes(tab) && <Exports mailing={mailing} runs={newest} run={chosen} />}
         {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
-        {tab === "messages" && <Messages runs={newest} run={chosen} />}
-        {tab === "reasons" && <Reasons runs={newest} run={chosen} />}
+        {tab === "messages" && <Messages mailing={mailing} runs={newest} run={chosen} />}
+        {tab === "reasons" && <Reasons runs={newest} run={meant} />}
         {tab === "text" && <Text mailing={mailing} />}
         {tab === "history" && <History mailingId={mailing.mailing_id} />}
       </section>
@@ -75,10 +85,33 @@ function Shown({ mailing, problem, again }: { mailing: View; problem: unknown; a
   );
 }
 
-function OverTime({ mailing, run }: { mailing: View; run: string }) {
+/** A mailing as it is now; what is asked for from time to time is asked for as soon as live figures say that something has changed. */
+function useAsItIsNow(mailing: View): View {
+  const queries = useQueryClient();
+  const { mailing_id: id } = mailing;
+  const live = useLive().mailings.get(id);
+  const state = live && `${live.status} ${live.run.number}`;
+  const seen = useRef(state);
+  useEffect(() => {
+    const isNew = seen.current !== undefined && seen.current !== state;
+    seen.current = state;
+    if (!isNew) return;
+    for (const { queryKey } of [mailingQuery(id), runsQuery(id), { queryKey: WHY }]) void queries.invalidateQueries({ queryKey });
+  }, [queries, id, state]);
+  return asItIsNow(mailing, live);
+}
+
+function OverTime({ mailing, runs, run }: { mailing: View; runs: readonly Run[]; run: Run }) {
   const { now } = useFigures(mailing, true);
   if (now === undefined) return null; // statistics have not heard of it yet: to ask them would be an error
-  return <SeriesPanel mailingId={mailing.mailing_id} runId={run} changed={now} />;
+  return (
+    <SeriesPanel
+      mailingId={mailing.mailing_id}
+      runId={run.run_id}
+      changed={now}
+      of={<RunChoice runs={runs} run={run} isInline />}
+    />
+  );
 }
 
 function Tabs({ tab }: { tab: Tab }) {

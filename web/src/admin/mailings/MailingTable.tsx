@@ -4,9 +4,9 @@ import { useTranslation } from "react-i18next";
 
 import { Bar } from "../../live/Bar";
 import { useLive } from "../../live/hooks";
-import { done, type Live } from "../../live/types";
+import { type Live, progressOf } from "../../live/types";
 import { percent, rate } from "../../ui/format";
-import { statusOfMailing } from "../../ui/status";
+import { asItIsNow, statusOfMailing } from "../../ui/status";
 import { StatusBadge } from "../../ui/StatusBadge";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
@@ -54,7 +54,7 @@ export function MailingTable({ mailings, chosen, onChoose, verb }: Props) {
         </tr>
       </thead>
       <tbody>
-        {mailings.map((each) => (
+        {mailings.map((found) => asItIsNow(found, live.mailings.get(found.mailing_id))).map((each) => (
           <tr key={each.mailing_id} data-mailing={each.mailing_id}>
             <td className="cell-check">
               <Form.Check
@@ -82,7 +82,7 @@ export function MailingTable({ mailings, chosen, onChoose, verb }: Props) {
               </span>
               {each.schedule && <Recurs live={live.mailings.get(each.mailing_id)} />}
             </td>
-            <Figures live={live.mailings.get(each.mailing_id)} />
+            <Figures live={live.mailings.get(each.mailing_id)} isRunning={each.status === "running"} />
             <td className="cell-menu text-end">
               <Menu mailing={each} verb={verb} />
             </td>
@@ -107,7 +107,7 @@ function Recurs({ live }: { live: Live | undefined }) {
   );
 }
 
-function Figures({ live }: { live: Live | undefined }) {
+function Figures({ live, isRunning }: { live: Live | undefined; isRunning: boolean }) {
   const { t } = useTranslation();
   if (!live || live.planned === 0) {
     return (
@@ -117,14 +117,15 @@ function Figures({ live }: { live: Live | undefined }) {
       </>
     );
   }
+  const { of, count } = progressOf(live);
   return (
     <>
       <td className="cell-done tabular">
-        <span className="me-2">{percent(done(live), live.planned, language())}</span>
+        <span className="me-2">{t(`progress.${of}`, { percent: percent(count, live.planned, language()) })}</span>
         <Bar mailing={live} />
       </td>
       <td className="cell-rate text-end tabular">
-        {live.status === "running" && live.rate_per_s !== null
+        {isRunning && live.status === "running" && live.rate_per_s !== null
           ? t("rate", { rate: rate(live.rate_per_s, language()) })
           : ""}
       </td>

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button, Form } from "react-bootstrap";
@@ -12,39 +12,57 @@ import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
-import { type Message, messagesPage, type Run } from "./api";
+import { type Mailing, type Message, messagesPage, type MessageState, type Run } from "./api";
 import { RunChoice } from "./RunChoice";
 import { MESSAGE_STATES } from "./search";
+import { useListedRuns } from "./useListedRuns";
 
 const route = getRouteApi("/mailings/$id");
 const REFRESHED_MS = 5_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The messages of a run, by their state; one opens beside them with all its attempts. */
-export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) {
+const PAGE = 50;
+const ASKED = 20; // runs at most for one page: of a client each has one message, or none
+
+interface Props {
+  mailing: Mailing;
+  runs: readonly Run[];
+  run: Run | undefined; // none: all of them
+}
+
+interface Place {
+  run: string;
+  cursor?: string | undefined;
+}
+
+/** The messages of all runs or of one, by their state, as the counts have them; one opens beside them with all its attempts. */
+export function Messages({ mailing, runs, run }: Props) {
   const { t } = useTranslation();
   const { status, client, message } = route.useSearch();
   const navigate = route.useNavigate();
   const { asked, isKnown, isNobody } = useAsked(client);
+  const { listed: wanted, isArchived } = useListedRuns(mailing, runs, run, status);
   const found = useInfiniteQuery({
-    queryKey: ["dispatcher", "messages", run?.run_id, status ?? "", asked ?? ""],
-    queryFn: ({ pageParam }) => messagesPage(run!.run_id, status, asked, pageParam),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next_cursor ?? undefined,
-    enabled: run !== undefined && isKnown,
-    refetchInterval: run && run.open > 0 ? REFRESHED_MS : false,
+    queryKey: ["dispatcher", "messages", ...wanted, status ?? "", asked ?? ""],
+    queryFn: ({ pageParam }) => pageOf(wanted, pageParam ?? { run: wanted[0]! }, status, asked),
+    initialPageParam: undefined as Place | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    enabled: wanted.length > 0 && isKnown,
+    placeholderData: keepPreviousData,
+    refetchInterval: (run ? [run] : runs).some((each) => each.open > 0) ? REFRESHED_MS : false,
   });
-  if (!run) return <p>{t("runs.none")}</p>;
-  const all = found.data?.pages.flatMap((page) => page.items) ?? [];
+  if (runs.length === 0) return <p>{t("runs.none")}</p>;
+  const shown = wanted.length > 0 ? (found.data?.pages.flatMap((page) => page.items) ?? []) : [];
+  const isNone = wanted.length === 0 || (found.data !== undefined && shown.length === 0 && !found.hasNextPage);
   return (
     <>
       <Filters runs={runs} run={run} />
-      {run.archived_at && <p className="fw-semibold">{t("messages.archived")}</p>}
+      {isArchived && <p className="fw-semibold">{t(run ? "messages.archived" : "messages.someArchived")}</p>}
       {found.error !== null && <ProblemPanel error={found.error} again={() => void found.refetch()} />}
       {isNobody && <p>{t("messages.nobody")}</p>}
-      {found.isPending && !isNobody && <p role="status">{t("loading")}</p>}
-      {found.data && all.length === 0 && !found.hasNextPage && <p>{t("messages.none")}</p>}
-      {all.length > 0 && <Table messages={all} />}
+      {found.isFetching && found.data === undefined && !isNobody && <p role="status">{t("loading")}</p>}
+      {isNone && !isNobody && <p>{t("messages.none")}</p>}
+      {shown.length > 0 && <Table messages={shown} />}
       {found.hasNextPage && (
         <Button
           variant="outline-secondary"
@@ -64,6 +82,20 @@ export function Messages({ runs, run }: { runs: readonly Run[]; run: Run | undef
   );
 }
 
+/** Returns the messages of several runs from a place on, and where the next page begins; null: there is none. */
+async function pageOf(runs: readonly string[], from: Place, status: MessageState | undefined, client: string | undefined) {
+  const items: Message[] = [];
+  let place: Place | null = from;
+  for (let asked = 0; place !== null && items.length < PAGE && asked < ASKED; asked++) {
+    const page = await messagesPage(place.run, status, client, place.cursor);
+    items.push(...page.items);
+    const following: string | undefined = runs[runs.indexOf(place.run) + 1];
+    if (page.next_cursor) place = { run: place.run, cursor: page.next_cursor };
+    else place = following ? { run: following } : null;
+  }
+  return { items, next: place };
+}
+
 /** The client that an address speaks of: by its identifier, or by its phone. */
 function useAsked(client: string | undefined) {
   const phone = client && !UUID.test(client) ? phoneOf(client) : null;
@@ -74,7 +106,7 @@ function useAsked(client: string | undefined) {
   return { asked: client && UUID.test(client) ? client : undefined, isKnown: true, isNobody: false };
 }
 
-function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
+function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) {
   const { t } = useTranslation();
   const { status, client } = route.useSearch();
   const navigate = route.useNavigate();
@@ -82,7 +114,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run }) {
   const isWrong = typed !== "" && !UUID.test(typed.trim()) && phoneOf(typed) === null;
   return (
     <Form className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
-      <RunChoice runs={runs} run={run} />
+      <RunChoice runs={runs} run={run} allowsAll />
       <Form.Group className="col-12 col-md-3" controlId="message-status">
         <Form.Label className="small mb-1">{t("mailings.status")}</Form.Label>
         <Form.Select

@@ -25,7 +25,7 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
       {mailing.schedule && <Next mailing={mailing} />}
       {problem !== null && <ProblemPanel error={problem} />}
       {runs.length === 0 ? (
-        <p>{t("runs.none")}</p>
+        <p>{t(known.now ? "loading" : "runs.none")}</p>
       ) : (
         <div className="table-responsive">
           <table className="table align-middle tabular caption-top stacking">
@@ -49,6 +49,7 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
                 <Row
                   key={run.run_id}
                   run={run}
+                  state={stateOfRun(run, mailing.status)}
                   isAlone={runs.length === 1}
                   figures={byRun.get(run.run_id)}
                   onResend={setResent}
@@ -65,11 +66,13 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
 
 function Row({
   run,
+  state,
   isAlone,
   figures: known,
   onResend,
 }: {
   run: Run;
+  state: string;
   isAlone: boolean; // no other run of its mailing is shown
   figures: RunFigures | undefined;
   onResend: (run: Run) => void;
@@ -85,7 +88,7 @@ function Row({
           {nameOf(known?.nominal) ?? t(run.resent_from ? "runs.resent" : isAlone ? "runs.once" : "runs.first")}
         </Link>
       </th>
-      <td data-label={t("mailings.status")} data-state={stateOfRun(run)}>{t(`runState.${stateOfRun(run)}`)}</td>
+      <td data-label={t("mailings.status")} data-state={state}>{t(`runState.${state}`)}</td>
       <td data-label={t("runs.began")}>
         <Time at={run.starts_at} precision="second" />
       </td>

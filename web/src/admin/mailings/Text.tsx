@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 
+import { FilterWords } from "../../ui/FilterWords";
 import { Scrolled } from "../../ui/Scrolled";
 import type { Mailing } from "./api";
 import "../form/words";
@@ -7,9 +8,6 @@ import "../form/words";
 /** What the mailing says, and to whom, as it stands now. */
 export function Text({ mailing }: { mailing: Mailing }) {
   const { t } = useTranslation();
-  const { filter } = mailing;
-  const isForAll =
-    filter.operator_codes.length === 0 && filter.tags.length === 0 && !filter.include && !filter.exclude;
   return (
     <div className="row g-4">
       <div className="col-12 col-lg-7">
@@ -39,34 +37,9 @@ export function Text({ mailing }: { mailing: Mailing }) {
       <div className="col-12 col-lg-5">
         <h2 className="h6">{t("text.for")}</h2>
         {mailing.audience_name && <p>{t("text.saved", { name: mailing.audience_name })}</p>}
-        {isForAll && <p>{t("text.everybody")}</p>}
-        <dl className="facts">
-          {filter.operator_codes.length > 0 && (
-            <>
-              <dt>{t("form.operatorCodes")}</dt>
-              <dd>{filter.operator_codes.join(", ")}</dd>
-            </>
-          )}
-          {filter.tags.length > 0 && (
-            <>
-              <dt>{t("form.tags")}</dt>
-              <dd>{filter.tags.join(", ")}</dd>
-            </>
-          )}
-          {(["include", "exclude"] as const).map(
-            (side) =>
-              filter[side] && (
-                <div key={side} className="fact">
-                  <dt>{t(`text.${side}`)}</dt>
-                  <dd>
-                    <Scrolled className="body-text border rounded p-2" label={t(`text.${side}`)}>
-                      {JSON.stringify(filter[side], null, 2)}
-                    </Scrolled>
-                  </dd>
-                </div>
-              ),
-          )}
-        </dl>
+        <div className="mb-3">
+          <FilterWords of={mailing.filter} />
+        </div>
         <dl className="facts">
           <dt>{t("form.maxAttempts")}</dt>
           <dd>{mailing.max_attempts ?? t("form.asWindow")}</dd>

@@ -2,23 +2,32 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
 import { number, rate } from "../../ui/format";
-import { stateOfRun } from "../../ui/status";
+import { stateOfRun, whyOf } from "../../ui/status";
 import { Time } from "../../ui/Time";
 import { useDuration } from "../../ui/useDuration";
 import { language } from "../../words";
 import { type Mailing, type Run, why as whyQuery, type Why } from "./api";
 
-/** One sentence: why the newest run is where it is, and when that changes by itself. */
-export function WhyLine({ mailing, run }: { mailing: Mailing; run: Run }) {
+const SENDS: ReadonlySet<string> = new Set(["sending", "rate_limited"]);
+
+interface Props {
+  mailing: Mailing;
+  run: Run;
+  isFailing: boolean; // which is said already: that it is being sent would hide it
+}
+
+/** One sentence: why a run is where it is, and when that changes by itself. */
+export function WhyLine({ mailing, run, isFailing }: Props) {
   const { t, i18n } = useTranslation();
   const found = useQuery(whyQuery(run.run_id));
   if (!found.data) return null;
   const why = found.data;
-  if (mailing.status === "stopped" && why.code !== "ended") return <p className="why border-start border-4 ps-2 mb-3">{t("why.stopping")}</p>;
-  const known = why.code === "ended" ? endOf(run) : `why.${why.code}`;
+  const code = whyOf(why.code, mailing);
+  const known = code === "ended" ? endOf(run) : `why.${code}`;
   return (
-    <p className="why border-start border-4 ps-2 mb-3" data-why={why.code}>
-      {i18n.exists(known) ? t(known) : why.sentence} <Facts why={why} />
+    <p className="why border-start border-4 ps-2 mb-3" data-why={code}>
+      {!(isFailing && SENDS.has(code)) && <>{i18n.exists(known) ? t(known) : why.sentence} </>}
+      {code === why.code && code !== "paused" && <Facts why={why} />}
     </p>
   );
 }

@@ -62,9 +62,11 @@ export const runs = (id: string) =>
     refetchInterval: REFRESHED_MS,
   });
 
+export const WHY = ["dispatcher", "why"] as const;
+
 export const why = (runId: string) =>
   queryOptions({
-    queryKey: ["dispatcher", "why", runId],
+    queryKey: [...WHY, runId],
     queryFn: async () =>
       (await dispatcher.GET("/v1/runs/{run_id}/why", { params: { path: { run_id: runId } } })).data!,
     refetchInterval: REFRESHED_MS,

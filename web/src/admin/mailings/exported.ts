@@ -1,4 +1,4 @@
-/** The messages of a run as a table for people: whom they are for, what became of them and why. */
+/** The messages of runs as a table for people: whom they are for, what became of them and why. */
 import { dispatcher } from "../../api/client";
 import { type Client, clientsBy } from "../../ui/clients";
 import { csvOf } from "../../ui/csv";
@@ -37,20 +37,22 @@ export function rowOf(message: Message, client: Client | undefined, words: Wordi
  * @throws TooLong
  */
 export async function listed(
-  runId: string,
+  runIds: readonly string[],
   status: MessageState | undefined,
   clientId: string | undefined,
   words: Wording,
 ): Promise<Blob> {
   const rows: (readonly string[])[] = [words.head];
-  let cursor: string | undefined;
-  do {
-    const page = await messagesPage(runId, status, clientId, cursor, PAGE);
-    if (rows.length + page.items.length > LIST_LIMIT + 1) throw new TooLong();
-    const clients = await clientsBy(page.items.map((each) => each.client_id));
-    for (const each of page.items) rows.push(rowOf(each, clients.get(each.client_id), words));
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined);
+  for (const runId of runIds) {
+    let cursor: string | undefined;
+    do {
+      const page = await messagesPage(runId, status, clientId, cursor, PAGE);
+      if (rows.length + page.items.length > LIST_LIMIT + 1) throw new TooLong();
+      const clients = await clientsBy(page.items.map((each) => each.client_id));
+      for (const each of page.items) rows.push(rowOf(each, clients.get(each.client_id), words));
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
   return new Blob([csvOf(rows, words.separator)], { type: "text/csv" });
 }
 

@@ -1,6 +1,6 @@
 import "./series.css";
 
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ProblemPanel } from "../../ui/ProblemPanel";
@@ -17,16 +17,18 @@ interface Props {
   mailingId: string;
   runId?: string | undefined; // by default the newest
   changed: unknown; // is another whenever figures are
+  of?: ReactNode; // which run it is of, where there are several
 }
 
 /** What became of a run's messages over time: as a chart, and the same as a table. */
-export function SeriesPanel({ mailingId, runId, changed }: Props) {
+export function SeriesPanel({ mailingId, runId, changed, of }: Props) {
   const { t } = useTranslation();
   const [view, setView] = useState<(typeof VIEWS)[number]>("rate");
   return (
     <section className="series" aria-label={t("series.heading")}>
       <div className="d-flex flex-wrap align-items-center gap-2 mb-2">
-        <span className="fw-semibold me-auto">{t("series.heading")}</span>
+        <span className="fw-semibold">{t("series.heading")}</span>
+        <span className="me-auto">{of}</span>
         <div className="btn-group btn-group-sm no-print" role="group" aria-label={t("series.view")}>
           {VIEWS.map((each) => (
             <button
@@ -46,7 +48,7 @@ export function SeriesPanel({ mailingId, runId, changed }: Props) {
   );
 }
 
-function Shown({ mailingId, runId, changed, view }: Props & { view: (typeof VIEWS)[number] }) {
+function Shown({ mailingId, runId, changed, view }: Omit<Props, "of"> & { view: (typeof VIEWS)[number] }) {
   const { t } = useTranslation();
   const { series, problem, again } = useSeries(mailingId, runId, changed);
   const steps = useMemo(() => series && everyStep(series), [series]);
