@@ -68,6 +68,7 @@ NAMES = (
     ("Price list", "stopped"),
 )
 RECURRING = 3
+RESENT = 1_000  # messages of the second run
 RUNNING_IMPORT, RUNNING_CHECK = 42, 43
 COUNTS = {
     1: counts(38_884, 14, 61_002, 88, 0, 0, 12),
@@ -165,7 +166,7 @@ def runs() -> list[Json]:
             "dispatcher",
             "RunView",
             run_id=number(12),
-            planned=1_000,
+            planned=RESENT,
             open=0,
             resent_from=number(11),
             **common,
@@ -334,8 +335,10 @@ def facets() -> Json:
 def figures(mailing_id: str) -> Json:
     known = COUNTS.get(int(mailing_id[-2:]), counts())
     total = {"planned": sum(known.values()), "attempts": sum(known.values()), "by_status": known}
-    found = example("stats", "MailingView", mailing_id=mailing_id, **total)
-    found["runs"][0] |= total | {"run_id": number(11), "nominal": "once"}
+    of_clients = known | {"planned": max(known["planned"] - RESENT, 0)}
+    recipients = {"clients": sum(of_clients.values()), "by_status": of_clients}
+    found = example("stats", "MailingView", mailing_id=mailing_id, recipients=recipients, **total)
+    found["runs"][0] |= total | {"run_id": number(11), "nominal": "once", "archived_at": None}
     return found
 
 

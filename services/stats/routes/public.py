@@ -242,6 +242,7 @@ async def watch(
 
     `snapshot` has the mailings that are not over and those that just were, `delta` those that have
     changed, each as a whole, and `beat` says that nothing has. Each names how old figures are.
+    Snapshots and deltas have totals, where runs of paused mailings count apart.
     """
     reads.broadcast.admit(address)
     return LiveStream(reads.broadcast, address, last_event_id)

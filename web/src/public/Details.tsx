@@ -37,7 +37,7 @@ export default function Details({ mailing }: { mailing: Live }) {
 
 function Counts({ mailing }: { mailing: Live }) {
   const { t } = useTranslation();
-  const share = (count: number) => percent(count, mailing.planned, language());
+  const share = (count: number) => mailing.planned > 0 && percent(count, mailing.planned, language());
   return (
     <table className="table table-sm tabular caption-top mb-0">
       <caption>{t("counts")}</caption>

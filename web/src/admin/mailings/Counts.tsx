@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Bar } from "../../live/Bar";
@@ -59,10 +60,12 @@ function ByClient({ of }: { of: Figures["recipients"] }) {
     <p className="mb-2 fw-semibold tabular" data-clients-delivered={of.by_status.delivered}>
       {t("counts.clients", { count: of.clients })}:{" "}
       {MESSAGE_STATES.filter((each) => of.by_status[each] > 0).map((each, place) => (
-        <span key={each} className="text-nowrap">
+        <Fragment key={each}>
           {place > 0 && ", "}
-          {number(of.by_status[each], language())} {t(`state.${each}`)}
-        </span>
+          <span className="text-nowrap">
+            {number(of.by_status[each], language())} {t(`state.${each}`)}
+          </span>
+        </Fragment>
       ))}
     </p>
   );
