@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, Request, Route, expect
 
 from deploy.local import page as built
-from tests.e2e.browsing import browser, watched
+from tests.e2e.browsing import browser, violations, watched
 from tests.screens.answers import (
     NOW,
     RECURRING,
@@ -126,6 +126,7 @@ async def test_while_nearly_everything_fails_it_is_said_why_and_to_be_paused(pag
     await expect(warning).to_contain_text("112 of 113 messages")
     await expect(warning).to_contain_text("the sender is not allowed")
     await expect(page.locator("[data-why]")).not_to_contain_text("It is being sent")
+    assert await violations(page) == []
     await warning.get_by_role("button", name="Pause").click()
     await expect(warning.get_by_role("button", name="Pause")).to_be_enabled()
     assert len(paused) == 1

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Alert, Button } from "react-bootstrap";
+import { Button } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { nearlyAllFail, triedOf } from "../../ui/failing";
@@ -41,7 +41,7 @@ export function Failing({ mailing, failing }: { mailing: Mailing; failing: Fails
   const verb = useVerb();
   const { runId, failed, tried, reason } = failing;
   return (
-    <Alert variant="warning" data-failing>
+    <section className="panel panel-warning" role="alert">
       <p className="fw-semibold mb-1">
         <span aria-hidden="true">⚠ </span>
         {t("failing.heading", { number: number(failed, language()), count: tried })}
@@ -62,6 +62,6 @@ export function Failing({ mailing, failing }: { mailing: Mailing; failing: Fails
         </Link>
       </div>
       {verb.problem && <div className="mt-2">{verb.problem}</div>}
-    </Alert>
+    </section>
   );
 }
