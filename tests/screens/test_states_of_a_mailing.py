@@ -175,7 +175,10 @@ async def test_a_chart_says_of_which_run_it_is_and_shows_another(page: Page) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"status": "failed", "reason": "no_email"}, "Nothing was tried: the client has no e-mail"),
+        (
+            {"status": "failed", "reason": "no_email"},
+            "Nothing was tried: the client has no e-mail",
+        ),
         ({"status": "planned", "reason": None}, "Nothing was tried yet."),
     ],
 )

@@ -24,9 +24,11 @@ export function WhyLine({ mailing, run, isFailing }: Props) {
   const why = found.data;
   const code = whyOf(why.code, mailing);
   const known = code === "ended" ? endOf(run) : `why.${code}`;
+  const isSaid = isFailing && SENDS.has(code);
+  if (isSaid && why.rate_per_s === null && why.left_s === null) return null;
   return (
     <p className="why border-start border-4 ps-2 mb-3" data-why={code}>
-      {!(isFailing && SENDS.has(code)) && <>{i18n.exists(known) ? t(known) : why.sentence} </>}
+      {!isSaid && <>{i18n.exists(known) ? t(known) : why.sentence} </>}
       {code === why.code && code !== "paused" && <Facts why={why} />}
     </p>
   );
