@@ -77,9 +77,11 @@ def in_runs(first: Json, again: Json) -> Json:
     """Return figures of the mailing's two runs."""
     found = figures(number(1))
     common = found["runs"][0]
-    own = [{"run_id": FIRST, "by_status": first}, {"run_id": AGAIN, "by_status": again}]
-    totals = [{"planned": sum(each["by_status"].values())} for each in own]
-    return found | {"runs": [common | a | b for a, b in zip(own, totals, strict=True)]}
+    own = [
+        common | {"run_id": run, "by_status": known, "planned": sum(known.values())}
+        for run, known in ((FIRST, first), (AGAIN, again))
+    ]
+    return found | {"runs": own}
 
 
 @pytest.mark.parametrize(
