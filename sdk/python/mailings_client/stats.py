@@ -637,7 +637,8 @@ class Stats(Client):
         """Stream figures as they change, as server-sent events, twice a second at most.
 
         `snapshot` has the mailings that are not over and those that just were, `delta` those that have
-        changed, each as a whole, and `beat` says that nothing has. Each names how old figures are."""
+        changed, each as a whole, and `beat` says that nothing has. Each names how old figures are.
+        Snapshots and deltas have totals, where runs of paused mailings count apart."""
         return self._stream(
             Call(
                 method="GET",
@@ -843,7 +844,8 @@ class AsyncStats(AsyncClient):
         """Stream figures as they change, as server-sent events, twice a second at most.
 
         `snapshot` has the mailings that are not over and those that just were, `delta` those that have
-        changed, each as a whole, and `beat` says that nothing has. Each names how old figures are."""
+        changed, each as a whole, and `beat` says that nothing has. Each names how old figures are.
+        Snapshots and deltas have totals, where runs of paused mailings count apart."""
         return self._stream(
             Call(
                 method="GET",
