@@ -165,6 +165,46 @@ async def test_each_rejected_row_is_kept_with_its_column_and_its_reason(http: As
     assert set(await clients(http)) == {"79161234567", "79161234569"}
 
 
+async def test_a_rejected_row_is_shown_with_whose_it_is_and_with_what_is_wrong(
+    http: AsyncClient,
+) -> None:
+    body = (
+        "Phone;Name;Time zone;Comment\n"
+        "+7 912 345;Roman Chernov;Petushki;secret\n"
+        f";{'x' * 300};Europe/Moscow;\n"
+        "one;two\n"
+    )
+    result = await imported(http, body)
+
+    path = f"/imports/{result['import_id']}/rejections"
+    told = (await http.get(path)).json()["items"]
+
+    def cells(row: int, column: str | None) -> list[tuple[str, str]]:
+        [found] = [each for each in told if (each["row"], each["column"]) == (row, column)]
+        return [(each["field"], each["value"]) for each in found["cells"]]
+
+    who = [("full_name", "Roman Chernov"), ("phone", "+7 912 345")]
+    assert cells(1, "phone") == who
+    assert cells(1, "time_zone") == [*who, ("time_zone", "Petushki")]
+    assert cells(2, "phone") == [("full_name", "x" * 200)]
+    assert cells(3, None) == []
+
+
+async def test_a_rejected_line_of_ndjson_is_shown_with_whose_it_is(http: AsyncClient) -> None:
+    line = b'{"full_name": "Anna", "Phone": 12, "comment": "secret"}\n'
+    answer = await http.post(
+        "/imports", content=line, headers={"Content-Type": "application/x-ndjson"}
+    )
+
+    path = f"/imports/{answer.json()['import_id']}/rejections"
+    [first, *_] = (await http.get(path)).json()["items"]
+
+    assert first["cells"] == [
+        {"field": "full_name", "value": "Anna"},
+        {"field": "phone", "value": "12"},
+    ]
+
+
 async def test_a_damaged_file_is_read_to_its_end_and_its_bad_lines_are_named(
     http: AsyncClient,
 ) -> None:

@@ -116,6 +116,13 @@ class BegunRun(msgspec.Struct, frozen=True, kw_only=True):
     nominal: str
 
 
+class CellView(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in a cell of a row, at most its beginning."""
+
+    field: str
+    value: str
+
+
 class ChangedMailing(msgspec.Struct, frozen=True, kw_only=True):
     """A mailing, as it was changed."""
 
@@ -945,6 +952,8 @@ class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[int] | None
     """That were not kept, in the order in which the reason has them."""
     reason: str
+    cells: list[CellView]
+    """What says whose row it is, and what is wrong; none: it is not kept."""
 
 
 class RemarkView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.catalog.domain.suppression import ALL_TOPICS
-from services.catalog.files import GRAMMARS, joined_tags
+from services.catalog.files import joined_tags
 from services.catalog.files.exported_suppressions import COLUMNS as SUPPRESSION_COLUMNS
+from services.catalog.files.rejected import raw_cells
 from services.catalog.queries.clients import ClientView, clients
 from services.catalog.queries.imports import RejectedRow, RejectedRows, rejected_rows
 from services.catalog.queries.search import Asked, Place
@@ -164,15 +165,5 @@ async def rejection_lines(
 
 
 def _rejected(row: RejectedRow, of: RejectedRows) -> Sequence[object]:
-    cells = _raw_cells(row.raw or "", of.delimiter)
+    cells = raw_cells(row.raw or "", of.delimiter)
     return (row.reason, row.reason_code, row.line, *map(harmless, cells))
-
-
-def _raw_cells(raw: str, delimiter: str | None) -> list[str]:
-    """Return the cells of a row as they were; of what has none, all of it in one."""
-    if delimiter is None:
-        return [raw.rstrip("\r\n")]
-    try:
-        return GRAMMARS[delimiter].cells(raw.encode().splitlines(keepends=True))
-    except ValueError:
-        return [raw.rstrip("\r\n")]

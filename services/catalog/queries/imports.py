@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import JSON, Select, literal_column, select, text, true, tuple_
+from sqlalchemy import JSON, Row, Select, literal_column, select, text, true, tuple_
 
 from services.catalog import tables
 from services.catalog.domain.imports import ImportUnknown, RejectionCode
+from services.catalog.files.rejected import telling_cells
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
@@ -54,6 +56,13 @@ class ImportView(View):
     ended_at: Instant | None
 
 
+class CellView(View):
+    """What stands in a cell of a row, at most its beginning."""
+
+    field: str = Field(examples=["full_name"])
+    value: str = Field(examples=["Anna Ivanova"])
+
+
 class RejectionView(View):
     """A row that was not imported, and why."""
 
@@ -68,6 +77,9 @@ class RejectionView(View):
         examples=[[200]],
     )
     reason: str = Field(examples=["7 and ten digits, as in 79161234567"])
+    cells: list[CellView] = Field(
+        description="What says whose row it is, and what is wrong; none: it is not kept.",
+    )
 
 
 async def import_(db: Connection, import_id: UUID) -> ImportView:
@@ -161,16 +173,29 @@ async def rejections(
         ImportUnknown: No import has this identifier.
     """
     imports, table = tables.imports, tables.import_rejections
-    found = select(table).where(
+    first = table.alias("first")  # of a row's mistakes, which has the row
+    raw = select(first.c.raw).where(
+        first.c.import_id == table.c.import_id, first.c.row == table.c.row, first.c.place == 0
+    )
+    found = select(table, raw.scalar_subquery().label("whole")).where(
         table.c.import_id == import_id, tuple_(table.c.row, table.c.place) > tuple_(*after)
     )
     page = found.order_by(table.c.row, table.c.place).limit(limit).subquery("page")
-    query = select(page).select_from(imports.outerjoin(page, true()))
+    query = select(page, imports.c.found).select_from(imports.outerjoin(page, true()))
     query = query.where(imports.c.import_id == import_id, imports.c.status != "deleted")
     rows = (await db.execute(query.order_by(page.c.row, page.c.place))).all()
     if not rows:
         raise ImportUnknown
-    return [RejectionView.model_validate(row) for row in rows if row.row is not None]
+    return [_rejection(row) for row in rows if row.row is not None]
+
+
+def _rejection(row: Row[Any]) -> RejectionView:
+    about = row.found or {}
+    cells = telling_cells(row.whole, about.get("delimiter"), about.get("columns", ()), row.column)
+    plain = {name: getattr(row, name) for name in RejectionView.model_fields if name != "cells"}
+    return RejectionView(
+        **plain, cells=[CellView(field=field, value=value) for field, value in cells]
+    )
 
 
 class RejectedRow(View):

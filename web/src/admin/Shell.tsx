@@ -15,13 +15,14 @@ const SCREENS = ["mailings", "clients", "imports", "audiences", "suppressions", 
 export function Shell() {
   const { t } = useTranslation();
   useKeptFocus();
+  const [isOpen, setOpen] = useState(false); // the menu, where there is no room beside it
   const isTokenAsked = useSyncExternalStore(token.subscribe, token.isAsked);
   return (
     <>
       <a className="skip-link" href="#content">
         {t("skip")}
       </a>
-      <Navbar expand="lg" className="no-print border-bottom bg-body-tertiary" aria-label={t("nav.main")}>
+      <Navbar expand="lg" expanded={isOpen} onToggle={setOpen} className="no-print border-bottom bg-body-tertiary" aria-label={t("nav.main")}>
         <Container fluid="xl">
           <Link className="navbar-brand fw-semibold" to="/mailings">
             Mailings
@@ -34,6 +35,7 @@ export function Shell() {
                   key={each}
                   className="nav-link"
                   to={`/${each}`}
+                  onClick={() => setOpen(false)}
                   activeProps={{ className: "active" }}
                 >
                   {t(`nav.${each}`)}

@@ -64,13 +64,22 @@ export function Filters({
   );
 }
 
+interface NothingProps {
+  to: LinkProps["to"]; // the list without filters
+  isFiltered: boolean;
+  found: string;
+  yet: string;
+  children?: ReactNode; // what may be wrong with what was asked for
+}
+
 /** Why a list is empty: nothing is like what was asked for, or there is nothing yet. */
-export function Nothing({ to, isFiltered, found, yet }: { to: LinkProps["to"]; isFiltered: boolean; found: string; yet: string }) {
+export function Nothing({ to, isFiltered, found, yet, children }: NothingProps) {
   const { t } = useTranslation();
   if (!isFiltered) return <p>{yet}</p>;
   return (
     <>
       <p>{found}</p>
+      {children}
       <Link to={to}>{t("screen.clear")}</Link>
     </>
   );

@@ -42,6 +42,18 @@ export async function clientsBy(ids: readonly string[]): Promise<ReadonlyMap<str
   return byId(await read(inParts(ids)));
 }
 
+/** The newest client that is found by what was typed, as the list of clients finds it; null: there is none. */
+export const clientLike = (typed: string) =>
+  queryOptions({
+    queryKey: ["catalog", "client-like", typed],
+    queryFn: async ({ signal }) => {
+      const query = { q: typed, limit: 1 };
+      return (await catalog.GET("/v1/clients", { params: { query }, signal })).data!.items[0] ?? null;
+    },
+    enabled: typed !== "",
+    retry: false,
+  });
+
 /** The client with a phone; null: there is none. */
 export const clientOf = (phone: string | null) =>
   queryOptions({

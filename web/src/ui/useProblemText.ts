@@ -22,7 +22,7 @@ export function useProblemText(isOfMailing = false): (problem: FieldProblem) => 
 }
 
 /** Where the words for a refusal may stand, the closest first; in words `_many` is a plural. */
-function keysOf({ pointer, code: given, detail }: FieldProblem, isOfMailing: boolean): string[] {
+export function keysOf({ pointer, code: given, detail }: FieldProblem, isOfMailing: boolean): string[] {
   const code = closerCode(given, detail);
   const place = pointer.slice(1).replaceAll("/", "_");
   const [all, form] = [`codes.${code}`, `refusal.${code.replaceAll("_", "-")}`];
@@ -37,7 +37,7 @@ function closerCode(code: string, detail: string): string {
 }
 
 /** What words for a refusal may name of it. */
-function valuesOf({ detail, limits }: FieldProblem) {
+export function valuesOf({ detail, limits }: FieldProblem) {
   const [, line, column, name] = PLACE.exec(detail) ?? [];
   const [what, names] = [MEANT.exec(detail)?.[1], ALLOWED.exec(detail)?.[1]];
   return { detail, range: rangeOf(limits), line, column, name, what, names };

@@ -2,10 +2,11 @@ import { type ReactNode, useState } from "react";
 import { Button, Col, Form, Row } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { Field } from "../../ui/Field";
 import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
+import { TagOptions } from "../../ui/TagOptions";
+import { useRefused } from "../../ui/useRefused";
 import { Count } from "./Count";
 import { type Draft, type Filter, filterFrom, listOf } from "./filter";
 
@@ -23,6 +24,9 @@ const PLACES = {
 type TextField = keyof typeof PLACES;
 const LISTS = ["operator_codes", "tags", "all_tags", "no_tags", "time_zones", "except_tags"] as const;
 
+const TAGS = ["tags", "all_tags", "no_tags", "except_tags"] as const;
+const isTags = (field: TextField) => TAGS.some((each) => each === field);
+
 interface Props {
   name: string;
   initial: Draft;
@@ -39,17 +43,24 @@ export function AudienceForm(props: Props) {
   const [name, setName] = useState(props.name);
   const [draft, setDraft] = useState(props.initial);
   const [sent, setSent] = useState(props.initial);
-  const { own, others } =
-    props.error == null
-      ? { own: new Map<string, FieldProblem>(), others: [] }
-      : byField(Problem.of(props.error), ["name", ...Object.values(PLACES)], (place) => sentList(sent, place));
+  const { own, others, error, correct } = useRefused(props.error, ["name", ...Object.values(PLACES)], {
+    listOf: (place) => sentList(sent, place),
+    isEmpty: (place) => place === "name" && name.trim() === "",
+  });
   const { filter, unreadable } = readable(draft);
   const text = (field: TextField) => ({
     value: draft[field],
     autoComplete: "off",
-    onChange: (event: { target: { value: string } }) =>
-      setDraft({ ...draft, [field]: event.target.value }),
+    ...(isTags(field) && { list: `audience-${field}-tags` }),
+    onChange: (event: { target: { value: string } }) => {
+      correct(PLACES[field]);
+      setDraft({ ...draft, [field]: event.target.value });
+    },
   });
+  const changeName = (event: { target: { value: string } }) => {
+    correct("name");
+    setName(event.target.value);
+  };
   const field = (each: TextField) => ({
     id: `audience-${each}`,
     label: t(`audiences.${each}`),
@@ -70,11 +81,14 @@ export function AudienceForm(props: Props) {
       }}
     >
       <Leaving isDirty={name !== props.name || JSON.stringify(draft) !== JSON.stringify(props.initial)} />
-      {props.error != null && <Summary error={props.error} others={others} />}
+      {TAGS.map((each) => (
+        <TagOptions key={each} id={`audience-${each}-tags`} typed={draft[each]} />
+      ))}
+      {error !== null && <Summary error={error} others={others} />}
       <Row>
         <Col lg={8}>
           <Field id="audience-name" label={t("audiences.name")} problem={own.get("name")}>
-            <Form.Control autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />
+            <Form.Control autoComplete="off" value={name} onChange={changeName} />
           </Field>
           <fieldset>
             <legend className="fs-6">{t("audiences.to")}</legend>

@@ -1,5 +1,4 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useState } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
@@ -10,6 +9,7 @@ import { FilterWords } from "../../ui/FilterWords";
 import { List } from "../../ui/List";
 import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
 import { usePages } from "../../ui/usePages";
+import { useTyped } from "../../ui/useTyped";
 import type { AudienceView } from "./filter";
 import "./words";
 
@@ -32,7 +32,7 @@ export function Audiences() {
         </Link>
       }
     >
-      <Asked key={name} />
+      <Asked />
       <List<AudienceView>
         found={found}
         label={t("audiences.title")}
@@ -69,7 +69,7 @@ function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
-  const [name, setName] = useState(asked.name ?? "");
+  const [name, setName] = useTyped(asked.name ?? "");
   return (
     <Filters
       to="/audiences"

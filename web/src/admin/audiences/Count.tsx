@@ -8,6 +8,8 @@ import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useProblemText } from "../../ui/useProblemText";
+import { tagsIn } from "../../ui/tags";
+import { UnknownTags } from "../../ui/UnknownTags";
 import { useGatewayName } from "../../ui/useGatewayName";
 import { language } from "../../words";
 import { Field } from "../../ui/Field";
@@ -62,6 +64,7 @@ export function Count({ filter }: { filter: Filter }) {
       <div role="status">
         {counted && (
           <>
+            {counted.selected === 0 && <UnknownTags tags={tagsIn(filter)} />}
             <p className="fs-5 mb-1 tabular">
               {t(counted.is_whole ? "audiences.messages" : "audiences.messagesAtLeast", {
                 count: counted.messages,

@@ -2,10 +2,11 @@ import { type ReactNode, useId, useState } from "react";
 import { Button, Col, Form, Row } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { Field } from "../../ui/Field";
 import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
+import { TagOptions } from "../../ui/TagOptions";
+import { useRefused } from "../../ui/useRefused";
 import { PreferredTimes } from "./PreferredTimes";
 import { type Draft, FIELDS, type Profile, profileFrom } from "./profile";
 
@@ -25,14 +26,15 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
   const { t } = useTranslation();
   const [draft, setDraft] = useState(initial);
   const zones = useId();
-  const { own, others } =
-    error == null
-      ? { own: new Map<string, FieldProblem>(), others: [] }
-      : byField(Problem.of(error), FIELDS);
+  const refused = useRefused(error, FIELDS);
+  const { own, others, correct } = refused;
+  const change = <K extends keyof Draft>(name: K, value: Draft[K]) => {
+    correct(name, ...(name === "email" ? ["phone"] : [])); // of the two one is needed, and it is said of the phone
+    setDraft({ ...draft, [name]: value });
+  };
   const text = (name: Exclude<keyof Draft, "preferred_times">) => ({
     value: draft[name],
-    onChange: (event: { target: { value: string } }) =>
-      setDraft({ ...draft, [name]: event.target.value }),
+    onChange: (event: { target: { value: string } }) => change(name, event.target.value),
   });
   const field = (name: keyof Draft) => ({
     id: `client-${name}`,
@@ -48,7 +50,7 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
       }}
     >
       <Leaving isDirty={JSON.stringify(draft) !== JSON.stringify(initial)} />
-      {error != null && <Summary error={error} others={others} />}
+      {refused.error !== null && <Summary error={refused.error} others={others} />}
       <Row>
         <Col md={6}>
           <Field {...field("full_name")}>
@@ -77,8 +79,9 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
         </Col>
         <Col md={6}>
           <Field {...field("tags")} help={t("clients.tagsHelp")}>
-            <Form.Control autoComplete="off" {...text("tags")} />
+            <Form.Control autoComplete="off" list={`${zones}-tags`} {...text("tags")} />
           </Field>
+          <TagOptions id={`${zones}-tags`} typed={draft.tags} />
         </Col>
         <Col md={6}>
           <Field {...field("time_zone")} help={t("clients.zoneHelp")}>
@@ -99,7 +102,7 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
       <PreferredTimes
         times={draft.preferred_times}
         problem={own.get("preferred_times")}
-        onChange={(preferred_times) => setDraft({ ...draft, preferred_times })}
+        onChange={(times) => change("preferred_times", times)}
       />
       <div className="d-flex flex-wrap gap-2 align-items-center">
         <Button type="submit" disabled={isBusy}>

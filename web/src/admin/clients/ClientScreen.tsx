@@ -16,6 +16,7 @@ import { DeleteClient } from "./DeleteClient";
 import { EditClient } from "./EditClient";
 import type { ClientView } from "./profile";
 import { subjectData } from "./subject";
+import { SuppressedNote } from "./SuppressedNote";
 import "./words";
 
 const route = getRouteApi("/clients/$clientId");
@@ -72,6 +73,7 @@ function Known({ client, name }: { client: ClientView; name: string }) {
         {t("clients.since")} <Time at={client.created_at} /> · {t("clients.changed").toLowerCase()}{" "}
         <Time at={client.changed_at} /> · {t("clients.version", { version: client.version })}
       </p>
+      <SuppressedNote client={client} />
       <section className="panel">
         <h2>{t("clients.profile")}</h2>
         <EditClient client={client} />

@@ -20,7 +20,7 @@ export function ClientSuppressions({ client }: { client: ClientView }) {
           {t("clients.suppress")}
         </Button>
       </div>
-      <SuppressionList asked={asked} empty={<p>{t("clients.notSuppressed")}</p>} />
+      <SuppressionList asked={asked} contacts={asked} empty={<p>{t("clients.notSuppressed")}</p>} />
       {isAdding && <AddSuppression known={client} onClose={() => setAdding(false)} />}
     </section>
   );

@@ -1,5 +1,4 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useState } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
@@ -11,8 +10,11 @@ import { language } from "../../words";
 import { Field } from "../../ui/Field";
 import { List } from "../../ui/List";
 import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
+import { TagOptions } from "../../ui/TagOptions";
 import { Tags } from "../../ui/Tags";
+import { UnknownTags } from "../../ui/UnknownTags";
 import { usePages } from "../../ui/usePages";
+import { useTyped } from "../../ui/useTyped";
 import { type ClientView, tagsOf } from "./profile";
 import "./words";
 
@@ -51,7 +53,7 @@ export function Clients() {
         </>
       }
     >
-      <Asked key={JSON.stringify(asked)} />
+      <Asked />
       <Facets />
       <List<ClientView>
         found={found}
@@ -66,7 +68,9 @@ export function Clients() {
             isFiltered={Object.keys(asked).length > 0}
             found={t("clients.noneFound")}
             yet={t("clients.none")}
-          />
+          >
+            <UnknownTags tags={asked.tag ?? []} offer={(meant, tag) => <Instead of={tag} meant={meant} />} />
+          </Nothing>
         }
       />
     </ListScreen>
@@ -78,11 +82,19 @@ function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
-  const [q, setQ] = useState(asked.q ?? "");
-  const [code, setCode] = useState(asked.operator_code ?? "");
-  const [tags, setTags] = useState(asked.tag?.join(", ") ?? "");
+  const [typed, setTyped] = useTyped({
+    q: asked.q ?? "",
+    code: asked.operator_code ?? "",
+    tags: asked.tag?.join(", ") ?? "",
+  });
+  const text = (name: keyof typeof typed) => ({
+    autoComplete: "off",
+    value: typed[name],
+    onChange: (event: { target: { value: string } }) => setTyped({ ...typed, [name]: event.target.value }),
+  });
   const submit = () => {
-    const tag = tagsOf(tags);
+    const { q, code } = typed;
+    const tag = tagsOf(typed.tags);
     void go({
       search: {
         q: q.trim() || undefined,
@@ -94,19 +106,15 @@ function Asked() {
   return (
     <Filters to="/clients" isFiltered={Object.keys(asked).length > 0} onFind={submit}>
       <Field id="filter-q" label={t("clients.q")} className="">
-        <Form.Control autoComplete="off" value={q} onChange={(event) => setQ(event.target.value)} />
+        <Form.Control {...text("q")} />
       </Field>
       <Field id="filter-code" label={t("clients.operator_code")} className="">
-        <Form.Control
-          inputMode="numeric"
-          autoComplete="off"
-          value={code}
-          onChange={(event) => setCode(event.target.value)}
-        />
+        <Form.Control inputMode="numeric" {...text("code")} />
       </Field>
       <Field id="filter-tags" label={t("clients.allTags")} className="">
-        <Form.Control autoComplete="off" value={tags} onChange={(event) => setTags(event.target.value)} />
+        <Form.Control list="filter-tags-known" {...text("tags")} />
       </Field>
+      <TagOptions id="filter-tags-known" typed={typed.tags} />
     </Filters>
   );
 }
@@ -125,29 +133,42 @@ function Facets() {
       <p className="mb-1" role="status">
         {t(is_exact ? "clients.count" : "clients.countAtLeast", { count })}
       </p>
-      <div className="tags" role="group" aria-label={t("clients.narrow")}>
-        {codes.map((each) => (
-          <Link
-            key={each.value}
-            className="btn btn-sm btn-outline-secondary"
-            to="/clients"
-            search={{ ...asked, operator_code: each.value }}
-          >
-            {each.value} · {number(each.count, language())}
-          </Link>
-        ))}
-        {others.map((each) => (
-          <Link
-            key={each.value}
-            className="btn btn-sm btn-outline-secondary"
-            to="/clients"
-            search={{ ...asked, tag: [...(asked.tag ?? []), each.value] }}
-          >
-            {each.value} · {number(each.count, language())}
-          </Link>
-        ))}
-      </div>
+      <Narrow label={t("clients.tags")} of={others} to={(tag) => ({ ...asked, tag: [...(asked.tag ?? []), tag] })} />
+      <Narrow label={t("clients.codes")} of={codes} to={(operator_code) => ({ ...asked, operator_code })} />
     </div>
+  );
+}
+
+interface Narrowing {
+  label: string;
+  of: readonly { value: string; count: number }[];
+  to: (value: string) => { q?: string; operator_code?: string; tag?: string[] };
+}
+
+/** What is common among those that are shown, under its name. */
+function Narrow({ label, of, to }: Narrowing) {
+  const { t } = useTranslation();
+  if (of.length === 0) return null;
+  return (
+    <div className="d-flex flex-wrap gap-1 mb-1" role="group" aria-label={`${t("clients.narrow")}: ${label}`}>
+      <span className="small text-body-secondary align-self-center">{label}:</span>
+      {of.map((each) => (
+        <Link key={each.value} className="btn btn-sm btn-outline-secondary" to="/clients" search={to(each.value)}>
+          {each.value} · {number(each.count, language())}
+        </Link>
+      ))}
+    </div>
+  );
+}
+
+/** The same question with a tag that there is. */
+function Instead({ of, meant }: { of: string; meant: string }) {
+  const asked = route.useSearch();
+  const tag = (asked.tag ?? []).map((each) => (each === of ? meant : each));
+  return (
+    <Link to="/clients" search={{ ...asked, tag }}>
+      {meant}
+    </Link>
   );
 }
 

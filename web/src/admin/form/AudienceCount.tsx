@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../../api/problem";
 import { number } from "../../ui/format";
 import { useProblemTitle } from "../../ui/useProblemText";
+import { tagsIn } from "../../ui/tags";
+import { UnknownTags } from "../../ui/UnknownTags";
 import { language } from "../../words";
 import { audience } from "./audiences";
 import { type Audience, countOf } from "./counting";
@@ -33,6 +35,7 @@ export function AudienceCount({ body }: { body: Audience }) {
         {isNobody && <span aria-hidden="true">⚠ </span>}
         {t(isWhole ? "preview.clients" : "preview.clientsMore", { count: selected })}
       </p>
+      {selected === 0 && <UnknownTags tags={tagsIn(filter)} />}
       {leftOut.length > 0 && (
         <>
           <p className="mb-1">{t("preview.messages", { count: messages })}</p>

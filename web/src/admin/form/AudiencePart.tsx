@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
+import { TagOptions } from "../../ui/TagOptions";
 import { audiences } from "./audiences";
 import { CheckField, ChoiceField, More, Part, TextField } from "./Fields";
 import type { Values } from "./values";
@@ -34,7 +35,7 @@ export function AudiencePart() {
             help={t("form.operatorCodesHelp")}
             className="col-md-6 mb-3"
           />
-          <TextField name="tags" label={t("form.anyTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
+          <TagField name="tags" label={t("form.anyTags")} />
         </div>
         <CheckField name="onePerContact" label={t("form.onePerContact")} className="mb-0" />
       </Part>
@@ -43,8 +44,8 @@ export function AudiencePart() {
         names={["allTags", "noTags", "timeZones", "contact", "include", "exclude"]}
       >
         <div className="row">
-          <TextField name="allTags" label={t("form.allTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
-          <TextField name="noTags" label={t("form.noTags")} help={t("form.tagsHelp")} className="col-md-6 mb-3" />
+          <TagField name="allTags" label={t("form.allTags")} />
+          <TagField name="noTags" label={t("form.noTags")} />
           <TextField name="timeZones" label={t("form.timeZones")} help={t("form.timeZonesHelp")} className="col-md-6 mb-3" />
           <ChoiceField
             name="contact"
@@ -61,5 +62,17 @@ export function AudiencePart() {
         <TextField name="exclude" label={t("form.exclude")} help={t("form.conditionHelp")} rows={3} isCode />
       </More>
     </>
+  );
+}
+
+/** A field of tags, which offers those that clients have. */
+function TagField({ name, label }: { name: "tags" | "allTags" | "noTags"; label: string }) {
+  const { t } = useTranslation();
+  const typed = useWatch({ control: useFormContext<Values>().control, name });
+  return (
+    <div className="col-md-6">
+      <TextField name={name} label={label} help={t("form.tagsHelp")} list={`known-${name}`} />
+      <TagOptions id={`known-${name}`} typed={typed} />
+    </div>
   );
 }

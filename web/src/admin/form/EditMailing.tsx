@@ -12,7 +12,7 @@ import { Confirm } from "../../ui/Confirm";
 import { Conflict } from "../../ui/Conflict";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { shown } from "../../ui/shown";
-import { isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs as runsQuery, tag } from "../mailings/api";
+import { figures, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs as runsQuery, tag } from "../mailings/api";
 import { useTitle } from "../../ui/useTitle";
 import { type Body, bodyOf, type Changes } from "./body";
 import { draft } from "./draft";
@@ -75,11 +75,12 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
         return await patched(id, now.version, body);
       }
     },
-    onSuccess: (done) => {
+    onSuccess: async (done) => {
       setTheirs(null);
       draft.forget(kept);
       void queries.invalidateQueries({ queryKey: MAILINGS });
-      if (done?.remarks?.length || done?.unknown_phones?.length) setSaved(done);
+      const remarks = await thatHold(done?.remarks ?? [], async () => (await queries.fetchQuery(figures(id, seen.status))).by_status.expired);
+      if (done && (remarks.length > 0 || done.unknown_phones?.length)) setSaved({ ...done, remarks });
       else void navigate({ to: "/mailings/$id", params: { id }, ignoreBlocker: true });
     },
     onError: async (error, wanted) => {
@@ -162,6 +163,15 @@ async function patched(id: string, version: number, body: Changes): Promise<Save
 /** Returns the changes without the fields that are named. */
 function rest(changes: Changes, without: readonly string[]): Changes {
   return Object.fromEntries(Object.entries(changes).filter(([name]) => !without.includes(name)));
+}
+
+type Remark = NonNullable<Saved["remarks"]>[number];
+
+/** Returns the remarks without the one about what has expired, where nothing has. */
+async function thatHold(remarks: readonly Remark[], expired: () => Promise<number>): Promise<Remark[]> {
+  if (!remarks.some((each) => each.code === "not_expired")) return [...remarks];
+  const isNone = await expired().then((count) => count === 0, () => false);
+  return remarks.filter((each) => !isNone || each.code !== "not_expired");
 }
 
 /** What was saved does not hold for all: that is said before one goes on. */

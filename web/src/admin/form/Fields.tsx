@@ -11,12 +11,16 @@ import type { Values } from "./values";
 export type Name = Path<Values>;
 
 /** How a field's label, control and help belong together; `error` is what was refused of it. */
-export function useField(name: Name) {
+export function useField(name: Name, onTyped?: (value: string) => void) {
   const { register, formState } = useFormContext<Values>();
   const refused: Refused | undefined = get(formState.errors, name);
   const error = refusalOf(refused, name);
   const id = `field-${name.replaceAll(".", "-")}`;
-  return { id, helpId: `${id}-help`, error, own: register(name) };
+  return { id, helpId: `${id}-help`, error, own: register(name, onTyped && { onChange: (event: Typed) => onTyped(event.target.value) }) };
+}
+
+interface Typed {
+  target: { value: string };
 }
 
 /** A refusal as the form keeps it with its field. */
@@ -53,6 +57,7 @@ export function TextField({
   placeholder,
   isCode = false,
   onFocus,
+  onTyped,
 }: Props & {
   type?: "text" | "time" | "datetime-local";
   rows?: number;
@@ -62,8 +67,9 @@ export function TextField({
   placeholder?: string;
   isCode?: boolean;
   onFocus?: () => void;
+  onTyped?: (value: string) => void;
 }) {
-  const { id, helpId, error, own } = useField(name);
+  const { id, helpId, error, own } = useField(name, onTyped);
   return (
     <Form.Group controlId={id} className={className}>
       <Form.Label>{label}</Form.Label>
@@ -134,8 +140,8 @@ export function Held({ once = ["most"], children }: { once?: readonly Fixed[]; c
   const fixed = useContext(FixedContext);
   const isHeld = once.includes(fixed);
   return (
-    <fieldset disabled={isHeld}>
-      {isHeld && <p className="small text-body-secondary mb-2">{t(`fixed.${fixed}`)}</p>}
+    <fieldset disabled={isHeld} className={isHeld ? "held" : undefined}>
+      {isHeld && <p className="small fw-semibold mb-2">{t(`fixed.${fixed}`)}</p>}
       {children}
     </fieldset>
   );

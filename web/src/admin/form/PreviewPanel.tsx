@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { catalog } from "../../api/client";
 import { type FieldProblem, Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
-import { clientOf } from "../../ui/clients";
+import { clientLike, clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { phoneOf } from "../../ui/phone";
 import { useProblemTitle } from "../../ui/useProblemText";
@@ -14,11 +14,13 @@ import { language } from "../../words";
 import { useRefusal } from "./FieldHelp";
 import type { Body } from "./body";
 import { shownHtml } from "./shownHtml";
+import { useLater } from "./useLater";
 
 type Previewed = components["schemas"]["PreviewedMailing"];
 type Message = components["schemas"]["MailingPreview"];
 
 const DAY_MS = 86_400_000;
+const SEARCH_AFTER_MS = 300; // the last key
 
 async function preview(body: Previewed, signal: AbortSignal) {
   return (await catalog.POST("/v1/mailings/preview", { body, signal })).data!;
@@ -29,9 +31,12 @@ export function MessagePreview({ body }: { body: Body }) {
   const { t, i18n } = useTranslation();
   const words = useRefusal();
   const [typed, setTyped] = useState("");
-  const phone = phoneOf(typed);
-  const client = useQuery(clientOf(phone));
-  const clientId = client.data?.client_id ?? null;
+  const wanted = useLater(typed.trim(), SEARCH_AFTER_MS);
+  const phone = phoneOf(wanted);
+  const byPhone = useQuery(clientOf(phone));
+  const byWords = useQuery(clientLike(phone === null ? wanted : ""));
+  const client = phone === null ? byWords : byPhone;
+  const clientId = (wanted && client.data?.client_id) || null;
   const isClear = typed.trim() === "" || clientId !== null; // whose message it is
   const { body: text, subject, html, sender, gateway, filter, audience: saved } = body;
   const to = saved ? { audience: saved } : { filter };
@@ -54,17 +59,18 @@ export function MessagePreview({ body }: { body: Body }) {
   };
   return (
     <>
-      <Form.Group controlId="preview-phone" className="mb-2">
+      <Form.Group controlId="preview-client" className="mb-2">
         <Form.Label className="small mb-1">{t("preview.for")}</Form.Label>
         <Form.Control
           size="sm"
           value={typed}
-          placeholder="+7 (916) 123-45-67"
-          inputMode="tel"
           autoComplete="off"
           onChange={({ target }) => setTyped(target.value)}
         />
-        {phone !== null && client.data === null && <p className="small mb-0">{t("preview.nobody")}</p>}
+        <p className="small mb-0" role="status">
+          {wanted && client.data === null && t("preview.nobody")}
+          {wanted && client.data && [client.data.full_name, client.data.phone ?? client.data.email].filter(Boolean).join(", ")}
+        </p>
       </Form.Group>
       {text.trim() === "" && <p className="text-body-secondary">{t("preview.empty")}</p>}
       {refusal && (

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
@@ -8,7 +9,7 @@ import { EntryFields } from "./EntryFields";
 import { CheckField, ChoiceField, Held, More, Part, TextField, useField } from "./Fields";
 import { useWallClock } from "./useWallClock";
 import { freshEntry, type Values } from "./values";
-import { toInstant, zones } from "./zoned";
+import { isWhole, movedEnd, toInstant, zones } from "./zoned";
 
 /** When it runs: its window, and how it recurs within. */
 export function WhenPart({ isNew }: { isNew: boolean }) {
@@ -29,7 +30,7 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
           {begin === "at" && (
             <div className="col-md-6">
               <Held>
-                <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" />
+                <StartsAt />
               </Held>
               <InUtc name="startsAt" isNew={isNew} />
             </div>
@@ -77,6 +78,23 @@ function Begin() {
       ))}
     </div>
   );
+}
+
+/** When it begins. Who moves that moves the end along, so that it has as much time as before. */
+function StartsAt() {
+  const { t } = useTranslation();
+  const { control, getValues, setValue } = useFormContext<Values>();
+  const startsAt = useWatch({ control, name: "startsAt" });
+  const before = useRef(startsAt);
+  useEffect(() => {
+    if (isWhole(startsAt)) before.current = startsAt;
+  }, [startsAt]);
+  const moved = (to: string) => {
+    const { endsAt, zone, recurs } = getValues();
+    const end = recurs ? null : movedEnd(endsAt, before.current, to, zone);
+    if (end !== null) setValue("endsAt", end, { shouldDirty: true });
+  };
+  return <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" onTyped={moved} />;
 }
 
 /** The instant that a wall time is, and what follows if it has passed. */

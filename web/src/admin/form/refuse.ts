@@ -23,13 +23,17 @@ export function refuse(error: unknown, form: UseFormReturn<Values>): Problem | n
     own.set(name, (before && joined(before, found)) ?? found);
     return false;
   });
-  for (const [place, [name, each]] of [...own].entries()) {
+  for (const [place, [name, found]] of [...own].entries()) {
+    const each = found.code === "length" && isEmpty(form.getValues(name)) ? { ...found, code: "required" } : found;
     const types = { limits: (each.limits ?? []).map(String), ...(each.entries && { entries: [...each.entries] }) };
     form.setError(name, { type: each.code, message: each.detail, types }, { shouldFocus: place === 0 });
   }
   if (problem.errors.length > 0 && left.length === 0) return null;
   return new Problem(problem.status, problem.type, problem.title, left, problem.traceId);
 }
+
+/** Whether nothing was typed: then it does not matter how long it may be. */
+const isEmpty = (value: unknown) => typeof value === "string" && value.trim() === "";
 
 /** A rule that comes once has its time in another field; a start of now has none. */
 function shownName(name: string | null, values: Values): Name | null {

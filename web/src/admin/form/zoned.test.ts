@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { isZone, toInstant, toWall } from "./zoned";
+import { isZone, movedEnd, toInstant, toWall } from "./zoned";
 
 test.each([
   ["2026-11-29T12:00", "Europe/Moscow", "2026-11-29T09:00:00.000Z"],
@@ -24,4 +24,15 @@ test("what is no time or no zone is null", () => {
   expect(toInstant("soon", "UTC")).toBeNull();
   expect(toInstant("2026-11-29T12:00", "Nowhere/City")).toBeNull();
   expect(isZone("")).toBe(false);
+});
+
+test("an end moves along with the start, by as much time and not by as much of the clock", () => {
+  expect(movedEnd("2026-12-02T10:00", "2026-12-01T10:00", "2026-12-03T09:30", "Europe/Moscow")).toBe("2026-12-04T09:30");
+  // the clocks are put back on October 25: a day of 25 hours
+  expect(movedEnd("2026-10-24T12:00", "2026-10-23T12:00", "2026-10-24T12:00", "Europe/Berlin")).toBe("2026-10-25T11:00");
+});
+
+test("a year that is being typed moves nothing", () => {
+  expect(movedEnd("2026-12-02T10:00", "2026-12-01T10:00", "0002-12-03T10:00", "UTC")).toBeNull();
+  expect(movedEnd("", "2026-12-01T10:00", "2026-12-03T10:00", "UTC")).toBeNull();
 });

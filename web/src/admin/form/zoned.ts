@@ -62,6 +62,17 @@ export function toWall(instant: string, zone: string): string {
   return new Date(shown(Date.parse(instant), zone)).toISOString().slice(0, 16);
 }
 
+/** Whether a wall time is one, and no year that is being typed. */
+export const isWhole = (wall: string) => WALL.test(wall) && wall >= "2000";
+
+/** Returns the end of a window whose start was moved, so that it is as long as before; null: that cannot be said. */
+export function movedEnd(end: string, from: string, to: string, zone: string): string | null {
+  if (![end, from, to].every(isWhole)) return null;
+  const [ends, begins, moved] = [end, from, to].map((each) => Date.parse(toInstant(each, zone) ?? ""));
+  const at = ends! + moved! - begins!;
+  return Number.isNaN(at) ? null : toWall(new Date(at).toISOString(), zone);
+}
+
 export const ownZone = (): string => preferences.zone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const zones = (): readonly string[] =>

@@ -3,13 +3,13 @@ import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $dispatcher } from "../../api/client";
-import { byField, Problem } from "../../api/problem";
 import { rate } from "../../ui/format";
 import { language } from "../../words";
 import { Field } from "../../ui/Field";
 import { ReasonText } from "../../ui/ReasonText";
 import { Scrolled } from "../../ui/Scrolled";
 import { Summary } from "../../ui/Summary";
+import { useRefused } from "../../ui/useRefused";
 import type { GatewayView } from "./limits";
 
 /** Sends one real message now, and shows what the gateway answered. */
@@ -19,7 +19,11 @@ export function GatewayTest({ gateway }: { gateway: GatewayView }) {
   const [subject, setSubject] = useState("");
   const [text, setText] = useState("");
   const test = $dispatcher.useMutation("post", "/v1/gateways/{name}/test");
-  const { own, others } = byField(Problem.of(test.error), ["phone", "email", "subject", "text"]);
+  const { own, others, error, correct } = useRefused(test.error, ["phone", "email", "subject", "text"]);
+  const typed = (field: string, set: (text: string) => void) => (event: { target: { value: string } }) => {
+    correct(field);
+    set(event.target.value);
+  };
   const { contact, kind } = gateway;
   const submit = () => {
     const body = {
@@ -40,16 +44,16 @@ export function GatewayTest({ gateway }: { gateway: GatewayView }) {
           submit();
         }}
       >
-        {test.error !== null && <Summary error={test.error} others={others} />}
+        {error !== null && <Summary error={error} others={others} />}
         <div className="filters">
           {contact && (
             <Field id="test-to" label={t(`gateways.contacts.${contact}`)} problem={own.get(contact)} className="">
-              <Form.Control autoComplete="off" value={to} onChange={(event) => setTo(event.target.value)} />
+              <Form.Control autoComplete="off" value={to} onChange={typed(contact, setTo)} />
             </Field>
           )}
           {kind === "smtp" && (
             <Field id="test-subject" label={t("gateways.subject")} problem={own.get("subject")} className="">
-              <Form.Control autoComplete="off" value={subject} onChange={(event) => setSubject(event.target.value)} />
+              <Form.Control autoComplete="off" value={subject} onChange={typed("subject", setSubject)} />
             </Field>
           )}
           <Field id="test-text" label={t("gateways.text")} problem={own.get("text")} className="">
@@ -57,7 +61,7 @@ export function GatewayTest({ gateway }: { gateway: GatewayView }) {
               autoComplete="off"
               placeholder={t("gateways.testText")}
               value={text}
-              onChange={(event) => setText(event.target.value)}
+              onChange={typed("text", setText)}
             />
           </Field>
           <div>

@@ -4,13 +4,14 @@ import { Button, Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $dispatcher, dispatcher } from "../../api/client";
-import { byField, Problem } from "../../api/problem";
+import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/dispatcher";
 import { Conflict } from "../../ui/Conflict";
 import { changed, differences } from "../../ui/changes";
 import { Field } from "../../ui/Field";
 import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
+import { useRefused } from "../../ui/useRefused";
 import { defaultOf, described, type Draft, draftOf, type GatewayView, NUMBERS } from "./limits";
 
 type Description = components["schemas"]["HttpDescription"];
@@ -48,7 +49,7 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
   const mine = changed(draft, draftOf(base));
   const isConflict = Problem.of(put.error).status === 412;
   const refused = put.error !== null && !isConflict;
-  const { own, others } = byField(Problem.of(refused ? put.error : null), NUMBERS);
+  const { own, others, error, correct } = useRefused(refused ? put.error : null, NUMBERS);
   return (
     <section className="panel">
       <h2>{t("gateways.limits")}</h2>
@@ -61,7 +62,7 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
         }}
       >
         <Leaving isDirty={Object.keys(mine).length > 0} />
-        {refused && <Summary error={put.error} others={others} />}
+        {error !== null && <Summary error={error} others={others} />}
         <div className="filters">
           {NUMBERS.map((name) => (
             <Field key={name} id={`limit-${name}`} label={t(`gateways.limit.${name}`)} problem={own.get(name)} className="">
@@ -70,7 +71,10 @@ export function Limits({ gateway }: { gateway: GatewayView }) {
                 autoComplete="off"
                 placeholder={String(defaultOf(gateway.kind, name) ?? t("gateways.unlimited"))}
                 value={draft[name]}
-                onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
+                onChange={(event) => {
+                  correct(name);
+                  setDraft({ ...draft, [name]: event.target.value });
+                }}
               />
             </Field>
           ))}

@@ -81,10 +81,13 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
         <>
           <h2 className="fs-5 mt-4">{t("imports.recognised")}</h2>
           <p className="text-body-secondary mb-2">{t("imports.firstRows", { count: seen.rows.length })}</p>
-          <Table seen={seen} chosen={chosen} onChange={choose} />
           {ignored.length > 0 && (
-            <p role="status">{t("imports.ignored", { count: ignored.length, names: ignored.join(", ") })}</p>
+            <p className="alert alert-warning py-2" role="status" data-left-out>
+              <span aria-hidden="true">⚠ </span>
+              {t("imports.ignored", { count: ignored.length, names: ignored.join(", ") })} {t("imports.ignoredHelp")}
+            </p>
           )}
+          <Table seen={seen} chosen={chosen} onChange={choose} />
           {!hasKey && (
             <p className="field-problem mb-3" role="alert">
               {t("imports.noKey")}
@@ -94,7 +97,7 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
       )}
       <div className="filters options">
         {seen.kind === "csv" && (
-          <Field id="import-charset" label={t("imports.charset")} className="">
+          <Field id="import-charset" label={t("imports.charset")} help={t("imports.charsetHelp")} className="">
             <Form.Select value={charset} onChange={(event) => onCharset(event.target.value)}>
               <option value="">{t("imports.found", { what: seen.charset })}</option>
               {CHARSETS.map((each) => (
@@ -106,7 +109,7 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
           </Field>
         )}
         {possible.length > 1 && (
-          <Field id="import-key" label={t("imports.key")} className="">
+          <Field id="import-key" label={t("imports.key")} help={t("imports.keyHelp")} className="">
             <Form.Select value={first} onChange={(event) => setKey(event.target.value)}>
               {possible.map((each) => (
                 <option key={each} value={each}>
@@ -116,7 +119,7 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
             </Form.Select>
           </Field>
         )}
-        <Field id="import-mode" label={t("imports.mode")} className="">
+        <Field id="import-mode" label={t("imports.mode")} help={t(`imports.modeHelp.${mode}`)} className="">
           <Form.Select value={mode} onChange={(event) => setMode(event.target.value as Options["mode"])}>
             {MODES.map((each) => (
               <option key={each} value={each}>
@@ -125,13 +128,13 @@ function Recognised({ seen, charset, onCharset, onSend }: RecognisedProps) {
             ))}
           </Form.Select>
         </Field>
-        <Field id="import-tags" label={t("imports.tagsOf")} className="">
+        <Field id="import-tags" label={t("imports.tagsOf")} help={t(`imports.tagsHelp.${tags}`)} className="">
           <Form.Select value={tags} onChange={(event) => setTags(event.target.value as Options["tags"])}>
             <option value="replace">{t("imports.tagsReplace")}</option>
             <option value="add">{t("imports.tagsAdd")}</option>
           </Form.Select>
         </Field>
-        <Field id="import-empty" label={t("imports.emptyCells")} className="">
+        <Field id="import-empty" label={t("imports.emptyCells")} help={t(`imports.emptyHelp.${empty}`)} className="">
           <Form.Select value={empty} onChange={(event) => setEmpty(event.target.value as Options["empty"])}>
             <option value="clear">{t("imports.emptyClear")}</option>
             <option value="keep">{t("imports.emptyKeep")}</option>

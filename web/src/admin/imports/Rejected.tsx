@@ -16,7 +16,7 @@ type Rejection = components["schemas"]["RejectionView"];
 export function Rejected({ view }: { view: ImportView }) {
   const { t } = useTranslation();
   const words = useProblemText();
-  const head = ["row", "line", "column", "reason"] as const;
+  const head = ["row", "line", "whose", "column", "reason"] as const;
   const path = { import_id: view.import_id };
   const found = usePages(["rejections", view.import_id], (cursor, signal) =>
     catalog.GET("/v1/imports/{import_id}/rejections", {
@@ -28,6 +28,7 @@ export function Rejected({ view }: { view: ImportView }) {
   const reason = ({ column, code, limits, reason: detail }: Rejection) =>
     code ? words({ pointer: `/${column ?? ""}`, code, detail, limits }) : detail;
   const column = (name: string | null) => (name ? t(`imports.fields.${name}`, { defaultValue: name }) : "");
+  const whose = ({ cells }: Rejection) => cells.map((each) => each.value).join(", ");
   return (
     <section className="panel">
       <div className="screen-head mb-2">
@@ -55,6 +56,9 @@ export function Rejected({ view }: { view: ImportView }) {
             </td>
             <td className="tabular" data-label={t("imports.line")}>
               {each.line !== null && number(each.line, language())}
+            </td>
+            <td className="text-break" data-label={t("imports.whose")}>
+              {whose(each)}
             </td>
             <td data-label={t("imports.column")}>{column(each.column)}</td>
             <td data-label={t("imports.reason")} data-code={each.code}>

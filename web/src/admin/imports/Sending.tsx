@@ -1,12 +1,14 @@
+import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { Button, ProgressBar } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { $catalog, catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
-import { number, percent } from "../../ui/format";
+import { percent } from "../../ui/format";
 import { language } from "../../words";
 import { Summary } from "../../ui/Summary";
+import { Came } from "./Came";
 import { CancelImport } from "./CancelImport";
 import { Figures } from "./Figures";
 import { Rejected } from "./Rejected";
@@ -98,7 +100,7 @@ export function Sending(props: Props) {
       {isAborted && <p role="status">{t("imports.cancelled")}</p>}
       {shown && <Figures view={shown} />}
       <div role="status" className="mb-3">
-        {done && t(done.dry_run ? "imports.checked" : "imports.done", { rows: number(done.rows, language()), count: done.rows })}
+        {done && <Came view={done} />}
       </div>
       <div className="d-flex flex-wrap gap-2">
         {isUnderWay && (
@@ -107,7 +109,14 @@ export function Sending(props: Props) {
           </Button>
         )}
         {done?.dry_run && <Button onClick={props.onImport}>{t("imports.send")}</Button>}
-        {done && !done.dry_run && <Button onClick={props.onShow}>{t("imports.show")}</Button>}
+        {done && !done.dry_run && (
+          <>
+            <Button onClick={props.onShow}>{t("imports.show")}</Button>
+            <Link className="btn btn-outline-primary" to="/clients">
+              {t("imports.toClients")}
+            </Link>
+          </>
+        )}
         {error !== undefined && !isAborted && Problem.of(error).status !== 422 && (
           <Button onClick={again}>{t("again")}</Button>
         )}

@@ -41,7 +41,7 @@ export function Bulk({ chosen, onDone }: { chosen: readonly Mailing[]; onDone: (
     .map((each) => live.mailings.get(each.mailing_id)?.by_status)
     .reduce((sum, each) => sum + (each ? each.planned + each.retry : 0), 0);
   return (
-    <section className="border rounded p-2 mb-3" aria-label={t("bulk.label")}>
+    <section className="bulk border rounded p-2 mb-3" aria-label={t("bulk.label")}>
       <div className="d-flex flex-wrap align-items-center gap-2">
         {chosen.length > 0 && (
           <>

@@ -57,7 +57,6 @@ export function Mailings() {
       )}
       {found.isPending && <p role="status">{t("loading")}</p>}
       {found.data && shown.length === 0 && <Empty isFiltered={Object.values(asked).some(Boolean)} />}
-      <Bulk chosen={marked} onDone={() => setChosen(new Set())} />
       {shown.length > 0 && (
         <>
           <Legend />
@@ -73,6 +72,7 @@ export function Mailings() {
           {t("screen.more")}
         </Button>
       )}
+      <Bulk chosen={marked} onDone={() => setChosen(new Set())} />
       {verb.dialog}
     </>
   );

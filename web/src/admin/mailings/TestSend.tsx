@@ -4,10 +4,10 @@ import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { dispatcher } from "../../api/client";
-import { byField, type FieldProblem, Problem } from "../../api/problem";
 import { phoneOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
+import { useRefused } from "../../ui/useRefused";
 import { FieldHelp } from "../form/FieldHelp";
 import type { Mailing } from "./api";
 
@@ -32,8 +32,7 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
       return (await dispatcher.POST("/v1/test-sends", { params: {}, body: sent })).data!;
     },
   });
-  const problem = send.error === null ? null : Problem.of(send.error);
-  const { own, others } = problem ? byField(problem, FIELDS) : { own: new Map<string, FieldProblem>(), others: [] };
+  const { own, others, error, correct } = useRefused(send.error, FIELDS);
   const refused = [...own.values()][0];
   return (
     <Modal show centered onHide={onClose} aria-labelledby="test-title">
@@ -58,7 +57,10 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
               autoComplete="off"
               isInvalid={refused !== undefined}
               aria-describedby="test-contact-help"
-              onChange={({ target }) => setTyped(target.value)}
+              onChange={({ target }) => {
+                correct(...FIELDS);
+                setTyped(target.value);
+              }}
             />
             <FieldHelp id="test-contact-help" error={refused} help={t("testSend.toHelp")} />
           </Form.Group>
@@ -66,7 +68,7 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
             <Form.Label>{t("testSend.name")}</Form.Label>
             <Form.Control value={name} autoComplete="off" onChange={({ target }) => setName(target.value)} />
           </Form.Group>
-          {problem && (refused === undefined || others.length > 0) && <ProblemPanel error={problem} />}
+          {error !== null && (refused === undefined || others.length > 0) && <ProblemPanel error={error} />}
           {send.data && <Came runId={send.data.run_id} />}
         </Modal.Body>
         <Modal.Footer>

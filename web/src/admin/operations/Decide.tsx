@@ -3,10 +3,10 @@ import { useState } from "react";
 import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { byField, Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { Field } from "../../ui/Field";
 import { Summary } from "../../ui/Summary";
+import { useRefused } from "../../ui/useRefused";
 import { Time } from "../../ui/Time";
 import { of, type Service } from "./services";
 import type { Item, Kind } from "./SetAside";
@@ -37,7 +37,11 @@ export function Decide({ service, kind, item, onDone, onClose }: Props) {
     onSuccess: onDone,
     onError: () => setGivenUp(false),
   });
-  const { own, others } = byField(Problem.of(decide.error), ["reason", "by"]);
+  const { own, others, error, correct } = useRefused(decide.error, ["reason", "by"]);
+  const typed = (field: string, set: (text: string) => void) => (event: { target: { value: string } }) => {
+    correct(field);
+    set(event.target.value);
+  };
   const isDisabled = !reason.trim() || decide.isPending;
   if (isGivenUp) {
     return (
@@ -69,15 +73,15 @@ export function Decide({ service, kind, item, onDone, onClose }: Props) {
           </Modal.Title>
         </Modal.Header>
         <Modal.Body>
-          {decide.error !== null && <Summary error={decide.error} others={others} />}
+          {error !== null && <Summary error={error} others={others} />}
           {item ? <Facts of={item} /> : <p>{t("setAside.all", { service: t(`operations.services.${service}`) })}</p>}
           <p>{t(item?.key ? "setAside.ofMailing" : "setAside.ofService")}</p>
           <p>{t("setAside.choice")}</p>
           <Field id="decide-reason" label={t("setAside.why")} help={t("setAside.whyHelp")} problem={own.get("reason")}>
-            <Form.Control value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
+            <Form.Control value={reason} maxLength={500} onChange={typed("reason", setReason)} />
           </Field>
           <Field id="decide-by" label={t("setAside.who")} isOptional problem={own.get("by")}>
-            <Form.Control value={by} maxLength={100} onChange={(event) => setBy(event.target.value)} />
+            <Form.Control value={by} maxLength={100} onChange={typed("by", setBy)} />
           </Field>
         </Modal.Body>
         <Modal.Footer>

@@ -5,9 +5,9 @@ import { useTranslation } from "react-i18next";
 
 import { $catalog } from "../../api/client";
 import type { components } from "../../api/types/catalog";
-import { byField, Problem } from "../../api/problem";
 import { Field } from "../../ui/Field";
 import { Summary } from "../../ui/Summary";
+import { useRefused } from "../../ui/useRefused";
 import "./words";
 
 type Body = components["schemas"]["NewSuppression"];
@@ -38,7 +38,11 @@ export function AddSuppression({ known, onClose }: Props) {
       onClose();
     },
   });
-  const { own, others } = byField(Problem.of(add.error), ["client_id", "phone", "email", "topic", "source"]);
+  const { own, others, error, correct } = useRefused(add.error, ["client_id", "phone", "email", "topic", "source"]);
+  const typed = (field: string, set: (text: string) => void) => (event: { target: { value: string } }) => {
+    correct(field);
+    set(event.target.value);
+  };
   const submit = () => {
     const body: Body = { reason, [kind]: known?.[kind] ?? contact.trim() };
     if (topic.trim()) body.topic = topic.trim();
@@ -60,7 +64,7 @@ export function AddSuppression({ known, onClose }: Props) {
           </Modal.Title>
         </Modal.Header>
         <Modal.Body>
-          {add.error !== null && <Summary error={add.error} others={others} />}
+          {error !== null && <Summary error={error} others={others} />}
           <fieldset className="mb-3">
             <legend className="fs-6">{t("suppressions.whom")}</legend>
             {kinds.map((each) => (
@@ -71,7 +75,10 @@ export function AddSuppression({ known, onClose }: Props) {
                 id={`kind-${each}`}
                 label={t(`suppressions.whoms.${each}`)}
                 checked={kind === each}
-                onChange={() => setKind(each)}
+                onChange={() => {
+                  correct(kind);
+                  setKind(each);
+                }}
               />
             ))}
           </fieldset>
@@ -80,12 +87,15 @@ export function AddSuppression({ known, onClose }: Props) {
               <Form.Control
                 autoComplete="off"
                 value={contact}
-                onChange={(event) => setContact(event.target.value)}
+                onChange={(event) => {
+                  correct(kind);
+                  setContact(event.target.value);
+                }}
               />
             </Field>
           )}
           <Field id="topic" label={t("suppressions.topic")} isOptional help={t("suppressions.topicHelp")} problem={own.get("topic")}>
-            <Form.Control autoComplete="off" value={topic} onChange={(event) => setTopic(event.target.value)} />
+            <Form.Control autoComplete="off" value={topic} onChange={typed("topic", setTopic)} />
           </Field>
           <Field id="reason" label={t("suppressions.reason")}>
             <Form.Select
@@ -100,7 +110,7 @@ export function AddSuppression({ known, onClose }: Props) {
             </Form.Select>
           </Field>
           <Field id="source" label={t("suppressions.source")} isOptional help={t("suppressions.sourceHelp")} problem={own.get("source")}>
-            <Form.Control autoComplete="off" value={source} onChange={(event) => setSource(event.target.value)} />
+            <Form.Control autoComplete="off" value={source} onChange={typed("source", setSource)} />
           </Field>
         </Modal.Body>
         <Modal.Footer>

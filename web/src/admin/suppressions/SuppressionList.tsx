@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { Button } from "react-bootstrap";
@@ -21,12 +22,14 @@ export type Asked = {
 
 interface Props {
   asked: Asked;
+  contacts?: { phone?: string | undefined; email?: string | undefined }; // whose hashes those of the list are
   empty: ReactNode;
 }
 
 /** What is not wanted any more, the newest first, each with the way to write again. */
-export function SuppressionList({ asked, empty }: Props) {
+export function SuppressionList({ asked, contacts, empty }: Props) {
   const { t } = useTranslation();
+  const queries = useQueryClient();
   const [lifted, setLifted] = useState<Shown>();
   const found = usePages(["suppressions", asked], async (cursor, signal) => {
     const query = { ...asked, limit: 100, cursor };
@@ -36,9 +39,10 @@ export function SuppressionList({ asked, empty }: Props) {
   const lift = $catalog.useMutation("delete", "/v1/suppressions/{subject}", {
     onSuccess: () => {
       setLifted(undefined);
-      void found.refetch();
+      void queries.invalidateQueries({ queryKey: ["suppressions"] });
     },
   });
+  const contactOf = ({ kind }: Shown) => (kind === "phone" || kind === "email" ? contacts?.[kind] : undefined);
   const topicOf = (each: Shown) => each.topic ?? t("suppressions.allTopics");
   return (
     <>
@@ -57,8 +61,8 @@ export function SuppressionList({ asked, empty }: Props) {
                 </Link>
               ) : (
                 <>
-                  {t(`suppressions.kinds.${each.kind}`)}{" "}
-                  <code className="small text-break">{each.subject}</code>
+                  {t(`suppressions.${contactOf(each) ? "ofClient" : "kinds"}.${each.kind}`)}{" "}
+                  {contactOf(each) ?? <code className="small text-break">{each.subject}</code>}
                 </>
               )}
             </th>

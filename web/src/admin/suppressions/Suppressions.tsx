@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import { Field } from "../../ui/Field";
 import { Filters, ListScreen, Nothing } from "../../ui/ListScreen";
+import { useTyped } from "../../ui/useTyped";
 import { AddSuppression, REASONS } from "./AddSuppression";
 import { contactOf } from "./contact";
 import { SuppressionList } from "./SuppressionList";
@@ -24,7 +25,7 @@ export function Suppressions() {
       help={t("suppressions.help")}
       actions={<Button data-shortcut="n" onClick={() => setAdding(true)}>{t("suppressions.add")}</Button>}
     >
-      <Asked key={JSON.stringify([whom, asked])} />
+      <Asked />
       <SuppressionList
         asked={{ ...asked, ...contactOf(whom) }}
         empty={
@@ -45,7 +46,7 @@ function Asked() {
   const { t } = useTranslation();
   const asked = route.useSearch();
   const go = route.useNavigate();
-  const [draft, setDraft] = useState(asked);
+  const [draft, setDraft] = useTyped(asked);
   const text = (name: "whom" | "topic") => ({
     value: draft[name] ?? "",
     onChange: (event: { target: { value: string } }) =>

@@ -1,0 +1,77 @@
+"""What is typed, chosen and corrected on the screens beside the form of a mailing."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from deploy.local import page as built
+from tests.e2e.browsing import browser, watched
+from tests.screens.answers import number
+from tests.screens.standing import standing_page
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with standing_page(built.build()) as address:
+        yield address
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with browser() as opened, watched(opened, locale="en-GB") as found:
+        yield found.page
+
+
+async def test_the_menu_of_a_phone_closes_when_a_screen_is_chosen(
+    page: Page, address: str
+) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{address}/mailings")
+    await page.get_by_role("button", name="Toggle navigation").click()
+    await page.get_by_role("link", name="Clients").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
+    await expect(page.get_by_role("link", name="Imports")).to_be_hidden()
+
+
+async def test_a_search_keeps_the_caret_where_it_is(page: Page, address: str) -> None:
+    await page.goto(f"{address}/clients")
+    field = page.locator("#filter-q")
+    await field.fill("anna")
+    await field.press("Enter")
+    await page.wait_for_url("**/clients?q=anna")
+    await expect(field).to_be_focused()
+    await page.go_back()
+    await expect(field).to_have_value("")
+
+
+async def test_choosing_a_mailing_moves_no_other(page: Page, address: str) -> None:
+    await page.goto(f"{address}/mailings")
+    boxes = page.locator("table input[type=checkbox]")
+    before = await boxes.nth(1).bounding_box()
+    await boxes.nth(1).check()
+    await expect(page.get_by_text("1 mailing chosen")).to_be_visible()
+    assert await boxes.nth(1).bounding_box() == before
+
+
+async def test_the_messages_of_a_run_are_a_table_with_names(page: Page, address: str) -> None:
+    await page.goto(f"{address}/mailings/{number(1)}?tab=messages&status=failed")
+    async with page.expect_download() as begun:
+        await page.get_by_role("button", name="Export as CSV", exact=True).click()
+    download = await begun.value
+    text = (await download.path()).read_bytes().decode("utf-8-sig")
+    assert download.suggested_filename.endswith("-failed.csv")
+    head, *rows = text.splitlines()
+    assert head.startswith("Name,Phone,E-mail,Status,Reason,Attempts,Last attempt")
+    assert rows
+    assert "delivered" in text or "failed" in text
+
+
+async def test_the_end_of_a_mailing_moves_along_with_its_start(page: Page, address: str) -> None:
+    await page.goto(f"{address}/mailings/new")
+    await page.get_by_label("at a time").check()
+    start, end = page.locator("#field-startsAt"), page.locator("#field-endsAt")
+    await start.fill("2026-12-01T10:00")
+    await end.fill("2026-12-02T10:00")
+    await start.fill("2026-12-03T09:30")
+    await expect(end).to_have_value("2026-12-04T09:30")
