@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -49,22 +50,26 @@ async def opened_mailing(page: Page, seen: Stack, mailing: Json) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(mailing["name"])
 
 
-async def refused(platform: Platform, url: str) -> Json:
-    """Send a mailing to two clients through a gateway that refuses them."""
+async def sent_to(platform: Platform, url: str, *, clients: int, **limits: Any) -> Json:
+    """Send a mailing through a gateway of its own, which has the same name as its clients' tag."""
     tag = new_tag()
-    name = f"rude-{tag}"
-    await platform.import_clients(2, tag=tag, first=9_430_000_000)
-    path = f"{platform.env['DISPATCHER_URL']}/v1/gateways/{name}"
-    made = await platform.http.put(path, json={"kind": "http", "url": url})
+    await platform.import_clients(clients, tag=tag, first=9_430_000_000)
+    path = f"{platform.env['DISPATCHER_URL']}/v1/gateways/{tag}"
+    made = await platform.http.put(path, json={"kind": "http", "url": url, **limits})
     assert made.is_success, made.text
 
     async def created() -> Json | None:
         try:
-            return await platform.create_mailing(tag=tag, gateway=name)
+            return await platform.create_mailing(tag=tag, gateway=tag)
         except AssertionError:  # the catalog does not know the gateway yet
             return None
 
-    mailing = await eventually(created, within=120)
+    return await eventually(created, within=120)
+
+
+async def refused(platform: Platform, url: str) -> Json:
+    """Send a mailing to two clients through a gateway that refuses them."""
+    mailing = await sent_to(platform, url, clients=2)
     run = await platform.finished(mailing)
     assert (await platform.ledger(run)).by_status == {"failed": 2}
     return mailing
@@ -244,3 +249,25 @@ async def test_whatever_a_gateway_answers_is_shown_as_text_and_no_more_of_it_tha
         assert len(await answer.inner_text()) <= SHOWN
         assert await page.title() != "taken over"
         assert found.wrong == []
+
+
+async def test_while_a_gateway_refuses_everything_its_mailing_says_so_and_is_paused_there(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    with serving(Rude) as url:
+        mailing = await sent_to(platform, url, clients=300, rate=10)
+        async with watched(opened) as found:
+            page = found.page
+            await opened_mailing(page, seen, mailing)
+            warning = page.get_by_role("alert")
+            await expect(warning).to_contain_text("Nearly everything fails")
+            await expect(warning).to_contain_text("the gateway answered 400")
+            await warning.get_by_role("button", name="Pause").click()
+            await expect(page.locator("[data-why=paused]")).to_be_visible()
+            await expect(page.locator("header .status-paused")).to_be_visible()
+            await expect(page.locator("tbody [data-state]")).to_have_attribute(
+                "data-state", "paused"
+            )
+            await page.goto(f"{seen.env['ADMIN_URL']}/gateways/{mailing['gateway']}")
+            await expect(page.locator(".condition-refusing")).to_be_visible()
+            assert [each for each in found.wrong if not REFUSED.search(each)] == []
