@@ -1,5 +1,6 @@
 """A mailing's screen says one thing at a time, and what it counts is what it lists."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -112,6 +113,21 @@ async def test_a_mailing_that_has_begun_to_send_is_not_shown_as_planned(page: Pa
     await page.goto(MAILING)
     await expect(page.locator("header .status-running")).to_be_visible()
     await expect(page.get_by_role("button", name="Start now")).to_have_count(0)
+
+
+async def test_that_there_is_no_run_is_said_when_it_is_known(page: Page) -> None:
+    is_known = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await is_known.wait()
+        await route.fulfill(json={"items": [], "next_cursor": None})
+
+    await page.route("**/v1/runs?*", hold)
+    await page.goto(f"/mailings/{number(RECURRING)}")
+    runs_of = page.get_by_role("region", name="Runs")
+    await expect(runs_of).to_have_text("Loading…")
+    is_known.set()
+    await expect(runs_of).to_contain_text("There is no run.")
 
 
 async def test_while_nearly_everything_fails_it_is_said_why_and_to_be_paused(page: Page) -> None:

@@ -74,10 +74,15 @@ function Shown({ mailing: found, problem, again }: { mailing: View; problem: unk
       {meant && <OverTime mailing={mailing} runs={newest} run={meant} />}
       <Tabs tab={tab} />
       <section aria-label={t(`tab.${tab}`)} className="py-3">
-        {OF_MESSAGES.includes(tab) && <Exports mailing={mailing} runs={newest} run={chosen} />}
-        {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
-        {tab === "messages" && <Messages mailing={mailing} runs={newest} run={chosen} />}
-        {tab === "reasons" && <Reasons runs={newest} run={meant} />}
+        {OF_MESSAGES.includes(tab) && runs.isPending && <p role="status">{t("loading")}</p>}
+        {OF_MESSAGES.includes(tab) && !runs.isPending && (
+          <>
+            <Exports mailing={mailing} runs={newest} run={chosen} />
+            {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
+            {tab === "messages" && <Messages mailing={mailing} runs={newest} run={chosen} />}
+            {tab === "reasons" && <Reasons runs={newest} run={meant} />}
+          </>
+        )}
         {tab === "text" && <Text mailing={mailing} />}
         {tab === "history" && <History mailingId={mailing.mailing_id} />}
       </section>
