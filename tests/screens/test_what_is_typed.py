@@ -57,7 +57,7 @@ async def test_choosing_a_mailing_moves_no_other(page: Page, address: str) -> No
 async def test_the_messages_of_a_run_are_a_table_with_names(page: Page, address: str) -> None:
     await page.goto(f"{address}/mailings/{number(1)}?tab=messages&status=failed")
     async with page.expect_download() as begun:
-        await page.get_by_role("button", name="Export as CSV", exact=True).click()
+        await page.get_by_role("button", name="Messages as CSV", exact=True).click()
     download = await begun.value
     text = (await download.path()).read_bytes().decode("utf-8-sig")
     assert download.suggested_filename.endswith("-failed.csv")
