@@ -51,9 +51,15 @@ function Known({ audience }: { audience: AudienceView }) {
   const go = useNavigate();
   const [base, setBase] = useState(audience); // what the form began with
   const [isDeleting, setDeleting] = useState(false);
+  const [isSaved, setSaved] = useState(false);
   const [conflict, setConflict] = useState<{ mine: Partial<Fields>; theirs: AudienceView }>();
   const path = { audience_id: audience.audience_id };
-  const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", { onSuccess: take });
+  const change = $catalog.useMutation("patch", "/v1/audiences/{audience_id}", {
+    onSuccess: (now) => {
+      take(now);
+      setSaved(true); // with what is gone then, so that it gets the focus
+    },
+  });
   const { queryKey } = $catalog.queryOptions("get", "/v1/audiences/{audience_id}", { params: { path } });
   const remove = $catalog.useMutation("delete", "/v1/audiences/{audience_id}", {
     onSuccess: () => leaveDeleted(queries, () => go({ to: "/audiences", ignoreBlocker: true })),
@@ -61,12 +67,14 @@ function Known({ audience }: { audience: AudienceView }) {
   });
 
   function take(now: AudienceView) {
+    setSaved(false);
     queries.setQueryData(queryKey, now);
     setBase(now);
     setConflict(undefined);
   }
 
   function send(mine: Partial<Fields>, to: AudienceView) {
+    setSaved(false);
     const header = { "If-Match": `"${to.version}"` };
     change.mutate(
       { params: { path, header }, body: bodyOf({ ...fieldsOf(to), ...mine }) },
@@ -106,7 +114,7 @@ function Known({ audience }: { audience: AudienceView }) {
         onSubmit={(name, filter: Filter) => send(changed(fieldsOf({ name, filter }), fieldsOf(base)), base)}
       >
         <span role="status" data-said className="text-body-secondary">
-          {change.isSuccess && t("screen.saved")}
+          {isSaved && t("screen.saved")}
         </span>
       </AudienceForm>
       {conflict && (

@@ -22,13 +22,13 @@ export function SuppressedNote({ client }: { client: ClientView }) {
     return own.includes(null) ? t("clients.suppressed.all") : t("clients.suppressed.about", { names: own.join(", ") });
   };
   return (
-    <ul className="alert alert-warning list-unstyled py-2" role="status" data-suppressed>
+    <div className="alert alert-warning py-2" role="status" data-suppressed>
       {kinds.map((kind) => (
-        <li key={kind}>
+        <p key={kind} className="mb-0">
           <span aria-hidden="true">⚠ </span>
           {t(`clients.suppressed.${kind}`, { topic: topics(kind) })}
-        </li>
+        </p>
       ))}
-    </ul>
+    </div>
   );
 }
