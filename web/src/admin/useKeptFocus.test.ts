@@ -65,3 +65,13 @@ test("who leaves a button for nothing is left alone", async () => {
   await observed();
   expect(document.activeElement).toBe(document.body);
 });
+
+test("what came of it has the focus that the heading had for want of it", async () => {
+  button().focus();
+  button().remove();
+  await observed();
+  expect(document.activeElement?.tagName).toBe("H1");
+  document.querySelector("[data-said]")!.textContent = "Saved.";
+  await observed();
+  expect(document.activeElement?.textContent).toBe("Saved.");
+});

@@ -25,10 +25,12 @@ export function keepFocus(): () => void {
     });
   };
   const changed = new MutationObserver(() => {
+    const said = [...document.querySelectorAll("main [data-said]")].find((each) => each.textContent);
+    // the heading has it for want of something better
+    if (said && document.activeElement === document.querySelector("main h1") && !document.querySelector(DIALOG)) return focus(said);
     if (!had || !isLost()) return;
     if (had.isConnected && !had.matches(OFF)) return focus(had);
     if (document.querySelector(DIALOG)) return; // the focus stays in it
-    const said = [...document.querySelectorAll("main [data-said]")].find((each) => each.textContent);
     if (said) focus(said);
     else if (!had.isConnected) focus(document.querySelector("main h1"));
   });
