@@ -34,12 +34,12 @@ def telling_cells(
     """
     if raw is None:
         return []
-    told = [
+    shown = [
         (field, value[:SHOWN])
         for field, value in _by_field(raw, delimiter, columns)
         if value and field is not None and field in (*WHOSE, wrong)
     ]
-    return sorted(told, key=lambda each: _ORDER.get(each[0], len(WHOSE)))  # the name first
+    return sorted(shown, key=lambda each: _ORDER.get(each[0], len(WHOSE)))  # the name first
 
 
 def _by_field(
