@@ -14,6 +14,7 @@ from services.dispatcher.queue import planning as planning_queue
 from shared import ids
 from shared.contracts.catalog import Filter
 from shared.contracts.dispatcher import State
+from shared.testing import eventually
 from tests.dispatcher.proof import prove
 from tests.dispatcher.world import (
     ACCEPTED,
@@ -185,6 +186,13 @@ async def test_a_run_of_a_priority_or_class_that_only_newer_releases_know_is_sen
     assert tuple(run) == ("normal", "marketing")
 
 
+async def at_the_gateway(gateway: FakeGateway, number: int) -> None:
+    async def are_there() -> bool:
+        return len(gateway.messages) >= number
+
+    await eventually(are_there, within=60)
+
+
 async def test_retries_of_runs_take_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claiming, "RETRIES", 2)
     await world.know_clients(range(1, 4))
@@ -198,8 +206,10 @@ async def test_retries_of_runs_take_turns(world: World, monkeypatch: pytest.Monk
     await sender.renew()
     failing.messages.clear()
 
-    for _ in range(3):
+    for claims in range(1, 4):
         await sender.claim()
+        # What waits is sent run by run: so each claim's messages go before the next one.
+        await at_the_gateway(failing, 2 * claims)
 
     turns_of = [Counter(run_ids(failing)[first : first + 2]) for first in (0, 2, 4)]
     assert turns_of[0] + turns_of[1] == Counter({one.run_id: 2, other.run_id: 2})
