@@ -204,8 +204,8 @@ def test_an_answer_of_a_newer_service_is_read() -> None:
 
 
 def test_pages_follow_each_other_until_there_is_no_more() -> None:
-    rejected = {"place": 0, "line": 1, "last_line": 1, "column": None, "code": "json"}
-    rejected |= {"limits": None, "reason": "no JSON object", "cells": []}
+    place: dict[str, Any] = {"place": 0, "line": 1, "last_line": 1, "column": None}
+    rejected = place | {"code": "json", "limits": None, "reason": "no JSON object", "cells": []}
 
     def answer(request: httpx.Request) -> httpx.Response:
         cursor = request.url.params.get("cursor", "0")
