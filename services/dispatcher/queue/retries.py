@@ -39,6 +39,8 @@ class ClaimedRetry:
 
 # Of the run after the one that had the last, and so on: the retries of a small run don't wait for
 # all of a large one whose gateway failed. Priorities count where all of them wait for their start.
+# OFFSET 0: run by run, in this order. Else the planner may begin with those that can be sent, in
+# whatever order it finds them.
 CLAIM_RETRIES = sql(
     """
     WITH due AS (
@@ -53,7 +55,7 @@ CLAIM_RETRIES = sql(
                 SELECT e.run_id, e.client_id FROM exceptions e WHERE {is_due} AND {suits}
                 ORDER BY e.due_at LIMIT :limit FOR UPDATE SKIP LOCKED
             ) AS e
-            WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway
+            WHERE r.run_id = unfinished.run_id AND r.gateway = :gateway OFFSET 0
         ) AS retry
         WHERE :now >= (
             SELECT min(due_at) FROM exceptions WHERE state = 'retry' AND sender_id IS NULL
