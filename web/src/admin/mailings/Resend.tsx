@@ -43,32 +43,8 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
   const unreachable = clients ? count.data!.unreachable : 0;
   const change = (status: Resendable) =>
     setStatuses(statuses.includes(status) ? statuses.filter((each) => each !== status) : [...statuses, status]);
-  if (send.data !== undefined) {
-    return (
-      <Modal show centered onHide={onClose} aria-labelledby="resend-title">
-        <Modal.Header closeButton closeLabel={t("close")}>
-          <Modal.Title as="h2" className="h5" id="resend-title">
-            {t("resend.title")}
-          </Modal.Title>
-        </Modal.Header>
-        <Modal.Body>
-          <p role="status" className="mb-0" data-resent={send.data.clients}>
-            {t("resend.sent", { count: send.data.clients })}
-          </p>
-        </Modal.Body>
-        <Modal.Footer>
-          <Button onClick={onClose}>{t("close")}</Button>
-        </Modal.Footer>
-      </Modal>
-    );
-  }
-  return (
-    <Modal show centered onHide={onClose} aria-labelledby="resend-title">
-      <Modal.Header closeButton closeLabel={t("close")}>
-        <Modal.Title as="h2" className="h5" id="resend-title">
-          {t("resend.title")}
-        </Modal.Title>
-      </Modal.Header>
+  const asking = (
+    <>
       <Modal.Body>
         <fieldset className="mb-3">
           <legend className="fs-6">{t("resend.which")}</legend>
@@ -112,6 +88,33 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
           {t("resend.go")}
         </Button>
       </Modal.Footer>
+    </>
+  );
+  return (
+    <Modal show centered onHide={onClose} aria-labelledby="resend-title">
+      <Modal.Header closeButton closeLabel={t("close")}>
+        <Modal.Title as="h2" className="h5" id="resend-title">
+          {t("resend.title")}
+        </Modal.Title>
+      </Modal.Header>
+      {send.data ? <Sent clients={send.data.clients} onClose={onClose} /> : asking}
     </Modal>
+  );
+}
+
+/** What was begun, once it is. */
+function Sent({ clients, onClose }: { clients: number; onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Modal.Body>
+        <p role="status" className="mb-0" data-resent={clients}>
+          {t("resend.sent", { count: clients })}
+        </p>
+      </Modal.Body>
+      <Modal.Footer>
+        <Button onClick={onClose}>{t("close")}</Button>
+      </Modal.Footer>
+    </>
   );
 }
