@@ -65,11 +65,18 @@ def _copy_source(source: Path, work: Path) -> None:
     shutil.copytree(source, work, ignore=ignored, dirs_exist_ok=True)
 
 
-def run(work: Path, arguments: list[str], end: float, **variables: str) -> None:
+def run(
+    work: Path,
+    arguments: list[str],
+    end: float,
+    advice: str = AGAIN,
+    lines: int = 12,
+    **variables: str,
+) -> None:
     """Run a step of the build, at low priority: the stack is starting beside it.
 
     Raises:
-        StackError: It failed, or was not done in time.
+        StackError: It failed, or was not done in time; says the advice and its last lines.
     """
     path = f"{Path(arguments[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # npm does not know what the package of Node sets, and says so with each command.
@@ -87,7 +94,7 @@ def run(work: Path, arguments: list[str], end: float, **variables: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise StackError(f"It was not done in time. {AGAIN}") from None
+        raise StackError(f"It was not done in time. {advice}") from None
     if done.returncode != 0:
-        output = done.stdout.decode(errors="replace").strip().splitlines()[-12:]
-        raise StackError("\n".join([f"{Path(arguments[1]).name} failed. {AGAIN}", *output]))
+        output = done.stdout.decode(errors="replace").strip().splitlines()[-lines:]
+        raise StackError("\n".join([f"{Path(arguments[1]).name} failed. {advice}", *output]))

@@ -34,6 +34,8 @@ TYPES_AND_LINT = (
     ("node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."),
 )
 UNIT_TESTS = (("node_modules/vitest/vitest.mjs", "run"),)
+CHECKED = "What it found:"
+DOCUMENTS = str(PROJECT / "docs" / "openapi")
 
 
 PAGE = """\
@@ -163,7 +165,7 @@ def _run_scripts(scripts: Sequence[Sequence[str]]) -> None:
         work, end = folder / "check", time.monotonic() + CHECKED_WITHIN_S
         node = install(SOURCE, work, end)
         for script in scripts:
-            run(work, [str(node), *script], end, OPENAPI=str(PROJECT / "docs" / "openapi"))
+            run(work, [str(node), *script], end, CHECKED, 200, OPENAPI=DOCUMENTS, NO_COLOR="1")
 
 
 def _build_in(work: Path) -> Path:
