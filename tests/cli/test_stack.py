@@ -54,7 +54,7 @@ def test_what_nobody_looks_after_is_ended(
     mailings: Mailings, orphan: "subprocess.Popen[bytes]"
 ) -> None:
     assert "ended: postgres" in mailings("down").out
-    assert orphan.wait(5) != 0
+    assert orphan.wait(60) != 0
 
 
 def test_a_part_that_there_is_not_is_told_with_those_that_there_are(mailings: Mailings) -> None:

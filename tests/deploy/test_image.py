@@ -183,7 +183,7 @@ async def health(status: str, *arguments: str, name: str = "") -> tuple[bool, st
         process = await asyncio.create_subprocess_exec(
             bash, COMMANDS / "healthy", *given, env={"PATH": "/usr/bin:/bin", **others, **own}
         )
-        code = await asyncio.wait_for(process.wait(), 10)
+        code = await asyncio.wait_for(process.wait(), 60)
     return code == 0, "".join(asked)
 
 

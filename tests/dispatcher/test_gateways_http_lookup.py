@@ -114,7 +114,7 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(
-    gateway: Gateway, message: OutgoingMessage = AGAIN, within: float = 5
+    gateway: Gateway, message: OutgoingMessage = AGAIN, within: float = 60
 ) -> asyncio.Future[Verdict]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()
@@ -253,7 +253,7 @@ async def test_close_ends_each_phase_once(phase: str) -> None:
         elif phase == "sending":
             provider.answers = None
             provider.on_request = lambda: reached.set() if "POST" in provider.methods else None
-        gateway.send(AGAIN, loop.time() + 5, lambda verdict: ended.update([verdict.reason]))
+        gateway.send(AGAIN, loop.time() + 60, lambda verdict: ended.update([verdict.reason]))
         if phase == "waiting":
             provider.on_request = lambda: hold(gateway)
             async with asyncio.timeout(60):

@@ -23,7 +23,7 @@ WRITTEN = Verdict(Outcome.ACCEPTED, "written")
 
 
 def send(
-    gateway: LogGateway, message: OutgoingMessage = LETTER, within: float = 5
+    gateway: LogGateway, message: OutgoingMessage = LETTER, within: float = 60
 ) -> asyncio.Future[Verdict]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()

@@ -230,7 +230,7 @@ async def gateway_to(server: MailServer, **options: Any) -> AsyncIterator[SmtpGa
         await gateway.close()
 
 
-def start(gateway: SmtpGateway, key: bytes, within: float = 5) -> asyncio.Future[Verdict]:
+def start(gateway: SmtpGateway, key: bytes, within: float = 60) -> asyncio.Future[Verdict]:
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Verdict] = loop.create_future()
     message = replace(MESSAGE, message_id=key * 43)

@@ -48,7 +48,7 @@ async def gateway_to(
 
 
 async def send(
-    gateway: SmtpGateway, message: OutgoingMessage = LETTER, within: float = 5
+    gateway: SmtpGateway, message: OutgoingMessage = LETTER, within: float = 60
 ) -> Verdict:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Verdict] = loop.create_future()

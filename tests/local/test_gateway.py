@@ -82,7 +82,7 @@ def running(ledger: Path, *options: str) -> Iterator[Gateway]:
             yield Gateway(http, process)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -362,7 +362,7 @@ def test_requests_sent_ahead_are_answered_in_order(sandbox: Gateway) -> None:
         head = b'POST /messages HTTP/1.1\r\nHost: h\r\nIdempotency-Key: "ahead-%d"\r\n' % number
         requests += head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(requests)
         received = b""
         while received.count(b"accepted") < 10:
@@ -390,7 +390,7 @@ def test_told_to_stop_it_ends_cleanly(ledger: Path) -> None:
 
         gateway.process.terminate()
 
-        assert gateway.process.wait(10) == 0
+        assert gateway.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ def test_what_it_cannot_start_with_it_says(
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
 
     assert (done.returncode, words in done.stderr) == (code, True)
@@ -426,7 +426,7 @@ def test_a_port_that_is_taken_is_said(ledger: Path) -> None:
         port = taken.getsockname()[1]
 
         done = subprocess.run(  # noqa: S603
-            command(port, ledger), cwd=ROOT, capture_output=True, check=False, timeout=20
+            command(port, ledger), cwd=ROOT, capture_output=True, check=False, timeout=60
         )
 
     assert done.returncode == 1

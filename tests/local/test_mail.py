@@ -42,13 +42,13 @@ class Server:
         self.files = files
 
     def get(self, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def change(self, **faults: object) -> Any:
         body = json.dumps(faults).encode()
         url = f"http://127.0.0.1:{self.port}/faults"
-        with urlopen(Request(url, body, method="PATCH"), timeout=5) as answer:
+        with urlopen(Request(url, body, method="PATCH"), timeout=60) as answer:
             return json.load(answer)
 
     def counts(self) -> dict[str, int]:
@@ -75,7 +75,7 @@ class Server:
     @contextmanager
     def implicit(self) -> Iterator[smtplib.SMTP]:
         context = self.trusting()
-        with smtplib.SMTP_SSL("127.0.0.1", self.smtps_port, timeout=5, context=context) as client:
+        with smtplib.SMTP_SSL("127.0.0.1", self.smtps_port, timeout=60, context=context) as client:
             yield client
 
     def send(self, key: str, text: str = "Good day\r\n.\r\n", timeout_s: float = 5) -> None:
@@ -97,7 +97,7 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
 
         def is_live() -> bool:
             url = f"http://127.0.0.1:{chosen['--port']}/livez"
-            with suppress(OSError), urlopen(url, timeout=5):
+            with suppress(OSError), urlopen(url, timeout=60):
                 return True
             return False
 
@@ -106,7 +106,7 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
             yield Server(chosen, Files(folder / "mail.ledger.tls"))
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
             ports.release()
 
 

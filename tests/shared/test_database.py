@@ -323,7 +323,7 @@ async def test_of_two_that_wait_for_each_other_one_may_try_again(catalog_pool: P
             await db.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": second})
         return "done"
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         both = asyncio.Barrier(2)
         answers = await asyncio.gather(take(1, 2, both), take(2, 1, both), return_exceptions=True)
 

@@ -69,7 +69,7 @@ async def served(pool: Pool, routers: Sequence[APIRouter] = (router,)) -> AsyncI
         await task
 
 
-async def said(port: int, *pieces: bytes, within: float = 10) -> bytes:
+async def said(port: int, *pieces: bytes, within: float = 60) -> bytes:
     """Send the pieces one after the other; return all that is answered until the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

@@ -106,7 +106,7 @@ async def closed(*connections: Connection | None) -> None:
             if each is not None:
                 await each.ended.wait()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await stop(client, close)
 
 
