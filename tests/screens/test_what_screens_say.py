@@ -159,6 +159,22 @@ async def test_a_file_that_is_being_sent_is_cancelled_only_after_a_question(page
     is_over.set()
 
 
+async def test_the_status_of_the_system_begins_with_what_is_not_well(page: Page) -> None:
+    await page.goto("/operations")
+    said = page.locator("[data-verdict]")
+    await expect(said).to_contain_text("Not all is well")
+    await expect(said.locator("li").filter(has_text="Statistics")).to_contain_text(
+        "records that could not be applied wait for a decision"
+    )
+    metrics = re.compile("/metrics$")
+    await page.route(metrics, lambda route: route.fulfill(body="kafka_consumer_lag 1"))
+    outbox = {"transactions": 1, "events": 1, "age_s": 1, "refused": 0, "held": 0}
+    await page.route(re.compile("/v1/outbox$"), lambda route: route.fulfill(json=outbox))
+    await page.goto("/operations")
+    await expect(said).to_contain_text("All is well")
+    await expect(said.locator("li")).to_have_count(0)
+
+
 async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(page: Page) -> None:
     decided = posts(page)
     await page.goto("/operations/set-aside?service=stats")

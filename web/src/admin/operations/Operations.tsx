@@ -9,6 +9,7 @@ import { Skeleton } from "../../ui/List";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Time } from "../../ui/Time";
 import { useTitle } from "../../ui/useTitle";
+import { Health } from "./Health";
 import { Pulse } from "./Pulse";
 import { type Service, SERVICES } from "./services";
 import "./words";
@@ -22,6 +23,7 @@ export function Operations() {
   return (
     <>
       <h1 className="h4">{t("operations.title")}</h1>
+      <Health />
       <p className="text-body-secondary">{t("operations.help")}</p>
       <div className="services">
         {SERVICES.map((each) => (

@@ -1,97 +1,55 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { token } from "../../api/token";
 import { number } from "../../ui/format";
 import { useDuration } from "../../ui/useDuration";
 import { language } from "../../words";
-import { pulseOf, samplesOf } from "./metrics";
-import { of, type Service } from "./services";
-
-const EVERY_MS = 5000;
-const OLD_S = 10; // an event that waits longer to be published
-const FAR_BEHIND = 100_000; // records
-
-async function ask(service: Service, path: string): Promise<Response> {
-  const shown = token.get();
-  const headers = shown ? { Authorization: `Bearer ${shown}` } : undefined;
-  return fetch(`/api/${service}/${path}`, { headers });
-}
+import { type Fault, faultsOf } from "./health";
+import type { Service } from "./services";
+import { usePulse } from "./usePulse";
 
 /** Whether one service is ready, what waits in it, and how old that is. */
 export function Pulse({ service }: { service: Service }) {
   const { t } = useTranslation();
-  const ready = useQuery({
-    queryKey: ["readyz", service],
-    queryFn: async () => (await ask(service, "readyz")).ok,
-    refetchInterval: EVERY_MS,
-    retry: false,
-  });
-  const known = ready.data !== undefined && ready.error === null;
-  const state = known ? (ready.data ? "ready" : "notReady") : ready.isPending ? "asked" : "away";
+  const inWords = useDuration();
+  const pulse = usePulse(service);
+  const { state, outbox, measured } = pulse;
+  const faults = faultsOf(pulse);
   const isWell = state === "ready" || state === "asked";
+  const fact = (name: Name, value: string) => <Fact name={name} value={value} isBad={faults.some((each) => each === name)} />;
+  const count = (name: Name, value: number) => fact(name, number(value, language()));
   return (
     <section className={`panel${isWell ? "" : " panel-warning"}`}>
       <h3 className="fs-6">{t(`operations.services.${service}`)}</h3>
-      <p className={`condition condition-${state === "ready" ? "good" : "open"} mb-2`} role="status">
+      <p className={`condition condition-${state === "ready" ? "good" : "open"} mb-2`}>
         <span aria-hidden="true">{state === "ready" ? "✓" : state === "asked" ? "…" : "✕"}</span>{" "}
         {t(`operations.states.${state}`)}
       </p>
-      <Figures service={service} />
+      <dl className="facts mb-0">
+        {outbox && (
+          <>
+            {count("waiting", outbox.transactions)}
+            {fact("oldest", outbox.age_s === null ? t("screen.none") : inWords(outbox.age_s))}
+            {count("setAside", outbox.refused + outbox.held)}
+          </>
+        )}
+        {measured && (
+          <>
+            {count("lag", measured.lag)}
+            {count("deadLetters", measured.deadLetters)}
+          </>
+        )}
+      </dl>
+      {faults.includes("deadLetters") && <Aside service={service} kind="letters" />}
+      {faults.includes("setAside") && <Aside service={service} kind="refused" />}
+      {measured === null && <p className="form-text mb-0">{t("operations.noFigures")}</p>}
     </section>
   );
 }
 
-function Figures({ service }: { service: Service }) {
-  const { t } = useTranslation();
-  const inWords = useDuration();
-  const outbox = useQuery({
-    queryKey: ["outbox", service],
-    queryFn: async () => (await of(service).GET("/v1/outbox")).data!,
-    refetchInterval: EVERY_MS,
-    retry: false,
-  });
-  const measured = useQuery({
-    queryKey: ["metrics", service],
-    queryFn: async () => {
-      const answer = await ask(service, "metrics");
-      return answer.ok ? pulseOf(samplesOf(await answer.text())) : null;
-    },
-    refetchInterval: EVERY_MS,
-    retry: false,
-  });
-  const waits = outbox.data;
-  const letters = measured.data?.deadLetters ?? 0;
-  return (
-    <>
-      <dl className="facts mb-0">
-        {waits && (
-          <>
-            <Fact name="waiting" value={number(waits.transactions, language())} />
-            <Fact
-              name="oldest"
-              value={waits.age_s === null ? t("screen.none") : inWords(waits.age_s)}
-              isBad={(waits.age_s ?? 0) > OLD_S}
-            />
-            <Fact name="setAside" value={number(waits.refused + waits.held, language())} isBad={waits.refused > 0} />
-          </>
-        )}
-        {measured.data && (
-          <>
-            <Fact name="lag" value={number(measured.data.lag, language())} isBad={measured.data.lag > FAR_BEHIND} />
-            <Fact name="deadLetters" value={number(letters, language())} isBad={letters > 0} />
-          </>
-        )}
-      </dl>
-      {letters > 0 && <Aside service={service} kind="letters" />}
-      {waits && waits.refused > 0 && <Aside service={service} kind="refused" />}
-      {measured.data === null && <p className="form-text mb-0">{t("operations.noFigures")}</p>}
-    </>
-  );
-}
+type Name = "waiting" | Exclude<Fault, "notReady" | "away">;
 
-function Fact({ name, value, isBad = false }: { name: string; value: string; isBad?: boolean }) {
+function Fact({ name, value, isBad }: { name: Name; value: string; isBad: boolean }) {
   const { t } = useTranslation();
   return (
     <div className="fact">
