@@ -1,7 +1,7 @@
 /** The screens by address; each is loaded when it is first asked for. */
 import { createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 
-import { parse, stringify } from "./addresses";
+import { parse, stringify, texts } from "./addresses";
 import { listSearch, oneSearch } from "./mailings/search";
 import { resources } from "./resources";
 import { root } from "./root";
@@ -29,9 +29,7 @@ const mailing = createRoute({
 const newMailing = createRoute({
   getParentRoute: () => root,
   path: "/mailings/new",
-  validateSearch: (given): { copy?: string | undefined } => ({
-    copy: typeof given["copy"] === "string" ? given["copy"] : undefined,
-  }),
+  validateSearch: (given) => texts(given, "copy", "audience"),
   component: lazyRouteComponent(() => import("./form/NewMailing"), "NewMailing"),
 });
 

@@ -2,6 +2,7 @@ import { type ReactNode, useState } from "react";
 import { Button, Col, Form, Row } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
+import { Disclosure } from "../../ui/Disclosure";
 import { Field } from "../../ui/Field";
 import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
@@ -57,6 +58,7 @@ export function AudienceForm(props: Props) {
       setDraft({ ...draft, [field]: event.target.value });
     },
   });
+  const isForExperts = [props.initial.include, props.initial.exclude, own.get("filter.include"), own.get("filter.exclude"), unreadable].some(Boolean);
   const changeName = (event: { target: { value: string } }) => {
     correct("name");
     setName(event.target.value);
@@ -123,21 +125,26 @@ export function AudienceForm(props: Props) {
               onChange={(event) => setDraft({ ...draft, one_per_contact: event.target.checked })}
             />
           </fieldset>
-          <fieldset>
-            <legend className="fs-6">{t("audiences.except")}</legend>
-            <Field {...field("except_tags")} help={t("audiences.helps.tags")}>
-              <Form.Control {...text("except_tags")} />
-            </Field>
-          </fieldset>
-          <Row>
-            {(["include", "exclude"] as const).map((each) => (
-              <Col md={6} key={each}>
-                <Field {...field(each)} help={t("audiences.helps.json")}>
-                  <Form.Control as="textarea" rows={3} className="font-monospace" spellCheck={false} {...text(each)} />
-                </Field>
-              </Col>
-            ))}
-          </Row>
+          {props.initial.except_tags && (
+            <fieldset>
+              <legend className="fs-6">{t("audiences.except")}</legend>
+              <Field {...field("except_tags")} help={t("audiences.helps.tags")}>
+                <Form.Control {...text("except_tags")} />
+              </Field>
+            </fieldset>
+          )}
+          <Disclosure className="mb-3" title={t("audiences.experts")} isNeeded={isForExperts}>
+            <p className="form-text">{t("audiences.helps.experts")}</p>
+            <Row>
+              {(["include", "exclude"] as const).map((each) => (
+                <Col md={6} key={each}>
+                  <Field {...field(each)}>
+                    <Form.Control as="textarea" rows={3} className="font-monospace" spellCheck={false} {...text(each)} />
+                  </Field>
+                </Col>
+              ))}
+            </Row>
+          </Disclosure>
         </Col>
         <Col lg={4}>{filter && <Count filter={filter} />}</Col>
       </Row>

@@ -97,6 +97,9 @@ function Known({ audience }: { audience: AudienceView }) {
     <>
       <div className="screen-head">
         <h1 className="h4 text-break">{base.name}</h1>
+        <Link className="btn btn-outline-secondary" to="/mailings/new" search={{ audience: audience.audience_id }}>
+          {t("audiences.newMailing")}
+        </Link>
         <Button variant="outline-danger" onClick={() => setDeleting(true)}>
           {t("audiences.delete")}
         </Button>

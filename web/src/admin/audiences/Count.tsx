@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import { $catalog, dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
+import { useClients } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { useProblemText } from "../../ui/useProblemText";
@@ -48,6 +49,7 @@ export function Count({ filter }: { filter: Filter }) {
     retry: false,
   });
   const counted = found.error === null ? found.data : null;
+  const clients = useClients(counted?.clients.map((each) => each.client_id) ?? []);
   return (
     <section className="panel" aria-label={t("audiences.now")}>
       <h2>{t("audiences.now")}</h2>
@@ -92,8 +94,9 @@ export function Count({ filter }: { filter: Filter }) {
           <ul className="mb-0">
             {counted.clients.map((each) => (
               <li key={each.client_id} className="tabular">
-                {each.contact ?? each.client_id.slice(0, 8)}
-                {each.time_zone && ` · ${each.time_zone}`}
+                {[clients.get(each.client_id)?.full_name, each.contact ?? each.client_id.slice(0, 8), each.time_zone]
+                  .filter(Boolean)
+                  .join(" · ")}
               </li>
             ))}
           </ul>

@@ -41,7 +41,7 @@ export function AudiencePart() {
       </Part>
       <More
         title={t("form.audienceMore")}
-        names={["allTags", "noTags", "timeZones", "contact", "include", "exclude"]}
+        names={["allTags", "noTags", "timeZones", "contact"]}
       >
         <div className="row">
           <TagField name="allTags" label={t("form.allTags")} />
@@ -58,8 +58,11 @@ export function AudiencePart() {
             ]}
           />
         </div>
-        <TextField name="include" label={t("form.include")} help={t("form.conditionHelp")} rows={3} isCode />
-        <TextField name="exclude" label={t("form.exclude")} help={t("form.conditionHelp")} rows={3} isCode />
+      </More>
+      <More title={t("form.experts")} names={["include", "exclude"]}>
+        <p className="form-text">{t("form.expertsHelp")}</p>
+        <TextField name="include" label={t("form.include")} rows={3} isCode />
+        <TextField name="exclude" label={t("form.exclude")} rows={3} isCode />
       </More>
     </>
   );

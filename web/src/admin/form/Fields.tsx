@@ -4,6 +4,7 @@ import { get, type Path, useFormContext } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import type { FieldProblem } from "../../api/problem";
+import { Disclosure } from "../../ui/Disclosure";
 import { FieldHelp } from "./FieldHelp";
 import { type Fixed, FixedContext } from "./fixed";
 import type { Values } from "./values";
@@ -153,12 +154,18 @@ export function More({ title, names, children }: { title: string; names: readonl
   const { formState } = useFormContext<Values>();
   const isRefused = names.some((name) => get(formState.errors, name) !== undefined);
   return (
-    <details className="form-part mb-4" {...(isRefused ? { open: true } : {})}>
-      <summary className="h5">
-        {title}
-        {isRefused && <span className="text-danger-emphasis small"> – {t("form.lookHere")}</span>}
-      </summary>
+    <Disclosure
+      className="form-part mb-4"
+      titleClass="h5"
+      isNeeded={isRefused}
+      title={
+        <>
+          {title}
+          {isRefused && <span className="text-danger-emphasis small"> – {t("form.lookHere")}</span>}
+        </>
+      }
+    >
       {children}
-    </details>
+    </Disclosure>
   );
 }

@@ -18,13 +18,16 @@ import { freshValues, type Values, valuesOf } from "./values";
 
 const route = getRouteApi("/mailings/new");
 
-/** A new mailing, from nothing or as a copy. */
+/** A new mailing, from nothing, to a saved audience, or as a copy. */
 export function NewMailing() {
   const { t } = useTranslation();
-  const { copy } = route.useSearch();
+  const { copy, audience = "" } = route.useSearch();
   useTitle(t("mailings.new"));
   const found = useQuery({ ...mailingQuery(copy ?? ""), enabled: copy !== undefined, refetchInterval: false });
-  if (copy === undefined) return <Create initial={freshValues(new Date())} draftOf="new" key="new" />;
+  if (copy === undefined) {
+    const which = audience ? `audience.${audience}` : "new";
+    return <Create initial={{ ...freshValues(new Date()), audience }} draftOf={which} key={which} />;
+  }
   if (found.data) {
     const initial = copied(found.data, t("form.copyOf", { name: found.data.name }));
     return <Create initial={initial} draftOf={`copy.${copy}`} key={copy} />;
