@@ -60,6 +60,41 @@ async def test_what_a_begun_mailing_keeps_cannot_be_typed_over(page: Page, addre
         await expect(page.locator(f"#field-{name}")).to_be_disabled()
 
 
+async def test_zones_are_offered_with_their_cities_and_how_far_their_clocks_are_off(
+    page: Page, address: str
+) -> None:
+    await page.goto(f"{address}/mailings/new")
+    offered = page.locator("#zones option[value='Europe/Moscow']")
+    await expect(offered).to_have_attribute("label", "Moscow, GMT+3")
+    await page.get_by_role("button", name="RU").click()
+    await expect(offered).to_have_attribute("label", "Москва, Санкт-Петербург, GMT+3")
+
+
+async def test_a_mailing_to_a_saved_audience_begins_on_the_audiences_screen(
+    page: Page, address: str
+) -> None:
+    await page.goto(f"{address}/audiences/{number(1)}")
+    await page.get_by_role("link", name="New mailing to it").click()
+    await expect(page.locator("#field-audience option:checked")).to_have_text("Regulars")
+
+
+async def test_conditions_in_json_are_behind_a_part_that_only_its_reader_closes(
+    page: Page, address: str
+) -> None:
+    await page.goto(f"{address}/audiences/new")
+    condition = page.locator("#audience-include")
+    summary = page.get_by_text("For experts: conditions in JSON")
+    await expect(condition).to_be_hidden()
+    await summary.click()
+    await condition.fill("{")
+    await expect(page.locator("#audience-include-problem")).to_be_visible()
+    await condition.fill("")
+    await expect(page.locator("#audience-include-problem")).to_have_count(0)
+    await expect(condition).to_be_visible()
+    await summary.click()
+    await expect(condition).to_be_hidden()
+
+
 async def test_who_starts_a_mailing_is_told_first_to_how_many_it_writes(
     page: Page, address: str
 ) -> None:

@@ -7,10 +7,9 @@ import { Leaving } from "../../ui/Leaving";
 import { Summary } from "../../ui/Summary";
 import { TagOptions } from "../../ui/TagOptions";
 import { useRefused } from "../../ui/useRefused";
+import { ZoneOptions } from "../../ui/ZoneOptions";
 import { PreferredTimes } from "./PreferredTimes";
 import { type Draft, FIELDS, type Profile, profileFrom } from "./profile";
-
-const ZONES = Intl.supportedValuesOf("timeZone");
 
 interface Props {
   initial: Draft;
@@ -87,11 +86,7 @@ export function ClientForm({ initial, go, isBusy, error, onSubmit, children }: P
           <Field {...field("time_zone")} help={t("clients.zoneHelp")}>
             <Form.Control list={zones} autoComplete="off" {...text("time_zone")} />
           </Field>
-          <datalist id={zones}>
-            {ZONES.map((each) => (
-              <option key={each} value={each} />
-            ))}
-          </datalist>
+          <ZoneOptions id={zones} />
         </Col>
         <Col xs={12}>
           <Field {...field("comment")}>

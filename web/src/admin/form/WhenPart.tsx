@@ -4,12 +4,13 @@ import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
 import { utc } from "../../ui/format";
+import { ZoneOptions } from "../../ui/ZoneOptions";
 import { startsAtOnce } from "./body";
 import { EntryFields } from "./EntryFields";
 import { CheckField, ChoiceField, Held, More, Part, TextField, useField } from "./Fields";
 import { useWallClock } from "./useWallClock";
 import { freshEntry, type Values } from "./values";
-import { isWhole, movedEnd, toInstant, zones } from "./zoned";
+import { isWhole, movedEnd, toInstant } from "./zoned";
 
 /** When it runs: its window, and how it recurs within. */
 export function WhenPart({ isNew }: { isNew: boolean }) {
@@ -19,11 +20,7 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
   return (
     <>
       <Part title={t("form.when")}>
-        <datalist id="zones">
-          {zones().map((each) => (
-            <option key={each} value={each} />
-          ))}
-        </datalist>
+        <ZoneOptions id="zones" />
         <TextField name="zone" label={t("form.zone")} list="zones" help={t("form.zoneHelp")} />
         {isNew && <Begin />}
         <div className="row">

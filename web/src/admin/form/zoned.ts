@@ -74,6 +74,3 @@ export function movedEnd(end: string, from: string, to: string, zone: string): s
 }
 
 export const ownZone = (): string => preferences.zone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-
-export const zones = (): readonly string[] =>
-  "supportedValuesOf" in Intl ? ["UTC", ...Intl.supportedValuesOf("timeZone")] : ["UTC"];

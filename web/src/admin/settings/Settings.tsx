@@ -7,8 +7,7 @@ import { isZone, preferences } from "../../ui/preferences";
 import { LanguageSwitch, ThemeSwitch } from "../../ui/Switches";
 import { Time } from "../../ui/Time";
 import { useTitle } from "../../ui/useTitle";
-
-const ZONES = Intl.supportedValuesOf("timeZone");
+import { ZoneOptions } from "../../ui/ZoneOptions";
 
 /** What this browser's reader prefers: language, colours, zone of times, keys. */
 export function Settings() {
@@ -78,11 +77,7 @@ function Zone() {
             onChange={(event) => setTyped(event.target.value)}
           />
         </Field>
-        <datalist id="zones">
-          {ZONES.map((each) => (
-            <option key={each} value={each} />
-          ))}
-        </datalist>
+        <ZoneOptions id="zones" />
         <Button type="submit" disabled={isWrong || typed.trim() === shown}>
           {t("screen.save")}
         </Button>
