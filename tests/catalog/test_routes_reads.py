@@ -24,6 +24,7 @@ READS = {
     "/v1/clients/{client_id}": 1,
     "/v1/clients/{client_id}/preferred-times": 1,
     "/v1/suppressions": 1,
+    "/v1/suppressions/clients?ids={client_id}": 2,  # their contacts, and these as hashes
     "/v1/gateways": 1,
     "/v1/imports": 1,
     "/v1/imports/{import_id}": 1,

@@ -124,6 +124,30 @@ async def test_what_is_newly_suppressed_is_counted_by_its_reason(
     assert found["catalog_suppressions_total", "complained"] == 1
 
 
+async def test_of_clients_it_is_shown_by_what_they_are_suppressed(
+    catalog_pool: Pool, clock: FrozenClock
+) -> None:
+    async with door(catalog_pool, clock, ContactKeys((OLD,))) as http:
+        await suppress(http, email=EMAIL, topic="news")
+    async with door(catalog_pool, clock, ContactKeys((NEW, OLD))) as http:
+        both = await client(http, email="Anna@Example.com")
+        by_phone = await client(http, phone="79161234568", email="other@example.com")
+        nothing = await client(http, phone="79161234569", email=None)
+        await suppress(http, client_id=both)
+        await suppress(http, phone="79161234568", topic="news")
+        await suppress(http, phone="79161234568")
+        asked = {"ids": [both, by_phone, nothing, str(UUID(int=0))]}
+        response = await http.get("/suppressions/clients", params=asked)
+
+    assert response.status_code == 200, response.text
+    expected = [
+        {"client_id": both, "kind": "client", "is_whole": True},
+        {"client_id": both, "kind": "email", "is_whole": False},
+        {"client_id": by_phone, "kind": "phone", "is_whole": True},
+    ]
+    assert sorted(response.json()["items"], key=str) == sorted(expected, key=str)
+
+
 async def test_however_it_is_written_it_is_the_same_contact(keyed: AsyncClient) -> None:
     first = await suppress(keyed, email=EMAIL)
 

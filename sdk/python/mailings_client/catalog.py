@@ -1081,6 +1081,23 @@ class SubjectDataView(msgspec.Struct, frozen=True, kw_only=True):
     rejected_rows: list[RejectedRowView]
 
 
+class SuppressedClientPage(msgspec.Struct, frozen=True, kw_only=True):
+    """SuppressedClientPage."""
+
+    items: list[SuppressedClientView]
+    next_cursor: str | None
+
+
+class SuppressedClientView(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a client is suppressed."""
+
+    client_id: UUID
+    kind: str
+    """client: itself; phone, email: the contact that it has now."""
+    is_whole: bool
+    """Of all mailings; false: only of those of some topics."""
+
+
 class SuppressionPage(msgspec.Struct, frozen=True, kw_only=True):
     """SuppressionPage."""
 
@@ -1859,6 +1876,13 @@ class Catalog(Client):
             SuppressionPage,
         )
 
+    def list_suppressed_clients(self, *, ids: list[UUID] | None = None) -> SuppressedClientPage:
+        """Show which of some clients are suppressed, themselves or a contact that they have now."""
+        return self._call(
+            Call(method="GET", path=path_of("/v1/suppressions/clients"), query={"ids": ids}),
+            SuppressedClientPage,
+        )
+
     def lift_suppression(self, subject: str, *, topic: str | None = None) -> None:
         """Write again to a client or a contact: of one topic, or of whatever was suppressed."""
         self._do(
@@ -2600,6 +2624,15 @@ class AsyncCatalog(AsyncClient):
                 },
             ),
             SuppressionPage,
+        )
+
+    async def list_suppressed_clients(
+        self, *, ids: list[UUID] | None = None
+    ) -> SuppressedClientPage:
+        """Show which of some clients are suppressed, themselves or a contact that they have now."""
+        return await self._call(
+            Call(method="GET", path=path_of("/v1/suppressions/clients"), query={"ids": ids}),
+            SuppressedClientPage,
         )
 
     async def lift_suppression(self, subject: str, *, topic: str | None = None) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Text, any_, func, literal, select, text, tuple_
+from sqlalchemy import Text, Uuid, any_, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.catalog import tables
-from services.catalog.domain.contact_keys import normal
+from services.catalog.domain.contact_keys import ContactKeys, normal
 from services.catalog.domain.suppression import ALL_TOPICS
+from shared.contracts.catalog import SuppressedKind
 from shared.database import Connection
 from shared.event import Instant
 from shared.http import View
@@ -35,6 +36,17 @@ class SuppressionView(View):
     )
 
 
+class SuppressedClientView(View):
+    """By what a client is suppressed."""
+
+    client_id: UUID
+    kind: SuppressedKind = Field(
+        description="client: itself; phone, email: the contact that it has now.",
+        examples=["email"],
+    )
+    is_whole: bool = Field(description="Of all mailings; false: only of those of some topics.")
+
+
 OWNERS = text("""
     SELECT client_id FROM clients
     WHERE phone = CAST(:phone AS text) OR lower(email COLLATE "C") = CAST(:email AS text)
@@ -45,6 +57,42 @@ async def owners(db: Connection, *, phone: str | None, email: str | None) -> lis
     """Return the clients that have the phone or the e-mail."""
     values = {"phone": phone, "email": email and normal(email)}
     return list((await db.scalars(OWNERS, values)).all())
+
+
+SUPPRESSED_CLIENTS = text("""
+    SELECT subject, bool_or(topic = :all_topics) AS is_whole FROM suppressions
+    WHERE subject = ANY(CAST(:subjects AS text[]))
+    GROUP BY subject
+""")
+
+
+async def suppressed_clients(
+    db: Connection, keys: ContactKeys, client_ids: Collection[UUID]
+) -> list[SuppressedClientView]:
+    """Return which of some clients are suppressed, in the order of their identifiers.
+
+    Contacts are no more than hashes where they are suppressed: those that the clients have now are
+    hashed and looked up. The other way, from a hash to its clients, nothing leads.
+    """
+    clients = tables.clients.c
+    own = select(clients.client_id, clients.phone, clients.email).where(
+        clients.client_id == any_(literal(list(client_ids), ARRAY(Uuid)))
+    )
+    named: list[tuple[UUID, SuppressedKind, tuple[str, ...]]] = []
+    for client_id, phone, email in await db.execute(own.order_by(clients.client_id)):
+        named += (
+            (client_id, SuppressedKind.CLIENT, (str(client_id),)),
+            (client_id, SuppressedKind.PHONE, keys.hashes(SuppressedKind.PHONE, phone)),
+            (client_id, SuppressedKind.EMAIL, keys.hashes(SuppressedKind.EMAIL, email)),
+        )
+    subjects = [each for *_, names in named for each in names]
+    values = {"subjects": subjects, "all_topics": ALL_TOPICS}
+    found = {each.subject: each.is_whole for each in await db.execute(SUPPRESSED_CLIENTS, values)}
+    return [
+        SuppressedClientView(client_id=client_id, kind=kind, is_whole=any(hits))
+        for client_id, kind, names in named
+        if (hits := [found[each] for each in names if each in found])
+    ]
 
 
 async def suppressions(

@@ -26,7 +26,8 @@ from services.catalog.files.contacts import CommonFields
 from services.catalog.handlers import suppressing
 from services.catalog.queries import suppressions as queries
 from services.catalog.queries.clients import has_client
-from services.catalog.queries.suppressions import SuppressionView
+from services.catalog.queries.suppressions import SuppressedClientView, SuppressionView
+from services.catalog.routes.asked_clients import MOST_IDS
 from services.catalog.routes.asked_suppressions import SuppressedSubjects, contact_mistake
 from services.catalog.routes.dependencies import Keys
 from shared.contracts.catalog import SuppressedKind
@@ -166,6 +167,20 @@ async def suppressions(
         db, before=before, limit=limit + 1, subjects=subjects, topic=topic, reason=reason
     )
     return page(found, limit, _key)
+
+
+@router.get("/clients", operation_id="list_suppressed_clients")
+async def suppressed_clients(
+    db: Database,
+    keys: Keys,
+    ids: Annotated[
+        list[UUID],
+        Query(description="Identifiers of clients.", min_length=1, max_length=MOST_IDS),
+    ],
+) -> Page[SuppressedClientView]:
+    """Show which of some clients are suppressed, themselves or a contact that they have now."""
+    found = await queries.suppressed_clients(db, keys, ids)
+    return Page(items=found, next_cursor=None)
 
 
 def _key(shown: SuppressionView) -> str:
