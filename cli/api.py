@@ -86,13 +86,16 @@ class Api:
         """
         return await self._ask(service, "PUT", path, json=body)
 
-    async def patch(self, service: str, path: str, changes: Json) -> Json:
+    async def patch(
+        self, service: str, path: str, changes: Json, *, version: int | None = None
+    ) -> Json:
         """Change what `changes` names. Source: RFC 7396, merge patch.
 
         Raises:
-            Failure: It was refused, or the service is not there.
+            Failure: It was refused, or is not of `version` any more, or the service is not there.
         """
-        return await self._ask(service, "PATCH", path, json=changes)
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return await self._ask(service, "PATCH", path, json=changes, headers=headers)
 
     async def delete(self, service: str, path: str) -> Json:
         """Delete something; return what is said of it, mostly nothing.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cli import Output, editing, planning, read_id, running, test_sends
+from cli import Output, editing, planning, postponing, read_id, running, test_sends
 from cli.api import run
 from cli.mailing_tables import (
     history_table,
@@ -22,6 +22,7 @@ from cli.watching import watch_until_over
 app = typer.Typer(help="Mailings: plan, control and watch them.", no_args_is_help=True)
 app.add_typer(planning.app)
 app.add_typer(editing.app)
+app.add_typer(postponing.app)
 app.add_typer(test_sends.app)
 app.add_typer(running.app)
 

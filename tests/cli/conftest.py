@@ -43,6 +43,7 @@ class Asked:
     authorization: str | None = None
     content_type: str | None = None
     query: str = ""
+    if_match: str | None = None
 
 
 @dataclass
@@ -91,7 +92,10 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
             shown = self.headers.get("Authorization")
             parameters = dict(parse_qsl(parts.query))
             kind = self.headers.get("Content-Type")
-            asked = Asked(self.command, parts.path, parameters, body, shown, kind, parts.query)
+            match = self.headers.get("If-Match")
+            asked = Asked(
+                self.command, parts.path, parameters, body, shown, kind, parts.query, match
+            )
             answer = stand_in.take(asked)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)

@@ -120,6 +120,26 @@ async def test_who_edits_what_another_has_changed_chooses_field_by_field(
         assert [each for each in found.wrong if "status of 412" not in each] == []
 
 
+async def test_a_planned_mailing_is_postponed_with_its_end(
+    seen: Stack, platform: Platform, opened: Browser
+) -> None:
+    later = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-01T13:00:00Z"}
+    mailing = await platform.create_mailing(tag=new_tag(), name="Too early", **later)
+    async with watched(opened) as found:
+        page = found.page
+        await page.goto(f"{seen.env['ADMIN_URL']}/mailings/{mailing['mailing_id']}")
+        await verbs(page).get_by_role("button", name="Postpone").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="a week later").click()
+        await platform.change(mailing, name="Renamed")
+        await dialog.get_by_role("button", name="Postpone").click()
+        await expect(dialog).to_have_count(0)
+        now = await platform.mailing(mailing)
+        moved = ("2099-01-08T12:00:00Z", "2099-01-08T13:00:00Z")
+        assert (now["starts_at"], now["ends_at"]) == moved
+        assert [each for each in found.wrong if "status of 412" not in each] == []
+
+
 async def test_filters_stand_in_the_address_and_are_asked_of_the_catalog(
     seen: Stack, platform: Platform, opened: Browser
 ) -> None:

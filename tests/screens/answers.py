@@ -67,7 +67,7 @@ NAMES = (
     ("Winter farewell", "finished"),
     ("Price list", "stopped"),
 )
-RECURRING = 3
+RECURRING, PLANNED = 3, 6  # the latter is in no list
 RESENT = 1_000  # messages of the second run
 RUNNING_IMPORT, RUNNING_CHECK = 42, 43
 COUNTS = {
@@ -109,6 +109,13 @@ def mailings() -> list[Json]:
         "overlap": "allow",
     }
     return made
+
+
+def planned() -> Json:
+    """Return a mailing that runs once, and has not begun."""
+    window = {"starts_at": "2026-03-03T07:00:00Z", "ends_at": "2026-03-03T15:00:00Z"}
+    own = {"mailing_id": number(PLANNED), "name": "An offer for Tuesday", "status": "created"}
+    return mailings()[0] | window | own
 
 
 def live() -> list[Json]:
@@ -366,6 +373,8 @@ METRICS = """kafka_consumer_lag{consumer="stats",topic="a"} 12
 kafka_dead_letters_stored{consumer="stats"} 2
 """
 
+ALIKE: dict[str, Json | str] = {"/metrics": METRICS, "/readyz": {"status": "ready"}}  # of all
+
 Own = Callable[..., Json | str | None]
 OWN: dict[tuple[str, str], Own] = {
     ("stats", "/public/v1/mailings"): live_page,
@@ -373,7 +382,9 @@ OWN: dict[tuple[str, str], Own] = {
     ("stats", "/public/v1/mailings/{mailing_id}/series"): series,
     ("stats", "/v1/mailings/{mailing_id}"): figures,
     ("catalog", "/v1/mailings"): lambda: page(mailings()),
-    ("catalog", "/v1/mailings/{mailing_id}"): lambda wanted: one(mailings(), "mailing_id", wanted),
+    ("catalog", "/v1/mailings/{mailing_id}"): lambda wanted: one(
+        [*mailings(), planned()], "mailing_id", wanted
+    ),
     ("catalog", "/v1/gateways"): lambda: page([named(each) for each in gateways()]),
     ("catalog", "/v1/clients"): lambda: page(clients()),
     ("catalog", "/v1/clients/facets"): facets,
@@ -390,14 +401,14 @@ OWN: dict[tuple[str, str], Own] = {
 }
 
 
-def answer(service: str, method: str, path: str) -> tuple[int, Json | str]:
+def answer(service: str, method: str, path: str, query: str = "") -> tuple[int, Json | str]:
     """Return status and body of a request: a value of ours, else the example of the document."""
     if path == "/v1/about":
         return 200, about(service)
-    if path == "/metrics":
-        return 200, METRICS
-    if path == "/readyz":
-        return 200, {"status": "ready"}
+    if path == "/v1/runs" and number(PLANNED) in query:
+        return 200, page([])
+    if path in ALIKE:
+        return 200, ALIKE[path]
     paths = document(service)["paths"]
     for template in sorted(paths, key=lambda each: each.count("{")):
         found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", template), path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page
 
-from tests.screens.answers import RUNNING_IMPORT, number
+from tests.screens.answers import PLANNED, RUNNING_IMPORT, number
 
 Step = Callable[[Page], Awaitable[None]]
 
@@ -43,6 +43,7 @@ class Screen:
 
 CHART = ".series-chart[data-drawn]"
 MAILING = f"/mailings/{number(1)}"
+NOT_BEGUN = f"/mailings/{number(PLANNED)}"
 
 SCREENS = (
     Screen("public", "/public.html", "[data-mailing]", is_compared=True),
@@ -70,6 +71,7 @@ SCREENS = (
     Screen(
         "mailing-stop", MAILING, ".modal.show .btn-danger", press("header .btn-outline-danger")
     ),
+    Screen("postponed", NOT_BEGUN, "#postpone-start", press("header [data-verb=postpone]")),
     Screen("messages", f"{MAILING}?tab=messages", "[data-message]"),
     Screen(
         "message",

@@ -26,14 +26,14 @@ class Door(BaseHTTPRequestHandler):
     ended: Event
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+        path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path == "/public/v1/live":
             self._stream()
         elif path.startswith("/public/"):
-            self._answer("stats", path)
+            self._answer("stats", path, query)
         elif path.startswith("/api/"):
             _, _, service, rest = path.split("/", 3)
-            self._answer(service, f"/{rest}")
+            self._answer(service, f"/{rest}", query)
         else:
             self._file(path.lstrip("/"))
 
@@ -42,10 +42,10 @@ class Door(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def _answer(self, service: str, path: str) -> None:
+    def _answer(self, service: str, path: str, query: str) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert service in SERVICES
-        status, body = answer(service, self.command, path)
+        status, body = answer(service, self.command, path, query)
         text = body if isinstance(body, str) else json.dumps(body)
         self._send(
             status, text.encode(), "text/plain" if isinstance(body, str) else "application/json"

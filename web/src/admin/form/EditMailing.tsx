@@ -4,7 +4,6 @@ import { useState } from "react";
 import { useForm } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
-import { catalog } from "../../api/client";
 import { Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
 import { changed, differences } from "../../ui/changes";
@@ -12,7 +11,7 @@ import { Confirm } from "../../ui/Confirm";
 import { Conflict } from "../../ui/Conflict";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { shown } from "../../ui/shown";
-import { figures, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs as runsQuery, tag } from "../mailings/api";
+import { change, figures, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs as runsQuery } from "../mailings/api";
 import { useTitle } from "../../ui/useTitle";
 import { type Body, bodyOf, type Changes } from "./body";
 import { draft } from "./draft";
@@ -65,14 +64,14 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
       const body = rest(changesOf(values), without);
       if (Object.keys(body).length === 0) return null;
       try {
-        return await patched(id, version, body);
+        return await change(id, version, body);
       } catch (error) {
         if (Problem.of(error).status !== 412) throw error;
         const now = await newest();
         // a run has begun, or somebody paused it: its fields are what they were, so nothing is to be chosen
         const isSame = Object.keys(changed(bodyOf(valuesOf(now)), bodyOf(before))).length === 0;
         if (!isSame || isOver(now.status)) throw error;
-        return await patched(id, now.version, body);
+        return await change(id, now.version, body);
       }
     },
     onSuccess: async (done) => {
@@ -153,11 +152,6 @@ function Edit({ seen, onSeen }: { seen: Mailing; onSeen: (mailing: Mailing) => v
       )}
     </>
   );
-}
-
-async function patched(id: string, version: number, body: Changes): Promise<Saved> {
-  const params = { path: { mailing_id: id }, header: { "If-Match": tag(version) } };
-  return (await catalog.PATCH("/v1/mailings/{mailing_id}", { params, body })).data!;
 }
 
 /** Returns the changes without the fields that are named. */

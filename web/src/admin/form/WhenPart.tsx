@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
@@ -17,6 +17,7 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
   const { t } = useTranslation();
   const { control } = useFormContext<Values>();
   const [begin, recurs] = useWatch({ control, name: ["begin", "recurs"] });
+  const [isAlong, setAlong] = useState(false);
   return (
     <>
       <Part title={t("form.when")}>
@@ -27,13 +28,22 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
           {begin === "at" && (
             <div className="col-md-6">
               <Held>
-                <StartsAt />
+                <StartsAt onAlong={() => setAlong(true)} />
               </Held>
               <InUtc name="startsAt" isNew={isNew} />
             </div>
           )}
           <div className="col-md-6">
-            <TextField name="endsAt" label={t("form.endsAt")} type="datetime-local" className="mb-0" />
+            <TextField
+              name="endsAt"
+              label={t("form.endsAt")}
+              type="datetime-local"
+              className="mb-0"
+              onTyped={() => setAlong(false)}
+            />
+            <p className="form-text mb-0" role="status">
+              {isAlong && t("form.endAlong")}
+            </p>
             <InUtc name="endsAt" isNew={isNew} />
           </div>
         </div>
@@ -77,8 +87,8 @@ function Begin() {
   );
 }
 
-/** When it begins. Who moves that moves the end along, so that it has as much time as before. */
-function StartsAt() {
+/** When it begins. Who moves that moves the end along, so that it has as much time as before; that is said. */
+function StartsAt({ onAlong }: { onAlong: () => void }) {
   const { t } = useTranslation();
   const { control, getValues, setValue } = useFormContext<Values>();
   const startsAt = useWatch({ control, name: "startsAt" });
@@ -89,7 +99,9 @@ function StartsAt() {
   const moved = (to: string) => {
     const { endsAt, zone, recurs } = getValues();
     const end = recurs ? null : movedEnd(endsAt, before.current, to, zone);
-    if (end !== null) setValue("endsAt", end, { shouldDirty: true });
+    if (end === null) return;
+    setValue("endsAt", end, { shouldDirty: true });
+    onAlong();
   };
   return <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" onTyped={moved} />;
 }

@@ -45,14 +45,15 @@ export function Head({ mailing, isGoingOn }: { mailing: Mailing; isGoingOn: bool
         {shown.map((each) => (
           <Button
             key={each}
+            data-verb={each}
             size="sm"
-            variant={isDanger(each) ? "outline-danger" : (LOOKS[each] ?? "outline-primary")}
+            variant={isFinal(each) ? "outline-danger" : (LOOKS[each] ?? "outline-primary")}
             disabled={pending !== undefined}
             onClick={() => press(each)}
           >
             {pending === each && <Spinner size="sm" aria-hidden className="me-1" />}
             {t(`verb.${each}`)}
-            {isDanger(each) && "…"}
+            {isFinal(each) && "…"}
           </Button>
         ))}
         <Button size="sm" variant="outline-secondary" onClick={() => setTesting(true)}>
@@ -64,10 +65,6 @@ export function Head({ mailing, isGoingOn }: { mailing: Mailing; isGoingOn: bool
       {isTesting && <TestSend tested={mailing} onClose={() => setTesting(false)} />}
     </header>
   );
-}
-
-function isDanger(verb: Shown): boolean {
-  return verb !== "edit" && verb !== "copy" && isFinal(verb);
 }
 
 function Facts({ mailing }: { mailing: Mailing }) {

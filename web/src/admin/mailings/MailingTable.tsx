@@ -155,7 +155,7 @@ function Menu({ mailing, verb }: { mailing: Mailing; verb: Props["verb"] }) {
             key={each}
             as="button"
             type="button"
-            className={each === "edit" || each === "copy" || !isFinal(each) ? "" : "text-danger-emphasis"}
+            className={isFinal(each) ? "text-danger-emphasis" : ""}
             onClick={() => pick(each)}
           >
             {t(`verb.${each}`)}

@@ -119,6 +119,12 @@ export async function messagesPage(
 
 export const tag = (version: number) => `"${version}"`;
 
+/** Changes what is named of a mailing, if it is still of the version that was seen. */
+export async function change(id: string, version: number, body: Catalog["schemas"]["MailingChanges"]) {
+  const params = { path: { mailing_id: id }, header: { "If-Match": tag(version) } };
+  return (await catalog.PATCH("/v1/mailings/{mailing_id}", { params, body })).data!;
+}
+
 export type Verb = "start" | "run" | "pause" | "resume" | "stop" | "delete";
 
 /** Carries out a verb on the version that was seen; what was changed meanwhile is a 412. */

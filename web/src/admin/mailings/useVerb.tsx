@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Form } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
@@ -12,6 +12,8 @@ import { Recipients } from "../form/Recipients";
 import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
 import { useFigures } from "./useFigures";
 import { asksFirst, isFinal, sends, verbsOf } from "./verbs";
+
+const Postpone = lazy(() => import("./Postpone"));
 
 interface Asked {
   verb: Verb;
@@ -26,6 +28,7 @@ const stay = () => Promise.resolve();
 export function useVerb(onDeleted: () => Promise<void> = stay) {
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Asked | null>(null);
+  const [postponed, setPostponed] = useState<Mailing | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const act = useMutation({
     mutationFn: ({ verb, mailing }: Asked) => carryOut(verb, mailing.mailing_id, mailing.version),
@@ -57,19 +60,25 @@ export function useVerb(onDeleted: () => Promise<void> = stay) {
       void queries.invalidateQueries({ queryKey: ["dispatcher"] });
     },
   });
-  const ask = (verb: Verb, mailing: Mailing) => {
+  const ask = (verb: Verb | "postpone", mailing: Mailing) => {
     setProblem(null);
+    if (verb === "postpone") {
+      setPostponed(mailing);
+      return;
+    }
     const wanted = { verb, mailing, isAgain: false };
     if (asksFirst(verb)) setAsked(wanted);
     else act.mutate(wanted);
   };
-  const dialog = asked && (
-    <AskAgain
-      asked={asked}
-      isBusy={act.isPending}
-      onGo={() => act.mutate(asked)}
-      onClose={() => setAsked(null)}
-    />
+  const dialog = (
+    <>
+      {asked && <AskAgain asked={asked} isBusy={act.isPending} onGo={() => act.mutate(asked)} onClose={() => setAsked(null)} />}
+      {postponed && (
+        <Suspense>
+          <Postpone mailing={postponed} onClose={() => setPostponed(null)} />
+        </Suspense>
+      )}
+    </>
   );
   return {
     ask,

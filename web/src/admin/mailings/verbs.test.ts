@@ -6,7 +6,7 @@ import { asksFirst, thatAllow, verbsOf } from "./verbs";
 const mailing = (status: string, schedule: unknown = null) => ({ status, schedule }) as Pick<Mailing, "status" | "schedule">;
 
 test.each([
-  ["created", ["start", "edit", "pause", "stop", "delete"]],
+  ["created", ["start", "postpone", "edit", "pause", "stop", "delete"]],
   ["running", ["pause", "edit", "stop", "delete"]],
   ["paused", ["resume", "edit", "stop", "delete"]],
   ["stopped", ["copy", "delete"]],
@@ -16,7 +16,7 @@ test.each([
   expect(verbsOf(mailing(status))).toEqual(verbs);
 });
 
-test("what recurs is not started, but run once more, unless it is paused or over", () => {
+test("what recurs is neither started nor postponed, but run once more, unless it is paused or over", () => {
   expect(verbsOf(mailing("created", {}))).toEqual(["run", "edit", "pause", "stop", "delete"]);
   expect(verbsOf(mailing("running", {}))[0]).toBe("run");
   expect(verbsOf(mailing("paused", {}))).not.toContain("run");

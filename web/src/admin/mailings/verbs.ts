@@ -1,26 +1,26 @@
 /** Which verbs a mailing allows, by its status. */
 import type { Mailing, Verb } from "./api";
 
-export type Shown = Verb | "edit" | "copy";
+export type Shown = Verb | "postpone" | "edit" | "copy";
 
 const BY_STATUS: Readonly<Record<string, readonly Shown[]>> = {
-  created: ["start", "edit", "pause", "stop", "delete"],
+  created: ["start", "postpone", "edit", "pause", "stop", "delete"],
   running: ["pause", "edit", "stop", "delete"],
   paused: ["resume", "edit", "stop", "delete"],
   stopped: ["copy", "delete"],
   finished: ["copy", "delete"],
 };
 
-/** Returns what can be done with a mailing; one that recurs is not started, but run once more. */
+/** Returns what can be done with a mailing; one that recurs is neither started nor postponed, but run once more. */
 export function verbsOf(mailing: Pick<Mailing, "status" | "schedule">): readonly Shown[] {
   const verbs = BY_STATUS[mailing.status] ?? [];
   if (mailing.schedule === null) return verbs;
-  const rest = verbs.filter((each) => each !== "start");
+  const rest = verbs.filter((each) => each !== "start" && each !== "postpone");
   return mailing.status === "created" || mailing.status === "running" ? ["run", ...rest] : rest;
 }
 
 /** Verbs after which there is no way back: they are asked about, with their consequence. */
-export function isFinal(verb: Verb): boolean {
+export function isFinal(verb: Shown): boolean {
   return verb === "stop" || verb === "delete";
 }
 
