@@ -71,6 +71,7 @@ SCREENS = (
     Screen(
         "mailing-stop", MAILING, ".modal.show .btn-danger", press("header .btn-outline-danger")
     ),
+    Screen("planned", NOT_BEGUN, "[data-planned] [data-clients]"),
     Screen("postponed", NOT_BEGUN, "#postpone-start", press("header [data-verb=postpone]")),
     Screen("messages", f"{MAILING}?tab=messages", "[data-message]"),
     Screen(

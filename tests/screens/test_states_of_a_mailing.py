@@ -127,7 +127,7 @@ async def test_that_there_is_no_run_is_said_when_it_is_known(page: Page) -> None
     runs_of = page.get_by_role("region", name="Runs")
     await expect(runs_of).to_have_text("Loading…")
     is_known.set()
-    await expect(runs_of).to_contain_text("There is no run.")
+    await expect(runs_of).to_contain_text("It has not run yet.")
 
 
 async def test_while_nearly_everything_fails_it_is_said_why_and_to_be_paused(page: Page) -> None:

@@ -19,10 +19,11 @@ import { Failing, useFailing } from "./Failing";
 import { Head } from "./Head";
 import { History } from "./History";
 import { Messages } from "./Messages";
+import { Planned } from "./Planned";
 import { Reasons } from "./Reasons";
 import { RunChoice } from "./RunChoice";
 import { Runs } from "./Runs";
-import { mainOf, newestFirst } from "./runs";
+import { mainOf, newestFirst, noRun } from "./runs";
 import { type Tab, TABS } from "./search";
 import { Text } from "./Text";
 import { useFigures } from "./useFigures";
@@ -70,7 +71,11 @@ function Shown({ mailing: found, problem, again }: { mailing: View; problem: unk
       {problem !== null && <ProblemPanel error={problem} again={again} />}
       {failing && <Failing mailing={mailing} failing={failing} />}
       {meant && <WhyLine mailing={mailing} run={meant} isFailing={failing !== null} />}
-      <Counts mailing={mailing} run={chosen} hasRun={newest.length > 0} />
+      {mailing.status === "created" && newest.length === 0 ? (
+        <Planned mailing={mailing} />
+      ) : (
+        <Counts mailing={mailing} run={chosen} hasRun={newest.length > 0} />
+      )}
       {meant && <OverTime mailing={mailing} runs={newest} run={meant} />}
       <Tabs tab={tab} />
       <section aria-label={t(`tab.${tab}`)} className="py-3">
@@ -80,7 +85,7 @@ function Shown({ mailing: found, problem, again }: { mailing: View; problem: unk
             <Exports mailing={mailing} runs={newest} run={chosen} />
             {tab === "runs" && <Runs mailing={mailing} runs={newest} problem={runs.error} />}
             {tab === "messages" && <Messages mailing={mailing} runs={newest} run={chosen} />}
-            {tab === "reasons" && <Reasons runs={newest} run={meant} />}
+            {tab === "reasons" && (meant ? <Reasons runs={newest} run={meant} /> : <p>{t(noRun(mailing.status))}</p>)}
           </>
         )}
         {tab === "text" && <Text mailing={mailing} />}

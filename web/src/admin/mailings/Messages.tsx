@@ -14,6 +14,7 @@ import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import { type Mailing, type Message, messagesPage, type MessageState, type Run } from "./api";
 import { RunChoice } from "./RunChoice";
+import { noRun } from "./runs";
 import { MESSAGE_STATES } from "./search";
 import { useListedRuns } from "./useListedRuns";
 
@@ -51,7 +52,7 @@ export function Messages({ mailing, runs, run }: Props) {
     placeholderData: keepPreviousData,
     refetchInterval: (run ? [run] : runs).some((each) => each.open > 0) ? REFRESHED_MS : false,
   });
-  if (runs.length === 0) return <p>{t("runs.none")}</p>;
+  if (runs.length === 0) return <p>{t(noRun(mailing.status))}</p>;
   const shown = wanted.length > 0 ? (found.data?.pages.flatMap((page) => page.items) ?? []) : [];
   const isNone = wanted.length === 0 || (found.data !== undefined && shown.length === 0 && !found.hasNextPage);
   return (

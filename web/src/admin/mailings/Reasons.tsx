@@ -10,10 +10,9 @@ import { reasons as reasonsQuery, type Run } from "./api";
 import { RunChoice } from "./RunChoice";
 
 /** What became of messages and why, grouped, with an example of each. */
-export function Reasons({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) {
+export function Reasons({ runs, run }: { runs: readonly Run[]; run: Run }) {
   const { t } = useTranslation();
-  const found = useQuery({ ...reasonsQuery(run?.run_id ?? ""), enabled: run !== undefined });
-  if (!run) return <p>{t("runs.none")}</p>;
+  const found = useQuery(reasonsQuery(run.run_id));
   if (found.error !== null) {
     return <ProblemPanel error={found.error} again={() => void found.refetch()} />;
   }

@@ -10,8 +10,10 @@ import { stateOfRun } from "../../ui/status";
 import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import { type Mailing, type Run, type RunFigures, schedule as scheduleQuery } from "./api";
+import { DayAndTime } from "./DayAndTime";
 import { Occurrences } from "./Occurrences";
 import { Resend } from "./Resend";
+import { noRun } from "./runs";
 import { useFigures } from "./useFigures";
 
 /** The runs of a mailing, the newest first; of one that recurs also those to come. */
@@ -22,10 +24,10 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
   const byRun = new Map(known.runs.map((each) => [each.run_id, each]));
   return (
     <>
-      {mailing.schedule && <Next mailing={mailing} />}
+      {mailing.schedule && <Next mailing={mailing} hasRun={runs.length > 0} />}
       {problem !== null && <ProblemPanel error={problem} />}
       {runs.length === 0 ? (
-        <p>{t(known.now ? "loading" : "runs.none")}</p>
+        <p>{t(known.now ? "loading" : noRun(mailing.status))}</p>
       ) : (
         <div className="table-responsive">
           <table className="table align-middle tabular caption-top stacking">
@@ -111,16 +113,17 @@ function nameOf(nominal: string | null | undefined): string | null {
   return nominal && nominal !== "once" ? nominal.replace("T", " ") : null;
 }
 
-function Next({ mailing }: { mailing: Mailing }) {
+/** When it comes next; what has not begun says its first run above. */
+function Next({ mailing, hasRun }: { mailing: Mailing; hasRun: boolean }) {
   const { t } = useTranslation();
   const found = useQuery(scheduleQuery(mailing.mailing_id));
   const { schedule } = mailing;
   if (!schedule || mailing.status === "finished" || mailing.status === "stopped") return null;
   return (
     <div className="mb-3">
-      {found.data?.next_fire_at && (
+      {hasRun && found.data?.next_fire_at && (
         <p className="mb-1 fw-semibold">
-          {t("runs.next")} <Time at={found.data.next_fire_at} />
+          {t("runs.next")} <DayAndTime at={found.data.next_fire_at} />
           {mailing.time_policy && `, ${t(`clock.${mailing.time_policy.kind}`)}`}
         </p>
       )}

@@ -21,6 +21,9 @@ export type Reason = Dispatcher["schemas"]["ReasonView"];
 export type Schedule = Scheduler["schemas"]["ScheduleView"];
 export type Recurrence = Catalog["schemas"]["RecurrenceView"];
 
+/** To whom a mailing goes, and through what. */
+export const audienceOf = ({ gateway, filter, audience_id: audience }: Mailing) => ({ gateway, filter, audience });
+
 export const MAILINGS = ["catalog", "mailings"] as const;
 const REFRESHED_MS = 3_000;
 

@@ -8,6 +8,9 @@ interface Run {
   planned: number;
 }
 
+/** What is said, as a key of words, of a mailing without runs: of one that is planned they are still to come. */
+export const noRun = (status: string) => (status === "created" ? "runs.notYet" : "runs.none");
+
 /** Returns runs, the newest first. */
 export function newestFirst<R extends Run>(runs: readonly R[]): R[] {
   return [...runs].sort((a, b) => b.created_at.localeCompare(a.created_at));

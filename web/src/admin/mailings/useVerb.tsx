@@ -9,7 +9,7 @@ import { Confirm } from "../../ui/Confirm";
 import { leaveDeleted } from "../../ui/deleted";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { Recipients } from "../form/Recipients";
-import { carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
+import { audienceOf, carryOut, isOver, mailing as mailingQuery, type Mailing, MAILINGS, runs, type Verb } from "./api";
 import { useFigures } from "./useFigures";
 import { asksFirst, isFinal, sends, verbsOf } from "./verbs";
 
@@ -21,7 +21,6 @@ interface Asked {
   isAgain: boolean; // somebody has changed it meanwhile
 }
 
-const audienceOf = ({ gateway, filter, audience_id: audience }: Mailing) => ({ gateway, filter, audience });
 const stay = () => Promise.resolve();
 
 /** Carries out verbs: those that send or are final are asked about; where a mailing was changed meanwhile, it is asked again. */
