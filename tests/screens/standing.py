@@ -37,7 +37,7 @@ class Door(BaseHTTPRequestHandler):
         else:
             self._file(path.lstrip("/"))
 
-    do_POST = do_GET  # noqa: N815 - as the class is used
+    do_POST = do_PATCH = do_GET  # noqa: N815 - as the class is used
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

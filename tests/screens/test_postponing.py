@@ -31,9 +31,9 @@ async def page(address: str) -> AsyncIterator[Page]:
         yield found.page
 
 
-def changes(page: Page) -> list[tuple[str | None, Json]]:
+def changes(page: Page) -> list[tuple[str | None, Any]]:
     """Return a list that gets the version and the body of each change that is asked for."""
-    found: list[tuple[str | None, Json]] = []
+    found: list[tuple[str | None, Any]] = []
 
     def note(request: Request) -> None:
         if request.method == "PATCH":

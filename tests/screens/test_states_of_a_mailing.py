@@ -12,6 +12,7 @@ from deploy.local import page as built
 from tests.e2e.browsing import browser, violations, watched
 from tests.screens.answers import (
     NOW,
+    PLANNED,
     RECURRING,
     counts,
     example,
@@ -128,6 +129,21 @@ async def test_that_there_is_no_run_is_said_when_it_is_known(page: Page) -> None
     await expect(runs_of).to_have_text("Loading…")
     is_known.set()
     await expect(runs_of).to_contain_text("It has not run yet.")
+    planned = page.get_by_role("region", name="What is planned")
+    await expect(planned).to_contain_text("Its first run begins")
+
+
+async def test_what_has_not_begun_says_when_it_begins_for_how_many_and_leads_to_its_form(
+    page: Page,
+) -> None:
+    await page.goto(f"/mailings/{number(PLANNED)}")
+    planned = page.get_by_role("region", name="What is planned")
+    await expect(planned).to_contain_text("It begins Tue, Mar 3")
+    await expect(planned.locator("[data-clients]")).to_be_visible()
+    await expect(page.get_by_text("There are no messages.")).to_have_count(0)
+    await expect(page.get_by_role("region", name="Runs")).to_have_text("It has not run yet.")
+    await planned.get_by_role("link").click()
+    await expect(page.locator("#field-startsAt")).to_be_enabled()
 
 
 async def test_while_nearly_everything_fails_it_is_said_why_and_to_be_paused(page: Page) -> None:
