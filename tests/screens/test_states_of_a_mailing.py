@@ -19,6 +19,7 @@ from tests.screens.answers import (
     figures,
     gateways,
     live,
+    live_runs,
     mailings,
     messages,
     number,
@@ -248,6 +249,16 @@ async def test_a_share_says_of_what_it_is_and_what_has_no_messages_has_none(page
     await expect(of_stopped).to_have_text("1,200 / 5,000 messages 24% delivered")
     planned = page.locator(f"[data-mailing='{number(RECURRING)}']")
     await expect(planned.locator(".mailing-figures, .mailing-bar")).to_have_count(0)
+
+
+async def test_everybody_sees_which_of_two_runs_was_sent_again(page: Page) -> None:
+    first = live_runs(number(1))
+    again = first["runs"][0] | {"run_id": AGAIN, "nominal": None}
+    await answered(page, "**/public/v1/mailings/*", first | {"runs": [again, *first["runs"]]})
+    await page.goto("/public.html")
+    await page.locator("[data-mailing] .mailing-name button").first.click()
+    names = page.get_by_role("region", name="Runs").locator("tbody th")
+    await expect(names).to_have_text(["sent again", "once"])
 
 
 async def test_everybody_sees_what_is_paused_counted_apart(page: Page) -> None:

@@ -103,10 +103,10 @@ function Runs({ mailing }: { mailing: Live }) {
           </tr>
         </thead>
         <tbody>
-          {runs.map((run) => (
+          {runs.map((run, place) => (
             <tr key={run.run_id}>
               <th scope="row" className="fw-normal">
-                {!run.nominal || run.nominal === "once" ? t("once") : run.nominal}
+                <Name run={run} isOldest={place === runs.length - 1} />
               </th>
               <td>{run.began_at ? <Time at={run.began_at} precision="second" /> : "–"}</td>
               <td>
@@ -121,6 +121,13 @@ function Runs({ mailing }: { mailing: Live }) {
       </table>
     </div>
   );
+}
+
+/** What a run is called; one that sends again what another one has sent has no name of its own. */
+function Name({ run: { nominal }, isOldest }: { run: Run; isOldest: boolean }) {
+  const { t } = useTranslation();
+  if (nominal && nominal !== "once") return <>{nominal}</>;
+  return <>{t(nominal || isOldest ? "once" : "resent")}</>;
 }
 
 function Ended({ run }: { run: Run }) {
