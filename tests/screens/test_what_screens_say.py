@@ -60,6 +60,23 @@ async def test_what_clocks_and_overlaps_do_to_runs_stands_on_the_mailing_and_in_
         await expect(page.locator(f"aside [data-remark={remark}]")).to_be_visible()
 
 
+async def test_occurrences_have_their_day_of_the_week(page: Page) -> None:
+    await page.goto(f"/mailings/{number(RECURRING)}")
+    first = page.locator("section [data-occurrences] li").first
+    await expect(first).to_have_text(re.compile("^(begins )?(Sun|Mon|Tue|Wed|Thu|Fri|Sat), "))
+
+
+async def test_a_mailing_recurs_on_weekdays_by_one_choice(page: Page) -> None:
+    weekdays = '"days":["monday","tuesday","wednesday","thursday","friday"]'
+    await page.goto("/mailings/new")
+    await page.locator("#field-recurs").check()
+    async with page.expect_request(lambda each: weekdays in (each.post_data or "")):
+        await page.locator("#field-entries-0-kind").select_option(
+            label="every weekday (Mon\N{EN DASH}Fri)"
+        )
+    await expect(page.locator("#field-entries-0-at")).to_be_visible()
+
+
 async def test_the_filter_of_mailings_says_where_those_between_runs_are_found(page: Page) -> None:
     await page.goto("/mailings")
     running = page.locator("#filter-status option[value=running]")

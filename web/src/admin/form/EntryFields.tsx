@@ -21,17 +21,17 @@ export function EntryFields({ place, onRemove }: { place: number; onRemove: (() 
         <ChoiceField
           name={name("kind")}
           label={t("form.kind")}
-          className="col-6 mb-2"
+          className="col-sm-6 mb-2"
           options={ENTRY_KINDS.map((each) => [each, t(`entry.${each}`)] as const)}
         />
         {kind === "once" && (
-          <TextField name={name("onceAt")} label={t("form.at")} type="datetime-local" className="col-6 mb-2" />
+          <TextField name={name("onceAt")} label={t("form.at")} type="datetime-local" className="col-sm-6 mb-2" />
         )}
         {kind === "cron" && (
-          <TextField name={name("expression")} label={t("form.expression")} help={t("form.expressionHelp")} className="col-6 mb-2" isCode />
+          <TextField name={name("expression")} label={t("form.expression")} help={t("form.expressionHelp")} className="col-sm-6 mb-2" isCode />
         )}
         {kind !== "once" && kind !== "cron" && (
-          <TextField name={name("at")} label={t("form.at")} type="time" className="col-6 mb-2" />
+          <TextField name={name("at")} label={t("form.at")} type="time" className="col-sm-6 mb-2" />
         )}
       </div>
       {kind === "weekly" && <Weekdays place={place} />}

@@ -138,6 +138,7 @@ function Entries() {
 
 function RecurrenceMore() {
   const { t } = useTranslation();
+  const missed = useWatch({ control: useFormContext<Values>().control, name: "missed" });
   const words = (group: string, all: readonly string[]) =>
     all.map((each) => [each, t(`${group}${each}`)] as const);
   return (
@@ -151,7 +152,9 @@ function RecurrenceMore() {
         options={words("missedPolicy.", ["run_latest", "run_all", "skip"])}
         className="col-md-6 mb-3"
       />
-      <TextField name="missedMax" label={t("form.missedMax")} inputMode="numeric" className="col-md-6 mb-3" />
+      {missed === "run_all" && (
+        <TextField name="missedMax" label={t("form.missedMax")} inputMode="numeric" className="col-md-6 mb-3" />
+      )}
       <TextField name="catchUpMinutes" label={t("form.catchUp")} help={t("form.noLimit")} inputMode="numeric" className="col-md-6 mb-3" />
       <ChoiceField
         name="overlap"

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Mailing } from "../mailings/api";
 import { changed } from "../../ui/changes";
 import { bodyOf, NoJson, startsAtOnce } from "./body";
-import { freshValues, type Values, valuesOf } from "./values";
+import { freshValues, type Values, valuesOf, WEEKDAYS } from "./values";
 
 const NOW = new Date("2026-11-29T12:00:00Z");
 const ZONE = "Europe/Moscow";
@@ -34,6 +34,7 @@ const RICH: Partial<Values> = {
   recurs: true,
   entries: [
     { ...freshValues(NOW, ZONE).entries[0]!, kind: "once", onceAt: "2026-11-29T18:00" },
+    { ...freshValues(NOW, ZONE).entries[0]!, kind: "weekdays", days: WEEKDAYS },
     { ...freshValues(NOW, ZONE).entries[0]!, kind: "weekly", days: ["friday", "sunday"] },
     { ...freshValues(NOW, ZONE).entries[0]!, kind: "monthly", on: "weekday", nth: "last", weekday: "friday" },
     { ...freshValues(NOW, ZONE).entries[0]!, kind: "cron", expression: "*/5 9 * * 1" },

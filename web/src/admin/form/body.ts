@@ -1,6 +1,6 @@
 /** The form's fields as bodies of requests, and what of them was changed. */
 import type { components } from "../../api/types/catalog";
-import type { EntryValues, Values } from "./values";
+import { type EntryValues, type Values, WEEKDAYS } from "./values";
 import { toInstant } from "./zoned";
 
 export type Body = components["schemas"]["NewMailing"];
@@ -127,6 +127,8 @@ function entryOf(entry: EntryValues, mailings: string): Json {
       return { kind, at: entry.onceAt, zone };
     case "daily":
       return { kind, at, zone };
+    case "weekdays":
+      return { kind: "weekly", days: WEEKDAYS, at, zone };
     case "weekly":
       return { kind, days: entry.days, at, zone };
     case "monthly":

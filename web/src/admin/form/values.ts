@@ -3,8 +3,10 @@ import type { Mailing } from "../mailings/api";
 import { ownZone, toWall } from "./zoned";
 
 export const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+export const WEEKDAYS = DAYS.slice(0, 5);
 export type Day = (typeof DAYS)[number];
-export const ENTRY_KINDS = ["once", "daily", "weekly", "monthly", "cron"] as const;
+// `weekdays`: of each week from Monday to Friday
+export const ENTRY_KINDS = ["once", "daily", "weekdays", "weekly", "monthly", "cron"] as const;
 export const DAY_KINDS = ["day", "last_day", "weekday"] as const;
 
 export interface EntryValues {
@@ -237,12 +239,14 @@ function entryValues(entry: Json, zone: string): EntryValues {
   const fresh = { ...freshEntry(), zone: other(entry["zone"], zone) };
   const on = entry["on"] as Json | undefined;
   const kind = entry["kind"] as EntryValues["kind"];
+  const days = (entry["days"] as Day[] | undefined) ?? fresh.days;
+  const isWeekdays = kind === "weekly" && days.length === WEEKDAYS.length && WEEKDAYS.every((each) => days.includes(each));
   return {
     ...fresh,
-    kind,
+    kind: isWeekdays ? "weekdays" : kind,
     at: kind === "once" ? fresh.at : text(entry["at"]) || fresh.at,
     onceAt: kind === "once" ? text(entry["at"]) : "",
-    days: (entry["days"] as Day[] | undefined) ?? fresh.days,
+    days,
     on: (on?.["kind"] as EntryValues["on"] | undefined) ?? fresh.on,
     day: text(on?.["day"]) || fresh.day,
     nth: text(on?.["nth"]) || fresh.nth,

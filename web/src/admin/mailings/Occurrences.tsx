@@ -4,9 +4,9 @@ import { useTranslation } from "react-i18next";
 import { scheduler } from "../../api/client";
 import type { components } from "../../api/types/scheduler";
 import { preferences } from "../../ui/preferences";
-import { Time } from "../../ui/Time";
 import { language } from "../../words";
 import type { Mailing, Recurrence } from "./api";
+import { DayAndTime } from "./DayAndTime";
 
 type Occurrence = components["schemas"]["OccurrenceView"];
 type Policy = Mailing["time_policy"];
@@ -97,7 +97,7 @@ function One({ occurrence, before }: { occurrence: Occurrence; before: string | 
   return (
     <li data-remark={remark}>
       {before && `${before} `}
-      <Time at={at} />
+      <DayAndTime at={at} />
       {!isAsShown(at, nominal) && <span className="text-body-secondary small"> ({nominal.replace("T", " ")})</span>}
       {remark && (
         <span className="text-warning-emphasis">
