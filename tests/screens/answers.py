@@ -388,6 +388,9 @@ OWN: dict[tuple[str, str], Own] = {
     ("catalog", "/v1/gateways"): lambda: page([named(each) for each in gateways()]),
     ("catalog", "/v1/clients"): lambda: page(clients()),
     ("catalog", "/v1/clients/facets"): facets,
+    ("catalog", "/v1/suppressions/clients"): lambda: page(
+        [{"client_id": number(32), "kind": "phone", "is_whole": False}]
+    ),
     ("catalog", "/v1/clients/{client_id}"): lambda wanted: one(clients(), "client_id", wanted),
     ("catalog", "/v1/imports"): lambda: page(imports()),
     ("catalog", "/v1/imports/{import_id}"): lambda wanted: one(imports(), "import_id", wanted),

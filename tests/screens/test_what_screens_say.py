@@ -176,6 +176,25 @@ async def test_a_file_that_is_being_sent_is_cancelled_only_after_a_question(page
     is_over.set()
 
 
+async def test_who_is_suppressed_is_marked_in_the_list_of_clients(page: Page) -> None:
+    await page.goto("/clients")
+    marked = page.locator("tbody tr", has=page.locator("[data-suppressed]"))
+    await expect(marked).to_have_count(1)
+    await expect(marked).to_contain_text("79261234568")
+    await expect(marked).to_contain_text("phone suppressed (some topics)")
+
+
+async def test_a_contact_that_is_looked_for_among_suppressions_is_shown_or_said_to_be_none(
+    page: Page,
+) -> None:
+    await page.goto("/suppressions?whom=anna@example.com")
+    await expect(page.locator("tbody tr").first).to_contain_text("the e-mail anna@example.com")
+    none = {"items": [], "next_cursor": None}
+    await page.route(re.compile("/v1/suppressions[?]"), lambda route: route.fulfill(json=none))
+    await page.goto("/suppressions?whom=79161234567")
+    await expect(page.locator(".empty")).to_contain_text("Not suppressed")
+
+
 async def test_the_status_of_the_system_begins_with_what_is_not_well(page: Page) -> None:
     await page.goto("/operations")
     said = page.locator("[data-verdict]")

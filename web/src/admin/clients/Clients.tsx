@@ -16,6 +16,7 @@ import { UnknownTags } from "../../ui/UnknownTags";
 import { usePages } from "../../ui/usePages";
 import { useTyped } from "../../ui/useTyped";
 import { type ClientView, tagsOf } from "./profile";
+import { type Suppressed, useSuppressed } from "./useSuppressed";
 import "./words";
 
 const route = getRouteApi("/clients");
@@ -30,6 +31,7 @@ export function Clients() {
     const query = { ...asked, limit: PAGE, cursor };
     return catalog.GET("/v1/clients", { params: { query }, signal });
   });
+  const suppressed = useSuppressed(found.data?.pages ?? []);
   return (
     <ListScreen
       title={t("clients.title")}
@@ -61,7 +63,7 @@ export function Clients() {
         head={["who", "phone", "operator_code", "tags", "time_zone", "changed"].map((each) =>
           t(`clients.${each}`),
         )}
-        row={(each) => <Row key={each.client_id} client={each} />}
+        row={(each) => <Row key={each.client_id} client={each} suppressed={suppressed.get(each.client_id) ?? []} />}
         empty={
           <Nothing
             to="/clients"
@@ -172,7 +174,7 @@ function Instead({ of, meant }: { of: string; meant: string }) {
   );
 }
 
-function Row({ client }: { client: ClientView }) {
+function Row({ client, suppressed }: { client: ClientView; suppressed: readonly Suppressed[] }) {
   const { t } = useTranslation();
   return (
     <tr>
@@ -183,6 +185,13 @@ function Row({ client }: { client: ClientView }) {
         {client.email && client.full_name && (
           <div className="small fw-normal text-body-secondary text-break">{client.email}</div>
         )}
+        {suppressed.map((each) => (
+          <div key={each.kind} className="small fw-normal text-warning-emphasis" data-suppressed={each.kind}>
+            <span aria-hidden="true">⚠ </span>
+            {t(`clients.marked.${each.kind}`)}
+            {!each.is_whole && ` (${t("clients.marked.some")})`}
+          </div>
+        ))}
       </th>
       <td className="tabular" data-label={t("clients.phone")}>
         {client.phone}

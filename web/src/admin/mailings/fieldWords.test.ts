@@ -19,6 +19,22 @@ test.each([
     { entries: [{ kind: "weekly", days: ["monday", "friday"], at: "09:00", zone: "Europe/Moscow" }, { kind: "cron", expression: "0 9 * * *", zone: "UTC" }] },
     "entry.weekly day.monday, day.friday 09:00 Europe/Moscow; entry.cron 0 9 * * * UTC",
   ],
+  [
+    "schedule",
+    { entries: [{ kind: "monthly", on: { kind: "weekday", nth: 2, weekday: "friday" }, at: "09:00", zone: "UTC" }, { kind: "monthly", on: { kind: "day", day: 5 }, at: "10:00", zone: "UTC" }, { kind: "monthly", on: { kind: "last_day" }, at: "11:00", zone: "UTC" }] },
+    "entry.monthly nth.2 day.friday 09:00 UTC; entry.monthly 5 10:00 UTC; entry.monthly onDay.last_day 11:00 UTC",
+  ],
+  [
+    "schedule",
+    { entries: [{ kind: "daily", at: "09:00", zone: "UTC" }], window_s: 7_200, count: 5, except_dates: ["2027-01-01", "2027-05-09"], missed: "skip", missed_max: 3, catch_up_s: 600, overlap: "queue" },
+    "entry.daily 09:00 UTC; form.windowMinutes: 120; form.count: 5; form.exceptDates: 2027-01-01, 2027-05-09; form.missed: missedPolicy.skip; form.missedMax: 3; form.catchUp: 10; form.overlap: overlapPolicy.queue",
+  ],
+  [
+    "schedule",
+    { entries: [{ kind: "daily", at: "09:00", zone: "UTC" }], window_s: 86_400, count: null, except_dates: [], missed: "run_latest", missed_max: 10, catch_up_s: null, overlap: "skip" },
+    "entry.daily 09:00 UTC",
+  ],
+  ["time_policy", { kind: "preferred_times", at: null, zone: "Asia/Omsk", already_passed: "skip", no_zone: "mailing_zone", otherwise: "mailing_zone" }, "clock.preferred_times, form.clockZone: Asia/Omsk, form.alreadyPassed: alreadyPassed.skip"],
 ])("%s that is %j is said as %s", (field, value, said) => {
   expect(fieldInWords(field, value, say)).toBe(said);
 });

@@ -18,6 +18,7 @@ export function Suppressions() {
   const { t } = useTranslation();
   const { whom, ...asked } = route.useSearch();
   const [isAdding, setAdding] = useState(false);
+  const contact = contactOf(whom);
   const isFiltered = whom !== undefined || Object.keys(asked).length > 0;
   return (
     <ListScreen
@@ -27,12 +28,13 @@ export function Suppressions() {
     >
       <Asked />
       <SuppressionList
-        asked={{ ...asked, ...contactOf(whom) }}
+        asked={{ ...asked, ...contact }}
+        contacts={contact}
         empty={
           <Nothing
             to="/suppressions"
             isFiltered={isFiltered}
-            found={t("suppressions.noneFound")}
+            found={t(whom !== undefined && Object.keys(asked).length === 0 ? "suppressions.notSuppressed" : "suppressions.noneFound")}
             yet={t("suppressions.none")}
           />
         }
