@@ -189,7 +189,7 @@ async def test_a_contact_that_is_looked_for_among_suppressions_is_shown_or_said_
 ) -> None:
     await page.goto("/suppressions?whom=anna@example.com")
     await expect(page.locator("tbody tr").first).to_contain_text("the e-mail anna@example.com")
-    none = {"items": [], "next_cursor": None}
+    none: dict[str, object] = {"items": [], "next_cursor": None}
     await page.route(re.compile("/v1/suppressions[?]"), lambda route: route.fulfill(json=none))
     await page.goto("/suppressions?whom=79161234567")
     await expect(page.locator(".empty")).to_contain_text("Not suppressed")
