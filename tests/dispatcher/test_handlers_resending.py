@@ -259,6 +259,8 @@ async def test_while_one_is_under_way_nobody_sends_the_same_again(world: World) 
 
     with pytest.raises(ResendUnderWay):
         await again(world, chosen(run, FAILED))
+    with pytest.raises(ResendUnderWay):
+        await count(world.pool, chosen(run, FAILED))
     await work(await alive(world, FakeGateway({2: [REFUSED], 9: [REFUSED]})))
     await world.end()
 
@@ -365,6 +367,8 @@ async def test_of_a_stopped_mailing_and_of_nothing_no_run_is_made(world: World) 
 
     with pytest.raises(MailingIsStopped):
         await again(world, chosen(stopped, *ALL))
+    with pytest.raises(MailingIsStopped):
+        await count(world.pool, chosen(stopped, *ALL))
     with pytest.raises(RunNotEnded):
         await again(world, chosen(going, *ALL))
     with pytest.raises(RunNotEnded):

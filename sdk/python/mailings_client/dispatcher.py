@@ -654,7 +654,7 @@ class ResendBody(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None | UnsetType = UNSET
     """Needed unless it is a dry run."""
     dry_run: bool | UnsetType = UNSET
-    """Count only; nothing is sent."""
+    """Count only, or refuse as the resend would be; nothing is sent."""
 
 
 class ResendView(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ class RunNotEnded(Conflict):
 
 
 class MailingIsStopped(Conflict):
-    """The mailing was stopped or deleted, which is for good: create another one."""
+    """The mailing was stopped or deleted, which is for good: nothing of it is sent any more."""
 
 
 class ResendUnderWay(Conflict):

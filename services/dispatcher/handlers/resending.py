@@ -1,6 +1,7 @@
 """Resending: a new run over those clients of an ended one whose messages did not arrive."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from services.dispatcher.domain.message import RunUnknown
@@ -8,7 +9,7 @@ from services.dispatcher.domain.resend import (
     Chosen,
     NothingToResend,
     ResendDiffers,
-    RunNotEnded,
+    Resent,
     check,
     window,
 )
@@ -37,22 +38,20 @@ class NewResend:
 
 
 async def count(pool: Pool, chosen: Chosen) -> Counted:
-    """Return to how many clients a resend would go now.
+    """Return to how many clients a resend would go now; none is 0, not a refusal.
 
     Raises:
         RunUnknown: No run has this identifier.
         MessagesDeleted: The run is archived.
         RunNotEnded: What is open may change yet.
+        MailingIsStopped: Nothing of it is to be sent.
+        ResendUnderWay: Some may be sent again already.
     """
     async with autocommit(pool) as db:
         held = await resending.hold(db, chosen.run_id)
         if held is None:
             raise RunUnknown
-        run, row = held
-        if row.archived_at is not None:
-            raise MessagesDeleted(row.archived_at)
-        if run.state != "finished":
-            raise RunNotEnded
+        _check(*held)
         return await resending.count_chosen(db, chosen)
 
 
@@ -80,9 +79,7 @@ async def resend(pool: Pool, new: NewResend) -> Counted:
         if await _is_made(db, new):
             return await resending.count_chosen(db, chosen, but=new.run_id)
         run, row = held
-        if row.archived_at is not None:
-            raise MessagesDeleted(row.archived_at)
-        check(run)
+        _check(run, row)
         now = await database.now(db)
         starts_at, ends_at = window(new.starts_at, new.ends_at, now)
         counted = await resending.count_chosen(db, chosen)
@@ -105,6 +102,13 @@ async def resend(pool: Pool, new: NewResend) -> Counted:
         crash_point("dispatcher.resend.written")
     crash_point("dispatcher.resend.committed")
     return counted
+
+
+def _check(run: Resent, row: Any) -> None:  # noqa: ANN401 - a row of the queue
+    """Return if some of the run may be sent again now: a dry run is refused as a resend is."""
+    if row.archived_at is not None:
+        raise MessagesDeleted(row.archived_at)
+    check(run)
 
 
 async def _is_made(db: Connection, new: NewResend) -> bool:

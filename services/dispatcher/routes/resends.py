@@ -51,7 +51,9 @@ class ResendBody(Moving):
     ends_at: WrittenInstant | None = Field(
         None, description="Needed unless it is a dry run.", examples=["2026-03-02T18:00:00Z"]
     )
-    dry_run: bool = Field(default=False, description="Count only; nothing is sent.")
+    dry_run: bool = Field(
+        default=False, description="Count only, or refuse as the resend would be; nothing is sent."
+    )
 
 
 class ResendView(View):

@@ -11,6 +11,10 @@ import type { Run } from "./api";
 const RESENDABLE = ["failed", "expired", "undetermined", "cancelled"] as const;
 type Resendable = (typeof RESENDABLE)[number];
 const HOURS = [1, 6, 24, 72] as const;
+const NOBODY = { clients: 0, unreachable: 0 };
+
+/** Returns how many would get it: those who lack the contact that the gateway needs would fail. */
+const reachedOf = ({ clients, unreachable }: typeof NOBODY) => clients - unreachable;
 
 /** Sends again what did not arrive: counted first, then sent to exactly those. */
 export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
@@ -39,8 +43,8 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["dispatcher"] }),
   });
   const refusal = count.error === null ? null : Problem.of(count.error);
-  const clients = statuses.length === 0 || refusal ? 0 : count.data?.clients;
-  const unreachable = clients ? count.data!.unreachable : 0;
+  const counted = statuses.length === 0 || refusal ? NOBODY : count.data;
+  const clients = counted && reachedOf(counted);
   const change = (status: Resendable) =>
     setStatuses(statuses.includes(status) ? statuses.filter((each) => each !== status) : [...statuses, status]);
   const asking = (
@@ -74,10 +78,10 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
         <p role="status" className="fw-semibold mb-0" data-resend={clients}>
           {clients === undefined ? t("loading") : t("resend.count", { count: clients })}
         </p>
-        {unreachable > 0 && (
-          <p className="text-warning-emphasis mt-2 mb-0">{t("resend.unreachable", { count: unreachable })}</p>
+        {counted && counted.unreachable > 0 && (
+          <p className="text-warning-emphasis mt-2 mb-0">{t("resend.unreachable", { count: counted.unreachable })}</p>
         )}
-        {refusal && refusal.type !== "NothingToResend" && <ProblemPanel error={refusal} />}
+        {refusal && <ProblemPanel error={refusal} />}
         {send.error !== null && <ProblemPanel error={send.error} />}
       </Modal.Body>
       <Modal.Footer>
@@ -97,7 +101,7 @@ export function Resend({ run, onClose }: { run: Run; onClose: () => void }) {
           {t("resend.title")}
         </Modal.Title>
       </Modal.Header>
-      {send.data ? <Sent clients={send.data.clients} onClose={onClose} /> : asking}
+      {send.data ? <Sent clients={reachedOf(send.data)} onClose={onClose} /> : asking}
     </Modal>
   );
 }

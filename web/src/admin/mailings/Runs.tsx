@@ -13,7 +13,7 @@ import { type Mailing, type Run, type RunFigures, schedule as scheduleQuery } fr
 import { DayAndTime } from "./DayAndTime";
 import { Occurrences } from "./Occurrences";
 import { Resend } from "./Resend";
-import { noRun } from "./runs";
+import { noRun, resendOf } from "./runs";
 import { useFigures } from "./useFigures";
 
 /** The runs of a mailing, the newest first; of one that recurs also those to come. */
@@ -54,6 +54,7 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
                   state={stateOfRun(run, mailing.status)}
                   isAlone={runs.length === 1}
                   figures={byRun.get(run.run_id)}
+                  resend={resendOf(run, runs, mailing)}
                   onResend={setResent}
                 />
               ))}
@@ -71,12 +72,14 @@ function Row({
   state,
   isAlone,
   figures: known,
+  resend,
   onResend,
 }: {
   run: Run;
   state: string;
   isAlone: boolean; // no other run of its mailing is shown
   figures: RunFigures | undefined;
+  resend: ReturnType<typeof resendOf>;
   onResend: (run: Run) => void;
 }) {
   const { t } = useTranslation();
@@ -100,9 +103,13 @@ function Row({
       </td>
       <td className="text-sm-end">
         {isOver && !run.archived_at && unsent > 0 && (
-          <Button size="sm" variant="outline-primary" onClick={() => onResend(run)}>
-            {t("resend.open")}
-          </Button>
+          resend === "open" ? (
+            <Button size="sm" variant="outline-primary" onClick={() => onResend(run)}>
+              {t("resend.open")}
+            </Button>
+          ) : (
+            <span className="small text-body-secondary">{t(`resend.${resend}`)}</span>
+          )
         )}
       </td>
     </tr>

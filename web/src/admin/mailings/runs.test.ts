@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { mainOf, newestFirst, runsWith } from "./runs";
+import { mainOf, newestFirst, resendOf, runsWith } from "./runs";
 
 const run = (run_id: string, at: number, planned: number, more: { finished_at?: string; resent_from?: string } = {}) => ({
   run_id,
@@ -45,4 +45,19 @@ test("listed are those runs whose messages a count has counted", () => {
   expect(runsWith(all, "failed")).toEqual(["now", "again", "first"]);
   expect(runsWith(all, "expired")).toEqual([]);
   expect(runsWith(all, undefined)).toEqual(["now", "again", "none", "first"]);
+});
+
+test("a run is sent again unless its mailing is stopped, or it or another one that sends the same goes on", () => {
+  const first = run("first", 1, 9, ENDED);
+  const second = run("second", 2, 5, { ...ENDED, resent_from: "first" });
+  const other = run("other", 1, 9, ENDED);
+  const third = run("third", 3, 2, { resent_from: "second" });
+  const mailing = { status: "finished" };
+  expect(resendOf(first, [second, first], mailing)).toBe("open");
+  expect([first, second, other].map((each) => resendOf(each, [third, second, first, other], mailing))).toEqual([
+    "underWay",
+    "underWay",
+    "open",
+  ]);
+  expect(resendOf(first, [first], { status: "stopped" })).toBe("stopped");
 });

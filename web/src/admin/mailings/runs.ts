@@ -42,3 +42,21 @@ export function runsWith(counted: readonly Counted[], status: string | undefined
     .sort((a, b) => (b.scheduled_at ?? "9999").localeCompare(a.scheduled_at ?? "9999"))
     .map((each) => each.run_id);
 }
+
+/**
+ * Returns what stands where a run that has ended is sent again, as a key of words: what opens it, or why the dispatcher
+ * would refuse.
+ *
+ * Of a run and those that send some of it again only one goes on at a time.
+ */
+export function resendOf(run: Run, runs: readonly Run[], mailing: { status: string }): "open" | "stopped" | "underWay" {
+  if (mailing.status === "stopped") return "stopped";
+  const first = firstOf(run, runs);
+  return runs.some((each) => each.finished_at === null && firstOf(each, runs) === first) ? "underWay" : "open";
+}
+
+/** Returns the run that others send again, one of which `run` is; by itself it is that. */
+function firstOf(run: Run, runs: readonly Run[]): string {
+  const from = runs.find((each) => each.run_id === run.resent_from);
+  return from ? firstOf(from, runs) : (run.resent_from ?? run.run_id);
+}
