@@ -13,8 +13,7 @@ export function Came({ view }: { view: ImportView }) {
   const rows = number(view.rows, language());
   return (
     <>
-      {t(view.dry_run ? "imports.checked" : "imports.done", { rows, count: view.rows })} {parts.join("; ")}
-      {parts.length > 0 && "."}
+      {t(view.dry_run ? "imports.checked" : "imports.done", { rows, count: view.rows })} {parts.join(" ")}
     </>
   );
 }

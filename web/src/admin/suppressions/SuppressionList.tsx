@@ -105,8 +105,7 @@ export function SuppressionList({ asked, contacts, empty }: Props) {
             setLifted(undefined);
           }}
         >
-          <p>{t("suppressions.liftHelp", { topic: topicOf(lifted) })}</p>
-          {lifted.topic === null && <p>{t("suppressions.liftAll")}</p>}
+          <p>{lifted.topic === null ? t("suppressions.liftAll") : t("suppressions.liftHelp", { topic: lifted.topic })}</p>
           {["unsubscribed", "complained"].includes(lifted.reason) && (
             <p className="mb-0 fw-semibold">
               {t(`suppressions.asked.${lifted.reason as "unsubscribed" | "complained"}`)}
