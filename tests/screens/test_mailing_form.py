@@ -139,6 +139,21 @@ async def test_a_start_at_once_is_asked_about_and_one_that_is_planned_is_not(
     assert "POST /catalog/v1/mailings" in sent
 
 
+async def test_enter_in_a_field_saves_no_new_mailing_and_on_the_button_it_does(
+    page: Page, address: str
+) -> None:
+    sent: list[str] = []
+    page.on("request", lambda each: sent.append(f"{each.method} {each.url.partition('/api')[2]}"))
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-body").fill("Hello")
+    await page.locator("#begin-at").check()
+    await page.locator("#field-name").fill("Spring")
+    await page.locator("#field-name").press("Enter")
+    await page.get_by_role("button", name="Save as planned").press("Enter")
+    await expect(page.locator("#field-name")).to_have_count(0)
+    assert sent.count("POST /catalog/v1/mailings") == 1
+
+
 async def test_what_is_in_the_form_can_be_tested_before_it_is_saved(
     page: Page, address: str
 ) -> None:
@@ -156,6 +171,28 @@ async def test_what_is_in_the_form_can_be_tested_before_it_is_saved(
     assert "Hello, not saved" in tests[0]
     assert "79161234567" in tests[0]
     await expect(page.locator("#field-body")).to_have_value("Hello, not saved")
+
+
+@pytest.mark.parametrize(
+    ("gateway", "help_text", "sent_as"),
+    [
+        ("SMS (http)", "A phone such as 79161234567.", {"phone": "wrong@one"}),
+        ("E-mail (smtp)", "An e-mail address such as anna@example.com.", {"email": "wrong one"}),
+    ],
+)
+async def test_a_contact_of_a_test_is_of_the_kind_that_its_gateway_needs(
+    page: Page, address: str, gateway: str, help_text: str, sent_as: dict[str, str]
+) -> None:
+    await page.goto(f"{address}/mailings/new")
+    await page.locator("#field-gateway").select_option(label=gateway)
+    await page.locator("#field-body").fill("Hello")
+    await page.get_by_role("button", name="Test…").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.locator("#test-contact-help")).to_have_text(help_text)
+    await dialog.get_by_label("To").fill(*sent_as.values())
+    async with page.expect_request("**/v1/test-sends") as asked:
+        await dialog.get_by_role("button", name="Send").click()
+    assert (await asked.value).post_data_json["to"] == sent_as
 
 
 async def test_the_form_says_whom_mails_of_a_gateway_are_from(page: Page, address: str) -> None:

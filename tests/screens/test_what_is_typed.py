@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
-from tests.screens.answers import number
+from tests.screens.answers import clients, number
 from tests.screens.standing import standing_page
 
 
@@ -75,3 +75,28 @@ async def test_the_end_of_a_mailing_moves_along_with_its_start(page: Page, addre
     await end.fill("2026-12-02T10:00")
     await start.fill("2026-12-03T09:30")
     await expect(end).to_have_value("2026-12-04T09:30")
+
+
+async def test_rejected_rows_are_a_file_with_the_name_of_what_was_imported(
+    page: Page, address: str
+) -> None:
+    await page.goto(f"{address}/imports/{number(41)}")
+    async with page.expect_download() as begun:
+        await page.get_by_role("button", name="Download as CSV").click()
+    assert (await begun.value).suggested_filename == "clients-rejected.csv"
+
+
+async def test_who_saves_a_client_from_its_first_field_sees_that_it_is_saved(
+    page: Page, address: str
+) -> None:
+    async def save(route: Route) -> None:
+        answer = await route.fetch()
+        is_saved = route.request.method == "PATCH"
+        await route.fulfill(json=await answer.json() | ({"version": 9} if is_saved else {}))
+
+    await page.set_viewport_size({"width": 1280, "height": 500})
+    await page.route("**/v1/clients/*", save)
+    await page.goto(f"{address}/clients/{clients()[0]['client_id']}")
+    await page.locator("#client-full_name").fill("Maria")
+    await page.locator("#client-full_name").press("Enter")
+    await expect(page.get_by_text("Saved.")).to_be_in_viewport()

@@ -27,6 +27,8 @@ VALUES = (
     ("catalog", "SuppressedReason", "screens", "reasonOf"),
     ("catalog", "Weekday", "clients", "clients.days"),
     ("catalog", "Weekday", "form", "day"),
+    ("dispatcher", "LeftOut", "audiences", "audiences.reasons"),
+    ("dispatcher", "LeftOut", "form", "leftOut"),
     ("dispatcher", "Outcome", "gateways", "gateways.outcomes"),
     ("dispatcher", "Outcome", "mailings", "outcome"),
     ("dispatcher", "State", "live", "state"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,20 @@ from shared.contracts.catalog import Filter
 from shared.database import Connection, fragment, sql
 from shared.http import View
 
-SAME_CONTACT = "same_contact"  # the reason of those for whom another one stands
-SUPPRESSED = "suppressed"
-NO_CONTACT = {"phone": NO_PHONE.reason, "email": NO_EMAIL.reason}
 # Clients that are looked at: for a person who asks it takes some tenths of a second a million.
 MOST = 5_000_000
+
+
+class LeftOut(StrEnum):
+    """Why a client that a filter selects would get nothing."""
+
+    NO_PHONE = NO_PHONE.reason
+    NO_EMAIL = NO_EMAIL.reason
+    SAME_CONTACT = "same_contact"  # another one stands for it
+    SUPPRESSED = "suppressed"
+
+
+NO_CONTACT = {"phone": LeftOut.NO_PHONE, "email": LeftOut.NO_EMAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class PreviewedClient(View):
     operator_code: str | None
     time_zone: str | None
     tags: list[str]
-    left_out: str | None = Field(
+    left_out: LeftOut | None = Field(
         description="Why it would be sent nothing; none: it would be.", examples=[None]
     )
 
@@ -115,7 +125,10 @@ async def count(db: Connection, wanted: Wanted) -> AudienceView:
     )
     values = {**audience.values, "most": MOST + 1, "topic": wanted.topic}
     row = (await db.execute(statement, values)).one()
-    left_out = {SUPPRESSED: row.suppressed, SAME_CONTACT: row.reachable - row.different}
+    left_out = {
+        LeftOut.SUPPRESSED: row.suppressed,
+        LeftOut.SAME_CONTACT: row.reachable - row.different,
+    }
     if contact is not None:
         left_out[NO_CONTACT[contact]] = row.selected - row.reachable
     selected = min(row.selected, MOST)
@@ -172,9 +185,9 @@ def _client(row: Any, wanted: Wanted, first: Mapping[str, UUID]) -> PreviewedCli
         if value is None:
             reason = NO_CONTACT[contact]
         elif first.get(_same(value, contact), row.client_id) != row.client_id:
-            reason = SAME_CONTACT
+            reason = LeftOut.SAME_CONTACT
     if reason is None and row.is_suppressed:
-        reason = SUPPRESSED
+        reason = LeftOut.SUPPRESSED
     return PreviewedClient(
         client_id=row.client_id,
         contact=masked_contact(value),

@@ -5,7 +5,8 @@ const DIALOG = ".modal, .offcanvas";
 
 /**
  * Keeps the focus on the screen. When what has it is gone, a verb that is possible no more or a form that was saved, what
- * came of it gets the focus (`data-said`), or the screen's heading; what was switched off only meanwhile gets it back.
+ * came of it gets the focus (`data-said`) and is scrolled to, or the screen's heading; what was switched off only meanwhile
+ * gets it back.
  */
 export function useKeptFocus(): void {
   useEffect(keepFocus, []);
@@ -27,11 +28,11 @@ export function keepFocus(): () => void {
   const changed = new MutationObserver(() => {
     const said = [...document.querySelectorAll("main [data-said]")].find((each) => each.textContent);
     // the heading has it for want of something better
-    if (said && document.activeElement === document.querySelector("main h1") && !document.querySelector(DIALOG)) return focus(said);
+    if (said && document.activeElement === document.querySelector("main h1") && !document.querySelector(DIALOG)) return focus(said, true);
     if (!had || !isLost()) return;
     if (had.isConnected && !had.matches(OFF)) return focus(had);
     if (document.querySelector(DIALOG)) return; // the focus stays in it
-    if (said) focus(said);
+    if (said) focus(said, true);
     else if (!had.isConnected) focus(document.querySelector("main h1"));
   });
   document.addEventListener("focusin", entered);
@@ -49,8 +50,8 @@ function isLost(): boolean {
   return document.activeElement === null || document.activeElement === document.body;
 }
 
-function focus(element: Element | null): void {
+function focus(element: Element | null, isShown = false): void {
   if (!(element instanceof HTMLElement)) return;
   if (!element.matches("a[href], button, input, select, textarea, [tabindex]")) element.tabIndex = -1;
-  element.focus({ preventScroll: true });
+  element.focus({ preventScroll: !isShown });
 }

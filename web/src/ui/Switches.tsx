@@ -25,7 +25,8 @@ export function LanguageSwitch() {
   );
 }
 
-export function ThemeSwitch() {
+/** The change between light and dark colours; where there is room for it, what it does stands beside its sign. */
+export function ThemeSwitch({ isNamed }: { isNamed?: boolean }) {
   const { t } = useTranslation();
   const root = document.documentElement;
   const [isDark, setDark] = useState(root.dataset.bsTheme === "dark");
@@ -46,7 +47,8 @@ export function ThemeSwitch() {
     >
       <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" fill="currentColor">
         <path d="M8 15A7 7 0 1 0 8 1zm0 1A8 8 0 1 1 8 0a8 8 0 0 1 0 16" />
-      </svg>
+      </svg>{" "}
+      {isNamed && label}
     </button>
   );
 }

@@ -116,7 +116,7 @@ function Known({ audience }: { audience: AudienceView }) {
         error={isConflict ? null : change.error}
         onSubmit={(name, filter: Filter) => send(changed(fieldsOf({ name, filter }), fieldsOf(base)), base)}
       >
-        <span role="status" data-said className="text-body-secondary">
+        <span role="status" data-said className="text-success-emphasis fw-semibold">
           {isSaved && t("screen.saved")}
         </span>
       </AudienceForm>

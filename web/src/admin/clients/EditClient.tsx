@@ -53,7 +53,7 @@ export function EditClient({ client }: { client: ClientView }) {
         error={isConflict ? null : change.error}
         onSubmit={(mine) => send(changed(mine, profileOf(base)), base.version)}
       >
-        <span role="status" data-said className="text-body-secondary">
+        <span role="status" data-said className="text-success-emphasis fw-semibold">
           {isSaved && t("screen.saved")}
         </span>
       </ClientForm>

@@ -1,7 +1,7 @@
 import "./form.css";
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Button, Form } from "react-bootstrap";
 import { FormProvider, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
@@ -66,6 +66,7 @@ export function MailingForm(props: Props) {
     <FormProvider {...form}>
       <Form
         noValidate
+        onKeyDown={isNew ? keepOpen : undefined}
         onSubmit={(event) => {
           form.clearErrors();
           void form.handleSubmit(submit)(event);
@@ -128,6 +129,11 @@ export function MailingForm(props: Props) {
       )}
     </FormProvider>
   );
+}
+
+/** Who presses Enter in a field of a new mailing has not said yet that it is whole: its button does. */
+function keepOpen(event: KeyboardEvent) {
+  if (event.key === "Enter" && event.target instanceof HTMLInputElement) event.preventDefault();
 }
 
 /** What is asked before it is saved: it reaches nobody, or goes to many at once. */

@@ -3,14 +3,14 @@ import { Button, Form } from "react-bootstrap";
 import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 
-import { utc } from "../../ui/format";
+import { Time } from "../../ui/Time";
 import { ZoneOptions } from "../../ui/ZoneOptions";
 import { startsAtOnce } from "./body";
 import { EntryFields } from "./EntryFields";
 import { CheckField, ChoiceField, Held, More, Part, TextField, useField } from "./Fields";
 import { useWallClock } from "./useWallClock";
 import { freshEntry, type Values } from "./values";
-import { isWhole, movedEnd, toInstant } from "./zoned";
+import { isWhole, movedEnd, ownZone, toInstant } from "./zoned";
 
 /** When it runs: its window, and how it recurs within. */
 export function WhenPart({ isNew }: { isNew: boolean }) {
@@ -30,7 +30,7 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
               <Held>
                 <StartsAt onAlong={() => setAlong(true)} />
               </Held>
-              <InUtc name="startsAt" isNew={isNew} />
+              <OwnTime name="startsAt" isNew={isNew} />
             </div>
           )}
           <div className="col-md-6">
@@ -44,7 +44,7 @@ export function WhenPart({ isNew }: { isNew: boolean }) {
             <p className="form-text mb-0" role="status">
               {isAlong && t("form.endAlong")}
             </p>
-            <InUtc name="endsAt" isNew={isNew} />
+            <OwnTime name="endsAt" isNew={isNew} />
           </div>
         </div>
         <Held once={["most", "recurring"]}>
@@ -106,8 +106,8 @@ function StartsAt({ onAlong }: { onAlong: () => void }) {
   return <TextField name="startsAt" label={t("form.startsAt")} type="datetime-local" className="mb-0" onTyped={moved} />;
 }
 
-/** The instant that a wall time is, and what follows if it has passed. */
-function InUtc({ name, isNew }: { name: "startsAt" | "endsAt"; isNew: boolean }) {
+/** When it is by the reader's clock, if that is another one, and what follows if it has passed. */
+function OwnTime({ name, isNew }: { name: "startsAt" | "endsAt"; isNew: boolean }) {
   const { t } = useTranslation();
   const values = useWatch({ control: useFormContext<Values>().control }) as Values;
   const now = useWallClock(5_000);
@@ -115,7 +115,12 @@ function InUtc({ name, isNew }: { name: "startsAt" | "endsAt"; isNew: boolean })
   const isPast = name === "startsAt" && isNew && startsAtOnce(values, now);
   return (
     <p className="form-text mb-3">
-      {at ? `= ${utc(new Date(at))}` : " "} {isPast && <strong data-past>{t("form.startsAtOnce")}</strong>}
+      {at && at !== toInstant(values[name], ownZone()) && (
+        <>
+          = <Time at={at} />
+        </>
+      )}{" "}
+      {isPast && <strong data-past>{t("form.startsAtOnce")}</strong>}
     </p>
   );
 }

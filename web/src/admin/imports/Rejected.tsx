@@ -16,7 +16,7 @@ type Rejection = components["schemas"]["RejectionView"];
 export function Rejected({ view }: { view: ImportView }) {
   const { t } = useTranslation();
   const words = useProblemText();
-  const head = ["row", "line", "whose", "column", "reason"] as const;
+  const head = ["line", "whose", "column", "reason"] as const;
   const path = { import_id: view.import_id };
   const found = usePages(["rejections", view.import_id], (cursor, signal) =>
     catalog.GET("/v1/imports/{import_id}/rejections", {
@@ -33,7 +33,7 @@ export function Rejected({ view }: { view: ImportView }) {
     <section className="panel">
       <div className="screen-head mb-2">
         <h2 className="fs-6 me-auto mb-0">{t("imports.rejected")}</h2>
-        <RejectedRows importId={view.import_id} />
+        <RejectedRows view={view} />
       </div>
       <ul>
         {view.rejection_counts.map((each) => (
@@ -51,11 +51,8 @@ export function Rejected({ view }: { view: ImportView }) {
         head={head.map((each) => t(`imports.${each}`))}
         row={(each) => (
           <tr key={`${each.row} ${each.place}`}>
-            <td className="tabular" data-label={t("imports.row")}>
-              {number(each.row, language())}
-            </td>
             <td className="tabular" data-label={t("imports.line")}>
-              {each.line !== null && number(each.line, language())}
+              {number(each.line ?? each.row, language())}
             </td>
             <td className="text-break" data-label={t("imports.whose")}>
               {whose(each)}

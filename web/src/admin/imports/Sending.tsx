@@ -102,7 +102,7 @@ export function Sending(props: Props) {
       <div role="status" className="mb-3">
         {done && <Came view={done} />}
       </div>
-      <div className="d-flex flex-wrap gap-2">
+      <div className="d-flex flex-wrap gap-2 mb-3">
         {isUnderWay && (
           <Button variant="outline-danger" onClick={() => setCancelling(true)}>
             {t("imports.cancel")}

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { dispatcher } from "../../api/client";
+import { $catalog, dispatcher } from "../../api/client";
 import { phoneOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
@@ -23,7 +23,9 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
   const [typed, setTyped] = useState("");
   const [name, setName] = useState("");
   const contact = typed.trim();
-  const isMail = contact.includes("@");
+  const gateways = $catalog.useQuery("get", "/v1/gateways");
+  const needed = gateways.data?.items.find((each) => each.name === tested.gateway)?.contact;
+  const isMail = needed ? needed === "email" : contact.includes("@");
   const send = useMutation({
     mutationFn: async () => {
       const to = { ...(isMail ? { email: contact } : { phone: phoneOf(contact) ?? contact }), ...(name ? { full_name: name } : {}) };
@@ -62,7 +64,7 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
                 setTyped(target.value);
               }}
             />
-            <FieldHelp id="test-contact-help" error={refused} help={t("testSend.toHelp")} />
+            <FieldHelp id="test-contact-help" error={refused} help={t(`testSend.toHelp.${needed ?? "any"}`)} />
           </Form.Group>
           <Form.Group controlId="test-name" className="mb-3">
             <Form.Label>{t("testSend.name")}</Form.Label>

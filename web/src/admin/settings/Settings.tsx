@@ -24,7 +24,7 @@ export function Settings() {
       </section>
       <section className="panel">
         <h2>{t("settings.theme")}</h2>
-        <ThemeSwitch />
+        <ThemeSwitch isNamed />
       </section>
       <Zone />
       <section className="panel">
