@@ -18,8 +18,8 @@ SEED = EVENTS.bytes
 
 BYTES = 16  # of a UUID
 VERSION = 0xF << 76
-VERSION_BITS = VERSION | 0x3 << 62
-VERSION_7 = 7 << 76 | 2 << 62
+RANDOM_BITS = (1 << 128) - 1 & ~(VERSION | 0x3 << 62)  # of a UUID of any version
+VERSION_5, VERSION_7 = 5 << 76 | 2 << 62, 7 << 76 | 2 << 62
 CHANCE = 0xFFF << 64 | (1 << 62) - 1  # the bits of a UUID of version 7 that are random
 TEST_SEND_VERSION = 8  # of UUIDs that nobody else makes here
 
@@ -37,7 +37,7 @@ def event_id(stream: str, version: int) -> UUID:
     """Return the identifier of the event at `version` of `stream`: always the same one."""
     digest = sha1(SEED + f"{stream}/{version}".encode(), usedforsecurity=False).digest()
     number = int.from_bytes(digest[:BYTES], "big")  # as uuid5, in a fifth of its time
-    return from_number(number & ~VERSION_BITS | 5 << 76 | 2 << 62)
+    return from_number(number & RANDOM_BITS | VERSION_5)
 
 
 def from_number(number: int) -> UUID:

@@ -1,5 +1,6 @@
 """The outbox's table: transactions insert a row each, the relay reads and deletes them."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -21,6 +22,7 @@ Rows: TypeAlias = Sequence[tuple[int, list[Batch]]]  # each with its position
 # Source: Kafka's message.max.bytes, with room for headers.
 RECORD_LIMIT_BYTES = 900_000
 
+MANY = 500  # records: to compress so many takes longer than to have a thread do it meanwhile
 ROWS = 32  # at a time; each may hold thousands of events
 BYTES = 16_000_000  # at a time, decompressed; as objects they take several times as much
 
@@ -89,7 +91,8 @@ async def put(db: Connection, batches: Sequence[Batch]) -> None:
     Raises:
         TooLarge: A record is larger than Kafka takes.
     """
-    row = row_of(batches)
+    many = sum(len(batch.records) for batch in batches) >= MANY
+    row = await asyncio.to_thread(row_of, batches) if many else row_of(batches)
     if row is not None:
         with telemetry.span("put outbox", {telemetry.BATCH_SIZE: row.count}):
             row.was_put(db, *(await db.execute(PUT, {"outbox": row.data})).one())

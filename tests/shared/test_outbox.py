@@ -1,6 +1,7 @@
 """The outbox's rows and the relay's lease, one statement beside another."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from shared.contracts.catalog import MAILINGS
 from shared.database import Connection, Pool, autocommit, transaction
 from shared.errors import Unavailable
 from shared.outbox import Batch, Record, cache, lease, producer, store
-from shared.outbox.batch import encode
+from shared.outbox.batch import decode, encode
 from shared.outbox.cache import BatchCache, cache_of, caching
 from shared.outbox.lease import RelayLease, holder
 from shared.outbox.producer import End
@@ -53,6 +54,31 @@ async def taken(pool: Pool) -> RelayLease:
 async def a_statement_waits(pool: Pool) -> bool:
     async with autocommit(pool) as db:
         return bool(await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+# Putting
+
+
+async def test_what_takes_long_to_compress_is_left_to_a_thread(
+    catalog_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row_of, were_here = store.row_of, list[bool]()
+
+    def noted(batches: Sequence[Batch]) -> store.Row | None:
+        were_here.append(threading.current_thread() is threading.main_thread())
+        return row_of(batches)
+
+    monkeypatch.setattr(store, "row_of", noted)
+    many = [Batch(MAILINGS.name, [], [Record(b"m", b"1", [])] * store.MANY)]
+    async with transaction(catalog_pool) as db:
+        await outbox.put(db, news())
+        await outbox.put(db, many)
+        await outbox.put(db, [])
+
+    assert were_here == [True, False, True]
+    async with autocommit(catalog_pool) as db:
+        rows = (await db.scalars(text("SELECT batches FROM outbox ORDER BY position"))).all()
+    assert [decode(row) for row in rows] == [news(), many]
 
 
 # Deleting under the lease

@@ -55,6 +55,17 @@ test.each(FILES)("%s has the same places for values in both languages", (name) =
   }
 });
 
+// All files are one tree: of two texts under one key the one that is loaded later would be shown.
+test.each(["en", "ru"])("a key that stands in two files says the same in both, in %s", (language) => {
+  const known = new Map<string, string>();
+  for (const name of FILES) {
+    for (const [key, text] of words(name.replace(".en.", `.${language}.`))) {
+      expect(text, `${key} of ${name}`).toBe(known.get(key) ?? text);
+      known.set(key, text);
+    }
+  }
+});
+
 // What texts have places for, by name; another name belongs into one of the lists.
 const NUMBERS = ["count", "number", "seconds", "version", "rate", "rows", "shown", "percent", "done", "planned", "selected", "ms", "size", "sent", "all", "range", "delivered", "line", "column"];
 const TEXTS = ["id", "name", "names", "duration", "large", "small", "end", "page", "trace", "status", "detail", "gateway", "topic", "mailing", "what", "service", "tzdata", "said", "step", "zone", "replica", "problem", "contact"];
