@@ -67,6 +67,16 @@ async def test_the_messages_of_a_run_are_a_table_with_names(page: Page, address:
     assert "delivered" in text or "failed" in text
 
 
+async def test_messages_are_found_by_the_e_mail_of_their_client(page: Page, address: str) -> None:
+    own = next(each for each in clients() if each["email"])
+    await page.goto(f"{address}/mailings/{number(1)}?tab=messages")
+    field = page.get_by_label("Phone, e-mail or identifier of a client")
+    async with page.expect_request(lambda each: f"client_id={own['client_id']}" in each.url):
+        await field.fill(own["email"].title())
+    await field.fill("anna.p@example.com")
+    await expect(page.get_by_text("No client has this contact.")).to_be_visible()
+
+
 async def test_the_end_of_a_mailing_moves_along_with_its_start(page: Page, address: str) -> None:
     await page.goto(f"{address}/mailings/new")
     await page.get_by_label("at a time").check()

@@ -8,6 +8,7 @@ export type Client = components["schemas"]["ClientView"];
 
 const AT_ONCE = 100; // identifiers of one request
 const FRESH_MS = 60_000;
+const LIKE_IT = 20; // clients whose e-mails begin alike
 
 /** Returns the identifiers without repetition, as many at once as a request may name. */
 export function inParts(ids: readonly string[], size: number = AT_ONCE): string[][] {
@@ -54,14 +55,16 @@ export const clientLike = (typed: string) =>
     retry: false,
   });
 
-/** The client with a phone; null: there is none. */
-export const clientOf = (phone: string | null) =>
+/** The client with a phone, or the newest with an e-mail; null: there is none. */
+export const clientOf = (contact: string | null) =>
   queryOptions({
-    queryKey: ["catalog", "client-of", phone],
+    queryKey: ["catalog", "client-of", contact],
     queryFn: async () => {
-      const query = { phone: phone ?? "", limit: 1 };
-      return (await catalog.GET("/v1/clients", { params: { query } })).data!.items[0] ?? null;
+      const email = contact?.includes("@") ? contact.toLowerCase() : null;
+      const query = email ? { q: email, limit: LIKE_IT } : { phone: contact ?? "", limit: 1 };
+      const { items } = (await catalog.GET("/v1/clients", { params: { query } })).data!;
+      return items.find((each) => email === null || each.email?.toLowerCase() === email) ?? null;
     },
-    enabled: phone !== null,
+    enabled: contact !== null,
     retry: false,
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { phoneOf } from "./phone";
+import { contactOf, phoneOf } from "./phone";
 
 test.each([
   ["79142041415", "79142041415"],
@@ -13,4 +13,13 @@ test.each([
   ["", null],
 ])("%j is the phone %j", (written, phone) => {
   expect(phoneOf(written)).toBe(phone);
+});
+
+test.each([
+  ["8 914 204 14 15", "79142041415"],
+  ["Anna@example.com", "Anna@example.com"],
+  ["anna@example", null], // as it is being typed
+  ["Anna", null],
+])("%j is the contact %j", (written, contact) => {
+  expect(contactOf(written)).toBe(contact);
 });

@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { type Client, clientOf, useClients } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { MessageDrawer } from "../../ui/MessageDrawer";
-import { phoneOf } from "../../ui/phone";
+import { contactOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
@@ -17,6 +17,7 @@ import { RunChoice } from "./RunChoice";
 import { noRun } from "./runs";
 import { MESSAGE_STATES } from "./search";
 import { useListedRuns } from "./useListedRuns";
+import { useNeeded } from "./useNeeded";
 
 const route = getRouteApi("/mailings/$id");
 const REFRESHED_MS = 5_000;
@@ -63,7 +64,7 @@ export function Messages({ mailing, runs, run }: Props) {
       {isNobody && <p>{t("messages.nobody")}</p>}
       {found.isFetching && found.data === undefined && !isNobody && <p role="status">{t("loading")}</p>}
       {isNone && !isNobody && <p>{t("messages.none")}</p>}
-      {shown.length > 0 && <Table messages={shown} />}
+      {shown.length > 0 && <Table messages={shown} gateway={mailing.gateway} />}
       {found.hasNextPage && (
         <Button
           variant="outline-secondary"
@@ -97,11 +98,11 @@ async function pageOf(runs: readonly string[], from: Place, status: MessageState
   return { items, next: place };
 }
 
-/** The client that an address speaks of: by its identifier, or by its phone. */
+/** The client that an address speaks of: by its identifier, or by a contact. */
 function useAsked(client: string | undefined) {
-  const phone = client && !UUID.test(client) ? phoneOf(client) : null;
-  const found = useQuery(clientOf(phone));
-  if (phone !== null) {
+  const contact = client && !UUID.test(client) ? contactOf(client) : null;
+  const found = useQuery(clientOf(contact));
+  if (contact !== null) {
     return { asked: found.data?.client_id, isKnown: !!found.data, isNobody: found.data === null };
   }
   return { asked: client && UUID.test(client) ? client : undefined, isKnown: true, isNobody: false };
@@ -112,7 +113,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) 
   const { status, client } = route.useSearch();
   const navigate = route.useNavigate();
   const [typed, setTyped] = useState(client ?? "");
-  const isWrong = typed !== "" && !UUID.test(typed.trim()) && phoneOf(typed) === null;
+  const isWrong = typed !== "" && !UUID.test(typed.trim()) && contactOf(typed.trim()) === null;
   return (
     <Form className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
       <RunChoice runs={runs} run={run} allowsAll />
@@ -143,7 +144,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) 
           onChange={({ target }) => {
             setTyped(target.value);
             const text = target.value.trim();
-            const next = UUID.test(text) ? text : (phoneOf(text) ?? "");
+            const next = UUID.test(text) ? text : (contactOf(text) ?? "");
             if (text !== "" && next === "") return;
             void navigate({ search: (old) => ({ ...old, client: next || undefined }), replace: true, resetScroll: false });
           }}
@@ -156,8 +157,9 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) 
   );
 }
 
-function Table({ messages }: { messages: readonly Message[] }) {
+function Table({ messages, gateway }: { messages: readonly Message[]; gateway: string }) {
   const { t } = useTranslation();
+  const contact = useNeeded(gateway) ?? "phone";
   const clients = useClients(messages.map((each) => each.client_id));
   return (
     <div className="table-responsive">
@@ -186,7 +188,7 @@ function Table({ messages }: { messages: readonly Message[] }) {
                   <Who id={each.client_id} client={clients.get(each.client_id)} />
                 </Link>
                 <Link className="small" to="/clients/$clientId" params={{ clientId: each.client_id }}>
-                  {clients.get(each.client_id)?.phone ?? t("messages.toClient")}
+                  {clients.get(each.client_id)?.[contact] ?? t("messages.toClient")}
                 </Link>
               </th>
               <td>

@@ -3,13 +3,14 @@ import { useState } from "react";
 import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
-import { $catalog, dispatcher } from "../../api/client";
+import { dispatcher } from "../../api/client";
 import { phoneOf } from "../../ui/phone";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { useRefused } from "../../ui/useRefused";
 import { FieldHelp } from "../form/FieldHelp";
 import type { Mailing } from "./api";
+import { useNeeded } from "./useNeeded";
 
 /** What is sent: of a mailing that is saved, or as its form has it. */
 export type Tested = Pick<Mailing, "gateway" | "body"> & Partial<Pick<Mailing, "subject" | "html" | "sender" | "mailing_id">>;
@@ -23,8 +24,7 @@ export function TestSend({ tested, onClose }: { tested: Tested; onClose: () => v
   const [typed, setTyped] = useState("");
   const [name, setName] = useState("");
   const contact = typed.trim();
-  const gateways = $catalog.useQuery("get", "/v1/gateways");
-  const needed = gateways.data?.items.find((each) => each.name === tested.gateway)?.contact;
+  const needed = useNeeded(tested.gateway);
   const isMail = needed ? needed === "email" : contact.includes("@");
   const send = useMutation({
     mutationFn: async () => {
