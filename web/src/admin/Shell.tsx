@@ -25,7 +25,7 @@ export function Shell() {
       <Navbar expand="lg" expanded={isOpen} onToggle={setOpen} className="no-print border-bottom bg-body-tertiary" aria-label={t("nav.main")}>
         <Container fluid="xl">
           <Link className="navbar-brand fw-semibold" to="/mailings">
-            Mailings
+            {t("nav.mailings")}
           </Link>
           <Navbar.Toggle aria-controls="screens" />
           <Navbar.Collapse id="screens">
