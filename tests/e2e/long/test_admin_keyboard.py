@@ -39,6 +39,7 @@ async def reach(page: Page, wanted: Locator) -> None:
 async def created(page: Page, tag: str) -> None:
     """Fill the form for the 300 clients of a tag, and start."""
     await page.keyboard.press("n")
+    await expect(page.get_by_role("heading", level=1)).to_be_focused()
     for label, text in (
         ("Name", f"By keys {tag}"),
         ("Text", "Hello n j k"),

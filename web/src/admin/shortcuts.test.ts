@@ -41,6 +41,14 @@ test("rows are gone through from the first to the last, and back", () => {
   expect(seen).toEqual(["one", "two", "two", "one", "one"]);
 });
 
+test("what begins something new has the focus when it is pressed by its key", () => {
+  const pressed: (string | undefined)[] = [];
+  document.body.insertAdjacentHTML("beforeend", '<button id="new" data-shortcut="n"></button>');
+  document.getElementById("new")!.addEventListener("click", () => pressed.push(focused()));
+  expect(act("n")).toBe(true);
+  expect(pressed).toEqual(["new"]);
+});
+
 test("keys are the field's that has the focus, and the dialog's that is open", () => {
   expect(act("/") && focused()).toBe("q");
   expect(isTaken(document.activeElement)).toBe(true);

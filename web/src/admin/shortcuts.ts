@@ -33,6 +33,7 @@ export function act(shortcut: Shortcut): boolean {
       return focus(document.querySelector<HTMLElement>("[role=search] input"));
     case "n": {
       const link = document.querySelector<HTMLElement>("[data-shortcut=n]");
+      focus(link); // it goes with its screen: then the next one's heading has the focus
       link?.click();
       return link !== null;
     }
