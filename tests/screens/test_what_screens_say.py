@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Error, FilePayload, Page, Request, Route, expect
 
 from deploy.local import page as built
-from tests.e2e.browsing import browser, watched
+from tests.e2e.browsing import browser, too_wide, watched
 from tests.screens.answers import (
     NOW,
     RECURRING,
@@ -209,6 +209,8 @@ async def test_the_status_of_the_system_begins_with_what_is_not_well(page: Page)
     await page.goto("/operations")
     await expect(said).to_contain_text("All is well")
     await expect(said.locator("li")).to_have_count(0)
+    await page.set_viewport_size({"width": 390, "height": 800})
+    assert await too_wide(page) == 0
 
 
 async def test_what_was_set_aside_is_given_up_by_who_was_told_that_it_is_lost(page: Page) -> None:

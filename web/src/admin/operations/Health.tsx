@@ -20,7 +20,7 @@ export function Health() {
   const [sign, colour] = LOOKS[verdict];
   return (
     <div className={isWrong ? "panel panel-warning" : ""} role="status" data-verdict={verdict}>
-      <p className={`condition condition-${colour}${isWrong ? " mb-0" : ""}`}>
+      <p className={`fw-semibold condition-${colour}${isWrong ? " mb-0" : ""}`}>
         <span aria-hidden="true">{sign}</span>{" "}
         {t(`operations.verdicts.${verdict}`)}
       </p>
