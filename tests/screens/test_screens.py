@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from deploy.local import page as built
+from shared.testing import eventually
 from tests.e2e.browsing import Watched, browser, too_wide, violations, watched
 from tests.screens.answers import NOW
 from tests.screens.screens import SCREENS, Screen
@@ -19,6 +21,7 @@ LANGUAGES = ("en", "ru")
 OF_THEMES: tuple[tuple[str, list[str]], ...] = (("light", []), ("dark", ["color-contrast"]))
 PICTURES = Path(__file__).with_name("pictures")
 SHARE = 0.002  # of a picture that may differ
+COMES_WITHIN_S = 20.0  # what a screen asks for behind what it shows first
 DIFFERENT = """async ([one, other]) => {
   const pixels = async (base64) => {
     const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
@@ -58,6 +61,27 @@ async def show(found: Watched, address: str, screen: Screen) -> None:
     await expect(found.page.locator(screen.ready).first).to_be_visible()
     await expect(found.page.locator(".skeleton, .skeleton-row")).to_have_count(0)
     await expect(found.page.locator(".fade:not(.show), .offcanvas.showing")).to_have_count(0)
+
+
+async def picture(page: Page) -> bytes:
+    return await page.screenshot(animations="disabled", caret="hide")
+
+
+async def difference(page: Page, png: bytes) -> float:
+    """Return by which share a page still differs from a picture, once all of it has come."""
+    known, share = base64.b64encode(png).decode(), 1.0
+
+    async def is_alike() -> bool:
+        nonlocal share
+        seen = base64.b64encode(await picture(page)).decode()
+        async with await page.context.new_page() as other:
+            share = 0 if seen == known else await other.evaluate(DIFFERENT, [seen, known])
+        return share <= SHARE
+
+    with suppress(AssertionError):
+        await eventually(is_alike, within=COMES_WITHIN_S, every=0.2)
+        return 0
+    return share
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -113,15 +137,8 @@ async def test_ten_screens_look_as_they_did(
         file = PICTURES / f"{screen.name}-{width}.png"
         async with watched(opened, **options) as found:
             await show(found, address, screen)
-            seen = await found.page.screenshot(animations="disabled", caret="hide")
-        if is_renewed:
-            file.write_bytes(seen)
-        elif seen != file.read_bytes():
-            page = await opened.new_page()
-            share = await page.evaluate(
-                DIFFERENT, [base64.b64encode(each).decode() for each in (seen, file.read_bytes())]
-            )
-            await page.close()
-            if share > SHARE:
+            if is_renewed:
+                file.write_bytes(await picture(found.page))
+            elif share := await difference(found.page, file.read_bytes()):
                 differ.append(f"{file.name}: {share:.2%}; `--update-pictures` renews it")
     assert not differ, "\n".join(differ)
