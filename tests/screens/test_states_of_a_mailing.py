@@ -18,7 +18,6 @@ from tests.screens.answers import (
     example,
     figures,
     gateways,
-    live,
     live_runs,
     mailings,
     messages,
@@ -236,17 +235,19 @@ async def test_who_was_refused_is_said_and_an_empty_answer_has_no_box(page: Page
     await expect(dialog.locator(".answer")).to_have_count(0)
 
 
-async def test_a_share_says_of_what_it_is_and_what_has_no_messages_has_none(page: Page) -> None:
+async def test_in_all_states_a_share_is_of_what_was_delivered_and_without_messages_there_is_none(
+    page: Page,
+) -> None:
     def done(at: int) -> str:
         return f"[data-mailing='{number(at)}'] .cell-done"
 
     await page.goto("/mailings")
-    await expect(page.locator(done(1))).to_have_text("61% done")
+    await expect(page.locator(done(1))).to_have_text("62% delivered")
     await expect(page.locator(done(5))).to_have_text("24% delivered")  # it was stopped
     await expect(page.locator(done(RECURRING))).not_to_contain_text("%")
     await page.goto("/public.html")
     of_stopped = page.locator(f"[data-mailing='{number(5)}'] .mailing-figures")
-    await expect(of_stopped).to_have_text("1,200 / 5,000 messages 24% delivered")
+    await expect(of_stopped).to_have_text("1,200 of 5,000 24% delivered")
     planned = page.locator(f"[data-mailing='{number(RECURRING)}']")
     await expect(planned.locator(".mailing-figures, .mailing-bar")).to_have_count(0)
 
@@ -259,6 +260,15 @@ async def test_everybody_sees_which_of_two_runs_was_sent_again(page: Page) -> No
     await page.locator("[data-mailing] .mailing-name button").first.click()
     names = page.get_by_role("region", name="Runs").locator("tbody th")
     await expect(names).to_have_text(["sent again", "once"])
+
+
+async def test_everybody_sees_that_a_run_of_a_paused_mailing_is_paused(page: Page) -> None:
+    await page.goto("/public.html")
+    await page.locator(f"[data-mailing='{number(2)}'] .mailing-name button").click()
+    of_run = page.get_by_role("region", name="Runs").locator("tbody tr")
+    await expect(of_run).to_contain_text("paused")
+    await expect(of_run).to_contain_text("2,000 / 9,000")
+    await expect(of_run).not_to_contain_text("still going")
 
 
 async def test_everybody_sees_what_is_paused_counted_apart(page: Page) -> None:
@@ -280,19 +290,3 @@ async def test_whom_a_filter_selects_is_said_in_words(page: Page) -> None:
     await answered(page, "**/v1/audiences?*", {"items": [audience], "next_cursor": None})
     await page.goto("/audiences")
     await expect(page.locator("tbody td li")).to_have_text(said.split("; "))
-
-
-async def test_of_clients_that_were_sent_to_again_it_is_said_what_became_of_them(
-    page: Page,
-) -> None:
-    recipients = {"clients": 239, "by_status": counts(0, 0, 237, 2)}
-    known = {"planned": 244, "by_status": counts(0, 0, 237, 7), "recipients": recipients}
-    shown = [each | {"planned": 244, "by_status": known["by_status"]} for each in live()[:1]]
-    page_of_live = {"items": shown, "next_cursor": None, "as_of": NOW, "lag_s": 0.2}
-    await answered(page, "**/public/v1/mailings", page_of_live)
-    await page.route("**/public/v1/live", lambda route: route.fulfill(status=503))
-    await answered(page, "**/api/stats/v1/mailings/*", figures(number(1)) | known)
-    await page.goto(MAILING)
-    by_client = page.locator("[data-clients-delivered='237']")
-    await expect(by_client).to_have_text("239 clients: 237 delivered, 2 failed")
-    await expect(page.locator(".counts")).to_contain_text("244messages in all")

@@ -135,11 +135,26 @@ async def check(api: httpx.AsyncClient) -> None:
         assert found["messages"]["planned"] == 22
         assert some(found["recipients"]["by_status"]) == CLIENTS
         assert found["recipients"]["clients"] == 12
+    public = await shown_to_everybody(api)
     mailing = await get(api, f"/mailings/{first.mailing_id}")
-    for each in (mailing, await get(api, "/totals"), (await get(api, "/mailings"))["items"][0]):
+    for each in (
+        public,
+        mailing,
+        await get(api, "/totals"),
+        (await get(api, "/mailings"))["items"][0],
+    ):
         assert (each["planned"], some(each["by_status"])) == (22, BY_MESSAGE)
         assert each["recipients"]["clients"] == 12
         assert some(each["recipients"]["by_status"]) == CLIENTS
+
+
+async def shown_to_everybody(api: httpx.AsyncClient) -> Any:
+    """Return the mailing as it is shown to everybody, in the list and by itself alike."""
+    path = "http://stats/public/v1/mailings"
+    [listed] = (await get(api, path))["items"]
+    opened = await get(api, f"{path}/{first.mailing_id}")
+    assert opened["recipients"] == listed["recipients"]
+    return listed
 
 
 async def counted(pool: Pool) -> None:
@@ -164,6 +179,7 @@ async def test_a_run_that_was_not_resent_has_no_union(
     assert (found["resend_of"], found["resent_as"], found["union"]) == (None, [], None)
     mailing = await get(api, f"/mailings/{first.mailing_id}")
     assert mailing["recipients"] == {"clients": 12, "by_status": mailing["by_status"]}
+    assert (await shown_to_everybody(api))["recipients"] is None
 
 
 async def test_runs_name_each_other(stats_pool: Pool, api: httpx.AsyncClient) -> None:

@@ -156,6 +156,8 @@ class LiveMailing(msgspec.Struct, frozen=True, kw_only=True):
     planned: int
     attempts: int
     by_status: ByStatus
+    recipients: Recipients | None
+    """The same by client. None: nothing was sent again, each message is a client."""
     rate_per_s: float | None
     """Messages that become final; None: not known yet, nobody was watching."""
     done_at: datetime | None
@@ -182,6 +184,8 @@ class LiveMailingRuns(msgspec.Struct, frozen=True, kw_only=True):
     planned: int
     attempts: int
     by_status: ByStatus
+    recipients: Recipients | None
+    """The same by client. None: nothing was sent again, each message is a client."""
     rate_per_s: float | None
     """Messages that become final; None: not known yet, nobody was watching."""
     done_at: datetime | None

@@ -13,6 +13,8 @@ from sqlalchemy import Row
 
 from services.stats.domain.live import expected_end, too_late
 from services.stats.domain.upcoming import upcoming
+from services.stats.queries import by_client
+from services.stats.queries.by_client import ByStatus
 from services.stats.queries.freshness import AS_OF, NEEDED, freshness_of
 from services.stats.tables import COUNTS, SUMS
 from shared.contracts.dispatcher import State
@@ -50,6 +52,19 @@ COLUMNS = fragment(
     """,
     status=STATUS,
     sums=", ".join(SUMS),
+)
+
+
+# What does not count by client, by state; none: nothing of the mailing was sent again.
+SUPERSEDED = fragment(
+    """
+    (
+        SELECT CASE WHEN count(*) > 0 THEN ARRAY[{sums}] END FROM resends
+        WHERE resends.generation = mailings.generation
+            AND resends.mailing_id = mailings.mailing_id
+    ) AS superseded
+    """,
+    sums=", ".join(f"sum(resends.{state}_count)" for state in State),
 )
 
 
@@ -94,11 +109,12 @@ async def head(db: Connection) -> Head:
 
 CHANGED = sql(
     """
-    SELECT {columns} FROM mailings
+    SELECT {columns}, {superseded} FROM mailings
     WHERE generation = :generation AND changed_in >= :since
         AND (name IS NOT NULL OR run_count > 0)
     """,
     columns=COLUMNS,
+    superseded=SUPERSEDED,
 )
 
 
@@ -110,13 +126,14 @@ async def changed(db: Connection, generation: int, since: int) -> Sequence[Row[A
 
 UNFINISHED = sql(
     """
-    SELECT {columns} FROM mailings
+    SELECT {columns}, {superseded} FROM mailings
     WHERE generation = :generation AND deleted_at IS NULL AND (open_count > 0 OR (
         name IS NOT NULL AND stopped_at IS NULL AND NOT ({is_over})
     ))
     ORDER BY open_count > 0 DESC, created_at DESC LIMIT :limit
     """,
     columns=COLUMNS,
+    superseded=SUPERSEDED,
     is_over=IS_OVER,
 )
 
@@ -130,19 +147,20 @@ async def unfinished(db: Connection, generation: int) -> Sequence[Row[Any]]:
 NEWEST = "coalesce(created_at, last_run_at, timestamptz '2200-01-01T00:00:00Z')"
 PAGE = sql(
     """
-    SELECT * FROM (
-        SELECT {columns}, {newest} AS newest FROM mailings
+    SELECT *, {superseded} FROM (
+        SELECT {columns}, generation, {newest} AS newest FROM mailings
         WHERE generation = (SELECT current FROM generations) AND deleted_at IS NULL
             AND (name IS NOT NULL OR run_count > 0)
             AND (CAST(:before AS timestamptz) IS NULL
                 OR ({newest}, mailing_id) < (CAST(:before AS timestamptz), CAST(:id AS uuid)))
         ORDER BY {newest} DESC, mailing_id DESC LIMIT :looked_at
-    ) AS found
+    ) AS mailings
     WHERE (CAST(:status AS text) IS NULL OR status = :status)
         AND (CAST(:q AS text) IS NULL OR strpos(lower(name), lower(CAST(:q AS text))) > 0)
     ORDER BY newest DESC, mailing_id DESC LIMIT :limit
     """,
     columns=COLUMNS,
+    superseded=SUPERSEDED,
     newest=NEWEST,
 )
 
@@ -173,11 +191,13 @@ async def page(
 
 ONE = sql(
     """
-    SELECT {columns} FROM mailings WHERE generation = (SELECT current FROM generations)
+    SELECT {columns}, {superseded} FROM mailings
+    WHERE generation = (SELECT current FROM generations)
         AND mailing_id = :mailing_id AND deleted_at IS NULL
         AND (name IS NOT NULL OR run_count > 0)
     """,
     columns=COLUMNS,
+    superseded=SUPERSEDED,
 )
 
 
@@ -210,6 +230,14 @@ def by_status(row: Row[Any]) -> dict[str, int]:
     """Return the messages of a row by status; they add up to `planned_count`."""
     counts = {state.value: int(getattr(row, f"{state}_count")) for state in COUNTED}
     return {"planned": int(row.planned_count) - sum(counts.values())} | counts
+
+
+def recipients(row: Row[Any]) -> dict[str, Any] | None:
+    """Return the figures of a row by client; None if nothing of it was sent again."""
+    if row.superseded is None:
+        return None
+    superseded = {state.value: int(n) for state, n in zip(State, row.superseded, strict=True)}
+    return by_client.recipients(ByStatus(**by_status(row)), superseded).model_dump()
 
 
 def final_count(row: Row[Any]) -> int:
@@ -246,6 +274,7 @@ def live_of(
         "planned": int(row.planned_count),
         "attempts": int(row.attempt_count),
         "by_status": by_status(row),
+        "recipients": recipients(row),
         "rate_per_s": pace,
         "done_at": expected_end(left, pace, now),
         "will_expire": too_late(left, pace, now, ends_at and finite(ends_at)),

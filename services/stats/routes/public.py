@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from services.stats.handlers.broadcasting import Broadcast, TooManyWatchers
 from services.stats.handlers.reading import PublicReads, Shared, encoded
 from services.stats.queries import live
-from services.stats.queries.by_client import ByStatus
+from services.stats.queries.by_client import ByStatus, Recipients
 from services.stats.queries.figures import MailingUnknown, RunUnknown
 from services.stats.queries.series import SeriesDeleted, series
 from services.stats.routes.stream import LiveStream
@@ -62,6 +62,9 @@ class LiveMailing(BaseModel):
     planned: int
     attempts: int
     by_status: ByStatus
+    recipients: Recipients | None = Field(
+        description="The same by client. None: nothing was sent again, each message is a client."
+    )
     rate_per_s: float | None = Field(
         description="Messages that become final; None: not known yet, nobody was watching."
     )

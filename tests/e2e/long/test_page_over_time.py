@@ -168,7 +168,7 @@ async def test_no_figure_goes_back_while_statistics_are_rebuilt_or_killed(
         await seen.begin("stats")
         figures = await asyncio.wait_for(finished(platform, mailing), 90)
         delivered = figures["by_status"]["delivered"]
-        await expect(own.locator(".figures-done")).to_have_text(f"{delivered:,} / 20,000 messages")
+        await expect(own.locator(".figures-done")).to_have_text(f"{delivered:,} of 20,000")
         shown: list[Any] = await found.page.evaluate("window.seen")
         assert shown == sorted(shown)
         assert len(shown) > 2

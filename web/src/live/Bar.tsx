@@ -2,27 +2,27 @@ import { useTranslation } from "react-i18next";
 
 import { number, percent } from "../ui/format";
 import { language } from "../words";
-import { done, type Live, type State, STATES } from "./types";
+import { type Counts, type State, STATES } from "./types";
 
 const SHOWN: readonly State[] = STATES.filter((each) => each !== "planned");
 
 /** What became of a mailing's messages, as shares; the same stands beside it in words. */
-export function Bar({ mailing }: { mailing: Pick<Live, "planned" | "by_status"> }) {
+export function Bar({ mailing }: { mailing: Counts }) {
   const { t } = useTranslation();
-  const finished = done(mailing);
+  const { delivered } = mailing.by_status;
   const text = t("bar", {
-    done: number(finished, language()),
+    delivered: number(delivered, language()),
     planned: number(mailing.planned, language()),
-    percent: percent(finished, mailing.planned, language()),
+    percent: percent(delivered, mailing.planned, language()),
   });
   return (
     <svg
       className="stacked"
       role="progressbar"
-      aria-label={t("barLabel")}
+      aria-label={t("delivered")}
       aria-valuemin={0}
       aria-valuemax={mailing.planned}
-      aria-valuenow={finished}
+      aria-valuenow={delivered}
       aria-valuetext={text}
       preserveAspectRatio="none"
       viewBox="0 0 1000 10"
@@ -35,7 +35,7 @@ export function Bar({ mailing }: { mailing: Pick<Live, "planned" | "by_status"> 
   );
 }
 
-function shares(mailing: Pick<Live, "planned" | "by_status">) {
+function shares(mailing: Counts) {
   let from = 0;
   return SHOWN.map((state) => {
     const share = mailing.planned ? (1000 * mailing.by_status[state]) / mailing.planned : 0;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { LiveStore } from "./store";
 import type { Delta, Live, LivePage, Snapshot } from "./types";
-import { done } from "./types";
+import { counted, done } from "./types";
 
 const NONE = {
   delivered: 0,
@@ -249,4 +249,12 @@ test("while the browser reconnects the figures stay", async () => {
   expect([store.get().link, delivered(store, "a")]).toEqual(["reconnecting", 1]);
   FakeSource.all[0]!.say("beat", at(2));
   expect(store.get().link).toBe("live");
+});
+
+test("progress counts clients where messages were sent again, else messages", () => {
+  const found = mailing("a", 4);
+  const by_status = { ...NONE, delivered: 9 };
+  expect(counted(found)).toEqual({ planned: 10, by_status: found.by_status });
+  expect(counted({ ...found, recipients: null }).planned).toBe(10);
+  expect(counted({ ...found, recipients: { clients: 9, by_status } })).toEqual({ planned: 9, by_status });
 });

@@ -28,6 +28,7 @@ export interface Live {
   planned: number;
   attempts: number;
   by_status: Record<State, number>;
+  recipients?: { clients: number; by_status: Record<State, number> } | null; // none: no message was sent again
   rate_per_s: number | null;
   done_at: string | null;
   will_expire: number | null;
@@ -79,11 +80,9 @@ export function done(mailing: Pick<Live, "planned" | "by_status">): number {
   return mailing.planned - mailing.by_status.planned - mailing.by_status.retry;
 }
 
-const OVER: ReadonlySet<Status> = new Set(["finished", "stopped", "missed"]);
+export type Counts = Pick<Live, "planned" | "by_status">;
 
-/** How far a mailing is: of one that is over how many messages have arrived, of any other how many are done. */
-export function progressOf(mailing: Pick<Live, "status" | "planned" | "by_status">): { of: "delivered" | "done"; count: number } {
-  return OVER.has(mailing.status)
-    ? { of: "delivered", count: mailing.by_status.delivered }
-    : { of: "done", count: done(mailing) };
+/** What the progress of a mailing counts: messages, or clients where some were sent again, each once by the best. */
+export function counted({ recipients, planned, by_status }: Counts & Pick<Live, "recipients">): Counts {
+  return recipients ? { planned: recipients.clients, by_status: recipients.by_status } : { planned, by_status };
 }

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 
 import { Problem } from "../api/problem";
 import { SeriesPanel } from "../live/series/SeriesPanel";
-import { done, type Live, type Run, STATES } from "../live/types";
+import { type Live, type Run, STATES } from "../live/types";
 import { usePaced } from "../live/usePaced";
 import { number, percent } from "../ui/format";
 import { ProblemPanel } from "../ui/ProblemPanel";
@@ -18,6 +18,7 @@ export default function Details({ mailing }: { mailing: Live }) {
     <div className="row g-4">
       <div className="col-12 col-lg-5">
         <Counts mailing={mailing} />
+        {mailing.recipients && <p className="small mt-2 mb-0">{t("countsAgain")}</p>}
       </div>
       <div className="col-12 col-lg-7">
         <Runs mailing={mailing} />
@@ -98,7 +99,7 @@ function Runs({ mailing }: { mailing: Live }) {
             <th scope="col">{t("runBegan")}</th>
             <th scope="col">{t("runEnded")}</th>
             <th scope="col" className="text-end">
-              {t("runDone")}
+              {t("delivered")}
             </th>
           </tr>
         </thead>
@@ -110,10 +111,10 @@ function Runs({ mailing }: { mailing: Live }) {
               </th>
               <td>{run.began_at ? <Time at={run.began_at} precision="second" /> : "–"}</td>
               <td>
-                <Ended run={run} />
+                <Ended run={run} isPaused={mailing.status === "paused"} />
               </td>
               <td className="text-end">
-                {number(done(run), language())} / {number(run.planned, language())}
+                {number(run.by_status.delivered, language())} / {number(run.planned, language())}
               </td>
             </tr>
           ))}
@@ -130,10 +131,10 @@ function Name({ run: { nominal }, isOldest }: { run: Run; isOldest: boolean }) {
   return <>{t(nominal || isOldest ? "once" : "resent")}</>;
 }
 
-function Ended({ run }: { run: Run }) {
+function Ended({ run, isPaused }: { run: Run; isPaused: boolean }) {
   const { t } = useTranslation();
   if (run.missed_at) return <>{t("runMissed")}</>;
-  if (!run.finished_at) return <>{t("runGoing")}</>;
+  if (!run.finished_at) return <>{t(isPaused ? "status.paused" : "runGoing")}</>;
   return <Time at={run.finished_at} precision="second" />;
 }
 

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Bar } from "../live/Bar";
 import { StoreContext } from "../live/hooks";
 import { Sparkline } from "../live/Sparkline";
-import { type Live, progressOf, STATES } from "../live/types";
+import { counted, type Counts, type Live, STATES } from "../live/types";
 import { number, percent, rate, secondsUntil, wallTime } from "../ui/format";
 import { statusOfLive } from "../ui/status";
 import { StatusBadge } from "../ui/StatusBadge";
@@ -18,6 +18,7 @@ const Details = lazy(() => import("./Details"));
 export const Row = memo(function Row({ mailing }: { mailing: Live }) {
   const { t } = useTranslation();
   const [isOpen, setOpen] = useState(false);
+  const counts = counted(mailing);
   const name = mailing.name ?? t("unnamed", { id: mailing.mailing_id.slice(0, 8) });
   const id = `details-${mailing.mailing_id}`;
   return (
@@ -39,9 +40,9 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
       <div className="mailing-status">
         <StatusBadge status={statusOfLive(mailing)} />
       </div>
-      {mailing.planned > 0 && <Progress mailing={mailing} />}
+      {counts.planned > 0 && <Progress counts={counts} />}
       <div className="mailing-more text-body-secondary tabular">
-        <Facts mailing={mailing} />
+        <Facts mailing={mailing} counts={counts.by_status} />
       </div>
       <Warning mailing={mailing} />
       <div id={id} className="mailing-details" hidden={!isOpen}>
@@ -55,30 +56,29 @@ export const Row = memo(function Row({ mailing }: { mailing: Live }) {
   );
 });
 
-function Progress({ mailing }: { mailing: Live }) {
+function Progress({ counts }: { counts: Counts }) {
   const { t } = useTranslation();
-  const { of, count } = progressOf(mailing);
+  const { delivered } = counts.by_status;
   return (
     <>
       <div className="mailing-bar">
-        <Bar mailing={mailing} />
+        <Bar mailing={counts} />
       </div>
       <div className="mailing-figures tabular">
         <span className="figures-done">
-          {t("ofMessages", { done: number(count, language()), count: mailing.planned })}
+          {t("figures", { delivered: number(delivered, language()), planned: number(counts.planned, language()) })}
         </span>{" "}
-        <strong>{t(`progress.${of}`, { percent: percent(count, mailing.planned, language()) })}</strong>
+        <strong>{t("progress", { percent: percent(delivered, counts.planned, language()) })}</strong>
       </div>
     </>
   );
 }
 
 /** When, how fast and how long yet; and what became of messages, which is the legend of its bar. */
-function Facts({ mailing }: { mailing: Live }) {
+function Facts({ mailing, counts }: { mailing: Live; counts: Counts["by_status"] }) {
   const { t } = useTranslation();
   const store = useContext(StoreContext);
   const inWords = useDuration();
-  const { by_status: counts } = mailing;
   const left = mailing.done_at ? secondsUntil(mailing.done_at) : null;
   return (
     <>

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { Bar } from "../../live/Bar";
 import { useLive } from "../../live/hooks";
-import { type Live, progressOf } from "../../live/types";
+import { counted, type Live } from "../../live/types";
 import { percent, rate } from "../../ui/format";
 import { asItIsNow, statusOfMailing } from "../../ui/status";
 import { StatusBadge } from "../../ui/StatusBadge";
@@ -117,12 +117,12 @@ function Figures({ live, isRunning }: { live: Live | undefined; isRunning: boole
       </>
     );
   }
-  const { of, count } = progressOf(live);
+  const counts = counted(live);
   return (
     <>
       <td className="cell-done tabular">
-        <span className="me-2">{t(`progress.${of}`, { percent: percent(count, live.planned, language()) })}</span>
-        <Bar mailing={live} />
+        <span className="me-2">{t("progress", { percent: percent(counts.by_status.delivered, counts.planned, language()) })}</span>
+        <Bar mailing={counts} />
       </td>
       <td className="cell-rate text-end tabular">
         {isRunning && live.status === "running" && live.rate_per_s !== null

@@ -39,7 +39,7 @@ export function Runs({ mailing, runs, problem }: { mailing: Mailing; runs: reado
                 <th scope="col">{t("runs.began")}</th>
                 <th scope="col">{t("runs.ended")}</th>
                 <th scope="col" className="text-end">
-                  {t("runs.messages")}
+                  {t("delivered")}
                 </th>
                 <th scope="col">
                   <span className="visually-hidden">{t("mailings.actions")}</span>
@@ -98,8 +98,8 @@ function Row({
         <Time at={run.starts_at} precision="second" />
       </td>
       <td data-label={t("runs.ended")}>{run.finished_at ? <Time at={run.finished_at} precision="second" /> : "–"}</td>
-      <td className="text-sm-end text-nowrap" data-label={t("runs.messages")}>
-        {number(run.planned - run.open, language())} / {number(run.planned, language())}
+      <td className="text-sm-end text-nowrap" data-label={t("delivered")}>
+        {counts ? number(counts.delivered, language()) : "–"} / {number(run.planned, language())}
       </td>
       <td className="text-sm-end">
         {isOver && !run.archived_at && unsent > 0 && (

@@ -13,5 +13,5 @@ export function useFigures(mailing: Mailing, hasRun: boolean) {
     ...figures(id, live?.status === "running" ? live.status : status), // of what is over, something may be sent again
     enabled: hasRun && (isKnown || isOver(status)),
   });
-  return { now: isKnown ? live : asked.data, runs: asked.data?.runs ?? [], byClient: asked.data?.recipients };
+  return { now: isKnown ? live : asked.data, runs: asked.data?.runs ?? [], byClient: isKnown ? live.recipients : asked.data?.recipients };
 }
