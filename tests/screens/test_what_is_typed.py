@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from deploy.local import page as built
-from tests.e2e.browsing import browser, watched
-from tests.screens.answers import clients, number
+from tests.e2e.browsing import browser, too_wide, watched
+from tests.screens.answers import clients, mailings, number
 from tests.screens.standing import standing_page
 
 
@@ -52,6 +52,43 @@ async def test_choosing_a_mailing_moves_no_other(page: Page, address: str) -> No
     await boxes.nth(1).check()
     await expect(page.get_by_text("1 mailing chosen")).to_be_visible()
     assert await boxes.nth(1).bounding_box() == before
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+async def test_a_long_name_without_spaces_pushes_no_column_out_of_the_screen(
+    page: Page, address: str, width: int
+) -> None:
+    named = [mailings()[0] | {"name": "a" * 200}, *mailings()[1:]]
+    listed = {"items": named, "next_cursor": None}
+    await page.route("**/api/catalog/v1/mailings?*", lambda route: route.fulfill(json=listed))
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.goto(f"{address}/mailings")
+    await expect(page.get_by_role("link", name="a" * 200)).to_be_visible()
+    for each in await page.locator(".cell-menu button").all():
+        box = await each.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+    assert await too_wide(page) == 0
+
+
+async def test_a_name_that_is_too_long_is_refused_and_not_cut(page: Page, address: str) -> None:
+    mistake = {"pointer": "/name", "code": "length", "detail": "1 to 200", "limits": [1, 200]}
+    refusal = {"type": "MailingInvalid", "title": "", "status": 422, "errors": [mistake]}
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "PATCH":
+            await route.fulfill(status=422, json=refusal)
+        else:
+            await route.fallback()
+
+    await page.route(f"**/api/catalog/v1/mailings/{number(1)}", refuse)
+    await page.goto(f"{address}/mailings/{number(1)}/edit")
+    name = page.locator("#field-name")
+    await name.fill("a" * 201)
+    await expect(name).to_have_value("a" * 201)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#field-name-help")).to_contain_text("Length allowed: 1")
+    await expect(name).to_be_focused()
 
 
 async def test_the_messages_of_a_run_are_a_table_with_names(page: Page, address: str) -> None:

@@ -30,7 +30,7 @@ export function ContentPart() {
   const [into, setInto] = useState<Text>("body"); // the text that had the caret last
   return (
     <Part title={t("form.content")}>
-      <TextField name="name" label={t("form.name")} help={t("form.nameHelp")} maxLength={200} />
+      <TextField name="name" label={t("form.name")} help={t("form.nameHelp")} />
       <Held>
         <ChoiceField
           name="gateway"
@@ -42,10 +42,10 @@ export function ContentPart() {
         {hasParts && (
           <>
             <TextField name="sender" label={t("form.sender")} help={senderHelp} />
-            <TextField name="subject" label={t("form.subject")} maxLength={500} onFocus={() => setInto("subject")} />
+            <TextField name="subject" label={t("form.subject")} onFocus={() => setInto("subject")} />
           </>
         )}
-        <TextField name="body" label={t("form.body")} rows={6} maxLength={50_000} onFocus={() => setInto("body")} />
+        <TextField name="body" label={t("form.body")} rows={6} onFocus={() => setInto("body")} />
         <Variables into={hasParts ? into : "body"} />
         {hasParts && (
           <TextField name="html" label={t("form.html")} rows={6} isCode help={t("form.htmlHelp")} onFocus={() => setInto("html")} />

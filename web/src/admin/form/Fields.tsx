@@ -53,7 +53,6 @@ export function TextField({
   type = "text",
   rows,
   list,
-  maxLength,
   inputMode,
   placeholder,
   isCode = false,
@@ -63,7 +62,6 @@ export function TextField({
   type?: "text" | "time" | "datetime-local";
   rows?: number;
   list?: string;
-  maxLength?: number;
   inputMode?: "numeric";
   placeholder?: string;
   isCode?: boolean;
@@ -81,7 +79,6 @@ export function TextField({
         {...(list ? { list } : {})}
         {...(inputMode ? { inputMode } : {})}
         className={isCode ? "font-monospace" : ""}
-        maxLength={maxLength}
         placeholder={placeholder}
         autoComplete="off"
         isInvalid={error !== undefined}
