@@ -139,11 +139,10 @@ WATCH = """
     id => {
         window.seen = [];
         const look = () => {
-            const own = document.querySelector(`[data-mailing='${id}'] .mailing-figures`);
-            // of what is over it is said how much has arrived, which may be less
-            if (!own || !own.textContent.includes("done")) return;
-            const done = Number(own.textContent.split("/")[0].replace(/[^0-9]/g, ""));
-            if (window.seen.at(-1) !== done) window.seen.push(done);
+            const own = document.querySelector(`[data-mailing='${id}'] .figures-done`);
+            if (!own) return;
+            const delivered = Number(own.textContent.split(" of ")[0].replace(/[^0-9]/g, ""));
+            if (window.seen.at(-1) !== delivered) window.seen.push(delivered);
         };
         look();
         new MutationObserver(look).observe(
