@@ -202,7 +202,7 @@ def checked(changes: Mapping[str, Any], profile: Profile = NOBODY) -> Profile:
     """
     given = dict(changes)
     if "tags" in given:
-        given["tags"] = _each_once(tuple(given["tags"] or ()))
+        given["tags"] = tuple(dict.fromkeys(given["tags"] or ()))
     if "preferred_times" in given:
         given["preferred_times"] = canonical_text(given["preferred_times"])
     if given.get("operator_code") is None:
@@ -214,11 +214,6 @@ def checked(changes: Mapping[str, Any], profile: Profile = NOBODY) -> Profile:
     if new := [each for each in mistakes if _is_new(each, changed, profile)]:
         raise ClientInvalid(*new)
     return changed
-
-
-@lru_cache(maxsize=500)  # most rows of an import have the tags of an earlier one
-def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tags))
 
 
 def _mistakes(profile: Profile) -> list[FieldError]:
@@ -264,7 +259,7 @@ def _in_texts(profile: Profile) -> list[FieldError]:
     return mistakes
 
 
-@lru_cache(maxsize=500)  # as above
+@lru_cache(maxsize=500)  # most rows of an import have the tags of an earlier one
 def are_tags(tags: tuple[str, ...]) -> bool:
     """Return whether they may be the tags of one client."""
     return len(tags) <= TAGS and all(map(is_tag, tags))
