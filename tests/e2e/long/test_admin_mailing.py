@@ -180,7 +180,7 @@ async def test_several_are_stopped_at_once_and_of_one_that_is_over_meanwhile_it_
         lines = bulk.get_by_role("listitem")
         await expect(lines).to_have_count(3)
         await expect(lines.filter(has_text=": done")).to_have_count(2)
-        await expect(lines.filter(has_text="not done: it is stopped meanwhile")).to_have_count(1)
+        await expect(lines.filter(has_text="not done: it is stopped by now")).to_have_count(1)
         assert await violations(page) == []
         await page.unroute("**/api/catalog/v1/mailings?*")
         await expect(page.locator("[data-mailing]")).to_have_count(0)
