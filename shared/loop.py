@@ -55,6 +55,22 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def goes_on() -> bool:
+    """Return that the loop which asks goes on, unless its task was cancelled meanwhile.
+
+    Before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes in the moment of an
+    answer, and drivers wait by it: a loop that does not ask would never end. Source: CPython,
+    bpo-42130.
+
+    Raises:
+        CancelledError: It was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return True
+
+
 async def forever(
     name: str,
     step: Callable[[], Awaitable[bool]],
@@ -69,7 +85,7 @@ async def forever(
     """
     backoff, pause = Backoff(name), every.total_seconds()
     with liveness.running(name) as own:
-        while True:
+        while goes_on():
             own.beat()
             try:
                 found = await step()

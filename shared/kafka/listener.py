@@ -31,7 +31,7 @@ from shared.kafka.positions import (
 from shared.kafka.records import Fetched, count_of, joined
 from shared.kafka.replaying import replay
 from shared.kafka.revocations import Revocations
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 from shared.topic import Topic
 
 log = structlog.get_logger()
@@ -126,7 +126,7 @@ class Listener:
             async with asyncio.timeout(STUCK):
                 await self._subscribe(client)
             backoff.succeeded()
-            while True:
+            while goes_on():
                 await self._turn(client, backoff)
 
     async def catch_up(self, until: Positions) -> None:

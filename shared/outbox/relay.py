@@ -18,7 +18,7 @@ from shared.alarm import Alarm
 from shared.crash import crash_point
 from shared.database import Connection, Pool, transaction
 from shared.errors import Unavailable
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 from shared.outbox import producer, store
 from shared.outbox.apart import Apart
 from shared.outbox.batch import Batch, Undecodable
@@ -58,7 +58,7 @@ async def relay(
     async with waking(pool) as waker:
         with liveness.running("relay"):
             try:
-                while True:
+                while goes_on():
                     try:
                         await ours.take_over()
                         await ours.publish_apart()
@@ -153,7 +153,7 @@ class Relay:
         Raises:
             KafkaError, OSError, Unavailable, Refused: As `publish_some`.
         """
-        while await self.lease.renew() and not await self.must_go_apart():
+        while goes_on() and await self.lease.renew() and not await self.must_go_apart():
             if rests.must_look:
                 begun = time.monotonic()
                 found = await self.publish_some(client, cache, rests.progress)

@@ -1,13 +1,16 @@
 """A listener ends when it is told to, in whatever moment that is."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 
 from shared.contracts.catalog import MAILINGS
 from shared.database import Pool
-from shared.kafka.listener import Listener
+from shared.kafka.listener import Listener, listen
 
 PARTITION = TopicPartition(MAILINGS.name, 0)
 
@@ -41,3 +44,34 @@ async def test_a_cancellation_is_heard_though_kafka_answers_in_the_same_moment(
     await asyncio.wait({client.listening}, timeout=30)
 
     assert client.listening.cancelled()
+
+
+async def test_a_cancellation_that_the_client_swallows_ends_the_listener_all_the_same(
+    no_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+
+    @asynccontextmanager
+    async def connected(*_: object) -> AsyncIterator[None]:
+        yield
+
+    async def subscribe(*_: object) -> None:
+        """Ask for nothing."""
+
+    async def turn(*_: object) -> None:
+        nonlocal turns
+        turns += 1
+        assert turns == 1, "it goes on"
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("shared.kafka.listener.connected", connected)
+    monkeypatch.setattr(Listener, "_subscribe", subscribe)
+    monkeypatch.setattr(Listener, "_turn", turn)
+    listening = asyncio.create_task(listen(no_pool, "nowhere:1", "test", {}))
+    await asyncio.wait({listening}, timeout=30)
+
+    assert listening.cancelled()

@@ -1,6 +1,7 @@
 """A loop: how long it waits, and what it says of why."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -85,3 +86,23 @@ async def test_a_loop_goes_on_at_once_while_it_finds_something_to_do(pauses: lis
         await forever("test", step, every=AN_HOUR)
 
     assert pauses == [0, 0, AN_HOUR.total_seconds()]
+
+
+async def test_a_cancellation_that_a_step_swallows_ends_the_loop_all_the_same() -> None:
+    turns = 0
+
+    async def step() -> bool:
+        nonlocal turns
+        turns += 1
+        assert turns == 1, "it goes on"
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return True
+
+    looping = asyncio.create_task(forever("test", step, every=AN_HOUR))
+    await asyncio.wait({looping}, timeout=30)
+
+    assert looping.cancelled()
