@@ -9,7 +9,7 @@ from shared import liveness, stops
 from shared.database import Pool, autocommit, sql
 from shared.database_errors import NotMigrated
 from shared.errors import Unavailable
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,7 +29,7 @@ async def wait_until_migrated(service: str, pool: Pool) -> None:
     """Return when the database can be reached and has what this release needs, or more."""
     part, backoff = "database", Backoff("schema")
     with liveness.running("schema"):
-        while True:
+        while goes_on():
             try:
                 await _check(service, pool)
             except Unavailable as error:

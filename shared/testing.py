@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -101,6 +102,15 @@ async def eventually(
     except TimeoutError:
         raise AssertionError(f"not within {within} s; the last answer was {answer!r}") from None
     return answer
+
+
+async def swallow_cancellation() -> None:
+    """Cancel the task that calls, as somebody may at any time, and keep that from it."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine has one
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)  # here it is heard
 
 
 async def hung_after(seconds: float) -> set[str]:

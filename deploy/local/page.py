@@ -165,7 +165,8 @@ def _run_scripts(scripts: Sequence[Sequence[str]]) -> None:
         work, end = folder / "check", time.monotonic() + CHECKED_WITHIN_S
         node = install(SOURCE, work, end)
         for script in scripts:
-            run(work, [str(node), *script], end, CHECKED, 200, OPENAPI=DOCUMENTS, NO_COLOR="1")
+            command = [str(node), *script]
+            run(work, command, end, advice=CHECKED, lines=200, OPENAPI=DOCUMENTS, NO_COLOR="1")
 
 
 def _build_in(work: Path) -> Path:

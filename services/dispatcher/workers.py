@@ -30,7 +30,7 @@ from shared.database import Pool, autocommit
 from shared.errors import Unavailable
 from shared.event_store import EventStore
 from shared.kafka import EndOffsets
-from shared.loop import Backoff, forever
+from shared.loop import Backoff, forever, goes_on
 
 log = structlog.get_logger()
 
@@ -130,7 +130,7 @@ async def inherit_gateways(
 ) -> None:
     """Make the gateways that settings describe, as far as there never were any of these names."""
     backoff = Backoff("inherit_gateways")
-    while True:
+    while goes_on():
         try:
             for name in await gateways.inherit(store, described, await clock()):
                 log.warning("dispatcher.gateway_settings_unused", gateway=name)

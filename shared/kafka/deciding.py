@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from shared import liveness, stops
 from shared.errors import Unavailable
 from shared.kafka.limits import PositionsLost
+from shared.loop import goes_on
 
 LostOf: TypeAlias = Callable[[Collection[TopicPartition]], Awaitable[PositionsLost | None]]
 
@@ -21,7 +22,7 @@ async def stop_until_decided(consumer: str, lost_of: LostOf, error: PositionsLos
     part = f"consumer {consumer}"
     partitions = [each.partition for each in error.lost]
     lost: PositionsLost | None = error
-    while lost is not None:
+    while goes_on() and lost is not None:
         liveness.beat()
         stops.stopped(part, f"{lost}; see `python -m shared.kafka positions`")
         await asyncio.sleep(DECIDED_EVERY)

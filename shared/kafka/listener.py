@@ -69,7 +69,7 @@ async def listen(  # noqa: PLR0913 - what differs between listeners
     """
     backoff = Backoff(f"listen.{consumer}")
     with liveness.running(backoff.name):
-        while True:
+        while goes_on():
             listener = Listener(
                 pool,
                 servers,
@@ -257,7 +257,7 @@ class Listener:
         self, fetched: Fetched, progress: list[PartitionProgress], backoff: Backoff
     ) -> None:
         """Try the batch in hand until it is applied: positions keep it safe."""
-        while True:
+        while goes_on():
             try:
                 await self._apply(fetched, progress)
             except Unavailable as error:

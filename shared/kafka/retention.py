@@ -20,7 +20,7 @@ from shared.errors import Unavailable
 from shared.kafka.access import connection
 from shared.kafka.cluster import STUCK
 from shared.kafka.starting import start, stop
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 from shared.setting_values import duration_text
 from shared.topic import Topic
 
@@ -50,7 +50,7 @@ async def wait_until_kept(servers: str, run_retention: timedelta | None) -> None
     """
     backoff = Backoff("retention")
     with liveness.running("retention") as own:
-        while True:
+        while goes_on():
             own.beat()
             try:
                 found = await _read(servers)

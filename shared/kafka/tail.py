@@ -12,6 +12,7 @@ from shared.event import Event, Received
 from shared.kafka.cluster import STUCK, connected, partitions_of
 from shared.kafka.positions import Positions
 from shared.kafka.records import FromKafka, Unreadable, kinds_by_name, read, unpack
+from shared.loop import goes_on
 from shared.topic import Topic
 
 POLL_MS = 100
@@ -79,7 +80,7 @@ async def follow(
             ends = await _seek_last(client, [topic.name], count)
             records = await _read_until(client, ends)
         records.sort(key=lambda each: each.timestamp)
-        while True:
+        while goes_on():
             for record in records:
                 try:
                     received = read(record, by_name)

@@ -16,7 +16,7 @@ from shared import database, liveness
 from shared.alarm import Alarm
 from shared.database import Connection, Pool, autocommit, when_ended
 from shared.errors import Unavailable
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 
 CHANNEL = "outbox"
 NOTIFY_INTERVAL_S = 0.05  # between two notifications: more wake nobody sooner
@@ -48,7 +48,7 @@ class Waker:
     async def notify(self) -> None:
         """Notify other processes of what this one has put while its relay stands by."""
         with liveness.running("relay.notify"):
-            while True:
+            while goes_on():
                 await self._elsewhere.sleep(FOREVER_S)
                 with suppress(Unavailable):
                     async with autocommit(self._pool) as db:
@@ -64,7 +64,7 @@ class Waker:
             self.alarm.ring()
 
         with liveness.running("relay.wake"):
-            while True:
+            while goes_on():
                 try:
                     await database.listen(self._pool, CHANNEL, heard)
                 except Unavailable as error:

@@ -1,22 +1,14 @@
 """The form of a mailing: what it begins with, what it keeps, and what it lets be changed."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
 from tests.screens.answers import mailings, number
-from tests.screens.standing import standing_page
 
 COPY = f"/mailings/new?copy={number(1)}"
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
 
 
 @pytest.fixture

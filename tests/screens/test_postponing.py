@@ -1,26 +1,18 @@
 """A mailing that has not begun is postponed from its page, with as much time as before."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
-from deploy.local import page as built
 from tests.e2e.browsing import browser, watched
 from tests.screens.answers import NOW, PLANNED, number, planned
-from tests.screens.standing import standing_page
 
 Json = dict[str, Any]
 MAILING = f"/mailings/{number(PLANNED)}"
 A_DAY_LATER = {"starts_at": "2026-03-04T07:00:00.000Z", "ends_at": "2026-03-04T15:00:00.000Z"}
 ZONE = "Europe/Moscow"
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """Each screen in each theme, language and width: nobody is kept out, and it looks as it did."""
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from deploy.local import page as built
 from shared.testing import eventually
 from tests.e2e.browsing import Watched, browser, too_wide, violations, watched
 from tests.screens.answers import NOW
 from tests.screens.screens import SCREENS, Screen
-from tests.screens.standing import standing_page
 
 WIDTHS = (1280, 390)
 LANGUAGES = ("en", "ru")
@@ -39,12 +37,6 @@ DIFFERENT = """async ([one, other]) => {
   }
   return count / (a.data.length / 4);
 }"""
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,33 +1,17 @@
 """What was sent again: when that is offered, for whom, and who is counted once everywhere."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from deploy.local import page as built
-from tests.e2e.browsing import browser, watched
 from tests.screens.answers import NOW, counts, example, figures, live, mailings, number, runs
-from tests.screens.standing import standing_page
 
 Json = dict[str, Any]
 MAILING = f"/mailings/{number(5)}"
 FIRST = number(11)
 BY_MESSAGE, BY_CLIENT = counts(0, 0, 237, 7), counts(0, 0, 239)
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
-
-
-@pytest.fixture
-async def page(address: str) -> AsyncIterator[Page]:
-    async with browser() as opened, watched(opened, locale="en-GB", base_url=address) as found:
-        await found.page.clock.set_fixed_time(NOW)
-        yield found.page
 
 
 def answer(body: Json) -> Callable[[Route], Awaitable[None]]:

@@ -1,15 +1,13 @@
 """A mailing's screen says one thing at a time, and what it counts is what it lists."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
-from deploy.local import page as built
-from tests.e2e.browsing import browser, violations, watched
+from tests.e2e.browsing import violations
 from tests.screens.answers import (
     NOW,
     PLANNED,
@@ -26,24 +24,10 @@ from tests.screens.answers import (
     usage,
     why,
 )
-from tests.screens.standing import standing_page
 
 Json = dict[str, Any]
 MAILING = f"/mailings/{number(1)}"
 FIRST, AGAIN = number(11), number(12)
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
-
-
-@pytest.fixture
-async def page(address: str) -> AsyncIterator[Page]:
-    async with browser() as opened, watched(opened, locale="en-GB", base_url=address) as found:
-        await found.page.clock.set_fixed_time(NOW)
-        yield found.page
 
 
 async def answered(page: Page, path: str, body: object) -> None:

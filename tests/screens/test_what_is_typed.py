@@ -1,20 +1,12 @@
 """What is typed, chosen and corrected on the screens beside the form of a mailing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from deploy.local import page as built
 from tests.e2e.browsing import browser, too_wide, watched
 from tests.screens.answers import clients, mailings, number
-from tests.screens.standing import standing_page
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 import re
 from asyncio import Event
-from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Error, FilePayload, Page, Request, Route, expect
 
-from deploy.local import page as built
 from tests.e2e.browsing import browser, too_wide, watched
 from tests.screens.answers import (
-    NOW,
     RECURRING,
     RUNNING_CHECK,
     RUNNING_IMPORT,
@@ -20,20 +17,6 @@ from tests.screens.answers import (
     number,
 )
 from tests.screens.screens import given_up
-from tests.screens.standing import standing_page
-
-
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with standing_page(built.build()) as address:
-        yield address
-
-
-@pytest.fixture
-async def page(address: str) -> AsyncIterator[Page]:
-    async with browser() as opened, watched(opened, locale="en-GB", base_url=address) as found:
-        await found.page.clock.set_fixed_time(NOW)
-        yield found.page
 
 
 def posts(page: Page) -> list[str]:

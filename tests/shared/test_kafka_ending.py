@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from shared.contracts.catalog import MAILINGS
 from shared.database import Pool
 from shared.kafka.listener import Listener, listen
+from shared.testing import swallow_cancellation
 
 PARTITION = TopicPartition(MAILINGS.name, 0)
 
@@ -62,11 +63,7 @@ async def test_a_cancellation_that_the_client_swallows_ends_the_listener_all_the
         nonlocal turns
         turns += 1
         assert turns == 1, "it goes on"
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.sleep(0)
+        await swallow_cancellation()
 
     monkeypatch.setattr("shared.kafka.listener.connected", connected)
     monkeypatch.setattr(Listener, "_subscribe", subscribe)

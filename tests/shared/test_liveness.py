@@ -14,10 +14,11 @@ from shared import database, liveness
 from shared import kafka as kafka_client
 from shared.alarm import Alarm
 from shared.database import Pool
+from shared.errors import Unavailable
 from shared.event import Instant
 from shared.http import create_app
 from shared.liveness import HANGS_AFTER_S
-from shared.loop import forever
+from shared.loop import Backoff, forever
 from shared.outbox import relay, store
 from shared.testing import FrozenClock, InMemoryEventStore, eventually, hung_after
 from shared.watchdog import TICK_S
@@ -153,6 +154,16 @@ async def test_a_loop_whose_database_is_away_does_not_hang(no_pool: Pool) -> Non
             return own.beats > before + 2
 
         await eventually(has_tried_again, within=120)
+
+
+async def test_each_wait_for_what_is_away_is_a_sign_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.loop.FIRST_PAUSE", 0.0)
+    with liveness.running("away") as own:
+        before = own.beats
+        await Backoff("away").wait(Unavailable())
+        assert own.beats > before
 
 
 async def test_each_statement_is_a_sign_of_life(catalog_pool: Pool) -> None:

@@ -1,7 +1,6 @@
 """A loop: how long it waits, and what it says of why."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from structlog.testing import capture_logs
 
 from shared.errors import Unavailable
 from shared.loop import LONGEST_PAUSE, Backoff, forever
+from shared.testing import swallow_cancellation
 
 PHONE = "79161234567"
 AN_HOUR = timedelta(hours=1)
@@ -95,11 +95,7 @@ async def test_a_cancellation_that_a_step_swallows_ends_the_loop_all_the_same() 
         nonlocal turns
         turns += 1
         assert turns == 1, "it goes on"
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.sleep(0)
+        await swallow_cancellation()
         return True
 
     looping = asyncio.create_task(forever("test", step, every=AN_HOUR))

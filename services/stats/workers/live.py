@@ -19,7 +19,7 @@ from services.stats.queries import live
 from shared import liveness, telemetry
 from shared.database import Connection, autocommit
 from shared.errors import Unavailable
-from shared.loop import Backoff
+from shared.loop import Backoff, goes_on
 
 TURN_S = 0.25
 FRAME_S = 0.5
@@ -51,7 +51,7 @@ class Hub:
         """Look at the figures while somebody watches, until cancelled."""
         backoff = Backoff("live")
         with liveness.running("live") as own:
-            while True:
+            while goes_on():
                 own.beat()
                 if not self._is_wanted():
                     self._since, self.reads.broadcast.snapshot = 0, None

@@ -26,6 +26,7 @@ from shared.kafka import (
     hold_positions,
     transfer_positions,
 )
+from shared.loop import goes_on
 from shared.topic import Topic
 
 LANES = 2  # while one waits for the database, the other decodes
@@ -134,7 +135,7 @@ class Rebuild:
 
     async def _report(self, consumer: str, records: int, report: Callable[[str], None]) -> None:
         begun = time.monotonic()
-        while True:
+        while goes_on():
             await asyncio.sleep(PROGRESS_EVERY_S)
             async with transaction(self.pool) as db:
                 done = await generations.progress(db, consumer)

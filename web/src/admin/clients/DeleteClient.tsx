@@ -7,7 +7,7 @@ import { $catalog, $dispatcher } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Confirm } from "../../ui/Confirm";
 import { leaveDeleted } from "../../ui/deleted";
-import { phoneOf } from "../../ui/phone";
+import { phoneOf } from "../../ui/contacts";
 import type { ClientView } from "./profile";
 
 const COUNTED = 1000;

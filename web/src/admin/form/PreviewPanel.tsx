@@ -8,7 +8,7 @@ import { type FieldProblem, Problem } from "../../api/problem";
 import type { components } from "../../api/types/catalog";
 import { clientLike, clientOf } from "../../ui/clients";
 import { number } from "../../ui/format";
-import { phoneOf } from "../../ui/phone";
+import { phoneOf } from "../../ui/contacts";
 import { useProblemTitle } from "../../ui/useProblemText";
 import { language } from "../../words";
 import { useRefusal } from "./FieldHelp";

@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { type Client, clientOf, useClients } from "../../ui/clients";
 import { number } from "../../ui/format";
 import { MessageDrawer } from "../../ui/MessageDrawer";
-import { contactOf } from "../../ui/phone";
+import { wholeContact } from "../../ui/contacts";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { Time } from "../../ui/Time";
@@ -100,7 +100,7 @@ async function pageOf(runs: readonly string[], from: Place, status: MessageState
 
 /** The client that an address speaks of: by its identifier, or by a contact. */
 function useAsked(client: string | undefined) {
-  const contact = client && !UUID.test(client) ? contactOf(client) : null;
+  const contact = client && !UUID.test(client) ? wholeContact(client) : null;
   const found = useQuery(clientOf(contact));
   if (contact !== null) {
     return { asked: found.data?.client_id, isKnown: !!found.data, isNobody: found.data === null };
@@ -113,7 +113,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) 
   const { status, client } = route.useSearch();
   const navigate = route.useNavigate();
   const [typed, setTyped] = useState(client ?? "");
-  const isWrong = typed !== "" && !UUID.test(typed.trim()) && contactOf(typed.trim()) === null;
+  const isWrong = typed !== "" && !UUID.test(typed.trim()) && wholeContact(typed.trim()) === null;
   return (
     <Form className="row g-2 mb-3" onSubmit={(event) => event.preventDefault()}>
       <RunChoice runs={runs} run={run} allowsAll />
@@ -144,7 +144,7 @@ function Filters({ runs, run }: { runs: readonly Run[]; run: Run | undefined }) 
           onChange={({ target }) => {
             setTyped(target.value);
             const text = target.value.trim();
-            const next = UUID.test(text) ? text : (contactOf(text) ?? "");
+            const next = UUID.test(text) ? text : (wholeContact(text) ?? "");
             if (text !== "" && next === "") return;
             void navigate({ search: (old) => ({ ...old, client: next || undefined }), replace: true, resetScroll: false });
           }}

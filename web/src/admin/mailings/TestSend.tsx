@@ -4,7 +4,7 @@ import { Button, Form, Modal } from "react-bootstrap";
 import { useTranslation } from "react-i18next";
 
 import { dispatcher } from "../../api/client";
-import { phoneOf } from "../../ui/phone";
+import { phoneOf } from "../../ui/contacts";
 import { ProblemPanel } from "../../ui/ProblemPanel";
 import { ReasonText } from "../../ui/ReasonText";
 import { useRefused } from "../../ui/useRefused";

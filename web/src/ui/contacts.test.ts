@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { contactOf, phoneOf } from "./phone";
+import { wholeContact, phoneOf } from "./contacts";
 
 test.each([
   ["79142041415", "79142041415"],
@@ -21,5 +21,5 @@ test.each([
   ["anna@example", null], // as it is being typed
   ["Anna", null],
 ])("%j is the contact %j", (written, contact) => {
-  expect(contactOf(written)).toBe(contact);
+  expect(wholeContact(written)).toBe(contact);
 });

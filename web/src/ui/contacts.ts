@@ -9,6 +9,6 @@ export function phoneOf(written: string): string | null {
 }
 
 /** Returns a phone as the services have it, or what looks like an e-mail. Null: it is neither. */
-export function contactOf(written: string): string | null {
+export function wholeContact(written: string): string | null {
   return phoneOf(written) ?? (/^\S+@\S+\.\S+$/.test(written) ? written : null);
 }
