@@ -19,7 +19,7 @@ TOP = 25
 STEPS: Mapping[str, Mapping[str, str]] = {
     "catalog": {
         "catalog/files/": "read rows",
-        "domain/client.py:": "check",
+        "domain/profile.py:": "check",
         "catalog/handlers/import_plan.py:": "plan",
         "shared/event_store/protocol.py:": "make and encode events",
         "shared/event.py:": "make and encode events",

@@ -1,5 +1,6 @@
 """Keyed hashes: HMAC with SHA-256, prepared for many short messages under one key."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 _BLOCK = 64  # bytes
@@ -22,7 +23,15 @@ class KeyedHash:
 
     def digest(self, message: bytes) -> bytes:
         """Return the hash of a message: 32 bytes."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()
+        return self.digests([message])[0]
+
+    def digests(self, messages: Iterable[bytes]) -> list[bytes]:
+        """Return the hash of each message."""
+        begin, end = self._inner.copy, self._outer.copy
+        found = []
+        for message in messages:
+            inner, outer = begin(), end()
+            inner.update(message)
+            outer.update(inner.digest())
+            found.append(outer.digest())
+        return found

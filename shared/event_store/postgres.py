@@ -20,6 +20,8 @@ from shared.tables import events
 
 Project: TypeAlias = Callable[[Connection, Sequence[Recorded[Any]]], Awaitable[None]]
 
+Encoded: TypeAlias = tuple[Event, bytes]  # an event, and its JSON
+
 # The version expected before, the event in its envelope, its JSON.
 _Added: TypeAlias = tuple[int, Recorded[Any], bytes]
 
@@ -29,9 +31,9 @@ def unchanged(event: Event) -> Event:
     return event
 
 
-def as_kept(event: Event, data: bytes) -> bytes:  # noqa: ARG001 - one of those that look at both
-    """Return the JSON of an event as it is."""
-    return data
+def as_kept(encoded: Sequence[Encoded]) -> Sequence[bytes]:
+    """Return the JSON of events as it is."""
+    return [data for _, data in encoded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class PostgresEventStore:
     """Streams in the table `events` of `service`.
 
     `in_stream` gives the event that stands in the stream for one that is published: it may leave
-    out what follows from those before it. `published` gives the JSON that is published for one
-    that stands in the stream or is appended, and its JSON: it may add what follows from it.
+    out what follows from those before it. `published` gives the JSON that is published for those
+    that stand in a stream or are appended, each with its JSON: it may add what follows from it.
 
     Guarantee: the events, what `project` writes and one row for the outbox commit together.
     """
@@ -49,7 +51,7 @@ class PostgresEventStore:
     pool: Pool
     project: Project
     in_stream: Callable[[Event], Event] = unchanged
-    published: Callable[[Event, bytes], bytes] = as_kept
+    published: Callable[[Sequence[Encoded]], Sequence[bytes]] = as_kept
 
     async def load(self, stream: str, kinds: Sequence[type[E]]) -> Sequence[E]:
         """Return all events of `stream`, oldest first; each is one of `kinds`."""
@@ -98,9 +100,11 @@ class PostgresEventStore:
             await _begin_streams(db, fresh)
         if grown := [row for row in kept if row[0]]:
             await _continue_streams(db, grown)
-        await self.project(db, [each for _, each, _ in added])
-        public = [(each, self.published(each.event, data)) for _, each, data in added]
-        await outbox.put(db, outbox.recorded_batches(public, self.service))
+        recorded = [each for _, each, _ in added]
+        await self.project(db, recorded)
+        public = self.published([(each.event, data) for _, each, data in added])
+        batches = outbox.recorded_batches(zip(recorded, public, strict=True), self.service)
+        await outbox.put(db, batches)
 
     def _in_stream(self, row: _Added) -> _Added:
         """Return what is kept of an event that is added."""

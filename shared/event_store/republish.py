@@ -64,5 +64,5 @@ async def republish_streams(
         )
         for row in rows
     ]
-    public = [(each, store.published(each.event, each.event.json())) for each in latest]
-    await put(db, recorded_batches(public, store.service))
+    public = store.published([(each.event, each.event.json()) for each in latest])
+    await put(db, recorded_batches(zip(latest, public, strict=True), store.service))

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.catalog.domain.client import ChangeClient, Profile, RegisterClient
+from services.catalog.domain.client import ChangeClient, RegisterClient
 from services.catalog.domain.contact_keys import NO_KEYS, ContactKeys
+from services.catalog.domain.profile import Profile
 from services.catalog.domain.suppression import LiftSuppression
 from services.catalog.handlers import handle
 from services.catalog.handlers.bouncing import Bouncing

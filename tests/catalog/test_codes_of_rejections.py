@@ -12,7 +12,7 @@ CATALOG = PROJECT / "services" / "catalog"
 READERS = (
     *(CATALOG / "files" / f"{name}.py" for name in ("columns", "csv_rows", "json_rows", "lines")),
     CATALOG / "handlers" / "import_plan.py",
-    CATALOG / "domain" / "client.py",
+    CATALOG / "domain" / "profile.py",
     CATALOG / "domain" / "text.py",
 )
 # What is wrong with a file as a whole: it is refused, and none of its rows is rejected.

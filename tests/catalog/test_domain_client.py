@@ -7,20 +7,20 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.catalog.domain.client import (
     ChangeClient,
     ClientDiffers,
     ClientEvent,
-    ClientInvalid,
     ClientUnknown,
     ClientWasDeleted,
-    Profile,
     RegisterClient,
     RemoveClient,
-    checked,
     client,
 )
+from services.catalog.domain.profile import TAGS, ClientInvalid, Profile, are_sound, checked
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.errors import Error
 from shared.testing import Scenario
@@ -125,32 +125,34 @@ def test_of_a_tag_that_comes_twice_one_is_kept_in_its_place() -> None:
 PHONE = {"phone": "79161234567"}
 
 
-@pytest.mark.parametrize(
-    ("fields", "place"),
-    [
-        ({}, ("/phone", "missing")),
-        ({"phone": "89161234567"}, ("/phone", "phone")),
-        ({"phone": "7916123456"}, ("/phone", "phone")),
-        ({"phone": "+79161234567"}, ("/phone", "phone")),
-        ({"phone": "7916123456\N{ARABIC-INDIC DIGIT SEVEN}"}, ("/phone", "phone")),
-        ({"phone": "79161234567\n"}, ("/phone", "phone")),
-        (PHONE | {"operator_code": "91"}, ("/operator_code", "operator_code")),
-        (PHONE | {"time_zone": "Europe/Petushki"}, ("/time_zone", "time_zone")),
-        (PHONE | {"time_zone": "../UTC"}, ("/time_zone", "time_zone")),
-        ({"email": "anna"}, ("/email", "email")),
-        ({"email": "anna@home"}, ("/email", "email")),
-        ({"email": "an na@example.com"}, ("/email", "email")),
-        ({"email": f"a@{'b' * 250}.com"}, ("/email", "too_long")),
-        (PHONE | {"full_name": "n" * 201}, ("/full_name", "too_long")),
-        (PHONE | {"full_name": "n\0"}, ("/full_name", "control_character")),
-        (PHONE | {"comment": "c" * 2001}, ("/comment", "too_long")),
-        (PHONE | {"tags": ("",)}, ("/tags", "tags")),
-        (PHONE | {"tags": ("t" * 101,)}, ("/tags", "tags")),
-        (PHONE | {"tags": ("t\0",)}, ("/tags", "tags")),
-        (PHONE | {"tags": ("t\x1f",)}, ("/tags", "tags")),
-        (PHONE | {"tags": tuple(map(str, range(51)))}, ("/tags", "tags")),
-    ],
-)
+MISTAKES: list[tuple[dict[str, Any], tuple[str, str]]] = [
+    ({}, ("/phone", "missing")),
+    ({"phone": "89161234567"}, ("/phone", "phone")),
+    ({"phone": "7916123456"}, ("/phone", "phone")),
+    ({"phone": "+79161234567"}, ("/phone", "phone")),
+    ({"phone": "7916123456\N{ARABIC-INDIC DIGIT SEVEN}"}, ("/phone", "phone")),
+    ({"phone": "79161234567\n"}, ("/phone", "phone")),
+    (PHONE | {"operator_code": "91"}, ("/operator_code", "operator_code")),
+    (PHONE | {"time_zone": "Europe/Petushki"}, ("/time_zone", "time_zone")),
+    (PHONE | {"time_zone": "../UTC"}, ("/time_zone", "time_zone")),
+    ({"email": "anna"}, ("/email", "email")),
+    ({"email": "anna@home"}, ("/email", "email")),
+    ({"email": "an na@example.com"}, ("/email", "email")),
+    ({"email": f"a@{'b' * 250}.com"}, ("/email", "too_long")),
+    (PHONE | {"preferred_times": "at noon"}, ("/preferred_times", "preferred_times")),
+    (PHONE | {"external_id": "\N{HANGUL FILLER}"}, ("/external_id", "blank")),
+    (PHONE | {"full_name": "n" * 201}, ("/full_name", "too_long")),
+    (PHONE | {"full_name": "n\0"}, ("/full_name", "control_character")),
+    (PHONE | {"comment": "c" * 2001}, ("/comment", "too_long")),
+    (PHONE | {"tags": ("",)}, ("/tags", "tags")),
+    (PHONE | {"tags": ("t" * 101,)}, ("/tags", "tags")),
+    (PHONE | {"tags": ("t\0",)}, ("/tags", "tags")),
+    (PHONE | {"tags": ("t\x1f",)}, ("/tags", "tags")),
+    (PHONE | {"tags": tuple(map(str, range(51)))}, ("/tags", "tags")),
+]
+
+
+@pytest.mark.parametrize(("fields", "place"), MISTAKES)
 def test_a_client_that_cannot_be_is_refused_with_its_place(
     fields: dict[str, Any], place: tuple[str, str]
 ) -> None:
@@ -174,3 +176,68 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_the_last_contact_cannot_be_taken_away() -> None:
     with pytest.raises(ClientInvalid):
         Scenario(client).given(registered).when(replace(change, changes={"phone": None}))
+
+
+SOUND: list[dict[str, Any]] = [
+    PHONE | {"full_name": "Anna", "tags": ("vip", "b"), "time_zone": "Europe/Moscow"},
+    {"email": "Boris@example.com", "operator_code": "916", "comment": None, "tags": ()},
+    {"phone": None, "external_id": "17", "preferred_times": "mon-fri 09:00", "full_name": ""},
+]
+
+
+def test_many_sound_values_are_found_to_be() -> None:
+    assert are_sound(SOUND)
+
+
+@pytest.mark.parametrize("fields", [fields for fields, _ in MISTAKES if fields])
+def test_of_many_values_one_with_a_mistake_is_found(fields: dict[str, Any]) -> None:
+    assert not are_sound([*SOUND, fields, *SOUND])
+
+
+def test_a_phone_of_two_lines_is_not_two_phones() -> None:
+    assert not are_sound([{"phone": "79161234567\n79161234568"}, {"phone": ""}])
+
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "phone": st.from_regex(r"7?\d{9,11}\n?", fullmatch=True),
+    "operator_code": st.from_regex(r"\d{2,4}", fullmatch=True),
+    "tags": st.lists(st.text(max_size=2), max_size=3).map(tuple),
+    "time_zone": st.sampled_from(["Europe/Moscow", "UTC", "utc", "Europe/Petushki"]),
+    "email": st.sampled_from(["a@b.ru", "a@b", "a b@c.ru", "\u00a0a@b.ru", "a@b.ru\n"]),
+    "full_name": st.text(max_size=4),
+    "comment": st.text(max_size=4),
+    "preferred_times": st.sampled_from(["mon 9:00", "mon", "9:00", "", "25:00"]),
+    "external_id": st.text(max_size=3),
+}
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional={n: st.none() | v for n, v in VALUES.items()}),
+        max_size=3,
+    )
+)
+def test_sound_values_have_no_mistake_when_each_is_looked_at(many: list[dict[str, Any]]) -> None:
+    def refused(fields: dict[str, Any], *, sound: bool) -> bool:
+        try:
+            checked(fields, ANNA, are_sound=sound)
+        except ClientInvalid:
+            return True
+        return False
+
+    if are_sound(many):
+        for fields in many:
+            assert refused(fields, sound=True) == refused(fields, sound=False)
+
+
+def test_sound_values_do_not_make_a_client_without_a_phone_or_an_email() -> None:
+    with pytest.raises(ClientInvalid):
+        checked({"full_name": "Anna"}, are_sound=True)
+
+
+def test_sound_tags_that_are_too_many_together_are_refused() -> None:
+    many = tuple(map(str, range(TAGS + 1)))
+
+    assert are_sound([{"tags": many[:-1]}, {"tags": many[-1:]}])
+    with pytest.raises(ClientInvalid):
+        checked({"tags": many}, ANNA, are_sound=True)

@@ -55,7 +55,7 @@ def test_what_is_published_of_a_client_is_its_event_with_the_hashes_of_its_conta
 ) -> None:
     event = event_of(phone, email)
 
-    published = keys.published(event, event.json())
+    [published] = keys.published([(event, event.json())])
 
     assert type(event).read(published) == replace(
         event,
@@ -68,4 +68,4 @@ def test_what_is_published_of_a_client_is_its_event_with_the_hashes_of_its_conta
 def test_of_what_has_no_contacts_the_event_itself_is_published() -> None:
     event = ClientRemoved(client_id=CLIENT)
 
-    assert TWO.published(event, event.json()) == event.json()
+    assert TWO.published([(event, event.json())]) == [event.json()]

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.catalog.domain.client import Profile
 from services.catalog.domain.preview import MessageNotRendered, texts_of
+from services.catalog.domain.profile import Profile
 from services.catalog.domain.sms import Alphabet, Sms
 from tests.catalog.test_domain_plan import PLAN
 

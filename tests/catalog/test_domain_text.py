@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.domain import plan as plans
-from services.catalog.domain.client import ClientInvalid, Profile, checked
 from services.catalog.domain.plan import MailingInvalid, Plan
+from services.catalog.domain.profile import ClientInvalid, Profile, checked
 from services.catalog.domain.text import is_blank, is_one_line, mistake
 from shared.contracts.catalog import Filter
 from shared.event import Instant

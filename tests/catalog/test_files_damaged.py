@@ -245,6 +245,7 @@ def files(draw: st.DrawFn, phone_at: int = 0) -> list[Line]:
 
 
 @settings(max_examples=400)
+@example([Line(b"79160000000,'\r\n", is_good=True)], 80)
 @given(files(), st.integers(1, 80))
 async def test_every_good_row_is_in_as_if_it_stood_alone_and_every_line_is_counted(
     lines: list[Line], size: int

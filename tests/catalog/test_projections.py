@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.catalog.domain.audience import AudienceChanged, AudienceDeleted, AudienceSaved
-from services.catalog.domain.client import PhoneTaken, Profile
+from services.catalog.domain.client import PhoneTaken
 from services.catalog.domain.mailing_state import (
     MailingBegan,
     MailingEvent,
@@ -20,6 +20,7 @@ from services.catalog.domain.mailing_state import (
     RunQueued,
     Status,
 )
+from services.catalog.domain.profile import Profile
 from services.catalog.projections import PROJECTIONS, project
 from services.catalog.queries import clients, mailings
 from services.catalog.queries.clients import ClientView

@@ -9,8 +9,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import func, select, text
 
-from services.catalog.domain.client import FIELDS, client
+from services.catalog.domain.client import client
 from services.catalog.domain.imports import Chunk, ImportBrokenOff, ImportOvertaken
+from services.catalog.domain.profile import FIELDS
 from services.catalog.files.rows import ROWS, read_rows
 from services.catalog.handlers import import_writing, importing
 from services.catalog.queue.import_clients import Wanted

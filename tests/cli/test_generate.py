@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from cli.generate import BLOCK, COLUMNS, MOST, clients, csv_pieces
-from services.catalog.domain.client import checked
+from services.catalog.domain.profile import checked
 from services.catalog.files.columns import split_tags
 
 

@@ -15,9 +15,9 @@ from pytest import MonkeyPatch  # noqa: PT013 - for its type
 
 from deploy import openapi
 from deploy.env_example import SERVICES
-from services.catalog.domain.client import checked
 from services.catalog.domain.mailing_state import Status
 from services.catalog.domain.plan import settled
+from services.catalog.domain.profile import checked
 from services.catalog.routes.clients import NewClient, changes_from
 from services.catalog.routes.mailing_bodies import NewMailing, plan_from
 from shared.errors import Conflict, Error, Invalid, NotFound

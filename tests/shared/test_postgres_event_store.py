@@ -10,8 +10,9 @@ import pytest
 from opentelemetry import trace
 from sqlalchemy import Text, cast, func, select, text
 
-from services.catalog.domain.client import FIELDS, RemoveClient, client
+from services.catalog.domain.client import RemoveClient, client
 from services.catalog.domain.mailing_state import MailingBegan
+from services.catalog.domain.profile import FIELDS
 from services.catalog.projections import project
 from services.catalog.tables import clients
 from shared import outbox

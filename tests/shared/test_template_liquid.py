@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.domain.client import TAG_LIMIT, TAGS, TEXTS
+from services.catalog.domain.profile import TAG_LIMIT, TAGS, TEXTS
 from shared.template import VARIABLES, RenderFailed, Template, TemplateInvalid, compile_template
 from shared.template.cost import COST_LIMIT, LENGTHS, LOOP, TAG
 from shared.template.liquid import FILTERS

@@ -5,8 +5,8 @@ older key goes on to be, as long as that key is among them.
 """
 
 import re
-from binascii import b2a_base64
-from collections.abc import Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.contracts.catalog import ClientChanged, ClientRegistered, SuppressedKind
 from shared.event import Event
@@ -14,9 +14,10 @@ from shared.keyed_hash import KeyedHash
 
 PREFIXES = {kind: f"{kind}:".encode() for kind in SuppressedKind}
 OF_PHONES, OF_EMAILS = PREFIXES[SuppressedKind.PHONE], PREFIXES[SuppressedKind.EMAIL]
+OF_CLIENTS = (ClientRegistered, ClientChanged)
 SIZE = 16  # bytes of a hash: there are far fewer contacts than pairs of these that are equal
-OF_URLS = bytes.maketrans(b"+/", b"-_")
-HASH = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # as text
+LENGTH, FILLED = 22, 24  # characters of it, and with two bytes more
+HASH = re.compile(rf"[A-Za-z0-9_-]{{{LENGTH}}}", re.ASCII)
 ID_OF = b"id:"  # what a key's id is the hash of: no contact, so it says nothing about one
 ID_SIZE = 6  # bytes
 
@@ -26,7 +27,8 @@ class ContactKeys:
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
         self._keys = [KeyedHash(key) for key in keys]
-        self.ids = tuple([_text(key.digest(ID_OF)[:ID_SIZE]).decode() for key in self._keys])
+        ids = [key.digest(ID_OF)[:ID_SIZE] for key in self._keys]
+        self.ids = tuple([urlsafe_b64encode(each).decode() for each in ids])
 
     def __bool__(self) -> bool:
         """Whether there is one."""
@@ -36,36 +38,45 @@ class ContactKeys:
         """Return the hashes of a contact, of which the first is by the newest key."""
         if contact is None:
             return ()
-        return tuple([each.decode() for each in self._hashes(PREFIXES[kind], contact)])
+        [hashes] = self._hashes(PREFIXES[kind], [contact]) if self._keys else [()]
+        return tuple([each.decode() for each in hashes])
 
-    def published(self, event: Event, data: bytes) -> bytes:
-        """Return the JSON of an event: a client's with the hashes of its contacts.
+    def published(self, encoded: Sequence[tuple[Event, bytes]]) -> list[bytes]:
+        """Return the JSON of each event: a client's with the hashes of its contacts.
 
-        `data` is the event's JSON without them. They are put behind it: to encode all of it once
+        Each comes with its JSON without them. They are put behind it: to encode all of it once
         more takes longer, and an import has one of them for each row.
         """
-        if not self._keys or not isinstance(event, ClientRegistered | ClientChanged):
-            return data
-        parts = [data[:-1]]
-        for begin, prefix, contact in (
-            (b',"phone_hashes":["', OF_PHONES, event.phone),
-            (b',"email_hashes":["', OF_EMAILS, event.email),
-        ):
-            if contact is not None:
-                parts += (begin, b'","'.join(self._hashes(prefix, contact)), b'"]')
-        return b"".join((*parts, b"}"))
+        if not self._keys:
+            return [data for _, data in encoded]
+        clients = [event for event, _ in encoded if isinstance(event, OF_CLIENTS)]
+        phones = self._hashes(OF_PHONES, [e.phone for e in clients if e.phone is not None])
+        emails = self._hashes(OF_EMAILS, [e.email for e in clients if e.email is not None])
+        public = []
+        for event, data in encoded:
+            more = b""
+            if isinstance(event, OF_CLIENTS):
+                if event.phone is not None:
+                    more = b',"phone_hashes":["%b"]' % b'","'.join(next(phones))
+                if event.email is not None:
+                    more += b',"email_hashes":["%b"]' % b'","'.join(next(emails))
+            public.append(data[:-1] + more + b"}" if more else data)
+        return public
 
-    def _hashes(self, prefix: bytes, contact: str) -> list[bytes]:
-        message = prefix + contact.encode().lower()
-        return [_text(key.digest(message)[:SIZE]) for key in self._keys]
+    def _hashes(self, prefix: bytes, contacts: Sequence[str]) -> Iterator[tuple[bytes, ...]]:
+        """Yield the hashes of each contact, of which the first is by the newest key."""
+        messages = [prefix + each.encode().lower() for each in contacts]
+        return zip(*[_texts(key.digests(messages)) for key in self._keys], strict=True)
 
 
-def _text(part: bytes) -> bytes:
-    """Return a part of a digest in the alphabet of URLs. Source: RFC 4648 §5.
+def _texts(digests: Iterable[bytes]) -> list[bytes]:
+    """Return the beginning of each digest in the alphabet of URLs. Source: RFC 4648 §5.
 
-    A third of the time of `urlsafe_b64encode`: an import has one or two for each row.
+    All in one encoding: with two bytes more each makes whole groups of three bytes.
     """
-    return b2a_base64(part, newline=False).rstrip(b"=").translate(OF_URLS)
+    filled = b"".join([each[:SIZE] + b"\0\0" for each in digests])
+    text = urlsafe_b64encode(filled)
+    return [text[at : at + LENGTH] for at in range(0, len(text), FILLED)]
 
 
 def normal(contact: str) -> str:

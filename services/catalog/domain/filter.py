@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.catalog.domain.client import OPERATOR_CODE, TAG_LIMIT, is_tag
+from services.catalog.domain.profile import OPERATOR_CODE, TAG_LIMIT, is_tag
 from shared.audience import conditions_of, mistakes
 from shared.contracts.audience import Condition
 from shared.contracts.catalog import Filter

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from services.catalog.domain.client import Profile
 from services.catalog.domain.gateway import Contact
 from services.catalog.domain.plan import Plan
+from services.catalog.domain.profile import Profile
 from services.catalog.domain.sms import Sms, sms_of
 from shared.errors import FieldError, Invalid
 from shared.template import RenderFailed, Template, as_line, compile_template

@@ -1,6 +1,6 @@
 """A sender: who a mail says it is from, `NAME <ADDRESS>` or an address alone."""
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT
+from services.catalog.domain.profile import EMAIL, EMAIL_LIMIT
 from shared.errors import FieldError
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import ImportOptions, Key, UnknownColumns
 from services.catalog.domain.imports import Fields, ImportRefused
+from services.catalog.domain.profile import FIELDS
 from services.catalog.files.words import CLIENT_ID, FIELD_OF, NAME_PARTS, OURS, plain
 from shared.errors import FieldError
 from shared.masking import given_name

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT
 from services.catalog.domain.imports import ImportLimits, ImportTooLarge
+from services.catalog.domain.profile import EMAIL, EMAIL_LIMIT
 from services.catalog.domain.suppression import Unwanted
 from services.catalog.files.columns import armed
 from services.catalog.files.exported_suppressions import NEEDED, ExportedLines

@@ -149,7 +149,9 @@ class CsvReader:
         cells = text.split(self._delimiter)
         if len(cells) > 1 and not cells[0].strip() and self._grammar.blank.fullmatch(line):
             return None
-        return self._known.row(armed(cells) if "'" in text else cells)
+        if "'" in text:  # the end of the line is none of what an apostrophe disarms
+            cells = armed(text.rstrip("\r\n").split(self._delimiter))
+        return self._known.row(cells)
 
     def _parse(self, lines: Sequence[bytes]) -> Fields | Sequence[FieldError]:
         try:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import DEFAULT_OPTIONS, ImportOptions, UnknownColumns
 from services.catalog.domain.imports import Fields, Parsed
+from services.catalog.domain.profile import FIELDS
 from services.catalog.files.columns import Names
 from services.catalog.files.lines import TOO_LONG, is_too_long
 from services.catalog.files.words import CLIENT_ID, NAME_PARTS

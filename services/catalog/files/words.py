@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from services.catalog.domain.client import FIELDS
+from services.catalog.domain.profile import FIELDS
 
 CLIENT_ID = "client_id"
 # What an export or a list of rejected rows has beside them: it is passed over.

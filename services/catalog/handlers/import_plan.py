@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from services.catalog.domain.client import NOBODY, ClientInvalid, Profile, checked
+from services.catalog.domain.client import registered
 from services.catalog.domain.import_options import (
     DEFAULT_OPTIONS,
     EXPORTED_KEYS,
@@ -19,9 +19,10 @@ from services.catalog.domain.import_options import (
     Tags,
 )
 from services.catalog.domain.imports import Chunk, Counts, Fields, FileRow, Rejection
+from services.catalog.domain.profile import NOBODY, ClientInvalid, Profile, are_sound, checked
 from services.catalog.queue.import_clients import ExistingClient, KnownClients, Wanted
 from shared import ids
-from shared.contracts.catalog import ClientChanged, ClientRegistered
+from shared.contracts.catalog import ClientChanged
 from shared.errors import FieldError
 from shared.event import Event, Instant
 from shared.event_store import Append
@@ -91,21 +92,21 @@ def plan_chunk(
     chunk: Chunk, known: KnownClients, now: Instant, options: ImportOptions = DEFAULT_OPTIONS
 ) -> Plan:
     """Return what the rows lead to; of several of one client each builds on the one before."""
-    plan = Plan([], list(chunk.rejections))
-    events: dict[UUID, list[Event]] = {}
+    plan, events = Plan([], list(chunk.rejections)), dict[UUID, list[Event]]()
     prepared = _preparation(options)
+    sound = are_sound([row.fields for row in chunk.rows])
     for row in chunk.rows:
         try:
             before = _client_of(row.fields, known, options)
             fields = prepared(row.fields, before) if prepared else row.fields
-            profile = _profile(fields, before, known, options.mode)
+            profile = _profile(fields, before, known, options.mode, are_sound=sound)
         except _Rejected as error:
             plan.reject(row, error.mistakes)
             continue
         if before is None:
             plan.created += 1
             after = ExistingClient(ids.new_id(), 1, now, profile)
-            events[after.client_id] = [_registered(after, now)]
+            events[after.client_id] = [registered(after.client_id, profile, now)]
         elif before.profile == profile:
             plan.unchanged += 1
             continue
@@ -120,7 +121,12 @@ def plan_chunk(
 
 
 def _profile(
-    fields: Fields, before: ExistingClient | None, known: KnownClients, mode: Mode
+    fields: Fields,
+    before: ExistingClient | None,
+    known: KnownClients,
+    mode: Mode,
+    *,
+    are_sound: bool,
 ) -> Profile:
     """Return what a row makes of its client.
 
@@ -132,7 +138,8 @@ def _profile(
     if before is None and mode is Mode.UPDATE:
         raise _Rejected(NOT_THERE)
     try:
-        profile = checked(_of_profile(fields), before.profile if before else NOBODY)
+        known_as = before.profile if before else NOBODY
+        profile = checked(_of_profile(fields), known_as, are_sound=are_sound)
     except ClientInvalid as error:
         raise _Rejected(error.field_errors) from None
     _check_owners(profile, before, known)
@@ -262,12 +269,6 @@ def _preparation(
         return given
 
     return prepared
-
-
-def _registered(known: ExistingClient, now: Instant) -> Event:
-    return ClientRegistered(
-        client_id=known.client_id, registered_at=now, **known.profile.as_dict()
-    )
 
 
 def _changed(known: ExistingClient, now: Instant) -> Event:

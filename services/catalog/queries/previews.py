@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, TextClause, case, func, literal, or_, select, text
 
-from services.catalog.domain.client import FIELDS, ClientUnknown, Profile
+from services.catalog.domain.client import ClientUnknown
 from services.catalog.domain.gateway import Contact
+from services.catalog.domain.profile import FIELDS, Profile
 from services.catalog.tables import clients
 from shared.audience import selection
 from shared.contracts.catalog import Filter

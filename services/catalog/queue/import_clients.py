@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from services.catalog.domain.client import FIELDS, Profile
+from services.catalog.domain.profile import FIELDS, Profile
 from services.catalog.tables import import_drafts
 from shared.database import Connection, sql
 from shared.event import Instant

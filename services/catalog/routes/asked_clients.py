@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import Field
 
-from services.catalog.domain.client import TAG_LIMIT
+from services.catalog.domain.profile import TAG_LIMIT
 from services.catalog.queries.search import Asked
 from shared.http import PHONE_LENGTH, PHONE_WRITTEN, WrittenPhone
 

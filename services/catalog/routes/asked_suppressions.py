@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from services.catalog.domain.client import EMAIL, EMAIL_LIMIT
+from services.catalog.domain.profile import EMAIL, EMAIL_LIMIT
 from services.catalog.domain.suppression import SuppressionInvalid
 from services.catalog.queries.suppressions import owners
 from services.catalog.routes.dependencies import Keys

@@ -9,23 +9,18 @@ from pydantic import Field
 
 from services.catalog import handlers
 from services.catalog.domain.client import (
-    TAG_LIMIT,
-    TAGS,
-    TEXTS,
     ChangeClient,
     ClientCommand,
     ClientDiffers,
-    ClientInvalid,
     ClientUnknown,
     ClientWasDeleted,
     EraseClient,
     ExternalIdTaken,
     PhoneTaken,
-    Profile,
     RegisterClient,
     RemoveClient,
-    checked,
 )
+from services.catalog.domain.profile import TAG_LIMIT, TAGS, TEXTS, ClientInvalid, Profile, checked
 from services.catalog.handlers import erasing
 from services.catalog.queries import clients as queries
 from services.catalog.queries import facets, subjects

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 import msgspec
 from fastapi import Depends, Query, Request
 
-from services.catalog.domain.client import FIELDS
 from services.catalog.domain.import_options import (
     Empty,
     ImportOptions,
@@ -14,6 +13,7 @@ from services.catalog.domain.import_options import (
     Tags,
     UnknownColumns,
 )
+from services.catalog.domain.profile import FIELDS
 from services.catalog.files import check_charset
 from services.catalog.queue.imports import Declared
 from shared.errors import FieldError, Invalid

@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import Path, Response, status
 
 from services.catalog import handlers
-from services.catalog.domain.client import ClientInvalid, ClientUnknown
+from services.catalog.domain.client import ClientUnknown
 from services.catalog.domain.preferring import (
     AddPreferredTime,
     DeletePreferredTime,
     PreferredTimeUnknown,
 )
+from services.catalog.domain.profile import ClientInvalid
 from services.catalog.queries import clients as queries
 from services.catalog.queries.clients import PreferredTimeView
 from services.catalog.routes.clients import PreferredTimeBody

@@ -7,10 +7,11 @@ from uuid import UUID
 import msgspec
 from pydantic import Field
 
-from services.catalog.domain.client import EMAIL_LIMIT, TAG_LIMIT, TAGS, ClientUnknown, Profile
+from services.catalog.domain.client import ClientUnknown
 from services.catalog.domain.mailing import MailingUnknown
 from services.catalog.domain.plan import FIELDS, MailingInvalid, Plan, settled
 from services.catalog.domain.preview import MessageNotRendered, texts_of
+from services.catalog.domain.profile import EMAIL_LIMIT, TAG_LIMIT, TAGS, Profile
 from services.catalog.domain.sms import Alphabet
 from services.catalog.handlers.audiences import unknown_audience
 from services.catalog.queries import mailings as stored

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Query, status
 from pydantic import Field
 
-from services.catalog.domain.client import EMAIL_LIMIT
+from services.catalog.domain.profile import EMAIL_LIMIT
 from services.catalog.domain.suppression import (
     ALL_TOPICS,
     LONGEST_TOPIC,
