@@ -69,3 +69,15 @@ def test_of_what_has_no_contacts_the_event_itself_is_published() -> None:
     event = ClientRemoved(client_id=CLIENT)
 
     assert TWO.published([(event, event.json())]) == [event.json()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "contact"), [(SuppressedKind.PHONE, PHONE), (SuppressedKind.EMAIL, EMAIL)]
+)
+def test_a_contact_has_a_hash_by_each_key_and_that_of_the_newest_comes_first(
+    kind: SuppressedKind, contact: str
+) -> None:
+    older = ContactKeys((b"o" * 32,))
+
+    assert TWO.hashes(kind, contact) == ONE.hashes(kind, contact) + older.hashes(kind, contact)
+    assert len(set(TWO.hashes(kind, contact))) == 2
