@@ -194,12 +194,16 @@ def test_of_many_values_one_with_a_mistake_is_found(fields: dict[str, Any]) -> N
     assert not are_sound([*SOUND, fields, *SOUND])
 
 
-def test_a_phone_of_two_lines_is_not_two_phones() -> None:
-    assert not are_sound([{"phone": "79161234567\n79161234568"}, {"phone": ""}])
+@pytest.mark.parametrize(
+    "phones",
+    [["79161234567\n79161234568"], ["7916123456779161234568"], ["7916123456", "779161234567"]],
+)
+def test_of_phones_each_is_one_by_itself(phones: list[str]) -> None:
+    assert not are_sound([{"phone": each} for each in phones])
 
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "phone": st.from_regex(r"7?\d{9,11}\n?", fullmatch=True),
+    "phone": st.from_regex(r"7?\d{9,11}(\n?7\d{10})?\n?", fullmatch=True),
     "operator_code": st.from_regex(r"\d{2,4}", fullmatch=True),
     "tags": st.lists(st.text(max_size=2), max_size=3).map(tuple),
     "time_zone": st.sampled_from(["Europe/Moscow", "UTC", "utc", "Europe/Petushki"]),
@@ -220,7 +224,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 def test_sound_values_have_no_mistake_when_each_is_looked_at(many: list[dict[str, Any]]) -> None:
     def refused(fields: dict[str, Any], *, sound: bool) -> bool:
         try:
-            checked(fields, ANNA, are_sound=sound)
+            checked(fields, ANNA, is_sound=sound)
         except ClientInvalid:
             return True
         return False
@@ -232,7 +236,7 @@ def test_sound_values_have_no_mistake_when_each_is_looked_at(many: list[dict[str
 
 def test_sound_values_do_not_make_a_client_without_a_phone_or_an_email() -> None:
     with pytest.raises(ClientInvalid):
-        checked({"full_name": "Anna"}, are_sound=True)
+        checked({"full_name": "Anna"}, is_sound=True)
 
 
 def test_sound_tags_that_are_too_many_together_are_refused() -> None:
@@ -240,4 +244,4 @@ def test_sound_tags_that_are_too_many_together_are_refused() -> None:
 
     assert are_sound([{"tags": many[:-1]}, {"tags": many[-1:]}])
     with pytest.raises(ClientInvalid):
-        checked({"tags": many}, ANNA, are_sound=True)
+        checked({"tags": many}, ANNA, is_sound=True)

@@ -20,8 +20,8 @@ LOCAL = r"""[^\s\x00-\x20\x7f-\x9f()<>\[\]:;@\\,"]{1,64}"""
 LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 EMAIL = re.compile(rf"{LOCAL}@(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
-# Of many, each with the end of its line: of as many lines as there are none is part of another.
-PHONES = re.compile(rf"(?:{PHONE.pattern}\n)*+", re.ASCII)
+PHONES = re.compile(rf"(?:{PHONE.pattern})*+", re.ASCII)
+PHONE_LENGTH = 11
 
 # Characters. Generous: they bound what a row may cost, nothing else.
 EMAIL_LIMIT = 254  # Source: RFC 5321 §4.5.3.1.3, less the angle brackets
@@ -57,11 +57,11 @@ class ClientInvalid(Invalid):
 
 
 def checked(
-    changes: Mapping[str, Any], profile: Profile = NOBODY, *, are_sound: bool = False
+    changes: Mapping[str, Any], profile: Profile = NOBODY, *, is_sound: bool = False
 ) -> Profile:
     """Return `profile` with `changes`, text as it was given; the operator code follows the phone.
 
-    Values that `are_sound` are not looked at again.
+    If `is_sound`, `are_sound` has found no mistake in the values, and only the whole is checked.
 
     Raises:
         ClientInvalid: With the place of each mistake.
@@ -76,7 +76,7 @@ def checked(
         same = phone == profile.phone and "operator_code" not in given
         given["operator_code"] = profile.operator_code if same else phone and phone[1:4]
     changed = msgspec.structs.replace(profile, **given)
-    if are_sound and (changed.phone or changed.email) and len(changed.tags) <= TAGS:
+    if is_sound and (changed.phone or changed.email) and len(changed.tags) <= TAGS:
         return changed
     mistakes = _mistakes(changed)
     if new := [each for each in mistakes if _is_new(each, changed, profile)]:
@@ -85,17 +85,17 @@ def checked(
 
 
 def are_sound(many: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether no value in many changes has a mistake, as nearly always.
+    """Return whether no value of many changes has a mistake, as is nearly always so.
 
-    All values of a field are looked at together: that takes a fifth of a look at each row. Where
-    one has a mistake, or lines and quotes make it hard to tell, each row is looked at by itself.
+    All values of a field are looked at together, which takes a fifth of a look at each row. False
+    does not say that there is one: text of several lines is not looked at here.
     """
 
     def of(name: str) -> list[Any]:
         return [value for each in many if (value := each.get(name)) is not None]
 
     return (
-        PHONES.fullmatch("".join([f"{each}\n" for each in of("phone")])) is not None
+        _are_phones(of("phone"))
         and all(map(OPERATOR_CODE.fullmatch, set(of("operator_code"))))
         and all(_are_plain(of(name), limit) for name, limit in TEXTS)
         and all(map(EMAIL.fullmatch, of("email")))
@@ -103,6 +103,11 @@ def are_sound(many: Sequence[Mapping[str, Any]]) -> bool:
         and zone_names().issuperset(of("time_zone"))
         and not any(map(mistake_in_times, set(of("preferred_times"))))
     )
+
+
+def _are_phones(texts: Sequence[str]) -> bool:
+    are_as_long = {PHONE_LENGTH}.issuperset(map(len, texts))
+    return are_as_long and PHONES.fullmatch("".join(texts)) is not None
 
 
 def _are_plain(texts: Sequence[str], limit: int) -> bool:

@@ -94,12 +94,12 @@ def plan_chunk(
     """Return what the rows lead to; of several of one client each builds on the one before."""
     plan, events = Plan([], list(chunk.rejections)), dict[UUID, list[Event]]()
     prepared = _preparation(options)
-    sound = are_sound([row.fields for row in chunk.rows])
+    is_sound = are_sound([row.fields for row in chunk.rows])
     for row in chunk.rows:
         try:
             before = _client_of(row.fields, known, options)
             fields = prepared(row.fields, before) if prepared else row.fields
-            profile = _profile(fields, before, known, options.mode, are_sound=sound)
+            profile = _profile(fields, before, known, options.mode, is_sound=is_sound)
         except _Rejected as error:
             plan.reject(row, error.mistakes)
             continue
@@ -126,7 +126,7 @@ def _profile(
     known: KnownClients,
     mode: Mode,
     *,
-    are_sound: bool,
+    is_sound: bool,
 ) -> Profile:
     """Return what a row makes of its client.
 
@@ -139,7 +139,7 @@ def _profile(
         raise _Rejected(NOT_THERE)
     try:
         known_as = before.profile if before else NOBODY
-        profile = checked(_of_profile(fields), known_as, are_sound=are_sound)
+        profile = checked(_of_profile(fields), known_as, is_sound=is_sound)
     except ClientInvalid as error:
         raise _Rejected(error.field_errors) from None
     _check_owners(profile, before, known)
