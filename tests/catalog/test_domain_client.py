@@ -20,7 +20,14 @@ from services.catalog.domain.client import (
     RemoveClient,
     client,
 )
-from services.catalog.domain.profile import TAGS, ClientInvalid, Profile, are_sound, checked
+from services.catalog.domain.profile import (
+    FIELDS,
+    TAGS,
+    ClientInvalid,
+    Profile,
+    are_sound,
+    checked,
+)
 from shared.contracts.catalog import ClientChanged, ClientRegistered, ClientRemoved
 from shared.errors import Error
 from shared.testing import Scenario
@@ -76,6 +83,15 @@ def test_every_command_has_an_answer_in_every_state(
             scenario.when(command)
     else:
         assert scenario.when(command) == ([] if answer is None else [answer])
+
+
+def test_the_event_of_a_new_client_has_all_that_is_known_of_it() -> None:
+    values: dict[str, Any] = {name: name for name in FIELDS} | {"tags": ("vip",)}
+    whole = Profile(**values)
+
+    [event] = Scenario(client).when(replace(register, profile=whole))
+
+    assert event == ClientRegistered(client_id=ID, registered_at=NOW, **whole.as_dict())
 
 
 def test_the_operator_code_follows_from_the_phone() -> None:
@@ -160,6 +176,10 @@ def test_a_client_that_cannot_be_is_refused_with_its_place(
         checked(fields)
 
     assert [(each.pointer, each.code) for each in refusal.value.field_errors] == [place]
+
+
+def test_each_field_has_a_value_among_those_with_a_mistake() -> None:
+    assert {place.removeprefix("/") for _, (place, _) in MISTAKES} == set(FIELDS)
 
 
 def test_all_mistakes_are_told_at_once() -> None:

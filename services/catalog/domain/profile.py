@@ -21,7 +21,7 @@ LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 EMAIL = re.compile(rf"{LOCAL}@(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
 PHONES = re.compile(rf"(?:{PHONE.pattern})*+", re.ASCII)
-PHONE_LENGTH = 11
+PHONE_DIGITS = 11
 
 # Characters. Generous: they bound what a row may cost, nothing else.
 EMAIL_LIMIT = 254  # Source: RFC 5321 §4.5.3.1.3, less the angle brackets
@@ -106,7 +106,7 @@ def are_sound(many: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _are_phones(texts: Sequence[str]) -> bool:
-    are_as_long = {PHONE_LENGTH}.issuperset(map(len, texts))
+    are_as_long = {PHONE_DIGITS}.issuperset(map(len, texts))
     return are_as_long and PHONES.fullmatch("".join(texts)) is not None
 
 

@@ -149,7 +149,7 @@ class CsvReader:
         cells = text.split(self._delimiter)
         if len(cells) > 1 and not cells[0].strip() and self._grammar.blank.fullmatch(line):
             return None
-        if "'" in text:  # the end of the line is none of what an apostrophe disarms
+        if "'" in text:  # without the line's end, which is no text that one would disarm
             cells = armed(text.rstrip("\r\n").split(self._delimiter))
         return self._known.row(cells)
 

@@ -138,8 +138,8 @@ def _profile(
     if before is None and mode is Mode.UPDATE:
         raise _Rejected(NOT_THERE)
     try:
-        known_as = before.profile if before else NOBODY
-        profile = checked(_of_profile(fields), known_as, is_sound=is_sound)
+        earlier = before.profile if before else NOBODY
+        profile = checked(_of_profile(fields), earlier, is_sound=is_sound)
     except ClientInvalid as error:
         raise _Rejected(error.field_errors) from None
     _check_owners(profile, before, known)
