@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -47,6 +48,15 @@ async def is_running(name: str) -> None:
         return name in {each.name for each in liveness.loops()}
 
     await eventually(is_there, within=120)
+
+
+async def is_waiting(name: str) -> None:
+    """Wait until a loop waits to be woken; while it connects, made-up time makes it hang."""
+
+    async def does() -> bool:
+        return inf in {each.allowed_s for each in liveness.loops() if each.name == name}
+
+    await eventually(does, within=120)
 
 
 @pytest.fixture
@@ -214,4 +224,5 @@ async def test_a_relay_that_hangs_is_noticed(
     working = relay.relay(catalog_pool, kafka, "catalog", every=second, lease=4 * second)
     async with started(working):
         await asyncio.wait_for(asked.wait(), 20)
+        await is_waiting("relay.wake")
         assert await hung_after(60) == {"relay"}
